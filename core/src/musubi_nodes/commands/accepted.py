@@ -1,0 +1,82 @@
+"""What a script of an install really takes: asked once with ``--help`` and kept on disk by the script's fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from musubi_nodes.commands.helptext import parse_help
+from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, table
+from musubi_nodes.config import cache_folder
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.environment import child_environment
+from musubi_nodes.runs.install import Install
+
+FORMAT = 1
+SECONDS = 120
+"""``--help`` of the real scripts takes 2 to 7 s; a cold disk or a virus scanner can take far longer."""
+
+
+def accepted_options(install: Install, script: str) -> Table:
+    """The options of ``script`` in ``install``, with the types that the nearest known release gives them.
+
+    Where ``--help`` itself fails (some scripts need CUDA to start, v0.3.4), the nearest release's table serves.
+    """
+    path = install.script(script)
+    kept = cache_folder() / "options" / f"{_fingerprint(install, path)}.json"
+    if (found := _read(kept)) is None:
+        found = ask_help(install, path)
+        write_json(kept, [asdict(spec) for spec in found.values()])  # also "it failed": it would fail again
+    release = table(script, nearest_release(install.version)) or {}
+    if not found and not release:
+        raise MusubiError(
+            f"the options of {script} cannot be found out",
+            why="Its --help failed, and no kept table of musubi-tuner has it.",
+            fix="Run `musubi-nodes doctor`.",
+        )
+    return {name: _typed(spec, release.get(name)) for name, spec in found.items()} if found else release
+
+
+def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
+    """The options that ``--help`` prints; empty where it fails."""
+    environment = child_environment(install, "auto") | {"COLUMNS": "400", "NO_COLOR": "1"}
+    try:
+        done = subprocess.run(
+            [str(install.python), str(path), "--help"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            env=environment,
+            cwd=install.root,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return parse_help(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}
+
+
+def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
+    """A help text has no types and defaults and does not say what is required: a known release fills them in."""
+    if known is None:
+        return spec
+    return replace(known, choices=spec.choices or known.choices)
+
+
+def _fingerprint(install: Install, path: Path) -> str:
+    package = install.root / "src" / "musubi_tuner"
+    shared = sorted([*package.glob("*.py"), *package.glob("training/*.py")]) or [path]
+    facts = [str(install.python), str(path), install.version, str(FORMAT), str(path.stat().st_size)]
+    facts += [f"{p.name}{p.stat().st_mtime_ns}" for p in (path, *shared)]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:20]
+
+
+def _read(path: Path) -> dict[str, OptionSpec] | None:
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+        return {row["name"]: OptionSpec(**{**row, "choices": tuple(row["choices"])}) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

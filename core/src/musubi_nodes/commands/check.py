@@ -1,0 +1,59 @@
+"""Compares arguments with what the chosen install's script really takes, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.tables import OptionSpec, Table, first_release, first_spec
+from musubi_nodes.errors import MusubiError
+
+
+def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table, version: str) -> list[Argument]:
+    """The arguments that the install takes.
+
+    An option that it does not know is dropped if its value is the default of the first release that has it (leaving it
+    out means the same), else it is a :class:`MusubiError` that names option, needed version and found version.
+    """
+    kept: list[Argument] = []
+    for argument in arguments:
+        spec = known.get(argument.name)
+        if spec is not None:
+            _check_choice(argument, spec, script, version)
+            kept.append(argument)
+        elif not _means_nothing(argument, script):
+            raise _unknown(argument, script, version)
+    return kept
+
+
+def missing_required(arguments: Iterable[Argument], known: Table) -> list[str]:
+    """Required options that have no value."""
+    given = {argument.name for argument in arguments}
+    return [spec.name for spec in known.values() if spec.required and spec.name not in given]
+
+
+def _check_choice(argument: Argument, spec: OptionSpec, script: str, version: str) -> None:
+    values = argument.value if isinstance(argument.value, list | tuple) else [argument.value]
+    wrong = next((v for v in values if spec.choices and str(v) not in spec.choices), None)
+    if wrong is None:
+        return
+    first = first_release(script, argument.name, wrong)
+    raise MusubiError(
+        f"--{argument.name} {wrong!r} ({argument.owner}) is not a choice of musubi-tuner {version}'s {script}",
+        why=f"It came with version {first}." if first else f"It knows {', '.join(spec.choices)}.",
+        fix="Update musubi-tuner, or choose another value." if first else "Choose another value.",
+    )
+
+
+def _means_nothing(argument: Argument, script: str) -> bool:
+    spec = first_spec(script, argument.name)
+    return spec is not None and argument.value == spec.default
+
+
+def _unknown(argument: Argument, script: str, version: str) -> MusubiError:
+    first = first_release(script, argument.name)
+    return MusubiError(
+        f"--{argument.name} ({argument.owner}) is not known to musubi-tuner {version}'s {script}",
+        why=f"It needs version {first} or newer; {version} was found." if first else "No version is known to have it.",
+        fix="Update musubi-tuner (git pull), or leave the option at its default.",
+    )

@@ -1,0 +1,65 @@
+"""The "extra options" text of a node: TOML lines ``name = value``, each checked against the install's own list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import tomli
+
+from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.ownership import refusal
+from musubi_nodes.commands.tables import OptionSpec, Table
+from musubi_nodes.errors import MusubiError, did_you_mean
+
+LIMIT = 20_000
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "": (int, float, str)}
+
+
+def parse_extra(text: str) -> dict[str, Any]:
+    """``name = value`` lines as a dict; a :class:`MusubiError` that names the line where it is no TOML."""
+    if len(text) > LIMIT:
+        raise MusubiError(f"extra options hold {len(text)} characters, more than {LIMIT}", fix="Shorten the text.")
+    try:
+        values = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise MusubiError(
+            f"extra options are not TOML: {error}",
+            fix='Write one option a line, such as  network_dropout = 0.1  or  log_prefix = "night"',
+        ) from None
+    return {name.lstrip("-"): value for name, value in values.items()}
+
+
+def extra_arguments(text: str, script: str, known: Table, version: str) -> Iterator[Argument]:
+    """The checked arguments of an "extra options" text for ``script`` of the install with the options ``known``."""
+    for name, value in parse_extra(text).items():
+        if reason := refusal(name):
+            raise MusubiError(f"extra option --{name} is refused: {reason}", fix="Remove the line.")
+        if name not in known:
+            raise MusubiError(
+                f"extra option --{name} is not known to {script} of musubi-tuner {version}"
+                f"{did_you_mean(name, list(known))}",
+                fix="Correct the name; `python " + script + " --help` lists what there is.",
+            )
+        _check_value(known[name], value)
+        yield Argument(name, value, "extra options")
+
+
+def _check_value(spec: OptionSpec, value: Any) -> None:
+    if isinstance(value, dict):
+        raise MusubiError(f"extra option --{spec.name} is a table", fix="Write name = value, without [sections].")
+    if spec.flag != isinstance(value, bool):
+        wanted = "true or false" if spec.flag else "a value, not true or false"
+        raise MusubiError(f"extra option --{spec.name} takes {wanted}", fix=f"Correct the line of {spec.name}.")
+    items = value if isinstance(value, list) else [value]
+    if isinstance(value, list) != spec.is_list:
+        wanted = "a list such as [1, 2]" if spec.is_list else "one value"
+        raise MusubiError(f"extra option --{spec.name} takes {wanted}", fix=f"Correct the line of {spec.name}.")
+    for item in items:
+        if spec.kind in _KINDS and not spec.flag and not isinstance(item, _KINDS[spec.kind]):
+            raise MusubiError(f"extra option --{spec.name} takes {spec.kind}, not {item!r}", fix="Correct the value.")
+        if spec.choices and str(item) not in spec.choices:
+            raise MusubiError(
+                f"extra option --{spec.name} cannot be {item!r}{did_you_mean(str(item), spec.choices)}",
+                fix=f"Choose one of {', '.join(spec.choices)}.",
+            )

@@ -1,0 +1,59 @@
+"""Reads the option table of a script out of what its ``--help`` prints (argparse's layout, Python 3.8 to 3.14)."""
+
+from __future__ import annotations
+
+import re
+
+from musubi_nodes.commands.tables import OptionSpec
+
+_SECTION = re.compile(r"^[A-Za-z].*:$")
+_OPTION = re.compile(r"^  (-\S.*?)(?:\s{2,}\S.*)?$")
+_FLAG = re.compile(r"(--?[A-Za-z][\w-]*)(?:[ =](.+))?$")
+_CHOICES = re.compile(r"^\{([^}]*)\}")
+
+
+def parse_help(text: str) -> dict[str, OptionSpec]:
+    """The options that ``text`` describes, by name; empty where it is no help text of argparse.
+
+    Types and defaults are not in a help text: ``kind`` is "" and ``default`` ``None``.
+    """
+    found: dict[str, OptionSpec] = {}
+    inside = False
+    for line in text.splitlines():
+        if _SECTION.match(line):
+            inside = not line.lower().startswith("usage")
+        elif inside and (match := _OPTION.match(line)):
+            spec = _spec(match[1])
+            if spec and spec.name not in ("h", "help"):
+                found[spec.name] = spec
+    return found
+
+
+def _spec(invocation: str) -> OptionSpec | None:
+    """``--task {a,b}``, ``--lora_weight [LORA_WEIGHT ...]``, ``--size SIZE SIZE``, ``-o O, --out O``."""
+    spellings = [m for part in _split(invocation) if (m := _FLAG.match(part))]
+    if not spellings:
+        return None
+    long = next((m for m in spellings if m[1].startswith("--")), spellings[0])
+    metavar = (spellings[-1][2] or "").strip()
+    choices = _CHOICES.match(metavar)
+    return OptionSpec(
+        name=long[1].lstrip("-"),
+        kind="",
+        nargs=_nargs(metavar, bool(choices)),
+        choices=tuple(choices[1].split(",")) if choices else (),
+        flag=not metavar,
+    )
+
+
+def _split(invocation: str) -> list[str]:
+    return re.split(r",\s+(?=-)", invocation)
+
+
+def _nargs(metavar: str, has_choices: bool) -> str | int | None:
+    if metavar.endswith("...]"):
+        return "*" if metavar.startswith("[") else "+"
+    if not metavar or has_choices:
+        return None
+    words = metavar.split()
+    return len(words) if len(words) > 1 else None

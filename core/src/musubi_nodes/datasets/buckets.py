@@ -1,0 +1,35 @@
+"""The size that an image or video is brought to (dataset/bucket.py, v0.3.4)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import sqrt
+
+Size = tuple[int, int]
+STEP = 16  # for every family but HiDream O1 (32)
+
+
+@lru_cache(maxsize=256)
+def bucket_sizes(resolution: Size, step: int = STEP) -> tuple[Size, ...]:
+    """All sizes near the area of ``resolution``, sorted; upright and lying."""
+    area = resolution[0] * resolution[1]
+    side = int(sqrt(area))
+    sizes: set[Size] = set()
+    for width in range(_down(side // 2, step), side + step, step):
+        height = _down(area // width, step)
+        sizes |= {(width, height), (height, width)}
+    return tuple(sorted(sizes))
+
+
+def bucket_of(size: Size, resolution: Size, *, enable: bool, no_upscale: bool = False, step: int = STEP) -> Size:
+    """Width and height of the bucket for an image of ``size``."""
+    if not enable:
+        return resolution
+    if no_upscale and size[0] * size[1] <= resolution[0] * resolution[1]:
+        return _down(size[0], step), _down(size[1], step)
+    aspect = size[0] / size[1]
+    return min(bucket_sizes(resolution, step), key=lambda bucket: abs(bucket[0] / bucket[1] - aspect))
+
+
+def _down(number: int, step: int) -> int:
+    return number - number % step

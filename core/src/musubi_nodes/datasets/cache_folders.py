@@ -1,0 +1,53 @@
+"""Which folder holds the caches of a dataset, and when two spellings are one folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from musubi_nodes.datasets.schema import Dataset, DatasetConfig, source_of
+
+GLOB_LETTERS = frozenset("*?[")
+
+
+def with_cache_directories(config: DatasetConfig, base: Path) -> DatasetConfig:
+    """``config`` with each missing ``cache_directory`` set to its own folder under ``base``.
+
+    The name is the media folder's plus a short hash of its path, so that a dataset put before another one, or a folder
+    of the same name elsewhere, does not move or share caches.
+    """
+    taken = {folder_key(dataset.cache_directory) for dataset in config.datasets if dataset.cache_directory}
+    datasets: list[Dataset] = []
+    for dataset in config.datasets:
+        if dataset.cache_directory is None:
+            folder = _free(base.absolute() / _name(source_of(dataset)), taken)
+            dataset = dataset.model_copy(update={"cache_directory": folder})
+        datasets.append(dataset)
+    return config.model_copy(update={"datasets": tuple(datasets)})
+
+
+def folder_key(folder: Path) -> tuple[object, ...]:
+    """Equal for two spellings of one folder: links, relative parts, letter case where the system ignores it."""
+    resolved = os.path.realpath(folder)
+    try:
+        found = os.stat(resolved)  # noqa: PTH116
+    except OSError:
+        return (resolved.casefold() if sys.platform in ("win32", "darwin") else resolved,)
+    return (found.st_dev, found.st_ino)
+
+
+def _name(source: Path) -> str:
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "_", source.stem if source.suffix == ".jsonl" else source.name).strip("._-")
+    return f"{slug[:40] or 'dataset'}-{sha256(os.fsencode(source.as_posix())).hexdigest()[:8]}"
+
+
+def _free(folder: Path, taken: set[tuple[object, ...]]) -> Path:
+    number, candidate = 1, folder
+    while folder_key(candidate) in taken:
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    taken.add(folder_key(candidate))
+    return candidate

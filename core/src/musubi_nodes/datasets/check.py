@@ -1,0 +1,53 @@
+"""Is this dataset what its owner believes it is? Said before a process starts: musubi-tuner mostly stays silent."""
+
+from __future__ import annotations
+
+from musubi_nodes.datasets.check_caches import check_caches
+from musubi_nodes.datasets.check_content import OnMissing, check_content
+from musubi_nodes.datasets.check_videos import check_videos
+from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.items import DatasetScan, Scan
+from musubi_nodes.datasets.report import Findings, Report
+from musubi_nodes.datasets.rules import config_problems
+from musubi_nodes.datasets.schema import Dataset, DatasetConfig, VideoDataset, effective
+
+__all__ = ["Report", "check"]
+
+
+def check(
+    scan: Scan,
+    config: DatasetConfig,
+    *,
+    frame_rule: FrameRule | None = None,
+    missing_captions: OnMissing = "error",
+    fps: float | None = None,
+) -> Report:
+    """Judge ``scan``; only headers of media are read.
+
+    ``frame_rule`` None is N*4+1, to which musubi-tuner rounds for every family (v0.3.4). ``fps`` is the model's frame
+    rate: with it, lengths are counted after dropping frames, and speeds are compared.
+    """
+    datasets, found = effective(config), Findings(errors=config_problems(config))
+    for one in scan.datasets:
+        dataset = datasets[one.index]
+        check_content(one, dataset, found, missing_captions)
+        if isinstance(dataset, VideoDataset) and not one.trouble:
+            check_videos(one, dataset, found, frame_rule or FrameRule(), fps)
+    check_caches(scan.datasets, found)
+    lines = tuple(_line(one, datasets[one.index]) for one in scan.datasets)
+    return Report(tuple(found.errors), tuple(found.warnings), lines)
+
+
+def _line(scan: DatasetScan, dataset: Dataset) -> str:
+    count, (width, height) = len(scan.items), dataset.resolution
+    captioned = count - len(scan.empty_captions) - len(scan.not_utf8)
+    parts = [f"{count} {scan.kind}{'' if count == 1 else 's'}", f"{captioned} with caption"]
+    if any(item.controls for item in scan.items):
+        parts.append(f"{sum(1 for item in scan.items if item.controls)} with control")
+    if dataset.num_repeats > 1:
+        parts.append(f"{dataset.num_repeats} times each")
+    parts.append(f"{width}x{height}{' in buckets' if dataset.enable_bucket else ''}")
+    parts.append(f"batch {dataset.batch_size}")
+    if isinstance(dataset, VideoDataset):
+        parts.append(f"{dataset.frame_extraction} of {', '.join(map(str, dataset.target_frames))} frames")
+    return f"{scan.name} {scan.source}: {', '.join(parts)}"

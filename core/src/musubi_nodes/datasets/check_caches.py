@@ -1,0 +1,50 @@
+"""Findings across datasets: cache folders and cache files that two items would share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from musubi_nodes.datasets.cache_folders import GLOB_LETTERS, folder_key
+from musubi_nodes.datasets.items import DatasetScan, Item
+from musubi_nodes.datasets.report import Findings
+
+
+def check_caches(scans: Sequence[DatasetScan], found: Findings) -> None:
+    """Add what is wrong with the cache folders of ``scans`` to ``found``."""
+    folders: dict[tuple[object, ...], list[DatasetScan]] = {}
+    for scan in scans:
+        if scan.cache_folder is None:
+            found.errors.append(f"{scan.name}: a JSONL dataset needs a cache_directory")
+            continue
+        folders.setdefault(folder_key(scan.cache_folder), []).append(scan)
+        if GLOB_LETTERS & set(str(scan.cache_folder)):
+            found.errors.append(_glob(scan.name, scan.cache_folder))
+    for sharing in folders.values():
+        if len(sharing) > 1:
+            names = " and ".join(scan.name for scan in sharing)
+            found.errors.append(
+                f"{names} share the cache folder {sharing[0].cache_folder}; give each a cache_directory"
+            )
+        found.errors.extend(_twice(group) for group in _same_stem(sharing))
+
+
+def _glob(name: str, folder: Path) -> str:
+    # get_all_latent_cache_files and prepare_for_training (v0.3.4) glob the folder without escaping it.
+    letters = " ".join(sorted(GLOB_LETTERS))
+    return f"{name}: the cache folder {folder} has one of {letters} in its path, so that training finds no cache there"
+
+
+def _same_stem(sharing: Sequence[DatasetScan]) -> list[list[tuple[DatasetScan, Item]]]:
+    groups: dict[str, list[tuple[DatasetScan, Item]]] = {}
+    for scan in sharing:
+        for item in scan.items:
+            groups.setdefault(os.path.normcase(item.stem), []).append((scan, item))
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _twice(group: Sequence[tuple[DatasetScan, Item]]) -> str:
+    paths = ", ".join(f"{item.path} ({scan.name})" for scan, item in group[:4])
+    more = f" and {len(group) - 4} more" if len(group) > 4 else ""
+    return f"one cache file would serve {len(group)} items, silently: {paths}{more}; rename all but one"

@@ -1,0 +1,115 @@
+"""Findings in one dataset: media, captions, controls, JSONL lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from musubi_nodes.datasets.facts import image_sizes
+from musubi_nodes.datasets.items import DatasetScan
+from musubi_nodes.datasets.report import Findings, named
+from musubi_nodes.datasets.schema import Dataset, ImageDataset
+from musubi_nodes.errors import MusubiError, did_you_mean
+
+OnMissing = Literal["error", "skip"]
+
+
+def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnMissing) -> None:
+    """Add what is wrong with ``scan`` to ``found``."""
+    if scan.trouble:
+        found.errors.append(_no_source(scan, dataset))
+        return
+    if not scan.items:
+        found.errors.append(_nothing(scan))
+    _captions(scan, dataset, found, missing)
+    _lines(scan, found)
+    _controls(scan, dataset, found)
+    _media(scan, found)
+    _unseen(scan, found)
+
+
+def _no_source(scan: DatasetScan, dataset: Dataset) -> str:
+    what = "the folder" if dataset.directory else "the file"
+    try:
+        near = did_you_mean(scan.source.name, [path.name for path in scan.source.parent.iterdir()])
+    except OSError:
+        near = ""
+    cost = (
+        f" musubi-tuner would find 0 {scan.kind}s there, end as if all were well, and delete every cache of this "
+        "dataset unless --keep_cache is given. A relative path counts from the TOML's own folder."
+    )
+    return f"{scan.name}: {what} {scan.source} {scan.trouble}{near}.{cost if dataset.directory else ''}"
+
+
+def _nothing(scan: DatasetScan) -> str:
+    bad = [*scan.bad_lines, *scan.missing_files]
+    kinds = (
+        ("without caption", scan.without_caption),
+        (f"subfolders with {scan.kind}s, which it does not enter", scan.subfolders),
+        ("other files", scan.ignored),
+        ("bad lines", bad),
+    )
+    hints = "".join(f"; {what}: {named(found, 3)}" for what, found in kinds if found)
+    return f"{scan.name}: no {scan.kind} to train on in {scan.source}{hints}"
+
+
+def _captions(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnMissing) -> None:
+    without = f"without {dataset.caption_extension} caption"
+    if scan.kind == "video":
+        found.add(found.errors, scan.name, scan.without_caption, "video", f"{without}, which stops musubi-tuner")
+    else:
+        lines = found.errors if missing == "error" else found.warnings
+        found.add(lines, scan.name, scan.without_caption, "image", f"{without}, which musubi-tuner leaves out silently")
+    found.add(found.errors, scan.name, scan.not_utf8, "caption", "not in UTF-8", "save again as UTF-8")
+    found.add(found.warnings, scan.name, scan.empty_captions, "caption", "empty")
+    text = "with a byte order mark, which becomes part of the caption"
+    found.add(found.warnings, scan.name, scan.marked_captions, "caption", text, "save again as UTF-8 without BOM")
+    found.add(found.warnings, scan.name, scan.captions_alone, "caption", f"without {scan.kind} of the same name")
+
+
+def _lines(scan: DatasetScan, found: Findings) -> None:
+    where = f"{scan.name}: {scan.source.name}"
+    found.errors.extend(f"{where}, {line}" for line in scan.bad_lines[:10])
+    found.add(found.errors, where, scan.bad_lines[10:], "more bad line", "like these")
+    found.add(found.errors, where, scan.missing_files, "file", "named but not there")
+    text = "with a relative path, which counts from the folder that musubi-tuner is started in"
+    found.add(found.errors, where, scan.relative_lines, "line", text, "write absolute paths")
+
+
+def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
+    found.errors.extend(f"{scan.name}: {line}" for line in scan.bad_companions[:10])
+    found.add(found.errors, scan.name, scan.missing_controls, scan.kind, "without control")
+    if isinstance(dataset, ImageDataset) and dataset.fp_1f_clean_indices:
+        needed = len(dataset.fp_1f_clean_indices)
+        few = [item.path for item in scan.items if 0 < len(item.controls) < needed]
+        found.add(found.errors, scan.name, few, "image", f"with less than the {needed} controls of fp_1f_clean_indices")
+    if isinstance(dataset, ImageDataset) and dataset.multiple_target and not any(item.targets for item in scan.items):
+        text = "multiple_target is on, but no image has further targets (x_1.png beside x.png)"
+        found.errors.append(f"{scan.name}: {text}")
+    if dataset.control_directory and dataset.jsonl_file:
+        found.warnings.append(f"{scan.name}: control_directory is ignored with JSONL; put control_path into the lines")
+
+
+def _media(scan: DatasetScan, found: Findings) -> None:
+    media = [path for item in scan.items for path in (item.path, *item.targets, *item.controls) if not path.is_dir()]
+    empty = [path for path in media if _size(path) == 0]
+    found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
+    if scan.kind == "image":
+        # Pillow reads AVIF since 11.3 only, so that an unreadable one says nothing about musubi-tuner's Pillow.
+        sizes = image_sizes(path for path in media if path not in set(empty) and path.suffix.lower() != ".avif")
+        broken = [path for path, size in sizes.items() if isinstance(size, MusubiError)]
+        found.add(found.errors, scan.name, broken, "image", "that cannot be read")
+
+
+def _unseen(scan: DatasetScan, found: Findings) -> None:
+    text, fix = f"with {scan.kind}s, which musubi-tuner does not enter", "give each its own [[datasets]]"
+    found.add(found.warnings, scan.name, scan.subfolders, "subfolder", text, fix)
+    text = f"ignored, neither {scan.kind} with an ending that musubi-tuner takes nor caption"
+    found.add(found.warnings, scan.name, scan.ignored, "file", text)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

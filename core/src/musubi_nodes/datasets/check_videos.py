@@ -1,0 +1,114 @@
+"""Findings in one video dataset: lengths and frame rates, from file headers only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from musubi_nodes.datasets.buckets import bucket_of
+from musubi_nodes.datasets.clips import clips_of, extraction, frames_read, rounded_targets
+from musubi_nodes.datasets.facts import video_facts
+from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.items import DatasetScan
+from musubi_nodes.datasets.report import Findings, named
+from musubi_nodes.datasets.schema import VideoDataset
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.probe import VideoFacts
+
+
+def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule: FrameRule, fps: float | None) -> None:
+    """Add what is wrong with the videos of ``scan`` to ``found``."""
+    if rule.window is not None:
+        rule = replace(rule, window=dataset.fp_latent_window_size)
+    _targets(scan.name, dataset, found, rule)
+    asked = video_facts(item.path for item in scan.items)
+    facts = {path: fact for path, fact in asked.items() if not isinstance(fact, MusubiError)}
+    broken = [path for path, fact in asked.items() if isinstance(fact, MusubiError) and not _is_empty_file(path)]
+    found.add(found.errors, scan.name, broken, "video", "that cannot be read")
+    _lengths(scan.name, dataset, found, facts, rule, fps)
+    _rates(scan.name, dataset, found, facts, fps)
+    _shapes(scan.name, dataset, found, facts)
+
+
+def _is_empty_file(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == 0  # already told
+
+
+def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:
+    if extraction(dataset) == "full":
+        return
+    if "target_frames" not in dataset.model_fields_set:
+        found.warnings.append(
+            f"{name}: target_frames is not set, so each clip is one frame; the model takes {rule.explain()}"
+        )
+        return
+    for frames in dataset.target_frames:
+        if not rule.fits(frames):
+            near = rule.round_down(frames)
+            choices = f"{near} or {near + rule.stride}" if near else str(rule.shortest)
+            found.errors.append(
+                f"{name}: target_frames has {frames}, but the model takes {rule.explain()}; use {choices}"
+            )
+    if extraction(dataset) == "chunk" and 1 in dataset.target_frames:
+        found.warnings.append(f"{name}: target_frames has 1 with frame_extraction chunk: every frame becomes a clip")
+
+
+def _lengths(
+    name: str,
+    dataset: VideoDataset,
+    found: Findings,
+    facts: Mapping[Path, VideoFacts],
+    rule: FrameRule,
+    fps: float | None,
+) -> None:
+    clips = {path: clips_of(dataset, fact.frames, fps) for path, fact in facts.items()}
+    shown = {path: f"{path.name} ({_frames(dataset, fact, fps)})" for path, fact in facts.items()}
+    if extraction(dataset) == "full":
+        short = [shown[path] for path, cut in clips.items() if not cut or cut[0][1] < rule.shortest]
+        found.add(found.errors, name, short, "video", f"with less than {rule.shortest} frames")
+        return
+    targets = rounded_targets(dataset)
+    short = [shown[path] for path, cut in clips.items() if not cut]
+    text = f"shorter than every target_frames ({targets[0]}), which musubi-tuner leaves out silently"
+    found.add(found.errors, name, short, "video", text)
+    used = {length for cut in clips.values() for _, length in cut}
+    unused = [length for length in targets if length not in used] if used else []
+    if unused:
+        found.warnings.append(f"{name}: no video is long enough for target_frames {named(unused)}")
+
+
+def _frames(dataset: VideoDataset, fact: VideoFacts, fps: float | None) -> str:
+    read = frames_read(dataset, fact.frames, fps)
+    return f"{fact.frames} frames" if fps is None or read == fact.frames else f"{read} of {fact.frames} at {fps:g} fps"
+
+
+def _rates(
+    name: str, dataset: VideoDataset, found: Findings, facts: Mapping[Path, VideoFacts], fps: float | None
+) -> None:
+    rated = {path: fact.fps for path, fact in facts.items() if fact.fps > 0}
+    source = dataset.source_fps
+    if source is not None:
+        other = [f"{path.name} ({rate:g})" for path, rate in rated.items() if abs(rate - source) > 0.02 * source]
+        found.add(found.warnings, name, other, "video", f"with another frame rate than source_fps {source:g}")
+        if fps is not None and source < fps * 0.98:
+            found.warnings.append(
+                f"{name}: source_fps {source:g} is below the model's {fps:g}; motion is learned too fast"
+            )
+    elif fps is not None:
+        other = [f"{path.name} ({rate:g})" for path, rate in rated.items() if abs(rate - fps) > 0.05 * fps]
+        text = f"with another frame rate than the model's {fps:g}, learned at another speed"
+        found.add(found.warnings, name, other, "video", text, "set source_fps if they share one rate")
+
+
+def _shapes(name: str, dataset: VideoDataset, found: Findings, facts: Mapping[Path, VideoFacts]) -> None:
+    # Latents always come from buckets; without enable_bucket training still puts them into one batch.
+    if dataset.enable_bucket or dataset.batch_size == 1:
+        return
+    sizes = Counter(bucket_of((f.width, f.height), dataset.resolution, enable=True) for f in facts.values())
+    if len(sizes) > 1:
+        shapes = named(f"{width}x{height}" for width, height in sizes)
+        found.errors.append(
+            f"{name}: videos of several shapes ({shapes}) with batch_size above 1 need enable_bucket = true"
+        )

@@ -1,0 +1,64 @@
+"""Which clips musubi-tuner cuts out of a video (dataset/image_video_dataset.py and media_utils.py, v0.3.4)."""
+
+from __future__ import annotations
+
+from musubi_nodes.datasets.schema import VideoDataset
+
+_STRIDE = 4  # every family's VAE takes N*4+1 frames
+Clip = tuple[int, int]  # first frame, number of frames
+
+
+def rounded_targets(dataset: VideoDataset) -> tuple[int, ...]:
+    """``target_frames`` rounded down to N*4+1, sorted, each once."""
+    return tuple(sorted({_rounded(frames) for frames in dataset.target_frames}))
+
+
+def extraction(dataset: VideoDataset) -> str:
+    """The way that is really used: one uniform sample is the head."""
+    alone = dataset.frame_extraction == "uniform" and dataset.frame_sample == 1
+    return "head" if alone else dataset.frame_extraction
+
+
+def frames_read(dataset: VideoDataset, frames: int, fps: float | None) -> int:
+    """Frames that are left of ``frames`` after dropping from ``source_fps`` to the model's ``fps``.
+
+    Nothing is ever doubled: a slower source keeps its frames, but they count as if some were missing, so that "head"
+    ends early.
+    """
+    end = max(rounded_targets(dataset)) if extraction(dataset) == "head" else None
+    if dataset.source_fps is None or fps is None:
+        return frames if end is None else min(frames, end)
+    position, previous, count = 0.0, -1, 0
+    for _ in range(frames):
+        index = int(position)
+        position += fps / dataset.source_fps
+        if end is not None and index >= end:
+            break
+        count += index != previous
+        previous = index
+    return count
+
+
+def clips_of(dataset: VideoDataset, frames: int, fps: float | None = None) -> tuple[Clip, ...]:
+    """The clips of a video of so many frames, in upstream's order; empty: the video is silently left out."""
+    frames = frames_read(dataset, frames, fps)
+    if extraction(dataset) == "full":
+        length = _rounded(min(frames, dataset.max_frames))
+        return ((0, length),) if length > 0 else ()
+    return tuple((start, length) for length in rounded_targets(dataset) for start in _starts(dataset, frames, length))
+
+
+def _starts(dataset: VideoDataset, frames: int, length: int) -> tuple[int, ...]:
+    room, way = frames - length, extraction(dataset)
+    if room < 0:
+        return ()
+    if way == "head":
+        return (0,)
+    if way == "uniform":
+        last = dataset.frame_sample - 1
+        return tuple(room if i == last else int(i * (room / last)) for i in range(dataset.frame_sample))
+    return tuple(range(0, room + 1, length if way == "chunk" else dataset.frame_stride))
+
+
+def _rounded(frames: int) -> int:
+    return (frames - 1) // _STRIDE * _STRIDE + 1

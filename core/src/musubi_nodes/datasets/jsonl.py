@@ -1,0 +1,119 @@
+"""One JSONL dataset, line by line, as musubi-tuner reads it (dataset/datasources.py, v0.3.4)."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.datasets.folder import with_caption_findings
+from musubi_nodes.datasets.items import DatasetScan, Item
+from musubi_nodes.datasets.names import stem_of
+from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.errors import did_you_mean
+
+
+@dataclass
+class _Found:
+    items: list[Item] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    relative: list[int] = field(default_factory=list)
+
+
+def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> DatasetScan:
+    """``empty`` filled with the lines of the dataset's JSONL file; relative paths count from the working directory."""
+    try:
+        text = empty.source.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        return replace(empty, trouble="is not UTF-8; save it again as UTF-8")
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        return replace(empty, trouble="does not exist" if missing else f"cannot be read: {error}")
+    found = _Found()
+    layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        _read_line(number, line, empty.kind, layered, found)
+    items = tuple(item if read_captions else replace(item, caption=None) for item in found.items)
+    controlled = any(item.controls for item in items)
+    return replace(
+        with_caption_findings(replace(empty, items=items), read=False),
+        missing_controls=tuple(item.path for item in items if controlled and not item.controls),
+        missing_files=tuple(found.missing),
+        relative_lines=tuple(found.relative),
+        bad_lines=tuple(found.bad),
+    )
+
+
+def _read_line(number: int, line: str, kind: Kind, layered: bool, found: _Found) -> None:
+    try:
+        entry = json.loads(line)
+        item, texts = _item(number, entry, kind, layered)
+    except json.JSONDecodeError as error:
+        found.bad.append(f"line {number}: {_why(line, error)}")
+    except (ValueError, RecursionError) as error:
+        found.bad.append(f"line {number}: {error}")
+    else:
+        found.relative.extend([number] if any(not Path(text).is_absolute() for text in texts) else [])
+        lost = [path for path in (item.path, *item.targets, *item.controls) if not path.exists()]
+        found.missing.extend(f"line {number}: {path}" for path in lost)
+        found.items.extend([] if lost else [item])
+
+
+def _why(line: str, error: json.JSONDecodeError) -> str:
+    if line.startswith("\ufeff"):
+        return "begins with a byte order mark; save the file as UTF-8 without BOM"
+    if not line.strip():
+        return "is empty; remove it"
+    return f"is not JSON ({error.msg} at column {error.colno})"
+
+
+def _item(number: int, entry: object, kind: Kind, layered: bool) -> tuple[Item, list[str]]:
+    if not isinstance(entry, dict):
+        raise ValueError("is not a JSON object {...}")
+    main = _text(entry, f"{kind}_path", "image_path_0" if kind == "image" else "")
+    if not stem_of(main):
+        raise ValueError(f"{kind}_path {main!r} ends in a slash; remove it")
+    targets = list(_targets(entry)) if layered else []
+    controls = [str(value) for _, value in sorted(_controls(entry, kind))]
+    texts = [main, *targets, *controls]
+    paths = [Path.cwd() / text for text in texts]
+    caption = _text(entry, "caption").strip()
+    split = 1 + len(targets)
+    return Item(paths[0], None, caption, tuple(paths[split:]), tuple(paths[1:split]), number), texts
+
+
+def _text(entry: dict[str, Any], key: str, other: str = "") -> str:
+    if key not in entry and other in entry:
+        key = other
+    if key not in entry:
+        raise ValueError(f"has no {key}{did_you_mean(key, list(entry)).replace('mean', 'name it')}")
+    value = entry[key]
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(f"{key} must be text, found {value!r:.60}")
+    return value
+
+
+def _targets(entry: dict[str, Any]) -> Iterator[str]:
+    number = 1
+    while entry.get(f"image_path_{number}") is not None:
+        yield _text(entry, f"image_path_{number}")
+        number += 1
+
+
+def _controls(entry: dict[str, Any], kind: Kind) -> Iterator[tuple[int, str]]:
+    if kind == "video":
+        if entry.get("control_path"):
+            yield 0, _text(entry, "control_path")
+        return
+    for key in entry:
+        tail = key.rsplit("_", 1)[-1]
+        if key == "control_path":
+            yield 0, _text(entry, key)
+        elif key.startswith("control_path_"):
+            if not tail.isdecimal():
+                raise ValueError(f"{key} must end in a number, e.g. control_path_0")
+            yield int(tail), _text(entry, key)

@@ -1,0 +1,57 @@
+"""Which key belongs where in the dataset TOML, and what to say about one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from musubi_nodes.datasets.schema import General, ImageDataset, Kind, VideoDataset
+from musubi_nodes.errors import did_you_mean
+
+GENERAL_KEYS = tuple(General.model_fields)
+KEYS: dict[Kind, tuple[str, ...]] = {
+    "image": tuple(ImageDataset.model_fields),
+    "video": tuple(VideoDataset.model_fields),
+}
+# Old spellings that v0.3.4 still maps (config_utils.load_user_config).
+DEPRECATED = {
+    "flux_kontext_no_resize_control": "no_resize_control",
+    "qwen_image_edit_no_resize_control": "no_resize_control",
+    "qwen_image_edit_control_resolution": "control_resolution",
+}
+
+
+def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
+    """``section`` with old spellings replaced (a new one that is there too wins) and JSON nulls left out."""
+    new = {key: value for key, value in section.items() if key not in DEPRECATED and value is not None}
+    for old, now in DEPRECATED.items():
+        if section.get(old) is not None:
+            new.setdefault(now, section[old])
+    return new
+
+
+def stray_top_level(key: str) -> str:
+    """What to say about a key outside of every section."""
+    if key in {*KEYS["image"], *KEYS["video"]}:
+        where = "[general] or [[datasets]]" if key in GENERAL_KEYS else "[[datasets]]"
+        return f"{key}: stands outside of every section; put it under {where}"
+    return f"{key}: unknown section{did_you_mean(key, ('general', 'datasets'))}"
+
+
+def unknown_in_general(key: str) -> str:
+    """What to say about a key that ``[general]`` does not take."""
+    if key in {*KEYS["image"], *KEYS["video"]}:
+        return f"general.{key}: does not belong in [general]; put it under each [[datasets]] that needs it"
+    return f"general.{key}: unknown key{did_you_mean(key, GENERAL_KEYS)}"
+
+
+def unknown_in_dataset(where: str, key: str, kind: Kind | None) -> str:
+    """What to say about a key that a dataset of this kind does not take; None is a dataset of unknown kind."""
+    if kind is None:
+        return f"{where}.{key}: unknown key{did_you_mean(key, (*KEYS['image'], *KEYS['video']))}"
+    if key in KEYS["video" if kind == "image" else "image"]:
+        rule = "only video datasets have it, and this is an image dataset"
+        if kind == "video":
+            rule = "only image datasets have it, and this is a video dataset"
+        return f"{where}.{key}: {rule}"
+    return f"{where}.{key}: unknown key{did_you_mean(key, KEYS[kind])}"

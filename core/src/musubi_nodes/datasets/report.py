@@ -1,0 +1,49 @@
+"""What a check found, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from musubi_nodes.errors import problems
+
+
+@dataclass(frozen=True)
+class Report:
+    """``errors`` stop a run or spoil it silently, ``warnings`` are worth a look, ``datasets`` say what is there."""
+
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    datasets: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """One line for each dataset, then what is wrong, then what is odd."""
+        lines = [*self.datasets, *(f"error: {line}" for line in self.errors)]
+        return "\n".join([*lines, *(f"warning: {line}" for line in self.warnings)])
+
+    def raise_errors(self) -> None:
+        """One :class:`musubi_nodes.errors.MusubiError` for all errors; nothing if there are none."""
+        if self.errors:
+            raise problems("the dataset is not ready", self.errors)
+
+
+@dataclass
+class Findings:
+    """A report that is being written."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, lines: list[str], where: str, found: Sequence[object], noun: str, text: str, fix: str = "") -> None:
+        """If something was found, one line such as ``datasets[0]: 2 captions not UTF-8: a.txt, b.txt; <fix>``."""
+        if found:
+            many = "" if len(found) == 1 else "s"
+            lines.append(f"{where}: {len(found)} {noun}{many} {text}: {named(found)}{fix and f'; {fix}'}")
+
+
+def named(things: Iterable[object], limit: int = 5) -> str:
+    """``a.png, b.png and 3 more``: file names without their folder."""
+    texts = [thing.name if isinstance(thing, Path) else str(thing) for thing in things]
+    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + more

@@ -1,0 +1,20 @@
+"""What musubi-tuner will see in a dataset, and what it will not, before anything runs."""
+
+from __future__ import annotations
+
+from musubi_nodes.datasets.folder import scan_folder
+from musubi_nodes.datasets.items import DatasetScan, Item, Scan
+from musubi_nodes.datasets.jsonl import scan_jsonl
+from musubi_nodes.datasets.schema import DatasetConfig, cache_folder_of, effective, source_of
+
+__all__ = ["DatasetScan", "Item", "Scan", "scan"]
+
+
+def scan(config: DatasetConfig, *, read_captions: bool = True) -> Scan:
+    """List every dataset; no pixel is decoded. Raises nothing for bad content: :mod:`.check` judges."""
+    found = []
+    for index, dataset in enumerate(effective(config)):
+        empty = DatasetScan(index, dataset.kind, source_of(dataset), cache_folder_of(dataset))
+        look = scan_folder if dataset.directory is not None else scan_jsonl
+        found.append(look(empty, dataset, read_captions=read_captions))
+    return Scan(tuple(found))

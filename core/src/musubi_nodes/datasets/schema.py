@@ -1,0 +1,142 @@
+"""The dataset TOML as models, with musubi-tuner's own names and defaults (dataset/config_utils.py, v0.3.4).
+
+A field that the user left out is not in ``model_fields_set``: that is how ``[general]`` falls through to a dataset.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
+
+Kind = Literal["image", "video"]
+FrameExtraction = Literal["head", "chunk", "slide", "uniform", "full"]
+Count = Annotated[StrictInt, Field(ge=1)]
+Side = Annotated[StrictInt, Field(ge=16, le=8192)]
+Fps = Annotated[float, Field(strict=True, gt=0, le=1000, allow_inf_nan=False)]
+SOURCE_FIELDS = ("image_directory", "image_jsonl_file", "video_directory", "video_jsonl_file")
+PATH_FIELDS = (*SOURCE_FIELDS, "cache_directory", "control_directory")
+
+
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class General(BaseModel):
+    """``[general]``: what holds for every dataset that does not say otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    resolution: tuple[Side, Side] = Field((960, 544), description="Width and height in pixels; one number is a square.")
+    caption_extension: StrictStr | None = Field(None, description="Ending of the caption files, with its dot.")
+    batch_size: Count = Field(1, description="Items that go through the model together.")
+    num_repeats: Count = Field(1, description="How often each item is seen in an epoch.")
+    enable_bucket: StrictBool = Field(False, description="Keep aspect ratios by sorting items into several sizes.")
+    bucket_no_upscale: StrictBool = Field(False, description="With buckets: never enlarge a small image.")
+
+    _scalar_resolution = field_validator("resolution", mode="before")(_pair)
+
+    @field_validator("caption_extension")
+    @classmethod
+    def _one_dot(cls, value: str | None) -> str | None:
+        # musubi-tuner strips the last suffix of a caption file to find its image, and globs "*" + extension.
+        if value is None:
+            return None
+        if not value.startswith("."):
+            raise ValueError(f"must begin with a dot: '.{value or 'txt'}'")
+        if len(value) < 2 or set(value[1:]) & set("./\\*?[] \t"):
+            raise ValueError("must be one ending such as '.txt'")
+        return value
+
+
+class _Folders(General):
+    cache_directory: Path | None = Field(None, description="Where the caches lie; else beside the media.")
+    control_directory: Path | None = Field(None, description="Control images or videos of the same names.")
+    fp_latent_window_size: Count = Field(9, description="FramePack: latent frames in a section.")
+
+
+class ImageDataset(_Folders):
+    """One ``[[datasets]]`` of images: a folder with caption files, or a JSONL file."""
+
+    image_directory: Path | None = Field(None, description="Folder of images and caption files.")
+    image_jsonl_file: Path | None = Field(None, description="JSONL lines with image_path and caption.")
+    multiple_target: StrictBool = Field(False, description="x.png, x_1.png, x_2.png are one item (layered models).")
+    fp_1f_clean_indices: tuple[StrictInt, ...] | None = Field(None, description="One frame: indices of clean latents.")
+    fp_1f_target_index: StrictInt | None = Field(None, description="One frame: index of the target.")
+    fp_1f_no_post: StrictBool = Field(False, description="One frame: no clean latent after the target.")
+    no_resize_control: StrictBool = Field(False, description="Keep the size of control images.")
+    control_resolution: tuple[Side, Side] | None = Field(None, description="Size of control images.")
+
+    _scalar_control = field_validator("control_resolution", mode="before")(_pair)
+
+    @property
+    def kind(self) -> Kind:
+        return "image"
+
+    @property
+    def directory(self) -> Path | None:
+        return self.image_directory
+
+    @property
+    def jsonl_file(self) -> Path | None:
+        return self.image_jsonl_file
+
+
+class VideoDataset(_Folders):
+    """One ``[[datasets]]`` of videos: a folder with caption files, or a JSONL file."""
+
+    video_directory: Path | None = Field(None, description="Folder of videos and caption files.")
+    video_jsonl_file: Path | None = Field(None, description="JSONL lines with video_path and caption.")
+    target_frames: tuple[Count, ...] = Field((1,), min_length=1, description="Lengths of the clips, in frames.")
+    frame_extraction: FrameExtraction = Field("head", description="Which frames of a video become clips.")
+    frame_stride: Count = Field(1, description="For slide: frames between the starts of two clips.")
+    frame_sample: Count = Field(1, description="For uniform: number of clips.")
+    max_frames: Count = Field(129, description="For full: the longest clip.")
+    source_fps: Fps | None = Field(None, description="Frame rate of the files; frames are dropped to the model's rate.")
+
+    @property
+    def kind(self) -> Kind:
+        return "video"
+
+    @property
+    def directory(self) -> Path | None:
+        return self.video_directory
+
+    @property
+    def jsonl_file(self) -> Path | None:
+        return self.video_jsonl_file
+
+
+Dataset = ImageDataset | VideoDataset
+
+
+class DatasetConfig(BaseModel):
+    """A whole dataset TOML. Paths are absolute once :func:`musubi_nodes.datasets.toml.load` made it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    general: General = Field(default_factory=General)
+    datasets: tuple[ImageDataset | VideoDataset, ...] = Field(min_length=1)
+
+
+def effective(config: DatasetConfig) -> tuple[Dataset, ...]:
+    """Each dataset with ``[general]`` filled in: dataset, then general, then default (config_utils.py, v0.3.4)."""
+    shared = {name: getattr(config.general, name) for name in config.general.model_fields_set}
+    return tuple(
+        dataset.model_copy(update={n: v for n, v in shared.items() if n not in dataset.model_fields_set})
+        for dataset in config.datasets
+    )
+
+
+def source_of(dataset: Dataset) -> Path:
+    """The folder or JSONL file that the items come from."""
+    source = dataset.directory or dataset.jsonl_file
+    if source is None:
+        raise ValueError("a dataset needs a directory or a JSONL file")
+    return source
+
+
+def cache_folder_of(dataset: Dataset) -> Path | None:
+    """Where musubi-tuner puts the caches: ``cache_directory``, else the media folder, else (JSONL) nowhere."""
+    return dataset.cache_directory or dataset.directory

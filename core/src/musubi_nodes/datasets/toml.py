@@ -1,0 +1,181 @@
+"""The dataset TOML: read with near-miss hints, written back as the normalised copy that musubi-tuner gets.
+
+Relative paths count from the TOML's own folder. (musubi-tuner itself takes the folder that it was started in.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from musubi_nodes.datasets.cache_folders import with_cache_directories
+from musubi_nodes.datasets.keys import GENERAL_KEYS, KEYS, renamed, stray_top_level, unknown_in_dataset
+from musubi_nodes.datasets.keys import unknown_in_general as unknown_general
+from musubi_nodes.datasets.messages import in_words
+from musubi_nodes.datasets.reading import parse_toml, read_file
+from musubi_nodes.datasets.rules import config_problems
+from musubi_nodes.datasets.schema import (
+    PATH_FIELDS,
+    Dataset,
+    DatasetConfig,
+    General,
+    ImageDataset,
+    Kind,
+    VideoDataset,
+    effective,
+)
+from musubi_nodes.errors import MusubiError, problems
+from musubi_nodes.files import cleaned_path, write_json, write_text
+
+__all__ = [
+    "Dataset",
+    "DatasetConfig",
+    "General",
+    "ImageDataset",
+    "VideoDataset",
+    "dump",
+    "effective",
+    "load",
+    "loads",
+    "parse",
+    "with_cache_directories",
+]
+
+
+def load(path: Path) -> DatasetConfig:
+    """Read and check a dataset ``.toml`` or ``.json``; all findings come in one :class:`MusubiError`."""
+    return parse(read_file(path), base=path.absolute().parent, name=path.name)
+
+
+def loads(text: str, *, base: Path, name: str = "dataset TOML") -> DatasetConfig:
+    """The same for TOML text; relative paths count from ``base``."""
+    return parse(parse_toml(text.removeprefix("\ufeff"), name), base=base, name=name)
+
+
+def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> DatasetConfig:
+    """The same for plain values, as they come out of TOML or JSON."""
+    found = [stray_top_level(key) for key in raw if key not in ("general", "datasets")]
+    general = _general(raw.get("general"), found)
+    datasets = _datasets(raw.get("datasets"), base.absolute(), found)
+    if not found and general and datasets:
+        config = DatasetConfig(general=general, datasets=datasets)
+        found = config_problems(config)
+        if not found:
+            return config
+    raise problems(f"the dataset file {name} does not fit", found)
+
+
+def dump(config: DatasetConfig, path: Path) -> Path:
+    """Write the normalised copy: ``[general]`` folded into each dataset, absolute paths with ``/``.
+
+    ``batch_size`` always stands there, because the cache scripts' ``--batch_size`` would set a missing one
+    (BlueprintGenerator, v0.3.4). Other defaults stay out, so that versions without these keys read it too.
+    """
+    import tomli_w
+
+    tables = [_table(dataset) for dataset in effective(config)]
+    for number, table in enumerate(tables):
+        if "cache_directory" not in table:
+            raise MusubiError(f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first.")
+    if path.suffix.lower() == ".json":
+        return write_json(path, {"datasets": tables})
+    return write_text(path, tomli_w.dumps({"datasets": tables}))
+
+
+def _table(dataset: Dataset) -> dict[str, Any]:
+    fields = {name: getattr(dataset, name) for name in type(dataset).model_fields if name in dataset.model_fields_set}
+    return {name: _plain(value) for name, value in {"batch_size": 1, **fields}.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.absolute().as_posix()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _general(raw: object, found: list[str]) -> General | None:
+    if raw is None:
+        return General()
+    if not isinstance(raw, Mapping):
+        found.append("general: must be a section, written [general]")
+        return None
+    section = renamed(raw)
+    unknown = [key for key in section if key not in GENERAL_KEYS]
+    found.extend(unknown_general(key) for key in unknown)
+    return _built(General, {k: v for k, v in section.items() if k not in unknown}, "general", found)
+
+
+def _datasets(raw: object, base: Path, found: list[str]) -> tuple[Dataset, ...]:
+    if isinstance(raw, Mapping):
+        found.append("datasets: each dataset begins with [[datasets]], in two pairs of brackets")
+    elif not isinstance(raw, list) or not raw:
+        found.append("datasets: there is none; add a [[datasets]] section with image_directory or video_directory")
+    else:
+        built = [_dataset(f"datasets[{number}]", item, base, found) for number, item in enumerate(raw)]
+        return tuple(dataset for dataset in built if dataset)
+    return ()
+
+
+def _dataset(where: str, raw: object, base: Path, found: list[str]) -> Dataset | None:
+    if not isinstance(raw, Mapping):
+        found.append(f"{where}: must be a section, written [[datasets]]")
+        return None
+    section = renamed(raw)
+    kind = _kind(where, section, found)
+    if kind is None:
+        return None
+    unknown = [key for key in section if key not in KEYS[kind]]
+    found.extend(unknown_in_dataset(where, key, kind) for key in unknown)
+    known = {key: value for key, value in section.items() if key not in unknown}
+    known.update(_paths(where, known, base, found))
+    return _built(ImageDataset if kind == "image" else VideoDataset, known, where, found)
+
+
+def _kind(where: str, section: Mapping[str, Any], found: list[str]) -> Kind | None:
+    sources = {kind: [k for k in (f"{kind}_directory", f"{kind}_jsonl_file") if k in section] for kind in KEYS}
+    given = sources["image"] + sources["video"]
+    if len(given) == 1:
+        return "image" if sources["image"] else "video"
+    if not given:
+        found.extend(
+            unknown_in_dataset(where, key, None) for key in section if key not in {*KEYS["image"], *KEYS["video"]}
+        )
+        needed = "image_directory, image_jsonl_file, video_directory or video_jsonl_file"
+        found.append(f"{where}: nothing says where the media are; add {needed}")
+    else:
+        found.append(f"{where}: has {' and '.join(given)}; keep one and make a second [[datasets]] for the other")
+    return None
+
+
+def _paths(where: str, section: Mapping[str, Any], base: Path, found: list[str]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for key in PATH_FIELDS:
+        text = section.get(key)
+        if not isinstance(text, str):
+            continue
+        if any(ord(letter) < 32 for letter in text.strip()):
+            found.append(f"{where}.{key}: {text!r:.80} holds a control character; write \\ as / or use single quotes")
+        elif not text.strip(" '\""):
+            found.append(f"{where}.{key}: is empty")
+        else:
+            paths[key] = _absolute(f"{where}.{key}", text, base, found)
+    return paths
+
+
+def _absolute(where: str, text: str, base: Path, found: list[str]) -> Path:
+    try:
+        return base / cleaned_path(text)
+    except (MusubiError, RuntimeError) as error:  # RuntimeError: "~nobody" has no home folder
+        found.append(f"{where}: {error}")
+        return base
+
+
+def _built(model: type[Any], values: Mapping[str, Any], where: str, found: list[str]) -> Any:
+    try:
+        return model(**values)
+    except ValidationError as error:
+        found.extend(in_words(where, error))
+        return None

@@ -1,0 +1,81 @@
+"""What the bars of the cache scripts will count, since they print no total themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from math import ceil
+from typing import Literal
+
+from musubi_nodes.datasets.buckets import STEP, bucket_of
+from musubi_nodes.datasets.clips import clips_of
+from musubi_nodes.datasets.facts import image_sizes, video_facts
+from musubi_nodes.datasets.items import DatasetScan, Item, Scan
+from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, VideoDataset, effective
+from musubi_nodes.errors import MusubiError
+
+
+def cache_totals(
+    scan: Scan,
+    config: DatasetConfig,
+    kind: Literal["latent", "text"] = "latent",
+    *,
+    fps: float | None = None,
+    bucket_step: int = STEP,
+) -> tuple[int | None, ...]:
+    """Batches for each dataset; None where a file's header cannot be read.
+
+    ``fps`` is the model's frame rate (Wan 16, HunyuanVideo 24, FramePack 30) and needed where a dataset has
+    ``source_fps``. HunyuanVideo counts the text total twice, once for each encoder.
+    """
+    datasets = effective(config)
+    return tuple(_total(found, datasets[found.index], kind, fps, bucket_step) for found in scan.datasets)
+
+
+def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None, step: int) -> int | None:
+    if kind == "text":
+        return ceil(len(found.items) / dataset.batch_size)
+    if isinstance(dataset, VideoDataset):
+        return _video_batches(found, dataset, fps, step)
+    return _image_batches(found, dataset, step)
+
+
+def _image_batches(found: DatasetScan, dataset: ImageDataset, step: int) -> int | None:
+    if dataset.batch_size == 1:
+        return len(found.items)
+    sizes = image_sizes(item.path for item in found.items)
+    own_controls = dataset.no_resize_control or dataset.control_resolution is not None
+    if own_controls and any(item.controls for item in found.items):
+        return None  # each size of control is a batch of its own
+    keys: list[object] = []
+    for item in found.items:
+        size = sizes[item.path]
+        if isinstance(size, MusubiError):
+            return None
+        enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
+        bucket = bucket_of(size, dataset.resolution, enable=enable, no_upscale=keep, step=step)
+        keys.append((bucket, _used_controls(item, dataset)))
+    return _batches(keys, dataset.batch_size)
+
+
+def _used_controls(item: Item, dataset: ImageDataset) -> int:
+    most = len(dataset.fp_1f_clean_indices) if dataset.fp_1f_clean_indices is not None else 1
+    return min(len(item.controls), most)
+
+
+def _video_batches(found: DatasetScan, dataset: VideoDataset, fps: float | None, step: int) -> int | None:
+    if dataset.source_fps is not None and fps is None:
+        return None
+    facts = video_facts(item.path for item in found.items)
+    keys: list[object] = []
+    for item in found.items:
+        video = facts[item.path]
+        if isinstance(video, MusubiError):
+            return None
+        bucket = bucket_of((video.width, video.height), dataset.resolution, enable=True, step=step)
+        keys.extend((bucket, frames) for _, frames in clips_of(dataset, video.frames, fps))
+    return _batches(keys, dataset.batch_size)
+
+
+def _batches(keys: Iterable[object], size: int) -> int:
+    return sum(ceil(count / size) for count in Counter(keys).values())

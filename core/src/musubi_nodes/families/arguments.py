@@ -1,0 +1,63 @@
+"""All options of one run: the node's own fields, its settings sockets, the memory plan and the family's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from musubi_nodes.commands.option import Argument, arguments_from, arguments_of, is_sent, marker, merged
+from musubi_nodes.commands.tables import RELEASES, Table, table
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.family import Family, Spelling
+from musubi_nodes.families.fields import Socket
+from musubi_nodes.families.settings import Memory
+from musubi_nodes.families.takes import Takes
+
+
+def own_arguments(inputs: BaseModel, title: str) -> Iterator[Argument]:
+    """The options among the node's own fields, and those of the sockets that it marks with :class:`Takes`."""
+    yield from arguments_of(inputs, title)
+    for name, field in type(inputs).model_fields.items():
+        takes, value = marker(field, Takes), getattr(inputs, name)
+        if takes and value is not None:
+            yield from arguments_of(value, name, takes.fields or None)
+
+
+def settings_arguments(settings: Socket, owner: str) -> Iterator[Argument]:
+    """All options of a settings socket."""
+    yield from arguments_of(settings, owner)
+    yield from arguments_from(settings.options(), owner)
+
+
+def memory_arguments(
+    memory: Memory, family: Family, spelling: Spelling, script: str, known: Table
+) -> Iterator[Argument]:
+    """What ``script`` takes of a memory plan: options that no release of it has ever had are not meant for it."""
+    owner = "the memory plan"
+    values = {a.name: a.value for a in arguments_of(memory, owner)}
+    if memory.fp8_text_encoder and family.fp8_text_encoder:
+        values[family.fp8_text_encoder] = True
+    for name, choices in spelling.items():
+        chosen = getattr(memory, name)
+        if chosen not in choices and chosen != "off":
+            raise MusubiError(
+                f"{name} {chosen!r} is not possible in {script}", fix="Choose another in the Memory Optimizer."
+            )
+        values |= choices.get(chosen, {})
+    ever = _ever(script) | known.keys()
+    return (a for a in arguments_from(values, owner) if a.name in ever)
+
+
+def with_defaults(arguments: Iterable[Argument], defaults: Mapping[str, Any]) -> list[Argument]:
+    """The merged arguments, and the family's defaults where nothing was set."""
+    sent = merged(arguments)
+    names = {argument.name for argument in sent}
+    return sent + [
+        a for a in arguments_from(defaults, "the family's defaults") if a.name not in names and is_sent(a.value)
+    ]
+
+
+def _ever(script: str) -> set[str]:
+    return {name for release in RELEASES for name in (table(script, release) or {})}

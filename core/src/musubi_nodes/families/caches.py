@@ -1,0 +1,164 @@
+"""The bases of a family's latent cache and text encoder cache nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field, create_model
+
+from musubi_nodes.commands.option import Option
+from musubi_nodes.datasets.caches import (
+    broken_caches,
+    expected_text_caches,
+    latent_caches,
+    missing_latents,
+    missing_texts,
+)
+from musubi_nodes.datasets.check import check
+from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.toml import dump, with_cache_directories
+from musubi_nodes.datasets.totals import cache_totals
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.sockets import Cache, Dataset, Run
+from musubi_nodes.runs.folder import RunFolder
+
+ADVANCED = Widget(advanced=True)
+Kind = Literal["latent", "text"]
+
+
+class CacheInputs(ScriptInputs):
+    """What both kinds of cache take."""
+
+    dataset: Dataset = Field(description="The dataset to cache.")
+    batch_size: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=1024, description="Lowers the dataset's batch_size for caching. 0: as in the dataset."
+    )
+    num_workers: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=64, description="Threads that read the media. 0: one less than there are cores."
+    )
+
+
+class CacheNode(ScriptNode):
+    """Encodes a dataset. Declare ``cache``, the family's own socket."""
+
+    category: ClassVar[str] = "MusubiTuner/Cache"
+    Inputs: ClassVar[type[BaseModel]] = CacheInputs
+    cache: ClassVar[type[Cache]]
+    kind: ClassVar[Kind]
+    bar_stage: ClassVar[str] = "encoding"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "cache" in cls.__dict__:
+            fields: dict[str, Any] = {
+                f"{cls.kind}_cache": (cls.cache, Field(description="The finished cache, for the trainer.")),
+                "run": (Run, Field(description="The run folder: log, command, status.")),
+            }
+            cls.Outputs = create_model("Outputs", __base__=NodeOutputs, **fields)
+
+    def cache_flags(self, inputs: Any) -> frozenset[str]:
+        """What the cache is made for beyond plain text to video, such as i2v."""
+        return frozenset()
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        install = context.services.install(inputs.models.install)
+        self.check(inputs, context)
+        dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
+        found = checked_scan(dataset, self.family)
+        folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
+        config = dump(dataset.config, folder.path / "dataset.toml")
+        owned = {"dataset_config": str(config), "keep_cache": True}
+        totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
+        outcome = self.execute(inputs, context, install, folder, owned, totals)
+        verify(found, self.family.architecture, self.kind, folder)
+        context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
+        cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs), made_with=self.title)
+        run = Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
+        return self.Outputs(**{f"{self.kind}_cache": cache, "run": run})
+
+
+def checked_scan(dataset: Dataset, family: Family) -> Scan:
+    """The dataset's items now, checked with the family's frame rule; raises where caching would fail or lose items."""
+    found = scan(dataset.config)
+    report = check(
+        found,
+        dataset.config,
+        frame_rule=family.frame_rule,
+        missing_captions=dataset.missing_captions,
+        fps=family.fps,
+    )
+    report.raise_errors()
+    return found
+
+
+def cached_dataset(dataset: Dataset, output: Path, family: str) -> Dataset:
+    """The dataset with a cache folder for each of its parts: those of the TOML, else below the output folder."""
+    base = output / "musubi" / "cache" / dataset.name / family
+    return dataset.model_copy(update={"config": with_cache_directories(dataset.config, base)})
+
+
+def verify(found: Scan, architecture: str, kind: Kind, folder: RunFolder | None = None) -> None:
+    """Each item has a cache file that can be read; a truncated one would make a training hang for ever (v0.3.4)."""
+    log = folder.log if folder else None
+    missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)
+    if missing:
+        raise MusubiError(
+            f"{len(missing)} of {_count(found)} items have no {kind} cache: {_some(missing)}",
+            why="musubi-tuner skips such items without a word." if folder else "",
+            fix="Look at these files, then queue the cache node again.",
+            log=log,
+        )
+    if broken := broken_caches(_files(found, architecture, kind)):
+        raise MusubiError(
+            f"{len(broken)} {kind} cache files are damaged: {_some(broken)}",
+            why="They are only partly written; a training would hang on them.",
+            fix="Delete them and queue the cache node again.",
+            log=log,
+        )
+
+
+def _files(found: Scan, architecture: str, kind: Kind) -> list[Path]:
+    if kind == "text":
+        return [cache for _, cache in expected_text_caches(found, architecture)]
+    return [path for _, paths in latent_caches(found, architecture) for path in paths]
+
+
+def _count(found: Scan) -> int:
+    return sum(len(part.items) for part in found.datasets)
+
+
+def _some(paths: Sequence[Path], limit: int = 3) -> str:
+    rest = f" and {len(paths) - limit} more" if len(paths) > limit else ""
+    return ", ".join(str(path) for path in paths[:limit]) + rest
+
+
+class LatentCacheInputs(CacheInputs):
+    """What a latent cache takes besides."""
+
+    vae_dtype: Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED] = Field(
+        None, description="Precision of the VAE. default: the family's own."
+    )
+    disable_cudnn_backend: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Do without cuDNN; may help AMD cards."
+    )
+
+
+class LatentCache(CacheNode):
+    """Base of latent caches."""
+
+    Inputs: ClassVar[type[BaseModel]] = LatentCacheInputs
+    kind: ClassVar[Kind] = "latent"
+
+
+class TextEncoderCache(CacheNode):
+    """Base of text encoder caches."""
+
+    kind: ClassVar[Kind] = "text"

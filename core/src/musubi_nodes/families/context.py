@@ -1,0 +1,89 @@
+"""What a node may use while it runs: the host it runs in, and the services that plugins and configuration provide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from musubi_nodes.config import Config
+from musubi_nodes.runs.executor import Executor
+from musubi_nodes.runs.explain import Explainer
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.progress import Progress
+
+
+class Host(Protocol):
+    """Where nodes run: ComfyUI or a terminal."""
+
+    @property
+    def output_folder(self) -> Path:
+        """Where everything is written."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether whoever queues a workflow sits at this machine (a terminal, or ComfyUI on loopback)."""
+
+    def model_folders(self, kind: str) -> Sequence[Path]:
+        """Folders of model files: diffusion_models, vae, text_encoders, clip_vision, loras."""
+
+    def input_folder(self) -> Path:
+        """Where users upload files."""
+
+    def progress(self, node_id: str, now: Progress) -> None:
+        """Show how far the node is."""
+
+    def raise_if_interrupted(self) -> None:
+        """Raise the host's own interrupt exception if the user cancelled."""
+
+    def release_models(self) -> None:
+        """Free the GPU memory that the host itself holds."""
+
+
+class Services(Protocol):
+    """What configuration and plugins provide."""
+
+    config: Config
+
+    def install(self, name: str | None = None) -> Install:
+        """The chosen install; a :class:`MusubiError` that says what to do where there is none."""
+
+    def executor(self) -> Executor:
+        """The configured executor."""
+
+    def explainers(self, family: str) -> Sequence[Explainer]:
+        """Who may explain a failed run, the script's own family first."""
+
+
+@dataclass
+class Context:
+    """One execution of one node. ``linked`` are the outputs that somebody uses (``None``: not known, so all)."""
+
+    host: Host
+    services: Services
+    node_id: str = "node"
+    linked: frozenset[str] | None = None
+    pictures: list[Path] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def progress(self, now: Progress) -> None:
+        """Show how far this node is."""
+        self.host.progress(self.node_id, now)
+
+    def raise_if_interrupted(self) -> None:
+        """Raise the host's interrupt exception if the user cancelled."""
+        self.host.raise_if_interrupted()
+
+    def wanted(self, output: str) -> bool:
+        """Whether somebody uses the output, so that making it is worth the memory."""
+        return self.linked is None or output in self.linked
+
+    def show(self, *pictures: Path, text: str = "") -> None:
+        """Show files of the output folder, or a text, in the node."""
+        self.pictures += pictures
+        if text:
+            self.texts.append(text)
+
+
+Values = dict[str, Any]

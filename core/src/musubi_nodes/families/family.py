@@ -1,0 +1,54 @@
+"""A model family as shared nodes see it: names, frame rule, defaults, and how it spells a memory plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from musubi_nodes.datasets.frames import FrameRule
+
+Spelling = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Memory field -> value -> musubi-tuner's options for it."""
+
+TRAINER_SPELLING: Spelling = {
+    "attention": {
+        "sdpa": {"sdpa": True},
+        "flash": {"flash_attn": True},
+        "flash3": {"flash3": True},
+        "xformers": {"xformers": True},
+    },
+    "fp8": {"fp8": {"fp8_base": True}, "fp8_scaled": {"fp8_base": True, "fp8_scaled": True}},
+}
+"""Trainers (training/parser_common.py and the family's own parser, v0.3.4). sage cannot train."""
+
+GENERATOR_SPELLING: Spelling = {
+    "attention": {
+        "sdpa": {"attn_mode": "sdpa"},
+        "flash": {"attn_mode": "flash"},
+        "flash3": {"attn_mode": "flash3"},
+        "xformers": {"attn_mode": "xformers"},
+        "sage": {"attn_mode": "sageattn"},
+    },
+    "fp8": {"fp8": {"fp8": True}, "fp8_scaled": {"fp8": True, "fp8_scaled": True}},
+}
+"""Generators (wan_generate_video.py, hv_generate_video.py, fpack_generate_video.py, v0.3.4)."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """``architecture`` is the tail of its cache files (``wan``).
+
+    ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
+    """
+
+    key: str
+    title: str
+    architecture: str
+    network_module: str
+    frame_rule: FrameRule = FrameRule()
+    fps: int = 16
+    training_defaults: Mapping[str, Any] = field(default_factory=dict)
+    fp8_text_encoder: str = ""
+    trainer_spelling: Spelling = field(default_factory=lambda: TRAINER_SPELLING)
+    generator_spelling: Spelling = field(default_factory=lambda: GENERATOR_SPELLING)

@@ -1,0 +1,150 @@
+"""What a declared field is on a canvas, on a command line and in a help page: read once from its annotation."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+
+from musubi_nodes.commands.option import marker
+
+NONE = "none"
+"""The choice of a combo that means "no file"."""
+DEFAULT = "default"
+"""The choice of a combo that means "leave it to musubi-tuner"."""
+
+Kind = Literal["bool", "int", "float", "string", "choice", "model", "install", "socket"]
+
+
+class Socket(BaseModel):
+    """A value that travels along a wire: frozen, with one ComfyUI type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
+    socket: ClassVar[str]
+
+    def options(self) -> dict[str, Any]:
+        """Options that are computed from several fields, by musubi-tuner's name."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Native:
+    """The field is one of ComfyUI's own types: IMAGE, VIDEO, AUDIO, MASK."""
+
+    socket: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The field names a file of ComfyUI's model folder ``kind``; ``None`` is offered where the field allows it."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class InstallName:
+    """The field names a configured musubi-tuner; a workflow can never give a path to one."""
+
+
+@dataclass(frozen=True)
+class Widget:
+    """How a field looks. ``added`` counts releases of the node: fields of a later one are shown last, so that the
+    positional values of saved workflows stay right."""
+
+    advanced: bool = False
+    multiline: bool = False
+    step: float | None = None
+    seed: bool = False
+    last: bool = False
+    added: int = 0
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One field as a widget or a socket. ``unset`` is the widget value that stands for ``None``."""
+
+    name: str
+    kind: Kind
+    description: str
+    required: bool
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    unset: Any = None
+    optional: bool = False
+    socket: str = ""
+    model_kind: str = ""
+    widget: Widget = Widget()
+
+    def from_widget(self, value: Any) -> Any:
+        """The field's value for what the widget holds."""
+        return None if self.optional and value == self.unset else value
+
+    def to_widget(self, value: Any) -> Any:
+        """The widget's value for what the field holds."""
+        return self.unset if value is None else value
+
+
+def fields_of(model: type[BaseModel]) -> list[FieldSpec]:
+    """All fields of ``model``, in the order of the node's inputs."""
+    specs = [_spec(name, field) for name, field in model.model_fields.items()]
+    return sorted(specs, key=lambda s: (s.widget.added, s.widget.last))
+
+
+def _spec(name: str, field: FieldInfo) -> FieldSpec:
+    inner, optional = _without_none(field.annotation)
+    native, model, widget = marker(field, Native), marker(field, ModelFile), marker(field, Widget) or Widget()
+    common: dict[str, Any] = {
+        "name": name,
+        "description": field.description or "",
+        "required": field.is_required(),
+        "optional": optional,
+        "widget": widget,
+        "default": None if field.is_required() else field.get_default(call_default_factory=True),
+    }
+    if native:
+        return FieldSpec(kind="socket", socket=native.socket, **common)
+    if isinstance(inner, type) and issubclass(inner, Socket):
+        return FieldSpec(kind="socket", socket=inner.socket, **common)
+    if model:
+        return FieldSpec(kind="model", model_kind=model.kind, unset=NONE, **common)
+    if marker(field, InstallName):
+        return FieldSpec(kind="install", unset=DEFAULT, **common)
+    if get_origin(inner) is Literal:
+        choices = tuple(str(c) for c in get_args(inner))
+        extra = (DEFAULT,) if optional else ()
+        return FieldSpec(kind="choice", choices=extra + choices, unset=DEFAULT, **common)
+    if inner is bool:
+        return FieldSpec(kind="bool", **common)
+    if inner in (int, float):
+        return _number(field, inner, common)
+    if inner is str:
+        return FieldSpec(kind="string", unset="", **common)
+    raise TypeError(f"field {name}: {field.annotation} has no widget")
+
+
+def _number(field: FieldInfo, kind: type, common: dict[str, Any]) -> FieldSpec:
+    low, high = marker(field, Ge), marker(field, Le)
+    if low is None or high is None:
+        raise TypeError(f"field {common['name']}: a number needs ge= and le=, they are the widget's range")
+    minimum, maximum = kind(low.ge), kind(high.le)
+    unset = minimum - 1 if common["optional"] else None
+    return FieldSpec(
+        kind="int" if kind is int else "float",
+        minimum=minimum if unset is None else unset,
+        maximum=maximum,
+        unset=unset,
+        **common,
+    )
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        rest = [a for a in get_args(annotation) if a is not type(None)]
+        return (rest[0] if len(rest) == 1 else annotation), len(rest) < len(get_args(annotation))
+    return annotation, False

@@ -1,0 +1,112 @@
+"""Checks a LoRA file: it is whole, it is a LoRA, its numbers are numbers, and it fits the DiT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.weights import Header, read_header
+
+_UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
+_MUSUBI = "lora_unet_"
+_COMFY = "diffusion_model."
+_EXPONENT = {"BF16": ("<u2", 0x7F80), "F16": ("<u2", 0x7C00), "F32": ("<u4", 0x7F800000)}
+"""Bits that are all set in NaN and infinity only (numpy has no bfloat16, so the bits are looked at)."""
+
+
+def lora_format(header: Header) -> str:
+    """``musubi`` (``lora_unet_...``), ``other`` (``diffusion_model....``, ComfyUI and diffusers) or "" for no LoRA."""
+    names = list(header.tensors)
+    if not any(part in name for name in names for part in (*_UP, ".lora_down.weight", ".lora_A.weight")):
+        return ""
+    return "musubi" if any(name.startswith(_MUSUBI) for name in names) else "other"
+
+
+def check_trained(path: Path, log: Path) -> None:
+    """A trained LoRA is whole, holds numbers only, and is not still zero; else a :class:`MusubiError`."""
+    if not path.is_file():
+        raise MusubiError(
+            f"musubi-tuner ended without an error, but {path.name} is not there",
+            why="Nothing was trained or it could not be saved.",
+            fix="The log's last lines say more.",
+            log=log,
+        )
+    if not lora_format(read_header(path)):
+        raise MusubiError(f"{path.name} holds no LoRA", fix="Look into the log.", log=log)
+    bad, zero = _judge(path)
+    if bad:
+        raise MusubiError(
+            f"the LoRA {path.name} holds NaN or infinite numbers ({bad[0]})",
+            why="The loss became NaN: the learning rate is too high, or the precision does not fit the model. "
+            "musubi-tuner trains on and ends without an error.",
+            fix="Lower learning_rate, check mixed_precision, and train again.",
+            log=log,
+        )
+    if zero:
+        raise MusubiError(
+            f"the LoRA {path.name} was not trained: all its up weights are still zero",
+            why="No step changed it: no training step, or a learning rate of next to nothing.",
+            fix="Raise learning_rate, or train more steps.",
+            log=log,
+        )
+
+
+def _judge(path: Path) -> tuple[list[str], bool]:
+    """Names of tensors with NaN or infinity, and whether all up weights are zero."""
+    from safetensors import deserialize
+
+    bad: list[str] = []
+    zero = True
+    for name, tensor in deserialize(path.read_bytes()):
+        data = bytes(tensor["data"])
+        if tensor["dtype"] in _EXPONENT and _not_finite(data, tensor["dtype"]):
+            bad.append(name)
+        if name.endswith(_UP) and any(data):
+            zero = False
+    return bad, zero
+
+
+def _not_finite(data: bytes, dtype: str) -> bool:
+    import numpy as np
+
+    code, exponent = _EXPONENT[dtype]
+    bits = np.frombuffer(data, code)
+    return bool(((bits & exponent) == exponent).any())
+
+
+def modules_of(header: Header) -> set[str]:
+    """The modules that a musubi LoRA changes, spelled as in its keys: ``blocks_0_self_attn_q``."""
+    return {name.removeprefix(_MUSUBI).split(".", 1)[0] for name in header.tensors if name.startswith(_MUSUBI)}
+
+
+def check_fits(lora: Path, dit: Path) -> str:
+    """The LoRA's format; a :class:`MusubiError` where none of its modules is in the DiT.
+
+    musubi-tuner would only warn (``not all LoRA keys are used``) and make a video without the LoRA (v0.3.4).
+    """
+    header = read_header(lora)
+    found = lora_format(header)
+    if not found:
+        raise MusubiError(f"{lora.name} is no LoRA", fix="Choose another file.")
+    wanted = modules_of(header) if found == "musubi" else _dotted(header.tensors)
+    known = {name.rsplit(".", 1)[0].removeprefix(_COMFY).replace(".", "_") for name in read_header(dit).tensors}
+    if wanted and not wanted & known:
+        example = sorted(wanted)[0]
+        raise MusubiError(
+            f"the LoRA {lora.name} does not fit the model {dit.name}",
+            why=f"None of its {len(wanted)} modules ({example}, ...) is in the model: it would change nothing.",
+            fix="Choose a LoRA of this model family.",
+        )
+    return found
+
+
+def _dotted(names: Iterable[str]) -> set[str]:
+    cut = (".lora_A", ".lora_B", ".lora_up", ".lora_down", ".alpha", ".diff")
+    found = set()
+    for name in names:
+        stem = name.removeprefix(_COMFY).removeprefix("transformer.")
+        for part in cut:
+            stem = stem.split(part, 1)[0]
+        found.add(stem.replace(".", "_"))
+    return found

@@ -1,0 +1,48 @@
+"""Model files by the names that ComfyUI gives them: ``wan/x.safetensors``, with "/" on every system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.families.context import Host
+from musubi_nodes.runs.install import Install
+
+SUFFIXES = (".safetensors", ".sft", ".pt", ".pth", ".ckpt", ".bin")
+
+
+def model_names(folders: Iterable[Path]) -> list[str]:
+    """The names of all weights below ``folders``, sorted."""
+    found = {
+        path.relative_to(folder).as_posix()
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+    }
+    return sorted(found)
+
+
+def install_model_names(install: Install | None, kind: str) -> list[str]:
+    """The files that exist only while ``install`` is chosen, as ``<install>/<file>``."""
+    folder = install.models.get(kind) if install else None
+    return [f"{install.name}/{name}" for name in model_names([folder])] if install and folder else []
+
+
+def find_model(host: Host, kind: str, name: str, install: Install | None = None) -> Path:
+    """The file that ``name`` means; a :class:`MusubiError` where it does not exist or leaves the model folders."""
+    folders = [(folder, name.replace("\\", "/")) for folder in host.model_folders(kind)]
+    own = install.models.get(kind) if install else None
+    if install and own and name.startswith(f"{install.name}/"):
+        folders = [(own, name.split("/", 1)[1])]
+    for folder, relative in folders:
+        path = folder / relative
+        if ".." not in Path(relative).parts and not Path(relative).is_absolute() and path.is_file():
+            return path.absolute()
+    known = [*model_names([folder for folder, _ in folders]), *install_model_names(install, kind)]
+    raise MusubiError(
+        f"there is no file {name[:120]!r} in the model folders for {kind}{did_you_mean(name, known)}",
+        why=f"Looked in {', '.join(str(folder) for folder, _ in folders) or 'no folder at all'}.",
+        fix="Put the file there, or choose another one in the node.",
+    )

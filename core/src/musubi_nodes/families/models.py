@@ -1,0 +1,61 @@
+"""The base of a family's models node: names files, loads nothing, and compares their headers with the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import InstallName, Socket, Widget
+from musubi_nodes.families.model_files import find_model
+from musubi_nodes.families.node import Node
+from musubi_nodes.weights import Header, read_header
+
+
+class Models(Socket):
+    """Model files (fields marked :class:`ModelFile`): names in the node, absolute paths on the wire."""
+
+    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=True)] = Field(
+        None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
+    )
+
+    def check(self, headers: Mapping[str, Header]) -> None:
+        """Compare the files with each other and the task; raise a MusubiError that names the file and the task."""
+
+
+class ModelsNode(Node):
+    """Names model files for a family. Declare ``models``: it is both the inputs and what travels on the wire."""
+
+    category: ClassVar[str] = "MusubiTuner/Models"
+    models: ClassVar[type[Models]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "models" in cls.__dict__:
+            cls.Inputs = cls.models
+            cls.Outputs = _outputs(cls.models)
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        install = context.services.install(inputs.install)
+        paths: dict[str, Any] = {}
+        headers: dict[str, Header] = {}
+        for spec in self.fields():
+            name = getattr(inputs, spec.name)
+            if spec.kind == "model" and name:
+                path = find_model(context.host, spec.model_kind, name, install)
+                paths[spec.name] = str(path)
+                if path.suffix in (".safetensors", ".sft"):
+                    headers[spec.name] = read_header(path)
+        inputs.check(headers)
+        return self.Outputs(models=inputs.model_copy(update=paths))
+
+
+def _outputs(models: type[Models]) -> type[BaseModel]:
+    from pydantic import create_model
+
+    from musubi_nodes.families.node import NodeOutputs
+
+    field = Field(description="The chosen files, for the nodes of this family.")
+    return create_model("Outputs", __base__=NodeOutputs, models=(models, field))

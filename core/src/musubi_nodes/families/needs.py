@@ -1,0 +1,44 @@
+"""What settings need in musubi-tuner's environment; found missing only after minutes of loading otherwise."""
+
+from __future__ import annotations
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.settings import Memory, Optimizer
+from musubi_nodes.families.settings.memory import ATTENTION_PACKAGES
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.packages import installed_packages
+
+_DISTRIBUTIONS = {"flash_attn_interface": ("flash_attn_3", "flash_attn_interface")}
+
+
+def check_packages(install: Install, memory: Memory, optimizer: Optimizer | None, *, training: bool) -> None:
+    """Raise a :class:`MusubiError` for an attention or optimizer whose package is missing."""
+    if training and memory.attention == "sage":
+        raise MusubiError("attention sage cannot train", fix="Choose sdpa, flash or xformers in the Memory Optimizer.")
+    wanted = [(f"attention {memory.attention}", ATTENTION_PACKAGES.get(memory.attention))]
+    if optimizer:
+        wanted.append((f"optimizer_type {optimizer.optimizer_type}", optimizer.package()))
+    packages = installed_packages(install)
+    for what, package in wanted:
+        if package and packages and not _has(packages, package):
+            raise MusubiError(
+                f"{what} needs the package {package}, which musubi-tuner's environment does not have",
+                why=f"Looked into {install.python}.",
+                fix=f"Install it there ({install.python} -m pip install {package}), or choose another.",
+            )
+
+
+def optimizer_of(optimizer: Optimizer, install: Install) -> str:
+    """The optimizer to send; auto is AdamW8bit if the environment has bitsandbytes, else AdamW."""
+    if optimizer.optimizer_type != "auto":
+        return optimizer.optimizer_type
+    return "AdamW8bit" if _has(installed_packages(install), "bitsandbytes") else "AdamW"
+
+
+def tensorboard(install: Install) -> bool:
+    """Whether trainers can log to event files."""
+    return _has(installed_packages(install), "tensorboard")
+
+
+def _has(packages: object, name: str) -> bool:
+    return any(d in packages for d in _DISTRIBUTIONS.get(name, (name,)))  # type: ignore[operator]

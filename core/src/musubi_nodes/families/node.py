@@ -1,0 +1,85 @@
+"""A node: declared inputs, declared outputs, and what it does between them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from musubi_nodes.errors import problems
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import FieldSpec, fields_of
+
+
+class NodeInputs(BaseModel):
+    """Base of a node's declared inputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
+
+
+class NodeOutputs(BaseModel):
+    """Base of a node's declared outputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
+
+
+class Node:
+    """Declare ``id``, ``title``, ``category``, ``Inputs`` and ``Outputs``; the docstring is the node's description."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    category: ClassVar[str]
+    output_node: ClassVar[bool] = False
+    Inputs: ClassVar[type[BaseModel]]
+    Outputs: ClassVar[type[BaseModel]]
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        """Turn validated inputs into outputs; raises :class:`MusubiError` for everything a user can mend."""
+        raise TypeError(f"{type(self).__name__} does not say what it does")
+
+    @classmethod
+    def changed(cls, inputs: Any) -> str:
+        """A text that differs when the node must run again although its inputs are the same."""
+        return ""
+
+    @classmethod
+    def fields(cls) -> list[FieldSpec]:
+        """The inputs, in the order of widgets and sockets."""
+        return fields_of(cls.Inputs)
+
+    @classmethod
+    def outputs(cls) -> list[FieldSpec]:
+        """The outputs, in their order."""
+        return fields_of(cls.Outputs)
+
+    @classmethod
+    def description(cls) -> str:
+        """The docstring as one paragraph of plain text."""
+        return " ".join((cls.__doc__ or "").split())
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], *, partly: bool = False) -> BaseModel | None:
+        """Widget and socket values as validated inputs; one :class:`MusubiError` with all that is wrong.
+
+        ``partly``: values that come over a link are not there yet; returns ``None`` where that leaves nothing to build.
+        """
+        specs = {spec.name: spec for spec in cls.fields()}
+        given = {name: specs[name].from_widget(value) for name, value in values.items() if name in specs}
+        try:
+            return cls.Inputs.model_validate(given)
+        except ValidationError as error:
+            wrong = [e for e in error.errors() if not (partly and e["type"] == "missing")]
+            if not wrong:
+                return None
+            found = [_sentence(specs, e) for e in wrong]
+            raise problems(f"{cls.title}", found, fix="Correct the value in the node.") from None
+
+
+def _sentence(specs: dict[str, FieldSpec], error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not where:
+        return message
+    spec = specs.get(where.split(".")[0])
+    given = "" if error["type"] == "missing" or (spec and spec.kind == "socket") else f" ({str(error['input'])[:80]!r})"
+    return f"{where}{given}: {message}"

@@ -1,0 +1,145 @@
+"""The base of every node that runs one script of musubi-tuner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.commands.argv import argv
+from musubi_nodes.commands.check import accepted_arguments, missing_required
+from musubi_nodes.commands.extra import extra_arguments
+from musubi_nodes.commands.option import Argument, arguments_from
+from musubi_nodes.commands.tables import Table
+from musubi_nodes.config import cache_folder
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.arguments import memory_arguments, own_arguments, with_defaults
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Family, Spelling
+from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.node import Node, NodeInputs
+from musubi_nodes.families.settings import Memory
+from musubi_nodes.runs.devices import device_queue
+from musubi_nodes.runs.environment import child_environment
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.run import Command, Outcome, run
+
+DEVICES = Literal["auto", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4", "cuda:5", "cuda:6", "cuda:7", "cpu"]
+
+
+class ScriptInputs(NodeInputs):
+    """What every script node has besides its own fields."""
+
+    memory: Memory | None = Field(None, description="A memory plan. Not connected: no saving at all.")
+    device: Annotated[DEVICES, Widget(advanced=True, last=True)] = Field(
+        "auto", description="Which GPU runs it. auto: the first one."
+    )
+    extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=True)] = Field(
+        "", description="Further options of the script as TOML lines (name = value), such as new ones of musubi-tuner."
+    )
+
+
+class ScriptNode(Node):
+    """Runs ``script`` of the family's musubi-tuner. Subclasses declare fields; :meth:`derived` computes options."""
+
+    family: ClassVar[Family]
+    script: ClassVar[str]
+    bar_stage: ClassVar[str] = "working"
+    passes: ClassVar[int] = 1
+    uses_device: ClassVar[bool] = True
+
+    def derived(self, inputs: Any) -> Mapping[str, Any]:
+        """Options that follow from several fields, by musubi-tuner's name."""
+        return {}
+
+    def spelling(self) -> Spelling:
+        """How this script spells fp8 and attention; none for scripts that have neither."""
+        return {}
+
+    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+        """All options that the user's inputs amount to."""
+        yield from own_arguments(inputs, self.title)
+        yield from arguments_from(self.derived(inputs), self.title)
+        memory = inputs.memory or Memory()
+        yield from memory_arguments(memory, self.family, self.spelling(), self.script, known)
+        yield from extra_arguments(inputs.extra_options, self.script, known, version)
+
+    def check(self, inputs: Any, context: Context) -> None:
+        """What a family checks besides, before anything starts; raises a MusubiError."""
+
+    def defaults(self) -> Mapping[str, Any]:
+        """Options that are sent where nothing sets them."""
+        return {}
+
+    def command_line(
+        self, inputs: Any, known: Table, version: str, owned: Mapping[str, Any]
+    ) -> tuple[list[str], list[Argument]]:
+        """The script's argument list and the arguments in it, checked against what the install takes."""
+        arguments = [*self.arguments(inputs, known, version), *arguments_from(owned, "the runner")]
+        sent = accepted_arguments(with_defaults(arguments, self.defaults()), self.script, known, version)
+        if missing := missing_required(sent, known):
+            names = ", ".join(f"--{name}" for name in missing)
+            raise MusubiError(f"{self.title}: {self.script} needs {names}", fix="Choose a value in the node.")
+        return argv(sent, known), sent
+
+    def launcher(self, inputs: Any, install: Install) -> list[str]:
+        """What stands before the script: the install's Python, or accelerate run by it."""
+        return [str(install.python)]
+
+    def execute(
+        self,
+        inputs: Any,
+        context: Context,
+        install: Install,
+        folder: RunFolder,
+        owned: Mapping[str, Any],
+        totals: Sequence[int | None] = (),
+    ) -> Outcome:
+        """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
+        self.check_device(inputs, install)
+        context.progress(Progress("checking"))
+        known = accepted_options(install, self.script)
+        arguments, _ = self.command_line(inputs, known, install.version, owned)
+        secrets = context.services.config.secrets
+        environment = child_environment(install, inputs.device, secrets)
+        command = Command(
+            script=self.script,
+            argv=[*self.launcher(inputs, install), str(install.script(self.script)), *arguments],
+            cwd=install.root,
+            environment=environment,
+            shown=_shown(environment, install),
+            family=self.family.key,
+            totals=totals,
+            bar_stage=self.bar_stage,
+            passes=self.passes,
+        )
+        device = inputs.device if self.uses_device and not install.cpu else "cpu"
+
+        def waiting() -> None:
+            context.progress(Progress("waiting for the GPU"))
+            context.raise_if_interrupted()
+
+        with device_queue(cache_folder() / "locks", device, waiting):
+            if device != "cpu":
+                context.host.release_models()
+            explainers = context.services.explainers(self.family.key)
+            return run(command, folder, context.services.executor(), context, explainers)
+
+    def check_device(self, inputs: Any, install: Install) -> None:
+        """musubi-tuner needs a GPU for models: "cpu" is refused unless the install's configuration allows it."""
+        if inputs.device == "cpu" and not install.cpu and self.uses_device:
+            raise MusubiError(
+                f"{self.title} cannot run on the CPU",
+                why="musubi-tuner's model scripts need a CUDA GPU.",
+                fix="Choose a GPU; for toy weights set `cpu = true` of the install in config.toml.",
+            )
+
+
+def _shown(environment: Mapping[str, str], install: Install) -> dict[str, str]:
+    """What a copy-and-run script needs to know; never a secret."""
+    names = {"PYTHONPATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", *install.environment}
+    return {name: environment[name] for name in sorted(names) if name in environment}

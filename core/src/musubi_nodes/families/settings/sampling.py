@@ -1,0 +1,101 @@
+"""SAMPLING: which timesteps are trained, and the samples that are made on the way."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+from typing_extensions import Self
+
+from musubi_nodes.commands.option import Option
+from musubi_nodes.families.fields import Socket, Widget
+
+ADVANCED = Widget(advanced=True)
+
+
+class Sampling(Socket):
+    """Timestep sampling of the training, and samples by step or epoch."""
+
+    socket: ClassVar[str] = "MUSUBI_SAMPLING"
+
+    timestep_sampling: Annotated[
+        Literal[
+            "sigma", "uniform", "sigmoid", "shift", "flux_shift", "flux2_shift", "ideogram4_shift", "qwen_shift",
+            "krea2_shift", "logsnr", "qinglong_flux", "qinglong_qwen",
+        ]
+        | None,
+        Option(),
+    ] = Field(None, description="How timesteps are drawn. default: the family's own.")  # fmt: skip
+    discrete_flow_shift: Annotated[float | None, Option()] = Field(
+        None,
+        ge=0.0,
+        le=100.0,
+        description="Shift of timestep_sampling shift; more trains more noise. -1: the family's own.",
+    )
+    sigmoid_scale: Annotated[float, Option(), ADVANCED] = Field(
+        1.0, ge=0.0, le=100.0, description="sigmoid and shift: the spread of the drawn timesteps."
+    )
+    weighting_scheme: Annotated[Literal["none", "logit_normal", "mode", "cosmap", "sigma_sqrt"], Option()] = Field(
+        "none", description="How the loss is weighted by timestep."
+    )
+    logit_mean: Annotated[float, Option(), ADVANCED] = Field(
+        0.0, ge=-10.0, le=10.0, description="logit_normal: the mean."
+    )
+    logit_std: Annotated[float, Option(), ADVANCED] = Field(
+        1.0, ge=0.0, le=10.0, description="logit_normal: the standard deviation."
+    )
+    mode_scale: Annotated[float, Option(), ADVANCED] = Field(1.29, ge=-10.0, le=10.0, description="mode: the scale.")
+    min_timestep: Annotated[int | None, Option()] = Field(
+        None, ge=0, le=999, description="Lowest trained timestep. -1: 0, or what the models node sets (Wan 2.2)."
+    )
+    max_timestep: Annotated[int | None, Option()] = Field(
+        None, ge=1, le=1000, description="Highest trained timestep. 0: 1000, or what the models node sets (Wan 2.2)."
+    )
+    preserve_distribution_shape: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="With a timestep range: draw again instead of squeezing the distribution into the range."
+    )
+    num_timestep_buckets: Annotated[int | None, Option(), ADVANCED] = Field(
+        None,
+        ge=2,
+        le=1000,
+        description="Draw timesteps evenly from so many buckets: steadier for small datasets. 1: off.",
+    )
+    guidance_scale: Annotated[float, Option(), ADVANCED] = Field(
+        1.0, ge=0.0, le=100.0, description="Embedded guidance scale of the training; 1 for all but distilled models."
+    )
+    sample_every_n_epochs: Annotated[int | None, Option()] = Field(
+        None, ge=1, le=100_000, description="Make samples every so many epochs. 0: not by epochs."
+    )
+    sample_every_n_steps: Annotated[int | None, Option()] = Field(
+        None, ge=1, le=10_000_000, description="Make samples every so many steps. 0: not by steps."
+    )
+    sample_at_first: Annotated[bool, Option()] = Field(False, description="Make samples before the first step as well.")
+    sample_prompts: Annotated[str, Widget(multiline=True)] = Field(
+        "", description="Prompts of the samples, one a line. Empty: no samples. They cost time and memory."
+    )
+    sample_width: int = Field(832, ge=16, le=4096, description="Width of the samples; must be divisible by 16.")
+    sample_height: int = Field(480, ge=16, le=4096, description="Height of the samples; must be divisible by 16.")
+    sample_frames: int = Field(1, ge=1, le=1025, description="Frames of the samples; 1 makes pictures.")
+    sample_steps: int = Field(20, ge=1, le=200, description="Denoising steps of the samples.")
+    sample_seed: Annotated[int, ADVANCED] = Field(
+        1, ge=0, le=2**32 - 1, description="Seed of the samples: the same at each step, so that they can be compared."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        wanted = bool(self.sample_every_n_epochs or self.sample_every_n_steps or self.sample_at_first)
+        if wanted and not self.prompt_lines():
+            raise ValueError("samples are asked for, but sample_prompts is empty: musubi-tuner would make none")
+        if self.prompt_lines() and not wanted:
+            raise ValueError("sample_prompts is filled, but no sample_every_n_epochs or _steps says when")
+        for name in ("sample_width", "sample_height"):
+            if getattr(self, name) % 16:
+                raise ValueError(f"{name} {getattr(self, name)} is not divisible by 16: it would kill the training")
+        if self.min_timestep is not None and self.max_timestep is not None and self.min_timestep >= self.max_timestep:
+            raise ValueError(f"min_timestep {self.min_timestep} is not below max_timestep {self.max_timestep}")
+        return self
+
+    def prompt_lines(self) -> list[str]:
+        """The prompts, one each; empty lines and lines that begin with # are left out, as musubi-tuner does."""
+        lines = (line.strip() for line in self.sample_prompts.splitlines())
+        return [line for line in lines if line and not line.startswith("#")]

@@ -1,0 +1,131 @@
+"""TRAINING: length, rank and alpha, learning rate, seed, saving, precision, metadata, logging, resume."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self
+
+from musubi_nodes.commands.option import Option
+from musubi_nodes.families.fields import Socket, Widget
+from musubi_nodes.families.settings.lines import key_value_lines
+
+ADVANCED = Widget(advanced=True)
+TEXT = Widget(advanced=True, multiline=True)
+
+
+class Training(Socket):
+    """How long and how strongly a LoRA is trained, and what is saved on the way."""
+
+    socket: ClassVar[str] = "MUSUBI_TRAINING"
+
+    max_train_epochs: Annotated[int | None, Option()] = Field(
+        16, ge=1, le=100_000, description="Times that the whole dataset is gone through. 0: max_train_steps counts."
+    )
+    max_train_steps: Annotated[int | None, Option()] = Field(
+        None, ge=1, le=10_000_000, description="Steps to train when max_train_epochs is 0. 0: not set."
+    )
+    learning_rate: Annotated[float, Option()] = Field(
+        1e-4,
+        gt=0,
+        ge=0,
+        le=100.0,
+        description="1e-4 to 2e-4 suits most LoRAs; Prodigy and other D-adapting ones take 1.",
+    )
+    network_dim: Annotated[int, Option()] = Field(
+        32, ge=1, le=1024, description="Rank of the LoRA. More learns more detail, needs more memory and a larger file."
+    )
+    network_alpha: Annotated[float, Option()] = Field(
+        16.0, ge=0.01, le=4096.0, description="The LoRA's strength is alpha / rank. Half of the rank is a good start."
+    )
+    seed: Annotated[int, Option(), Widget(seed=True)] = Field(
+        42, ge=0, le=2**32 - 1, description="The same seed trains the same LoRA."
+    )
+    mixed_precision: Annotated[Literal["bf16", "fp16", "no"], Option()] = Field(
+        "bf16", description="Must fit the DiT's own precision: bf16 for bf16 and fp8 files, fp16 for fp16 files."
+    )
+    save_every_n_epochs: Annotated[int | None, Option()] = Field(
+        1, ge=1, le=100_000, description="Save a checkpoint every so many epochs. 0: only the final LoRA."
+    )
+    save_every_n_steps: Annotated[int | None, Option()] = Field(
+        None, ge=1, le=10_000_000, description="Save a checkpoint every so many steps. 0: not by steps."
+    )
+    gradient_accumulation_steps: Annotated[int, Option()] = Field(
+        1, ge=1, le=1024, description="Batches that are added up for one step: a larger batch without its memory."
+    )
+    network_dropout: Annotated[float | None, Option(), ADVANCED] = Field(
+        None, ge=0.0, le=0.99, description="Share of the LoRA's neurons that is left out in each step. -1: none."
+    )
+    network_args: Annotated[str, TEXT] = Field(
+        "", description="Arguments of the network module, one key=value a line, such as loraplus_lr_ratio=4."
+    )
+    scale_weight_norms: Annotated[float | None, Option(), ADVANCED] = Field(
+        None, ge=0.0, le=1000.0, description="Scale down weights whose norm exceeds this (1 is a good start). -1: off."
+    )
+    save_precision: Annotated[Literal["fp32", "fp16", "bf16"] | None, Option(), ADVANCED] = Field(
+        None, description="Precision of the saved LoRA. default: fp32."
+    )
+    save_last_n_epochs: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=100_000, description="Keep this many numbered epoch checkpoints, beside the final one. 0: all."
+    )
+    save_last_n_steps: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=10_000_000, description="Keep step checkpoints of the last so many steps. 0: all."
+    )
+    save_state: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Save the optimizer's state with each checkpoint, so that the training can be resumed."
+    )
+    save_state_on_train_end: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Save the state once, at the end."
+    )
+    save_last_n_epochs_state: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=100_000, description="Keep the states of the last so many epochs. 0: as many as checkpoints."
+    )
+    save_last_n_steps_state: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=10_000_000, description="Keep the states of the last so many steps. 0: as many as checkpoints."
+    )
+    resume: Annotated[str, ADVANCED] = Field(
+        "", description="A saved state (a ...-state folder below the output folder) to go on from. Empty: start new."
+    )
+    max_data_loader_n_workers: Annotated[int, Option(), ADVANCED] = Field(
+        2, ge=0, le=64, description="Processes that load the caches. Each costs some main memory; 2 is plenty."
+    )
+    persistent_data_loader_workers: Annotated[bool, Option(), ADVANCED] = Field(
+        True, description="Keep these processes between epochs: saves the wait at each new epoch."
+    )
+    training_comment: Annotated[str, Option(), ADVANCED] = Field("", description="A note in the LoRA's metadata.")
+    no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Leave the training settings out of the LoRA's metadata."
+    )
+    metadata_title: Annotated[str, Option(), ADVANCED] = Field("", description="Title in the metadata.")
+    metadata_author: Annotated[str, Option(), ADVANCED] = Field("", description="Author in the metadata.")
+    metadata_description: Annotated[str, Option(), ADVANCED] = Field("", description="Description in the metadata.")
+    metadata_license: Annotated[str, Option(), ADVANCED] = Field("", description="License in the metadata.")
+    metadata_tags: Annotated[str, Option(), ADVANCED] = Field("", description="Tags in the metadata, by commas.")
+    metadata_reso: Annotated[str, Option(), ADVANCED] = Field("", description="Resolution in the metadata: 1280x720.")
+    metadata_arch: Annotated[str, Option(), ADVANCED] = Field("", description="Architecture in the metadata.")
+    log_with: Annotated[Literal["tensorboard", "wandb", "all"] | None, Option(), ADVANCED] = Field(
+        None, description="default: TensorBoard if musubi-tuner's environment has it. wandb needs a key in config.toml."
+    )
+    log_prefix: Annotated[str, Option(), ADVANCED] = Field("", description="Prefix of the log folder's name.")
+    log_tracker_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the tracker in the logs.")
+    wandb_run_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the run in Weights & Biases.")
+    log_config: Annotated[bool, Option(), ADVANCED] = Field(False, description="Log the training settings as well.")
+
+    @field_validator("network_args")
+    @classmethod
+    def _lines(cls, text: str) -> str:
+        key_value_lines(text)
+        return text
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.max_train_epochs is None and self.max_train_steps is None:
+            raise ValueError("max_train_epochs and max_train_steps are both 0: the LoRA would not be trained at all")
+        if self.max_train_epochs is not None and self.max_train_steps is not None:
+            raise ValueError("max_train_epochs overrides max_train_steps in musubi-tuner: set one of the two to 0")
+        return self
+
+    def options(self) -> dict[str, Any]:
+        """The options that are computed from fields."""
+        return {"network_args": key_value_lines(self.network_args)}

@@ -1,0 +1,69 @@
+"""What travels along the shared wires."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from musubi_nodes.datasets.toml import DatasetConfig
+from musubi_nodes.families.fields import Socket
+
+
+class Dataset(Socket):
+    """A checked dataset TOML. ``name`` is a plain file name, ``fingerprint`` covers files, captions and options."""
+
+    socket: ClassVar[str] = "MUSUBI_DATASET"
+
+    name: str
+    source: Path
+    config: DatasetConfig
+    fingerprint: str
+    missing_captions: Literal["error", "skip"] = "error"
+
+
+class Cache(Socket):
+    """A finished cache: the dataset with its cache folders, and the flags that it was made with."""
+
+    dataset: Dataset
+    flags: frozenset[str] = frozenset()
+    made_with: str = Field("", description="The files it was made with, for messages.")
+
+
+class Lora(Socket):
+    """One LoRA of a chain. ``noise``: which of two models it is for (Wan 2.2)."""
+
+    socket: ClassVar[str] = "MUSUBI_LORA"
+
+    path: Path
+    multiplier: float = 1.0
+    noise: Literal["both", "high", "low"] = "both"
+    family: str = ""
+    format: str = ""
+    previous: Lora | None = None
+
+    def chain(self) -> tuple[Lora, ...]:
+        """All LoRAs, first to last."""
+        return (*(self.previous.chain() if self.previous else ()), self)
+
+
+class Run(Socket):
+    """A finished run."""
+
+    socket: ClassVar[str] = "MUSUBI_RUN"
+
+    folder: Path
+    node: str
+    seconds: float
+
+
+class Latent(Socket):
+    """A latent file that a generator wrote."""
+
+    socket: ClassVar[str] = "MUSUBI_LATENT"
+
+    path: Path
+
+
+Lora.model_rebuild()

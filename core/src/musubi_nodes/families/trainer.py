@@ -1,0 +1,229 @@
+"""The base of a family's LoRA trainer node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.commands.option import Argument, Option, arguments_from, arguments_of
+from musubi_nodes.commands.tables import Table
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.arguments import settings_arguments
+from musubi_nodes.families.caches import checked_scan, verify
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Spelling
+from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.lora import check_fits, check_trained
+from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
+from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.samples import write_prompts
+from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.files import checked_name, is_inside, publish
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.run import Outcome
+
+ADVANCED = Widget(advanced=True)
+
+
+class TrainerInputs(ScriptInputs):
+    """What every LoRA trainer takes; a family adds ``models``, ``latent_cache`` and ``text_cache`` of its own types."""
+
+    training: Training | None = Field(None, description="Length, rank, learning rate, saving.")
+    optimizer: Optimizer | None = Field(None, description="Optimizer and scheduler.")
+    sampling: Sampling | None = Field(None, description="Timesteps, and samples on the way.")
+    network_weights: Lora | None = Field(None, description="A LoRA to go on training from.")
+    base_weights: Lora | None = Field(None, description="LoRAs that are merged into the model before training.")
+    sample_image: Annotated[Any, Native("IMAGE")] = Field(
+        None, description="First picture of the samples, for models that turn pictures into videos."
+    )
+    output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.")
+    num_processes: Annotated[int, ADVANCED] = Field(
+        1, ge=1, le=64, description="Processes of accelerate: one for each GPU that trains together."
+    )
+    num_machines: Annotated[int, ADVANCED] = Field(1, ge=1, le=64, description="Machines that train together.")
+    machine_rank: Annotated[int, ADVANCED] = Field(0, ge=0, le=63, description="Number of this machine; 0 leads.")
+    main_process_ip: Annotated[str, ADVANCED] = Field("", description="Address of machine 0, for several machines.")
+    main_process_port: Annotated[int | None, ADVANCED] = Field(
+        None, ge=1, le=65535, description="Port of machine 0. 0: accelerate's own."
+    )
+    ddp_timeout: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=100_000, description="Minutes that processes wait for each other. 0: the default."
+    )
+    ddp_gradient_as_bucket_view: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Several GPUs: share the memory of gradients."
+    )
+    ddp_static_graph: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Several GPUs: the graph never changes."
+    )
+
+
+class TrainerOutputs(NodeOutputs):
+    """A trained LoRA and its run."""
+
+    lora: Lora = Field(description="The trained LoRA, already in models/loras/musubi.")
+    run: Run = Field(description="The run folder: log, metrics, checkpoints, samples.")
+
+
+class LoRATrainer(ScriptNode):
+    """Trains a LoRA on finished caches. Declare ``sample_models``: fields of the models that only samples need."""
+
+    category: ClassVar[str] = "MusubiTuner/Training"
+    output_node: ClassVar[bool] = True
+    Inputs: ClassVar[type[BaseModel]] = TrainerInputs
+    Outputs: ClassVar[type[BaseModel]] = TrainerOutputs
+    bar_stage: ClassVar[str] = "sampling"
+    sample_models: ClassVar[tuple[str, ...]] = ()
+
+    def needed_flags(self, inputs: Any) -> frozenset[str]:
+        """The flags that the latent cache must have been made with."""
+        return frozenset()
+
+    def needs_sample_image(self, inputs: Any) -> bool:
+        """Whether samples of this task begin with a picture."""
+        return False
+
+    def lora_noise(self, inputs: Any) -> str:
+        """For which of two models the LoRA is: both, high or low."""
+        return "both"
+
+    def dit_for(self, inputs: Any) -> str:
+        """The DiT file that is trained."""
+        return str(inputs.models.dit)
+
+    def spelling(self) -> Spelling:
+        return self.family.trainer_spelling
+
+    def defaults(self) -> Mapping[str, Any]:
+        return self.family.training_defaults
+
+    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+        yield from super().arguments(inputs, known, version)
+        yield from settings_arguments(inputs.training or Training(), "the training settings")
+        optimizer, sampling = inputs.optimizer or Optimizer(), inputs.sampling or Sampling()
+        yield from settings_arguments(optimizer, "the optimizer settings")
+        yield from settings_arguments(sampling, "the sampling settings")
+        if sampling.prompt_lines():
+            yield from arguments_of(inputs.models, "models", self.sample_models)
+        yield from arguments_from(_weights(inputs), self.title)
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        install = context.services.install(inputs.models.install)
+        checked_name(inputs.output_name, "output_name")
+        _check_caches(self, inputs)
+        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training=True)
+        for lora in _loras(inputs):
+            check_fits(lora.path, Path(self.dit_for(inputs)))
+        self.check(inputs, context)
+        folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
+        owned = self.owned(inputs, context, install, folder)
+        outcome = self.execute(inputs, context, install, folder, owned)
+        return self._finish(inputs, context, folder, outcome)
+
+    def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
+        """The options that the runner sets: where things go, which network, what is sampled and resumed."""
+        from musubi_nodes.datasets.toml import dump
+
+        training, sampling = inputs.training or Training(), inputs.sampling or Sampling()
+        owned: dict[str, Any] = {
+            "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
+            "output_dir": str(folder.out),
+            "output_name": inputs.output_name,
+            "network_module": self.family.network_module,
+            "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
+            "resume": _state(training.resume, context.host.output_folder),
+            **context.services.config.options,
+        }
+        if training.log_with or tensorboard(install):
+            owned["logging_dir"] = str(folder.path / "logs")
+        if sampling.prompt_lines():
+            needs = self.needs_sample_image(inputs)
+            owned["sample_prompts"] = str(write_prompts(sampling, self.family, inputs.sample_image, needs, folder.path))
+        return owned
+
+    def launcher(self, inputs: Any, install: Install) -> list[str]:
+        """accelerate through the install's own Python, every count explicit (else it prints notices and guesses)."""
+        precision = (inputs.training or Training()).mixed_precision
+        several = inputs.num_processes > 1 or inputs.num_machines > 1
+        options = {
+            "num_processes": inputs.num_processes,
+            "num_machines": inputs.num_machines,
+            "machine_rank": inputs.machine_rank,
+            "main_process_ip": inputs.main_process_ip,
+            "main_process_port": inputs.main_process_port,
+            "dynamo_backend": "no",
+            "num_cpu_threads_per_process": 1,
+            "mixed_precision": precision,
+        }
+        flags = ["--multi_gpu"] * several + ["--cpu"] * (inputs.device == "cpu" or install.cpu)
+        given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
+        return [str(install.python), "-m", "accelerate.commands.launch", *given, *flags]
+
+    def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome) -> BaseModel:
+        name = f"{inputs.output_name}.safetensors"
+        made = folder.out / name
+        check_trained(made, folder.log)
+        check_fits(made, Path(self.dit_for(inputs)))
+        target = publish(made, context.host.model_folders("loras")[0] / "musubi", name)
+        told = f"saved as musubi/{target.name}" + (f" ({name} was there already)" if target.name != name else "")
+        context.show(text=f"{told}, loss {outcome.last.loss:.4g}" if outcome.last.loss is not None else told)
+        lora = Lora(path=target, family=self.family.key, format="musubi", noise=self.lora_noise(inputs))
+        return self.Outputs(lora=lora, run=Run(folder=folder.path, node=self.title, seconds=outcome.seconds))
+
+
+def _check_caches(node: LoRATrainer, inputs: Any) -> None:
+    latent, text = inputs.latent_cache, inputs.text_cache
+    if latent.dataset.fingerprint != text.dataset.fingerprint:
+        raise MusubiError(
+            f"the latent cache ({latent.dataset.name}) and the text cache ({text.dataset.name}) are of two datasets",
+            fix="Connect both cache nodes to the same dataset node.",
+        )
+    needed = node.needed_flags(inputs)
+    if latent.flags != needed:
+        made, wants = _flags(latent.flags), _flags(needed)
+        raise MusubiError(
+            f"the latent cache was made {made}, but this training needs one made {wants}",
+            fix="Connect the same models node to the latent cache and to the trainer, and cache again.",
+        )
+    found = checked_scan(latent.dataset, node.family)
+    verify(found, node.family.architecture, "latent")
+    verify(found, node.family.architecture, "text")
+
+
+def _flags(flags: frozenset[str]) -> str:
+    return "with " + " and ".join(sorted(flags)) if flags else "for text to video"
+
+
+def _loras(inputs: Any) -> Sequence[Lora]:
+    first = inputs.network_weights.chain() if inputs.network_weights else ()
+    if len(first) > 1:
+        raise MusubiError("network_weights takes one LoRA, not a chain", fix="Use base_weights to merge several.")
+    return (*first, *(inputs.base_weights.chain() if inputs.base_weights else ()))
+
+
+def _weights(inputs: Any) -> dict[str, Any]:
+    merged = inputs.base_weights.chain() if inputs.base_weights else ()
+    return {
+        "network_weights": str(inputs.network_weights.path) if inputs.network_weights else None,
+        "base_weights": [lora.path for lora in merged],
+        "base_weights_multiplier": [lora.multiplier for lora in merged],
+    }
+
+
+def _state(text: str, output: Path) -> str | None:
+    """A saved state below the output folder; anything else is refused."""
+    if not text.strip():
+        return None
+    path = (output / text.strip()).resolve()
+    if not is_inside(path, [output]) or not (path / "model.safetensors").is_file():
+        raise MusubiError(
+            f"resume: {text[:120]!r} is no saved state below {output}",
+            why="A state is a folder that ends in -state and holds model.safetensors.",
+            fix="Give the folder below the output folder, such as musubi/runs/.../out/my_lora-state.",
+        )
+    return str(path)

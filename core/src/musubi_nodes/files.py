@@ -1,0 +1,98 @@
+"""Files that are never half-written, and names that stay where they belong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import uuid4
+
+from musubi_nodes.errors import MusubiError
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 ``text`` beside ``path`` and rename it into place."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write ``data`` beside ``path`` and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{uuid4().hex[:8]}.part")
+    try:
+        beside.write_bytes(data)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def write_json(path: Path, value: object) -> Path:
+    """Write ``value`` as indented JSON, never half."""
+    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def publish(source: Path, folder: Path, name: str) -> Path:
+    """Copy ``source`` into ``folder`` as ``name``; a file that is there is kept and ``-2``, ``-3`` ... is added.
+
+    The name is claimed by hard link, so that two publishers never overwrite each other; file systems without links
+    fall back to a rename of a free name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f".{uuid4().hex[:8]}.part"
+    stem, suffix = Path(name).stem, Path(name).suffix
+    try:
+        shutil.copyfile(source, beside)
+        for number in range(1, 10_000):
+            target = folder / (name if number == 1 else f"{stem}-{number}{suffix}")
+            if _claim(beside, target):
+                return target
+    finally:
+        beside.unlink(missing_ok=True)
+    raise MusubiError(f"no free name for {name} in {folder}", fix="Remove old files there or choose another name.")
+
+
+def _claim(beside: Path, target: Path) -> bool:
+    try:
+        os.link(beside, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        if target.exists():
+            return False
+        os.replace(beside, target)
+    return True
+
+
+def checked_name(name: str, what: str) -> str:
+    """``name`` if it is a plain file name (letters, digits, ``._-``), else a :class:`MusubiError`."""
+    stem = name.split(".")[0].upper()
+    if not SAFE_NAME.fullmatch(name) or name.startswith((".", "-")) or name.endswith(".") or stem in _RESERVED:
+        raise MusubiError(
+            f"{what} {name[:80]!r} is not a plain file name",
+            why="It becomes part of file names; musubi-tuner loses the whole training at its first save otherwise.",
+            fix="Use letters, digits, '.', '_' and '-' only, and no folder.",
+        )
+    return name
+
+
+def is_inside(path: Path, roots: Iterable[Path]) -> bool:
+    """Whether the resolved ``path`` lies in one of the resolved ``roots``."""
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(root.resolve()) for root in roots)
+
+
+def cleaned_path(text: str) -> Path:
+    """A path as people paste it: blanks and one pair of quotes around it are removed, ``~`` is expanded."""
+    text = text.strip()
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    if "\0" in text or "\n" in text:
+        raise MusubiError(f"the path {text[:80]!r} holds a line break or NUL", fix="Type the path again.")
+    return Path(text).expanduser()

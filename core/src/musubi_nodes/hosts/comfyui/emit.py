@@ -1,0 +1,172 @@
+"""Declared nodes as V1 classes of ComfyUI. A V3 emitter could stand beside this file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Services
+from musubi_nodes.families.fields import DEFAULT, NONE, FieldSpec
+from musubi_nodes.families.model_files import install_model_names
+from musubi_nodes.families.node import Node
+
+if TYPE_CHECKING:
+    from musubi_nodes.hosts.comfyui.host import ComfyHost
+    from musubi_nodes.plugins.manager import Plugins
+
+HIDDEN = {"unique_id": "UNIQUE_ID", "prompt": "PROMPT"}
+
+
+def emit(node: type[Node], plugins: Plugins) -> type:
+    """A V1 class for ``node``: everything in it follows from the declaration."""
+    outputs = node.outputs()
+    return type(
+        node.__name__,
+        (),
+        {
+            "__doc__": node.__doc__,
+            "INPUT_TYPES": classmethod(lambda cls: input_types(node, plugins)),
+            "RETURN_TYPES": tuple(spec.socket or "STRING" for spec in outputs),
+            "RETURN_NAMES": tuple(spec.name for spec in outputs),
+            "OUTPUT_TOOLTIPS": tuple(spec.description for spec in outputs),
+            "FUNCTION": "execute",
+            "CATEGORY": node.category,
+            "DESCRIPTION": node.description(),
+            "OUTPUT_NODE": node.output_node,
+            "VALIDATE_INPUTS": classmethod(lambda cls, **values: validate(node, values)),
+            "IS_CHANGED": classmethod(lambda cls, **values: changed(node, values)),
+            "execute": lambda self, **values: execute(node, plugins, values),
+        },
+    )
+
+
+def input_types(node: type[Node], plugins: Plugins) -> dict[str, Any]:
+    """Widgets and needed sockets are required, the other sockets optional; hidden ones tell which node runs."""
+    required: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
+    for spec in node.fields():
+        target = optional if spec.kind == "socket" and not spec.required else required
+        target[spec.name] = _input(spec, plugins)
+    return {"required": required, "optional": optional, "hidden": dict(HIDDEN)}
+
+
+def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
+    options: dict[str, Any] = {"tooltip": spec.description}
+    if spec.widget.advanced:
+        options["advanced"] = True
+    if spec.kind == "socket":
+        return spec.socket, options
+    if spec.kind in ("choice", "model", "install"):
+        choices = _choices(spec, plugins)
+        default = spec.to_widget(spec.default)
+        return choices, options | ({"default": default} if default in choices else {})
+    if not spec.required:
+        options["default"] = spec.to_widget(spec.default)
+    if spec.kind in ("int", "float"):
+        options |= {"min": spec.minimum, "max": spec.maximum, "step": _step(spec)}
+        if spec.kind == "float":
+            options["round"] = False
+        if spec.widget.seed:
+            options["control_after_generate"] = False
+    if spec.kind == "string":
+        options["multiline"] = spec.widget.multiline
+    return {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT", "string": "STRING"}[spec.kind], options
+
+
+def _step(spec: FieldSpec) -> float:
+    if spec.widget.step or spec.kind == "int":
+        return spec.widget.step or 1
+    default = abs(spec.default or 0.1)
+    return next(step for step in (0.1, 0.01, 0.001, 0.0001, 0.00001, 0.000001) if step <= default or step == 0.000001)
+
+
+def _choices(spec: FieldSpec, plugins: Plugins) -> list[str]:
+    if spec.kind == "choice":
+        return list(spec.choices)
+    if spec.kind == "install":
+        return [DEFAULT, *plugins.installs()]
+    names = [*_host().model_names(spec.model_kind), *install_model_names(_install(plugins), spec.model_kind)]
+    return [NONE, *names] if spec.optional else names
+
+
+def _install(plugins: Services) -> Any:
+    try:
+        return plugins.install()
+    except MusubiError:
+        return None  # no install yet: the node says so when it runs, and the doctor at any time
+
+
+def validate(node: type[Node], values: dict[str, Any]) -> bool:
+    """Check all widget values before the queue runs.
+
+    Raising gives one error at the node; a returned text would be repeated for each input (execution.py, 0.3.64).
+    Taking ``**values`` switches the server's own checks off: :meth:`Node.parse` checks ranges and choices itself.
+    """
+    node.parse(values, partly=True)
+    for spec in node.fields():
+        if spec.kind in ("model", "install") and spec.name in values:
+            _check_choice(node, spec, values[spec.name])
+    return True
+
+
+def _check_choice(node: type[Node], spec: FieldSpec, value: Any) -> None:
+    from musubi_nodes.plugins.manager import plugins
+
+    choices = _choices(spec, plugins())
+    if value not in choices:
+        raise MusubiError(
+            f"{node.title}: {spec.name} {str(value)[:120]!r} is not there",
+            why=f"Known are: {', '.join(choices[:12])}{' ...' if len(choices) > 12 else ''}."
+            if choices
+            else "The folder is empty.",
+            fix="Choose another one; press R after copying new files.",
+        )
+
+
+def changed(node: type[Node], values: dict[str, Any]) -> str:
+    """ComfyUI's cache key beyond the inputs themselves."""
+    try:
+        inputs = node.parse({k: v for k, v in values.items() if k not in HIDDEN}, partly=True)
+    except MusubiError:
+        return ""
+    return node.changed(inputs) if inputs is not None else ""
+
+
+def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
+    """Run a node in ComfyUI: convert what comes in, run, convert what goes out, show what it made."""
+    from musubi_nodes.families.context import Context
+    from musubi_nodes.hosts.comfyui import media
+
+    unique_id, prompt = str(values.pop("unique_id", "")), values.pop("prompt", None)
+    host = _host()
+    context = Context(host, plugins, unique_id, linked(node, unique_id, prompt))
+    sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
+    given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
+    outputs = node().run(node.parse(given), context)
+    result = tuple(media.given(spec.socket, getattr(outputs, spec.name)) for spec in node.outputs())
+    ui = host.ui(context)
+    return {"ui": ui, "result": result} if ui else result
+
+
+def linked(node: type[Node], unique_id: str, prompt: Any) -> frozenset[str] | None:
+    """The outputs that some input of the workflow uses; ``None`` where the workflow is not known."""
+    if not isinstance(prompt, dict):
+        return None
+    names = [spec.name for spec in node.outputs()]
+    used: set[str] = set()
+    for other in prompt.values():
+        for value in other.get("inputs", {}).values():
+            if (
+                isinstance(value, list)
+                and len(value) == 2
+                and str(value[0]) == unique_id
+                and value[1] in range(len(names))
+            ):
+                used.add(names[value[1]])
+    return frozenset(used)
+
+
+def _host() -> ComfyHost:
+    from musubi_nodes.hosts.comfyui.host import comfy_host
+
+    return comfy_host()

@@ -1,0 +1,121 @@
+"""ComfyUI as seen by nodes: folders, progress, interrupt, memory."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.families.context import Context
+from musubi_nodes.runs.progress import Progress
+
+SECONDS_BETWEEN = 0.1
+"""At most ten events a second reach the page."""
+
+
+class ComfyHost:
+    """Talks to the running ComfyUI; made once, used by every node."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, tuple[Any, int]] = {}
+        self._told: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def output_folder(self) -> Path:
+        import folder_paths
+
+        return Path(folder_paths.get_output_directory())
+
+    @property
+    def trusted(self) -> bool:
+        """Whether ComfyUI listens on loopback only."""
+        from comfy.cli_args import args
+
+        return all(_is_loopback(address) for address in str(args.listen).split(","))
+
+    def model_folders(self, kind: str) -> Sequence[Path]:
+        import folder_paths
+
+        return [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
+
+    def model_names(self, kind: str) -> list[str]:
+        """ComfyUI's own list, cached by it; "/" on every system."""
+        import folder_paths
+
+        return [name.replace("\\", "/") for name in folder_paths.get_filename_list(kind)]
+
+    def input_folder(self) -> Path:
+        import folder_paths
+
+        return Path(folder_paths.get_input_directory())
+
+    def progress(self, node_id: str, now: Progress) -> None:
+        """The node's bar, and one line of text in it."""
+        with self._lock:
+            if time.monotonic() - self._told.get(node_id, 0) < SECONDS_BETWEEN and now.fraction != 1:
+                return
+            self._told[node_id] = time.monotonic()
+        if now.total:
+            self._bar(node_id, now.total).update_absolute(now.current, now.total)
+        self._text(node_id, now.text())
+
+    def raise_if_interrupted(self) -> None:
+        from comfy.model_management import throw_exception_if_processing_interrupted
+
+        throw_exception_if_processing_interrupted()
+
+    def release_models(self) -> None:
+        from comfy import model_management
+
+        model_management.unload_all_models()
+        model_management.soft_empty_cache()
+
+    def ui(self, context: Context) -> dict[str, Any]:
+        """What a node shows: pictures and videos of the output folder, and its texts."""
+        shown: dict[str, Any] = {}
+        if context.pictures:
+            shown["images"] = [self._file(path) for path in context.pictures]
+            if any(path.suffix in (".mp4", ".webp", ".webm") for path in context.pictures):
+                shown["animated"] = (True,)
+        if context.texts:
+            shown["text"] = tuple(context.texts)
+            self._text(context.node_id, "\n".join(context.texts))
+        return shown
+
+    def _file(self, path: Path) -> dict[str, str]:
+        relative = path.relative_to(self.output_folder)
+        return {"filename": relative.name, "subfolder": relative.parent.as_posix(), "type": "output"}
+
+    def _bar(self, node_id: str, total: int) -> Any:
+        from comfy.utils import ProgressBar
+
+        bar, known = self._bars.get(node_id, (None, 0))
+        if bar is None or known != total:
+            bar = ProgressBar(total, node_id=node_id)
+            self._bars[node_id] = (bar, total)
+        return bar
+
+    def _text(self, node_id: str, text: str) -> None:
+        from server import PromptServer
+
+        server = getattr(PromptServer, "instance", None)
+        if server is not None and hasattr(server, "send_progress_text"):
+            server.send_progress_text(text, node_id, server.client_id)
+
+
+@cache
+def comfy_host() -> ComfyHost:
+    """The host of this process."""
+    return ComfyHost()
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.strip()).is_loopback
+    except ValueError:
+        return address.strip() == "localhost"

@@ -1,0 +1,1 @@
+"""Runs workflow files without ComfyUI."""

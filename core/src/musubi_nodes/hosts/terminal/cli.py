@@ -1,0 +1,92 @@
+"""``musubi-nodes run | demo | runs | doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from musubi_nodes import __version__
+from musubi_nodes.errors import MusubiError
+
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0: done; 1: a run failed; 2: the input was refused before anything started; 130: interrupted."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a Windows code page must not end a night's training
+    options = _parser().parse_args(arguments)
+    if options.install:
+        os.environ["MUSUBI_NODES_INSTALL"] = options.install
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(options.command(options))
+    except MusubiError as error:
+        print(f"musubi-nodes: {error}", file=sys.stderr)
+        return EXIT_FAILED if error.log else EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("musubi-nodes: cancelled; nothing is left running", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("musubi-nodes", description="musubi-tuner workflows in a terminal.")
+    parser.add_argument("--version", action="version", version=f"musubi-nodes {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--install", metavar="NAME", help='a configured musubi-tuner, or "miniature"')
+    common.add_argument("--output", type=Path, default=Path("output"), metavar="DIR", help="default: ./output")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    run = commands.add_parser("run", parents=[common], help="run a workflow file (API format)")
+    run.add_argument("workflow", type=Path)
+    run.add_argument("--set", action="append", default=[], metavar="NODE.input=value", dest="settings")
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser("demo", parents=[common], help="dataset, caches, LoRA and video on the miniature")
+    demo.set_defaults(command=_demo)
+
+    runs = commands.add_parser("runs", parents=[common], help="list the run folders")
+    runs.add_argument("-n", type=int, default=20, help="how many, newest first")
+    runs.set_defaults(command=_runs)
+
+    doctor = commands.add_parser("doctor", parents=[common], help="what was found, and what to do about each fault")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from musubi_nodes.hosts.terminal.run import run_file
+
+    return run_file(options.workflow, options.settings, options.output)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from musubi_nodes.hosts.terminal.demo import run_demo
+
+    return run_demo(options.output, options.install or "miniature")
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from musubi_nodes.hosts.terminal.listing import list_runs
+
+    return list_runs(options.output, options.n)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from musubi_nodes.hosts.terminal.doctor import examine
+
+    return examine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

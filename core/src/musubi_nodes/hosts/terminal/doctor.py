@@ -1,0 +1,105 @@
+"""``musubi-nodes doctor``: what was found, what was looked for, and what to do about each fault."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+from musubi_nodes import __version__
+from musubi_nodes.commands.accepted import ask_help
+from musubi_nodes.commands.tables import scripts
+from musubi_nodes.config import config_file
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.plugins.discovery import checkout
+from musubi_nodes.plugins.manager import Plugins, plugins
+from musubi_nodes.runs.environment import child_environment
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.packages import installed_packages
+
+WATCHED = ("torch", "accelerate", "transformers", "safetensors", "bitsandbytes", "tensorboard", "xformers", "flash_attn",
+           "sageattention")  # fmt: skip
+NEEDED = ("torch", "accelerate", "transformers", "safetensors")
+
+_ASK_TORCH = """
+import json, torch
+gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "gpus": gpus}))
+"""
+
+
+def examine() -> int:
+    """Print the whole examination; 1 if there is a fault."""
+    found = plugins()
+    faults = 0
+    for mark, text in _findings(found):
+        faults += mark == "fault"
+        print(f"{'!!' if mark == 'fault' else '  '} {text}")
+    print("\nno fault found" if not faults else f"\n{faults} fault{'s' if faults > 1 else ''}, marked !!")
+    return 1 if faults else 0
+
+
+def _findings(found: Plugins) -> Iterator[tuple[str, str]]:
+    yield "ok", f"musubi-nodes {__version__}, {checkout() or 'installed without a clone'}"
+    file = config_file()
+    yield "ok", f"configuration: {file}{'' if file.is_file() else ' (not there; that is fine)'}"
+    for name, registered in found.loaded.items():
+        yield "ok", f"plugin {name}: {len(registered.nodes)} nodes ({registered.distribution})"
+    for name, why in found.failed.items():
+        yield "fault", f"plugin {name} was left out: {why}"
+    for name, load in found.installs().items():
+        yield from _install(name, load)
+    try:
+        yield "ok", f"used when a workflow names none: {found.install().name}"
+    except MusubiError as error:
+        yield "fault", str(error).replace("\n", "\n   ")
+
+
+def _install(name: str, load: object) -> Iterator[tuple[str, str]]:
+    try:
+        install: Install = load()  # type: ignore[operator]
+    except MusubiError as error:
+        yield "fault", f"install {name}: " + str(error).replace("\n", "\n   ")
+        return
+    yield "ok", f"install {name}: musubi-tuner {install.version} at {install.root}"
+    yield "ok", f"  Python: {install.python}"
+    packages = installed_packages(install)
+    if not packages:
+        yield "fault", f"  {install.python} cannot be run. Fix: set `python` of this install to a working interpreter."
+        return
+    yield "ok", "  packages: " + ", ".join(f"{p} {packages[p]}" for p in WATCHED if p in packages)
+    if name != "miniature":
+        yield from _environment(install, [p for p in NEEDED if p not in packages])
+    yield from _scripts(install)
+
+
+def _environment(install: Install, missing: list[str]) -> Iterator[tuple[str, str]]:
+    if missing:
+        fix = f"{install.python} -m pip install -e {install.root}"
+        yield "fault", f"  missing in this environment: {', '.join(missing)}. Fix: {fix}"
+        return
+    done = subprocess.run(
+        [str(install.python), "-c", _ASK_TORCH],
+        capture_output=True,
+        env=child_environment(install, "auto"),
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        yield "fault", "  torch cannot be imported: " + done.stderr.decode("utf-8", "replace").strip().splitlines()[-1]
+        return
+    facts = json.loads(done.stdout.decode().splitlines()[-1])
+    yield "ok", f"  torch {facts['torch']}, CUDA {facts['cuda'] or 'none'}, GPUs: {', '.join(facts['gpus']) or 'none'}"
+    if not facts["gpus"] and not install.cpu:
+        yield "fault", "  torch sees no GPU. Fix: install the GPU driver and a CUDA build of torch in this environment."
+
+
+def _scripts(install: Install) -> Iterator[tuple[str, str]]:
+    known = [script for script in scripts() if install.find_script(script)]
+    if not known:
+        yield "fault", f"  no script of musubi-tuner is in {install.root}. Fix: correct `root` of this install."
+        return
+    yield "ok", f"  {len(known)} scripts: {', '.join(known)}"
+    first = known[0]
+    if not ask_help(install, install.script(first)):
+        yield "fault", f"  {first} --help fails; the kept option tables serve. Fix: run it in a terminal and read why."

@@ -1,0 +1,103 @@
+"""The few nodes of ComfyUI that a workflow needs at its ends; any other foreign node is an error that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import Native
+from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.files import checked_name, is_inside, publish
+from musubi_nodes.media.frames import ImageFiles, VideoFile, save_png
+
+CATEGORY = "terminal"
+
+
+class LoadImage(Node):
+    """Reads a picture from the input folder."""
+
+    id, title, category = "LoadImage", "Load Image", CATEGORY
+
+    class Inputs(NodeInputs):
+        image: str = Field(description="File in the input folder.")
+        upload: str = Field("", description="The canvas adds this; it says nothing here.")
+
+    class Outputs(NodeOutputs):
+        images: Annotated[Any, Native("IMAGE")] = Field(description="The picture.")
+        mask: Annotated[Any, Native("MASK")] = Field(None, description="Not made in a terminal.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        folder = context.host.input_folder()
+        path = folder / inputs.image
+        if not path.is_file() or not (context.host.trusted or is_inside(path, [folder])):
+            raise MusubiError(f"the picture does not exist: {path}", fix="Correct `image` of LoadImage.")
+        return self.Outputs(images=ImageFiles((path,)))
+
+
+class PreviewImage(Node):
+    """Accepts pictures; the terminal says where the files are."""
+
+    id, title, category, output_node = "PreviewImage", "Preview Image", CATEGORY, True
+
+    class Inputs(NodeInputs):
+        images: Annotated[Any, Native("IMAGE")] = Field(description="Pictures.")
+
+    class Outputs(NodeOutputs):
+        pass
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        if isinstance(inputs.images, ImageFiles):
+            context.show(*inputs.images.paths)
+        return self.Outputs()
+
+
+class SaveImage(PreviewImage):
+    """Writes pictures into the output folder."""
+
+    id, title = "SaveImage", "Save Image"
+
+    class Inputs(PreviewImage.Inputs):
+        filename_prefix: str = Field("ComfyUI", description="Begin of the file names.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        checked_name(inputs.filename_prefix.replace("/", "_"), "filename_prefix")
+        frames = inputs.images.frames() if hasattr(inputs.images, "frames") else inputs.images
+        for number in range(len(frames)):
+            name = f"{inputs.filename_prefix.replace('/', '_')}_{number:05d}.png"
+            beside = save_png(frames, context.host.output_folder / f".{name}", number)
+            context.show(publish(beside, context.host.output_folder, name))
+            beside.unlink()
+        return self.Outputs()
+
+
+class SaveVideo(Node):
+    """Copies a video into the output folder."""
+
+    id, title, category, output_node = "SaveVideo", "Save Video", CATEGORY, True
+
+    class Inputs(NodeInputs):
+        video: Annotated[Any, Native("VIDEO")] = Field(description="The video.")
+        filename_prefix: str = Field("video/ComfyUI", description="Folder and begin of the file name.")
+        format: str = Field("auto", description="auto or mp4.")
+        codec: str = Field("auto", description="auto or h264.")
+
+    class Outputs(NodeOutputs):
+        pass
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        if not isinstance(inputs.video, VideoFile):
+            raise MusubiError("SaveVideo got no video", fix="Set output_type of the generator to video or both.")
+        prefix = Path(inputs.filename_prefix.replace("\\", "/"))
+        folder = context.host.output_folder / prefix.parent
+        if not is_inside(folder, [context.host.output_folder]):
+            raise MusubiError(f"filename_prefix {inputs.filename_prefix!r} leaves the output folder", fix="Correct it.")
+        source = inputs.video.path
+        context.show(publish(source, folder, f"{checked_name(prefix.name, 'filename_prefix')}{source.suffix}"))
+        return self.Outputs()
+
+
+FOREIGN: dict[str, type[Node]] = {node.id: node for node in (LoadImage, PreviewImage, SaveImage, SaveVideo)}

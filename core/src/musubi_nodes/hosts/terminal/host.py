@@ -1,0 +1,96 @@
+"""A terminal as host: progress bars on stderr, model folders from the configuration."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from musubi_nodes.config import Config
+from musubi_nodes.runs.progress import Progress
+
+COMFYUI_FOLDERS = {
+    "diffusion_models": ("diffusion_models", "unet"),
+    "text_encoders": ("text_encoders", "clip"),
+    "vae": ("vae",),
+    "clip_vision": ("clip_vision",),
+    "loras": ("loras",),
+}
+"""Kind -> folders below a ComfyUI's models/."""
+
+PLAIN_SECONDS = 5.0
+"""Where output is no terminal, one line this often at most."""
+
+
+class TerminalHost:
+    """Runs nodes for whoever sits at this machine."""
+
+    trusted = True
+
+    def __init__(self, output: Path, config: Config, stream: TextIO | None = None) -> None:
+        self.output_folder = output.absolute()
+        self._config = config
+        self._bars = Bars(stream or sys.stderr)
+
+    def model_folders(self, kind: str) -> Sequence[Path]:
+        """[models] of the configuration, then those of its ComfyUI, then ``<output>/models/<kind>``."""
+        folders = [Path(text).expanduser() for text in self._config.models.get(kind, [])]
+        if self._config.comfyui:
+            models = Path(self._config.comfyui).expanduser() / "models"
+            folders += [models / name for name in COMFYUI_FOLDERS.get(kind, (kind,))]
+        return [*folders, self.output_folder / "models" / kind]
+
+    def input_folder(self) -> Path:
+        """ComfyUI's input folder where one is configured, else the working folder."""
+        return Path(self._config.comfyui).expanduser() / "input" if self._config.comfyui else Path.cwd()
+
+    def progress(self, node_id: str, now: Progress) -> None:
+        self._bars.show(node_id, now)
+
+    def raise_if_interrupted(self) -> None:
+        """Ctrl-C and SIGTERM arrive as KeyboardInterrupt by themselves."""
+
+    def release_models(self) -> None:
+        """A terminal holds no models."""
+
+    def end_bar(self) -> None:
+        """Leave the last bar standing and begin a new line."""
+        self._bars.end()
+
+
+class Bars:
+    """One bar at a time; plain lines where the output is no terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._interactive = stream.isatty()
+        self._bar: object = None
+        self._last = (0.0, "")
+
+    def show(self, title: str, now: Progress) -> None:
+        """Draw ``now``."""
+        if not self._interactive:
+            self._plain(title, now)
+            return
+        from tqdm import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=100, bar_format="{desc} {bar:24} {postfix}", file=self._stream, leave=True)
+        self._bar.set_description_str(title, refresh=False)  # type: ignore[attr-defined]
+        self._bar.n = round(100 * (now.fraction or 0))  # type: ignore[attr-defined]
+        self._bar.set_postfix_str(now.text())  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """The next bar is a new one."""
+        if self._bar is not None:
+            self._bar.close()  # type: ignore[attr-defined]
+            self._bar = None
+
+    def _plain(self, title: str, now: Progress) -> None:
+        at, stage = self._last
+        if now.stage == stage and time.monotonic() - at < PLAIN_SECONDS:
+            return
+        self._last = (time.monotonic(), now.stage)
+        print(f"{title}: {now.text()}", file=self._stream, flush=True)

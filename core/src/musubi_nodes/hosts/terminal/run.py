@@ -1,0 +1,24 @@
+"""``musubi-nodes run``: one workflow file from start to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from musubi_nodes.hosts.terminal.host import TerminalHost
+from musubi_nodes.hosts.terminal.workflow import read_workflow, run_workflow, set_values
+from musubi_nodes.plugins.manager import plugins
+
+
+def run_file(path: Path, settings: Iterable[str], output: Path) -> int:
+    """Run the workflow and say what each step made and where it is."""
+    services = plugins()
+    workflow = read_workflow(path, services.nodes)
+    set_values(workflow, settings)
+    host = TerminalHost(output, services.config)
+    for step, context in run_workflow(workflow, host, services):
+        for text in context.texts:
+            print(f"{step.node.title}: {text}")
+        for picture in context.pictures:
+            print(f"{step.node.title}: {picture}")
+    return 0

@@ -1,0 +1,170 @@
+"""An API-format workflow: read, changed by --set, checked as a whole, then run node by node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.families.context import Context, Services
+from musubi_nodes.families.node import Node
+from musubi_nodes.hosts.terminal.foreign import FOREIGN
+from musubi_nodes.hosts.terminal.host import TerminalHost
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node of a workflow; a link is a ``(node id, output number)`` tuple."""
+
+    id: str
+    node: type[Node]
+    inputs: Mapping[str, Any]
+
+    def links(self) -> dict[str, tuple[str, int]]:
+        """The inputs that come from other nodes."""
+        return {name: value for name, value in self.inputs.items() if isinstance(value, tuple)}
+
+
+Workflow = dict[str, Step]
+
+
+def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
+    """The steps of an API-format file; a :class:`MusubiError` for the canvas format, unknown nodes or broken links."""
+    try:
+        raw = json.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise MusubiError(f"the workflow cannot be read: {error}", fix="Correct the path.") from None
+    except ValueError as error:
+        raise MusubiError(f"{path} is no JSON: {error}", fix="Export it again: Workflow > Export (API).") from None
+    if not isinstance(raw, dict) or "nodes" in raw:
+        raise MusubiError(
+            f"{path} is a workflow of the canvas, not an API file",
+            fix="In ComfyUI choose Workflow > Export (API), and run that file.",
+        )
+    nodes = {node.id: node for node in known} | FOREIGN
+    workflow = {str(id_): _step(str(id_), entry, nodes) for id_, entry in raw.items()}
+    for step in workflow.values():
+        for name, (source, number) in step.links().items():
+            if source not in workflow or number >= len(workflow[source].node.outputs()):
+                raise MusubiError(f"node {step.id} ({step.node.title}): input {name} comes from nowhere",
+                                  fix="Export the workflow again.")  # fmt: skip
+    return workflow
+
+
+def _step(id_: str, entry: Any, nodes: Mapping[str, type[Node]]) -> Step:
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_type"), str):
+        raise MusubiError(f"node {id_} has no class_type", fix="Export the workflow again: Workflow > Export (API).")
+    name = entry["class_type"]
+    if name not in nodes:
+        raise MusubiError(
+            f"node {id_} is a {name}, which the terminal does not have{did_you_mean(name, list(nodes))}",
+            why="Outside ComfyUI there are the nodes of musubi-nodes, and " + ", ".join(FOREIGN) + ".",
+            fix="Remove it from the workflow, or install the plugin that brings it.",
+        )
+    inputs = {key: _value(value) for key, value in dict(entry.get("inputs", {})).items()}
+    return Step(id_, nodes[name], inputs)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str | int) and isinstance(value[1], int):
+        return (str(value[0]), value[1])
+    return value["__value__"] if isinstance(value, dict) and "__value__" in value else value
+
+
+def set_values(workflow: Workflow, settings: Iterable[str]) -> None:
+    """Apply ``NODE.input=value``; NODE is an id, a node's name without MusubiTuner_, or its class name."""
+    for setting in settings:
+        target, equals, text = setting.partition("=")
+        wanted, dot, name = target.rpartition(".")
+        if not equals or not dot:
+            raise MusubiError(f"--set {setting!r} is not NODE.input=value", fix="Write for example --set 3.seed=7")
+        steps = [s for s in workflow.values() if wanted in (s.id, s.node.id, s.node.id.removeprefix("MusubiTuner_"))]
+        if not steps:
+            names = [s.node.id.removeprefix("MusubiTuner_") for s in workflow.values()]
+            raise MusubiError(f"--set {setting!r}: there is no node {wanted!r}{did_you_mean(wanted, names)}",
+                              fix=f"The workflow has {', '.join(names)}.")  # fmt: skip
+        for step in steps:
+            specs = {spec.name: spec for spec in step.node.fields()}
+            if name not in specs or specs[name].kind == "socket":
+                known = [n for n, s in specs.items() if s.kind != "socket"]
+                near = did_you_mean(name, known)
+                raise MusubiError(f"--set {setting!r}: {step.node.title} has no widget {name!r}{near}",
+                                  fix=f"It has {', '.join(known)}.")  # fmt: skip
+            workflow[step.id] = Step(step.id, step.node, {**step.inputs, name: _typed(specs[name].kind, text)})
+
+
+def _typed(kind: str, text: str) -> Any:
+    if kind == "bool" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if kind in ("int", "float"):
+        try:
+            return int(text) if kind == "int" else float(text)
+        except ValueError:
+            return text
+    return text
+
+
+def check_workflow(workflow: Workflow) -> list[Step]:
+    """The steps that lead to an output, in the order of running; all their widgets are checked first."""
+    ends = [step for step in workflow.values() if step.node.output_node]
+    if not ends:
+        raise MusubiError("the workflow has no output node", fix="Add a trainer, a generator or a save node.")
+    ordered = list(_ordered(workflow, ends))
+    for step in ordered:
+        try:
+            step.node.parse({k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}, partly=True)
+            _require(step)
+        except MusubiError as error:
+            raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
+    return ordered
+
+
+def _require(step: Step) -> None:
+    missing = [spec.name for spec in step.node.fields() if spec.required and spec.name not in step.inputs]
+    if missing:
+        raise MusubiError(f"{step.node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in.")
+
+
+def _ordered(workflow: Workflow, ends: Iterable[Step]) -> Iterator[Step]:
+    done: set[str] = set()
+    path: list[str] = []
+
+    def visit(step: Step) -> Iterator[Step]:
+        if step.id in path:
+            raise MusubiError(f"node {step.id} feeds itself", fix="Remove the circle from the workflow.")
+        if step.id in done:
+            return
+        path.append(step.id)
+        for source, _ in step.links().values():
+            yield from visit(workflow[source])
+        path.pop()
+        done.add(step.id)
+        yield step
+
+    for end in ends:
+        yield from visit(end)
+
+
+def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> Iterator[tuple[Step, Context]]:
+    """Run all steps, each once; yields each finished step with what it wants to show."""
+    steps = check_workflow(workflow)
+    results: dict[str, list[Any]] = {}
+    for step in steps:
+        context = Context(host, services, step.node.title, _linked(step, steps))
+        values = {k: results[v[0]][v[1]] if isinstance(v, tuple) else v for k, v in step.inputs.items()}
+        inputs = step.node.parse(values)
+        try:
+            outputs = step.node().run(inputs, context)
+        finally:
+            host.end_bar()
+        results[step.id] = [getattr(outputs, spec.name) for spec in step.node.outputs()]
+        yield step, context
+
+
+def _linked(step: Step, steps: Iterable[Step]) -> frozenset[str]:
+    names = [spec.name for spec in step.node.outputs()]
+    used = {number for other in steps for source, number in other.links().values() if source == step.id}
+    return frozenset(names[number] for number in used)

@@ -1,0 +1,79 @@
+"""What a video file says about itself, read by ffmpeg without decoding a frame."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+
+_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """Size in pixels as stored (a rotation flag is not applied), frames per second, frames, seconds."""
+
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration: float
+
+
+def probe(path: Path) -> VideoFacts:
+    """Facts of the first video stream. Frames are counted packets, so they are exact where the header only estimates.
+
+    Raises :class:`MusubiError` for a file that is missing, empty, or no video. Answers are kept while size and time of
+    the file stay the same.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise MusubiError(f"the video {path} cannot be read", why=str(error), fix="Check the path.") from error
+    if found.st_size == 0:
+        raise MusubiError(f"the video {path} is empty (0 bytes)", fix="Copy or download it again.")
+    return _probe(path.absolute(), found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=16384)
+def _probe(path: Path, size: int, mtime_ns: int) -> VideoFacts:
+    header, progress = _ask(path)
+    stream = re.search(r"Stream #0:\d+.*?: Video: .*", header)
+    shape = re.search(r"[ ,](\d{2,5})x(\d{2,5})[ ,\[]", stream[0] + " ") if stream else None
+    counts = re.findall(r"^frame=\s*(\d+)", progress, re.MULTILINE)
+    frames = int(counts[-1]) if counts else 0
+    if not stream or not shape or not frames:
+        raise MusubiError(f"{path} is no video that ffmpeg can read", why=_reason(header), fix="Convert it to .mp4.")
+    rate = re.search(r"([\d.]+)(k?) (?:fps|tbr)", stream[0])
+    fps = float(rate[1]) * (1000 if rate[2] else 1) if rate else 0.0
+    return VideoFacts(int(shape[1]), int(shape[2]), fps, frames, frames / fps if fps else _duration(header))
+
+
+def _ask(path: Path) -> tuple[str, str]:
+    import imageio_ffmpeg
+
+    # "file:" and the whitelist: a playlist that only calls itself a video must not reach the network.
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:1"]
+    command += ["-protocol_whitelist", "file", "-i", f"file:{path}"]
+    command += ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, timeout=_SECONDS, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise MusubiError(f"ffmpeg could not look at {path}", why=str(error)) from error
+    return done.stderr.decode("utf-8", "replace"), done.stdout.decode("utf-8", "replace")
+
+
+def _duration(header: str) -> float:
+    found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", header)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else 0.0
+
+
+def _reason(header: str) -> str:
+    lines = [line.strip() for line in header.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if "Conversion failed" not in line), "")[-300:]

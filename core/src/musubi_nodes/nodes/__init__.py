@@ -1,0 +1,7 @@
+"""The core's own nodes."""
+
+from musubi_nodes.nodes.dataset import DatasetConfigLoader
+from musubi_nodes.nodes.lora import LoRASelect
+from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
+
+NODES = (DatasetConfigLoader, TrainingConfig, OptimizerConfig, SamplingConfig, MemoryOptimizer, LoRASelect)

@@ -1,0 +1,52 @@
+"""Chooses a LoRA file; several are a chain."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import ModelFile
+from musubi_nodes.families.lora import lora_format
+from musubi_nodes.families.model_files import find_model
+from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.sockets import Lora
+from musubi_nodes.weights import Header, read_header
+
+
+class LoRASelect(Node):
+    """Chooses a LoRA for a generator or trainer. For several, connect one node to the next through previous."""
+
+    id, title, category = "MusubiTuner_LoRASelect", "LoRA Select", "MusubiTuner/LoRA"
+
+    class Inputs(NodeInputs):
+        previous: Lora | None = Field(None, description="LoRAs that come before this one.")
+        lora: Annotated[str, ModelFile("loras")] = Field(description="A file of models/loras.")
+        multiplier: float = Field(1.0, ge=-10.0, le=10.0, description="Its strength; 1 is as trained.")
+        noise: Literal["both", "high", "low"] = Field("both", description="Wan 2.2: for which of the two models it is.")
+
+    class Outputs(NodeOutputs):
+        lora: Lora = Field(description="The chain with this LoRA at its end.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        path = find_model(context.host, "loras", inputs.lora)
+        header = read_header(path)
+        found = lora_format(header)
+        if not found:
+            raise MusubiError(f"{inputs.lora} is no LoRA", fix="Choose another file.")
+        lora = Lora(
+            path=path,
+            multiplier=inputs.multiplier,
+            noise=inputs.noise,
+            family=_family(header),
+            format=found,
+            previous=inputs.previous,
+        )
+        return self.Outputs(lora=lora)
+
+
+def _family(header: Header) -> str:
+    """What the metadata of musubi-tuner says it was trained for (``ss_base_model_version``, v0.3.4)."""
+    return header.metadata.get("ss_base_model_version", "")

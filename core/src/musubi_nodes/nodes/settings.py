@@ -1,0 +1,61 @@
+"""The settings nodes: what they take is what travels on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field, create_model
+
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import Socket
+from musubi_nodes.families.node import Node, NodeOutputs
+from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+
+
+class SettingsNode(Node):
+    """Declare ``settings``; it is both the inputs and the output, which is called ``output``."""
+
+    category: ClassVar[str] = "MusubiTuner/Settings"
+    settings: ClassVar[type[Socket]]
+    output: ClassVar[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.Inputs = cls.settings
+        field: Any = (cls.settings, Field(description="These settings, for a trainer."))
+        cls.Outputs = create_model("Outputs", __base__=NodeOutputs, **{cls.output: field})
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        return self.Outputs(**{self.output: inputs})
+
+
+class TrainingConfig(SettingsNode):
+    """How long and how strongly a LoRA is trained, and what is saved on the way. Not connected, a trainer uses the
+    values that this node begins with."""
+
+    id, title = "MusubiTuner_TrainingConfig", "Training Config"
+    settings, output = Training, "training"
+
+
+class OptimizerConfig(SettingsNode):
+    """Which optimizer and learning rate scheduler train the LoRA. Not connected: AdamW8bit where musubi-tuner has
+    bitsandbytes, else AdamW, with a constant learning rate."""
+
+    id, title = "MusubiTuner_OptimizerConfig", "Optimizer Config"
+    settings, output = Optimizer, "optimizer"
+
+
+class SamplingConfig(SettingsNode):
+    """Which timesteps are trained, and the samples that are made on the way. Not connected: the family's own timestep
+    sampling and no samples."""
+
+    id, title = "MusubiTuner_SamplingConfig", "Sampling Config"
+    settings, output = Sampling, "sampling"
+
+
+class MemoryOptimizer(SettingsNode):
+    """How to save memory: 8-bit weights, block swap, checkpointing, attention, VAE tiling. Connect it to caches,
+    trainers and generators; each takes what it has."""
+
+    id, title = "MusubiTuner_MemoryOptimizer", "Memory Optimizer"
+    settings, output = Memory, "memory"

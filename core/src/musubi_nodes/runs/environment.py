@@ -1,0 +1,34 @@
+"""The child's environment: built, not inherited as it comes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from musubi_nodes.runs.install import Install
+
+DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "CONDA_PREFIX", "PYTHONIOENCODING")
+"""What belongs to ComfyUI's Python and would make the child import the wrong packages."""
+
+
+def child_environment(install: Install, device: str, secrets: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The whole environment of a run of ``install`` on ``device`` (``auto``, ``cpu`` or ``cuda:N``).
+
+    PYTHONUTF8: training prints Japanese and dies on a Windows code page; PYTHONUNBUFFERED: its stdout lines come at
+    once (both seen with v0.3.4).
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
+    sources = [str(install.root / "src")]
+    if extra := install.environment.get("PYTHONPATH"):
+        sources.insert(0, extra)
+    kept |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "0.1"}
+    kept |= _devices(device)
+    kept |= dict(install.environment) | dict(secrets or {})
+    kept["PYTHONPATH"] = os.pathsep.join(sources)
+    return kept
+
+
+def _devices(device: str) -> dict[str, str]:
+    if device == "cpu":
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    return {"CUDA_VISIBLE_DEVICES": device.removeprefix("cuda:")} if device.startswith("cuda:") else {}

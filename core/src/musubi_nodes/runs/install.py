@@ -1,0 +1,109 @@
+"""A musubi-tuner on this machine: where it is, which Python runs it, which version it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomli
+
+from musubi_nodes.errors import MusubiError
+
+ENVIRONMENT_FOLDERS = ("venv", ".venv", "env", "conda", ".conda")
+"""Folders of a checkout that may hold its environment: venv, uv (.venv), conda prefix."""
+
+INTERPRETERS = ("Scripts/python.exe", "python.exe", "bin/python", "bin/python3")
+"""Where the interpreter lies in an environment: Windows venv and uv, Windows conda, POSIX."""
+
+SOURCE_FOLDERS = ("src/musubi_tuner", ".")
+"""Where the scripts lie in a checkout: since v0.2 under ``src/``; the root has wrappers of the same names."""
+
+
+@dataclass(frozen=True)
+class Install:
+    """One musubi-tuner checkout and the Python environment that runs it.
+
+    ``environment`` is added to the child's environment, ``cpu`` allows training and generating on the CPU,
+    ``models`` are extra model folders by kind that exist only while this install is chosen.
+    """
+
+    name: str
+    root: Path
+    python: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cpu: bool = False
+    models: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """The version in the checkout's ``pyproject.toml``, or ``"unknown"``."""
+        try:
+            project = tomli.loads((self.root / "pyproject.toml").read_text("utf-8"))["project"]
+            return str(project["version"])
+        except (OSError, KeyError, UnicodeDecodeError, tomli.TOMLDecodeError):
+            return "unknown"
+
+    def find_script(self, name: str) -> Path | None:
+        """The script's path, or ``None`` where this version does not have it."""
+        return next((path for folder in SOURCE_FOLDERS if (path := self.root / folder / name).is_file()), None)
+
+    def script(self, name: str) -> Path:
+        """The script's absolute path; a :class:`MusubiError` where this version does not have it."""
+        path = self.find_script(name)
+        if path is None:
+            raise MusubiError(
+                f"musubi-tuner {self.version} at {self.root} has no {name}",
+                why="The script came with a later version, or the checkout is incomplete.",
+                fix="Update musubi-tuner (git pull), then run `musubi-nodes doctor`.",
+            )
+        return path
+
+
+def candidates(root: Path) -> Iterator[Path]:
+    """Every place below ``root`` where a Python of its own could be, in the order of preference."""
+    for folder in ENVIRONMENT_FOLDERS:
+        for interpreter in INTERPRETERS:
+            yield root / folder / interpreter
+
+
+def find_python(root: Path) -> Path:
+    """The interpreter of the checkout's own environment; a :class:`MusubiError` that lists what was looked for."""
+    for path in candidates(root):
+        if path.is_file():
+            return path
+    raise MusubiError(
+        f"no Python environment was found in {root}",
+        why=f"Looked for {', '.join(ENVIRONMENT_FOLDERS)} with {' or '.join(INTERPRETERS)} inside.",
+        fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to musubi-tuner's Python.",
+    )
+
+
+def resolve_python(text: str) -> Path:
+    """The interpreter that ``text`` names: an executable, or the folder of a venv, uv or conda environment."""
+    path = Path(text).expanduser()
+    if path.is_dir():
+        inside = [path / interpreter for interpreter in INTERPRETERS]
+        path = next((p for p in inside if p.is_file()), path)
+    if not path.is_file():
+        raise MusubiError(
+            f"the Python of musubi-tuner does not exist: {text}",
+            fix="Give the interpreter itself or the folder of its environment.",
+        )
+    return Path(os.path.abspath(path))  # not resolve(): a venv's python is a link that must not be followed
+
+
+def load_install(
+    name: str, root: str, python: str | None = None, environment: Mapping[str, str] | None = None, cpu: bool = False
+) -> Install:
+    """An :class:`Install` from configured values; raises :class:`MusubiError` where something does not exist."""
+    folder = Path(root).expanduser().absolute()
+    if not folder.is_dir():
+        raise MusubiError(
+            f"the folder of musubi-tuner does not exist: {folder}",
+            why=f"It is configured as install {name!r}.",
+            fix="Correct MUSUBI_TUNER_ROOT or `root` in config.toml.",
+        )
+    found = resolve_python(python) if python else find_python(folder)
+    return Install(name, folder, found, dict(environment or {}), cpu)

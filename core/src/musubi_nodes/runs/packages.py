@@ -1,0 +1,57 @@
+"""Which Python packages an install's environment has; asked once and kept on disk while its folders are unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from musubi_nodes.config import cache_folder
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.environment import child_environment
+from musubi_nodes.runs.install import Install
+
+_ASK = """
+import importlib.metadata as m, json, os, re, sys
+names = {re.sub(r"[-.]+", "_", d.metadata["Name"]).lower(): d.version for d in m.distributions() if d.metadata["Name"]}
+folders = {p: os.stat(p).st_mtime_ns for p in sys.path if os.path.isdir(p)}
+print(json.dumps({"packages": names, "folders": folders, "python": sys.version.split()[0]}))
+"""
+SECONDS = 60
+
+
+def installed_packages(install: Install) -> Mapping[str, str]:
+    """Distribution name (lower case, with ``_``) -> version; empty where the interpreter cannot be asked."""
+    kept = cache_folder() / "packages" / f"{hashlib.sha256(str(install.python).encode()).hexdigest()[:20]}.json"
+    found = _read(kept)
+    if found is None:
+        found = _ask(install)
+        if found:
+            write_json(kept, found)
+    return dict(found.get("packages", {}))
+
+
+def _ask(install: Install) -> dict[str, dict[str, str]]:
+    try:
+        done = subprocess.run(
+            [str(install.python), "-c", _ASK],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            env=child_environment(install, "auto"),
+            check=False,
+        )
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return {}
+
+
+def _read(path: Path) -> dict[str, dict[str, str]] | None:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        same = all(Path(p).stat().st_mtime_ns == mtime for p, mtime in found["folders"].items())
+        return dict(found) if same else None
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,171 @@
+"""Understands what musubi-tuner prints while it works (lines seen from v0.3.4; see each pattern)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+_BAR = re.compile(
+    r"^(?P<label>[^|]*?):?\s*(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<n>\d+)/(?P<total>\d+)\s*\[(?P<inside>[^\]]*)\]?"
+)
+_COUNT = re.compile(r"^(?:(?P<label>[^|\d][^|]*?): )?(?P<n>\d+)it \[(?P<inside>[^\]]*)\]?")
+_TIMES = re.compile(r"^(?P<elapsed>[\d:]+|\?)(?:<(?P<left>[\d:]+|\?))?")
+_RATE = re.compile(r"(?P<rate>\d+(?:\.\d+)?)\s*(?P<unit>[\w]+/s|s/[\w]+)")
+_LOSS = re.compile(r"avr_loss=(?P<loss>[-+\w.]+)")
+_EPOCH = re.compile(r"^epoch (?P<n>\d+)/(?P<total>\d+)$")
+_DATASET = re.compile(r"Encoding dataset \[(?P<index>\d+)\]")
+_SAVED = re.compile(r"^saving checkpoint: (?P<path>.+)$")
+_STAGES = (
+    (re.compile(r"^loading |Loading |^load "), "loading"),
+    (re.compile(r"Encoding with |encoding with "), "encoding"),
+    (re.compile(r"running training"), "training"),
+    (re.compile(r"Decoding video|Decoding latent"), "decoding"),
+    (re.compile(r"model saved\.|Video saved to:|Sample images saved to:"), "saving"),
+)
+_LABELS = (("steps", "training"), ("Loading", "loading"), ("Sampling", "sampling"))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. ``seconds_left`` and ``rate`` (units per second) are musubi-tuner's own estimates.
+
+    ``current`` counts bar units of the stage; ``total`` is ``None`` where nobody knows it.
+    """
+
+    stage: str = "starting"
+    current: int = 0
+    total: int | None = None
+    rate: float | None = None
+    seconds_left: float | None = None
+    loss: float | None = None
+    epoch: int | None = None
+    epochs: int | None = None
+    checkpoint: str | None = None
+    message: str = ""
+
+    @property
+    def fraction(self) -> float | None:
+        """0..1, or ``None`` where the total is not known."""
+        return min(self.current / self.total, 1.0) if self.total else None
+
+    def text(self) -> str:
+        """One calm line: ``training 120/800 · epoch 3/16 · loss 0.0831 · 1.9 it/s · 5:58 left``."""
+        amount = f"{self.current}/{self.total}" if self.total else (str(self.current) if self.current else "")
+        parts = [f"{self.stage} {amount}".strip()]
+        if self.epochs:
+            parts.append(f"epoch {self.epoch}/{self.epochs}")
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:.4g}")
+        if self.rate:
+            parts.append(f"{self.rate:.2f} it/s" if self.rate >= 1 else f"{1 / self.rate:.1f} s/it")
+        if self.seconds_left is not None and self.total and self.current < self.total:
+            parts.append(f"{clock(self.seconds_left)} left")
+        return " · ".join(parts)
+
+
+class ProgressReader:
+    """Feeds on output pieces and tells the progress after each one that changes it.
+
+    ``totals`` are the units that each dataset's bar will count, for the cache scripts, which print no total.
+    ``bar_stage`` names the stage of bars that have no label of their own. A script may make ``passes`` over all
+    datasets (HunyuanVideo's text cache: two).
+    """
+
+    def __init__(self, totals: Sequence[int | None] = (), bar_stage: str = "working", passes: int = 1) -> None:
+        self._totals = list(totals) * passes
+        self._bar_stage = bar_stage
+        self._dataset = -1
+        self.now = Progress()
+
+    def read(self, piece: str) -> Progress | None:
+        """The new progress if ``piece`` says something about it, else ``None``."""
+        before = self.now
+        self.now = self._next(piece.strip())
+        return self.now if self.now != before else None
+
+    def _next(self, text: str) -> Progress:
+        if bar := _BAR.match(text):
+            return self._bar(bar["label"], int(bar["n"]), int(bar["total"]), bar["inside"])
+        if count := _COUNT.match(text):
+            return self._count(int(count["n"]), count["inside"])
+        if epoch := _EPOCH.match(text):
+            return replace(self.now, epoch=int(epoch["n"]), epochs=int(epoch["total"]))
+        if saved := _SAVED.match(text):
+            return replace(self.now, checkpoint=saved["path"], message=text)
+        if _DATASET.search(text):
+            self._dataset += 1
+            return self._stage("encoding", text)
+        body = re.sub(r"^(?:INFO|WARNING):[\w.]+:", "", text)
+        for pattern, stage in _STAGES:
+            if pattern.search(body):
+                return self._stage(stage, body)
+        return self.now
+
+    def _stage(self, stage: str, message: str) -> Progress:
+        if stage == self.now.stage:
+            return replace(self.now, message=message[:200])
+        return replace(
+            self.now, stage=stage, message=message[:200], current=0, total=None, rate=None, seconds_left=None
+        )
+
+    def _bar(self, label: str, n: int, total: int, inside: str) -> Progress:
+        stage = next((stage for prefix, stage in _LABELS if label.strip().startswith(prefix)), self._bar_stage)
+        return self._measured(stage, n, total, inside)
+
+    def _count(self, n: int, inside: str) -> Progress:
+        done = sum(t or 0 for t in self._totals[: max(self._dataset, 0)])
+        known = bool(self._totals) and None not in self._totals
+        total = sum(t or 0 for t in self._totals) if known else None
+        return self._measured("encoding", (done if known else 0) + n, total, inside)
+
+    def _measured(self, stage: str, n: int, total: int | None, inside: str) -> Progress:
+        times, rate, loss = _TIMES.match(inside.strip()), _RATE.search(inside), _LOSS.search(inside)
+        per_second = _per_second(rate["rate"], rate["unit"]) if rate else None
+        left = _seconds(times["left"]) if times and times["left"] else None
+        if left is None and total and per_second:
+            left = max(total - n, 0) / per_second
+        if stage == "training" and n <= 1:
+            per_second = left = None  # the bar is reset after step 1: its first rate is nonsense (v0.3.4)
+        return replace(
+            self.now,
+            stage=stage,
+            current=n,
+            total=total,
+            rate=per_second,
+            seconds_left=left,
+            loss=_number(loss["loss"]) if loss else (self.now.loss if stage == "training" else None),
+        )
+
+
+def clock(seconds: float) -> str:
+    """``1:02:03`` or ``5:58``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _seconds(text: str) -> float | None:
+    if not text or "?" in text:
+        return None
+    total = 0.0
+    for part in text.split(":"):
+        if not part.isdigit():
+            return None
+        total = total * 60 + int(part)
+    return total
+
+
+def _per_second(rate: str, unit: str) -> float | None:
+    value = float(rate)
+    if not value:
+        return None
+    return 1 / value if unit.startswith("s/") else value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

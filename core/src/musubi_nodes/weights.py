@@ -1,0 +1,105 @@
+"""The header of a safetensors file: names, shapes and metadata, read and checked without loading a tensor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.errors import MusubiError
+
+_LONGEST = 100_000_000  # the safetensors library refuses longer headers too
+_BITS = {
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
+    "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+}  # fmt: skip
+_DOWNLOAD = "Download the file again and compare its size with the page that offers it."
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """``dtype`` as safetensors spells it (``F32``, ``BF16``, ``F8_E4M3``) and the shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a safetensors file says about itself."""
+
+    tensors: dict[str, TensorInfo]
+    metadata: dict[str, str]
+
+
+def read_header(path: Path) -> Header:
+    """The header of ``path``; raises :class:`MusubiError` for a truncated file or one that is no safetensors."""
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            start = file.read(64)
+            length = int.from_bytes(start[:8], "little")
+            _check_start(path, start, length, size)
+            file.seek(8)
+            text = file.read(length)
+    except (OSError, ValueError) as error:
+        raise MusubiError(f"{path} cannot be read", why=str(error), fix="Check the path.") from error
+    try:
+        return _checked(json.loads(text), size - 8 - length)
+    except _TooShort as error:
+        raise MusubiError(f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise MusubiError(
+            f"{path} is no safetensors file", why=f"Its header is damaged: {error}", fix=_DOWNLOAD
+        ) from error
+
+
+def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
+    if size == 0:
+        raise MusubiError(f"{path} is empty (0 bytes)", fix=_DOWNLOAD)
+    if start.startswith(b"version https://git-lfs"):
+        raise MusubiError(
+            f"{path} is a Git LFS pointer, not the weights",
+            fix="Run `git lfs pull` in that folder, or download the file.",
+        )
+    if start.lstrip().startswith(b"<"):
+        raise MusubiError(f"{path} is a web page saved under the name of the weights", fix=_DOWNLOAD)
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        raise MusubiError(
+            f"{path} is a PyTorch file (.pt, .pth, .ckpt), not safetensors",
+            fix="Give it its own ending, or convert it.",
+        )
+    if size < 10 or length > _LONGEST or start[8:9] not in (b"{", b""):
+        raise MusubiError(f"{path} is no safetensors file", why=f"It begins with {start[:8]!r}.", fix=_DOWNLOAD)
+    if 8 + length > size:
+        raise MusubiError(
+            f"{path} is cut off", why=f"Its header alone needs {8 + length} bytes, it has {size}.", fix=_DOWNLOAD
+        )
+
+
+class _TooShort(ValueError):
+    pass
+
+
+def _checked(raw: Mapping[str, Any], data: int) -> Header:
+    metadata = raw.get("__metadata__", {})
+    entries = {name: entry for name, entry in raw.items() if name != "__metadata__"}
+    end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+    if end > data:
+        raise _TooShort(f"Its tensors need {end} bytes, {data} are there.")
+    if end < data:
+        raise ValueError(f"{data - end} bytes follow after the last tensor")
+    tensors = {name: _tensor(name, entry) for name, entry in entries.items()}
+    return Header(tensors, {str(key): str(value) for key, value in metadata.items()})
+
+
+def _tensor(name: str, entry: Mapping[str, Any]) -> TensorInfo:
+    dtype, shape = str(entry["dtype"]), tuple(int(side) for side in entry["shape"])
+    begin, end = (int(place) for place in entry["data_offsets"])
+    bits = _BITS.get(dtype)
+    if begin < 0 or end < begin or (bits and prod(shape) * bits != (end - begin) * 8):
+        raise ValueError(f"{name} has {end - begin} bytes, which is not {dtype} {list(shape)}")
+    return TensorInfo(dtype, shape)

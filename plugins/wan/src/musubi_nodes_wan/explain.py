@@ -1,0 +1,48 @@
+"""Failures that only Wan's scripts know (texts of v0.3.4)."""
+
+from __future__ import annotations
+
+import re
+
+from musubi_nodes.runs.explain import Explanation, Failure
+
+_TABLE = (
+    (
+        r"size mismatch for patch_embedding.weight|patch_embedding",
+        "The DiT does not belong to the chosen task.",
+        "Choose the task of this file in Wan Models.",
+    ),
+    (
+        r"DiT weights are in (fp16|bf16), mixed precision must be",
+        "mixed_precision of the training settings does not fit the DiT's own precision.",
+        "Set mixed_precision to the precision that the message names.",
+    ),
+    (
+        r"already in fp8 format",
+        "An fp8 file cannot be scaled to fp8 once more.",
+        "Set fp8 to fp8 (not fp8_scaled) in the Memory Optimizer, or choose the fp16 or bf16 file.",
+    ),
+    (
+        r"scaled_mm only supports per-tensor",
+        "fp8_fast does not work together with fp8_scaled.",
+        "Remove fp8_fast.",
+    ),
+    (
+        r"Video length is less than",
+        "The control video has fewer frames than the video that is made.",
+        "Lower video_length, or give a longer control video.",
+    ),
+    (
+        r"clip is required for one frame training|One frame training requires",
+        "One-frame training needs CLIP and one or two control images for each picture.",
+        "Choose the CLIP file in Wan Models and give the dataset a control_directory.",
+    ),
+)
+
+
+def explain(failure: Failure) -> Explanation | None:
+    """The explanation of the script's own last error line, if it is one of Wan's."""
+    for pattern, why, fix in _TABLE:
+        if re.search(pattern, failure.reason):
+            return Explanation(why, fix)
+    return None

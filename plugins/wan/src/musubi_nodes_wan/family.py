@@ -1,0 +1,44 @@
+"""Wan as shared nodes see it, and what its tasks need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from musubi_nodes.families import Family
+
+WAN = Family(
+    key="wan",
+    title="Wan",
+    architecture="wan",
+    network_module="networks.lora_wan",
+    fps=16,
+    training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 3.0},
+    fp8_text_encoder="fp8_t5",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task's needs (wan/configs, v0.3.4). ``channels``: input channels of its DiT; ``boundary``: Wan 2.2 only."""
+
+    channels: int
+    dim: int = 5120
+    image: bool = False
+    clip: bool = False
+    control: bool = False
+    boundary: float | None = None
+    blocks_to_swap: int = 39
+
+
+TASKS = {
+    "t2v-14B": Task(16),
+    "t2v-1.3B": Task(16, dim=1536, blocks_to_swap=29),
+    "i2v-14B": Task(36, image=True, clip=True),
+    "t2i-14B": Task(16),
+    "flf2v-14B": Task(36, image=True, clip=True),
+    "t2v-1.3B-FC": Task(48, dim=1536, control=True, blocks_to_swap=29),
+    "t2v-14B-FC": Task(48, control=True),
+    "i2v-14B-FC": Task(48, image=True, clip=True, control=True),
+    "i2v-A14B": Task(36, image=True, boundary=0.9),
+    "t2v-A14B": Task(16, boundary=0.875),
+}

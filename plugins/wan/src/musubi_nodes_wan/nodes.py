@@ -1,0 +1,358 @@
+"""Wan's nodes: declarations on the core's bases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from musubi_nodes.datasets.schema import effective
+from musubi_nodes.families import (
+    Cache,
+    CacheInputs,
+    Context,
+    GeneratorInputs,
+    LatentCache,
+    LatentCacheInputs,
+    Lora,
+    LoRATrainer,
+    ModelsNode,
+    MusubiError,
+    Native,
+    Option,
+    Takes,
+    TextEncoderCache,
+    TrainerInputs,
+    VideoGenerator,
+    Widget,
+)
+from musubi_nodes.families.settings import Memory, Training
+from musubi_nodes.media.frames import save_png, save_video
+from musubi_nodes_wan.family import WAN
+from musubi_nodes_wan.models import WanModels, dit_dtype
+
+ADVANCED = Widget(advanced=True)
+MODELS = "The Wan models node."
+
+
+class WanLatents(Cache):
+    """A finished latent cache."""
+
+    socket = "MUSUBI_WAN_LATENT_CACHE"
+
+
+class WanTexts(Cache):
+    """A finished text encoder cache."""
+
+    socket = "MUSUBI_WAN_TEXT_CACHE"
+
+
+class WanModelsNode(ModelsNode):
+    """Names the files of a Wan 2.1 or 2.2 model and checks that they fit the task. It loads nothing."""
+
+    id, title = "MusubiTuner_WanModels", "Wan Models"
+    models = WanModels
+
+
+class WanLatentCache(LatentCache):
+    """Encodes a dataset's images and videos with Wan's VAE."""
+
+    id, title = "MusubiTuner_WanLatentCache", "Wan Latent Cache"
+    family, script, cache = WAN, "wan_cache_latents.py", WanLatents
+
+    class Inputs(LatentCacheInputs):
+        models: Annotated[WanModels, Takes("vae")] = Field(description=MODELS)
+        one_frame: Annotated[bool, Option()] = Field(
+            False, description="Cache for one-frame training: each picture with its control pictures."
+        )
+
+    def derived(self, inputs: Any) -> Mapping[str, Any]:
+        needs = inputs.models.needs
+        clip = inputs.models.clip if needs.clip or inputs.one_frame else None
+        return {"i2v": needs.image and not inputs.one_frame, "clip": clip}
+
+    def cache_flags(self, inputs: Any) -> frozenset[str]:
+        return flags(inputs.models, inputs.one_frame)
+
+    def check(self, inputs: Any, context: Context) -> None:
+        if inputs.one_frame and not inputs.models.clip:
+            raise MusubiError("one_frame needs clip, the CLIP image encoder", fix="Choose it in Wan Models.")
+        controls = [d.control_directory is not None for d in effective(inputs.dataset.config)]
+        if inputs.models.needs.control and not all(controls):
+            raise MusubiError(
+                f"task {inputs.models.task} is Fun-Control, but a dataset has no control_directory",
+                fix="Add control_directory to each [[datasets]] of the TOML.",
+            )
+
+
+class WanTextEncoderCache(TextEncoderCache):
+    """Encodes a dataset's captions with Wan's T5."""
+
+    id, title = "MusubiTuner_WanTextEncoderCache", "Wan Text Encoder Cache"
+    family, script, cache = WAN, "wan_cache_text_encoder_outputs.py", WanTexts
+
+    class Inputs(CacheInputs):
+        models: Annotated[WanModels, Takes("t5")] = Field(description=MODELS)
+
+
+class WanLoRATrainer(LoRATrainer):
+    """Trains a Wan LoRA on finished caches; the LoRA lands in models/loras/musubi."""
+
+    id, title = "MusubiTuner_WanLoRATrainer", "Wan LoRA Trainer"
+    family, script = WAN, "wan_train_network.py"
+    sample_models = ("vae", "t5")
+
+    class Inputs(TrainerInputs):
+        models: Annotated[WanModels, Takes("task")] = Field(description=MODELS)
+        latent_cache: WanLatents = Field(description="From Wan Latent Cache.")
+        text_cache: WanTexts = Field(description="From Wan Text Encoder Cache.")
+        one_frame: Annotated[bool, Option()] = Field(
+            False, description="One-frame training, on a latent cache that was made for it."
+        )
+        force_v2_1_time_embedding: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Wan 2.2: the smaller time embedding of Wan 2.1. Saves memory."
+        )
+        offload_inactive_dit: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Wan 2.2 with both models: keep the one that rests in main memory. Not with block swap."
+        )
+        vae_dtype: Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED] = Field(
+            None, description="Precision of the VAE for samples. default: bfloat16."
+        )
+
+    def derived(self, inputs: Any) -> Mapping[str, Any]:
+        models: WanModels = inputs.models
+        options = dict(models.dits())
+        sampled = inputs.sampling is not None and inputs.sampling.prompt_lines()
+        options["clip"] = models.clip if sampled and models.needs.clip else None
+        if not models.two_models:
+            return options
+        boundary = models.boundary
+        if models.noise == "both":
+            return {**options, "timestep_boundary": boundary}
+        low, high = (boundary, 1000) if models.noise == "high" else (0, boundary)
+        return {**options, "min_timestep": low, "max_timestep": high, "preserve_distribution_shape": True}
+
+    def needed_flags(self, inputs: Any) -> frozenset[str]:
+        return flags(inputs.models, inputs.one_frame)
+
+    def needs_sample_image(self, inputs: Any) -> bool:
+        return bool(inputs.models.needs.image)
+
+    def lora_noise(self, inputs: Any) -> str:
+        return str(inputs.models.noise)
+
+    def dit_for(self, inputs: Any) -> str:
+        return str(inputs.models.main_dit)
+
+    def check(self, inputs: Any, context: Context) -> None:
+        memory, precision = inputs.memory or Memory(), (inputs.training or Training()).mixed_precision
+        check_precision(inputs.models, memory, precision)
+        check_swap(inputs.models, memory, inputs.offload_inactive_dit)
+
+
+class WanGenerator(VideoGenerator):
+    """Makes a video or picture with Wan 2.1 or 2.2: from text, a picture, two pictures or a control video."""
+
+    id, title = "MusubiTuner_WanGenerator", "Wan Generator"
+    family, script = WAN, "wan_generate_video.py"
+
+    class Inputs(GeneratorInputs):
+        models: Annotated[WanModels, Takes("task", "vae", "t5")] = Field(description=MODELS)
+        image: Annotated[Any, Native("IMAGE")] = Field(None, description="The first frame, for i2v and flf2v tasks.")
+        end_image: Annotated[Any, Native("IMAGE")] = Field(None, description="The last frame.")
+        control_video: Annotated[Any, Native("VIDEO,IMAGE")] = Field(
+            None, description="The control video of Fun-Control; as long as the video that is made."
+        )
+        control_image: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="Control pictures of one-frame inference, in order."
+        )
+        control_image_mask: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="Masks of the control pictures, in order."
+        )
+        video_length: Annotated[int | None, Option()] = Field(
+            None, ge=1, le=1025, description="Frames: N*4+1. 0: 81, or 1 for t2i."
+        )
+        fps: Annotated[int, Option()] = Field(16, ge=1, le=120, description="Frames a second; Wan is made for 16.")
+        infer_steps: Annotated[int | None, Option()] = Field(
+            None, ge=1, le=1000, description="Denoising steps. 0: the task's own (40 or 50)."
+        )
+        guidance_scale: Annotated[float | None, Option()] = Field(
+            None, ge=0.0, le=100.0, description="How strictly the prompt is followed. -1: the task's own."
+        )
+        guidance_scale_high_noise: Annotated[float | None, Option()] = Field(
+            None, ge=0.0, le=100.0, description="The same for the high-noise model. -1: the task's own."
+        )
+        flow_shift: Annotated[float | None, Option()] = Field(
+            None, ge=0.0, le=100.0, description="Shift of the timesteps. -1: the task's own."
+        )
+        sample_solver: Annotated[Literal["unipc", "dpm++", "vanilla"], Option()] = Field(
+            "unipc", description="The solver."
+        )
+        one_frame_inference: Annotated[str, Option(), ADVANCED] = Field(
+            "",
+            pattern=r"^[a-z0-9_=;, ]*$",
+            description="One-frame inference, such as target_index=1,control_index=0. Empty: a normal video.",
+        )
+        cpu_noise: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Draw the noise on the CPU, as ComfyUI does: the same seed, the same video."
+        )
+        trim_tail_frames: Annotated[int, Option(), ADVANCED] = Field(
+            0, ge=0, le=1000, description="Frames that are cut off at the end."
+        )
+        cfg_skip_mode: Annotated[
+            Literal["none", "early", "late", "middle", "early_late", "alternate"], Option(), ADVANCED
+        ] = Field("none", description="Steps without guidance: faster.")
+        cfg_apply_ratio: Annotated[float | None, Option(), ADVANCED] = Field(
+            None, ge=0.0, le=1.0, description="Share of steps with guidance. -1: all."
+        )
+        slg_mode: Annotated[Literal["original", "uncond"] | None, Option(), ADVANCED] = Field(
+            None, description="Skip layer guidance."
+        )
+        slg_layers: Annotated[str, Option(), ADVANCED] = Field(
+            "", pattern=r"^[0-9, ]*$", description="Blocks that skip layer guidance skips, by commas: 9,10."
+        )
+        slg_scale: Annotated[float, Option(), ADVANCED] = Field(3.0, ge=0.0, le=100.0, description="Its strength.")
+        slg_start: Annotated[float, Option(), ADVANCED] = Field(0.0, ge=0.0, le=1.0, description="Where it begins.")
+        slg_end: Annotated[float, Option(), ADVANCED] = Field(0.3, ge=0.0, le=1.0, description="Where it ends.")
+        include_patterns: Annotated[str, Widget(advanced=True, multiline=True)] = Field(
+            "", description="Regular expressions of LoRA modules that are used, one line for each LoRA."
+        )
+        exclude_patterns: Annotated[str, Widget(advanced=True, multiline=True)] = Field(
+            "", description="Regular expressions of LoRA modules that are left out, one line for each LoRA."
+        )
+        offload_inactive_dit: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Wan 2.2: keep the model that rests in main memory."
+        )
+        lazy_loading: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Wan 2.2: load each model when it is needed. Least memory."
+        )
+        force_v2_1_time_embedding: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Wan 2.2: the smaller time embedding of Wan 2.1. Saves memory."
+        )
+        fp8_fast: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Faster fp8 arithmetic on RTX 40 and newer; not together with fp8_scaled."
+        )
+        vae_dtype: Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED] = Field(
+            None, description="Precision of the VAE. default: the DiT's."
+        )
+        lycoris: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
+        )
+        no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Leave the settings out of the latent file."
+        )
+
+    def derived(self, inputs: Any) -> Mapping[str, Any]:
+        models: WanModels = inputs.models
+        boundary = models.timestep_boundary
+        return {
+            **models.dits(),
+            "clip": models.clip if models.needs.clip else None,
+            "timestep_boundary": boundary / 1000 if boundary is not None and models.two_models else None,
+            "include_patterns": inputs.include_patterns.splitlines(),
+            "exclude_patterns": inputs.exclude_patterns.splitlines(),
+        }
+
+    def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
+        low = [lora for lora in chain if lora.noise != "high" or not inputs.models.two_models]
+        high = [lora for lora in chain if lora.noise != "low"] if inputs.models.second_dit else []
+        return {
+            "lora_weight": [lora.path for lora in low],
+            "lora_multiplier": [lora.multiplier for lora in low],
+            "lora_weight_high_noise": [lora.path for lora in high],
+            "lora_multiplier_high_noise": [lora.multiplier for lora in high],
+        }
+
+    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+        pictures = {"image_path": inputs.image, "end_image_path": inputs.end_image}
+        files: dict[str, Any] = {
+            name: str(save_png(value, folder / f"{name}.png")) for name, value in pictures.items() if value is not None
+        }
+        if inputs.control_video is not None:
+            files["control_path"] = str(save_video(inputs.control_video, folder / "control.mp4", inputs.fps))
+        for name in ("control_image", "control_image_mask"):
+            value = getattr(inputs, name)
+            if value is not None:
+                files[f"{name}_path"] = [save_png(value, folder / f"{name}-{n}.png", n) for n in range(len(value))]
+        return files
+
+    def dit_for(self, inputs: Any, lora: Lora) -> str:
+        return str(inputs.models.main_dit)
+
+    def check(self, inputs: Any, context: Context) -> None:
+        models: WanModels = inputs.models
+        if inputs.latent:
+            return
+        if models.needs.image and inputs.image is None and not inputs.one_frame_inference:
+            raise MusubiError(f"task {models.task} begins with a picture", fix="Connect an image to the input image.")
+        if models.needs.control and inputs.control_video is None:
+            raise MusubiError(f"task {models.task} needs a control video", fix="Connect one to control_video.")
+        if not models.needs.image and inputs.image is not None:
+            raise MusubiError(
+                f"task {models.task} takes no picture: it would be ignored", fix="Choose an i2v task, or unplug image."
+            )
+        if models.two_models and models.noise == "high":
+            raise MusubiError("generating needs the low-noise model", fix="Set noise to both (or low) in Wan Models.")
+        length = inputs.video_length
+        if models.task.startswith("t2i") and length not in (None, 1):
+            raise MusubiError(
+                f"task {models.task} makes one picture, not {length} frames", fix="Set video_length to 0."
+            )
+        if length is not None and not self.family.frame_rule.fits(length):
+            raise MusubiError(
+                f"video_length {length} does not fit Wan: it takes {self.family.frame_rule.explain()}",
+                why="musubi-tuner would round it down without a word.",
+                fix=f"Use {self.family.frame_rule.round_down(length) or 1}.",
+            )
+        if inputs.offload_inactive_dit and inputs.lazy_loading:
+            raise MusubiError("offload_inactive_dit and lazy_loading exclude each other", fix="Turn one of them off.")
+        memory = inputs.memory or Memory()
+        if inputs.fp8_fast and memory.fp8 == "fp8_scaled":
+            raise MusubiError("fp8_fast does not work with fp8_scaled", fix="Turn one of them off.")
+        check_fp8_file(models, memory)
+        check_swap(models, memory, inputs.offload_inactive_dit)
+
+
+def flags(models: WanModels, one_frame: bool) -> frozenset[str]:
+    """What a latent cache is made for; a training on another one fails at its first step (``KeyError``)."""
+    found = {"one_frame"} if one_frame else ({"i2v"} if models.needs.image else set())
+    if models.needs.clip:
+        found.add("clip")
+    return frozenset(found)
+
+
+def check_precision(models: WanModels, memory: Memory, mixed_precision: str) -> None:
+    """mixed_precision must fit the file: ``AssertionError`` after minutes otherwise (wan_train_network.py, v0.3.4)."""
+    needed = {"F16": "fp16", "BF16": "bf16"}.get(dit_dtype(models.main_dit))
+    if needed and mixed_precision not in (needed, "no"):
+        raise MusubiError(
+            f"{Path(models.main_dit).name} is in {needed}, but mixed_precision is {mixed_precision}",
+            fix=f"Set mixed_precision of the training settings to {needed}.",
+        )
+    check_fp8_file(models, memory)
+
+
+def check_fp8_file(models: WanModels, memory: Memory) -> None:
+    """An fp8 file is loaded with fp8, never with fp8_scaled (docs/wan.md, v0.3.4)."""
+    if dit_dtype(models.main_dit).startswith("F8") and memory.fp8 != "fp8":
+        raise MusubiError(
+            f"{Path(models.main_dit).name} is an fp8 file, but fp8 is {memory.fp8}",
+            fix="Set fp8 to fp8 in the Memory Optimizer, or choose the fp16 or bf16 file.",
+        )
+
+
+def check_swap(models: WanModels, memory: Memory, offload: bool) -> None:
+    """More blocks than the model has, or both ways at once, end in an assertion after loading (v0.3.4)."""
+    swap = memory.blocks_to_swap or 0
+    if swap > models.needs.blocks_to_swap:
+        raise MusubiError(
+            f"blocks_to_swap {swap} is more than task {models.task} allows ({models.needs.blocks_to_swap})",
+            fix=f"Set it to {models.needs.blocks_to_swap} or less in the Memory Optimizer.",
+        )
+    if swap and offload:
+        raise MusubiError("blocks_to_swap and offload_inactive_dit exclude each other", fix="Turn one of them off.")
+
+
+NODES = (WanModelsNode, WanLatentCache, WanTextEncoderCache, WanLoRATrainer, WanGenerator)

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musubi_nodes.datasets.check import Report, check
+from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.toml import parse
+from musubi_nodes.errors import MusubiError
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def report(config: Callable, tmp_path: Path) -> Callable[..., Report]:
+    def one(*datasets: dict[str, object], general: dict[str, object] | None = None, **options: object) -> Report:
+        settings = config(*datasets, **(general or {}))
+        return check(scan(settings), settings, **options)  # type: ignore[arg-type]
+
+    return one
+
+
+IMAGES = {"image_directory": "set"}
+VIDEOS = {"video_directory": "set", "target_frames": [5]}
+
+
+def test_a_good_dataset_has_nothing_to_say(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "set" / "a.png", "a cat")
+    found = report({**IMAGES, "num_repeats": 3})
+    assert (found.errors, found.warnings) == ((), ())
+    assert "1 image, 1 with caption, 3 times each, 64x64 in buckets, batch 1" in found.summary()
+    found.raise_errors()
+
+
+def test_a_wrong_folder_is_an_error_that_tells_what_musubi_tuner_would_delete(
+    tmp_path: Path, image: Make, report: Callable
+) -> None:
+    image(tmp_path / "sets" / "a.png", "a")
+    found = report(IMAGES)
+    assert "does not exist (did you mean 'sets'?)" in found.errors[0] and "delete every cache" in found.errors[0]
+    with pytest.raises(MusubiError, match="the dataset is not ready"):
+        found.raise_errors()
+
+
+def test_an_empty_folder_is_an_error_that_tells_what_is_there(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "set" / "deep" / "a.png", "a")
+    (tmp_path / "set" / "x.gif").write_bytes(b"GIF")
+    (error,) = report(IMAGES).errors
+    assert "no image to train on" in error and "deep" in error and "x.gif" in error
+
+
+def test_images_without_caption_are_an_error_unless_they_may_be_skipped(
+    tmp_path: Path, image: Make, report: Callable
+) -> None:
+    image(tmp_path / "set" / "a.png", "a")
+    image(tmp_path / "set" / "b.png")
+    assert "1 image without .txt caption" in report(IMAGES).errors[0]
+    skipped = report(IMAGES, missing_captions="skip")
+    assert skipped.errors == () and "b.png" in skipped.warnings[0]
+
+
+def test_videos_without_caption_are_always_an_error(tmp_path: Path, video: Make, report: Callable) -> None:
+    video(tmp_path / "set" / "a.mp4")
+    video(tmp_path / "set" / "b.mp4", caption=None)
+    assert "stops musubi-tuner: b.mp4" in report(VIDEOS, missing_captions="skip").errors[0]
+
+
+def test_empty_broken_and_undecodable_files_are_errors(tmp_path: Path, image: Make, report: Callable) -> None:
+    folder = tmp_path / "set"
+    image(folder / "a.png", "")
+    image(folder / "b.png", "b").write_bytes(b"")
+    image(folder / "c.png", "c").write_bytes(b"<html>")
+    image(folder / "d.png")
+    (folder / "d.txt").write_bytes(b"\xff")
+    found = report(IMAGES)
+    assert [error.split(": ", 1)[1] for error in found.errors] == [
+        "1 caption not in UTF-8: d.txt; save again as UTF-8",
+        "1 file empty (0 bytes): b.png",
+        "1 image that cannot be read: c.png",
+    ]
+    assert found.warnings == ("datasets[0]: 1 caption empty: a.txt",)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_shared_cache_folder_is_an_error_however_it_is_spelt(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "set" / "a.png", "a")
+    image(tmp_path / "other" / "b.png", "b")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "cache")
+    found = report({**IMAGES, "cache_directory": "cache"}, {"image_directory": "other", "cache_directory": "x/../link"})
+    assert "datasets[0] and datasets[1] share the cache folder" in found.errors[0]
+
+
+def test_without_cache_directory_the_media_folder_counts(tmp_path: Path, image: Make) -> None:
+    image(tmp_path / "set" / "a.png", "a")
+    one = {**IMAGES, "caption_extension": ".txt"}
+    settings = parse({"datasets": [one, {**one, "resolution": 512}]}, base=tmp_path)
+    errors = check(scan(settings), settings).errors
+    assert "share the cache folder" in errors[0] and "one cache file would serve 2 items" in errors[1]
+
+
+def test_a_cache_folder_that_a_glob_cannot_find_is_an_error(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "set" / "a.png", "a")
+    assert "finds no cache" in report({**IMAGES, "cache_directory": "cache [1]"}).errors[0]
+
+
+def test_two_images_of_one_stem_are_an_error(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "set" / "x.png", "x")
+    image(tmp_path / "set" / "x.jpg")
+    assert "one cache file would serve 2 items" in report(IMAGES).errors[0]
+
+
+def test_missing_controls_are_errors(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "set" / "a.png", "a")
+    assert "1 image without control: a.png" in report({**IMAGES, "control_directory": "ctl"}).errors[0]
+    image(tmp_path / "ctl" / "a.png")
+    assert report({**IMAGES, "control_directory": "ctl"}).errors == ()
+    two = report({**IMAGES, "control_directory": "ctl", "fp_1f_clean_indices": [0, 5]})
+    assert "less than the 2 controls" in two.errors[0]
+
+
+def test_short_videos_are_an_error_and_unreachable_targets_a_warning(
+    tmp_path: Path, video: Make, report: Callable
+) -> None:
+    video(tmp_path / "set" / "a.mp4", frames=9)
+    video(tmp_path / "set" / "b.mp4", frames=4)
+    found = report({**VIDEOS, "target_frames": [5, 13]})
+    assert "1 video shorter than every target_frames (5)" in found.errors[0] and "b.mp4 (4 frames)" in found.errors[0]
+    assert found.warnings == ("datasets[0]: no video is long enough for target_frames 13",)
+
+
+def test_dropping_frames_counts_and_a_slow_source_ends_the_head_early(
+    tmp_path: Path, video: Make, report: Callable
+) -> None:
+    video(tmp_path / "set" / "a.mp4", frames=9, fps=32)
+    fast = report({**VIDEOS, "source_fps": 32, "target_frames": [9]}, fps=16.0)
+    assert "a.mp4 (5 of 9 at 16 fps)" in fast.errors[0]
+    slow = report({**VIDEOS, "source_fps": 8, "target_frames": [9]}, fps=16.0)
+    assert "a.mp4 (5 of 9 at 16 fps)" in slow.errors[0]
+    assert any("with another frame rate than source_fps 8" in line for line in slow.warnings)
+    assert any("below the model's 16" in line for line in slow.warnings)
+
+
+def test_another_speed_than_the_models_is_a_warning(tmp_path: Path, video: Make, report: Callable) -> None:
+    video(tmp_path / "set" / "a.mp4", fps=30)
+    (warning,) = report(VIDEOS, fps=16.0).warnings
+    assert "a.mp4 (30)" in warning and "set source_fps" in warning
+    assert report({**VIDEOS, "source_fps": 30, "target_frames": [1]}, fps=16.0).warnings == ()
+
+
+def test_target_frames_must_fit_the_model(tmp_path: Path, video: Make, report: Callable) -> None:
+    video(tmp_path / "set" / "a.mp4", frames=12)
+    (error,) = report({**VIDEOS, "target_frames": [8]}).errors
+    assert "target_frames has 8" in error and "use 5 or 9" in error
+    (error,) = report({**VIDEOS, "fp_latent_window_size": 2}, frame_rule=FrameRule(window=9)).errors
+    assert "N*8+1" in error and "use 9" in error
+    full = {"video_directory": "set", "frame_extraction": "full"}
+    assert "with less than 37 frames: a.mp4" in report(full, frame_rule=FrameRule(window=9)).errors[0]
+    assert report(full).errors == ()
+
+
+def test_one_frame_clips_by_oversight_are_a_warning(tmp_path: Path, video: Make, report: Callable) -> None:
+    video(tmp_path / "set" / "a.mp4")
+    assert "target_frames is not set" in report({"video_directory": "set"}).warnings[0]
+    chunked = report({**VIDEOS, "target_frames": [1, 5], "frame_extraction": "chunk"})
+    assert "every frame becomes a clip" in chunked.warnings[0]
+
+
+def test_broken_and_empty_videos_are_errors(tmp_path: Path, video: Make, report: Callable) -> None:
+    video(tmp_path / "set" / "a.mp4").write_bytes(b"no video")
+    video(tmp_path / "set" / "b.mp4").write_bytes(b"")
+    errors = report(VIDEOS).errors
+    assert ["a.mp4" in error for error in errors] == [False, True] and "empty (0 bytes): b.mp4" in errors[0]
+
+
+def test_videos_of_several_shapes_need_buckets_for_a_batch(tmp_path: Path, video: Make, report: Callable) -> None:
+    video(tmp_path / "set" / "a.mp4")
+    video(tmp_path / "set" / "b.mp4", size="64x96")
+    assert report(VIDEOS, general={"batch_size": 2}).errors == ()
+    found = report(VIDEOS, general={"batch_size": 2, "enable_bucket": False})
+    assert "need enable_bucket = true" in found.errors[0]
+
+
+def test_control_directory_with_jsonl_is_a_warning(tmp_path: Path, image: Make, report: Callable) -> None:
+    path = image(tmp_path / "a.png")
+    (tmp_path / "set.jsonl").write_text(f'{{"image_path": "{path.as_posix()}", "caption": "x"}}')
+    found = report({"image_jsonl_file": "set.jsonl", "control_directory": "ctl"})
+    assert found.errors == () and "control_directory is ignored" in found.warnings[0]

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.probe import VideoFacts, probe
+
+Make = Callable[..., Path]
+
+
+def test_size_rate_and_frames_are_exact(tmp_path: Path, video: Make) -> None:
+    assert probe(video(tmp_path / "ä [1] %d.mp4", frames=12, fps=24)) == VideoFacts(96, 64, 24.0, 12, 0.5)
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path, video: Make) -> None:
+    path = video(tmp_path / "a.mp4", frames=12)
+    assert probe(path).frames == 12
+    assert probe(video(path, frames=9)).frames == 9
+
+
+@pytest.mark.parametrize("data", [b"", b"not a video", b"#EXTM3U\n#EXT-X-TARGETDURATION:1\nhttp://localhost/x.ts\n"])
+def test_what_is_no_video_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(data)
+    with pytest.raises(MusubiError):
+        probe(path)
+    with pytest.raises(MusubiError, match="cannot be read"):
+        probe(tmp_path / "none.mp4")

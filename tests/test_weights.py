@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.weights import TensorInfo, read_header
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "lora.safetensors"
+    save_file(
+        {"down": np.zeros((4, 8), np.float32), "scale": np.array(1, np.float16)}, path, metadata={"ss_network_dim": "4"}
+    )
+    return path
+
+
+def test_names_shapes_and_metadata_are_read(good: Path) -> None:
+    header = read_header(good)
+    assert header.tensors == {"down": TensorInfo("F32", (4, 8)), "scale": TensorInfo("F16", ())}
+    assert header.metadata == {"ss_network_dim": "4"}
+
+
+def test_a_file_without_tensors_is_readable(tmp_path: Path) -> None:
+    path = tmp_path / "empty.safetensors"
+    save_file({}, path)
+    assert read_header(path).tensors == {}
+
+
+def _raw(header: object, data: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"\n<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"),
+        (b"PK\x03\x04rest of a zip file", "PyTorch file"),
+        (b"\x80\x02}q\x00(X\x05", "PyTorch file"),
+        (b"\xff" * 100, "no safetensors"),
+        (b"{}", "no safetensors"),
+        ((5000).to_bytes(8, "little") + b'{"a":', "cut off"),
+        (_raw({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, b"1234"), "cut off"),
+        (_raw({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}, b"1234"), "damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, b"12345"), "damaged"),
+        (_raw({"a": 5}), "damaged"),
+        (_raw({"__metadata__": 5}), "damaged"),
+    ],
+)
+def test_what_is_no_whole_safetensors_file_is_named(tmp_path: Path, data: bytes, words: str) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(MusubiError, match=words):
+        read_header(path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.safetensors", tmp_path):
+        with pytest.raises(MusubiError, match="cannot be read"):
+            read_header(path)
+
+
+def test_every_cut_of_a_file_is_refused(good: Path) -> None:
+    whole = good.read_bytes()
+    for length in range(0, len(whole), 7):
+        good.write_bytes(whole[:length])
+        with pytest.raises(MusubiError):
+            read_header(good)
+
+
+_json = st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=64) | st.dictionaries(st.text(), _json).map(_raw))
+def test_any_bytes_give_a_header_or_a_clear_error(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(data)
+    try:
+        read_header(path)
+    except MusubiError as error:
+        assert error.what
