@@ -44,7 +44,8 @@ class Explanation:
 Explainer = Callable[[Failure], "Explanation | None"]
 
 _ERROR_LINE = re.compile(
-    r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|Warning)\b(?::| ).*|^[\w.]+\.py: error: "
+    r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|Warning)\b(?::| ).*"
+    r"|^[\w.]+\.py: error: "
     r"|^(?:AssertionError|KeyError|StopIteration)$|^\w+(?:\.\w+)+: .*|^Fatal Python error"
 )
 _LAUNCHER = ("subprocess.CalledProcessError", "torch.distributed.elastic")
@@ -77,7 +78,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
         "Queue the latent cache and the text encoder cache nodes of this dataset again.",
     ),
     (
-        r"PicklingError.*SafetensorError|MetadataIncompleteBuffer|HeaderTooLarge|InvalidHeaderDeserialization|HeaderTooSmall",
+        r"PicklingError.*SafetensorError|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeader",
         "A weights or cache file is damaged: only a part of it is there, or it is no safetensors file.",
         "The lines above in the log name it. Download the weights again, or delete that cache file and cache again.",
     ),

@@ -184,7 +184,7 @@ class _Loop:
 
 
 def _disk_error(error: OSError, folder: RunFolder) -> MusubiError:
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return MusubiError(f"the disk of {folder.path} is full", fix="Free some space there, then queue again.")
     return MusubiError(f"the run in {folder.path} failed: {error}", fix="Check the folder and its permissions.")
 

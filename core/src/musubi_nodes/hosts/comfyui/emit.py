@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from musubi_nodes.hosts.comfyui.host import ComfyHost
     from musubi_nodes.plugins.manager import Plugins
 
-HIDDEN = {"unique_id": "UNIQUE_ID", "prompt": "PROMPT"}
+HIDDEN = {"musubi_node_id": "UNIQUE_ID", "musubi_workflow": "PROMPT"}
+"""Names that no widget has: an input and a hidden input of one name hide each other."""
 
 
 def emit(node: type[Node], plugins: Plugins) -> type:
@@ -41,11 +42,14 @@ def emit(node: type[Node], plugins: Plugins) -> type:
 
 
 def input_types(node: type[Node], plugins: Plugins) -> dict[str, Any]:
-    """Widgets and needed sockets are required, the other sockets optional; hidden ones tell which node runs."""
+    """Needed sockets are required; all else is optional, so that a workflow file made before a widget was added runs.
+
+    The hidden inputs tell which node of which workflow runs.
+    """
     required: dict[str, Any] = {}
     optional: dict[str, Any] = {}
     for spec in node.fields():
-        target = optional if spec.kind == "socket" and not spec.required else required
+        target = required if spec.kind == "socket" and spec.required else optional
         target[spec.name] = _input(spec, plugins)
     return {"required": required, "optional": optional, "hidden": dict(HIDDEN)}
 
@@ -102,11 +106,18 @@ def validate(node: type[Node], values: dict[str, Any]) -> bool:
     Raising gives one error at the node; a returned text would be repeated for each input (execution.py, 0.3.64).
     Taking ``**values`` switches the server's own checks off: :meth:`Node.parse` checks ranges and choices itself.
     """
-    node.parse(values, partly=True)
+    known = widget_values(node, values)
+    node.parse(known, partly=True)
     for spec in node.fields():
-        if spec.kind in ("model", "install") and spec.name in values:
-            _check_choice(node, spec, values[spec.name])
+        if spec.kind in ("model", "install") and spec.name in known:
+            _check_choice(node, spec, known[spec.name])
     return True
+
+
+def widget_values(node: type[Node], values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are known before the run: what comes over a link is ``None`` until then."""
+    widgets = {spec.name for spec in node.fields() if spec.kind != "socket"}
+    return {name: value for name, value in values.items() if name in widgets and value is not None}
 
 
 def _check_choice(node: type[Node], spec: FieldSpec, value: Any) -> None:
@@ -126,7 +137,7 @@ def _check_choice(node: type[Node], spec: FieldSpec, value: Any) -> None:
 def changed(node: type[Node], values: dict[str, Any]) -> str:
     """ComfyUI's cache key beyond the inputs themselves."""
     try:
-        inputs = node.parse({k: v for k, v in values.items() if k not in HIDDEN}, partly=True)
+        inputs = node.parse(widget_values(node, values), partly=True)
     except MusubiError:
         return ""
     return node.changed(inputs) if inputs is not None else ""
@@ -137,7 +148,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     from musubi_nodes.families.context import Context
     from musubi_nodes.hosts.comfyui import media
 
-    unique_id, prompt = str(values.pop("unique_id", "")), values.pop("prompt", None)
+    unique_id, prompt = str(values.pop("musubi_node_id", "")), values.pop("musubi_workflow", None)
     host = _host()
     context = Context(host, plugins, unique_id, linked(node, unique_id, prompt))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
