@@ -61,11 +61,14 @@ def make_dataset(folder: Path) -> Path:
 
 def workflow(dataset: Path, install: str) -> dict[str, object]:
     """Dataset -> both caches -> trainer -> generator, as an API file."""
-    models = {"task": "t2v-14B", "noise": "both", "dit": f"{install}/wan_t2v_14b.safetensors", "dit_high_noise": "none",
-              "vae": f"{install}/wan_vae.safetensors", "t5": f"{install}/umt5_xxl.safetensors", "clip": "none"}  # fmt: skip
-    training = {"max_train_epochs": 20, "learning_rate": 0.01, "network_dim": 8, "network_alpha": 8.0, "seed": 42}
-    generation = {"prompt": "a red ball on a white table", "width": 192, "height": 128, "video_length": 17,
-                  "infer_steps": 8, "seed": 1, "filename_prefix": "demo"}  # fmt: skip
+    models = {
+        "task": "t2v-14B",
+        "dit": f"{install}/wan_t2v_14b.safetensors",
+        "vae": f"{install}/wan_vae.safetensors",
+        "t5": f"{install}/umt5_xxl.safetensors",
+    }
+    training = {"max_train_epochs": 20, "learning_rate": 0.01, "network_dim": 8, "network_alpha": 8.0}
+    generation = {"prompt": "a red ball on a white table", "width": 192, "height": 128, "video_length": 17}
     return {
         "1": _node("DatasetConfigLoader", path=str(dataset)),
         "2": _node("WanModels", **models),
@@ -74,7 +77,8 @@ def workflow(dataset: Path, install: str) -> dict[str, object]:
         "5": _node("TrainingConfig", **training),
         "6": _node("WanLoRATrainer", models=["2", 0], latent_cache=["3", 0], text_cache=["4", 0], training=["5", 0],
                    output_name="demo_lora"),
-        "7": _node("WanGenerator", models=["2", 0], lora=["6", 0], **generation),
+        "7": _node("WanGenerator", models=["2", 0], lora=["6", 0], infer_steps=8,
+                   filename_prefix="demo", **generation),
     }  # fmt: skip
 
 

@@ -17,9 +17,8 @@ from musubi_nodes.runs.environment import child_environment
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
 
-WATCHED = ("torch", "accelerate", "transformers", "safetensors", "bitsandbytes", "tensorboard", "xformers", "flash_attn",
-           "sageattention")  # fmt: skip
 NEEDED = ("torch", "accelerate", "transformers", "safetensors")
+WATCHED = (*NEEDED, "bitsandbytes", "tensorboard", "xformers", "flash_attn", "sageattention")
 
 _ASK_TORCH = """
 import json, torch
