@@ -9,7 +9,7 @@ import tomli
 
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.ownership import refusal
-from musubi_nodes.commands.tables import OptionSpec, Table
+from musubi_nodes.commands.tables import OptionSpec, Table, first_release
 from musubi_nodes.errors import MusubiError, did_you_mean
 
 LIMIT = 20_000
@@ -33,7 +33,8 @@ def parse_extra(text: str) -> dict[str, Any]:
 def extra_arguments(text: str, script: str, known: Table, version: str) -> Iterator[Argument]:
     """The checked arguments of an "extra options" text for ``script`` of the install with the options ``known``."""
     for name, value in parse_extra(text).items():
-        if reason := refusal(name):
+        spec = known.get(name, OptionSpec(name, kind=""))
+        if reason := refusal(spec, known=first_release(script, name) is not None):
             raise MusubiError(f"extra option --{name} is refused: {reason}", fix="Remove the line.")
         if name not in known:
             raise MusubiError(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from musubi_nodes.commands.tables import OptionSpec
+
 RUNNER = frozenset(
     [
         "config_file",
@@ -41,17 +43,29 @@ IMPORTABLE = frozenset(["network_module", "optimizer_type", "lr_scheduler", "lr_
 SECRET = frozenset(["wandb_api_key", "huggingface_token"])
 """Keys: they come from the server's configuration and reach the child by environment, never by command line."""
 
-_UPLOAD = re.compile(r"huggingface_\w+|async_upload|save_state_to_huggingface|resume_from_huggingface")
-_PATH = re.compile(
-    r"(.*_)?(path|paths|dir|directory|file|files|folder|weights?|ckpt|checkpoint|config)"
-    r"|(.*_)?(dit|vae|t5|clip|model|module|encoder|adapter|tokenizer|prompts)\d*(_high_noise)?"
-    r"|text_encoder\d*|image_encoder|resume|(mask|ref|control)_images?|lora_weight.*|.*_(path|weight)_.*"
+PATHS = frozenset(
+    "base_weights byt5 ckpt_dir clip control_image_mask_path control_image_path control_path dit dit_high_noise "
+    "end_image_path i image_dir image_encoder image_last image_path latent_path log_tracker_config lora_weight "
+    "lora_weight_high_noise mask_path model_org model_path model_tuned network_weights network_weights_ema "
+    "network_weights_proj override_dit path ref_images resume sample_prompts save_to t5 text_encoder text_encoder1 "
+    "text_encoder2 text_encoder_clip text_encoder_qwen turbo_dit unconditional_dit vae video_path".split()
 )
-_NOT_PATHS = frozenset(["diffusers_prefix", "huggingface_path_in_repo", "log_config"])
+"""Options of all scripts of v0.3.4 that name files or folders."""
+
+_UPLOAD = re.compile(r"huggingface_\w+|async_upload|save_state_to_huggingface|resume_from_huggingface")
+_LOOKS_LIKE_PATH = re.compile(
+    r"(.*_)?(path|dir|directory|file|folder|weight|ckpt|checkpoint|config|image|video|dit|vae|clip|model|encoder|adapter"
+    r"|tokenizer)s?\d*(_.*)?|.*_(to|from)"
+)
+"""For options that no kept table has: better one too many refused than a file of the server read."""
 
 
-def refusal(name: str) -> str:
-    """Why ``--name`` cannot be set under "extra options"; an empty string where it can."""
+def refusal(spec: OptionSpec, *, known: bool = True) -> str:
+    """Why ``spec`` cannot be set under "extra options"; an empty string where it can.
+
+    ``known``: whether a kept table of musubi-tuner has the option; others are judged by their name.
+    """
+    name = spec.name
     if name in RUNNER:
         return "the runner sets it"
     if name in SECRET:
@@ -60,6 +74,7 @@ def refusal(name: str) -> str:
         return "uploads leave this machine: only the server's configuration may set them ([options] in config.toml)"
     if name in IMPORTABLE:
         return "musubi-tuner imports the Python name it is given: use the node's own choices"
-    if name not in _NOT_PATHS and _PATH.fullmatch(name):
-        return "it is a path: use the node's own field for it"
+    takes_text = not spec.flag and spec.kind in ("str", "Path", "") and not spec.choices
+    if name in PATHS or (takes_text and not known and _LOOKS_LIKE_PATH.fullmatch(name)):
+        return "it names a file or folder: use the node's own field for it"
     return ""

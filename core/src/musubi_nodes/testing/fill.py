@@ -1,0 +1,115 @@
+"""Fills declared inputs with values: the defaults, each field changed once, or whatever a chooser picks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from musubi_nodes.datasets.toml import DatasetConfig
+from musubi_nodes.families.fields import FieldSpec, Socket, fields_of
+from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora
+
+Chooser = Callable[[FieldSpec], Any]
+"""Picks a value for a widget field."""
+
+SAMPLES = {
+    "network_args": "loraplus_lr_ratio=4",
+    "optimizer_args": "weight_decay=0.01",
+    "lr_scheduler_args": "gamma=0.5",
+    "slg_layers": "9,10",
+    "one_frame_inference": "target_index=1,control_index=0",
+    "extra_options": "",
+}
+"""Texts for fields that do not take just any text."""
+
+
+def default_value(spec: FieldSpec) -> Any:
+    """The field's own default; a file name for model files."""
+    return "model.safetensors" if spec.kind == "model" else spec.default
+
+
+def other_values(spec: FieldSpec) -> list[Any]:
+    """Values that differ from the default: all choices, both ends of a range, a text."""
+    if spec.kind == "bool":
+        return [not spec.default]
+    if spec.kind == "choice":
+        wanted = spec.choices[1:] if spec.optional else spec.choices
+        return [choice for choice in wanted if choice != spec.default]
+    if spec.kind in ("int", "float"):
+        lowest = spec.minimum + 1 if spec.optional and spec.minimum is not None else spec.minimum
+        kind = int if spec.kind == "int" else float
+        return [kind(v) for v in (lowest, spec.maximum) if v is not None and v != spec.default]
+    return (
+        [None]
+        if spec.kind == "model" and spec.optional
+        else [SAMPLES.get(spec.name, "a text") if spec.kind == "string" else default_value(spec)]
+    )
+
+
+def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any) -> BaseModel:
+    """``model`` with chosen widget values; needed sockets are filled as well. pydantic's error where they contradict."""
+    values = {spec.name: choose(spec) for spec in fields_of(model) if spec.kind != "socket"}
+    for name, field in model.model_fields.items():
+        kind = _socket_class(field.annotation)
+        if kind is not None and (field.is_required() or name in fixed) and name not in fixed:
+            values[name] = filled(kind)
+    return model.model_validate({**values, **fixed})
+
+
+def has_widgets(kind: type[Socket]) -> bool:
+    """Whether a socket's value is what a node's widgets hold (settings and models), not something that was made."""
+    return not issubclass(kind, Lora | Latent | Cache | Dataset)
+
+
+def filled(kind: type[Socket]) -> Socket:
+    """A plausible value of a socket type."""
+    if issubclass(kind, Lora):
+        return kind(path=Path("/loras/a.safetensors"))
+    if issubclass(kind, Latent):
+        return kind(path=Path("/out/a_latent.safetensors"))
+    if issubclass(kind, Cache):
+        return kind(dataset=dataset())
+    if issubclass(kind, Dataset):
+        return dataset()
+    return build(kind)  # type: ignore[return-value]
+
+
+def dataset() -> Dataset:
+    """A dataset that exists only as a value."""
+    config = DatasetConfig.model_construct(general=None, datasets=())
+    return Dataset.model_construct(name="data", source=Path("/data/data.toml"), config=config, fingerprint="0")
+
+
+def one_by_one(model: type[BaseModel], **fixed: Any) -> Iterator[tuple[str, BaseModel]]:
+    """``model`` with each field changed once to each of its other values; contradictions are left out."""
+    for spec in fields_of(model):
+        if spec.kind == "socket":
+            continue
+        for value in other_values(spec):
+            made = try_build(model, {spec.name: value}, **fixed)
+            if made is not None:
+                yield f"{spec.name}={value}", made
+
+
+def try_build(model: type[BaseModel], chosen: Mapping[str, Any], **fixed: Any) -> BaseModel | None:
+    """``model`` with ``chosen`` values, or ``None`` where they contradict each other."""
+    try:
+        return build(model, lambda spec: chosen.get(spec.name, default_value(spec)), **fixed)
+    except ValidationError:
+        return None
+
+
+def socket_classes(model: type[BaseModel]) -> dict[str, type[Socket]]:
+    """The fields of ``model`` that take a value of the core's or a family's own socket types."""
+    found = {name: _socket_class(field.annotation) for name, field in model.model_fields.items()}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def _socket_class(annotation: Any) -> type[Socket] | None:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, Socket):
+            return candidate
+    return None

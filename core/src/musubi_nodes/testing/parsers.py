@@ -1,0 +1,58 @@
+"""A strict argparse parser out of a kept option table: it accepts and refuses what musubi-tuner's own parser does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from musubi_nodes.commands.tables import OptionSpec, Table
+
+
+class Refused(Exception):
+    """The parser does not accept the arguments; the text is argparse's."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Refused(message)
+
+
+def int_or_float(text: str) -> float:
+    """As ``_int_or_float`` of training/parser_common.py (v0.3.4): also ``10%``."""
+    if text.endswith("%"):
+        return float(text[:-1]) / 100
+    value = float(text)
+    return int(value) if value >= 1 and value.is_integer() else value
+
+
+KINDS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "Path": Path,
+    "_int_or_float": int_or_float,
+    "int_or_float": int_or_float,
+}
+
+
+def parser_for(table: Table, script: str = "script.py") -> argparse.ArgumentParser:
+    """The parser; its ``parse_args`` raises :class:`Refused` instead of ending the process."""
+    parser = _Parser(prog=script)
+    for spec in table.values():
+        _add(parser, spec)
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, spec: OptionSpec) -> None:
+    if spec.flag:
+        parser.add_argument(f"--{spec.name}", action="store_true")
+        return
+    options: dict[str, Any] = {"type": KINDS.get(spec.kind, str), "nargs": spec.nargs, "default": spec.default}
+    if spec.choices:
+        options["choices"] = [options["type"](choice) for choice in spec.choices]
+    if spec.positional:
+        parser.add_argument(spec.name, **options)
+    else:
+        parser.add_argument(f"--{spec.name}", required=spec.required, **options)
