@@ -11,44 +11,24 @@ import re
 from musubi_nodes.commands.tables import OptionSpec
 
 RUNNER = frozenset(
-    [
-        "config_file",
-        "dataset_config",
-        "output_dir",
-        "output_name",
-        "logging_dir",
-        "save_path",
-        "interactive",
-        "from_file",
-        "debug_mode",
-        "debug_dataset",
-        "console_width",
-        "console_back",
-        "console_num_images",
-        "show_timesteps",
-        "skip_existing",
-        "keep_cache",
-        "device",
-        "output_file",
-        "input",
-        "output",
-        "save_merged_model",
-    ]
+    "config_file dataset_config output_dir output_name logging_dir save_path interactive from_file debug_mode "
+    "debug_dataset console_width console_back console_num_images show_timesteps skip_existing keep_cache device "
+    "output_file input output save_merged_model".split()
 )
 """Set by the runner: where files go, what is kept, which device, and modes that wait for a keyboard or a window."""
 
-IMPORTABLE = frozenset(["network_module", "optimizer_type", "lr_scheduler", "lr_scheduler_type"])
+IMPORTABLE = frozenset("network_module optimizer_type lr_scheduler lr_scheduler_type".split())
 """Dotted Python names that musubi-tuner imports (a free string would run code: facts on v0.3.4)."""
 
-SECRET = frozenset(["wandb_api_key", "huggingface_token"])
+SECRET = frozenset("wandb_api_key huggingface_token".split())
 """Keys: they come from the server's configuration and reach the child by environment, never by command line."""
 
 PATHS = frozenset(
     "base_weights byt5 ckpt_dir clip control_image_mask_path control_image_path control_path dit dit_high_noise "
     "end_image_path i image_dir image_encoder image_last image_path latent_path log_tracker_config lora_weight "
     "lora_weight_high_noise mask_path model_org model_path model_tuned network_weights network_weights_ema "
-    "network_weights_proj override_dit path ref_images resume sample_prompts save_to t5 text_encoder text_encoder1 "
-    "text_encoder2 text_encoder_clip text_encoder_qwen turbo_dit unconditional_dit vae video_path".split()
+    "network_weights_proj override_dit path ref_images resume sample_prompts save_to t5 text_encoder "
+    "text_encoder1 text_encoder2 text_encoder_clip text_encoder_qwen turbo_dit unconditional_dit vae video_path".split()
 )
 """Options of all scripts of v0.3.4 that name files or folders."""
 

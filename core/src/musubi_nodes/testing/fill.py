@@ -50,7 +50,7 @@ def other_values(spec: FieldSpec) -> list[Any]:
 
 
 def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any) -> BaseModel:
-    """``model`` with chosen widget values; needed sockets are filled as well. pydantic's error where they contradict."""
+    """``model`` with chosen widget values and filled needed sockets; pydantic's error where they contradict."""
     values = {spec.name: choose(spec) for spec in fields_of(model) if spec.kind != "socket"}
     for name, field in model.model_fields.items():
         kind = _socket_class(field.annotation)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from musubi_nodes.hosts.comfyui.host import ComfyHost
     from musubi_nodes.plugins.manager import Plugins
 
+SMALL_STEPS = (0.001, 0.0001, 0.00001, 0.000001)
 HIDDEN = {"musubi_node_id": "UNIQUE_ID", "musubi_workflow": "PROMPT"}
 """Names that no widget has: an input and a hidden input of one name hide each other."""
 
@@ -78,10 +79,12 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
 
 
 def _step(spec: FieldSpec) -> float:
+    """0.01, and two digits below a smaller default (0.000001 for 1e-4): the page shows as many digits as the step has
+    and rounds what is typed to them, whatever ``round`` says (onFloatValueChange, frontend 1.27.10)."""
     if spec.widget.step or spec.kind == "int":
         return spec.widget.step or 1
-    default = abs(spec.default or 0.1)
-    return next(step for step in (0.1, 0.01, 0.001, 0.0001, 0.00001, 0.000001) if step <= default or step == 0.000001)
+    scale = abs(spec.default or 1)
+    return 0.01 if scale >= 0.1 else next((step for step in SMALL_STEPS if step * 100 <= scale), SMALL_STEPS[-1])
 
 
 def _choices(spec: FieldSpec, plugins: Plugins) -> list[str]:

@@ -1,0 +1,120 @@
+"""Declared nodes as ComfyUI sees them. No ComfyUI is needed: the host is asked only for lists of files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.hosts.comfyui import emit
+from musubi_nodes.plugins.manager import plugins
+
+FILES = {
+    "dit": "diffusion_models/a.safetensors",
+    "vae": "vae/a.safetensors",
+    "t5": "text_encoders/a.safetensors",
+}
+
+
+class FileLists:
+    """The only thing of ComfyUI that input types ask for."""
+
+    def model_names(self, kind: str) -> list[str]:
+        return [f"{kind}/a.safetensors"]
+
+
+@pytest.fixture(autouse=True)
+def _files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emit, "_host", FileLists)
+
+
+def emitted(name: str) -> Any:
+    node = next(node for node in plugins().nodes if node.id == f"MusubiTuner_{name}")
+    return emit.emit(node, plugins())
+
+
+@pytest.mark.parametrize("node", plugins().nodes, ids=lambda node: node.id)
+def test_a_class_has_all_that_v1_asks_for(node: Any) -> None:
+    made = emit.emit(node, plugins())
+    types = made.INPUT_TYPES()
+    names = [*types["required"], *types["optional"]]
+    assert sorted(names) == sorted(spec.name for spec in node.fields())
+    assert all(options["tooltip"] for group in ("required", "optional") for _, options in types[group].values())
+    assert not set(types["hidden"]) & set(names)
+    assert len(made.RETURN_TYPES) == len(made.RETURN_NAMES) == len(made.OUTPUT_TOOLTIPS)
+    assert made.DESCRIPTION and made.CATEGORY.startswith("MusubiTuner/")
+    assert callable(getattr(made(), made.FUNCTION))
+
+
+@pytest.mark.parametrize("node", plugins().nodes, ids=lambda node: node.id)
+def test_the_values_that_a_new_node_begins_with_are_valid(node: Any) -> None:
+    types = emit.input_types(node, plugins())
+    values = {}
+    for name, (kind, options) in {**types["required"], **types["optional"]}.items():
+        if isinstance(kind, list):
+            values[name] = options.get("default", kind[0])
+        elif "default" in options:
+            values[name] = options["default"]
+    if node.id == "MusubiTuner_WanModels":
+        values["dit"] = "diffusion_models/a.safetensors"
+    assert emit.validate(node, values)
+
+
+def test_ranges_choices_and_steps_come_from_the_declaration() -> None:
+    inputs = emitted("TrainingConfig").INPUT_TYPES()["optional"]
+    kind, options = inputs["learning_rate"]
+    assert kind == "FLOAT" and options["min"] == 0 and options["max"] == 100 and options["step"] <= 0.0001
+    assert inputs["mixed_precision"][0] == ["bf16", "fp16", "no"]
+    assert inputs["save_precision"][0][0] == "default"
+    assert inputs["network_dropout"][1]["min"] == -1 and inputs["network_dropout"][1]["default"] == -1
+    assert inputs["max_train_steps"][1]["default"] == 0
+    assert inputs["save_state"][1]["advanced"] is True
+
+
+def test_model_files_are_combos_and_none_is_offered_only_where_it_is_allowed() -> None:
+    inputs = emitted("WanModels").INPUT_TYPES()["optional"]
+    assert inputs["clip"][0][0] == "none" and inputs["vae"][0][0] == "vae/a.safetensors"
+
+
+def test_the_miniatures_models_are_offered_only_while_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [name for name in emitted("WanModels").INPUT_TYPES()["optional"]["vae"][0] if "miniature" in name]
+    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
+    from musubi_nodes.config import load_config
+
+    load_config.cache_clear()
+    plugins.cache_clear()
+    assert "miniature/wan_vae.safetensors" in emitted("WanModels").INPUT_TYPES()["optional"]["vae"][0]
+
+
+@pytest.mark.parametrize(
+    ("node", "values", "message"),
+    [
+        ("TrainingConfig", {"max_train_epochs": 0}, "both 0"),
+        ("TrainingConfig", {"learning_rate": 1000.0}, "learning_rate"),
+        ("TrainingConfig", {"mixed_precision": "bf15"}, "mixed_precision"),
+        ("OptimizerConfig", {"lr_scheduler": "constant", "lr_warmup_steps": 10.0}, "lr_warmup_steps"),
+        ("OptimizerConfig", {"optimizer_type": "os.system"}, "optimizer_type"),
+        ("OptimizerConfig", {"optimizer_args": "weight_decay"}, "key=value"),
+        ("SamplingConfig", {"sample_prompts": "a cat"}, "sample_every_n"),
+        ("SamplingConfig", {"sample_width": 100}, "divisible by 16"),
+        ("MemoryOptimizer", {"attention": "xformers"}, "split_attn"),
+        ("WanModels", {"task": "i2v-14B", **FILES}, "clip"),
+        ("WanModels", {"vae": "../../etc/passwd"}, "is not there"),
+        ("WanGenerator", {"slg_layers": "1;rm"}, "slg_layers"),
+    ],
+)
+def test_a_wrong_widget_value_is_refused_before_the_queue_runs(node: str, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(MusubiError, match=message):
+        emitted(node).VALIDATE_INPUTS(**values)
+
+
+def test_values_that_come_over_a_link_are_not_judged_before_the_run() -> None:
+    assert emitted("WanGenerator").VALIDATE_INPUTS(prompt=None, models=None, width=832)
+
+
+def test_linked_outputs_are_found_in_the_workflow() -> None:
+    node = next(node for node in plugins().nodes if node.id == "MusubiTuner_WanGenerator")
+    workflow = {"2:1": {"inputs": {}}, "9": {"inputs": {"images": ["2:1", 1], "text": "x"}}}
+    assert emit.linked(node, "2:1", workflow) == {"images"}
+    assert emit.linked(node, "2:1", None) is None
