@@ -1,0 +1,1 @@
+"""Plugins: the hooks, where plugins are found, and the one owner of every hook call."""

@@ -1,30 +1,34 @@
-"""Finds plugins: those bundled with a checkout and those that are installed, by the same entry points."""
+"""Finds plugins: the core's own, those bundled with a checkout, and installed ones, all by entry points."""
 
 from __future__ import annotations
 
-import logging
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 import tomli
 
 GROUP = "musubi_nodes"
 """The entry point group of plugins, and the name of the pluggy project."""
 
-log = logging.getLogger("musubi_nodes")
+CORE = "musubi-nodes"
+"""The core's distribution."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A plugin that could be loaded: its name, where its module is, and which distribution it belongs to."""
+    """A plugin that could be loaded. ``load`` returns its module (or object), or raises what is wrong with it."""
 
     name: str
-    entry: EntryPoint
     distribution: str
-    bundled: bool = False
+    load: Callable[[], Any]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.distribution})"
 
 
 def checkout() -> Path | None:
@@ -34,32 +38,67 @@ def checkout() -> Path | None:
 
 
 def find_plugins(root: Path | None) -> list[Found]:
-    """Bundled plugins first, then installed ones by distribution name; of two with one name the bundled one counts."""
+    """The core, the plugins bundled with ``root``, then installed ones by distribution name.
+
+    An installed distribution that is also bundled is the same plugin twice: the bundled one counts.
+    """
     bundled = list(bundled_plugins(root)) if root else []
-    names = {found.name for found in bundled}
-    installed = [
-        Found(entry.name, entry, entry.dist.name if entry.dist else entry.name)
-        for entry in entry_points(group=GROUP)
-        if entry.name not in names
-    ]
-    return bundled + sorted(installed, key=lambda found: (found.distribution, found.name))
+    known = {(found.name, _normal(found.distribution)) for found in bundled}
+    installed = [found for found in installed_plugins() if (found.name, _normal(found.distribution)) not in known]
+    return [core_plugin(), *bundled, *sorted(installed, key=lambda found: (_normal(found.distribution), found.name))]
+
+
+def core_plugin() -> Found:
+    """The core's own nodes stand above this layer: they are named like any plugin's, not imported."""
+    return Found("core", CORE, EntryPoint("core", "musubi_nodes.nodes.plugin", GROUP).load)
 
 
 def bundled_plugins(root: Path) -> Iterator[Found]:
-    """The entry points in ``plugins/*/pyproject.toml``; their ``src`` folders become importable.
-
-    A plugin folder with a broken ``pyproject.toml`` is left out with one message.
-    """
+    """The entry points in ``plugins/*/pyproject.toml``; their ``src`` folders become importable, before all others."""
     for file in sorted(root.glob("plugins/*/pyproject.toml")):
         try:
-            project = tomli.loads(file.read_text("utf-8"))["project"]
-            entries = dict(project.get("entry-points", {}).get(GROUP, {}))
-            distribution = str(project["name"])
-        except (OSError, KeyError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
-            log.warning("the plugin folder %s was left out: %s", file.parent.name, error)
+            distribution, entries = _declared(file)
+        except (OSError, ValueError) as error:
+            yield Found(file.parent.name, f"plugins/{file.parent.name}", _raising(f"its {file.name} is wrong: {error}"))
             continue
-        source = str(file.parent / "src")
-        if entries and source not in sys.path:
-            sys.path.insert(0, source)
+        if entries:
+            first_on_path(file.parent / "src")
         for name, value in entries.items():
-            yield Found(name, EntryPoint(name, value, GROUP), distribution, bundled=True)
+            yield Found(name, distribution, EntryPoint(name, value, GROUP).load)
+
+
+def installed_plugins() -> Iterator[Found]:
+    """The entry points of all installed distributions."""
+    for entry in entry_points(group=GROUP):
+        # a damaged .dist-info has no name
+        distribution = (entry.dist.name if entry.dist else None) or f"distribution of {entry.value}"
+        yield Found(entry.name, distribution, entry.load)
+
+
+def first_on_path(folder: Path) -> None:
+    """Import from ``folder`` before any other: an older wheel of the same package may be installed."""
+    sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
+
+
+def _declared(file: Path) -> tuple[str, dict[str, str]]:
+    """Distribution and entry points as pip would read them; ValueError where they are not what they should be."""
+    project = tomli.loads(file.read_text("utf-8-sig")).get("project")
+    if not isinstance(project, dict) or not isinstance(project.get("name"), str):
+        raise ValueError("it has no [project] with a name")
+    groups = project.get("entry-points", {})
+    entries = groups.get(GROUP, {}) if isinstance(groups, dict) else None
+    if not isinstance(entries, dict) or not all(isinstance(value, str) for value in entries.values()):
+        raise ValueError(f'[project.entry-points.{GROUP}] must hold lines like  my_plugin = "my_package"')
+    return project["name"], entries
+
+
+def _raising(message: str) -> Callable[[], Any]:
+    def load() -> Any:
+        raise ValueError(message)
+
+    return load
+
+
+def _normal(distribution: str) -> str:
+    """The name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()

@@ -6,18 +6,17 @@ from collections.abc import Iterable, Sequence
 
 from musubi_nodes import hookimpl
 from musubi_nodes.families.node import Node
+from musubi_nodes.nodes import NODES
 from musubi_nodes.runs.executor import Executor, LocalProcess
+
+
+@hookimpl
+def musubi_register_nodes() -> Sequence[type[Node]]:
+    """Dataset, settings and LoRA select."""
+    return NODES
 
 
 @hookimpl
 def musubi_provide_executors() -> Iterable[Executor]:
     """A guarded process on this machine."""
     return [LocalProcess()]
-
-
-@hookimpl
-def musubi_register_nodes() -> Sequence[type[Node]]:
-    """Dataset, settings and LoRA select."""
-    from musubi_nodes.nodes import NODES
-
-    return NODES

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parent
 for source in (ROOT / "core" / "src", *sorted(ROOT.glob("plugins/*/src"))):
     sys.path.insert(0, str(source))
 

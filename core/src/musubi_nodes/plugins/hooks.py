@@ -1,0 +1,74 @@
+"""pluggy, held strictly: a plugin's hooks are checked when it enters, and one plugin is asked at a time."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pluggy
+
+from musubi_nodes.errors import did_you_mean
+from musubi_nodes.plugins import hookspecs
+from musubi_nodes.plugins.discovery import GROUP
+
+PREFIX = "musubi_"
+SPECS = {name: spec for name, spec in vars(hookspecs).items() if name.startswith(PREFIX) and inspect.isfunction(spec)}
+"""All hooks by name."""
+
+
+class PluginError(Exception):
+    """What a plugin does wrong, for its author."""
+
+
+class Hooks:
+    """The plugins that have entered, by name."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(hookspecs)
+
+    def enter(self, name: str, plugin: Any) -> None:
+        """Take ``plugin`` in, or raise what is wrong with its hooks."""
+        if other := self._manager.get_name(plugin):
+            raise PluginError(f"its entry point names the same object as the plugin {other}")
+        self._check(plugin)
+        self._manager.register(plugin, name)
+        self._manager.check_pending()
+
+    def leave(self, name: str) -> None:
+        """Forget the plugin; nothing happens if it never entered."""
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+
+    def ask(self, name: str, hook: str, **arguments: Any) -> Any:
+        """The answer of one plugin; ``None`` where it does not implement ``hook``."""
+        others = [plugin for other, plugin in self._manager.list_name_plugin() if other != name]
+        answers = self._manager.subset_hook_caller(hook, others)(**arguments)
+        return answers[0] if answers else None
+
+    def _check(self, plugin: Any) -> None:
+        """Say in plain words what pluggy would say in its own, or not at all."""
+        found = [name for name in dir(plugin) if self._is_hook(plugin, name)]
+        if not found:
+            raise PluginError("it has no hook: no function is marked with @musubi_nodes.hookimpl")
+        for name in found:
+            function, options = getattr(plugin, name), self._manager.parse_hookimpl_opts(plugin, name)
+            if options is None:
+                raise PluginError(f"{name} is not marked with @musubi_nodes.hookimpl")
+            hook = options.get("specname") or name
+            if hook not in SPECS:
+                raise PluginError(f"there is no hook {hook}{did_you_mean(hook, list(SPECS))}")
+            allowed = inspect.signature(SPECS[hook])
+            wrong = set(inspect.signature(function).parameters) - set(allowed.parameters)
+            if wrong:
+                raise PluginError(f"{name} takes {', '.join(sorted(wrong))}, but the hook is {hook}{arguments(hook)}")
+
+    def _is_hook(self, plugin: Any, name: str) -> bool:
+        if self._manager.parse_hookimpl_opts(plugin, name) is not None:
+            return True
+        return name.startswith(PREFIX) and inspect.isroutine(getattr(plugin, name))
+
+
+def arguments(hook: str) -> str:
+    """The hook's arguments as its author writes them: ``(failure)``."""
+    return f"({', '.join(inspect.signature(SPECS[hook]).parameters)})"

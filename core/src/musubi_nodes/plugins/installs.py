@@ -1,0 +1,64 @@
+"""Which musubi-tuner is used: by name, else as configured, else the only one in config.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from musubi_nodes.config import Config, InstallConfig, config_file
+from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.runs.install import Install, load_install
+
+PRACTICE = "miniature"
+"""The install that needs no GPU and no download; offered where nothing is configured and its plugin is there."""
+
+Known = Mapping[str, Callable[[], Install]]
+"""Name -> what gives the install, or raises a MusubiError where its folder or Python is missing."""
+
+
+def known_installs(config: Config, provided: Iterable[Install]) -> Known:
+    """Those that plugins provide and those of the configuration, which wins."""
+    return {
+        **{install.name: partial(_given, install) for install in provided},
+        **{name: partial(_configured, name, values) for name, values in config.installs.items()},
+    }
+
+
+def choose_install(name: str | None, config: Config, known: Known) -> Install:
+    """The install called ``name``, else the configured one; what a plugin provides is used only when it is named."""
+    only = next(iter(config.installs)) if len(config.installs) == 1 else None
+    chosen = name or config.install or only
+    if chosen is None:
+        raise _several(config) if config.installs else _none(PRACTICE in known)
+    if chosen not in known:
+        raise MusubiError(
+            f"there is no install {chosen[:80]!r}{did_you_mean(chosen, list(known))}",
+            why=f"Known are: {', '.join(known) or 'none'}.",
+            fix=f"Name one of them, or describe it in {config_file()} under [installs.NAME].",
+        )
+    return known[chosen]()
+
+
+def _none(practice: bool) -> MusubiError:
+    offer = f' To try everything without one, set MUSUBI_NODES_INSTALL to "{PRACTICE}".' if practice else ""
+    return MusubiError(
+        "no musubi-tuner is configured",
+        why=f"Neither MUSUBI_TUNER_ROOT is set, nor does {config_file()} name an install.",
+        fix=f"Set MUSUBI_TUNER_ROOT to the musubi-tuner folder and start again.{offer}",
+    )
+
+
+def _several(config: Config) -> MusubiError:
+    return MusubiError(
+        f"{len(config.installs)} installs of musubi-tuner are configured, and none is chosen",
+        why=f"Configured are: {', '.join(config.installs)}.",
+        fix=f'Write  install = "{next(iter(config.installs))}"  (or another of them) at the top of {config_file()}.',
+    )
+
+
+def _given(install: Install) -> Install:
+    return install
+
+
+def _configured(name: str, values: InstallConfig) -> Install:
+    return load_install(name, values.root, values.python, values.environment, values.cpu)

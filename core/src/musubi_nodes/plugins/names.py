@@ -1,0 +1,70 @@
+"""Names that only one plugin may have: node ids, family keys, socket types, installs and executors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+from pydantic import BaseModel
+
+from musubi_nodes.families.fields import Socket
+from musubi_nodes.plugins.discovery import CORE
+from musubi_nodes.plugins.hooks import PluginError
+from musubi_nodes.plugins.registered import Registered
+
+Key = tuple[str, str]
+"""What kind of name, and the name."""
+
+
+class Names:
+    """Which name stands for what, and whose it is.
+
+    A socket type stands for the class that defines it: plugins may share that class, but no second class may take its
+    name, or wires would carry what their ends do not understand. All other names are one plugin's alone.
+    """
+
+    def __init__(self) -> None:
+        self._taken: dict[Key, tuple[object, str]] = {_socket_key(kind): (kind, CORE) for kind in core_sockets()}
+
+    def take(self, registered: Registered) -> None:
+        """Take all names of one plugin, or raise :class:`PluginError` and take none."""
+        mine: dict[Key, tuple[object, str]] = {}
+        for key, thing in _claims(registered):
+            held, owner = (self._taken | mine).get(key, (thing, ""))
+            if held is not thing:
+                name = "the {} {!r}".format(*key)
+                raise PluginError(f"it registers {name} twice" if key in mine else f"{name} is already taken by {owner}")
+            mine[key] = (thing, registered.distribution)
+        self._taken = mine | self._taken
+
+
+def _claims(registered: Registered) -> Iterator[tuple[Key, object]]:
+    yield from ((("node id", node.id), object()) for node in registered.nodes)
+    yield from ((("family key", family.key), object()) for family in registered.families)
+    yield from ((("install", install.name), object()) for install in registered.installs)
+    yield from ((("executor", executor.name), object()) for executor in registered.executors)
+    for node in registered.nodes:
+        for kind in (*sockets_of(node.Inputs), *sockets_of(node.Outputs)):
+            yield _socket_key(kind), kind
+
+
+def sockets_of(model: type[BaseModel]) -> Iterator[type[Socket]]:
+    """The classes that define the socket types in ``model``; a subclass without a type of its own is its parent."""
+    for field in model.model_fields.values():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, Socket):
+                yield next(base for base in kind.__mro__ if "socket" in vars(base))
+
+
+def core_sockets() -> Iterator[type[Socket]]:
+    """Every socket type of the core, whether or not a node of its own uses it."""
+    waiting = [Socket]
+    while waiting:
+        for kind in waiting.pop().__subclasses__():
+            waiting.append(kind)
+            if "socket" in vars(kind) and kind.__module__.startswith("musubi_nodes."):
+                yield kind
+
+
+def _socket_key(kind: type[Socket]) -> Key:
+    return "socket type", kind.socket

@@ -1,0 +1,101 @@
+"""What one plugin registered, checked piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.node import Node
+from musubi_nodes.files import SAFE_NAME
+from musubi_nodes.plugins.hooks import PluginError
+from musubi_nodes.runs.executor import Executor
+from musubi_nodes.runs.install import Install
+
+Ask = Callable[[str], Any]
+"""A hook's name -> the plugin's answer."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What one plugin brought."""
+
+    distribution: str
+    families: tuple[Family, ...] = ()
+    nodes: tuple[type[Node], ...] = ()
+    installs: tuple[Install, ...] = ()
+    executors: tuple[Executor, ...] = ()
+
+
+def collect(distribution: str, ask: Ask) -> Registered:
+    """Ask one plugin for everything; raises :class:`PluginError` where an answer is not what the hook wants."""
+    return Registered(
+        distribution,
+        families=_answers(ask, "musubi_register_family", _family),
+        nodes=_answers(ask, "musubi_register_nodes", _node),
+        installs=_answers(ask, "musubi_provide_installs", _install),
+        executors=_answers(ask, "musubi_provide_executors", _executor),
+    )
+
+
+def _answers(ask: Ask, hook: str, checked: Callable[[Any], T]) -> tuple[T, ...]:
+    try:
+        return tuple(checked(item) for item in _items(ask(hook)))
+    except PluginError as error:
+        raise PluginError(f"{hook}: {error}") from error
+
+
+def _items(answer: Any) -> Iterator[Any]:
+    """One thing, several, or none."""
+    if answer is None:
+        return
+    several = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping | type)
+    yield from answer if several else [answer]
+
+
+def _family(item: Any) -> Family:
+    if not isinstance(item, Family):
+        raise PluginError(f"{_shown(item)} is no Family")
+    _named(item.key, "the family's key")
+    return item
+
+
+def _node(item: Any) -> type[Node]:
+    if not isinstance(item, type) or not issubclass(item, Node):
+        raise PluginError(f"{_shown(item)} is no node class")
+    _named(getattr(item, "id", None), f"the id of {item.__name__}")
+    try:
+        for text in (item.title, item.category):
+            if not text or not isinstance(text, str):
+                raise TypeError("title and category must be texts")
+        item.fields()  # a wrong declaration fails here, not on the canvas
+        item.outputs()
+    except (AttributeError, TypeError, ValueError, MusubiError) as error:
+        raise PluginError(f"node {item.id}: {error}") from error
+    return item
+
+
+def _install(item: Any) -> Install:
+    if not isinstance(item, Install):
+        raise PluginError(f"{_shown(item)} is no Install")
+    _named(item.name, "the install's name")
+    return item
+
+
+def _executor(item: Any) -> Executor:
+    if isinstance(item, type) or not callable(getattr(item, "start", None)):
+        raise PluginError(f"{_shown(item)} is no Executor: it needs name and start(spec)")
+    _named(getattr(item, "name", None), "the executor's name")
+    return item  # type: ignore[no-any-return]
+
+
+def _named(name: Any, what: str) -> None:
+    if not isinstance(name, str) or not SAFE_NAME.fullmatch(name):
+        raise PluginError(f"{what} is {_shown(name)}; letters, digits, '.', '_' and '-' are possible")
+
+
+def _shown(item: Any) -> str:
+    return repr(item)[:80]

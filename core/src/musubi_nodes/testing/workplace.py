@@ -1,0 +1,72 @@
+"""A place to run nodes in a test: a terminal host with an output folder, and a real small dataset."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.node import Node
+from musubi_nodes.hosts.terminal.host import TerminalHost
+from musubi_nodes.plugins.manager import Plugins, plugins
+
+SIZE = (96, 64)
+TOML = """[general]
+resolution = [96, 64]
+caption_extension = ".txt"
+batch_size = 1
+enable_bucket = true
+
+[[datasets]]
+image_directory = '{folder}'
+"""
+
+
+class Workplace:
+    """Runs single nodes. ``install`` is chosen by MUSUBI_NODES_INSTALL or the configuration, as everywhere."""
+
+    def __init__(self, folder: Path, services: Plugins | None = None) -> None:
+        self.folder = folder
+        self.services = services or plugins()
+        self.host = TerminalHost(folder / "output", self.services.config, io.StringIO())
+        self.texts: list[str] = []
+
+    def node(self, name: str) -> type[Node]:
+        """A node by its id, with or without ``MusubiTuner_``."""
+        wanted = {name, f"MusubiTuner_{name}"}
+        return next(node for node in self.services.nodes if node.id in wanted)
+
+    def run(self, name: str, **values: Any) -> Any:
+        """Run one node on widget and socket values; returns its outputs."""
+        node = self.node(name)
+        context = Context(self.host, self.services, node.title)
+        outputs: BaseModel = node().run(node.parse(values), context)
+        self.texts = context.texts
+        return outputs
+
+    def started(self) -> list[Path]:
+        """The run folders in which a process was started, oldest first."""
+        records = self.folder.glob("output/musubi/runs/*/process.json")
+        return [record.parent for record in sorted(records, key=lambda path: path.stat().st_mtime_ns)]
+
+    def dataset(self, name: str = "pictures", count: int = 4, toml: str = TOML) -> Path:
+        """A folder with pictures and captions, and the TOML beside it."""
+        from PIL import Image
+
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            picture = Image.new("RGB", SIZE, (40 * number + 30, 90, 200 - 40 * number))
+            picture.paste((250, 240, 10 * number), (8 + 9 * number, 12, 40 + 9 * number, 44))
+            picture.save(folder / f"p{number}.png")
+            (folder / f"p{number}.txt").write_text(f"a square, number {number}", "utf-8")
+        path = self.folder / f"{name}.toml"
+        path.write_text(toml.replace("{folder}", folder.as_posix()), "utf-8")
+        return path
+
+    def load(self, path: Path, **values: Any) -> Any:
+        """The dataset of a TOML."""
+        return self.run("DatasetConfigLoader", path=str(path), **values).dataset

@@ -1,0 +1,55 @@
+"""Wan's nodes on the miniature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.config import load_config
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
+
+MODELS = {
+    "dit": "miniature/wan_t2v_14b.safetensors",
+    "vae": "miniature/wan_vae.safetensors",
+    "t5": "miniature/umt5_xxl.safetensors",
+}
+
+
+class WanPlace(Workplace):
+    """Shortcuts from models to a trained LoRA."""
+
+    def models(self, **values: Any) -> Any:
+        return self.run("WanModels", **{**MODELS, **values}).models
+
+    def caches(self, path: Path | None = None, models: Any = None, **values: Any) -> dict[str, Any]:
+        dataset, models = self.load(path or self.dataset()), models or self.models()
+        latent = self.run("WanLatentCache", dataset=dataset, models=models, **values).latent_cache
+        text = self.run("WanTextEncoderCache", dataset=dataset, models=models).text_cache
+        return {"models": models, "latent_cache": latent, "text_cache": text}
+
+    def settings(self, name: str, **values: Any) -> Any:
+        outputs = self.run(name, **values)
+        return next(iter(dict(outputs).values()))
+
+    def training(self, **values: Any) -> Any:
+        given = {"max_train_epochs": 2, "network_dim": 4, "learning_rate": 0.01, **values}
+        return self.settings("TrainingConfig", **given)
+
+    def train(self, caches: dict[str, Any] | None = None, **values: Any) -> Any:
+        return self.run("WanLoRATrainer", **{"training": self.training(), **(caches or self.caches()), **values})
+
+    def generate(self, **values: Any) -> Any:
+        small = {"prompt": "a square", "width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
+        return self.run("WanGenerator", **{"models": self.models(), **small, **values})
+
+
+@pytest.fixture
+def place(tmp_path: Path, own_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> WanPlace:
+    """A workplace whose musubi-tuner is the miniature."""
+    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return WanPlace(tmp_path)

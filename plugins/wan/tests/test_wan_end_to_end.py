@@ -1,0 +1,143 @@
+"""From a folder of pictures to a LoRA and a video, through the nodes, on the miniature."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from musubi_nodes.media.probe import probe
+from musubi_nodes.weights import read_header
+
+I2V = {
+    "task": "i2v-14B",
+    "dit": "miniature/wan_i2v_14b.safetensors",
+    "clip": "miniature/clip_vision_h.safetensors",
+}
+BOTH = {
+    "task": "t2v-A14B",
+    "dit": "miniature/wan22_t2v_low.safetensors",
+    "dit_high_noise": "miniature/wan22_t2v_high.safetensors",
+}
+
+
+def argument(place: Any, node: str) -> dict[str, str]:
+    """The options of the newest run of ``node``."""
+    folder = sorted(place.folder.glob(f"output/musubi/runs/*-{node}-*"))[-1]
+    words = json.loads((folder / "command.json").read_text("utf-8"))["command"]
+    return dict(word.lstrip("-").partition("=")[::2] for word in words if word.startswith("--"))
+
+
+def test_pictures_become_a_lora_and_a_video(place: Any) -> None:
+    trained = place.train()
+    header = read_header(trained.lora.path)
+    assert trained.lora.path.parent.name == "musubi"
+    assert any(name.startswith("lora_unet_blocks_0_self_attn_q.") for name in header.tensors)
+    assert header.metadata["ss_network_module"] == "networks.lora_wan"
+    made = place.generate(lora=trained.lora)
+    facts = probe(made.video.path)
+    assert (facts.width, facts.height, facts.frames) == (96, 64, 5)
+    assert made.video.path.parent == place.host.output_folder / "musubi"
+    assert json.loads((trained.run.folder / "status.json").read_text("utf-8"))["status"] == "done"
+    assert (trained.run.folder / "metrics.jsonl").read_text("utf-8").count("\n") >= 8
+
+
+def test_a_lora_changes_the_video(place: Any) -> None:
+    trained = place.train(training=place.training(max_train_epochs=10, learning_rate=0.05))
+    plain, changed = place.generate(), place.generate(lora=trained.lora)
+    assert plain.video.path.read_bytes() != changed.video.path.read_bytes()
+
+
+def test_image_to_video_caches_train_and_generate(place: Any) -> None:
+    models = place.models(**I2V)
+    caches = place.caches(models=models)
+    assert "i2v" in argument(place, "WanLatentCache")
+    place.train(caches)
+    from musubi_nodes.media.frames import ImageFiles
+
+    picture = ImageFiles((place.folder / "pictures" / "p0.png",))
+    assert place.generate(models=models, image=picture).video
+
+
+@pytest.mark.parametrize(
+    ("noise", "expected"),
+    [
+        ("both", {"timestep_boundary": "875"}),
+        ("high", {"min_timestep": "875", "max_timestep": "1000", "preserve_distribution_shape": ""}),
+        ("low", {"min_timestep": "0", "max_timestep": "875", "preserve_distribution_shape": ""}),
+    ],
+)
+def test_one_choice_of_noise_sets_models_boundary_and_range(place: Any, noise: str, expected: dict[str, str]) -> None:
+    models = place.models(**BOTH, noise=noise)
+    trained = place.train(place.caches(models=models))
+    sent = argument(place, "WanLoRATrainer")
+    assert expected.items() <= sent.items()
+    assert ("dit_high_noise" in sent) == (noise == "both")
+    assert ("high" in sent["dit"]) == (noise == "high")
+    assert trained.lora.noise == noise
+
+
+def test_both_models_of_wan_2_2_take_their_own_loras(place: Any) -> None:
+    lora = place.train().lora
+    low = lora.model_copy(update={"noise": "low", "multiplier": 0.5})
+    high = lora.model_copy(update={"noise": "high", "previous": low})
+    assert place.generate(models=place.models(**BOTH), lora=high).video
+    words = json.loads((place.started()[-1] / "command.json").read_text("utf-8"))["command"]
+    assert words[words.index("--lora_multiplier") + 1] == "0.5"
+    assert words[words.index("--lora_multiplier_high_noise") + 1] == "1.0"
+
+
+@pytest.mark.parametrize("output_type", ["video", "images", "latent", "both", "latent_images"])
+def test_every_output_type_hands_on_what_it_promises(place: Any, output_type: str) -> None:
+    made = place.generate(output_type=output_type)
+    assert bool(made.video) == (output_type in ("video", "both"))
+    assert bool(made.latent) == ("latent" in output_type or output_type == "both")
+    if output_type == "images":
+        assert made.images.frames().shape == (5, 64, 96, 3)
+    if output_type == "latent":
+        decoded = place.generate(latent=made.latent, output_type="video")
+        assert decoded.video
+
+
+def test_samples_on_the_way_are_made(place: Any) -> None:
+    sampling = place.settings(
+        "SamplingConfig", sample_every_n_epochs=1, sample_prompts="I see a square\nn one", sample_width=96,
+        sample_height=64, sample_steps=2,
+    )  # fmt: skip
+    trained = place.train(sampling=sampling)
+    samples = list((trained.run.folder / "out" / "sample").glob("*"))
+    assert len(samples) == 4
+
+
+def test_a_second_lora_of_the_same_name_does_not_overwrite_the_first(place: Any) -> None:
+    caches = place.caches()
+    first, second = place.train(caches), place.train(caches)
+    assert (first.lora.path.name, second.lora.path.name) == ("my_lora.safetensors", "my_lora-2.safetensors")
+    assert "my_lora.safetensors was there already" in place.texts[0]
+
+
+def test_training_goes_on_from_a_lora_and_on_merged_ones(place: Any) -> None:
+    caches = place.caches()
+    lora = place.train(caches).lora
+    assert place.train(caches, network_weights=lora).lora
+    assert place.train(caches, base_weights=lora).lora
+    log = (place.started()[-1] / "log.txt").read_text("utf-8")
+    assert "base_weights" in str(argument(place, "WanLoRATrainer")) and log
+
+
+def test_the_users_toml_is_never_passed_on(place: Any) -> None:
+    path = place.dataset()
+    before = path.read_bytes()
+    place.caches(path)
+    sent = argument(place, "WanLatentCache")
+    assert sent["dataset_config"] != str(path) and path.read_bytes() == before
+    assert "keep_cache" in sent
+
+
+def test_all_counts_are_given_to_accelerate(place: Any) -> None:
+    place.train(num_machines=1, main_process_port=29501)
+    sent = argument(place, "WanLoRATrainer")
+    assert sent["num_processes"] == sent["num_machines"] == "1" and sent["machine_rank"] == "0"
+    assert sent["main_process_port"] == "29501"
+    assert "The following values were not passed" not in (place.started()[-1] / "log.txt").read_text("utf-8")
