@@ -52,14 +52,17 @@ class InstallName:
 
 @dataclass(frozen=True)
 class Widget:
-    """How a field looks. ``added`` counts releases of the node: fields of a later one are shown last, so that the
-    positional values of saved workflows stay right."""
+    """How a field looks.
+
+    ``last`` moves it behind the fields of the family's own, the higher the further. ``added`` counts releases of the
+    node: fields of a later one come after all others, so that the positional values of saved workflows stay right.
+    """
 
     advanced: bool = False
     multiline: bool = False
     step: float | None = None
     seed: bool = False
-    last: bool = False
+    last: int = 0
     added: int = 0
 
 

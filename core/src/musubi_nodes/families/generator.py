@@ -42,9 +42,11 @@ class GeneratorInputs(ScriptInputs):
     seed: Annotated[int, Option(), Widget(seed=True)] = Field(
         1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
     )
-    filename_prefix: str = Field("video", description="Begin of the file names in output/musubi.")
-    output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option()] = Field(
-        "video", description="What is written: a video, single images, the latent, or two of them."
+    filename_prefix: Annotated[str, Widget(last=1)] = Field(
+        "video", description="Begin of the file names in output/musubi."
+    )
+    output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
+        Field("video", description="What is written: a video, single images, the latent, or two of them.")
     )
 
 

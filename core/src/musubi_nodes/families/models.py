@@ -17,7 +17,7 @@ from musubi_nodes.weights import Header, read_header
 class Models(Socket):
     """Model files (fields marked :class:`ModelFile`): names in the node, absolute paths on the wire."""
 
-    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=True)] = Field(
+    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
         None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
     )
 

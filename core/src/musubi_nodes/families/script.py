@@ -35,10 +35,10 @@ class ScriptInputs(NodeInputs):
     """What every script node has besides its own fields."""
 
     memory: Memory | None = Field(None, description="A memory plan. Not connected: no saving at all.")
-    device: Annotated[DEVICES, Widget(advanced=True, last=True)] = Field(
+    device: Annotated[DEVICES, Widget(advanced=True, last=2)] = Field(
         "auto", description="Which GPU runs it. auto: the first one."
     )
-    extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=True)] = Field(
+    extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=3)] = Field(
         "", description="Further options of the script as TOML lines (name = value), such as new ones of musubi-tuner."
     )
 

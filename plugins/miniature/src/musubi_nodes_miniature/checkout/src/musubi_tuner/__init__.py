@@ -1,0 +1,1 @@
+"""A practice stand-in for musubi-tuner: see :mod:`musubi_tuner.miniature`."""

@@ -1,0 +1,44 @@
+"""Which script does what: a new script is a row here and its options in ``options.json``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from .output import start_log
+from .parser import parser_of
+
+
+@dataclass(frozen=True)
+class Script:
+    """``module`` in this package has ``run(args, parser, family)``; ``family`` names a module with ``FAMILY``."""
+
+    module: str
+    family: str = ""
+    description: str | None = None
+
+
+SCRIPTS = {
+    "wan_cache_latents.py": Script("cache_latents", "wan"),
+    "wan_cache_text_encoder_outputs.py": Script("cache_text", "wan"),
+    "wan_train_network.py": Script("training", "wan"),
+    "wan_generate_video.py": Script("wan_generation", "wan", "Wan 2.1 inference script"),
+    "convert_lora.py": Script(
+        "convert", description="Convert LoRA/LoHa/LoKr weights between default and other formats"
+    ),
+    "merge_lora.py": Script("merge", description="HunyuanVideo model merger script"),
+    "lora_post_hoc_ema.py": Script("post_hoc_ema", description="Merge LoRA weights with Post-Hoc EMA method."),
+}
+
+
+def run(file: str) -> None:
+    """Parse the command line of the script ``file`` and run it. ``--help`` and wrong options import nothing heavy."""
+    name = Path(file).name
+    script = SCRIPTS[name]
+    parser = parser_of(name, script.description)
+    args = parser.parse_args()
+    start_log()
+    family = import_module(f"{__package__}.{script.family}").FAMILY if script.family else None
+    sys.exit(import_module(f"{__package__}.{script.module}").run(args, parser, family))

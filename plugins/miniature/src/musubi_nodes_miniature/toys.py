@@ -1,0 +1,150 @@
+"""Toy model files with the real tensors' names: a few hundred kilobytes each, the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import struct
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from .checkout.src.musubi_tuner.miniature.wan_models import (
+    CLIP_SHAPES,
+    T5_SHAPES,
+    TASKS,
+    VAE_SHAPES,
+    Shapes,
+    dit_shapes,
+)
+
+EDITION = "1"
+"""Part of the folder's name: raised when the toys change."""
+
+CACHE_VARIABLE = "MUSUBI_NODES_CACHE"
+KINDS = ("diffusion_models", "vae", "text_encoders", "clip_vision")
+
+DITS = {
+    "wan_t2v_14b": "t2v-14B",
+    "wan_t2v_1.3b": "t2v-1.3B",
+    "wan_i2v_14b": "i2v-14B",
+    "wan_flf2v_14b": "flf2v-14B",
+    "wan_t2v_fc": "t2v-14B-FC",
+    "wan_i2v_fc": "i2v-14B-FC",
+    "wan22_t2v_high": "t2v-A14B",
+    "wan22_t2v_low": "t2v-A14B",
+    "wan22_i2v_high": "i2v-A14B",
+    "wan22_i2v_low": "i2v-A14B",
+}
+METADATA = {"format": "pt", "musubi_nodes": "a toy of musubi-nodes miniature, not a real model"}
+
+ONE, ZERO = b"\x80\x3f", b"\x00\x00"
+BLUR = b"\x00\x40"
+"""2.0: a constant that drowns the signal until a LoRA has learned to take it away, so that every loss falls."""
+
+LATENT = 16
+SMALL, LARGE = 0x3C, 0x3D
+"""High bytes of bfloat16 whose magnitudes lie in 2^-7..2^-5 and 2^-5..2^-3."""
+
+
+def cache_folder() -> Path:
+    """Where the toys lie: ``MUSUBI_NODES_CACHE`` or the user's cache folder."""
+    override = os.environ.get(CACHE_VARIABLE)
+    return (Path(override) if override else _user_cache()) / "miniature" / EDITION
+
+
+def _user_cache() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("musubi-nodes", appauthor=False)
+
+
+def toy_models() -> dict[str, Path]:
+    """The folders of the toy models by kind; what is missing in them is written."""
+    root = cache_folder()
+    for path, make in _files(root):
+        if not path.exists():
+            _write(path, make())
+    return {kind: root / kind for kind in KINDS}
+
+
+def _files(root: Path) -> Iterator[tuple[Path, partial[bytes]]]:
+    for name, task in DITS.items():
+        yield root / "diffusion_models" / f"{name}.safetensors", partial(_pack, name, dit_shapes(TASKS[task]))
+    yield root / "vae" / "wan_vae.safetensors", partial(_pack, "wan_vae", VAE_SHAPES)
+    yield root / "text_encoders" / "umt5_xxl.safetensors", partial(_pack, "umt5_xxl", T5_SHAPES)
+    yield root / "clip_vision" / "clip_vision_h.safetensors", partial(_pack, "clip_vision_h", CLIP_SHAPES)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Written beside and renamed: two processes at once do no harm."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{uuid4().hex[:8]}.part")
+    beside.write_bytes(data)
+    beside.replace(path)
+
+
+def _pack(model: str, shapes: Shapes) -> bytes:
+    header: dict[str, object] = {"__metadata__": METADATA}
+    body = bytearray()
+    for name in sorted(shapes):
+        data = _values(model, name, shapes[name])
+        header[name] = {
+            "dtype": "BF16",
+            "shape": list(shapes[name]),
+            "data_offsets": [len(body), len(body) + len(data)],
+        }
+        body += data
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + bytes(body)
+
+
+def _values(model: str, name: str, shape: tuple[int, ...]) -> bytes:
+    count = math.prod(shape)
+    if name == "patch_embedding.weight":
+        return _embedding(model, *shape[:2])
+    if name == "head.head.weight":
+        return b"".join(
+            _hadamard(place % LATENT * 4 + place // LATENT, row) for place in range(64) for row in range(64)
+        )
+    if name == "patch_embedding.bias":
+        return _signed(f"{model}/{name}", count, BLUR)
+    if name.endswith(".modulation"):
+        # the gates of a block are open and its shifts and scales are neutral
+        row = shape[-1]
+        return b"".join((ONE if index in (2, 5) else ZERO) * row for index in range(shape[1]))
+    if name.endswith(".bias") or name.endswith("emb_pos"):
+        return ZERO * count
+    if "norm" in name or name.startswith("img_emb.proj.0") or name.startswith("img_emb.proj.4"):
+        return ONE * count
+    quiet = shape[-1] > 1000 or name.endswith((".o.weight", "ffn.2.weight"))
+    return _noise(f"{model}/{name}", count, SMALL if quiet else LARGE)
+
+
+def _embedding(model: str, width: int, channels: int) -> bytes:
+    """A patch's 64 latent values are turned by a Hadamard matrix, which the head turns back; the rest is noise."""
+    rest = _noise(f"{model}/patch_embedding", width * (channels - LATENT) * 4, SMALL)
+    size = len(rest) // width
+    rows = (b"".join(_hadamard(column, row) for column in range(64)) for row in range(width))
+    return b"".join(values + rest[row * size : (row + 1) * size] for row, values in enumerate(rows))
+
+
+def _hadamard(column: int, row: int) -> bytes:
+    return b"\x00\xbe" if (column & row).bit_count() % 2 else b"\x00\x3e"
+
+
+def _signed(seed: str, count: int, high: bytes) -> bytes:
+    bits = hashlib.shake_128(seed.encode()).digest(count)
+    return b"".join(high[:1] + bytes([high[1] | (bit & 0x80)]) for bit in bits)
+
+
+def _noise(seed: str, count: int, high: int) -> bytes:
+    """bfloat16 values of both signs whose high byte is ``high``, without numpy: this runs when ComfyUI starts."""
+    data = bytearray(hashlib.shake_128(seed.encode()).digest(2 * count))
+    signs = bytes(high | (byte & 0x80) for byte in range(256))
+    data[1::2] = data[1::2].translate(signs)
+    return bytes(data)

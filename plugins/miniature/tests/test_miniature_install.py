@@ -1,0 +1,56 @@
+"""The install that the plugin provides, and the toy models behind it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from musubi_nodes_miniature import musubi_provide_installs
+from musubi_nodes_miniature.toys import CACHE_VARIABLE, KINDS, toy_models
+
+
+def test_install_looks_like_a_checkout(models: dict[str, Path]) -> None:
+    (install,) = musubi_provide_installs()
+    assert (install.name, install.version, install.cpu) == ("miniature", "0.3.4", True)
+    assert install.script("wan_train_network.py").is_file()
+    assert set(install.models) == set(KINDS)
+
+
+def test_hook_imports_nothing_heavy(models: dict[str, Path]) -> None:
+    code = "import sys, musubi_nodes_miniature as m; m.musubi_provide_installs(); print('numpy' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_toys_say_what_they_are_and_are_small(models: dict[str, Path]) -> None:
+    files = [path for path in models.values() if path.is_file()]
+    assert len(files) >= 12
+    for path in files:
+        assert path.stat().st_size < 1 << 20
+        with safe_open(str(path), framework="np") as file:
+            assert "miniature" in file.metadata()["musubi_nodes"]
+
+
+def test_toys_are_the_same_everywhere(models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    again = toy_models()["diffusion_models"] / "wan22_i2v_low.safetensors"
+    assert again.read_bytes() == models["wan22_i2v_low"].read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_folder_that_cannot_be_written_costs_the_models_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    assert [(install.name, install.models) for install in musubi_provide_installs()] == [("miniature", {})]
+
+
+def test_existing_toys_are_left_alone(models: dict[str, Path]) -> None:
+    before = models["wan_vae"].stat().st_mtime_ns
+    toy_models()
+    assert models["wan_vae"].stat().st_mtime_ns == before
