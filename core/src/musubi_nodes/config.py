@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ from typing import Any
 import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from musubi_nodes.errors import MusubiError, problems
+from musubi_nodes.errors import MusubiError, did_you_mean, problems
+
+log = logging.getLogger("musubi_nodes")
+
+ENVIRONMENT = "environment"
+"""The name of the install that MUSUBI_TUNER_ROOT describes."""
 
 
 class _Section(BaseModel):
@@ -28,7 +34,7 @@ class InstallConfig(_Section):
 
 
 class Config(_Section):
-    """All settings. Environment variables win over the file: MUSUBI_NODES_INSTALL, MUSUBI_TUNER_ROOT and ..._PYTHON."""
+    """All settings; docs/configuration.md describes each. Environment variables win over the file."""
 
     install: str | None = Field(None, description="Which install is used when a workflow names none.")
     installs: dict[str, InstallConfig] = Field(default_factory=dict)
@@ -49,7 +55,7 @@ def load_config() -> Config:
 
 def config_file() -> Path:
     """MUSUBI_NODES_CONFIG, else ``config.toml`` in the user's configuration folder."""
-    if named := os.environ.get("MUSUBI_NODES_CONFIG"):
+    if named := _variable(os.environ, "MUSUBI_NODES_CONFIG"):
         return Path(named).expanduser()
     from platformdirs import user_config_path
 
@@ -58,7 +64,7 @@ def config_file() -> Path:
 
 def cache_folder() -> Path:
     """Where option tables, device locks and toy models are kept: MUSUBI_NODES_CACHE, else the user's cache folder."""
-    if named := os.environ.get("MUSUBI_NODES_CACHE"):
+    if named := _variable(os.environ, "MUSUBI_NODES_CACHE"):
         return Path(named).expanduser()
     from platformdirs import user_cache_path
 
@@ -67,21 +73,47 @@ def cache_folder() -> Path:
 
 def read_config(path: Path, environment: Mapping[str, str]) -> Config:
     """The configuration in ``path`` (none is fine) with the environment's values on top."""
-    values = _file_values(path)
-    if root := environment.get("MUSUBI_TUNER_ROOT"):
-        install = {"root": root, "python": environment.get("MUSUBI_TUNER_PYTHON") or None}
-        named = values.setdefault("installs", {}).setdefault("environment", {})
-        named |= install
-        values["install"] = "environment"
-    if chosen := environment.get("MUSUBI_NODES_INSTALL"):
+    config = _checked(path, _file_values(path))
+    return config.model_copy(update=_environment_values(config, environment))
+
+
+def _environment_values(config: Config, environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    root, python = (_variable(environment, f"MUSUBI_TUNER_{name}") for name in ("ROOT", "PYTHON"))
+    if root:
+        given = {"root": root} | ({"python": python} if python else {})
+        before = config.installs.get(ENVIRONMENT, InstallConfig(root=root))
+        values["installs"] = {**config.installs, ENVIRONMENT: before.model_copy(update=given)}
+        values["install"] = ENVIRONMENT
+    elif python:
+        log.warning("musubi-nodes: MUSUBI_TUNER_PYTHON is not used, because MUSUBI_TUNER_ROOT is not set")
+    if chosen := _variable(environment, "MUSUBI_NODES_INSTALL"):
         values["install"] = chosen
-    if off := environment.get("MUSUBI_NODES_PLUGINS_OFF"):
+    if off := _variable(environment, "MUSUBI_NODES_PLUGINS_OFF"):
         values["plugins_off"] = [name.strip() for name in off.split(",") if name.strip()]
+    return values
+
+
+def _variable(environment: Mapping[str, str], name: str) -> str:
+    """A variable's value without the blanks and quotes that ``set NAME="..."`` leaves around it on Windows."""
+    return environment.get(name, "").strip().strip("\"'").strip()
+
+
+def _checked(path: Path, values: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        found = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise problems(f"the configuration {path} is wrong", found, fix="Correct the file.") from None
+        found = [_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors()]
+        raise problems(f"the configuration {path} is wrong", found, fix="Correct the file and start again.") from None
+
+
+def _sentence(location: Sequence[Any], kind: str, message: str) -> str:
+    """One finding with its key; the value stays untold, it may be a secret."""
+    *above, last = map(str, location)
+    if kind != "extra_forbidden":
+        return f"{'.'.join([*above, last])}: {message[0].lower()}{message[1:]}"
+    known = list((InstallConfig if above else Config).model_fields)
+    return f"{'.'.join([*above, last])} is no key{did_you_mean(last, known)}"
 
 
 def _file_values(path: Path) -> dict[str, Any]:
@@ -89,5 +121,10 @@ def _file_values(path: Path) -> dict[str, Any]:
         return tomli.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
-        raise MusubiError(f"the configuration {path} cannot be read: {error}", fix="Correct the file.") from None
+    except UnicodeDecodeError as error:
+        raise MusubiError(f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8.") from None
+    except tomli.TOMLDecodeError as error:
+        fix = "Correct the file and start again. Windows paths stand in 'single quotes'."
+        raise MusubiError(f"the configuration {path} is no TOML: {error}", fix=fix) from None
+    except OSError as error:
+        raise MusubiError(f"the configuration {path} cannot be read: {error}", fix="Check its permissions.") from None

@@ -21,6 +21,16 @@ MODELS = {
 class WanPlace(Workplace):
     """Shortcuts from models to a trained LoRA."""
 
+    before = 0
+
+    def forget(self) -> None:
+        """What was started until now does not count."""
+        self.before = len(self.started())
+
+    def started_since(self) -> list[Path]:
+        """The run folders started since :meth:`forget`."""
+        return self.started()[self.before :]
+
     def models(self, **values: Any) -> Any:
         return self.run("WanModels", **{**MODELS, **values}).models
 
@@ -47,7 +57,7 @@ class WanPlace(Workplace):
 
 
 @pytest.fixture
-def place(tmp_path: Path, own_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> WanPlace:
+def place(tmp_path: Path, musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> WanPlace:
     """A workplace whose musubi-tuner is the miniature."""
     monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
     load_config.cache_clear()

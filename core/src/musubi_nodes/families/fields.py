@@ -93,6 +93,14 @@ class FieldSpec:
         return self.unset if value is None else value
 
 
+def socket_class(annotation: Any) -> type[Socket] | None:
+    """The socket class that an annotation names (``X`` or ``X | None``), if it names one."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, Socket):
+            return kind
+    return None
+
+
 def fields_of(model: type[BaseModel]) -> list[FieldSpec]:
     """All fields of ``model``, in the order of the node's inputs."""
     specs = [_spec(name, field) for name, field in model.model_fields.items()]

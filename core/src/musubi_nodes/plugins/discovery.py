@@ -12,6 +12,8 @@ from typing import Any
 
 import tomli
 
+from musubi_nodes.plugins.errors import PluginError
+
 GROUP = "musubi_nodes"
 """The entry point group of plugins, and the name of the pluggy project."""
 
@@ -94,7 +96,7 @@ def _declared(file: Path) -> tuple[str, dict[str, str]]:
 
 def _raising(message: str) -> Callable[[], Any]:
     def load() -> Any:
-        raise ValueError(message)
+        raise PluginError(message)
 
     return load
 

@@ -10,14 +10,11 @@ import pluggy
 from musubi_nodes.errors import did_you_mean
 from musubi_nodes.plugins import hookspecs
 from musubi_nodes.plugins.discovery import GROUP
+from musubi_nodes.plugins.errors import PluginError
 
 PREFIX = "musubi_"
 SPECS = {name: spec for name, spec in vars(hookspecs).items() if name.startswith(PREFIX) and inspect.isfunction(spec)}
 """All hooks by name."""
-
-
-class PluginError(Exception):
-    """What a plugin does wrong, for its author."""
 
 
 class Hooks:

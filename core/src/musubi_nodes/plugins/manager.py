@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
 
@@ -11,8 +10,9 @@ from musubi_nodes.config import Config, config_file, load_config
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
-from musubi_nodes.plugins.discovery import Found, checkout, find_plugins
-from musubi_nodes.plugins.hooks import Hooks, PluginError
+from musubi_nodes.plugins.discovery import CORE, Found, checkout, find_plugins
+from musubi_nodes.plugins.errors import PluginError, reason
+from musubi_nodes.plugins.hooks import Hooks
 from musubi_nodes.plugins.installs import Known, choose_install, known_installs
 from musubi_nodes.plugins.names import Names
 from musubi_nodes.plugins.registered import Registered, collect
@@ -34,12 +34,13 @@ class Plugins:
         self.loaded: dict[str, Registered] = {}
         self.failed: dict[str, str] = {}
         self._hooks, self._names = Hooks(), Names()
-        core, *others = found
-        self._take(core)
-        for plugin in others:
-            if plugin.name not in config.plugins_off:
+        removable = []
+        for plugin in found:
+            if plugin.distribution != CORE:
+                removable.append(plugin.name)
+            if plugin.distribution == CORE or plugin.name not in config.plugins_off:
                 self._take(plugin)
-        self._tell_unknown(config.plugins_off, [plugin.name for plugin in others])
+        _tell_unknown(config.plugins_off, removable)
 
     @property
     def nodes(self) -> list[type[Node]]:
@@ -109,20 +110,11 @@ class Plugins:
             raise
         return registered
 
-    def _tell_unknown(self, off: Iterable[str], known: Sequence[str]) -> None:
-        for name in off:
-            if name not in known:
-                log.warning("musubi-nodes: plugins_off: there is no plugin %r%s", name, did_you_mean(name, known))
 
-
-def reason(error: BaseException) -> str:
-    """What is wrong in one line; for an unforeseen error also where it arose."""
-    text = " ".join(str(error).split())
-    if isinstance(error, PluginError):
-        return text
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{where}"
+def _tell_unknown(off: Iterable[str], known: Sequence[str]) -> None:
+    for name in off:
+        if name not in known:
+            log.warning("musubi-nodes: plugins_off: there is no plugin %r%s", name, did_you_mean(name, known))
 
 
 @cache

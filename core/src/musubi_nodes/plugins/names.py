@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
 
 from pydantic import BaseModel
 
-from musubi_nodes.families.fields import Socket
+from musubi_nodes.families.fields import Socket, socket_class
 from musubi_nodes.plugins.discovery import CORE
-from musubi_nodes.plugins.hooks import PluginError
+from musubi_nodes.plugins.errors import PluginError
 from musubi_nodes.plugins.registered import Registered
 
 Key = tuple[str, str]
@@ -32,8 +31,8 @@ class Names:
         for key, thing in _claims(registered):
             held, owner = (self._taken | mine).get(key, (thing, ""))
             if held is not thing:
-                name = "the {} {!r}".format(*key)
-                raise PluginError(f"it registers {name} twice" if key in mine else f"{name} is already taken by {owner}")
+                whose = "registered twice by this plugin" if key in mine else f"already taken by {owner}"
+                raise PluginError(f"the {key[0]} {key[1]!r} is {whose}")
             mine[key] = (thing, registered.distribution)
         self._taken = mine | self._taken
 
@@ -51,9 +50,9 @@ def _claims(registered: Registered) -> Iterator[tuple[Key, object]]:
 def sockets_of(model: type[BaseModel]) -> Iterator[type[Socket]]:
     """The classes that define the socket types in ``model``; a subclass without a type of its own is its parent."""
     for field in model.model_fields.values():
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, Socket):
-                yield next(base for base in kind.__mro__ if "socket" in vars(base))
+        kind = socket_class(field.annotation)
+        if kind is not None:
+            yield next(base for base in kind.__mro__ if "socket" in vars(base))
 
 
 def core_sockets() -> Iterator[type[Socket]]:

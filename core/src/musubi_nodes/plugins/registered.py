@@ -10,7 +10,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import SAFE_NAME
-from musubi_nodes.plugins.hooks import PluginError
+from musubi_nodes.plugins.errors import PluginError
 from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.install import Install
 
@@ -89,7 +89,7 @@ def _executor(item: Any) -> Executor:
     if isinstance(item, type) or not callable(getattr(item, "start", None)):
         raise PluginError(f"{_shown(item)} is no Executor: it needs name and start(spec)")
     _named(getattr(item, "name", None), "the executor's name")
-    return item  # type: ignore[no-any-return]
+    return item
 
 
 def _named(name: Any, what: str) -> None:

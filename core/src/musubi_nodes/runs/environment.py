@@ -7,8 +7,19 @@ from collections.abc import Mapping
 
 from musubi_nodes.runs.install import Install
 
-DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "CONDA_PREFIX", "PYTHONIOENCODING")
-"""What belongs to ComfyUI's Python and would make the child import the wrong packages."""
+DROPPED = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "PYTHONEXECUTABLE",
+    "PYTHONSAFEPATH",
+    "PYTHONOPTIMIZE",
+    "PYTHONIOENCODING",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "__PYVENV_LAUNCHER__",
+)
+"""What belongs to ComfyUI's Python and would make the child import the wrong packages, or drop its assertions."""
 
 
 def child_environment(install: Install, device: str, secrets: Mapping[str, str] | None = None) -> dict[str, str]:

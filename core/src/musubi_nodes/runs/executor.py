@@ -7,12 +7,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
+from uuid import uuid4
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs import guard
+
+GUARD = Path(guard.__file__).absolute().with_name("guard_windows.py" if os.name == "nt" else "guard.py")
+
+_WINDOWS_FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,13 @@ class RunningProcess(Protocol):
     streams: Mapping[str, BinaryIO]
 
     def returncode(self) -> int | None:
-        """The exit code, negative for a signal; ``None`` while it runs."""
+        """The exit code, negative for a signal; ``None`` while it runs. MusubiError: the executor itself failed."""
 
     def stop(self) -> None:
         """Ask for the end of the whole tree: politely first, by force soon after. Returns at once; may be repeated."""
 
     def kill(self) -> None:
-        """End what is left at once and release everything; called last, in every case."""
+        """End what is left at once and release everything; called last, in every case. Ends within seconds."""
 
 
 class Executor(Protocol):
@@ -62,53 +69,64 @@ class LocalProcess:
 class _Guarded:
     def __init__(self, spec: ProcessSpec) -> None:
         self._record = spec.folder / "process.json"
+        self._record.unlink(missing_ok=True)
+        self._token = uuid4().hex
         self._guard = subprocess.Popen(
-            [sys.executable, "-E", guard.__file__, str(self._record), *spec.command],
+            [sys.executable, "-E", str(GUARD), str(self._record.absolute()), *spec.command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=spec.cwd,
-            env=dict(spec.environment),
+            env={**spec.environment, guard.TOKEN: self._token},
             start_new_session=os.name != "nt",
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            creationflags=_WINDOWS_FLAGS,
         )
-        assert self._guard.stdout and self._guard.stderr and self._guard.stdin
-        self.streams: Mapping[str, BinaryIO] = {"stdout": self._guard.stdout, "stderr": self._guard.stderr}  # type: ignore[dict-item]
-        self._asked = False
+        streams = {"stdout": self._guard.stdout, "stderr": self._guard.stderr}
+        self.streams: Mapping[str, BinaryIO] = cast("dict[str, BinaryIO]", streams)
 
     def returncode(self) -> int | None:
         code = self._guard.poll()
         if code is None:
             return None
-        recorded = self._read().get("returncode", code)
-        return recorded if isinstance(recorded, int) else code
+        record = self._read()
+        recorded = record.get("returncode")
+        if isinstance(recorded, int):
+            return recorded
+        if code < 0 or (os.name == "nt" and "pid" in record):
+            raise MusubiError(
+                "the process that guards the run was killed, and the run with it",
+                why="Somebody ended it from outside, or the system did because the main memory (RAM) was full.",
+                fix="Queue again. If it happens again, look for 'out of memory' in the system's log.",
+            )
+        return code if code <= 128 or os.name == "nt" else 128 - code  # a full disk keeps the record away
 
     def stop(self) -> None:
-        if not self._asked and self._guard.stdin:
-            self._asked = True
+        if self._guard.stdin:
             with contextlib.suppress(OSError):
                 self._guard.stdin.close()
 
     def kill(self) -> None:
         self.stop()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._guard.wait(2 * guard.POLITE_SECONDS + 1)
-        if self._guard.poll() is None:
+        try:
+            self._guard.wait(2 * guard.POLITE_SECONDS + 0.5)
+        except subprocess.TimeoutExpired:
             self._guard.kill()
-            self._guard.wait()
-        self._end_orphans()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._guard.wait(guard.POLITE_SECONDS)
+        if "returncode" not in self._read():
+            self._end_orphans()
 
     def _end_orphans(self) -> None:
-        """If the guard itself was killed, its child's group may still live."""
-        pid = self._read().get("pid")
-        if os.name != "nt" and isinstance(pid, int) and "returncode" not in self._read():
-            import signal
-
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+        """If the guard itself was killed, what it started may still live."""
+        until = time.monotonic() + 2 * guard.POLITE_SECONDS
+        while (left := guard.marked(self._token)) and time.monotonic() < until:
+            for process in left:
+                with contextlib.suppress(Exception):
+                    process.kill()
+            time.sleep(0.02)
 
     def _read(self) -> dict[str, object]:
         try:
             return dict(json.loads(self._record.read_text("utf-8")))
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             return {}

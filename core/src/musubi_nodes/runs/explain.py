@@ -4,11 +4,39 @@ from __future__ import annotations
 
 import re
 import signal
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.known_failures import ANYWHERE, CRASHES, KNOWN, OUTSIDE
+
+_ERROR_LINE = re.compile(
+    r"(?:[A-Za-z_][\w.]*\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|StopIteration)(?:$|[: ])"
+    r"|[\w.-]+\.py: error: |(?:[A-Za-z_]\w*\.)+[A-Z]\w*: |Fatal Python error|cannot start "
+)
+_LAUNCHER = ("subprocess.CalledProcessError", "torch.distributed.elastic")
+_TRACEBACK = "Traceback (most recent call last)"
+_DIED = re.compile(r"died with <Signals\.(\w+): \d+>")
+
+
+class LastLines:
+    """The last output pieces; error lines are kept longer, because some messages are a thousand lines long."""
+
+    def __init__(self, recent: int = 300, errors: int = 20) -> None:
+        self._recent: deque[str] = deque(maxlen=recent)
+        self._errors: deque[str] = deque(maxlen=errors)
+
+    def add(self, piece: str) -> None:
+        """Remember ``piece``, and forget an old one."""
+        if len(self._recent) == self._recent.maxlen and _ERROR_LINE.match(self._recent[0]):
+            self._errors.append(self._recent[0])
+        self._recent.append(piece)
+
+    def lines(self) -> list[str]:
+        """What is remembered, in order."""
+        return [*self._errors, *self._recent]
 
 
 @dataclass(frozen=True)
@@ -28,6 +56,27 @@ class Failure:
                 return line[:500]
         return ""
 
+    @property
+    def signal(self) -> str:
+        """The signal that ended the script itself or, under accelerate, the trainer (``SIGKILL``); "" for none."""
+        if self.returncode < 0:
+            return _name(-self.returncode)
+        found = (_DIED.search(line) for line in reversed(self.lines) if line.startswith(_LAUNCHER))
+        return next((match[1] for match in found if match), "")
+
+    @property
+    def last_words(self) -> str:
+        """The reason, else the last line that is not part of accelerate's own traceback; a killed script has none."""
+        if self.signal in OUTSIDE:
+            return ""
+        if reason := self.reason:
+            return reason
+        lines = list(self.lines)
+        if lines and lines[-1].startswith(_LAUNCHER):
+            starts = [number for number, line in enumerate(lines) if line.startswith(_TRACEBACK)]
+            lines = lines[: starts[-1]] if starts else lines[:-1]
+        return lines[-1][:500] if lines else ""
+
     def contains(self, pattern: str) -> bool:
         """Whether any of the last pieces matches the regular expression."""
         return any(re.search(pattern, line) for line in self.lines)
@@ -43,133 +92,43 @@ class Explanation:
 
 Explainer = Callable[[Failure], "Explanation | None"]
 
-_ERROR_LINE = re.compile(
-    r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|Warning)\b(?::| ).*"
-    r"|^[\w.]+\.py: error: "
-    r"|^(?:AssertionError|KeyError|StopIteration)$|^\w+(?:\.\w+)+: .*|^Fatal Python error"
-)
-_LAUNCHER = ("subprocess.CalledProcessError", "torch.distributed.elastic")
-
-_TABLE: tuple[tuple[str, str, str], ...] = (
-    (
-        r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|hip.*out of memory",
-        "The GPU's memory is full.",
-        "In the Memory Optimizer raise blocks_to_swap, turn on fp8 or gradient checkpointing; or use a smaller "
-        "resolution, fewer frames or a lower rank.",
-    ),
-    (
-        r"DefaultCPUAllocator: can't allocate memory|MemoryError|Cannot allocate memory",
-        "The main memory (RAM) is full.",
-        "Close other programs, use fewer data loader workers, or enlarge the swap file.",
-    ),
-    (
-        r"No space left on device|Errno 28|There is not enough space on the disk",
-        "The disk is full.",
-        "Free some space on the drive of the output folder, then queue again.",
-    ),
-    (
-        r"unrecognized arguments|ambiguous option|invalid choice|error: argument",
-        "This musubi-tuner does not take the option as it was given.",
-        "Run `musubi-nodes doctor`; update musubi-tuner if it is older than the option.",
-    ),
-    (
-        r"No training items found",
-        "No item has both a latent cache and a text encoder cache.",
-        "Queue the latent cache and the text encoder cache nodes of this dataset again.",
-    ),
-    (
-        r"PicklingError.*SafetensorError|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeader",
-        "A weights or cache file is damaged: only a part of it is there, or it is no safetensors file.",
-        "The lines above in the log name it. Download the weights again, or delete that cache file and cache again.",
-    ),
-    (
-        r"size mismatch for|Missing key\(s\) in state_dict|Unexpected key\(s\) in state_dict|is invalid for input of size",
-        "The weights do not belong to this task or model.",
-        "Choose the file that fits the task in the models node.",
-    ),
-    (
-        r"Cannot copy out of meta tensor",
-        "The VAE file is not the VAE of this model.",
-        "Choose the right VAE in the models node.",
-    ),
-    (
-        r"No module named '(musubi_tuner|torch|accelerate|transformers|diffusers)|ModuleNotFoundError",
-        "A Python package is missing in musubi-tuner's environment.",
-        "Run `musubi-nodes doctor`, then install musubi-tuner's requirements into its own environment.",
-    ),
-    (
-        r"No bitsandbytes|bitsandbytes",
-        "The 8-bit optimizers need the package bitsandbytes in musubi-tuner's environment.",
-        "Install it there, or choose AdamW in the optimizer node.",
-    ),
-    (
-        r"We couldn't connect to 'https://huggingface.co'|expected str, bytes or os.PathLike object, not NoneType"
-        r"|Either model_file or model_proto must be specified|LocalEntryNotFoundError",
-        "A tokenizer has to be fetched from the Hugging Face Hub once, and the Hub cannot be reached.",
-        "Connect to the internet for the first run, or set HF_HOME to a folder that has the tokenizer.",
-    ),
-    (
-        r"UnidentifiedImageError|InvalidDataError|cannot identify image file|image file is truncated",
-        "An image or video of the dataset cannot be read.",
-        "The lines above in the log name it. Replace or remove the file.",
-    ),
-    (
-        r"UnicodeDecodeError",
-        "A caption or the dataset TOML is not UTF-8.",
-        "Save the file as UTF-8 and queue again.",
-    ),
-    (
-        r"CUDA driver version is insufficient|no kernel image is available|Torch not compiled with CUDA|No CUDA GPUs",
-        "PyTorch in musubi-tuner's environment cannot use this GPU.",
-        "Run `musubi-nodes doctor`; install a PyTorch with the right CUDA version there.",
-    ),
-    (
-        r"'NoneType' object is not callable|FlashAttention|flash_attn|xformers",
-        "The chosen attention needs a package that is missing in musubi-tuner's environment.",
-        "Choose sdpa in the Memory Optimizer, or install the package there.",
-    ),
-    (
-        r"KeyError: '(latents_image|clip|latents_control)'",
-        "The latent cache was made for another task.",
-        "Queue the latent cache again with the models node set to this task.",
-    ),
-    (
-        r"k_lens is not supported|either --sdpa",
-        "The chosen attention does not fit this run.",
-        "Choose sdpa, with a resolution that is divisible by 16.",
-    ),
-)
-
 
 def builtin(failure: Failure) -> Explanation | None:
     """The explanations that hold for every family (texts seen from v0.3.4; facts, section 8)."""
+    if failure.signal in OUTSIDE:
+        return Explanation(*OUTSIDE[failure.signal])
     reason = failure.reason
-    for pattern, why, fix in _TABLE:
+    for pattern, why, fix in KNOWN:
         if re.search(pattern, reason):
             return Explanation(why, fix)
-    for pattern, why, fix in _TABLE[:3]:
+    for pattern, why, fix in ANYWHERE:
         if failure.contains(pattern):
             return Explanation(why, fix)
-    return None
+    return Explanation(*CRASHES[failure.signal]) if failure.signal in CRASHES else None
 
 
 def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> MusubiError:
     """One error for the user; the first explainer that knows the failure wins, the built-in ones come last."""
     found = next((e for ask in (*explainers, builtin) if (e := ask(failure))), None)
-    reason = failure.reason or (failure.lines[-1][:500] if failure.lines else "")
-    ended = _ended(failure.returncode)
+    words = failure.last_words
+    what = f"{failure.script} {_ended(failure)}"
     return MusubiError(
-        f"{failure.script} {ended}: {reason}" if reason else f"{failure.script} {ended}",
+        f"{what}: {words}" if words else what,
         why=found.why if found else "",
         fix=found.fix if found else "The log holds the whole output; its last lines say most.",
         log=log,
     )
 
 
-def _ended(code: int) -> str:
-    if code < 0:
-        try:
-            return f"was ended by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"was ended by signal {-code}"
-    return f"failed with code {code}"
+def _ended(failure: Failure) -> str:
+    if failure.signal:
+        return f"was ended by {failure.signal}"
+    code = failure.returncode
+    return f"crashed with code 0x{code:08X}" if code > 0xFFFF else f"failed with code {code}"
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_json, write_text
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
@@ -29,7 +30,11 @@ class RunFolder:
         """A new, empty run folder below ``output``."""
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{node}-{uuid4().hex[:6]}"
         path = output / "musubi" / "runs" / name
-        (path / "out").mkdir(parents=True)
+        try:
+            (path / "out").mkdir(parents=True)
+        except OSError as error:
+            fix = "Free some space, or make the output folder writable."
+            raise MusubiError(f"the run folder {path} cannot be made: {error}", fix=fix) from error
         return cls(path)
 
     @property
@@ -52,24 +57,56 @@ class RunFolder:
         values = {"command": list(command), "cwd": str(cwd), "environment": dict(environment)}
         write_json(self.path / "command.json", values)
         if os.name == "nt":
-            lines = [f'$env:{k} = "{v}"' for k, v in environment.items()]
-            lines += [f'Set-Location "{cwd}"', "& " + subprocess.list2cmdline(command)]
-            write_text(self.path / "command.ps1", "\n".join(lines) + "\n")
-            return
-        exports = [f"export {k}={shlex.quote(v)}" for k, v in environment.items()]
-        text = "\n".join(["#!/bin/sh", *exports, f"cd {shlex.quote(str(cwd))}", "exec " + shlex.join(command)])
-        write_text(self.path / "command.sh", text + "\n").chmod(0o755)
+            write_text(self.path / "command.ps1", powershell(command, cwd, environment))
+        else:
+            write_text(self.path / "command.sh", shell(command, cwd, environment)).chmod(0o755)
 
     def write_status(self, status: Status, **details: Any) -> None:
         """Replace ``status.json``; readers never see half of it."""
         write_json(self.path / "status.json", {"status": status, "time": time.time(), **details})
 
     def status(self) -> dict[str, Any]:
-        """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read."""
+        """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
+
+        A run whose host was killed stays "running" in the file; on its machine it is told as failed.
+        """
         try:
-            return dict(json.loads((self.path / "status.json").read_text("utf-8")))
-        except (OSError, ValueError):
+            found = dict(json.loads((self.path / "status.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
             return {"status": "unknown"}
+        if found.get("status") == "running" and _host_is_gone(found):
+            return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
+        return found
+
+
+def this_host() -> dict[str, Any]:
+    """Which process runs a run, as ``status.json`` names it."""
+    return {"host": os.getpid(), "machine": platform.node()}
+
+
+def _host_is_gone(status: Mapping[str, Any]) -> bool:
+    import psutil
+
+    here = status.get("machine") == platform.node()
+    return here and isinstance(status.get("host"), int) and not psutil.pid_exists(status["host"])
+
+
+def shell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
+    """A POSIX shell script that runs ``command`` again."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    lines = ["#!/bin/sh", "unset PYTHONHOME", *exports, f"cd {shlex.quote(str(cwd))}", "exec " + shlex.join(command)]
+    return "\n".join(lines) + "\n"
+
+
+def powershell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
+    """A PowerShell script that runs ``command`` again; its first character tells PowerShell 5 the encoding."""
+    exports = [f"$env:{name} = {_quoted(value)}" for name, value in environment.items()]
+    lines = [*exports, f"Set-Location -LiteralPath {_quoted(str(cwd))}", "& " + " ".join(map(_quoted, command))]
+    return "\ufeff" + "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def run_folders(output: Path) -> Iterator[RunFolder]:

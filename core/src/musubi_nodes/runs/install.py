@@ -10,12 +10,16 @@ from pathlib import Path
 import tomli
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import cleaned_path
 
 ENVIRONMENT_FOLDERS = ("venv", ".venv", "env", "conda", ".conda")
 """Folders of a checkout that may hold its environment: venv, uv (.venv), conda prefix."""
 
-INTERPRETERS = ("Scripts/python.exe", "python.exe", "bin/python", "bin/python3")
-"""Where the interpreter lies in an environment: Windows venv and uv, Windows conda, POSIX."""
+WINDOWS = ("Scripts/python.exe", "python.exe", "bin/python.exe")
+"""Where the interpreter lies in an environment on Windows: venv and uv, conda, MSYS2."""
+
+POSIX = ("bin/python", "bin/python3")
+"""The same on Linux and macOS. A checkout shared with Windows may hold both kinds; the other's cannot be run."""
 
 SOURCE_FOLDERS = ("src/musubi_tuner", ".")
 """Where the scripts lie in a checkout: since v0.2 under ``src/``; the root has wrappers of the same names."""
@@ -40,9 +44,9 @@ class Install:
     def version(self) -> str:
         """The version in the checkout's ``pyproject.toml``, or ``"unknown"``."""
         try:
-            project = tomli.loads((self.root / "pyproject.toml").read_text("utf-8"))["project"]
+            project = tomli.loads((self.root / "pyproject.toml").read_text("utf-8-sig"))["project"]
             return str(project["version"])
-        except (OSError, KeyError, UnicodeDecodeError, tomli.TOMLDecodeError):
+        except (OSError, KeyError, TypeError, ValueError):
             return "unknown"
 
     def find_script(self, name: str) -> Path | None:
@@ -61,35 +65,45 @@ class Install:
         return path
 
 
-def candidates(root: Path) -> Iterator[Path]:
+def interpreters(windows: bool = os.name == "nt") -> tuple[str, ...]:
+    """Where an environment of this system has its interpreter."""
+    return WINDOWS if windows else POSIX
+
+
+def candidates(root: Path, windows: bool = os.name == "nt") -> Iterator[Path]:
     """Every place below ``root`` where a Python of its own could be, in the order of preference."""
     for folder in ENVIRONMENT_FOLDERS:
-        for interpreter in INTERPRETERS:
+        for interpreter in interpreters(windows):
             yield root / folder / interpreter
 
 
-def find_python(root: Path) -> Path:
+def find_python(root: Path, windows: bool = os.name == "nt") -> Path:
     """The interpreter of the checkout's own environment; a :class:`MusubiError` that lists what was looked for."""
-    for path in candidates(root):
+    places = list(candidates(root, windows))
+    for path in places:
         if path.is_file():
             return path
+    dead = next((path for path in places if path.is_symlink()), None)
+    looked = f"Looked for {', '.join(ENVIRONMENT_FOLDERS)} with {' or '.join(interpreters(windows))} inside."
     raise MusubiError(
         f"no Python environment was found in {root}",
-        why=f"Looked for {', '.join(ENVIRONMENT_FOLDERS)} with {' or '.join(INTERPRETERS)} inside.",
+        why=f"{dead} points to a Python that is gone." if dead else looked,
         fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to musubi-tuner's Python.",
     )
 
 
-def resolve_python(text: str) -> Path:
+def resolve_python(text: str, windows: bool = os.name == "nt") -> Path:
     """The interpreter that ``text`` names: an executable, or the folder of a venv, uv or conda environment."""
-    path = Path(text).expanduser()
+    path = cleaned_path(text)
     if path.is_dir():
-        inside = [path / interpreter for interpreter in INTERPRETERS]
+        inside = [path / interpreter for interpreter in interpreters(windows)]
         path = next((p for p in inside if p.is_file()), path)
     if not path.is_file():
         raise MusubiError(
-            f"the Python of musubi-tuner does not exist: {text}",
-            fix="Give the interpreter itself or the folder of its environment.",
+            f"the Python of musubi-tuner does not exist: {path}",
+            why=f"The folder has no {' or '.join(interpreters(windows))}." if path.is_dir() else "",
+            fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to the interpreter or the folder "
+            "of its environment.",
         )
     return Path(os.path.abspath(path))  # not resolve(): a venv's python is a link that must not be followed
 
@@ -98,7 +112,7 @@ def load_install(
     name: str, root: str, python: str | None = None, environment: Mapping[str, str] | None = None, cpu: bool = False
 ) -> Install:
     """An :class:`Install` from configured values; raises :class:`MusubiError` where something does not exist."""
-    folder = Path(root).expanduser().absolute()
+    folder = cleaned_path(root).absolute()
     if not folder.is_dir():
         raise MusubiError(
             f"the folder of musubi-tuner does not exist: {folder}",

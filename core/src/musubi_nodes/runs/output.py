@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 
 LONGEST = 16_384
-"""Bytes of one line that are looked at; what is longer is cut into pieces (the log keeps all of it)."""
+"""Bytes of one piece; a longer line is cut into several."""
 
-_BREAK = re.compile(rb"[\r\n]")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|[ -/]?[0-~])?")
+_CONTROLS = dict.fromkeys([*range(9), *range(0x0B, 0x1B), *range(0x1C, 0x20), 0x7F])
 _GLUED = re.compile(r"(?<=\S)(?=(?:INFO|WARNING|ERROR|CRITICAL):[\w.]+:|Traceback \(most recent call last\))")
 
 
 class LineSplitter:
-    r"""Feeds on chunks of bytes, gives text pieces that ended in ``\r`` or ``\n``.
+    r"""Feeds on chunks of bytes, gives text pieces that ended in ``\r`` or ``\n``, however the chunks were cut.
 
     musubi-tuner's log lines stick to an open bar without a line break (v0.3.4): such a piece is split before ``INFO:``,
     ``WARNING:``, ``ERROR:`` and ``Traceback``.
@@ -25,23 +25,28 @@ class LineSplitter:
 
     def feed(self, chunk: bytes) -> Iterator[str]:
         """The pieces that ``chunk`` completes."""
-        *whole, self._rest = _BREAK.split(self._rest + chunk)
-        if len(self._rest) > LONGEST:
-            whole.append(self._rest)
-            self._rest = b""
-        for piece in whole:
-            yield from _texts(piece)
+        *whole, rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        cut = max(len(rest) - 1, 0) // LONGEST * LONGEST
+        self._rest = rest[cut:]
+        for line in (*whole, rest[:cut]):
+            if line:
+                yield from _pieces(line)
 
     def finish(self) -> Iterator[str]:
         """What is left at the end of the stream."""
         rest, self._rest = self._rest, b""
-        yield from _texts(rest)
+        yield from _pieces(rest)
 
 
-def _texts(piece: bytes) -> Iterator[str]:
-    if not piece:
-        return
-    text = _ANSI.sub("", piece[:LONGEST].decode("utf-8", "replace"))
-    for part in _GLUED.split(text):
-        if part.strip():
-            yield part.rstrip()
+def _pieces(line: bytes) -> list[str]:
+    if len(line) <= LONGEST:
+        return _texts(line)
+    return [text for start in range(0, len(line), LONGEST) for text in _texts(line[start : start + LONGEST])]
+
+
+def _texts(piece: bytes) -> list[str]:
+    text = piece.decode("utf-8", "replace")
+    if not text.isprintable():
+        text = _ESCAPES.sub("", text).translate(_CONTROLS)
+    parts = _GLUED.split(text) if ":" in text else [text]
+    return [part for part in map(str.rstrip, parts) if part]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -24,12 +25,14 @@ SECONDS = 60
 
 def installed_packages(install: Install) -> Mapping[str, str]:
     """Distribution name (lower case, with ``_``) -> version; empty where the interpreter cannot be asked."""
-    kept = cache_folder() / "packages" / f"{hashlib.sha256(str(install.python).encode()).hexdigest()[:20]}.json"
+    key = hashlib.sha256(f"{install.python}\n{install.root}".encode()).hexdigest()[:20]
+    kept = cache_folder() / "packages" / f"{key}.json"
     found = _read(kept)
     if found is None:
         found = _ask(install)
         if found:
-            write_json(kept, found)
+            with contextlib.suppress(OSError):  # a cache folder that cannot be written costs a second, not the run
+                write_json(kept, found)
     return dict(found.get("packages", {}))
 
 
@@ -40,10 +43,12 @@ def _ask(install: Install) -> dict[str, dict[str, str]]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,
+            cwd=install.root,  # -c looks into the working folder first
             env=child_environment(install, "auto"),
             check=False,
         )
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+        lines = done.stdout.splitlines()  # a sitecustomize may print before
+        return dict(json.loads(lines[-1])) if done.returncode == 0 and lines else {}
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return {}
 
@@ -53,5 +58,5 @@ def _read(path: Path) -> dict[str, dict[str, str]] | None:
         found = json.loads(path.read_text("utf-8"))
         same = all(Path(p).stat().st_mtime_ns == mtime for p, mtime in found["folders"].items())
         return dict(found) if same else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -8,21 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 _BAR = re.compile(
-    r"^(?P<label>[^|]*?):?\s*(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<n>\d+)/(?P<total>\d+)\s*\[(?P<inside>[^\]]*)\]?"
+    r"(?P<percent>\d{1,3})%(?:\|[^|]{0,400}\|)?\s{0,8}(?P<n>\d{1,12})/(?P<total>\d{1,12}) ?\[(?P<inside>[^\]]{0,400})",
+    re.ASCII,
 )
-_COUNT = re.compile(r"^(?:(?P<label>[^|\d][^|]*?): )?(?P<n>\d+)it \[(?P<inside>[^\]]*)\]?")
-_TIMES = re.compile(r"^(?P<elapsed>[\d:]+|\?)(?:<(?P<left>[\d:]+|\?))?")
-_RATE = re.compile(r"(?P<rate>\d+(?:\.\d+)?)\s*(?P<unit>[\w]+/s|s/[\w]+)")
-_LOSS = re.compile(r"avr_loss=(?P<loss>[-+\w.]+)")
-_EPOCH = re.compile(r"^epoch (?P<n>\d+)/(?P<total>\d+)$")
-_DATASET = re.compile(r"Encoding dataset \[(?P<index>\d+)\]")
+_COUNT = re.compile(r"(?:^|: )(?P<n>\d{1,12})it \[(?P<inside>[^\]]{0,400})", re.ASCII)
+_TIMES = re.compile(r"^(?P<elapsed>[\d:]{1,12}|\?)(?:<(?P<left>[\d:]{1,12}|\?))?", re.ASCII)
+_RATE = re.compile(r"(?P<rate>\d{1,9}(?:\.\d{1,9})?)\s?(?P<unit>s/[a-z]+|[a-z]+/s)", re.ASCII)
+_LOSS = re.compile(r"avr_loss=(?P<loss>[-+\w.]{1,40})", re.ASCII)
+_EPOCH = re.compile(r"^epoch (?P<n>\d{1,9})/(?P<total>\d{1,9})$", re.ASCII)
 _SAVED = re.compile(r"^saving checkpoint: (?P<path>.+)$")
-_STAGES = (
-    (re.compile(r"^loading |Loading |^load "), "loading"),
-    (re.compile(r"Encoding with |encoding with "), "encoding"),
-    (re.compile(r"running training"), "training"),
-    (re.compile(r"Decoding video|Decoding latent"), "decoding"),
-    (re.compile(r"model saved\.|Video saved to:|Sample images saved to:"), "saving"),
+_LOGGER = re.compile(r"^(?:INFO|WARNING):[\w.]{1,200}:\s*")
+_BEGINNINGS = (("loading ", "loading"), ("load ", "loading"), ("Encoding dataset [", "encoding"))
+_INSIDE = (
+    ("Loading ", "loading"),
+    ("ncoding with ", "encoding"),
+    ("running training", "training"),
+    ("Decoding video", "decoding"),
+    ("Decoding latent", "decoding"),
+    ("model saved.", "saving"),
+    ("Video saved to:", "saving"),
+    ("Sample images saved to:", "saving"),
 )
 _LABELS = (("steps", "training"), ("Loading", "loading"), ("Sampling", "sampling"))
 
@@ -83,24 +88,22 @@ class ProgressReader:
         """The new progress if ``piece`` says something about it, else ``None``."""
         before = self.now
         self.now = self._next(piece.strip())
-        return self.now if self.now != before else None
+        return self.now if self.now is not before and self.now != before else None
 
     def _next(self, text: str) -> Progress:
-        if bar := _BAR.match(text):
-            return self._bar(bar["label"], int(bar["n"]), int(bar["total"]), bar["inside"])
-        if count := _COUNT.match(text):
+        if "%" in text and (bar := _BAR.search(text)):
+            return self._bar(text[: bar.start()], int(bar["n"]), int(bar["total"]), bar["inside"])
+        if "it [" in text and (count := _COUNT.search(text)):
             return self._count(int(count["n"]), count["inside"])
-        if epoch := _EPOCH.match(text):
+        if text.startswith("epoch ") and (epoch := _EPOCH.match(text)):
             return replace(self.now, epoch=int(epoch["n"]), epochs=int(epoch["total"]))
-        if saved := _SAVED.match(text):
+        if text.startswith("saving checkpoint: ") and (saved := _SAVED.match(text)):
             return replace(self.now, checkpoint=saved["path"], message=text)
-        if _DATASET.search(text):
-            self._dataset += 1
-            return self._stage("encoding", text)
-        body = re.sub(r"^(?:INFO|WARNING):[\w.]+:", "", text)
-        for pattern, stage in _STAGES:
-            if pattern.search(body):
-                return self._stage(stage, body)
+        body = _LOGGER.sub("", text[:500]) if text.startswith(("INFO:", "WARNING:")) else text[:500]
+        if stage := _stage_of(body):
+            if body.startswith("Encoding dataset ["):
+                self._dataset += 1
+            return self._stage(stage, body)
         return self.now
 
     def _stage(self, stage: str, message: str) -> Progress:
@@ -139,6 +142,16 @@ class ProgressReader:
         )
 
 
+def _stage_of(line: str) -> str | None:
+    for words, stage in _BEGINNINGS:
+        if line.startswith(words):
+            return stage
+    for words, stage in _INSIDE:
+        if words in line:
+            return stage
+    return None
+
+
 def clock(seconds: float) -> str:
     """``1:02:03`` or ``5:58``."""
     minutes, rest = divmod(int(seconds), 60)
@@ -151,7 +164,7 @@ def _seconds(text: str) -> float | None:
         return None
     total = 0.0
     for part in text.split(":"):
-        if not part.isdigit():
+        if not part:
             return None
         total = total * 60 + int(part)
     return total

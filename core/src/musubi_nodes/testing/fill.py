@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from musubi_nodes.datasets.toml import DatasetConfig
-from musubi_nodes.families.fields import FieldSpec, Socket, fields_of
+from musubi_nodes.families.fields import FieldSpec, Socket, fields_of, socket_class
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora
 
 Chooser = Callable[[FieldSpec], Any]
@@ -53,7 +53,7 @@ def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any)
     """``model`` with chosen widget values and filled needed sockets; pydantic's error where they contradict."""
     values = {spec.name: choose(spec) for spec in fields_of(model) if spec.kind != "socket"}
     for name, field in model.model_fields.items():
-        kind = _socket_class(field.annotation)
+        kind = socket_class(field.annotation)
         if kind is not None and (field.is_required() or name in fixed) and name not in fixed:
             values[name] = filled(kind)
     return model.model_validate({**values, **fixed})
@@ -79,7 +79,7 @@ def filled(kind: type[Socket]) -> Socket:
 
 def dataset() -> Dataset:
     """A dataset that exists only as a value."""
-    config = DatasetConfig.model_construct(general=None, datasets=())
+    config = DatasetConfig.model_construct(datasets=())
     return Dataset.model_construct(name="data", source=Path("/data/data.toml"), config=config, fingerprint="0")
 
 
@@ -104,12 +104,5 @@ def try_build(model: type[BaseModel], chosen: Mapping[str, Any], **fixed: Any) -
 
 def socket_classes(model: type[BaseModel]) -> dict[str, type[Socket]]:
     """The fields of ``model`` that take a value of the core's or a family's own socket types."""
-    found = {name: _socket_class(field.annotation) for name, field in model.model_fields.items()}
+    found = {name: socket_class(field.annotation) for name, field in model.model_fields.items()}
     return {name: kind for name, kind in found.items() if kind is not None}
-
-
-def _socket_class(annotation: Any) -> type[Socket] | None:
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, Socket):
-            return candidate
-    return None

@@ -1,29 +1,26 @@
-"""Every test gets its own configuration, caches and output folder; nothing of the user's machine is read."""
+"""pytest fixtures for the tests of this project and of plugins (entry point ``pytest11``)."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent
-for source in (ROOT / "core" / "src", *sorted(ROOT.glob("plugins/*/src"))):
-    sys.path.insert(0, str(source))
+REAL = {name: os.environ.get(name) for name in ("MUSUBI_TUNER_ROOT", "MUSUBI_TUNER_PYTHON")}
+"""The real musubi-tuner for tests that ask for it; all others see none."""
 
 
-@pytest.fixture(autouse=True)
-def own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """No configuration but the test's own, and a cache folder shared by all tests of this session."""
+@pytest.fixture
+def musubi_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Nothing of the user's machine is read: an empty configuration folder, a cache folder shared by the session."""
     from musubi_nodes.config import load_config
     from musubi_nodes.plugins.manager import plugins
 
     folder = tmp_path_factory.mktemp("surroundings")
-    for name in list(os.environ):
-        if name.startswith(("MUSUBI_NODES_", "MUSUBI_TUNER_")):
-            monkeypatch.delenv(name)
+    for name in [n for n in os.environ if n.startswith(("MUSUBI_NODES_", "MUSUBI_TUNER_"))]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("MUSUBI_NODES_CONFIG", str(folder / "config.toml"))
     monkeypatch.setenv("MUSUBI_NODES_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     load_config.cache_clear()

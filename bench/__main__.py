@@ -1,0 +1,45 @@
+"""``python -m bench [--quick] [NAME...]``: measures, prints one table, fails where a promise is broken."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import flood, imports, interrupt, latency, overhead
+from bench.common import Row
+
+ALL = {"overhead": overhead, "latency": latency, "flood": flood, "interrupt": interrupt, "imports": imports}
+
+
+def main() -> int:
+    """The number of broken promises is the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures what this project promises.")
+    parser.add_argument("--quick", action="store_true", help="shorter commands and fewer repetitions")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(ALL)}")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in ALL]:
+        parser.error(f"there is no measure {', '.join(unknown)}; there are {', '.join(ALL)}")
+    print(f"Python {platform.python_version()}, {platform.system()}\n")
+    print(f"| {'measure':<54} | {'result':>11} | {'limit':>9} |\n|{'-' * 56}|{'-' * 12}:|{'-' * 10}:|")
+    rows = [row for name in options.names or ALL for row in _measure(name, options.quick)]
+    broken = [row for row in rows if not row.kept]
+    for row in broken:
+        print(f"\nOVER THE LIMIT: {row.measure}", file=sys.stderr)
+    return len(broken)
+
+
+def _measure(name: str, quick: bool) -> list[Row]:
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="musubi-bench-") as folder:
+        for row in ALL[name].measure(Path(folder), quick):
+            limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
+            print(f"| {row.measure:<54} | {f'{row.value:.3g} {row.unit}':>11} | {limit:>9} |", flush=True)
+            rows.append(row)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What the measurements share: one row of the table, and a run of a small script."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from musubi_nodes.runs.executor import LocalProcess
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.run import Command, Outcome, run
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured value; ``limit`` is the promise, ``None`` where there is none."""
+
+    measure: str
+    value: float
+    unit: str
+    limit: float | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise is kept."""
+        return self.limit is None or self.value <= self.limit
+
+
+class Watching:
+    """Hands on what the runner tells."""
+
+    def __init__(self, progress: Callable[[Progress], None], look: Callable[[], None]) -> None:
+        self.progress, self.raise_if_interrupted = progress, look
+
+
+def script(folder: Path, code: str, *arguments: str) -> list[str]:
+    """The command of a Python script with ``code``."""
+    path = folder / "script.py"
+    path.write_text(code, encoding="utf-8")
+    return [sys.executable, str(path), *arguments]
+
+
+def run_script(
+    folder: Path,
+    command: list[str],
+    progress: Callable[[Progress], None] = lambda now: None,
+    look: Callable[[], None] = lambda: None,
+) -> tuple[Outcome, RunFolder]:
+    """Run ``command`` as a node would."""
+    made = RunFolder.create(folder, "bench")
+    whole = Command("script.py", command, folder, dict(os.environ))
+    return run(whole, made, LocalProcess(), Watching(progress, look)), made
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value below which ``share`` of all lie."""
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]

@@ -1,0 +1,47 @@
+"""What is run, who looks at it, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from musubi_nodes.runs.progress import Progress
+
+
+class Watcher(Protocol):
+    """Who looks at a run: gets its progress and may end it by raising."""
+
+    def progress(self, now: Progress) -> None:
+        """Called for each change, from the thread that called :func:`run`; slow hosts throttle themselves."""
+
+    def raise_if_interrupted(self) -> None:
+        """Called every 0.2 s; raises the host's own interrupt exception to cancel the run."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run: the whole argument list, where, with which environment, and what its bars mean.
+
+    ``shown`` is the part of ``environment`` that may be written into files (no secrets).
+    """
+
+    script: str
+    argv: Sequence[str]
+    cwd: Path
+    environment: Mapping[str, str]
+    shown: Mapping[str, str] = field(default_factory=dict)
+    family: str = ""
+    totals: Sequence[int | None] = ()
+    bar_stage: str = "working"
+    passes: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that ended with exit code 0."""
+
+    seconds: float
+    last: Progress
+    nan_loss: bool

@@ -1,0 +1,149 @@
+"""Follows one started process: reads its streams, feeds log, metrics and progress, notices the end."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import queue
+import threading
+import time
+from typing import BinaryIO
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.command import Command, Outcome, Watcher
+from musubi_nodes.runs.executor import Executor, ProcessSpec, RunningProcess
+from musubi_nodes.runs.explain import Explainer, Failure, LastLines, explained
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.masking import Mask, secret_values
+from musubi_nodes.runs.metrics import Metrics, write_all
+from musubi_nodes.runs.output import LineSplitter
+from musubi_nodes.runs.progress import ProgressReader
+
+CHUNK = 32_768
+WAITING_CHUNKS = 64
+POLL = 0.2
+"""Seconds between two looks for an interrupt and for the process's end."""
+SILENCE, LAST_OUTPUT = 0.5, 3.0
+"""Where something that escaped still holds the streams open after the end: seconds without, and with, output."""
+END = b""
+
+
+class Following:
+    """``interrupt`` is what the watcher raised, if it did."""
+
+    def __init__(self, command: Command, folder: RunFolder, watcher: Watcher) -> None:
+        self.interrupt: BaseException | None = None
+        self._command, self._folder, self._watcher = command, folder, watcher
+        self._reader = ProgressReader(command.totals, command.bar_stage, command.passes)
+        self._last = LastLines()
+        self._chunks: queue.Queue[tuple[str, bytes]] = queue.Queue(WAITING_CHUNKS)
+        self._over = threading.Event()
+
+    def run(self, executor: Executor, explainers: list[Explainer]) -> Outcome:
+        """Start, follow, end; files are unbuffered, so that closing them can never fail over the real error."""
+        started = time.monotonic()
+        with self._folder.log.open("wb", 0) as log, self._folder.metrics.open("wb", 0) as rows:
+            metrics = Metrics(rows)
+            self._look()
+            process = self._start(executor)
+            try:
+                code = self._follow(process, log, metrics)
+            finally:
+                self._over.set()
+                process.kill()
+                with contextlib.suppress(OSError):
+                    metrics.flush()
+        self._still_there()
+        if code != 0:
+            failure = Failure(self._command.script, self._command.family, code, self._last.lines())
+            raise explained(failure, explainers, self._folder.log)
+        return Outcome(time.monotonic() - started, self._reader.now, metrics.nan_loss)
+
+    def _start(self, executor: Executor) -> RunningProcess:
+        command = self._command
+        try:
+            return executor.start(ProcessSpec(command.argv, command.environment, command.cwd, self._folder.path))
+        except (OSError, ValueError) as error:
+            raise MusubiError(
+                f"{command.script} cannot be started: {error}",
+                why="The folder or the program that the message names cannot be used, or the command is too long.",
+                fix="Check the install in config.toml; `musubi-nodes doctor` tells what is missing.",
+            ) from error
+
+    def _follow(self, process: RunningProcess, log: BinaryIO, metrics: Metrics) -> int:
+        secrets = secret_values(self._command.environment)
+        texts = {name: (Mask(secrets), LineSplitter()) for name in process.streams}
+        for name, stream in process.streams.items():
+            threading.Thread(target=self._read, args=(name, stream), daemon=True).start()
+        next_look, last_chunk, ended = 0.0, 0.0, math.inf
+        while texts:
+            now = time.monotonic()
+            if now >= next_look:
+                self._look()
+                self._still_there()
+                next_look = now + POLL
+                if ended == math.inf and process.returncode() is not None:
+                    ended = now
+            if now - ended > LAST_OUTPUT or now - max(ended, last_chunk) > SILENCE:
+                break
+            try:
+                name, chunk = self._chunks.get(timeout=POLL)
+            except queue.Empty:
+                continue
+            last_chunk = now
+            mask, splitter = texts[name] if chunk else texts.pop(name)
+            self._take(mask.feed(chunk) if chunk else mask.finish(), splitter, log, metrics, last=not chunk)
+        for mask, splitter in texts.values():
+            self._take(mask.finish(), splitter, log, metrics, last=True)
+        return self._code(process)
+
+    def _take(self, shown: bytes, splitter: LineSplitter, log: BinaryIO, metrics: Metrics, last: bool) -> None:
+        write_all(log, shown)
+        for piece in (*splitter.feed(shown), *splitter.finish()) if last else splitter.feed(shown):
+            self._piece(piece, metrics)
+
+    def _read(self, name: str, stream: BinaryIO) -> None:
+        with contextlib.suppress(OSError, ValueError), stream:
+            while chunk := getattr(stream, "read1", stream.read)(CHUNK):
+                self._hand_on(name, chunk)
+        self._hand_on(name, END)
+
+    def _hand_on(self, name: str, chunk: bytes) -> None:
+        """Waits for room, so that a flood of output slows the child instead of filling the memory."""
+        while not self._over.is_set():
+            with contextlib.suppress(queue.Full):
+                self._chunks.put((name, chunk), timeout=POLL)
+                return
+
+    def _code(self, process: RunningProcess) -> int:
+        while (code := process.returncode()) is None:
+            self._look()
+            time.sleep(0.01)
+        return code
+
+    def _piece(self, piece: str, metrics: Metrics) -> None:
+        self._last.add(piece)
+        now = self._reader.read(piece)
+        if now is None:
+            return
+        metrics.add(now)
+        try:
+            self._watcher.progress(now)
+        except BaseException as error:
+            self.interrupt = error
+            raise
+
+    def _look(self) -> None:
+        try:
+            self._watcher.raise_if_interrupted()
+        except BaseException as error:
+            self.interrupt = error
+            raise
+
+    def _still_there(self) -> None:
+        if not self._folder.log.exists():
+            raise MusubiError(
+                f"the run folder {self._folder.path} was deleted or moved while {self._command.script} ran",
+                why="Its log and what it made are gone with it.",
+                fix="Queue again, and leave run folders alone until their run has ended.",
+            )

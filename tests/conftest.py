@@ -1,0 +1,27 @@
+"""Every test gets its own configuration, caches and output folder; nothing of the user's machine is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from musubi_nodes.testing.plugin import REAL
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(musubi_surroundings: Path) -> Path:
+    """The folder of this test's config.toml."""
+    return musubi_surroundings
+
+
+@pytest.fixture(scope="session")
+def real_musubi() -> dict[str, str]:
+    """Root and Python of the real musubi-tuner; the test is skipped, visibly, without MUSUBI_TUNER_ROOT."""
+    root = REAL["MUSUBI_TUNER_ROOT"]
+    if not root:
+        pytest.skip("needs MUSUBI_TUNER_ROOT (and MUSUBI_TUNER_PYTHON), a real musubi-tuner")
+    found = {"root": root, "tiny": str(ROOT / "tests" / "tiny_musubi")}
+    return found | ({"python": REAL["MUSUBI_TUNER_PYTHON"]} if REAL["MUSUBI_TUNER_PYTHON"] else {})

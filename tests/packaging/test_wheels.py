@@ -1,0 +1,87 @@
+"""Wheels of the core and of each bundled plugin: they serve the terminal and plugin authors."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml"))
+STATE = """
+import musubi_nodes
+from musubi_nodes.plugins.discovery import checkout
+from musubi_nodes.plugins.manager import plugins
+found = plugins()
+print(json.dumps({
+    "file": musubi_nodes.__file__, "checkout": checkout() and str(checkout()), "failed": found.failed,
+    "loaded": {name: r.distribution for name, r in found.loaded.items()}, "nodes": [n.id for n in found.nodes],
+}))
+"""
+
+
+def contents(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def kept(source: Path) -> set[str]:
+    """The files of a package that a wheel must hold."""
+    files = (file for file in source.rglob("*") if file.is_file())
+    return {file.relative_to(source).as_posix() for file in files if file.suffix != ".pyc"}
+
+
+def test_the_cores_wheel_holds_the_whole_package_and_nothing_else(wheels):
+    found = contents(wheels["core"])
+    assert {name for name in found if ".dist-info/" not in name} == kept(ROOT / "core" / "src")
+    assert {"musubi_nodes/py.typed", "musubi_nodes/commands/tables/v0.3.4.json"} <= found
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_plugins_wheel_holds_its_whole_package(wheels, folder):
+    found = contents(wheels[folder])
+    assert {name for name in found if ".dist-info/" not in name} == kept(ROOT / "plugins" / folder / "src")
+
+
+def test_the_core_alone(fresh, wheels, site):
+    place = site(wheels["core"])
+    found = fresh(STATE, place)
+    assert found["file"].startswith(str(place)) and found["checkout"] is None
+    assert found["loaded"] == {"core": "musubi-nodes"} and found["failed"] == {}
+    assert "MusubiTuner_DatasetConfigLoader" in found["nodes"]
+
+
+def test_core_and_plugins_find_each_other_by_entry_points(fresh, wheels, site):
+    found = fresh(STATE, site(*wheels.values()))
+    assert found["failed"] == {}
+    assert found["loaded"]["wan"] == "musubi-nodes-wan"
+    assert set(FOLDERS) < set(found["loaded"])
+    assert "MusubiTuner_WanGenerator" in found["nodes"]
+
+
+def test_the_terminal_runs_from_a_wheel(wheels, site, tmp_path):
+    place = site(wheels["core"], wheels["wan"])
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MUSUBI_"))}
+    environment |= {"PYTHONPATH": str(place), "MUSUBI_NODES_CONFIG": str(tmp_path / "config.toml")}
+    command = [sys.executable, "-m", "musubi_nodes.hosts.terminal.cli"]
+
+    def told(argument: str) -> str:
+        done = subprocess.run([*command, argument], capture_output=True, text=True, env=environment, cwd=tmp_path)
+        return done.stdout
+
+    assert told("--version").startswith("musubi-nodes 0.")
+    assert re.search(r"plugin wan: \d+ nodes \(musubi-nodes-wan\)", told("doctor"))
+    script = (place / "bin" / "musubi-nodes", place / "Scripts" / "musubi-nodes.exe")
+    assert any(path.is_file() for path in script)
+
+
+def test_a_clone_with_its_own_wheels_installed_loads_nothing_twice(fresh, clone, wheels, site):
+    found = fresh(f"load({str(clone)!r})\n{STATE}", site(*wheels.values()))
+    assert found["checkout"] is None or found["checkout"] == str(clone)
+    assert found["file"].startswith(str(clone)) and found["failed"] == {}
+    assert len(found["nodes"]) == len(set(found["nodes"]))

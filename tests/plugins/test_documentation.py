@@ -1,0 +1,60 @@
+"""The documentation of hooks cannot drift: a heading, an example that runs and a test for each."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from musubi_nodes.plugins.hooks import SPECS, arguments
+from musubi_nodes.runs.explain import Failure
+
+HERE = Path(__file__).resolve().parent
+TEXT = (HERE.parents[1] / "docs" / "plugins.md").read_text("utf-8")
+SECTIONS = dict(re.findall(r"^## `(musubi_\w+\(.*?\))`\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+
+
+def examples(text: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_every_hook_has_its_heading_and_every_heading_its_hook():
+    assert set(SECTIONS) == {hook + arguments(hook) for hook in SPECS}
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_every_example_runs_as_a_plugin(place, told, hook):
+    found = examples(SECTIONS[hook + arguments(hook)])
+    assert found, f"{hook} has no example"
+    for number, example in enumerate(found):
+        assert f"def {hook}(" in example
+        place.install(f"documented-{number}", example)
+    plugins = place.load()
+    assert not told() and len(plugins.loaded) == 1 + len(found)
+    for ask in plugins.explainers(""):
+        ask(Failure("x.py", "", 1, ["ValueError: x"]))
+    assert not told()
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_every_hook_has_a_test_of_its_name(hook):
+    trees = [ast.parse(file.read_text("utf-8")) for file in HERE.glob("test_*.py")]
+    tests = [node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert [name for name in tests if name.startswith(f"test_{hook}_")]
+
+
+@pytest.mark.parametrize("hook", SPECS)
+def test_every_hook_is_typed_and_described(hook):
+    spec = SPECS[hook]
+    assert spec.__doc__
+    assert set(spec.__annotations__) == {*arguments(hook).strip("()").replace(" ", "").split(","), "return"} - {""}
+
+
+def test_all_other_examples_are_whole(place, told):
+    first = examples(TEXT.split("## `musubi_")[0])
+    for number, example in enumerate(first):
+        place.install(f"first-{number}", example)
+    found = place.load()
+    assert first and not told() and len(found.loaded) == 1 + len(first)

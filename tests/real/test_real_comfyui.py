@@ -1,0 +1,222 @@
+"""Workflows queued in a real ComfyUI: ``COMFYUI_ROOT=... pytest -m comfyui``.
+
+COMFYUI_PYTHON is the Python that runs it (default: its venv, else this one). They run on the miniature; with
+MUSUBI_TUNER_ROOT also on the real musubi-tuner with toy weights.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.real.comfy import Comfy, message
+
+from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
+from musubi_nodes.media.probe import probe
+from musubi_nodes.runs.install import find_python, resolve_python
+
+pytestmark = pytest.mark.comfyui
+
+PACK = Path(__file__).resolve().parents[2]
+ROOT = os.environ.get("COMFYUI_ROOT")
+
+
+def python_of(root: Path) -> Path:
+    if named := os.environ.get("COMFYUI_PYTHON"):
+        return resolve_python(named)
+    try:
+        return find_python(root)
+    except Exception:
+        return Path(sys.executable)
+
+
+def start(folder: Path, config: str) -> Comfy:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(config, "utf-8")
+    environment = {"MUSUBI_NODES_CONFIG": str(folder / "config.toml"), "MUSUBI_NODES_CACHE": str(folder / "cache")}
+    assert ROOT
+    return Comfy(Path(ROOT), python_of(Path(ROOT)), folder / "comfy", PACK, environment)
+
+
+@pytest.fixture(scope="module")
+def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comfy]:
+    """One ComfyUI for all tests that leave it alive."""
+    if not ROOT:
+        pytest.skip("needs COMFYUI_ROOT, a real ComfyUI")
+    started = start(tmp_path_factory.mktemp("comfy"), 'install = "miniature"\n')
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def own_comfy(tmp_path: Path) -> Iterator[Callable[[str], Comfy]]:
+    """Starts ComfyUIs that a test may kill."""
+    if not ROOT:
+        pytest.skip("needs COMFYUI_ROOT, a real ComfyUI")
+    started: list[Comfy] = []
+
+    def begin(config: str = 'install = "miniature"\n') -> Comfy:
+        started.append(start(tmp_path, config))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.end()
+
+
+def graph(folder: Path, **changes: dict[str, Any]) -> dict[str, Any]:
+    """The demo's graph with inputs of some nodes changed: ``n5={"max_train_epochs": 2}``."""
+    made: dict[str, Any] = workflow(make_dataset(folder / "data"), "miniature")
+    for name, values in changes.items():
+        made[name.removeprefix("n")]["inputs"] |= values
+    return made
+
+
+def long_training(folder: Path) -> dict[str, Any]:
+    made = graph(folder, n5={"max_train_epochs": 50_000, "max_data_loader_n_workers": 2, "save_every_n_epochs": 0})
+    del made["7"]
+    return made
+
+
+def run_processes(comfy: Comfy) -> list[psutil.Process]:
+    """The tree of the running command: guard, launcher, trainer, data workers."""
+    token = str(comfy.folder)
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if process.pid != comfy.process.pid and any(token in word for word in process.info["cmdline"] or ()):
+            found += [process, *process.children(recursive=True)]
+    return found
+
+
+def until(condition: Callable[[], Any], seconds: float) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    return condition()
+
+
+def training_has_begun(comfy: Comfy) -> bool:
+    return any(
+        file.read_text("utf-8").count("\n") > 3 for file in comfy.folder.glob("output/musubi/runs/*/metrics.jsonl")
+    )
+
+
+def test_the_pack_is_there_with_all_its_nodes(comfy: Comfy) -> None:
+    nodes = comfy.get("/object_info")
+    assert {"MusubiTuner_WanLoRATrainer", "MusubiTuner_WanGenerator", "MusubiTuner_DatasetConfigLoader"} <= nodes.keys()
+    assert "left out" not in comfy.said()
+
+
+def test_pictures_become_a_lora_and_a_video(comfy: Comfy, tmp_path: Path) -> None:
+    entry = comfy.wait(comfy.queue(graph(tmp_path)))
+    assert entry["status"]["status_str"] == "success", message(entry)
+    loras = comfy.get("/object_info/LoraLoader")["LoraLoader"]["input"]["required"]["lora_name"][0]
+    assert "musubi/demo_lora.safetensors" in [name.replace("\\", "/") for name in loras]
+    shown = entry["outputs"]["7"]["images"][0]
+    assert probe(comfy.folder / "output" / shown["subfolder"] / shown["filename"]).frames == 17
+
+
+def test_frames_and_video_reach_comfyuis_own_nodes(comfy: Comfy, tmp_path: Path) -> None:
+    made = graph(tmp_path, n5={"max_train_epochs": 1}, n7={"video_length": 5, "seed": 5})
+    made["8"] = {"class_type": "PreviewImage", "inputs": {"images": ["7", 1]}}
+    saving = {"video": ["7", 0], "filename_prefix": "saved", "format": "auto", "codec": "auto"}
+    made["9"] = {"class_type": "SaveVideo", "inputs": saving}
+    entry = comfy.wait(comfy.queue(made))
+    assert entry["status"]["status_str"] == "success", message(entry)
+    assert len(entry["outputs"]["8"]["images"]) == 5
+    assert list((comfy.folder / "output").glob("saved*.mp4"))
+
+
+def test_an_unchanged_graph_runs_nothing_again(comfy: Comfy, tmp_path: Path) -> None:
+    made = graph(tmp_path, n5={"max_train_epochs": 1, "seed": 77})
+    comfy.wait(comfy.queue(made))
+    before = len(list(comfy.folder.glob("output/musubi/runs/*")))
+    entry = comfy.wait(comfy.queue(made))
+    assert entry["status"]["status_str"] == "success"
+    assert len(list(comfy.folder.glob("output/musubi/runs/*"))) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "node", "text"),
+    [
+        ({"n5": {"learning_rate": 9999.0}}, "5", "learning_rate"),
+        ({"n5": {"mixed_precision": "bf15"}}, "5", "mixed_precision"),
+        ({"n2": {"dit": "../../x.safetensors"}}, "2", "is not there"),
+        ({"n2": {"task": "i2v-14B"}}, "2", "clip"),
+        ({"n6": {"num_processes": 0}}, "6", "num_processes"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_server_with_one_error_at_its_node(
+    comfy: Comfy, tmp_path: Path, changes: dict[str, Any], node: str, text: str
+) -> None:
+    status, answer = comfy.post("/prompt", {"prompt": graph(tmp_path, **changes)})
+    assert status == 400 and list(answer["node_errors"]) == [node]
+    errors = answer["node_errors"][node]["errors"]
+    assert len(errors) == 1 and text in errors[0]["details"]
+
+
+def test_a_failing_node_says_why_and_the_queue_goes_on(comfy: Comfy, tmp_path: Path) -> None:
+    made = graph(tmp_path)
+    (tmp_path / "data" / "red_ball.txt").unlink()
+    entry = comfy.wait(comfy.queue(made))
+    assert entry["status"]["status_str"] == "error"
+    assert "caption" in message(entry) and "Fix:" in message(entry)
+    entry = comfy.wait(comfy.queue(graph(tmp_path / "again", n5={"max_train_epochs": 1})))
+    assert entry["status"]["status_str"] == "success", message(entry)
+
+
+def test_interrupt_ends_the_whole_tree_within_two_seconds(comfy: Comfy, tmp_path: Path) -> None:
+    prompt = comfy.queue(long_training(tmp_path))
+    assert until(lambda: training_has_begun(comfy), 60)
+    tree = run_processes(comfy)
+    assert len(tree) >= 4, tree
+    asked = time.monotonic()
+    comfy.post("/interrupt", {})
+    assert until(lambda: not [p for p in tree if p.is_running() and p.status() != "zombie"], 2)
+    assert time.monotonic() - asked < 2.5
+    entry = comfy.wait(prompt, 10)
+    assert any(m[0] == "execution_interrupted" for m in entry["status"]["messages"])
+    newest = max(comfy.folder.glob("output/musubi/runs/*/status.json"), key=lambda p: p.stat().st_mtime)
+    assert '"cancelled"' in newest.read_text("utf-8")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_comfyui_dies(own_comfy: Any, tmp_path: Path, number: signal.Signals) -> None:
+    comfy = own_comfy()
+    comfy.queue(long_training(tmp_path))
+    assert until(lambda: training_has_begun(comfy), 60)
+    tree = run_processes(comfy)
+    assert len(tree) >= 4
+    comfy.process.send_signal(number)
+    comfy.process.wait(20)
+    assert until(lambda: not [p for p in tree if p.is_running() and p.status() != "zombie"], 2)
+
+
+def test_the_real_musubi_tuner_runs_from_the_canvas(own_comfy: Any, toy_config: str, tmp_path: Path) -> None:
+    comfy = own_comfy(toy_config)
+    made = graph(
+        tmp_path,
+        n2={"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"},
+        n5={"max_train_epochs": 2, "learning_rate": 0.001},
+        n7={"width": 96, "height": 64, "video_length": 5, "infer_steps": 2},
+    )
+    models = comfy.folder / "models"
+    import tomli
+
+    for kind, folders in tomli.loads(toy_config)["models"].items():
+        for file in Path(folders[0]).iterdir():
+            (models / kind).mkdir(parents=True, exist_ok=True)
+            (models / kind / file.name).symlink_to(file)
+    entry = comfy.wait(comfy.queue(made), 300)
+    assert entry["status"]["status_str"] == "success", message(entry)
+    assert list(comfy.folder.glob("models/loras/musubi/demo_lora.safetensors"))
+    assert probe(next(comfy.folder.glob("output/musubi/demo.mp4"))).frames == 5

@@ -1,0 +1,129 @@
+"""The real, unedited scripts of musubi-tuner with toy weights: ``MUSUBI_TUNER_ROOT=... pytest -m musubi``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.config import load_config
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.frames import ImageFiles
+from musubi_nodes.media.probe import probe
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
+from musubi_nodes.weights import read_header
+
+pytestmark = pytest.mark.musubi
+
+MODELS = {"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"}
+BOTH = {"task": "t2v-A14B", "dit": "wan22_low.safetensors", "dit_high_noise": "wan22_high.safetensors"}
+I2V = {"task": "i2v-A14B", "dit": "wan22_i2v_low.safetensors", "dit_high_noise": "wan22_i2v_high.safetensors"}
+
+
+@pytest.fixture
+def place(toy_config: str, own_surroundings: Path, tmp_path: Path) -> Workplace:
+    """A workplace whose musubi-tuner is the real one."""
+    (own_surroundings / "config.toml").write_text(toy_config, "utf-8")
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return Workplace(tmp_path)
+
+
+def caches(place: Workplace, models: Any) -> dict[str, Any]:
+    dataset = place.load(place.dataset())
+    return {
+        "models": models,
+        "latent_cache": place.run("WanLatentCache", dataset=dataset, models=models).latent_cache,
+        "text_cache": place.run("WanTextEncoderCache", dataset=dataset, models=models).text_cache,
+    }
+
+
+def training(place: Workplace, **values: Any) -> Any:
+    given = {"max_train_epochs": 2, "network_dim": 4, "learning_rate": 0.001, **values}
+    return place.run("TrainingConfig", **given).training
+
+
+def generate(place: Workplace, **values: Any) -> Any:
+    small = {"prompt": "a square", "width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
+    return place.run("WanGenerator", **small, **values)
+
+
+def shape(path: Path) -> tuple[dict[str, Any], set[str]]:
+    header = read_header(path)
+    return {name: (t.dtype, t.shape) for name, t in header.tensors.items()}, set(header.metadata)
+
+
+def test_wan_2_1_from_pictures_to_a_lora_and_a_video(place: Workplace) -> None:
+    models = place.run("WanModels", **MODELS).models
+    trained = place.run("WanLoRATrainer", **caches(place, models), training=training(place))
+    tensors, metadata = shape(trained.lora.path)
+    assert any(name.startswith("lora_unet_blocks_0_self_attn_q.") for name in tensors) and len(metadata) > 40
+    rows = (trained.run.folder / "metrics.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(rows[-1])["step"] == 8
+    assert list((trained.run.folder / "logs").rglob("events.out.tfevents.*"))
+    made = generate(place, models=models, lora=trained.lora)
+    assert probe(made.video.path).frames == 5
+
+
+def test_the_lora_is_what_the_bare_command_makes(place: Workplace) -> None:
+    models = place.run("WanModels", **MODELS).models
+    trained = place.run("WanLoRATrainer", **caches(place, models), training=training(place))
+    command = json.loads((trained.run.folder / "command.json").read_text("utf-8"))
+    again = place.folder / "again"
+    words = [f"--output_dir={again}" if w.startswith("--output_dir=") else w for w in command["command"]]
+    subprocess.run(words, cwd=command["cwd"], env=command["environment"], check=True, capture_output=True)
+    assert shape(again / "my_lora.safetensors") == shape(trained.lora.path)
+
+
+@pytest.mark.parametrize("noise", ["both", "high", "low"])
+def test_wan_2_2_trains_both_models_or_one(place: Workplace, noise: str) -> None:
+    models = place.run("WanModels", **{**MODELS, **BOTH, "noise": noise}).models
+    trained = place.run("WanLoRATrainer", **caches(place, models), training=training(place, max_train_epochs=1))
+    assert trained.lora.noise == noise
+
+
+def test_image_to_video_with_samples_on_the_way(place: Workplace) -> None:
+    models = place.run("WanModels", **{**MODELS, **I2V}).models
+    ready = caches(place, models)
+    picture = ImageFiles((place.folder / "pictures" / "p0.png",))
+    sampling = place.run(
+        "SamplingConfig", sample_every_n_epochs=1, sample_prompts="I see a square", sample_width=96, sample_height=64,
+        sample_frames=5, sample_steps=2,
+    ).sampling  # fmt: skip
+    short = training(place, max_train_epochs=1)
+    trained = place.run("WanLoRATrainer", **ready, training=short, sampling=sampling, sample_image=picture)
+    assert list((trained.run.folder / "out" / "sample").glob("*.mp4"))
+    assert generate(place, models=models, image=picture, lora=trained.lora).video
+
+
+def test_a_nan_loss_is_an_error_although_the_script_ends_well(place: Workplace) -> None:
+    models = place.run("WanModels", **MODELS).models
+    optimizer = place.run("OptimizerConfig", optimizer_type="AdamW", optimizer_args="weight_decay=1000.0").optimizer
+    wild = training(place, learning_rate=100.0, max_train_epochs=10)
+    with pytest.raises(MusubiError, match="NaN or infinite"):
+        place.run("WanLoRATrainer", **caches(place, models), training=wild, optimizer=optimizer)
+
+
+def test_what_the_real_script_says_when_it_fails_is_explained(place: Workplace) -> None:
+    models = place.run("WanModels", **MODELS).models
+    ready = caches(place, models)
+    broken = models.model_copy(update={"dit": models.vae})
+    with pytest.raises(MusubiError) as caught:
+        place.run("WanLoRATrainer", **{**ready, "models": broken}, training=training(place))
+    assert "CalledProcessError" not in caught.value.what and caught.value.fix and caught.value.log
+
+
+def test_every_option_of_the_install_is_found_by_its_help(place: Workplace) -> None:
+    from musubi_nodes.commands.accepted import ask_help
+    from musubi_nodes.commands.tables import nearest_release, table
+
+    install = place.services.install()
+    for script in ("wan_cache_latents.py", "wan_generate_video.py", "wan_train_network.py"):
+        found = ask_help(install, install.script(script))
+        known = table(script, nearest_release(install.version)) or {}
+        assert found.keys() >= known.keys()
+        assert {n for n, s in found.items() if s.flag} >= {n for n, s in known.items() if s.flag}

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.folder import RunFolder, powershell, run_folders
+
+FULL = """
+import json, os, resource, sys
+from pathlib import Path
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.executor import LocalProcess
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.run import Command, run
+
+class Watching:
+    def progress(self, now): pass
+    def raise_if_interrupted(self): pass
+
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+folder = RunFolder(Path(sys.argv[1]))
+try:
+    run(Command("script.py", sys.argv[3:], folder.path, dict(os.environ)), folder, LocalProcess(), Watching())
+except MusubiError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="RLIMIT_FSIZE")
+@pytest.mark.parametrize("limit", [0, 6_000])
+def test_a_full_disk_is_one_clear_error_and_nothing_is_left(
+    runs: Any, tree: Any, host_environment: dict[str, str], limit: int
+) -> None:
+    host = runs.tmp_path / "host.py"
+    host.write_text(FULL, encoding="utf-8")
+    command = [sys.executable, str(host), str(runs.folder.path), str(limit), *tree.command]
+    told = subprocess.run(command, env=host_environment, capture_output=True, text=True, timeout=60)
+    assert told.stdout.startswith(f"the disk of {runs.folder.path} is full\nFix: Free some space")
+    assert told.stderr == ""
+    assert tree.processes() == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full")
+def test_metrics_on_a_full_disk_are_one_clear_error(runs: Any) -> None:
+    runs.folder.metrics.symlink_to("/dev/full")
+    with pytest.raises(MusubiError, match="is full"):
+        runs("""
+            import time
+            for step in range(1, 1000):
+                print(f"steps: 1%|#| {step}/1000 [00:01<00:01, 9.9it/s, avr_loss=1.0]", flush=True)
+            time.sleep(600)
+        """)
+    assert runs.folder.status()["status"] == "failed"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
+def test_a_run_folder_that_is_deleted_is_one_clear_error_and_nothing_is_left(runs: Any, tree: Any) -> None:
+    def delete() -> None:
+        if tree.ready() and runs.folder.path.exists():
+            shutil.rmtree(runs.folder.path)
+
+    with pytest.raises(MusubiError, match="was deleted or moved while"):
+        runs(tree.command, interrupt=delete)
+    assert tree.processes() == []
+    assert not runs.folder.path.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions")
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "musubi").write_text("a file stands here")
+    with pytest.raises(MusubiError, match="cannot be made"):
+        RunFolder.create(tmp_path, "node")
+
+
+def test_run_folders_come_newest_first(tmp_path: Path) -> None:
+    for name in ("20240101-000000-a-1", "20250101-000000-a-1"):
+        (tmp_path / "musubi" / "runs" / name).mkdir(parents=True)
+    assert [folder.path.name[:4] for folder in run_folders(tmp_path)] == ["2025", "2024"]
+    assert list(run_folders(tmp_path / "nothing")) == []
+
+
+def test_a_run_whose_host_is_gone_is_told_as_failed(tmp_path: Path, until: Callable[..., bool]) -> None:
+    folder = RunFolder.create(tmp_path, "node")
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    from musubi_nodes.runs.folder import this_host
+
+    folder.write_status("running", **{**this_host(), "host": int(ended.stdout)})
+    assert folder.status()["status"] == "failed"
+    folder.write_status("running", **this_host())
+    assert folder.status()["status"] == "running"
+    folder.write_status("running", host=int(ended.stdout), machine="another one")
+    assert folder.status()["status"] == "running"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '"text"', "null"])
+def test_a_broken_status_is_unknown(tmp_path: Path, content: str) -> None:
+    (tmp_path / "status.json").write_text(content)
+    assert RunFolder(tmp_path).status() == {"status": "unknown"}
+
+
+def test_status_is_never_seen_half_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_status("done", script="x.py")
+    assert json.loads((tmp_path / "status.json").read_text())["script"] == "x.py"
+    assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_the_powershell_script_quotes_everything() -> None:
+    text = powershell(["C:\\a b\\python.exe", "it's", "$x `y`"], Path("/work"), {"X": "1'2"})
+    assert "$env:X = '1''2'" in text
+    assert "& 'C:\\a b\\python.exe' 'it''s' '$x `y`'" in text

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.environment import child_environment
+from musubi_nodes.runs.executor import ProcessSpec
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.run import Command, run
+
+BARS = """
+import sys
+for step, loss in ((1, "1.3"), (2, "1.3"), (2, "1.2"), (3, "1.2"), (3, "{last}"), (3, "{last}")):
+    sys.stderr.write(f"\\rsteps: 33%|###| {{step}}/3 [00:0{{step}}<00:00, 1.00it/s, avr_loss={{loss}}]")
+    sys.stderr.flush()
+"""
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    return [json.loads(line, parse_constant=refuse) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_run_that_ends_well_is_done(runs: Any) -> None:
+    outcome = runs(BARS.format(last="1.1"))
+    assert (outcome.last.current, outcome.last.loss, outcome.nan_loss) == (3, 1.1, False)
+    assert runs.folder.status()["status"] == "done"
+    assert [now.current for now in runs.watcher.seen] == [1, 2, 2, 3, 3]
+
+
+def test_metrics_hold_each_step_with_the_loss_of_its_last_update(runs: Any) -> None:
+    runs(BARS.format(last="1.1"))
+    assert [(row["step"], row["loss"]) for row in rows(runs.folder.metrics)] == [(1, 1.3), (2, 1.2), (3, 1.1)]
+
+
+def test_a_loss_that_is_not_a_number_is_flagged_and_the_metrics_stay_json(runs: Any) -> None:
+    assert runs(BARS.format(last="nan")).nan_loss
+    assert [row["loss"] for row in rows(runs.folder.metrics)] == [1.3, 1.2, None]
+
+
+def test_a_run_may_print_nothing(runs: Any) -> None:
+    outcome = runs("pass")
+    assert outcome.last.stage == "starting"
+    assert runs.folder.log.read_bytes() == b""
+
+
+@pytest.mark.parametrize("code", [1, 3, 255])
+def test_an_exit_code_is_a_failure_that_names_it(runs: Any, code: int) -> None:
+    with pytest.raises(MusubiError, match=rf"script\.py failed with code {code}: the last line") as caught:
+        runs(f"import sys; print('the last line'); sys.exit({code})")
+    assert caught.value.log == runs.folder.log
+    status = runs.folder.status()
+    assert status["status"] == "failed" and f"code {code}" in status["error"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_script_that_was_killed_says_by_what(runs: Any) -> None:
+    with pytest.raises(MusubiError, match=r"script\.py was ended by SIGKILL") as caught:
+        runs("import os; os.kill(os.getpid(), 9)")
+    assert "memory" in caught.value.why
+
+
+def test_the_log_holds_every_byte(runs: Any) -> None:
+    data = random.Random(7).randbytes(3_000_000)
+    source = runs.tmp_path / "data"
+    source.write_bytes(data)
+    runs(f"import sys; sys.stdout.buffer.write(open({str(source)!r}, 'rb').read())")
+    assert runs.folder.log.read_bytes() == data
+
+
+def test_both_streams_are_in_the_log(runs: Any) -> None:
+    runs("import sys; print('to stdout'); print('to stderr', file=sys.stderr)")
+    log = runs.folder.log.read_text()
+    assert "to stdout" in log and "to stderr" in log
+
+
+def test_the_script_reads_an_empty_stdin(runs: Any) -> None:
+    runs("import sys; print(repr(sys.stdin.read()))")
+    assert runs.folder.log.read_text().strip() == "''"
+
+
+def test_the_command_file_names_command_folder_and_shown_environment(runs: Any) -> None:
+    runs("pass", shown={"PYTHONUTF8": "1"})
+    written = json.loads((runs.folder.path / "command.json").read_text("utf-8"))
+    assert written["command"][1:] == [str(runs.tmp_path / "script.py")]
+    assert (written["cwd"], written["environment"]) == (str(runs.tmp_path), {"PYTHONUTF8": "1"})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_the_command_script_runs_the_same_again(runs: Any) -> None:
+    odd = ["", "a b", "it's", '"$HOME"', "学習", "two\nlines", "--x=*"]
+    path = runs.script("import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['ODD'], os.getcwd()]))")
+    environment = {**os.environ, "ODD": "$(date) 'x'", "PYTHONUTF8": "1"}
+    shown = {"ODD": environment["ODD"], "PYTHONUTF8": "1"}
+    runs([sys.executable, str(path), *odd], environment=environment, shown=shown)
+    again = subprocess.run([str(runs.folder.path / "command.sh")], capture_output=True, text=True, check=True, cwd="/")
+    assert again.stdout == runs.folder.log.read_text("utf-8")
+    assert json.loads(again.stdout) == [odd, "$(date) 'x'", str(runs.tmp_path)]
+
+
+def test_what_belongs_to_the_host_python_does_not_reach_the_child(
+    runs: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONSTARTUP", "PYTHONOPTIMIZE"):
+        monkeypatch.setenv(name, "/of/the/host")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
+    install = Install("test", tmp_path, Path(sys.executable), {"PYTHONPATH": "/own", "EXTRA": "yes"})
+    environment = child_environment(install, "cuda:1", {"HF_TOKEN": "hf_1234567890"})
+    runs("import json, os; print(json.dumps(dict(os.environ)))", environment=environment)
+    seen = json.loads(runs.folder.log.read_text("utf-8"))
+    assert "/of/the/host" not in seen.values()
+    assert seen["PYTHONPATH"] == os.pathsep.join(["/own", str(tmp_path / "src")])
+    assert (seen["EXTRA"], seen["HTTPS_PROXY"], seen["CUDA_VISIBLE_DEVICES"]) == ("yes", "http://proxy", "1")
+    assert (seen["PYTHONUTF8"], seen["PYTHONUNBUFFERED"]) == ("1", "1")
+
+
+def test_the_cpu_hides_every_gpu_and_auto_leaves_them_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    install = Install("test", tmp_path, Path(sys.executable))
+    assert child_environment(install, "cpu")["CUDA_VISIBLE_DEVICES"] == ""
+    assert child_environment(install, "auto")["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+class Unguarded:
+    """An executor as a plugin might write it: it does not find what a script leaves behind."""
+
+    name = "unguarded"
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.streams: dict[str, Any] = {}
+
+    def start(self, spec: ProcessSpec) -> Unguarded:
+        self.process = subprocess.Popen(list(spec.command), stdout=subprocess.PIPE, env=dict(spec.environment))
+        self.streams = {"stdout": self.process.stdout}
+        return self
+
+    def returncode(self) -> int | None:
+        return self.process.poll() if self.process else None
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.kill()
+
+    kill = stop
+
+
+@pytest.mark.parametrize("talkative", [False, True])
+def test_a_process_that_keeps_the_output_open_does_not_hold_the_run(runs: Any, talkative: bool) -> None:
+    told = runs.tmp_path / "pid"
+    left = "while True: print('still here', flush=True); time.sleep(0.01)" if talkative else "time.sleep(600)"
+    path = runs.script(f"""
+        import subprocess, sys
+        process = subprocess.Popen([sys.executable, "-c", "import time\\n{left}"])
+        open({str(told)!r}, "w").write(str(process.pid))
+        print("no line break at the end", end="")
+    """)
+    command = Command("script.py", [sys.executable, str(path)], runs.tmp_path, dict(os.environ))
+    try:
+        run(command, runs.folder, Unguarded(), runs.watcher)
+        assert b"no line break at the end" in runs.folder.log.read_bytes()
+        assert runs.folder.status()["status"] == "done"
+    finally:
+        psutil.Process(int(told.read_text())).kill()
+
+
+@pytest.mark.parametrize("what", ["interpreter", "folder"])
+def test_a_command_that_cannot_be_started_is_a_clear_error(runs: Any, what: str) -> None:
+    missing = str(runs.tmp_path / "missing")
+    argv = [missing if what == "interpreter" else sys.executable, "-c", "pass"]
+    cwd = Path(missing) if what == "folder" else runs.tmp_path
+    with pytest.raises(MusubiError, match="missing") as caught:
+        runs(argv, cwd=cwd)
+    assert "cannot be started" in str(caught.value) or "cannot start" in str(caught.value)
+    assert "config.toml" in caught.value.fix
+    assert runs.folder.status()["status"] == "failed"
+
+
+def test_no_module_of_the_runner_hides_one_of_python() -> None:
+    """The guard is started as a script, so its folder is on the path while it imports."""
+    from musubi_nodes.runs import guard
+
+    names = {path.stem for path in Path(guard.__file__).parent.glob("*.py")}
+    assert not names & set(sys.stdlib_module_names)

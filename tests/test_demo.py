@@ -1,0 +1,61 @@
+"""The demo is the README's first command: it must do what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from musubi_nodes.hosts.terminal.cli import main
+from musubi_nodes.media.probe import probe
+from musubi_nodes.weights import read_header
+
+
+def test_the_demo_makes_a_lora_whose_loss_fell_and_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--output", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    run = next(tmp_path.glob("musubi/runs/*-WanLoRATrainer-*"))
+    losses = [json.loads(line)["loss"] for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    assert losses[-1] < 0.8 * losses[0]
+    header = read_header(tmp_path / "models" / "loras" / "musubi" / "demo_lora.safetensors")
+    assert len(header.metadata) >= 40 and header.metadata["ss_base_model_version"] == "wan"
+    assert probe(tmp_path / "musubi" / "demo.mp4").frames == 17
+    for place in ("demo_dataset", "demo_workflow.json", "demo.mp4", "demo_lora.safetensors", "runs"):
+        assert place in said
+
+
+def test_the_demos_own_workflow_file_runs_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from musubi_nodes.files import write_json
+    from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
+
+    path = write_json(tmp_path / "w.json", workflow(make_dataset(tmp_path / "data"), "miniature"))
+    arguments = ["run", str(path), "--install", "miniature", "--output", str(tmp_path)]
+    settings = ["--set", "TrainingConfig.max_train_epochs=2", "--set", "7.video_length=5"]
+    assert main([*arguments, *settings]) == 0
+    assert probe(tmp_path / "musubi" / "demo.mp4").frames == 5
+    assert main(["runs", "--output", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("done ") == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (["--set", "5.nothing=1"], 2, "has no widget 'nothing'"),
+        (["--set", "99.seed=1"], 2, "there is no node '99'"),
+        (["--set", "seed"], 2, "NODE.input=value"),
+        (["--set", "5.max_train_epochs=0"], 2, "both 0"),
+        (["--set", "2.dit=miniature/wan_i2v_14b.safetensors"], 2, "does not fit task"),
+        (["--install", "nowhere"], 2, "there is no install 'nowhere'"),
+    ],
+)
+def test_a_wrong_call_is_one_message_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], code: int, message: str
+) -> None:
+    from musubi_nodes.files import write_json
+    from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
+
+    path = write_json(tmp_path / "w.json", workflow(make_dataset(tmp_path / "data"), "miniature"))
+    assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path), *change]) == code
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob("musubi/runs/*/process.json"))

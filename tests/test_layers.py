@@ -1,0 +1,79 @@
+"""Each layer of the core imports only what stands below it, and one package alone knows ComfyUI."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CORE = Path(__file__).resolve().parents[1] / "core" / "src" / "musubi_nodes"
+LAYERS = [
+    "testing",
+    "hosts",
+    "nodes",
+    "plugins",
+    "families",
+    "commands",
+    "runs",
+    "datasets",
+    "media",
+    "config",
+    "weights",
+    "files",
+    "errors",
+    "__init__",
+]
+"""From top to bottom; a layer may use itself and everything below."""
+
+COMFYUI = {"torch", "comfy", "comfy_api", "comfy_execution", "folder_paths", "server", "execution"}
+FILES = sorted(CORE.rglob("*.py"))
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The full names of all modules and names that ``file`` imports, wherever in the file."""
+    package = ["musubi_nodes", *file.relative_to(CORE).parent.parts]
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def layer(name: str) -> str | None:
+    """The layer of an imported name; ``None`` for other people's packages."""
+    top, *rest = name.split(".")
+    if top != "musubi_nodes":
+        return None
+    return rest[0] if rest and rest[0] in LAYERS else "__init__"
+
+
+def test_every_file_belongs_to_a_layer():
+    assert {file.relative_to(CORE).parts[0].removesuffix(".py") for file in FILES} == set(LAYERS)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(CORE).as_posix())
+def test_imports_go_down(file):
+    own = LAYERS.index(file.relative_to(CORE).parts[0].removesuffix(".py"))
+    up = {name for name in imports(file) if (found := layer(name)) and LAYERS.index(found) < own}
+    assert not up
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(CORE).as_posix())
+def test_only_the_comfyui_host_knows_comfyui(file):
+    if not file.is_relative_to(CORE / "hosts" / "comfyui"):
+        assert not {name for name in imports(file) if name.split(".")[0] in COMFYUI}
+
+
+def test_the_reader_of_imports_sees_all_kinds(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "CORE", tmp_path)
+    file = tmp_path / "runs" / "sub" / "x.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "import torch.nn\nfrom musubi_nodes import config\nfrom .. import guard\nfrom ...hosts.terminal import cli\n"
+        "def f():\n    from musubi_nodes.nodes import NODES\n"
+    )
+    assert list(map(layer, imports(file))) == [None, "config", "runs", "hosts", "nodes"]
