@@ -20,18 +20,24 @@ for step in range(1, steps + 1):
 
 
 def measure(folder: Path, quick: bool) -> Iterator[Row]:
-    """Bare and run take turns, so that a slow phase of the machine hits both."""
-    command = script(folder, CODE, "40" if quick else "200")
+    """An empty command shows the fixed cost; a training of ten seconds shows what following its output costs."""
+    bare, extra = _compared(folder, script(folder, CODE, "0"), 10)
+    yield Row("run() adds to an empty command", extra, "s", 0.3)
+    bare, extra = _compared(folder, script(folder, CODE, "40" if quick else "200"), 2 if quick else 5)
+    yield Row("a command that prints 20 bars a second, alone", bare, "s")
+    yield Row("run() adds to it", extra, "s", 0.3)
+    if not quick:
+        yield Row("run() adds to it, of its time", 100 * extra / bare, "%", 1)
+
+
+def _compared(folder: Path, command: list[str], times: int) -> tuple[float, float]:
+    """Bare and run take turns, so that a slow phase of the machine hits both; medians."""
     bare, followed = [], []
-    for _ in range(3):
+    for _ in range(times):
         start = time.perf_counter()
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
         bare.append(time.perf_counter() - start)
         start = time.perf_counter()
         run_script(folder, command)
         followed.append(time.perf_counter() - start)
-    extra = median(followed) - median(bare)
-    yield Row("the bare command", median(bare), "s")
-    yield Row("run() adds", extra, "s", 0.3)
-    if not quick:
-        yield Row("run() adds, of the command's time", 100 * extra / median(bare), "%", 1)
+    return median(bare), median(followed) - median(bare)

@@ -58,7 +58,7 @@ def test_the_values_that_a_new_node_begins_with_are_valid(node: Any) -> None:
             values[name] = options["default"]
     if node.id == "MusubiTuner_WanModels":
         values["dit"] = "diffusion_models/a.safetensors"
-    assert emit.validate(node, values)
+    assert emit.validate(node, plugins(), values)
 
 
 def test_ranges_choices_and_steps_come_from_the_declaration() -> None:

@@ -116,6 +116,6 @@ def test_status_is_never_seen_half_written(tmp_path: Path) -> None:
 
 
 def test_the_powershell_script_quotes_everything() -> None:
-    text = powershell(["C:\\a b\\python.exe", "it's", "$x `y`"], Path("/work"), {"X": "1'2"})
+    text = powershell(["C:\\a b\\python.exe", "it's", "$x `y`"], Path("/data"), {"X": "1'2"})
     assert "$env:X = '1''2'" in text
     assert "& 'C:\\a b\\python.exe' 'it''s' '$x `y`'" in text

@@ -187,6 +187,22 @@ def model_file(field: str, data: bytes) -> Provoke:
     return provoke
 
 
+def other_model(field: str, *names: str) -> Provoke:
+    """A safetensors file of another model, by the names in it."""
+
+    def provoke(p: Any) -> Any:
+        import numpy as np
+        from safetensors.numpy import save_file
+
+        kind = {"dit": "diffusion_models", "vae": "vae", "t5": "text_encoders"}[field]
+        folder = p.host.output_folder / "models" / kind
+        folder.mkdir(parents=True)
+        save_file({name: np.ones((4, 4), np.float32) for name in names}, folder / "other.safetensors")
+        return p.models(**{field: "other.safetensors"})
+
+    return provoke
+
+
 def train_with(node: str = "", **values: Any) -> Provoke:
     """Train with one settings node's values, or with the trainer's own."""
 
@@ -266,7 +282,10 @@ REFUSED: dict[str, tuple[Provoke, str]] = {
     "8 broken video": (broken_video, "v.mp4"),
     "8 not UTF-8 caption": (files(lambda f: (f / "p1.txt").write_bytes(b"\xff\xfe\xe4")), "UTF-8"),
     "8 VAE missing": (lambda p: p.models(vae="gone.safetensors"), "no file 'gone.safetensors'"),
-    "8 wrong VAE": (lambda p: p.models(vae="../diffusion_models/x"), "no file"),
+    "8 VAE not given": (lambda p: p.models(vae=""), "no file"),
+    "8 wrong VAE": (other_model("vae", "encoder.conv_in.conv.weight"), "is not Wan's VAE"),
+    "8 T5 with other names inside": (other_model("t5", "encoder.block.0.layer.0.weight"), "not Wan's own T5"),
+    "8 path as model name": (lambda p: p.models(vae="../diffusion_models/x"), "no file"),
     "8 truncated model": (model_file("dit", (10**6).to_bytes(8, "little") + b'{"a"'), "cut off|damaged|no safetensors"),
     "8 HTML file as model": (model_file("dit", b"<!DOCTYPE html><html>" + b" " * 200), "web page|no safetensors"),
     "8 no caches": (caches_gone, "no latent cache"),
@@ -274,7 +293,10 @@ REFUSED: dict[str, tuple[Provoke, str]] = {
     "8 cut off text cache hangs": (cache_cut_off("text"), "damaged"),
     "8 DiT not given": (lambda p: p.models(dit="none"), "needs dit"),
     "8 DiT missing": (lambda p: p.models(dit="gone.safetensors"), "no file"),
-    "8 other model as DiT": (lambda p: p.models(dit="none", dit_high_noise="none", task="t2v-A14B"), "needs dit"),
+    "8 other model as DiT": (other_model("dit", "double_blocks.0.img_attn.qkv.weight"), "no Wan DiT"),
+    "8 fp8_scaled file as DiT": (other_model("dit", "patch_embedding.weight", "blocks.0.scale_weight"), "fp8_scaled"),
+    "8 Wan 2.2 task without second DiT": (lambda p: p.models(task="t2v-A14B"), "needs dit_high_noise"),
+    "8 absent install": (lambda p: p.models(install="nowhere"), "no install 'nowhere'"),
     "8 i2v DiT with t2v task": (lambda p: p.models(dit="miniature/wan_i2v_14b.safetensors"), "does not fit task"),
     "8 i2v training on t2v caches": (i2v_training_on_t2v_caches, "made"),
     "8 network_dim 0": (train_with("TrainingConfig", network_dim=0), "network_dim"),

@@ -104,7 +104,7 @@ def socket_class(annotation: Any) -> type[Socket] | None:
 def fields_of(model: type[BaseModel]) -> list[FieldSpec]:
     """All fields of ``model``, in the order of the node's inputs."""
     specs = [_spec(name, field) for name, field in model.model_fields.items()]
-    return sorted(specs, key=lambda s: (s.widget.added, s.widget.last))
+    return sorted(specs, key=lambda s: (s.widget.added, s.widget.advanced, s.widget.last))
 
 
 def _spec(name: str, field: FieldInfo) -> FieldSpec:

@@ -37,8 +37,8 @@ class GeneratorInputs(ScriptInputs):
     negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
         "", description="What it should not show. Empty: the model's own."
     )
-    width: int = Field(832, ge=16, le=4096, description="Width in pixels.")
-    height: int = Field(480, ge=16, le=4096, description="Height in pixels.")
+    width: Annotated[int, Widget(step=16)] = Field(832, ge=16, le=4096, description="Width in pixels.")
+    height: Annotated[int, Widget(step=16)] = Field(480, ge=16, le=4096, description="Height in pixels.")
     seed: Annotated[int, Option(), Widget(seed=True)] = Field(
         1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
     )
@@ -100,7 +100,7 @@ class VideoGenerator(ScriptNode):
             owned["latent_path"] = [inputs.latent.path]
         outcome = self.execute(inputs, context, install, folder, owned)
         made = _Made.collect(folder, inputs.output_type).published(context.host.output_folder, inputs.filename_prefix)
-        context.show(*made.shown())
+        context.show(*made.shown(), text=made.told(context.host.output_folder, outcome.seconds))
         return self.Outputs(
             video=VideoFile(made.video) if made.video else None,
             images=made.frames() if context.wanted("images") else None,
@@ -169,6 +169,12 @@ class _Made:
     def shown(self) -> tuple[Path, ...]:
         """What the node shows."""
         return (self.video,) if self.video else self.images[:16]
+
+    def told(self, output: Path, seconds: float) -> str:
+        """One line about what was made."""
+        names = [p.relative_to(output).as_posix() for p in (self.video, *self.images[:1], self.latent) if p]
+        more = f" and {len(self.images) - 1} more" if len(self.images) > 1 else ""
+        return f"{', '.join(names)}{more} in {seconds:.0f} s"
 
     def frames(self) -> Any:
         """All frames, still on disk."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import InstallName, Socket, Widget
-from musubi_nodes.families.model_files import find_model
+from musubi_nodes.families.model_files import find_model, stamp
 from musubi_nodes.families.node import Node
 from musubi_nodes.weights import Header, read_header
 
@@ -43,13 +43,20 @@ class ModelsNode(Node):
         headers: dict[str, Header] = {}
         for spec in self.fields():
             name = getattr(inputs, spec.name)
-            if spec.kind == "model" and name:
+            if spec.kind == "model" and name is not None:
                 path = find_model(context.host, spec.model_kind, name, install)
                 paths[spec.name] = str(path)
                 if path.suffix in (".safetensors", ".sft"):
                     headers[spec.name] = read_header(path)
         inputs.check(headers)
         return self.Outputs(models=inputs.model_copy(update=paths))
+
+    def changed(self, inputs: Any, context: Context) -> str:
+        install = context.services.install(inputs.install)
+        names = [(spec.model_kind, getattr(inputs, spec.name)) for spec in self.fields() if spec.kind == "model"]
+        return " ".join(
+            stamp(find_model(context.host, kind, name, install)) for kind, name in names if name is not None
+        )
 
 
 def _outputs(models: type[Models]) -> type[BaseModel]:

@@ -37,9 +37,8 @@ class Node:
         """Turn validated inputs into outputs; raises :class:`MusubiError` for everything a user can mend."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
 
-    @classmethod
-    def changed(cls, inputs: Any) -> str:
-        """A text that differs when the node must run again although its inputs are the same."""
+    def changed(self, inputs: Any, context: Context) -> str:
+        """A text that differs when the node must run again although its inputs are the same: facts about files."""
         return ""
 
     @classmethod

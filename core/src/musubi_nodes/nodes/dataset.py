@@ -51,13 +51,9 @@ class DatasetConfigLoader(Node):
         )
         return self.Outputs(dataset=dataset, summary=report.summary())
 
-    @classmethod
-    def changed(cls, inputs: Any) -> str:
-        try:
-            config = load(cleaned_path(inputs.path))
-            return fingerprint(config, scan(config))
-        except MusubiError as error:
-            return str(error)
+    def changed(self, inputs: Any, context: Context) -> str:
+        config = load(dataset_path(inputs.path, context))
+        return fingerprint(config, scan(config))
 
 
 def dataset_path(text: str, context: Context) -> Path:
@@ -69,7 +65,9 @@ def dataset_path(text: str, context: Context) -> Path:
         inside = context.host.input_folder() / path
         path = inside if inside.is_file() else path.absolute()
     if not path.is_file():
-        raise MusubiError(f"the dataset TOML does not exist: {path}", fix="Correct the path.")
+        beside = sorted(file.name for file in path.parent.glob("*.toml"))
+        near = f" (in that folder: {', '.join(beside[:5])})" if beside else ""
+        raise MusubiError(f"the dataset TOML does not exist: {path}{near}", fix="Correct the path.")
     roots = [context.host.input_folder(), context.host.output_folder, *map(Path, context.services.config.read_roots)]
     if not context.host.trusted and not is_inside(path, roots):
         raise MusubiError(

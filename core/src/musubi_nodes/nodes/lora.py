@@ -10,7 +10,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import ModelFile
 from musubi_nodes.families.lora import lora_format
-from musubi_nodes.families.model_files import find_model
+from musubi_nodes.families.model_files import find_model, stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
 from musubi_nodes.weights import Header, read_header
@@ -45,6 +45,9 @@ class LoRASelect(Node):
             previous=inputs.previous,
         )
         return self.Outputs(lora=lora)
+
+    def changed(self, inputs: Any, context: Context) -> str:
+        return stamp(find_model(context.host, "loras", inputs.lora))
 
 
 def _family(header: Header) -> str:

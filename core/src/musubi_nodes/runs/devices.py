@@ -7,10 +7,12 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 @contextlib.contextmanager
@@ -22,6 +24,8 @@ def device_queue(locks: Path, device: str, waiting: Callable[[], None], poll: fl
     if device == "cpu":
         yield
         return
+    from filelock import FileLock  # not at the top: it would cost ComfyUI's start 7 ms
+
     lock = FileLock(locks / f"cuda-{_number(device)}.lock")
     while not _acquired(lock, poll):
         waiting()
@@ -32,6 +36,8 @@ def device_queue(locks: Path, device: str, waiting: Callable[[], None], poll: fl
 
 
 def _acquired(lock: FileLock, seconds: float) -> bool:
+    from filelock import Timeout
+
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=seconds)

@@ -73,8 +73,8 @@ class Sampling(Socket):
     sample_prompts: Annotated[str, Widget(multiline=True)] = Field(
         "", description="Prompts of the samples, one a line. Empty: no samples. They cost time and memory."
     )
-    sample_width: int = Field(832, ge=16, le=4096, description="Width of the samples; must be divisible by 16.")
-    sample_height: int = Field(480, ge=16, le=4096, description="Height of the samples; must be divisible by 16.")
+    sample_width: Annotated[int, Widget(step=16)] = Field(832, ge=16, le=4096, description="Width of the samples.")
+    sample_height: Annotated[int, Widget(step=16)] = Field(480, ge=16, le=4096, description="Height of the samples.")
     sample_frames: int = Field(1, ge=1, le=1025, description="Frames of the samples; 1 makes pictures.")
     sample_steps: int = Field(20, ge=1, le=200, description="Denoising steps of the samples.")
     sample_seed: Annotated[int, ADVANCED] = Field(

@@ -39,9 +39,7 @@ class Training(Socket):
     network_alpha: Annotated[float, Option()] = Field(
         16.0, ge=0.01, le=4096.0, description="The LoRA's strength is alpha / rank. Half of the rank is a good start."
     )
-    seed: Annotated[int, Option(), Widget(seed=True)] = Field(
-        42, ge=0, le=2**32 - 1, description="The same seed trains the same LoRA."
-    )
+    seed: Annotated[int, Option()] = Field(42, ge=0, le=2**32 - 1, description="The same seed trains the same LoRA.")
     mixed_precision: Annotated[Literal["bf16", "fp16", "no"], Option()] = Field(
         "bf16", description="Must fit the DiT's own precision: bf16 for bf16 and fp8 files, fp16 for fp16 files."
     )

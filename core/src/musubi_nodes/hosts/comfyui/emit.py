@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, did_you_mean, problems
 from musubi_nodes.families.context import Services
 from musubi_nodes.families.fields import DEFAULT, NONE, FieldSpec
 from musubi_nodes.families.model_files import install_model_names
@@ -35,8 +35,8 @@ def emit(node: type[Node], plugins: Plugins) -> type:
             "CATEGORY": node.category,
             "DESCRIPTION": node.description(),
             "OUTPUT_NODE": node.output_node,
-            "VALIDATE_INPUTS": classmethod(lambda cls, **values: validate(node, values)),
-            "IS_CHANGED": classmethod(lambda cls, **values: changed(node, values)),
+            "VALIDATE_INPUTS": classmethod(lambda cls, **values: validate(node, plugins, values)),
+            "IS_CHANGED": classmethod(lambda cls, **values: changed(node, plugins, values)),
             "execute": lambda self, **values: execute(node, plugins, values),
         },
     )
@@ -72,7 +72,7 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
         if spec.kind == "float":
             options["round"] = False
         if spec.widget.seed:
-            options["control_after_generate"] = False
+            options["control_after_generate"] = True
     if spec.kind == "string":
         options["multiline"] = spec.widget.multiline
     return {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT", "string": "STRING"}[spec.kind], options
@@ -103,7 +103,7 @@ def _install(plugins: Services) -> Any:
         return None  # no install yet: the node says so when it runs, and the doctor at any time
 
 
-def validate(node: type[Node], values: dict[str, Any]) -> bool:
+def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool:
     """Check all widget values before the queue runs.
 
     Raising gives one error at the node; a returned text would be repeated for each input (execution.py, 0.3.64).
@@ -111,9 +111,9 @@ def validate(node: type[Node], values: dict[str, Any]) -> bool:
     """
     known = widget_values(node, values)
     node.parse(known, partly=True)
-    for spec in node.fields():
-        if spec.kind in ("model", "install") and spec.name in known:
-            _check_choice(node, spec, known[spec.name])
+    missing = [found for spec in node.fields() if (found := _not_offered(spec, known, plugins))]
+    if missing:
+        raise problems(node.title, missing, fix="Choose another one; press R after copying new files.")
     return True
 
 
@@ -123,27 +123,26 @@ def widget_values(node: type[Node], values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in widgets and value is not None}
 
 
-def _check_choice(node: type[Node], spec: FieldSpec, value: Any) -> None:
-    from musubi_nodes.plugins.manager import plugins
-
-    choices = _choices(spec, plugins())
-    if value not in choices:
-        raise MusubiError(
-            f"{node.title}: {spec.name} {str(value)[:120]!r} is not there",
-            why=f"Known are: {', '.join(choices[:12])}{' ...' if len(choices) > 12 else ''}."
-            if choices
-            else "The folder is empty.",
-            fix="Choose another one; press R after copying new files.",
-        )
+def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> str:
+    """What is wrong with the choice of a file or install; an empty string where it is on offer."""
+    if spec.kind not in ("model", "install") or spec.name not in values:
+        return ""
+    value, choices = values[spec.name], _choices(spec, plugins)
+    if value in choices:
+        return ""
+    near = did_you_mean(str(value), choices) or (f" (there is no file in {spec.model_kind})" if not choices else "")
+    return f"{spec.name} {str(value)[:120]!r} is not there{near}"
 
 
-def changed(node: type[Node], values: dict[str, Any]) -> str:
-    """ComfyUI's cache key beyond the inputs themselves."""
+def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
+    """ComfyUI's cache key beyond the inputs themselves; what is wrong is told when the node runs."""
+    from musubi_nodes.families.context import Context
+
     try:
         inputs = node.parse(widget_values(node, values), partly=True)
-    except MusubiError:
-        return ""
-    return node.changed(inputs) if inputs is not None else ""
+        return node().changed(inputs, Context(_host(), plugins)) if inputs is not None else ""
+    except MusubiError as error:
+        return str(error)
 
 
 def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
@@ -156,7 +155,11 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     context = Context(host, plugins, unique_id, linked(node, unique_id, prompt))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
-    outputs = node().run(node.parse(given), context)
+    try:
+        outputs = node().run(node.parse(given), context)
+    except BaseException as error:
+        host.tell(unique_id, error.what if isinstance(error, MusubiError) else "cancelled")
+        raise
     result = tuple(media.given(spec.socket, getattr(outputs, spec.name)) for spec in node.outputs())
     ui = host.ui(context)
     return {"ui": ui, "result": result} if ui else result

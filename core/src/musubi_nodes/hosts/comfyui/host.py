@@ -62,7 +62,7 @@ class ComfyHost:
             self._told[node_id] = time.monotonic()
         if now.total:
             self._bar(node_id, now.total).update_absolute(now.current, now.total)
-        self._text(node_id, now.text())
+        self.tell(node_id, now.text())
 
     def raise_if_interrupted(self) -> None:
         from comfy.model_management import throw_exception_if_processing_interrupted
@@ -84,7 +84,7 @@ class ComfyHost:
                 shown["animated"] = (True,)
         if context.texts:
             shown["text"] = tuple(context.texts)
-            self._text(context.node_id, "\n".join(context.texts))
+            self.tell(context.node_id, "\n".join(context.texts))
         return shown
 
     def _file(self, path: Path) -> dict[str, str]:
@@ -100,7 +100,8 @@ class ComfyHost:
             self._bars[node_id] = (bar, total)
         return bar
 
-    def _text(self, node_id: str, text: str) -> None:
+    def tell(self, node_id: str, text: str) -> None:
+        """Show a line of text in the node."""
         from server import PromptServer
 
         server = getattr(PromptServer, "instance", None)
