@@ -23,11 +23,12 @@ class Comfy:
         (folder / "custom_nodes").mkdir(parents=True)
         (folder / "custom_nodes" / "musubi-nodes").symlink_to(pack, target_is_directory=True)
         self.port = _free_port()
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MUSUBI_")}
         self.log = (folder / "comfyui.log").open("wb")
         self.process = subprocess.Popen(
             [str(python), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--base-directory",
              str(folder), "--disable-auto-launch"],
-            cwd=root, stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, **environment},
+            cwd=root, stdout=self.log, stderr=subprocess.STDOUT, env={**inherited, **environment},
         )  # fmt: skip
         self._wait_for_start()
 

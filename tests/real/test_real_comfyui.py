@@ -105,9 +105,8 @@ def until(condition: Callable[[], Any], seconds: float) -> Any:
 
 
 def training_has_begun(comfy: Comfy) -> bool:
-    return any(
-        file.read_text("utf-8").count("\n") > 3 for file in comfy.folder.glob("output/musubi/runs/*/metrics.jsonl")
-    )
+    running = [f.parent for f in comfy.folder.glob("output/musubi/runs/*/status.json") if '"running"' in f.read_text()]
+    return any((folder / "metrics.jsonl").read_text("utf-8").count("\n") > 3 for folder in running)
 
 
 def test_the_pack_is_there_with_all_its_nodes(comfy: Comfy) -> None:
