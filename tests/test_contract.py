@@ -55,6 +55,12 @@ OWNED = {
     "control_path": "/run/control.mp4",
     "control_image_path": ["/run/control-0.png"],
     "control_image_mask_path": ["/run/mask-0.png"],
+    "input": "/loras/a.safetensors",
+    "output": "/run/out/a_other.safetensors",
+    "target": "other",
+    "path": ["/run/out/a-000001.safetensors", "/run/out/a.safetensors"],
+    "output_file": "/run/out/ema.safetensors",
+    "save_merged_model": "/run/out/merged.safetensors",
 }
 """What the runner and the media inputs set, as far as a script has it."""
 
@@ -72,8 +78,12 @@ def script_nodes() -> list[type[ScriptNode]]:
     return [node for node in nodes if issubclass(node, ScriptNode)]
 
 
-def owned(known: Table) -> dict[str, Any]:
-    return {name: value for name, value in OWNED.items() if name in known}
+TOOLS = {"merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]}}
+"""What tool nodes set themselves because they have no models socket."""
+
+
+def owned(node: type[ScriptNode], known: Table) -> dict[str, Any]:
+    return {name: value for name, value in OWNED.items() if name in known} | TOOLS.get(node.script, {})
 
 
 def words(node: type[ScriptNode], inputs: Any, release: str) -> list[str]:
@@ -81,7 +91,7 @@ def words(node: type[ScriptNode], inputs: Any, release: str) -> list[str]:
     known = table(node.script, release)
     if known is None:
         raise MusubiError(f"{node.script} is not in {release}")
-    arguments, _ = node().command_line(inputs, known, release, owned(known))
+    arguments, _ = node().command_line(inputs, known, release, owned(node, known))
     return arguments
 
 
@@ -102,7 +112,7 @@ def variants(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
 def together(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
     """Fields that only make sense together: samples with their prompts, both Wan 2.2 models with a LoRA."""
     sockets = socket_classes(node.Inputs)
-    models = [value for _, value in one_by_one(sockets["models"])]
+    models = [value for _, value in one_by_one(sockets["models"])] if "models" in sockets else []
     samples = Sampling(sample_prompts="a cat", sample_every_n_epochs=1, sample_at_first=True)
     for number, value in enumerate(models):
         if "sampling" in sockets:
@@ -184,7 +194,7 @@ def test_every_option_of_the_script_can_be_reached(node: type[ScriptNode]) -> No
     for case, _, inputs in CASES:
         if case is node:
             sent |= {word.split("=")[0].lstrip("-") for word in _words_or_none(node, inputs) if word.startswith("--")}
-    sent |= OWNED.keys()
+    sent |= OWNED.keys() | TOOLS.get(node.script, {}).keys()
     by_extra = {name for name, spec in known.items() if not refusal(spec)}
     by_server = RUNNER | SECRET | IMPORTABLE | {n for n in known if "uploads" in refusal(known[n])}
     unreachable = known.keys() - sent - by_extra - by_server - NOT_OFFERED.keys()
@@ -212,5 +222,5 @@ def test_an_option_that_no_field_knows_is_reached_as_extra_option() -> None:
         words(node, inputs, NEWEST)
     known = {**(table(node.script) or {}), "brand_new": (table(node.script) or {})["seed"]}
     inputs = build(node.Inputs, lambda s: "brand_new = 3" if s.name == "extra_options" else default_value(s))
-    arguments, sent = node().command_line(inputs, known, "9.9.9", owned(known))
+    arguments, sent = node().command_line(inputs, known, "9.9.9", owned(node, known))
     assert argv(sent, known) == arguments and "--brand_new=3" in arguments

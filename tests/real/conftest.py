@@ -30,12 +30,17 @@ def toy_config(real_musubi: dict[str, str], tmp_path_factory: pytest.TempPathFac
         check=True,
         capture_output=True,
     )
-    kinds = {"diffusion_models": "wan*_*.safetensors", "vae": "wan_vae.*", "text_encoders": "t5.*"}
+    kinds = {
+        "diffusion_models": ("wan*_*.safetensors", "hv_dit.safetensors", "fp_dit.safetensors"),
+        "vae": ("wan_vae.*", "hv_vae.safetensors"),
+        "text_encoders": ("t5.*", "hv_llm.safetensors", "hv_clip.safetensors"),
+        "clip_vision": ("fp_siglip.safetensors",),
+    }
     lines = []
-    for kind, pattern in kinds.items():
+    for kind, patterns in kinds.items():
         target = folder / "models" / kind
         target.mkdir(parents=True)
-        for file in weights.glob(pattern):
+        for file in [found for pattern in patterns for found in weights.glob(pattern)]:
             if kind == "vae" or "vae" not in file.name:
                 shutil.copy(file, target)
         lines.append(f"{kind} = [{json.dumps(target.as_posix())}]")

@@ -23,6 +23,7 @@ app.registerExtension({
     for (const widget of node.widgets) if (widget.options?.advanced) widget.advanced = true;
     if (!node.widgets.some((widget) => widget.advanced)) return;
     node.toggleAdvanced = function () {
+      if (this.flags.collapsed) this.collapse(); // a collapsed node has no visible widget, so no height to fit
       this.showAdvanced = !this.showAdvanced;
       layout(this);
       fit(this);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -38,8 +39,8 @@ def write_json(path: Path, value: object) -> Path:
     return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
-def publish(source: Path, folder: Path, name: str) -> Path:
-    """Copy ``source`` into ``folder`` as ``name``; a file that is there is kept and ``-2``, ``-3`` ... is added.
+def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Path:
+    """Copy or move ``source`` into ``folder`` as ``name``; a file that is there is kept, ``-2``, ``-3`` ... is added.
 
     The name is claimed by hard link, so that two publishers never overwrite each other; file systems without links
     fall back to a rename of a free name.
@@ -48,14 +49,25 @@ def publish(source: Path, folder: Path, name: str) -> Path:
     beside = folder / f".{uuid4().hex[:8]}.part"
     stem, suffix = Path(name).stem, Path(name).suffix
     try:
-        shutil.copyfile(source, beside)
+        _bring(source, beside, move)
         for number in range(1, 10_000):
             target = folder / (name if number == 1 else f"{stem}-{number}{suffix}")
             if _claim(beside, target):
+                if move:
+                    source.unlink(missing_ok=True)
                 return target
     finally:
         beside.unlink(missing_ok=True)
     raise MusubiError(f"no free name for {name} in {folder}", fix="Remove old files there or choose another name.")
+
+
+def _bring(source: Path, beside: Path, move: bool) -> None:
+    """A moved file is linked where the file system can, so that gigabytes are not copied."""
+    if move:
+        with contextlib.suppress(OSError):
+            os.link(source, beside)
+            return
+    shutil.copyfile(source, beside)
 
 
 def _claim(beside: Path, target: Path) -> bool:

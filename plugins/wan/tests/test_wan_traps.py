@@ -321,7 +321,7 @@ REFUSED: dict[str, tuple[Provoke, str]] = {
         ),
         "exclude each other",
     ),
-    "12 too many blocks": (memory(blocks_to_swap=40), "more than task"),
+    "12 too many blocks": (memory(blocks_to_swap=40), "more than this model"),
     "12 high noise model without boundary": (lambda p: p.models(noise="high"), "Wan 2.2"),
     "12 mixed_precision against the file": (train_with("TrainingConfig", mixed_precision="fp16"), "mixed_precision"),
     "12 constant scheduler with warm-up": (train_with("OptimizerConfig", lr_warmup_steps=10.0), "lr_warmup_steps"),

@@ -8,6 +8,7 @@ from musubi_nodes.commands.tables import OptionSpec
 
 _SECTION = re.compile(r"^[A-Za-z].*:$")
 _OPTION = re.compile(r"^  (-\S.*?)(?:\s{2,}\S.*)?$")
+_POSITIONAL = re.compile(r"^  (\w+)(?:\s{2,}\S.*)?$")
 _FLAG = re.compile(r"(--?[A-Za-z][\w-]*)(?:[ =](.+))?$")
 _CHOICES = re.compile(r"^\{([^}]*)\}")
 
@@ -18,10 +19,13 @@ def parse_help(text: str) -> dict[str, OptionSpec]:
     Types and defaults are not in a help text: ``kind`` is "" and ``default`` ``None``.
     """
     found: dict[str, OptionSpec] = {}
-    inside = False
+    inside = positional = False
     for line in text.splitlines():
         if _SECTION.match(line):
             inside = not line.lower().startswith("usage")
+            positional = line.lower().startswith("positional")
+        elif positional and (named := _POSITIONAL.match(line)):
+            found[named[1]] = OptionSpec(named[1], kind="", nargs="+", positional=True)
         elif inside and (match := _OPTION.match(line)):
             spec = _spec(match[1])
             if spec and spec.name not in ("h", "help"):

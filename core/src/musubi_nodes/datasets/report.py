@@ -25,7 +25,9 @@ class Report:
     def raise_errors(self) -> None:
         """One :class:`musubi_nodes.errors.MusubiError` for all errors; nothing if there are none."""
         if self.errors:
-            raise problems("the dataset is not ready", self.errors, fix="Correct the files or the TOML, then queue again.")
+            raise problems(
+                "the dataset is not ready", self.errors, fix="Correct the files or the TOML, then queue again."
+            )
 
 
 @dataclass

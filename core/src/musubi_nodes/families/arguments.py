@@ -11,7 +11,7 @@ from musubi_nodes.commands.option import Argument, arguments_from, arguments_of,
 from musubi_nodes.commands.tables import RELEASES, Table, table
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.family import Family, Spelling
-from musubi_nodes.families.fields import Socket
+from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.takes import Takes
 
@@ -25,7 +25,7 @@ def own_arguments(inputs: BaseModel, title: str) -> Iterator[Argument]:
             yield from arguments_of(value, name, takes.fields or None)
 
 
-def settings_arguments(settings: Socket, owner: str) -> Iterator[Argument]:
+def settings_arguments(settings: Settings, owner: str) -> Iterator[Argument]:
     """All options of a settings socket."""
     yield from arguments_of(settings, owner)
     yield from arguments_from(settings.options(), owner)
@@ -41,11 +41,11 @@ def memory_arguments(
         values[family.fp8_text_encoder] = True
     for name, choices in spelling.items():
         chosen = getattr(memory, name)
-        if chosen not in choices and chosen != "off":
-            raise MusubiError(
-                f"{name} {chosen!r} is not possible in {script}", fix="Choose another in the Memory Optimizer."
-            )
-        values |= choices.get(chosen, {})
+        options = choices.get(chosen, {} if chosen == "off" else "The script has no such option.")
+        if isinstance(options, str):
+            fix = "Choose another in the Memory Optimizer."
+            raise MusubiError(f"{name} {chosen!r} is not possible in {script}", why=options, fix=fix)
+        values |= options
     ever = _ever(script) | known.keys()
     return (a for a in arguments_from(values, owner) if a.name in ever)
 

@@ -69,8 +69,7 @@ class CacheNode(ScriptNode):
         return frozenset()
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        install = context.services.install(inputs.models.install)
-        self.check(inputs, context)
+        install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         found = checked_scan(dataset, self.family)
         folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
@@ -143,9 +142,6 @@ def _some(paths: Sequence[Path], limit: int = 3) -> str:
 class LatentCacheInputs(CacheInputs):
     """What a latent cache takes besides."""
 
-    vae_dtype: Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED] = Field(
-        None, description="Precision of the VAE. default: the family's own."
-    )
     disable_cudnn_backend: Annotated[bool, Option(), ADVANCED] = Field(
         False, description="Do without cuDNN; may help AMD cards."
     )

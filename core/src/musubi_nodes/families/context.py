@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from musubi_nodes.config import Config
+from musubi_nodes.families.family import Family
 from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.explain import Explainer
 from musubi_nodes.runs.install import Install
@@ -45,6 +46,10 @@ class Services(Protocol):
     """What configuration and plugins provide."""
 
     config: Config
+
+    @property
+    def families(self) -> Sequence[Family]:
+        """All loaded families."""
 
     def install(self, name: str | None = None) -> Install:
         """The chosen install; a :class:`MusubiError` that says what to do where there is none."""

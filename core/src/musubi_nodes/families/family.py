@@ -8,8 +8,8 @@ from typing import Any
 
 from musubi_nodes.datasets.frames import FrameRule
 
-Spelling = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""Memory field -> value -> musubi-tuner's options for it."""
+Spelling = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
+"""Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
 
 TRAINER_SPELLING: Spelling = {
     "attention": {
@@ -17,10 +17,11 @@ TRAINER_SPELLING: Spelling = {
         "flash": {"flash_attn": True},
         "flash3": {"flash3": True},
         "xformers": {"xformers": True},
+        "sage": "SageAttention does not support training.",
     },
     "fp8": {"fp8": {"fp8_base": True}, "fp8_scaled": {"fp8_base": True, "fp8_scaled": True}},
 }
-"""Trainers (training/parser_common.py and the family's own parser, v0.3.4). sage cannot train."""
+"""Trainers (training/parser_common.py and the family's own parser, v0.3.4)."""
 
 GENERATOR_SPELLING: Spelling = {
     "attention": {
@@ -39,6 +40,7 @@ GENERATOR_SPELLING: Spelling = {
 class Family:
     """``architecture`` is the tail of its cache files (``wan``).
 
+    ``lora_modules`` is a regular expression of the module names in its LoRAs as ComfyUI spells them (with dots).
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
     """
 
@@ -50,5 +52,6 @@ class Family:
     fps: int = 16
     training_defaults: Mapping[str, Any] = field(default_factory=dict)
     fp8_text_encoder: str = ""
+    lora_modules: str = ""
     trainer_spelling: Spelling = field(default_factory=lambda: TRAINER_SPELLING)
     generator_spelling: Spelling = field(default_factory=lambda: GENERATOR_SPELLING)

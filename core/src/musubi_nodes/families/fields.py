@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
-from musubi_nodes.commands.option import marker
+from musubi_nodes.commands.option import Option, marker
 
 NONE = "none"
 """The choice of a combo that means "no file"."""
@@ -25,6 +25,10 @@ class Socket(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
     socket: ClassVar[str]
+
+
+class Settings(Socket):
+    """A socket that carries what a node's widgets hold."""
 
     def options(self) -> dict[str, Any]:
         """Options that are computed from several fields, by musubi-tuner's name."""
@@ -64,6 +68,10 @@ class Widget:
     seed: bool = False
     last: int = 0
     added: int = 0
+
+
+VaeDtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), Widget(advanced=True)]
+"""The type of a ``vae_dtype`` field: each script that has the option declares one."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class GeneratorInputs(ScriptInputs):
 
     lora: Lora | None = Field(None, description="One LoRA, or a chain of several.")
     latent: Latent | None = Field(None, description="A latent file to decode instead of generating.")
-    prompt: Annotated[str, Option(), Widget(multiline=True)] = Field("", description="What the video shows.")
+    prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the video shows.")
     negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
         "", description="What it should not show. Empty: the model's own."
     )
@@ -69,6 +69,10 @@ class VideoGenerator(ScriptNode):
     bar_stage: ClassVar[str] = "denoising"
     size_step: ClassVar[int] = 16
 
+    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+        most = inputs.models.most_blocks_to_swap
+        return most[1] if most else None
+
     def spelling(self) -> Spelling:
         return self.family.generator_spelling
 
@@ -76,24 +80,29 @@ class VideoGenerator(ScriptNode):
         """How the script takes LoRAs. HunyuanVideo and FramePack crash without an explicit multiplier (v0.3.4)."""
         return {"lora_weight": [x.path for x in chain], "lora_multiplier": [x.multiplier for x in chain]}
 
+    def prompt(self, inputs: Any) -> str:
+        """The prompt as the script takes it."""
+        return str(inputs.prompt)
+
     def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
         """Pictures and videos that the script reads, written into the run folder; by option."""
         return {}
 
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
+        unused = "decoded from a latent" if inputs.latent else ""  # hv_generate_video.py asks for one even then
+        yield Argument("prompt", self.prompt(inputs) or unused, self.title)
         yield Argument("video_size", [inputs.height, inputs.width], self.title)
         chain = inputs.lora.chain() if inputs.lora else ()
         yield from arguments_from(self.lora_options(inputs, chain), "the LoRAs")
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        install = context.services.install(inputs.models.install)
+        install = self.prepare(inputs, context)
         checked_name(inputs.filename_prefix, "filename_prefix")
         self._check_inputs(inputs)
         check_packages(install, inputs.memory or Memory(), None, training=False)
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(self.dit_for(inputs, lora)))
-        self.check(inputs, context)
         folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
         owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
         if inputs.latent:
@@ -108,6 +117,16 @@ class VideoGenerator(ScriptNode):
             run=Run(folder=folder.path, node=self.title, seconds=outcome.seconds),
         )
 
+    def check_length(self, frames: int | None) -> None:
+        """A length that does not fit would be rounded down without a word (v0.3.4)."""
+        rule = self.family.frame_rule
+        if frames is not None and not rule.fits(frames):
+            raise MusubiError(
+                f"video_length {frames} does not fit {self.family.title}: it takes {rule.explain()}",
+                why="musubi-tuner would round it down without a word.",
+                fix=f"Use {rule.round_down(frames) or rule.shortest}.",
+            )
+
     def dit_for(self, inputs: Any, lora: Lora) -> str:
         """The DiT file that a LoRA changes."""
         return str(inputs.models.dit)
@@ -117,7 +136,7 @@ class VideoGenerator(ScriptNode):
             raise MusubiError(
                 f"output_type {inputs.output_type} cannot be made from a latent file", fix="Choose video or images."
             )
-        if not inputs.prompt.strip() and not inputs.latent:
+        if not self.prompt(inputs).strip() and not inputs.latent:
             raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
         for name in ("width", "height"):
             if getattr(inputs, name) % self.size_step:
@@ -184,6 +203,4 @@ class _Made:
 
 
 def _moved(source: Path, folder: Path, name: str) -> Path:
-    target = publish(source, folder, name)
-    source.unlink()
-    return target
+    return publish(source, folder, name, move=True)

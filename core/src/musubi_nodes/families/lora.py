@@ -89,6 +89,8 @@ def check_fits(lora: Path, dit: Path) -> str:
     found = lora_format(header)
     if not found:
         raise MusubiError(f"{lora.name} is no LoRA", fix="Choose another file.")
+    if dit.suffix not in (".safetensors", ".sft"):
+        return found  # a .pt file has no header that could be read without loading it
     wanted = modules_of(header) if found == "musubi" else _dotted(header.tensors)
     known = {name.rsplit(".", 1)[0].removeprefix(_COMFY).replace(".", "_") for name in read_header(dit).tensors}
     if wanted and not wanted & known:

@@ -8,18 +8,23 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.fields import InstallName, Socket, Widget
+from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.model_files import find_model, stamp
 from musubi_nodes.families.node import Node
 from musubi_nodes.weights import Header, read_header
 
 
-class Models(Socket):
+class Models(Settings):
     """Model files (fields marked :class:`ModelFile`): names in the node, absolute paths on the wire."""
 
     install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
         None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
     )
+
+    @property
+    def most_blocks_to_swap(self) -> tuple[int, int] | None:
+        """How many DiT blocks can be swapped at most, when training and when generating."""
+        return None
 
     def check(self, headers: Mapping[str, Header]) -> None:
         """Compare the files with each other and the task; raise a MusubiError that names the file and the task."""

@@ -50,7 +50,6 @@ class ScriptNode(Node):
     script: ClassVar[str]
     bar_stage: ClassVar[str] = "working"
     passes: ClassVar[int] = 1
-    uses_device: ClassVar[bool] = True
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         """Options that follow from several fields, by musubi-tuner's name."""
@@ -64,12 +63,44 @@ class ScriptNode(Node):
         """All options that the user's inputs amount to."""
         yield from own_arguments(inputs, self.title)
         yield from arguments_from(self.derived(inputs), self.title)
-        memory = inputs.memory or Memory()
-        yield from memory_arguments(memory, self.family, self.spelling(), self.script, known)
+        yield from self.memory(inputs, known)
         yield from extra_arguments(inputs.extra_options, self.script, known, version)
+
+    def memory(self, inputs: Any, known: Table) -> Iterator[Argument]:
+        """What the script takes of the memory plan."""
+        return memory_arguments(inputs.memory or Memory(), self.family, self.spelling(), self.script, known)
+
+    def device(self, inputs: Any) -> str:
+        """``auto``, ``cpu`` or ``cuda:N``."""
+        return str(inputs.device)
 
     def check(self, inputs: Any, context: Context) -> None:
         """What a family checks besides, before anything starts; raises a MusubiError."""
+
+    def prepare(self, inputs: Any, context: Context) -> Install:
+        """The install that runs it; everything that can be checked without a process is checked here."""
+        install = context.services.install(self.install_name(inputs))
+        self.check_device(inputs, install)
+        self.check_memory(inputs)
+        self.check(inputs, context)
+        return install
+
+    def install_name(self, inputs: Any) -> str | None:
+        """Which configured install the user chose."""
+        return inputs.models.install
+
+    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+        """How many DiT blocks may be swapped at most; ``None``: it is not known, or the script does not swap."""
+        return None
+
+    def check_memory(self, inputs: Any) -> None:
+        """Too many swapped blocks end in an assertion after minutes of loading (v0.3.4)."""
+        most, swap = self.most_blocks_to_swap(inputs), (inputs.memory or Memory()).blocks_to_swap or 0
+        if most is not None and swap > most:
+            raise MusubiError(
+                f"{self.title}: blocks_to_swap {swap} is more than this model allows ({most})",
+                fix=f"Set it to {most} or less in the Memory Optimizer.",
+            )
 
     def defaults(self) -> Mapping[str, Any]:
         """Options that are sent where nothing sets them."""
@@ -100,12 +131,11 @@ class ScriptNode(Node):
         totals: Sequence[int | None] = (),
     ) -> Outcome:
         """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
-        self.check_device(inputs, install)
         context.progress(Progress("checking"))
         known = accepted_options(install, self.script)
         arguments, _ = self.command_line(inputs, known, install.version, owned)
         secrets = context.services.config.secrets
-        environment = child_environment(install, inputs.device, secrets)
+        environment = child_environment(install, self.device(inputs), secrets)
         command = Command(
             script=self.script,
             argv=[*self.launcher(inputs, install), str(install.script(self.script)), *arguments],
@@ -117,7 +147,7 @@ class ScriptNode(Node):
             bar_stage=self.bar_stage,
             passes=self.passes,
         )
-        device = inputs.device if self.uses_device and not install.cpu else "cpu"
+        device = self.device(inputs) if not install.cpu else "cpu"
 
         def waiting() -> None:
             context.progress(Progress("waiting for the GPU"))
@@ -131,7 +161,7 @@ class ScriptNode(Node):
 
     def check_device(self, inputs: Any, install: Install) -> None:
         """musubi-tuner needs a GPU for models: "cpu" is refused unless the install's configuration allows it."""
-        if inputs.device == "cpu" and not install.cpu and self.uses_device:
+        if self.device(inputs) == "cpu" and not install.cpu:
             raise MusubiError(
                 f"{self.title} cannot run on the CPU",
                 why="musubi-tuner's model scripts need a CUDA GPU.",

@@ -96,6 +96,10 @@ class LoRATrainer(ScriptNode):
         """The DiT file that is trained."""
         return str(inputs.models.dit)
 
+    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+        most = inputs.models.most_blocks_to_swap
+        return most[0] if most else None
+
     def spelling(self) -> Spelling:
         return self.family.trainer_spelling
 
@@ -108,18 +112,18 @@ class LoRATrainer(ScriptNode):
         optimizer, sampling = inputs.optimizer or Optimizer(), inputs.sampling or Sampling()
         yield from settings_arguments(optimizer, "the optimizer settings")
         yield from settings_arguments(sampling, "the sampling settings")
-        if sampling.prompt_lines():
-            yield from arguments_of(inputs.models, "models", self.sample_models)
+        sampled = bool(sampling.prompt_lines())
+        asked = {name for name in self.sample_models if sampled or (name in known and known[name].required)}
+        yield from arguments_of(inputs.models, "models", asked)
         yield from arguments_from(_weights(inputs), self.title)
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        install = context.services.install(inputs.models.install)
+        install = self.prepare(inputs, context)
         checked_name(inputs.output_name, "output_name")
         _check_caches(self, inputs)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training=True)
         for lora in _loras(inputs):
             check_fits(lora.path, Path(self.dit_for(inputs)))
-        self.check(inputs, context)
         folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
         owned = self.owned(inputs, context, install, folder)
         outcome = self.execute(inputs, context, install, folder, owned)
@@ -160,7 +164,7 @@ class LoRATrainer(ScriptNode):
             "num_cpu_threads_per_process": 1,
             "mixed_precision": precision,
         }
-        flags = ["--multi_gpu"] * several + ["--cpu"] * (inputs.device == "cpu" or install.cpu)
+        flags = ["--multi_gpu"] * several + ["--cpu"] * (self.device(inputs) == "cpu" or install.cpu)
         given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
         return [str(install.python), "-m", "accelerate.commands.launch", *given, *flags]
 

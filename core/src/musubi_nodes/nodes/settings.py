@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field, create_model
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.fields import Socket
+from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.node import Node, NodeOutputs
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 
@@ -16,7 +16,7 @@ class SettingsNode(Node):
     """Declare ``settings``; it is both the inputs and the output, which is called ``output``."""
 
     category: ClassVar[str] = "MusubiTuner/Settings"
-    settings: ClassVar[type[Socket]]
+    settings: ClassVar[type[Settings]]
     output: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from musubi_nodes.datasets.toml import DatasetConfig
-from musubi_nodes.families.fields import FieldSpec, Socket, fields_of, socket_class
+from musubi_nodes.families.fields import FieldSpec, Settings, Socket, fields_of, socket_class
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora
 
 Chooser = Callable[[FieldSpec], Any]
@@ -25,10 +25,13 @@ SAMPLES = {
 }
 """Texts for fields that do not take just any text."""
 
+NEEDED = {"prompt": "a text"}
+"""Texts that a run needs although the widget begins empty."""
+
 
 def default_value(spec: FieldSpec) -> Any:
     """The field's own default; a file name for model files."""
-    return "model.safetensors" if spec.kind == "model" else spec.default
+    return "model.safetensors" if spec.kind == "model" else NEEDED.get(spec.name, spec.default)
 
 
 def other_values(spec: FieldSpec) -> list[Any]:
@@ -61,7 +64,7 @@ def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any)
 
 def has_widgets(kind: type[Socket]) -> bool:
     """Whether a socket's value is what a node's widgets hold (settings and models), not something that was made."""
-    return not issubclass(kind, Lora | Latent | Cache | Dataset)
+    return issubclass(kind, Settings)
 
 
 def filled(kind: type[Socket]) -> Socket:
@@ -74,6 +77,8 @@ def filled(kind: type[Socket]) -> Socket:
         return kind(dataset=dataset())
     if issubclass(kind, Dataset):
         return dataset()
+    if not issubclass(kind, Settings):
+        return kind(**{name: "1" for name, field in kind.model_fields.items() if field.is_required()})
     return build(kind)  # type: ignore[return-value]
 
 

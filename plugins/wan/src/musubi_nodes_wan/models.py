@@ -73,6 +73,10 @@ class WanModels(Models):
         return TASKS[self.task]
 
     @property
+    def most_blocks_to_swap(self) -> tuple[int, int]:
+        return self.needs.blocks_to_swap, self.needs.blocks_to_swap
+
+    @property
     def two_models(self) -> bool:
         """Wan 2.2."""
         return self.needs.boundary is not None

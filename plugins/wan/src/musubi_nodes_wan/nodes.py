@@ -25,6 +25,7 @@ from musubi_nodes.families import (
     Takes,
     TextEncoderCache,
     TrainerInputs,
+    VaeDtype,
     VideoGenerator,
     Widget,
 )
@@ -67,6 +68,7 @@ class WanLatentCache(LatentCache):
         one_frame: Annotated[bool, Option()] = Field(
             False, description="Cache for one-frame training: each picture with its control pictures."
         )
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: bfloat16.")
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         needs = inputs.models.needs
@@ -117,9 +119,7 @@ class WanLoRATrainer(LoRATrainer):
         offload_inactive_dit: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Wan 2.2 with both models: keep the one that rests in main memory. Not with block swap."
         )
-        vae_dtype: Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED] = Field(
-            None, description="Precision of the VAE for samples. default: bfloat16."
-        )
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE for samples. default: bfloat16.")
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         models: WanModels = inputs.models
@@ -149,7 +149,7 @@ class WanLoRATrainer(LoRATrainer):
     def check(self, inputs: Any, context: Context) -> None:
         memory, precision = inputs.memory or Memory(), (inputs.training or Training()).mixed_precision
         check_precision(inputs.models, memory, precision)
-        check_swap(inputs.models, memory, inputs.offload_inactive_dit)
+        check_offload(memory, inputs.offload_inactive_dit)
 
 
 class WanGenerator(VideoGenerator):
@@ -234,9 +234,7 @@ class WanGenerator(VideoGenerator):
         fp8_fast: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Faster fp8 arithmetic on RTX 40 and newer; not together with fp8_scaled."
         )
-        vae_dtype: Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED] = Field(
-            None, description="Precision of the VAE. default: the DiT's."
-        )
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: the DiT's.")
         lycoris: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
         )
@@ -300,19 +298,14 @@ class WanGenerator(VideoGenerator):
             raise MusubiError(
                 f"task {models.task} makes one picture, not {length} frames", fix="Set video_length to 0."
             )
-        if length is not None and not self.family.frame_rule.fits(length):
-            raise MusubiError(
-                f"video_length {length} does not fit Wan: it takes {self.family.frame_rule.explain()}",
-                why="musubi-tuner would round it down without a word.",
-                fix=f"Use {self.family.frame_rule.round_down(length) or 1}.",
-            )
+        self.check_length(length)
         if inputs.offload_inactive_dit and inputs.lazy_loading:
             raise MusubiError("offload_inactive_dit and lazy_loading exclude each other", fix="Turn one of them off.")
         memory = inputs.memory or Memory()
         if inputs.fp8_fast and memory.fp8 == "fp8_scaled":
             raise MusubiError("fp8_fast does not work with fp8_scaled", fix="Turn one of them off.")
         check_fp8_file(models, memory)
-        check_swap(models, memory, inputs.offload_inactive_dit)
+        check_offload(memory, inputs.offload_inactive_dit)
 
 
 def flags(models: WanModels, one_frame: bool) -> frozenset[str]:
@@ -343,15 +336,9 @@ def check_fp8_file(models: WanModels, memory: Memory) -> None:
         )
 
 
-def check_swap(models: WanModels, memory: Memory, offload: bool) -> None:
-    """More blocks than the model has, or both ways at once, end in an assertion after loading (v0.3.4)."""
-    swap = memory.blocks_to_swap or 0
-    if swap > models.needs.blocks_to_swap:
-        raise MusubiError(
-            f"blocks_to_swap {swap} is more than task {models.task} allows ({models.needs.blocks_to_swap})",
-            fix=f"Set it to {models.needs.blocks_to_swap} or less in the Memory Optimizer.",
-        )
-    if swap and offload:
+def check_offload(memory: Memory, offload: bool) -> None:
+    """Both ways of making room at once end in an assertion (wan_train_network.py, v0.3.4)."""
+    if memory.blocks_to_swap and offload:
         raise MusubiError("blocks_to_swap and offload_inactive_dit exclude each other", fix="Turn one of them off.")
 
 

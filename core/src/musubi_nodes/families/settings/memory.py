@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
-from musubi_nodes.families.fields import Socket, Widget
+from musubi_nodes.families.fields import Settings, Widget
 
 ADVANCED = Widget(advanced=True)
 
@@ -21,7 +21,7 @@ ATTENTION_PACKAGES = {
 """Attention modes that need a package in musubi-tuner's environment."""
 
 
-class Memory(Socket):
+class Memory(Settings):
     """A memory plan. A script takes from it what it has; each family says how it spells fp8 and attention."""
 
     socket: ClassVar[str] = "MUSUBI_MEMORY"

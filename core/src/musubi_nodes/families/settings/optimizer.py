@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
-from musubi_nodes.families.fields import Socket, Widget
+from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import literal_lines
 
 ADVANCED = Widget(advanced=True)
@@ -23,7 +23,7 @@ PACKAGES = {
 """Optimizers that need a package in musubi-tuner's environment."""
 
 
-class Optimizer(Socket):
+class Optimizer(Settings):
     """Which optimizer and learning rate scheduler train the LoRA."""
 
     socket: ClassVar[str] = "MUSUBI_OPTIMIZER"

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
-from musubi_nodes.families.fields import Socket, Widget
+from musubi_nodes.families.fields import Settings, Widget
 
 ADVANCED = Widget(advanced=True)
 
 
-class Sampling(Socket):
+class Sampling(Settings):
     """Timestep sampling of the training, and samples by step or epoch."""
 
     socket: ClassVar[str] = "MUSUBI_SAMPLING"

@@ -8,14 +8,14 @@ from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
-from musubi_nodes.families.fields import Socket, Widget
+from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import key_value_lines
 
 ADVANCED = Widget(advanced=True)
 TEXT = Widget(advanced=True, multiline=True)
 
 
-class Training(Socket):
+class Training(Settings):
     """How long and how strongly a LoRA is trained, and what is saved on the way."""
 
     socket: ClassVar[str] = "MUSUBI_TRAINING"

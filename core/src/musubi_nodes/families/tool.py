@@ -1,0 +1,67 @@
+"""The base of nodes that run a script of musubi-tuner on LoRA files: no models, no family, no GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.tables import Table
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.fields import InstallName, Widget
+from musubi_nodes.families.node import NodeInputs
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.sockets import Run
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.run import Outcome
+
+NO_FAMILY = Family(key="", title="LoRA tools", architecture="", network_module="")
+
+
+class ToolInputs(NodeInputs):
+    """What every tool takes besides its own fields."""
+
+    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
+        None, description="Which configured musubi-tuner runs it. default: the server's own choice."
+    )
+    extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=3)] = Field(
+        "", description="Further options of the script as TOML lines (name = value)."
+    )
+
+
+class ToolNode(ScriptNode):
+    """Runs one of the LoRA scripts on the CPU."""
+
+    category: ClassVar[str] = "MusubiTuner/LoRA"
+    output_node: ClassVar[bool] = True
+    family: ClassVar[Family] = NO_FAMILY
+
+    def install_name(self, inputs: Any) -> str | None:
+        return str(inputs.install) if inputs.install else None
+
+    def device(self, inputs: Any) -> str:
+        return "cpu"
+
+    def check_device(self, inputs: Any, install: Install) -> None:
+        """These scripts need no GPU."""
+
+    def check_memory(self, inputs: Any) -> None:
+        """They take no memory plan."""
+
+    def memory(self, inputs: Any, known: Table) -> Iterator[Argument]:
+        return iter(())
+
+    def run_tool(
+        self, inputs: Any, context: Context, install: Install, folder: RunFolder, owned: Mapping[str, Any]
+    ) -> tuple[Outcome, Run]:
+        """Run the script in ``folder``; returns the outcome and the run socket."""
+        outcome = self.execute(inputs, context, install, folder, owned)
+        return outcome, Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
+
+    def new_folder(self, context: Context) -> RunFolder:
+        """A run folder of its own."""
+        return RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))

@@ -1,0 +1,48 @@
+"""Failures that only FramePack's scripts know (texts of v0.3.4)."""
+
+from __future__ import annotations
+
+import re
+
+from musubi_nodes.runs.explain import Explanation, Failure
+
+_TABLE = (
+    (
+        r"Not enough frames for FramePack",
+        "A video of the dataset is shorter than one section.",
+        "Use longer videos, or a smaller fp_latent_window_size in the TOML.",
+    ),
+    (
+        r"unsupported operand type\(s\) for [-+]: 'NoneType'",
+        "A picture dataset needs one_frame and control pictures.",
+        "Turn one_frame on in the latent cache and give the dataset a control_directory.",
+    ),
+    (
+        r"float8e4m3fn",
+        "fp8 without fp8_scaled does not work for FramePack.",
+        "Choose fp8_scaled in the Memory Optimizer.",
+    ),
+    (
+        r"NotImplementedError",
+        "FramePack knows the solver unipc only.",
+        "Remove sample_solver.",
+    ),
+    (
+        r"object of type 'float' has no len",
+        "A LoRA was given without its multiplier.",
+        "Use the lora socket instead of extra options.",
+    ),
+    (
+        r"The size of tensor a .* must match",
+        "Width and height must be divisible by 16.",
+        "Change width and height.",
+    ),
+)
+
+
+def explain(failure: Failure) -> Explanation | None:
+    """The explanation of the script's own last error line, if it is one of FramePack's."""
+    for pattern, why, fix in _TABLE:
+        if re.search(pattern, failure.reason):
+            return Explanation(why, fix)
+    return None

@@ -1,0 +1,333 @@
+"""FramePack's nodes: declarations on the core's bases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from musubi_nodes.datasets.schema import ImageDataset, effective
+from musubi_nodes.families import (
+    Cache,
+    CacheInputs,
+    Context,
+    GeneratorInputs,
+    Header,
+    LatentCache,
+    LatentCacheInputs,
+    LlamaClipModels,
+    LoRATrainer,
+    ModelFile,
+    ModelsNode,
+    MusubiError,
+    Native,
+    Option,
+    Takes,
+    TextEncoderCache,
+    TrainerInputs,
+    VaeDtype,
+    VideoGenerator,
+    Widget,
+    check_video_vae,
+)
+from musubi_nodes.families.settings import Memory
+from musubi_nodes.media.frames import save_png
+from musubi_nodes_framepack.family import FRAMEPACK, WINDOW
+from musubi_nodes_framepack.sections import FramePackSection, Section, indices, joined
+
+ADVANCED = Widget(advanced=True)
+MODELS = "The FramePack models node."
+F1 = "The DiT is an F1 model: it goes forward in time."
+RATE = 30
+"""The script counts sections at 30 frames a second, whatever ``--fps`` says (fpack_generate_video.py, v0.3.4)."""
+
+
+class FramePackModels(LlamaClipModels):
+    """FramePack's files."""
+
+    socket = "MUSUBI_FRAMEPACK_MODELS"
+
+    image_encoder: Annotated[str, ModelFile("clip_vision"), Option()] = Field(description="The SigLIP image encoder.")
+
+    def check(self, headers: Mapping[str, Header]) -> None:
+        if "vae" in headers:
+            check_video_vae(headers["vae"], Path(self.vae).name)
+        names = headers["dit"].tensors if "dit" in headers else {}
+        if names and not any(name.startswith(("single_transformer_blocks.", "transformer_blocks.")) for name in names):
+            raise MusubiError(f"{Path(self.dit).name} is no FramePack DiT", fix="Choose another file for dit.")
+
+
+class FramePackLatents(Cache):
+    """A finished latent cache."""
+
+    socket = "MUSUBI_FRAMEPACK_LATENT_CACHE"
+
+
+class FramePackTexts(Cache):
+    """A finished text encoder cache."""
+
+    socket = "MUSUBI_FRAMEPACK_TEXT_CACHE"
+
+
+class FramePackModelsNode(ModelsNode):
+    """Names the files of FramePack and checks them. It loads nothing."""
+
+    id, title = "MusubiTuner_FramePackModels", "FramePack Models"
+    models = FramePackModels
+
+
+class FramePackLatentCache(LatentCache):
+    """Encodes a dataset section by section with HunyuanVideo's VAE and the image encoder. Videos need at least one
+    section (37 frames); pictures need one_frame and control pictures."""
+
+    id, title = "MusubiTuner_FramePackLatentCache", "FramePack Latent Cache"
+    family, script, cache = FRAMEPACK, "fpack_cache_latents.py", FramePackLatents
+
+    class Inputs(LatentCacheInputs):
+        models: Annotated[FramePackModels, Takes("vae", "image_encoder")] = Field(description=MODELS)
+        f1: Annotated[bool, Option()] = Field(False, description=F1)
+        one_frame: Annotated[bool, Option()] = Field(
+            False, description="Cache for one-frame training: pictures with their control pictures."
+        )
+        one_frame_no_2x: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="One frame: without the 2x history."
+        )
+        one_frame_no_4x: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="One frame: without the 4x history."
+        )
+
+    def cache_flags(self, inputs: Any) -> frozenset[str]:
+        return frozenset(name for name in ("f1", "one_frame") if getattr(inputs, name))
+
+    def check(self, inputs: Any, context: Context) -> None:
+        pictures = [d for d in effective(inputs.dataset.config) if isinstance(d, ImageDataset)]
+        if pictures and not inputs.one_frame:
+            raise MusubiError(
+                "a dataset of pictures needs one_frame", fix="Turn one_frame on, or use videos of at least 37 frames."
+            )
+        without = [d for d in pictures if d.directory is not None and d.control_directory is None]
+        if without:
+            raise MusubiError(
+                f"one_frame needs control pictures: {without[0].directory} has no control_directory",
+                fix="Add control_directory to each [[datasets]] of the TOML.",
+            )
+
+
+class FramePackTextEncoderCache(TextEncoderCache):
+    """Encodes a dataset's captions with both text encoders."""
+
+    id, title = "MusubiTuner_FramePackTextEncoderCache", "FramePack Text Encoder Cache"
+    family, script, cache = FRAMEPACK, "fpack_cache_text_encoder_outputs.py", FramePackTexts
+
+    class Inputs(CacheInputs):
+        models: Annotated[FramePackModels, Takes("text_encoder1", "text_encoder2")] = Field(description=MODELS)
+
+
+class FramePackLoRATrainer(LoRATrainer):
+    """Trains a FramePack LoRA on finished caches; the LoRA lands in models/loras/musubi."""
+
+    id, title = "MusubiTuner_FramePackLoRATrainer", "FramePack LoRA Trainer"
+    family, script = FRAMEPACK, "fpack_train_network.py"
+    sample_models = ("vae", "text_encoder1", "text_encoder2", "image_encoder")
+
+    class Inputs(TrainerInputs):
+        models: Annotated[FramePackModels, Takes("dit")] = Field(description=MODELS)
+        latent_cache: FramePackLatents = Field(description="From FramePack Latent Cache.")
+        text_cache: FramePackTexts = Field(description="From FramePack Text Encoder Cache.")
+        f1: Annotated[bool, Option()] = Field(False, description=F1)
+        one_frame: Annotated[bool, Option()] = Field(
+            False, description="One-frame training, on a latent cache that was made for it."
+        )
+        latent_window_size: Annotated[int, Option(), ADVANCED] = Field(
+            WINDOW, ge=1, le=64, description="Latent frames of a section, for samples."
+        )
+        bulk_decode: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Samples: decode all frames at once. Faster, needs more memory."
+        )
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE for samples. default: float16.")
+
+    def needed_flags(self, inputs: Any) -> frozenset[str]:
+        return frozenset(name for name in ("f1", "one_frame") if getattr(inputs, name))
+
+    def needs_sample_image(self, inputs: Any) -> bool:
+        return True
+
+    def check(self, inputs: Any, context: Context) -> None:
+        batches = [d.batch_size for d in effective(inputs.latent_cache.dataset.config)]
+        if max(batches, default=1) > 1 and not (inputs.memory or Memory()).split_attn:
+            raise MusubiError(
+                f"FramePack with batch_size {max(batches)} needs split_attn",
+                fix="Turn split_attn on in the Memory Optimizer, or set batch_size = 1 in the TOML.",
+            )
+
+
+class FramePackGenerator(VideoGenerator):
+    """Makes a video from a picture, section by section, or a single frame. Prompts for parts of the video come as a
+    chain of FramePack Section nodes."""
+
+    id, title = "MusubiTuner_FramePackGenerator", "FramePack Generator"
+    family, script = FRAMEPACK, "fpack_generate_video.py"
+
+    class Inputs(GeneratorInputs):
+        models: Annotated[FramePackModels, Takes("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")] = (
+            Field(description=MODELS)
+        )
+        image: Annotated[Any, Native("IMAGE")] = Field(None, description="The first frame.")
+        end_image: Annotated[Any, Native("IMAGE")] = Field(None, description="The last frame.")
+        section: Section | None = Field(None, description="Parts of the video, each with its own prompt.")
+        control_image: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="Control pictures of one-frame inference, in order."
+        )
+        control_image_mask: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="Masks of the control pictures, in order."
+        )
+        video_seconds: float = Field(5.0, ge=0.1, le=600.0, description="Length; rounded to whole sections.")
+        video_frames: int | None = Field(
+            None, ge=1, le=20_000, description="Length in frames instead: sections * window * 4 + 1. 0: in seconds."
+        )
+        fps: Annotated[int, Option()] = Field(30, ge=1, le=120, description="Frames a second of the file.")
+        infer_steps: Annotated[int, Option()] = Field(25, ge=1, le=1000, description="Denoising steps.")
+        embedded_cfg_scale: Annotated[float, Option()] = Field(
+            10.0, ge=0.0, le=100.0, description="How strictly the prompt is followed."
+        )
+        f1: Annotated[bool, Option()] = Field(False, description=F1)
+        latent_window_size: Annotated[int, Option()] = Field(
+            WINDOW, ge=1, le=64, description="Latent frames of a section; as the model was trained."
+        )
+        flow_shift: Annotated[float | None, Option(), ADVANCED] = Field(
+            None, ge=0.0, le=100.0, description="Shift of the timesteps. -1: by length."
+        )
+        guidance_scale: Annotated[float, Option(), ADVANCED] = Field(
+            1.0, ge=0.0, le=100.0, description="Classifier free guidance; 1 is off, and twice as fast."
+        )
+        guidance_rescale: Annotated[float, Option(), ADVANCED] = Field(
+            0.0, ge=0.0, le=1.0, description="Rescale of the guidance."
+        )
+        latent_paddings: Annotated[str, Option(), ADVANCED] = Field(
+            "", pattern=r"^[0-9, ]*$", description="Paddings of the sections, by commas: 3,2,1,0."
+        )
+        custom_system_prompt: Annotated[str, Option(), ADVANCED] = Field(
+            "", description="A system prompt for the LLaVA-Llama encoder."
+        )
+        bulk_decode: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Decode all frames at once. Faster, needs more memory."
+        )
+        one_frame_inference: Annotated[str, Option(), ADVANCED] = Field(
+            "",
+            pattern=r"^[a-z0-9_=;, ]*$",
+            description="One-frame inference, such as target_index=1,control_index=0. Empty: a video.",
+        )
+        one_frame_auto_resize: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="One frame: take the size of the first control picture."
+        )
+        rope_scaling_factor: Annotated[float, Option(), ADVANCED] = Field(
+            0.5, ge=0.0, le=10.0, description="RoPE scaling, with rope_scaling_timestep_threshold."
+        )
+        rope_scaling_timestep_threshold: Annotated[int | None, Option(), ADVANCED] = Field(
+            None, ge=0, le=1000, description="RoPE scaling above this timestep. -1: off."
+        )
+        magcache_mag_ratios: Annotated[str, Option(), ADVANCED] = Field(
+            "", pattern=r"^[0-9., ]*$", description="MagCache: skip steps by these ratios. 0 takes the built-in ones."
+        )
+        magcache_retention_ratio: Annotated[float, Option(), ADVANCED] = Field(
+            0.2, ge=0.0, le=1.0, description="MagCache: share of the first steps that are never skipped."
+        )
+        magcache_threshold: Annotated[float, Option(), ADVANCED] = Field(
+            0.24, ge=0.0, le=10.0, description="MagCache: how large the error may grow."
+        )
+        magcache_k: Annotated[int, Option(), ADVANCED] = Field(
+            6, ge=1, le=100, description="MagCache: steps that may be skipped in a row."
+        )
+        magcache_calibration: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="MagCache: measure the ratios and print them into the log."
+        )
+        include_patterns: Annotated[str, Widget(advanced=True, multiline=True)] = Field(
+            "", description="Regular expressions of LoRA modules that are used, one line for each LoRA."
+        )
+        exclude_patterns: Annotated[str, Widget(advanced=True, multiline=True)] = Field(
+            "", description="Regular expressions of LoRA modules that are left out, one line for each LoRA."
+        )
+        lycoris: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
+        )
+        no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Leave the settings out of the latent file."
+        )
+
+    def derived(self, inputs: Any) -> Mapping[str, Any]:
+        whole = sections(inputs) * inputs.latent_window_size * 4 / RATE
+        return {
+            "video_seconds": round(whole, 6) if inputs.video_frames else inputs.video_seconds,
+            "include_patterns": inputs.include_patterns.splitlines(),
+            "exclude_patterns": inputs.exclude_patterns.splitlines(),
+        }
+
+    def prompt(self, inputs: Any) -> str:
+        if inputs.section is None:
+            return str(inputs.prompt)
+        chain = inputs.section.chain()
+        return joined(indices(chain, sections(inputs)), [part.prompt for part in chain])
+
+    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+        files: dict[str, Any] = {}
+        if pictures := self._pictures(inputs, folder):
+            files["image_path"] = pictures
+        if inputs.end_image is not None:
+            files["end_image_path"] = str(save_png(inputs.end_image, folder / "end_image.png"))
+        for name in ("control_image", "control_image_mask"):
+            value = getattr(inputs, name)
+            if value is not None:
+                files[f"{name}_path"] = [save_png(value, folder / f"{name}-{n}.png", n) for n in range(len(value))]
+        return files
+
+    def _pictures(self, inputs: Any, folder: Path) -> str:
+        """The first picture, and those of the sections at their places."""
+        chain = inputs.section.chain() if inputs.section else ()
+        places = indices(chain, sections(inputs)) if chain else []
+        found = {p: s.image for p, s in zip(places, chain, strict=True) if s.image is not None}
+        if inputs.image is not None:
+            found = {"0": inputs.image, **found}
+        saved = {place: save_png(picture, folder / f"image-{place}.png") for place, picture in found.items()}
+        if list(saved) == ["0"]:
+            return str(saved["0"])
+        return joined(list(saved), list(saved.values()))
+
+    def check(self, inputs: Any, context: Context) -> None:
+        if inputs.latent:
+            return
+        window = inputs.latent_window_size * 4
+        if inputs.video_frames and (inputs.video_frames - 1) % window:
+            lower = max((inputs.video_frames - 1) // window, 1) * window + 1
+            raise MusubiError(
+                f"video_frames {inputs.video_frames} is not whole sections of {window} frames and one",
+                fix=f"Use {lower} or {lower + window}.",
+            )
+        if inputs.section:
+            indices(inputs.section.chain(), sections(inputs))
+        first = inputs.section.chain()[0].image if inputs.section else None
+        if inputs.image is None and first is None and inputs.control_image is None:
+            raise MusubiError(
+                "FramePack begins with a picture",
+                why="musubi-tuner would begin with a black one.",
+                fix="Connect a picture to image.",
+            )
+
+
+def sections(inputs: Any) -> int:
+    """How many sections the video has, as the script counts them (v0.3.4)."""
+    window = inputs.latent_window_size * 4
+    if inputs.video_frames:
+        return max((inputs.video_frames - 1) // window, 1)
+    return int(max(round(inputs.video_seconds * RATE / window), 1))
+
+
+NODES = (
+    FramePackModelsNode,
+    FramePackLatentCache,
+    FramePackTextEncoderCache,
+    FramePackLoRATrainer,
+    FramePackSection,
+    FramePackGenerator,
+)

@@ -1,0 +1,38 @@
+"""Failures that only HunyuanVideo's scripts know (texts of v0.3.4)."""
+
+from __future__ import annotations
+
+import re
+
+from musubi_nodes.runs.explain import Explanation, Failure
+
+_TABLE = (
+    (
+        r"KeyError: 'clipL'",
+        "The text cache was made only half: an earlier run was interrupted before the second encoder.",
+        "Queue the text encoder cache again.",
+    ),
+    (
+        r"Latent size .* divisible by patch size",
+        "Width and height must be divisible by 16.",
+        "Change width and height.",
+    ),
+    (
+        r"VAE path does not exist|vae checkpoint is required",
+        "The VAE file is not there.",
+        "Choose it in HunyuanVideo Models.",
+    ),
+    (
+        r"object of type 'float' has no len",
+        "A LoRA was given without its multiplier.",
+        "Use the lora socket instead of extra options.",
+    ),
+)
+
+
+def explain(failure: Failure) -> Explanation | None:
+    """The explanation of the script's own last error line, if it is one of HunyuanVideo's."""
+    for pattern, why, fix in _TABLE:
+        if re.search(pattern, failure.reason):
+            return Explanation(why, fix)
+    return None

@@ -1,0 +1,23 @@
+"""HunyuanVideo as shared nodes see it."""
+
+from __future__ import annotations
+
+from musubi_nodes.families import GENERATOR_SPELLING, TRAINER_SPELLING, Family
+
+NO_SCALED = "musubi-tuner has no fp8_scaled for HunyuanVideo."
+
+HUNYUAN = Family(
+    key="hunyuan",
+    title="HunyuanVideo",
+    architecture="hv",
+    network_module="networks.lora",
+    fps=24,
+    training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 7.0},
+    fp8_text_encoder="fp8_llm",
+    lora_modules=r"double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc[12])|single_blocks\.\d+\.linear[12]",
+    trainer_spelling={**TRAINER_SPELLING, "fp8": {"fp8": {"fp8_base": True}, "fp8_scaled": NO_SCALED}},
+    generator_spelling={
+        "attention": {**GENERATOR_SPELLING["attention"], "flash3": "hv_generate_video.py does not offer it."},
+        "fp8": {"fp8": {"fp8": True}, "fp8_scaled": NO_SCALED},
+    },
+)

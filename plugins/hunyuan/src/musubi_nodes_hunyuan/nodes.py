@@ -1,0 +1,209 @@
+"""HunyuanVideo's nodes: declarations on the core's bases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from musubi_nodes.families import (
+    Cache,
+    CacheInputs,
+    Context,
+    GeneratorInputs,
+    Header,
+    LatentCache,
+    LatentCacheInputs,
+    LlamaClipModels,
+    LoRATrainer,
+    ModelsNode,
+    MusubiError,
+    Native,
+    Option,
+    Takes,
+    TextEncoderCache,
+    TrainerInputs,
+    VaeDtype,
+    VideoGenerator,
+    Widget,
+    check_video_vae,
+)
+from musubi_nodes.media.frames import save_png, save_video
+from musubi_nodes_hunyuan.family import HUNYUAN
+
+ADVANCED = Widget(advanced=True)
+CHANNELS = {"t2v": 16, "i2v": 32}
+"""Input channels of the two DiTs (hv_train_network.py, ``--dit_in_channels``, v0.3.4)."""
+
+Dtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED]
+
+
+class HunyuanVideoModels(LlamaClipModels):
+    """Which HunyuanVideo, and its files."""
+
+    socket = "MUSUBI_HUNYUAN_MODELS"
+
+    task: Literal["t2v", "i2v"] = Field("t2v", description="Text to video, or image to video; must fit the DiT.")
+
+    def check(self, headers: Mapping[str, Header]) -> None:
+        if "vae" in headers:
+            check_video_vae(headers["vae"], Path(self.vae).name)
+        if "dit" not in headers:
+            return
+        patch = headers["dit"].tensors.get("img_in.proj.weight")
+        if patch is None or not any(name.startswith("double_blocks.") for name in headers["dit"].tensors):
+            raise MusubiError(f"{Path(self.dit).name} is no HunyuanVideo DiT", fix="Choose another file for dit.")
+        if patch.shape[1] != CHANNELS[self.task]:
+            other = "i2v" if self.task == "t2v" else "t2v"
+            raise MusubiError(
+                f"{Path(self.dit).name} does not fit task {self.task}",
+                why=f"It takes {patch.shape[1]} channels, the task gives {CHANNELS[self.task]}.",
+                fix=f"Choose task {other}, or another file.",
+            )
+
+
+class HunyuanLatents(Cache):
+    """A finished latent cache."""
+
+    socket = "MUSUBI_HUNYUAN_LATENT_CACHE"
+
+
+class HunyuanTexts(Cache):
+    """A finished text encoder cache."""
+
+    socket = "MUSUBI_HUNYUAN_TEXT_CACHE"
+
+
+MODELS = "The HunyuanVideo models node."
+
+
+class HunyuanVideoModelsNode(ModelsNode):
+    """Names the files of HunyuanVideo and checks that they fit the task. It loads nothing."""
+
+    id, title = "MusubiTuner_HunyuanVideoModels", "HunyuanVideo Models"
+    models = HunyuanVideoModels
+
+
+class HunyuanVideoLatentCache(LatentCache):
+    """Encodes a dataset's images and videos with HunyuanVideo's VAE. Chunk size and tiling are in the memory plan."""
+
+    id, title = "MusubiTuner_HunyuanVideoLatentCache", "HunyuanVideo Latent Cache"
+    family, script, cache = HUNYUAN, "cache_latents.py", HunyuanLatents
+
+    class Inputs(LatentCacheInputs):
+        models: Annotated[HunyuanVideoModels, Takes("vae")] = Field(description=MODELS)
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: float16.")
+
+
+class HunyuanVideoTextEncoderCache(TextEncoderCache):
+    """Encodes a dataset's captions with both text encoders, one after the other."""
+
+    id, title = "MusubiTuner_HunyuanVideoTextEncoderCache", "HunyuanVideo Text Encoder Cache"
+    family, script, cache, passes = HUNYUAN, "cache_text_encoder_outputs.py", HunyuanTexts, 2
+
+    class Inputs(CacheInputs):
+        models: Annotated[HunyuanVideoModels, Takes("text_encoder1", "text_encoder2")] = Field(description=MODELS)
+        text_encoder_dtype: Dtype = Field(None, description="Precision of the encoders. default: float16.")
+
+
+class HunyuanVideoLoRATrainer(LoRATrainer):
+    """Trains a HunyuanVideo LoRA on finished caches; the LoRA lands in models/loras/musubi."""
+
+    id, title = "MusubiTuner_HunyuanVideoLoRATrainer", "HunyuanVideo LoRA Trainer"
+    family, script = HUNYUAN, "hv_train_network.py"
+    sample_models = ("vae", "text_encoder1", "text_encoder2")
+
+    class Inputs(TrainerInputs):
+        models: Annotated[HunyuanVideoModels, Takes("dit")] = Field(description=MODELS)
+        latent_cache: HunyuanLatents = Field(description="From HunyuanVideo Latent Cache.")
+        text_cache: HunyuanTexts = Field(description="From HunyuanVideo Text Encoder Cache.")
+        dit_dtype: Annotated[Literal["bfloat16", "float16"] | None, Option(), ADVANCED] = Field(
+            None, description="Precision of the DiT. default: bfloat16."
+        )
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE for samples. default: float16.")
+        text_encoder_dtype: Dtype = Field(None, description="Precision of the encoders for samples. default: float16.")
+
+    def derived(self, inputs: Any) -> Mapping[str, Any]:
+        return {"dit_in_channels": CHANNELS[inputs.models.task]}
+
+    def needs_sample_image(self, inputs: Any) -> bool:
+        return bool(inputs.models.task == "i2v")
+
+
+class HunyuanVideoGenerator(VideoGenerator):
+    """Makes a video with HunyuanVideo: from text, from a picture, or from another video."""
+
+    id, title = "MusubiTuner_HunyuanVideoGenerator", "HunyuanVideo Generator"
+    family, script = HUNYUAN, "hv_generate_video.py"
+
+    class Inputs(GeneratorInputs):
+        models: Annotated[HunyuanVideoModels, Takes("dit", "vae", "text_encoder1", "text_encoder2")] = Field(
+            description=MODELS
+        )
+        image: Annotated[Any, Native("IMAGE")] = Field(None, description="The first frame, for task i2v.")
+        video: Annotated[Any, Native("VIDEO,IMAGE")] = Field(None, description="The video to start from, for t2v.")
+        output_type: Annotated[Literal["video", "images", "latent", "both"], Option(), Widget(last=1)] = Field(
+            "video", description="What is written: a video, single images, the latent, or video and latent."
+        )
+        video_length: Annotated[int, Option(), Widget(step=4)] = Field(129, ge=1, le=1025, description="Frames: N*4+1.")
+        fps: Annotated[int, Option()] = Field(24, ge=1, le=120, description="Frames a second.")
+        infer_steps: Annotated[int, Option()] = Field(50, ge=1, le=1000, description="Denoising steps.")
+        embedded_cfg_scale: Annotated[float, Option()] = Field(
+            6.0, ge=0.0, le=100.0, description="How strictly the prompt is followed."
+        )
+        flow_shift: Annotated[float, Option()] = Field(7.0, ge=0.0, le=100.0, description="Shift of the timesteps.")
+        strength: Annotated[float, Option()] = Field(
+            0.8, ge=0.0, le=1.0, description="Video to video: how far from the given video."
+        )
+        guidance_scale: Annotated[float, Option(), ADVANCED] = Field(
+            1.0, ge=0.0, le=100.0, description="Classifier free guidance; 1 is off, and twice as fast."
+        )
+        split_uncond: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="With guidance: both halves one after the other. Saves memory."
+        )
+        exclude_single_blocks: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Leave the single blocks of the LoRA out."
+        )
+        fp8_fast: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Faster fp8 arithmetic on RTX 40 and newer."
+        )
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: float16.")
+        lycoris: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
+        )
+        no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
+            False, description="Leave the settings out of the latent file."
+        )
+
+    def derived(self, inputs: Any) -> Mapping[str, Any]:
+        return {"dit_in_channels": CHANNELS[inputs.models.task]}
+
+    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+        files: dict[str, Any] = {}
+        if inputs.image is not None:
+            files["image_path"] = str(save_png(inputs.image, folder / "image.png"))
+        if inputs.video is not None:
+            files["video_path"] = str(save_video(inputs.video, folder / "video.mp4", inputs.fps))
+        return files
+
+    def check(self, inputs: Any, context: Context) -> None:
+        task = inputs.models.task
+        if inputs.latent:
+            return
+        if (task == "i2v") != (inputs.image is not None):
+            wanted = "begins with a picture" if task == "i2v" else "takes no picture"
+            raise MusubiError(f"task {task} {wanted}", fix="Connect image for task i2v, and for i2v only.")
+        if task == "i2v" and inputs.video is not None:
+            raise MusubiError("task i2v takes no video", fix="Unplug video, or choose task t2v.")
+        self.check_length(inputs.video_length)
+
+
+NODES = (
+    HunyuanVideoModelsNode,
+    HunyuanVideoLatentCache,
+    HunyuanVideoTextEncoderCache,
+    HunyuanVideoLoRATrainer,
+    HunyuanVideoGenerator,
+)

@@ -1,0 +1,16 @@
+"""LoRA tools: registers the converter, the merger and post-hoc EMA."""
+
+from collections.abc import Sequence
+
+from musubi_nodes import hookimpl
+from musubi_nodes.families import Node
+
+
+@hookimpl
+def musubi_register_nodes() -> Sequence[type[Node]]:
+    """The three nodes."""
+    from musubi_nodes_lora_tools.convert import LoRAFormatConverter
+    from musubi_nodes_lora_tools.ema import LoRAPostHocEMA
+    from musubi_nodes_lora_tools.merge import LoRAMerger
+
+    return LoRAFormatConverter, LoRAMerger, LoRAPostHocEMA

@@ -1,0 +1,111 @@
+"""convert_lora.py: between musubi-tuner's LoRA format and the one of ComfyUI and diffusers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.families import (
+    Context,
+    Header,
+    Lora,
+    MusubiError,
+    NodeOutputs,
+    Option,
+    Run,
+    ToolInputs,
+    ToolNode,
+    Widget,
+    lora_format,
+    read_header,
+)
+from musubi_nodes.files import checked_name, publish
+from musubi_nodes_lora_tools.names import family_of, wrong_names
+
+TARGETS = {"musubi": "default", "other": "other"}
+"""Format -> ``--target`` (convert_lora.py, v0.3.4)."""
+
+
+class LoRAFormatConverter(ToolNode):
+    """Converts a LoRA from musubi-tuner's format to the one of ComfyUI and diffusers, or back. The format is detected
+    from the names in the file."""
+
+    id, title = "MusubiTuner_LoRAFormatConverter", "LoRA Format Converter"
+    script: ClassVar[str] = "convert_lora.py"
+
+    class Inputs(ToolInputs):
+        lora: Lora = Field(description="The LoRA to convert.")
+        target: Literal["auto", "musubi", "other"] = Field(
+            "auto", description="auto: the other format than the LoRA has. other: ComfyUI and diffusers."
+        )
+        output_name: str = Field("", description="Name in models/loras/musubi. Empty: the old one with the format.")
+        diffusers_prefix: Annotated[str, Option(), Widget(advanced=True)] = Field(
+            "", pattern=r"^[A-Za-z0-9_.]*$", description="Prefix of the names. Empty: diffusion_model."
+        )
+
+    class Outputs(NodeOutputs):
+        lora: Lora = Field(description="The converted LoRA.")
+        format: str = Field(description="What was detected, and what it is now.")
+        run: Run = Field(description="The run folder.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        install = self.prepare(inputs, context)
+        source = _single(inputs.lora)
+        before = read_header(source.path)
+        found = lora_format(before)
+        target = _target(inputs.target, found, source.path)
+        family = family_of(before, context.services.families)
+        if target == "other" and family and family.key == "framepack":
+            raise MusubiError(
+                f"{source.path.name} is a FramePack LoRA: it cannot be converted",
+                why="convert_lora.py writes wrong names for FramePack (28 of 44 modules, v0.3.4).",
+                fix="Use it as it is: musubi-tuner's own format is what FramePack programs read.",
+            )
+        name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name")
+        folder = self.new_folder(context)
+        made = folder.out / f"{name}.safetensors"
+        owned = {"input": str(source.path), "output": str(made), "target": TARGETS[target]}
+        _, run = self.run_tool(inputs, context, install, folder, owned)
+        self._check(made, before, target, context, folder.log, inputs.diffusers_prefix)
+        path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
+        context.show(text=f"{found} -> {target}: musubi/{path.name}")
+        lora = source.model_copy(update={"path": path, "format": target, "previous": inputs.lora.previous})
+        return self.Outputs(lora=lora, format=f"{found} -> {target}", run=run)
+
+    def _check(self, made: Path, before: Header, target: str, context: Context, log: Path, prefix: str) -> None:
+        """The wrong way round, or on a file that is no LoRA, the script ends well and writes next to nothing."""
+        after = read_header(made) if made.is_file() else None
+        if after is None or lora_format(after) != target:
+            raise MusubiError("the converted file holds no LoRA", fix="Look into the log.", log=log)
+        pairs = [sum(".lora_" in name for name in header.tensors) for header in (before, after)]
+        if pairs[0] != pairs[1]:
+            raise MusubiError(f"{pairs[0] - pairs[1]} weights were lost in the conversion", fix="See the log.", log=log)
+        family = family_of(before, context.services.families)
+        wrong = wrong_names(after, family) if family and target == "other" and not prefix else []
+        if wrong:
+            raise MusubiError(
+                f"ComfyUI would not load {len(wrong)} modules of the converted LoRA: {', '.join(wrong[:3])}",
+                fix="Use the LoRA in its old format.",
+                log=log,
+            )
+
+
+def _single(lora: Lora) -> Lora:
+    if lora.previous is not None:
+        raise MusubiError("the converter takes one LoRA, not a chain", fix="Connect a single LoRA Select node.")
+    return lora
+
+
+def _target(wanted: str, found: str, path: Path) -> str:
+    if not found:
+        raise MusubiError(f"{path.name} is no LoRA", fix="Choose another file.")
+    target = {"musubi": "other", "other": "musubi"}[found] if wanted == "auto" else wanted
+    if target == found:
+        raise MusubiError(
+            f"{path.name} is in the format {found} already",
+            why="The wrong way round, the script ends well and writes an empty file.",
+            fix="Choose auto, or the other format.",
+        )
+    return target

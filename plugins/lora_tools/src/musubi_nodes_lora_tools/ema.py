@@ -1,0 +1,102 @@
+"""lora_post_hoc_ema.py: one LoRA out of several checkpoints of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.families import (
+    Context,
+    Lora,
+    MusubiError,
+    NodeOutputs,
+    Option,
+    Run,
+    ToolInputs,
+    ToolNode,
+    check_trained,
+    lora_format,
+    read_header,
+)
+from musubi_nodes.files import checked_name, publish
+
+
+class LoRAPostHocEMA(ToolNode):
+    """Averages the checkpoints of a training into one steadier LoRA: those of a run, or a chosen chain."""
+
+    id, title = "MusubiTuner_LoRAPostHocEMA", "LoRA Post-hoc EMA"
+    script: ClassVar[str] = "lora_post_hoc_ema.py"
+
+    class Inputs(ToolInputs):
+        run: Run | None = Field(None, description="A training: all its checkpoints are taken.")
+        lora: Lora | None = Field(None, description="Or a chain of LoRAs, earliest first.")
+        beta: Annotated[float, Option()] = Field(
+            0.95, ge=0.0, le=1.0, description="How much of the average is kept at each checkpoint."
+        )
+        beta2: Annotated[float | None, Option()] = Field(
+            None, ge=0.0, le=1.0, description="beta at the end, reached step by step. -1: as beta."
+        )
+        sigma_rel: Annotated[float | None, Option()] = Field(
+            None, ge=0.0, le=1.0, description="Power function EMA with this relative width, instead of beta. -1: off."
+        )
+        no_sort: Annotated[bool, Option()] = Field(
+            False, description="Keep the order of the chain instead of sorting by time."
+        )
+        output_name: str = Field("ema", description="Name in models/loras/musubi.")
+
+    class Outputs(NodeOutputs):
+        lora: Lora = Field(description="The averaged LoRA.")
+        run: Run = Field(description="The run folder.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        install = self.prepare(inputs, context)
+        name = checked_name(inputs.output_name, "output_name")
+        paths = checkpoints(inputs)
+        check_alike(paths)
+        folder = self.new_folder(context)
+        made = folder.out / f"{name}.safetensors"
+        owned = {"path": [str(path) for path in paths], "output_file": str(made)}
+        _, run = self.run_tool(inputs, context, install, folder, owned)
+        check_trained(made, folder.log)
+        check_alike([paths[0], made])
+        path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
+        context.show(text=f"{len(paths)} checkpoints averaged: musubi/{path.name}")
+        lora = Lora(path=path, format=lora_format(read_header(path)))
+        return self.Outputs(lora=lora, run=run)
+
+
+def checkpoints(inputs: Any) -> list[Path]:
+    """The LoRAs to average, earliest first; at least two."""
+    if (inputs.run is None) == (inputs.lora is None):
+        raise MusubiError("connect either run or lora", fix="run takes all checkpoints of a training, lora a chain.")
+    if inputs.lora:
+        found = [lora.path for lora in inputs.lora.chain()]
+    else:
+        files = (inputs.run.folder / "out").glob("*.safetensors")
+        found = sorted(files, key=lambda path: path.stat().st_mtime_ns)
+    if len(found) < 2:
+        raise MusubiError(
+            f"EMA needs at least two checkpoints, and there {'is one' if found else 'are none'}",
+            fix="Set save_every_n_epochs or save_every_n_steps of the training settings, and train again.",
+        )
+    return found
+
+
+def check_alike(paths: Sequence[Path]) -> None:
+    """All have the same weights of the same shapes; the script would fail or mix what does not belong together."""
+    first = {name: tensor.shape for name, tensor in read_header(paths[0]).tensors.items()}
+    for path in paths[1:]:
+        other = {name: tensor.shape for name, tensor in read_header(path).tensors.items()}
+        if other != first:
+            ranks = f"{_rank(first)} and {_rank(other)}"
+            raise MusubiError(
+                f"{paths[0].name} and {path.name} do not have the same weights (rank {ranks})",
+                fix="Take checkpoints of one training only.",
+            )
+
+
+def _rank(shapes: dict[str, tuple[int, ...]]) -> int | str:
+    return next((shape[0] for name, shape in shapes.items() if "lora_down" in name or "lora_A" in name), "unknown")

@@ -1,0 +1,76 @@
+"""merge_lora.py: LoRAs into the DiT itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.families import (
+    Context,
+    Lora,
+    ModelFile,
+    MusubiError,
+    NodeOutputs,
+    Run,
+    ToolInputs,
+    ToolNode,
+    check_fits,
+    find_model,
+    read_header,
+)
+from musubi_nodes.files import checked_name, publish
+
+PATCH = "img_in.proj.weight"
+
+
+class LoRAMerger(ToolNode):
+    """Merges one or several LoRAs, each with its multiplier, into a HunyuanVideo DiT. musubi-tuner v0.3.4 merges no
+    other family."""
+
+    id, title = "MusubiTuner_LoRAMerger", "LoRA Merger"
+    script: ClassVar[str] = "merge_lora.py"
+
+    class Inputs(ToolInputs):
+        lora: Lora = Field(description="The LoRAs; for several, a chain of LoRA Select nodes.")
+        dit: Annotated[str, ModelFile("diffusion_models")] = Field(description="The HunyuanVideo DiT.")
+        output_name: str = Field("merged", description="Name of the new DiT in output/musubi/merged.")
+
+    class Outputs(NodeOutputs):
+        path: str = Field(description="The merged DiT's path.")
+        run: Run = Field(description="The run folder.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        install = self.prepare(inputs, context)
+        name = checked_name(inputs.output_name, "output_name")
+        dit = find_model(context.host, "diffusion_models", inputs.dit, install)
+        before = read_header(dit)
+        patch = before.tensors.get(PATCH)
+        if patch is None or not any(key.startswith("double_blocks.") for key in before.tensors):
+            raise MusubiError(
+                f"{dit.name} is no HunyuanVideo DiT",
+                why="merge_lora.py of musubi-tuner merges LoRAs into HunyuanVideo only (v0.3.4).",
+                fix="Give the LoRA to the generator instead; it merges it while loading.",
+            )
+        chain = inputs.lora.chain()
+        for lora in chain:
+            check_fits(lora.path, dit)
+        folder = self.new_folder(context)
+        made = folder.out / f"{name}.safetensors"
+        owned = {
+            "dit": str(dit),
+            "dit_in_channels": patch.shape[1],
+            "lora_weight": [lora.path for lora in chain],
+            "lora_multiplier": [lora.multiplier for lora in chain],
+            "save_merged_model": str(made),
+        }
+        _, run = self.run_tool(inputs, context, install, folder, owned)
+        self._check(made, set(before.tensors), folder.log)
+        path = publish(made, context.host.output_folder / "musubi" / "merged", made.name, move=True)
+        context.show(text=f"{len(chain)} LoRA{'s' if len(chain) > 1 else ''} merged: musubi/merged/{path.name}")
+        return self.Outputs(path=str(path), run=run)
+
+    def _check(self, made: Path, names: set[str], log: Path) -> None:
+        if not made.is_file() or set(read_header(made).tensors) != names:
+            raise MusubiError("the merged file is not the whole DiT", fix="Look into the log.", log=log)

@@ -1,0 +1,121 @@
+"""HunyuanVideo, FramePack and the LoRA tools on the real scripts: ``MUSUBI_TUNER_ROOT=... pytest -m musubi``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from musubi_nodes.config import load_config
+from musubi_nodes.media.frames import ImageFiles, save_video
+from musubi_nodes.media.probe import probe
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
+from musubi_nodes.weights import read_header
+
+pytestmark = pytest.mark.musubi
+
+ENCODERS = {
+    "vae": "hv_vae.safetensors",
+    "text_encoder1": "hv_llm.safetensors",
+    "text_encoder2": "hv_clip.safetensors",
+}
+SIZE = {"width": 96, "height": 64, "infer_steps": 2, "prompt": "a square"}
+
+
+@pytest.fixture
+def place(toy_config: str, own_surroundings: Path, tmp_path: Path) -> Workplace:
+    """A workplace whose musubi-tuner is the real one."""
+    (own_surroundings / "config.toml").write_text(toy_config, "utf-8")
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return Workplace(tmp_path)
+
+
+def trained(place: Workplace, family: str, models: Any, toml: Path, **values: Any) -> Any:
+    dataset = place.load(toml)
+    settings = place.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.001).training
+    return place.run(
+        f"{family}LoRATrainer",
+        models=models,
+        latent_cache=place.run(f"{family}LatentCache", dataset=dataset, models=models).latent_cache,
+        text_cache=place.run(f"{family}TextEncoderCache", dataset=dataset, models=models).text_cache,
+        training=settings,
+        **values,
+    )
+
+
+def videos(place: Workplace, frames: int) -> Path:
+    folder = place.folder / "videos"
+    folder.mkdir()
+    for number in range(2):
+        noise = np.random.default_rng(number).random((frames, 64, 96, 3)).astype(np.float32)
+        save_video(noise, folder / f"v{number}.mp4", 30)
+        (folder / f"v{number}.txt").write_text("a square", "utf-8")
+    path = place.folder / "videos.toml"
+    path.write_text(
+        f'[general]\nresolution = [96, 64]\ncaption_extension = ".txt"\nenable_bucket = true\n[[datasets]]\n'
+        f"video_directory = '{folder.as_posix()}'\ntarget_frames = [{frames}]\nfp_latent_window_size = 2\n",
+        "utf-8",
+    )
+    return path
+
+
+def weights(path: Path) -> dict[str, Any]:
+    """Effective weights of a LoRA in either format: up x down x alpha / rank."""
+    from safetensors.numpy import load_file
+
+    tensors, found = load_file(path), {}
+    for name, down in tensors.items():
+        for low, high in ((".lora_down.", ".lora_up."), (".lora_A.", ".lora_B.")):
+            if low in name:
+                alpha = tensors.get(f"{name.split(low)[0]}.alpha")
+                scale = float(alpha) / down.shape[0] if alpha is not None else 1.0
+                module = name.split(low)[0].removeprefix("lora_unet_").removeprefix("diffusion_model.")
+                product = tensors[name.replace(low, high)].astype(np.float64) @ down.astype(np.float64)
+                found[module.replace(".", "_")] = product * scale
+    return found
+
+
+def test_hunyuan_video_and_its_lora_through_all_tools(place: Workplace) -> None:
+    models = place.run("HunyuanVideoModels", dit="hv_dit.safetensors", **ENCODERS).models
+    sampling = place.run(
+        "SamplingConfig", sample_every_n_epochs=1, sample_prompts="I see it", sample_width=96, sample_height=64,
+        sample_steps=2,
+    ).sampling  # fmt: skip
+    made = trained(place, "HunyuanVideo", models, place.dataset(), sampling=sampling)
+    assert any(
+        name.startswith("lora_unet_double_blocks_0_img_attn_qkv.") for name in read_header(made.lora.path).tensors
+    )
+    assert list((made.run.folder / "out" / "sample").iterdir())
+    both = place.run("HunyuanVideoGenerator", models=models, lora=made.lora, video_length=5, output_type="both", **SIZE)
+    assert probe(both.video.path).frames == 5
+    again = place.run("HunyuanVideoGenerator", models=models, latent=both.latent, width=96, height=64)
+    assert probe(again.video.path).frames == 5
+    other = place.run("LoRAFormatConverter", lora=made.lora).lora
+    back = place.run("LoRAFormatConverter", lora=other).lora
+    first, last = weights(made.lora.path), weights(back.path)
+    assert first.keys() == weights(other.path).keys() == last.keys()
+    assert max(np.abs(first[name] - last[name]).max() for name in first) < 1e-5
+    merged = place.run("LoRAMerger", lora=made.lora, dit="hv_dit.safetensors")
+    assert read_header(Path(merged.path)).tensors.keys() == read_header(Path(models.dit)).tensors.keys()
+    ema = place.run("LoRAPostHocEMA", run=made.run, beta=0.5).lora
+    assert read_header(ema.path).tensors.keys() == read_header(made.lora.path).tensors.keys()
+
+
+def test_framepack_by_sections(place: Workplace) -> None:
+    models = place.run(
+        "FramePackModels", dit="fp_dit.safetensors", image_encoder="fp_siglip.safetensors", **ENCODERS
+    ).models
+    made = trained(place, "FramePack", models, videos(place, 9))
+    place.dataset()
+    picture = ImageFiles((place.folder / "pictures" / "p0.png",))
+    first = place.run("FramePackSection", prompt="first").section
+    parts = place.run("FramePackSection", prompt="then", previous=first, image=picture).section
+    video = place.run(
+        "FramePackGenerator", models=models, lora=made.lora, image=picture, section=parts, video_frames=17,
+        latent_window_size=2, **SIZE,
+    ).video  # fmt: skip
+    assert probe(video.path).frames == 17
