@@ -60,6 +60,16 @@ def read_header(path: Path) -> Header:
 def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
     if size == 0:
         raise MusubiError(f"{path} is empty (0 bytes)", fix=_DOWNLOAD)
+    if start[8:9] != b"{" or length > _LONGEST:
+        _refuse_other_files(path, start)
+    if 8 + length > size:
+        raise MusubiError(
+            f"{path} is cut off", why=f"Its header alone needs {8 + length} bytes, it has {size}.", fix=_DOWNLOAD
+        )
+
+
+def _refuse_other_files(path: Path, start: bytes) -> None:
+    """The length in the first bytes may look like another file's mark, so these count only without the header's "{"."""
     if start.startswith(b"version https://git-lfs"):
         raise MusubiError(
             f"{path} is a Git LFS pointer, not the weights",
@@ -72,12 +82,7 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
             f"{path} is a PyTorch file (.pt, .pth, .ckpt), not safetensors",
             fix="Give it its own ending, or convert it.",
         )
-    if size < 10 or length > _LONGEST or start[8:9] not in (b"{", b""):
-        raise MusubiError(f"{path} is no safetensors file", why=f"It begins with {start[:8]!r}.", fix=_DOWNLOAD)
-    if 8 + length > size:
-        raise MusubiError(
-            f"{path} is cut off", why=f"Its header alone needs {8 + length} bytes, it has {size}.", fix=_DOWNLOAD
-        )
+    raise MusubiError(f"{path} is no safetensors file", why=f"It begins with {start[:8]!r}.", fix=_DOWNLOAD)
 
 
 class _TooShort(ValueError):
