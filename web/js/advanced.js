@@ -2,13 +2,18 @@
 // widget.options.advanced and reads widget.advanced (frontend 1.27.10 and 1.58.1). Vue nodes hide them by themselves.
 import { app } from "../../../scripts/app.js";
 
-const HIDDEN_HEIGHT = -4; // cancels the gap that the canvas leaves below each widget
+const HIDDEN = () => [0, -4]; // cancels the gap that the canvas leaves below each widget
 
-function layout(node) {
-  for (const widget of node.widgets.filter((each) => each.advanced)) {
-    if (node.showAdvanced) delete widget.computeSize;
-    else widget.computeSize = () => [0, HIDDEN_HEIGHT];
-  }
+function hide(node, widget) {
+  let own = widget.computeSize;
+  widget.advanced = true;
+  // Read anew at each layout: Vue nodes and loaded workflows set node.showAdvanced without calling toggleAdvanced.
+  Object.defineProperty(widget, "computeSize", {
+    configurable: true,
+    enumerable: true,
+    get: () => (node.showAdvanced ? own : HIDDEN),
+    set: (other) => (own = other),
+  });
 }
 
 function fit(node) {
@@ -19,22 +24,15 @@ function fit(node) {
 app.registerExtension({
   name: "musubi.advanced",
   nodeCreated(node) {
-    if (!node.comfyClass?.startsWith("MusubiTuner_") || !node.widgets) return;
-    for (const widget of node.widgets) if (widget.options?.advanced) widget.advanced = true;
-    if (!node.widgets.some((widget) => widget.advanced)) return;
+    if (!node.comfyClass?.startsWith("MusubiTuner_")) return;
+    const advanced = node.widgets?.filter((widget) => widget.options?.advanced) ?? [];
+    if (!advanced.length) return;
+    for (const widget of advanced) hide(node, widget);
     node.toggleAdvanced = function () {
       if (this.flags.collapsed) this.collapse(); // a collapsed node has no visible widget, so no height to fit
       this.showAdvanced = !this.showAdvanced;
-      layout(this);
       fit(this);
     };
-    const configured = node.onConfigure;
-    node.onConfigure = function (data) {
-      configured?.call(this, data);
-      this.showAdvanced = data.showAdvanced;
-      layout(this);
-    };
-    layout(node);
     fit(node);
   },
 });

@@ -1,0 +1,73 @@
+"""FramePack's nodes on the miniature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from musubi_nodes.config import load_config
+from musubi_nodes.media.frames import ImageFiles, save_video
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
+
+MODELS = {
+    "dit": "miniature/framepack_i2v.safetensors",
+    "vae": "miniature/hunyuan_video_vae.safetensors",
+    "text_encoder1": "miniature/llava_llama3.safetensors",
+    "text_encoder2": "miniature/clip_l.safetensors",
+    "image_encoder": "miniature/siglip.safetensors",
+}
+
+
+class FramePackPlace(Workplace):
+    """Shortcuts from models to a trained LoRA."""
+
+    def videos(self, frames: int = 9, extra: str = "") -> Path:
+        """Two short videos with captions; a section has 8 frames."""
+        folder = self.folder / "videos"
+        folder.mkdir(exist_ok=True)
+        for number in range(2):
+            noise = np.random.default_rng(number).random((frames, 64, 96, 3)).astype(np.float32)
+            save_video(noise, folder / f"v{number}.mp4", 30)
+            (folder / f"v{number}.txt").write_text("a square", "utf-8")
+        path = self.folder / "videos.toml"
+        path.write_text(
+            f'[general]\nresolution = [96, 64]\ncaption_extension = ".txt"\nenable_bucket = true\n{extra}\n'
+            "[[datasets]]\n"
+            f"video_directory = '{folder.as_posix()}'\ntarget_frames = [{frames}]\nfp_latent_window_size = 2\n",
+            "utf-8",
+        )
+        return path
+
+    def picture(self) -> ImageFiles:
+        """A picture to begin with."""
+        return ImageFiles((self.dataset().with_suffix("") / "p0.png",))
+
+    def models(self, **values: Any) -> Any:
+        return self.run("FramePackModels", **{**MODELS, **values}).models
+
+    def caches(self, path: Path | None = None) -> dict[str, Any]:
+        dataset, models = self.load(path or self.videos()), self.models()
+        latent = self.run("FramePackLatentCache", dataset=dataset, models=models).latent_cache
+        text = self.run("FramePackTextEncoderCache", dataset=dataset, models=models).text_cache
+        return {"models": models, "latent_cache": latent, "text_cache": text}
+
+    def train(self, caches: dict[str, Any] | None = None, **values: Any) -> Any:
+        short = self.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.01).training
+        return self.run("FramePackLoRATrainer", **{"training": short, **(caches or self.caches()), **values})
+
+    def generate(self, **values: Any) -> Any:
+        small = {"prompt": "a square", "width": 96, "height": 64, "infer_steps": 2, "latent_window_size": 2}
+        return self.run("FramePackGenerator", **{"models": self.models(), **small, "video_frames": 17, **values})
+
+
+@pytest.fixture
+def place(tmp_path: Path, musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> FramePackPlace:
+    """A workplace whose musubi-tuner is the miniature."""
+    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return FramePackPlace(tmp_path)
