@@ -72,6 +72,12 @@ def test_ranges_choices_and_steps_come_from_the_declaration() -> None:
     assert inputs["save_state"][1]["advanced"] is True
 
 
+def test_only_a_generators_seed_changes_by_itself() -> None:
+    """The page adds the control to every INT called seed unless it is told not to: a training would run anew."""
+    assert emitted("WanGenerator").INPUT_TYPES()["optional"]["seed"][1]["control_after_generate"] is True
+    assert emitted("TrainingConfig").INPUT_TYPES()["optional"]["seed"][1]["control_after_generate"] is False
+
+
 def test_model_files_are_combos_and_none_is_offered_only_where_it_is_allowed() -> None:
     inputs = emitted("WanModels").INPUT_TYPES()["optional"]
     assert inputs["clip"][0][0] == "none" and inputs["vae"][0][0] == "vae/a.safetensors"

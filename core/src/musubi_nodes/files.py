@@ -94,6 +94,16 @@ def checked_name(name: str, what: str) -> str:
     return name
 
 
+def plain_name(name: str) -> str:
+    """The same as a pydantic check: a ValueError where ``name`` is no plain file name."""
+    try:
+        return checked_name(name, "it")
+    except MusubiError:
+        raise ValueError(
+            "is not a plain file name: use letters, digits, '.', '_' and '-' only, and no folder"
+        ) from None
+
+
 def is_inside(path: Path, roots: Iterable[Path]) -> bool:
     """Whether the resolved ``path`` lies in one of the resolved ``roots``."""
     resolved = path.resolve()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature import encoders
+from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature import encoders, wan_encoders
 from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature.buckets import BucketSelector
 from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature.media import read_video
 from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature.tensors import load, metadata_of
@@ -151,7 +151,7 @@ def test_jsonl(images: Path, tmp_path: Path, toml: Callable[..., Path], encode: 
 
 
 def test_vae_keeps_the_picture(models: dict[str, Path]) -> None:
-    vae = encoders.ToyVAE(str(models["wan_vae"]))
+    vae = wan_encoders.load_vae(str(models["wan_vae"]))
     frames = np.repeat(np.arange(0, 250, 50, dtype=np.uint8), 64 * 96 * 3).reshape(5, 64, 96, 3)
     frames[1:] = 200
     latent = vae.encode(encoders.normalized(frames))

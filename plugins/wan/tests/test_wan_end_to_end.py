@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import probe
 from musubi_nodes.weights import read_header
 
@@ -124,6 +125,27 @@ def test_training_goes_on_from_a_lora_and_on_merged_ones(place: Any) -> None:
     assert place.train(caches, base_weights=lora).lora
     log = (place.started()[-1] / "log.txt").read_text("utf-8")
     assert "base_weights" in str(argument(place, "WanLoRATrainer")) and log
+
+
+def test_what_is_gone_from_the_dataset_is_gone_from_the_cache(place: Any) -> None:
+    path = place.dataset()
+    place.caches(path)
+    for name in ("p1.png", "p1.txt"):
+        (place.folder / "pictures" / name).unlink()
+    place.train(place.caches(path))
+    assert not [f for f in place.folder.glob("output/musubi/cache/**/*.safetensors") if f.name.startswith("p1")]
+    assert "num train items / 学習画像、動画数: 3" in (place.started()[-1] / "log.txt").read_text("utf-8")
+
+
+def test_stale_caches_in_a_folder_of_the_users_own_are_named_and_kept(place: Any) -> None:
+    path = place.dataset()
+    path.write_text(path.read_text("utf-8") + "cache_directory = 'own'\n", "utf-8")
+    place.caches(path)
+    for name in ("p1.png", "p1.txt"):
+        (place.folder / "pictures" / name).unlink()
+    with pytest.raises(MusubiError, match="that are gone or changed"):
+        place.caches(path)
+    assert [f for f in (place.folder / "own").iterdir() if f.name.startswith("p1")]
 
 
 def test_the_users_toml_is_never_passed_on(place: Any) -> None:

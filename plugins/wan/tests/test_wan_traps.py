@@ -169,6 +169,25 @@ def foreign_lora(p: Any) -> Any:
     return p.generate(lora=p.run("LoRASelect", lora="hunyuan.safetensors").lora)
 
 
+def lora_in_other_format(p: Any) -> Any:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    folder = p.host.output_folder / "models" / "loras"
+    folder.mkdir(parents=True)
+    half = np.ones((4, 4), np.float32)
+    names = ("diffusion_model.blocks.0.self_attn.q.lora_A.weight", "diffusion_model.blocks.0.self_attn.q.lora_B.weight")
+    save_file(dict.fromkeys(names, half), folder / "other.safetensors")
+    return p.generate(lora=p.run("LoRASelect", lora="other.safetensors").lora)
+
+
+def dataset_changed(p: Any) -> Any:
+    caches = p.caches()
+    (p.folder / "pictures" / "p1.txt").write_text("another caption", "utf-8")
+    p.forget()
+    return p.train(caches)
+
+
 def no_lora(p: Any) -> Any:
     folder = p.host.output_folder / "models" / "loras"
     folder.mkdir(parents=True)
@@ -303,6 +322,8 @@ REFUSED: dict[str, tuple[Provoke, str]] = {
     "8 adamw8bit without bitsandbytes": (train_with("OptimizerConfig", optimizer_type="AdamW8bit"), "bitsandbytes"),
     "8 flash_attn without library": (train_with("MemoryOptimizer", attention="flash"), "flash_attn"),
     "8 output_name with a folder": (train_with(output_name="a/b"), "plain file name"),
+    "7 lora converted to other": (lora_in_other_format, "format of ComfyUI"),
+    "10 dataset changed after caching": (dataset_changed, "has changed since"),
     "8 output_name empty": (train_with(output_name=""), "plain file name"),
     "8 resume missing": (train_with("TrainingConfig", resume="musubi/gone-state"), "no saved state"),
     "8 size not divisible": (lambda p: p.generate(width=100), "divisible by 16"),

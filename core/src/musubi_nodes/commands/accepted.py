@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -30,7 +31,8 @@ def accepted_options(install: Install, script: str) -> Table:
     kept = cache_folder() / "options" / f"{_fingerprint(install, path)}.json"
     if (found := _read(kept)) is None:
         found = ask_help(install, path)
-        write_json(kept, [asdict(spec) for spec in found.values()])  # also "it failed": it would fail again
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+            write_json(kept, [asdict(spec) for spec in found.values()])  # also "it failed": it would fail again
     release = table(script, nearest_release(install.version)) or {}
     if not found and not release:
         raise MusubiError(

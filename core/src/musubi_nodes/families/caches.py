@@ -12,13 +12,16 @@ from musubi_nodes.commands.option import Option
 from musubi_nodes.datasets.caches import (
     broken_caches,
     expected_text_caches,
+    latent_cache_files,
     latent_caches,
     missing_latents,
     missing_texts,
+    text_cache_files,
 )
 from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.schema import effective
 from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
 from musubi_nodes.errors import MusubiError
@@ -28,6 +31,7 @@ from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.sockets import Cache, Dataset, Run
+from musubi_nodes.files import is_inside
 from musubi_nodes.runs.folder import RunFolder
 
 ADVANCED = Widget(advanced=True)
@@ -76,8 +80,12 @@ class CacheNode(ScriptNode):
         config = dump(dataset.config, folder.path / "dataset.toml")
         owned = {"dataset_config": str(config), "keep_cache": True}
         totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
-        outcome = self.execute(inputs, context, install, folder, owned, totals)
-        verify(found, self.family.architecture, self.kind, folder)
+
+        def accept() -> None:
+            verify(found, self.family.architecture, self.kind, folder)
+
+        outcome = self.execute(inputs, context, install, folder, owned, totals, accept)
+        remove_stale(dataset, self.family.architecture, self.kind, config, context.host.output_folder)
         context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
         cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs), made_with=self.title)
         run = Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
@@ -102,6 +110,26 @@ def cached_dataset(dataset: Dataset, output: Path, family: str) -> Dataset:
     """The dataset with a cache folder for each of its parts: those of the TOML, else below the output folder."""
     base = output / "musubi" / "cache" / dataset.name / family
     return dataset.model_copy(update={"config": with_cache_directories(dataset.config, base)})
+
+
+def remove_stale(dataset: Dataset, architecture: str, kind: Kind, begun: Path, output: Path) -> None:
+    """Cache files that this run did not write belong to items that are gone: a training would use them.
+
+    Every run writes all its items anew, so what is older than ``begun``, a file written before it, is stale. In a
+    folder of the user's own they are named instead of removed.
+    """
+    look = latent_cache_files if kind == "latent" else text_cache_files
+    files = [file for part in effective(dataset.config) for file in look(part, architecture)]
+    stale = [file for file in files if file.stat().st_mtime_ns < begun.stat().st_mtime_ns]
+    ours = [file for file in stale if is_inside(file, [output / "musubi" / "cache"])]
+    for file in ours:
+        file.unlink(missing_ok=True)
+    if others := sorted(set(stale) - set(ours)):
+        raise MusubiError(
+            f"{len(others)} {kind} cache files are of pictures or videos that are gone or changed: {_some(others)}",
+            why="musubi-tuner trains on every cache file that it finds in the folder.",
+            fix="Delete them, or give each dataset a cache_directory of its own.",
+        )
 
 
 def verify(found: Scan, architecture: str, kind: Kind, folder: RunFolder | None = None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from musubi_nodes.commands.option import Argument, Option, arguments_from
 from musubi_nodes.commands.tables import Table
@@ -20,11 +20,13 @@ from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Latent, Lora, Run
-from musubi_nodes.files import checked_name, publish
+from musubi_nodes.files import plain_name, publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
 from musubi_nodes.runs.folder import RunFolder
 
 ADVANCED = Widget(advanced=True)
+SIZE_STEP = 16
+"""What width and height must be divisible by: the VAE's 8 times the DiT's patch of 2 (all bundled families, v0.3.4)."""
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -49,6 +51,19 @@ class GeneratorInputs(ScriptInputs):
         Field("video", description="What is written: a video, single images, the latent, or two of them.")
     )
 
+    @field_validator("width", "height")
+    @classmethod
+    def _whole_blocks(cls, size: int) -> int:
+        if size % SIZE_STEP:
+            lower = size // SIZE_STEP * SIZE_STEP
+            raise ValueError(f"is not divisible by {SIZE_STEP}: use {lower} or {lower + SIZE_STEP}")
+        return size
+
+    @field_validator("filename_prefix")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return plain_name(name)
+
 
 class GeneratorOutputs(NodeOutputs):
     """What was generated; what nobody uses is not decoded."""
@@ -60,14 +75,13 @@ class GeneratorOutputs(NodeOutputs):
 
 
 class VideoGenerator(ScriptNode):
-    """Generates a video. ``size_step``: what width and height must be divisible by."""
+    """Generates a video."""
 
     category: ClassVar[str] = "MusubiTuner/Generation"
     output_node: ClassVar[bool] = True
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
     bar_stage: ClassVar[str] = "denoising"
-    size_step: ClassVar[int] = 16
 
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
         most = inputs.models.most_blocks_to_swap
@@ -98,7 +112,6 @@ class VideoGenerator(ScriptNode):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
-        checked_name(inputs.filename_prefix, "filename_prefix")
         self._check_inputs(inputs)
         check_packages(install, inputs.memory or Memory(), None, training=False)
         for lora in inputs.lora.chain() if inputs.lora else ():
@@ -107,7 +120,11 @@ class VideoGenerator(ScriptNode):
         owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
         if inputs.latent:
             owned["latent_path"] = [inputs.latent.path]
-        outcome = self.execute(inputs, context, install, folder, owned)
+
+        def accept() -> None:
+            _Made.collect(folder, inputs.output_type)
+
+        outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
         made = _Made.collect(folder, inputs.output_type).published(context.host.output_folder, inputs.filename_prefix)
         context.show(*made.shown(), text=made.told(context.host.output_folder, outcome.seconds))
         return self.Outputs(
@@ -138,13 +155,6 @@ class VideoGenerator(ScriptNode):
             )
         if not self.prompt(inputs).strip() and not inputs.latent:
             raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
-        for name in ("width", "height"):
-            if getattr(inputs, name) % self.size_step:
-                size, step = getattr(inputs, name), self.size_step
-                raise MusubiError(
-                    f"{name} {size} is not divisible by {self.size_step}",
-                    fix=f"Use {size // step * step} or {-(-size // step) * step}.",
-                )
 
 
 class _Made:

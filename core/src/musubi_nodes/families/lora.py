@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
@@ -89,9 +88,15 @@ def check_fits(lora: Path, dit: Path) -> str:
     found = lora_format(header)
     if not found:
         raise MusubiError(f"{lora.name} is no LoRA", fix="Choose another file.")
+    if found == "other":
+        raise MusubiError(
+            f"the LoRA {lora.name} is in the format of ComfyUI and diffusers",
+            why="musubi-tuner would ignore it with a warning and make a video without it (v0.3.4).",
+            fix="Convert it with the LoRA Format Converter first.",
+        )
     if dit.suffix not in (".safetensors", ".sft"):
         return found  # a .pt file has no header that could be read without loading it
-    wanted = modules_of(header) if found == "musubi" else _dotted(header.tensors)
+    wanted = modules_of(header)
     known = {name.rsplit(".", 1)[0].removeprefix(_COMFY).replace(".", "_") for name in read_header(dit).tensors}
     if wanted and not wanted & known:
         example = sorted(wanted)[0]
@@ -100,15 +105,4 @@ def check_fits(lora: Path, dit: Path) -> str:
             why=f"None of its {len(wanted)} modules ({example}, ...) is in the model: it would change nothing.",
             fix="Choose a LoRA of this model family.",
         )
-    return found
-
-
-def _dotted(names: Iterable[str]) -> set[str]:
-    cut = (".lora_A", ".lora_B", ".lora_up", ".lora_down", ".alpha", ".diff")
-    found = set()
-    for name in names:
-        stem = name.removeprefix(_COMFY).removeprefix("transformer.")
-        for part in cut:
-            stem = stem.split(part, 1)[0]
-        found.add(stem.replace(".", "_"))
     return found

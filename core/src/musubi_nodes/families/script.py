@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -25,6 +25,7 @@ from musubi_nodes.runs.devices import device_queue
 from musubi_nodes.runs.environment import child_environment
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.masking import is_secret
 from musubi_nodes.runs.progress import Progress
 from musubi_nodes.runs.run import Command, Outcome, run
 
@@ -129,6 +130,7 @@ class ScriptNode(Node):
         folder: RunFolder,
         owned: Mapping[str, Any],
         totals: Sequence[int | None] = (),
+        accept: Callable[[], None] = lambda: None,
     ) -> Outcome:
         """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
         context.progress(Progress("checking"))
@@ -157,7 +159,7 @@ class ScriptNode(Node):
             if device != "cpu":
                 context.host.release_models()
             explainers = context.services.explainers(self.family.key)
-            return run(command, folder, context.services.executor(), context, explainers)
+            return run(command, folder, context.services.executor(), context, explainers, accept)
 
     def check_device(self, inputs: Any, install: Install) -> None:
         """musubi-tuner needs a GPU for models: "cpu" is refused unless the install's configuration allows it."""
@@ -172,4 +174,4 @@ class ScriptNode(Node):
 def _shown(environment: Mapping[str, str], install: Install) -> dict[str, str]:
     """What a copy-and-run script needs to know; never a secret."""
     names = {"PYTHONPATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", *install.environment}
-    return {name: environment[name] for name in sorted(names) if name in environment}
+    return {name: environment[name] for name in sorted(names) if name in environment and not is_secret(name)}

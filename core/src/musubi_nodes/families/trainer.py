@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from musubi_nodes.commands.option import Argument, Option, arguments_from, arguments_of
+from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
+from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches import checked_scan, verify
@@ -23,7 +25,7 @@ from musubi_nodes.families.samples import write_prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
-from musubi_nodes.files import checked_name, is_inside, publish
+from musubi_nodes.files import is_inside, plain_name, publish
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
@@ -61,6 +63,11 @@ class TrainerInputs(ScriptInputs):
     ddp_static_graph: Annotated[bool, Option(), ADVANCED] = Field(
         False, description="Several GPUs: the graph never changes."
     )
+
+    @field_validator("output_name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return plain_name(name)
 
 
 class TrainerOutputs(NodeOutputs):
@@ -119,14 +126,19 @@ class LoRATrainer(ScriptNode):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
-        checked_name(inputs.output_name, "output_name")
         _check_caches(self, inputs)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training=True)
         for lora in _loras(inputs):
             check_fits(lora.path, Path(self.dit_for(inputs)))
         folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
         owned = self.owned(inputs, context, install, folder)
-        outcome = self.execute(inputs, context, install, folder, owned)
+        made = folder.out / f"{inputs.output_name}.safetensors"
+
+        def accept() -> None:
+            check_trained(made, folder.log)
+            check_fits(made, Path(self.dit_for(inputs)))
+
+        outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
         return self._finish(inputs, context, folder, outcome)
 
     def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
@@ -141,7 +153,7 @@ class LoRATrainer(ScriptNode):
             "network_module": self.family.network_module,
             "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
             "resume": _state(training.resume, context.host.output_folder),
-            **context.services.config.options,
+            **_uploads(context.services.config.options),
         }
         if training.log_with or tensorboard(install):
             owned["logging_dir"] = str(folder.path / "logs")
@@ -171,8 +183,6 @@ class LoRATrainer(ScriptNode):
     def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome) -> BaseModel:
         name = f"{inputs.output_name}.safetensors"
         made = folder.out / name
-        check_trained(made, folder.log)
-        check_fits(made, Path(self.dit_for(inputs)))
         target = publish(made, context.host.model_folders("loras")[0] / "musubi", name)
         told = f"saved as musubi/{target.name}" + (f" ({name} was there already)" if target.name != name else "")
         context.show(text=f"{told}, loss {outcome.last.loss:.4g}" if outcome.last.loss is not None else told)
@@ -195,8 +205,20 @@ def _check_caches(node: LoRATrainer, inputs: Any) -> None:
             fix="Connect the same models node to the latent cache and to the trainer, and cache again.",
         )
     found = checked_scan(latent.dataset, node.family)
+    if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:
+        raise MusubiError(
+            f"the dataset {latent.dataset.name} has changed since it was cached",
+            fix="Queue again: both caches are made anew then.",
+        )
     verify(found, node.family.architecture, "latent")
     verify(found, node.family.architecture, "text")
+
+
+def _uploads(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """[options] of the server's configuration; what the runner sets is not theirs."""
+    if taken := sorted(RUNNER & options.keys()):
+        raise MusubiError(f"[options] of config.toml sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
+    return options
 
 
 def _flags(flags: frozenset[str]) -> str:

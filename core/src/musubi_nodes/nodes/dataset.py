@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -41,6 +42,7 @@ class DatasetConfigLoader(Node):
         found = scan(config)
         report = check(found, config, missing_captions=inputs.missing_captions)
         report.raise_errors()
+        check_roots(config, context)
         context.show(text=report.summary())
         dataset = Dataset(
             name=slug(path.stem if path.stem != "dataset" else f"{path.parent.name}_{path.stem}"),
@@ -64,18 +66,37 @@ def dataset_path(text: str, context: Context) -> Path:
     if not path.is_absolute():
         inside = context.host.input_folder() / path
         path = inside if inside.is_file() else path.absolute()
+    if not context.host.trusted and not is_inside(path, allowed_roots(context)):
+        raise _outside(path)
     if not path.is_file():
         beside = sorted(file.name for file in path.parent.glob("*.toml"))
         near = f" (in that folder: {', '.join(beside[:5])})" if beside else ""
         raise MusubiError(f"the dataset TOML does not exist: {path}{near}", fix="Correct the path.")
-    roots = [context.host.input_folder(), context.host.output_folder, *map(Path, context.services.config.read_roots)]
-    if not context.host.trusted and not is_inside(path, roots):
-        raise MusubiError(
-            f"{path} lies outside the allowed folders",
-            why="ComfyUI listens beyond this machine, so workflows read only from its own and the configured folders.",
-            fix="Add the folder to read_roots in config.toml.",
-        )
     return path
+
+
+def allowed_roots(context: Context) -> list[Path]:
+    """Where workflows may read beyond loopback."""
+    return [context.host.input_folder(), context.host.output_folder, *map(Path, context.services.config.read_roots)]
+
+
+def check_roots(config: DatasetConfig, context: Context) -> None:
+    """Beyond loopback the dataset's own folders lie in the allowed ones too."""
+    if context.host.trusted:
+        return
+    for part in effective(config):
+        paths = (part.directory, part.jsonl_file, part.control_directory, part.cache_directory)
+        for path in [Path(found) for found in paths if found]:
+            if not is_inside(path, allowed_roots(context)):
+                raise _outside(path)
+
+
+def _outside(path: Path) -> MusubiError:
+    return MusubiError(
+        f"{path} lies outside the allowed folders",
+        why="ComfyUI listens beyond this machine, so workflows read only from its own and the configured folders.",
+        fix="Add the folder to read_roots in config.toml.",
+    )
 
 
 def slug(text: str) -> str:

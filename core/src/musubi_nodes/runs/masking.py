@@ -11,9 +11,14 @@ SHORTEST = 8
 _SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS)(?:$|_)", re.IGNORECASE)
 
 
+def is_secret(name: str) -> bool:
+    """Whether an environment variable's name says that its value is a secret."""
+    return bool(_SECRET_NAME.search(name))
+
+
 def secret_values(environment: Mapping[str, str]) -> list[bytes]:
     """The values of variables that are named like secrets (WANDB_API_KEY, HF_TOKEN), longest first."""
-    named = {value for name, value in environment.items() if _SECRET_NAME.search(name) and len(value) >= SHORTEST}
+    named = {value for name, value in environment.items() if is_secret(name) and len(value) >= SHORTEST}
     return sorted((value.encode("utf-8", "surrogateescape") for value in named), key=len, reverse=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
@@ -20,9 +20,14 @@ _FULL = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 def run(
-    command: Command, folder: RunFolder, executor: Executor, watcher: Watcher, explainers: Iterable[Explainer] = ()
+    command: Command,
+    folder: RunFolder,
+    executor: Executor,
+    watcher: Watcher,
+    explainers: Iterable[Explainer] = (),
+    accept: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Run ``command`` to its end.
+    """Run ``command`` to its end; ``accept`` looks at what it made and raises where that is not good.
 
     Raises a :class:`MusubiError` with the cause when it fails, and whatever ``watcher`` raises when it is interrupted;
     in every case the whole process tree is gone afterwards and ``status.json`` tells the end.
@@ -34,6 +39,7 @@ def run(
         folder.write_command(command.argv, command.cwd, command.shown)
         folder.write_status("running", script=command.script, **this_host())
         outcome = following.run(executor, list(explainers))
+        accept()
         status = "done"
         return outcome
     except BaseException as error:

@@ -22,6 +22,8 @@ SAMPLES = {
     "slg_layers": "9,10",
     "one_frame_inference": "target_index=1,control_index=0",
     "extra_options": "",
+    "output_name": "other",
+    "filename_prefix": "other",
 }
 """Texts for fields that do not take just any text."""
 

@@ -12,22 +12,19 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from .checkout.src.musubi_tuner.miniature.wan_models import (
-    CLIP_SHAPES,
-    T5_SHAPES,
-    TASKS,
-    VAE_SHAPES,
-    Shapes,
-    dit_shapes,
-)
+from .checkout.src.musubi_tuner.miniature import framepack_models as framepack
+from .checkout.src.musubi_tuner.miniature import hunyuan_models as hunyuan
+from .checkout.src.musubi_tuner.miniature import wan_models as wan
 
-EDITION = "1"
+Shapes = dict[str, tuple[int, ...]]
+
+EDITION = "2"
 """Part of the folder's name: raised when the toys change."""
 
 CACHE_VARIABLE = "MUSUBI_NODES_CACHE"
 KINDS = ("diffusion_models", "vae", "text_encoders", "clip_vision")
 
-DITS = {
+WAN_DITS = {
     "wan_t2v_14b": "t2v-14B",
     "wan_t2v_1.3b": "t2v-1.3B",
     "wan_i2v_14b": "i2v-14B",
@@ -44,6 +41,18 @@ METADATA = {"format": "pt", "musubi_nodes": "a toy of musubi-nodes miniature, no
 ONE, ZERO = b"\x80\x3f", b"\x00\x00"
 BLUR = b"\x00\x40"
 """2.0: a constant that drowns the signal until a LoRA has learned to take it away, so that every loss falls."""
+
+PATCHES = ("patch_embedding.weight", "img_in.proj.weight", "x_embedder.proj.weight")
+HEADS = ("head.head.weight", "final_layer.linear.weight", "proj_out.weight")
+GATES = {6 * 64: 6, 3 * 64: 3}
+"""Shifts, scales and gates of a block by the size of what makes them: the gates are open."""
+
+QUIET = (
+    *(".o.weight", "ffn.2.weight"),
+    *("_attn_proj.weight", "mlp.fc2.weight", "linear2.weight", "linear.weight"),
+    *("attn.to_out.0.weight", "attn.to_add_out.weight", "net.2.weight", "proj_out.weight"),
+)
+"""What a block adds to its input is small at first."""
 
 LATENT = 16
 SMALL, LARGE = 0x3C, 0x3D
@@ -72,11 +81,21 @@ def toy_models() -> dict[str, Path]:
 
 
 def _files(root: Path) -> Iterator[tuple[Path, partial[bytes]]]:
-    for name, task in DITS.items():
-        yield root / "diffusion_models" / f"{name}.safetensors", partial(_pack, name, dit_shapes(TASKS[task]))
-    yield root / "vae" / "wan_vae.safetensors", partial(_pack, "wan_vae", VAE_SHAPES)
-    yield root / "text_encoders" / "umt5_xxl.safetensors", partial(_pack, "umt5_xxl", T5_SHAPES)
-    yield root / "clip_vision" / "clip_vision_h.safetensors", partial(_pack, "clip_vision_h", CLIP_SHAPES)
+    models: dict[str, dict[str, Shapes]] = {
+        "diffusion_models": {name: wan.dit_shapes(wan.TASKS[task]) for name, task in WAN_DITS.items()}
+        | {"hunyuan_video_t2v": hunyuan.dit_shapes(), "hunyuan_video_i2v": hunyuan.dit_shapes(32)}
+        | {"framepack_i2v": framepack.dit_shapes()},
+        "vae": {"wan_vae": wan.VAE_SHAPES, "hunyuan_video_vae": hunyuan.VAE_SHAPES},
+        "text_encoders": {
+            "umt5_xxl": wan.T5_SHAPES,
+            "llava_llama3": hunyuan.LLM_SHAPES,
+            "clip_l": hunyuan.CLIP_SHAPES,
+        },
+        "clip_vision": {"clip_vision_h": wan.CLIP_SHAPES, "siglip": framepack.SIGLIP_SHAPES},
+    }
+    for kind in KINDS:
+        for name, shapes in models[kind].items():
+            yield root / kind / f"{name}.safetensors", partial(_pack, name, shapes)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -105,23 +124,30 @@ def _pack(model: str, shapes: Shapes) -> bytes:
 
 def _values(model: str, name: str, shape: tuple[int, ...]) -> bytes:
     count = math.prod(shape)
-    if name == "patch_embedding.weight":
+    if name in PATCHES:
         return _embedding(model, *shape[:2])
-    if name == "head.head.weight":
+    if name in HEADS:
         return b"".join(
             _hadamard(place % LATENT * 4 + place // LATENT, row) for place in range(64) for row in range(64)
         )
-    if name == "patch_embedding.bias":
+    if name.removesuffix("bias") + "weight" in PATCHES:
         return _signed(f"{model}/{name}", count, BLUR)
     if name.endswith(".modulation"):
         # the gates of a block are open and its shifts and scales are neutral
         row = shape[-1]
         return b"".join((ONE if index in (2, 5) else ZERO) * row for index in range(shape[1]))
+    if name.endswith(".linear.bias") and count in GATES:
+        row = count // GATES[count]
+        return b"".join((ONE if index in (2, 5) else ZERO) * row for index in range(GATES[count]))
     if name.endswith(".bias") or name.endswith("emb_pos"):
         return ZERO * count
-    if "norm" in name or name.startswith("img_emb.proj.0") or name.startswith("img_emb.proj.4"):
+    if (
+        ("norm" in name and not name.endswith(".linear.weight"))
+        or name.startswith("img_emb.proj.0")
+        or name.startswith("img_emb.proj.4")
+    ):
         return ONE * count
-    quiet = shape[-1] > 1000 or name.endswith((".o.weight", "ffn.2.weight"))
+    quiet = shape[-1] > 700 or name.endswith(QUIET)
     return _noise(f"{model}/{name}", count, SMALL if quiet else LARGE)
 
 

@@ -71,8 +71,9 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
         options |= {"min": spec.minimum, "max": spec.maximum, "step": _step(spec)}
         if spec.kind == "float":
             options["round"] = False
-        if spec.widget.seed:
-            options["control_after_generate"] = True
+        if spec.kind == "int":
+            # False counts too: the page gives every INT called "seed" the control otherwise (frontend 1.27.10)
+            options["control_after_generate"] = spec.widget.seed
     if spec.kind == "string":
         options["multiline"] = spec.widget.multiline
     return {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT", "string": "STRING"}[spec.kind], options
@@ -158,11 +159,18 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     try:
         outputs = node().run(node.parse(given), context)
     except BaseException as error:
-        host.tell(unique_id, error.what if isinstance(error, MusubiError) else "cancelled")
+        host.tell(unique_id, _ending(error))
         raise
     result = tuple(media.given(spec.socket, getattr(outputs, spec.name)) for spec in node.outputs())
     ui = host.ui(context)
     return {"ui": ui, "result": result} if ui else result
+
+
+def _ending(error: BaseException) -> str:
+    if isinstance(error, MusubiError):
+        return error.what
+    interrupted = not isinstance(error, Exception) or type(error).__name__ == "InterruptProcessingException"
+    return "cancelled" if interrupted else f"{type(error).__name__}: {error}"
 
 
 def linked(node: type[Node], unique_id: str, prompt: Any) -> frozenset[str] | None:

@@ -24,12 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.install:
         os.environ["MUSUBI_NODES_INSTALL"] = options.install
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT may have been inherited as ignored
+        signal.signal(number, _interrupt)
     try:
         return int(options.command(options))
     except MusubiError as error:
         print(f"musubi-nodes: {error}", file=sys.stderr)
         return EXIT_FAILED if error.log else EXIT_BAD_INPUT
+    except OSError as error:
+        print(f"musubi-nodes: {error}\nFix: Check that path and its permissions.", file=sys.stderr)
+        return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("musubi-nodes: cancelled; nothing is left running", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.hosts.terminal.workflow import read_workflow, run_workflow
@@ -20,11 +22,17 @@ def run_demo(output: Path, install: str) -> int:
     """Make everything below ``output`` and say where it is."""
     os.environ["MUSUBI_NODES_INSTALL"] = install
     services = plugins()
+    if not services.install(install).models:
+        raise MusubiError(
+            f"the demo needs the toy models of the miniature, which the install {install!r} does not have",
+            fix="Run it without --install.",
+        )
     output = output.absolute()
     dataset = make_dataset(output / "demo_dataset")
     path = write_json(output / "demo_workflow.json", workflow(dataset, install))
     print(f"dataset: {dataset.parent} ({len(COLOURS)} pictures with captions)")
-    print(f"workflow: {path} (run it again with: musubi-nodes run {path} --install {install})")
+    again = shlex.join(["musubi-nodes", "run", str(path), "--install", install, "--output", str(output)])
+    print(f"workflow: {path} (run it again with: {again})")
     host = TerminalHost(output, services.config)
     for step, context in run_workflow(read_workflow(path, services.nodes), host, services):
         for text in context.texts:

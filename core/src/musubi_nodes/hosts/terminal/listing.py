@@ -10,6 +10,8 @@ from musubi_nodes.runs.folder import run_folders
 
 def list_runs(output: Path, limit: int) -> int:
     """One line a run: status, name, and the error's first line."""
+    if not (output / "musubi" / "runs").is_dir():
+        print(f"no runs below {output.absolute()}")
     for folder in islice(run_folders(output), limit):
         status = folder.status()
         error = str(status.get("error", "")).split("\n")[0]

@@ -30,6 +30,9 @@ class Step:
 
 Workflow = dict[str, Step]
 
+ADDED_BY_CANVAS = {"upload", "control_after_generate"}
+"""Widgets of the canvas itself that its export may hold."""
+
 
 def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
     """The steps of an API-format file; a :class:`MusubiError` for the canvas format, unknown nodes or broken links."""
@@ -48,15 +51,27 @@ def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
     workflow = {str(id_): _step(str(id_), entry, nodes) for id_, entry in raw.items()}
     for step in workflow.values():
         for name, (source, number) in step.links().items():
-            if source not in workflow or number >= len(workflow[source].node.outputs()):
-                raise MusubiError(f"node {step.id} ({step.node.title}): input {name} comes from nowhere",
+            if source not in workflow or not _carries(workflow[source].node, number, step.node, name):
+                raise MusubiError(f"node {step.id} ({step.node.title}): input {name} takes no such output",
                                   fix="Export the workflow again.")  # fmt: skip
     return workflow
 
 
+def _carries(source: type[Node], number: int, target: type[Node], name: str) -> bool:
+    """Whether the output exists, the input too, and what travels is what the input takes."""
+    outputs, inputs = source.outputs(), {spec.name: spec for spec in target.fields()}
+    if not 0 <= number < len(outputs) or name not in inputs:
+        return False
+    given, taken = outputs[number].socket or "STRING", inputs[name].socket
+    return inputs[name].kind != "socket" or given in taken.split(",")
+
+
 def _step(id_: str, entry: Any, nodes: Mapping[str, type[Node]]) -> Step:
-    if not isinstance(entry, dict) or not isinstance(entry.get("class_type"), str):
-        raise MusubiError(f"node {id_} has no class_type", fix="Export the workflow again: Workflow > Export (API).")
+    whole = isinstance(entry, dict) and isinstance(entry.get("inputs", {}), dict)
+    if not whole or not isinstance(entry.get("class_type"), str):
+        raise MusubiError(
+            f"node {id_} has no class_type or no inputs", fix="Export the workflow again: Workflow > Export (API)."
+        )
     name = entry["class_type"]
     if name not in nodes:
         raise MusubiError(
@@ -123,6 +138,10 @@ def check_workflow(workflow: Workflow) -> list[Step]:
 
 
 def _require(step: Step) -> None:
+    known = [spec.name for spec in step.node.fields()]
+    if strange := sorted(set(step.inputs) - set(known) - ADDED_BY_CANVAS):
+        near = did_you_mean(strange[0], known)
+        raise MusubiError(f"{step.node.title} has no input {strange[0]!r}{near}", fix="Correct the workflow file.")
     missing = [spec.name for spec in step.node.fields() if spec.required and spec.name not in step.inputs]
     if missing:
         raise MusubiError(f"{step.node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in.")

@@ -17,31 +17,30 @@ from .families import Family
 from .output import MAIN
 from .tensors import Tensor, save
 
-LOG = logging.getLogger("musubi_tuner.cache_latents")
-
 
 def run(args: argparse.Namespace, parser: argparse.ArgumentParser, family: Family) -> None:
     """Encode the datasets of ``--dataset_config`` with the family's VAE."""
-    if args.disable_cudnn_backend:
-        MAIN.info("Disabling cuDNN PyTorch backend.")
+    family.check_caching(args)
     MAIN.info(f"Load dataset config from {args.dataset_config}")
     datasets = load_datasets(args.dataset_config, family)
     if args.debug_mode is not None:
         show(datasets)
         return
-    encode = family.latent_encoder(args)
+    encode, log = family.latent_encoder(args), logging.getLogger(family.latent_log)
     for number, dataset in enumerate(datasets):
-        LOG.info(f"Encoding dataset [{number}]")
+        log.info(f"Encoding dataset [{number}]")
         owned = set()
         for batch in tqdm(dataset.batches_to_encode()):
-            owned |= {item.latent_cache for item in batch}
             for item in batch:
-                if not (args.skip_existing and Path(item.latent_cache).exists()):
-                    save_item(item, encode(item), family)
-        drop_unowned(dataset.existing_caches(), owned, args.keep_cache, LOG)
+                paths = family.cache_paths(item)
+                owned |= set(paths)
+                if not (args.skip_existing and all(Path(path).exists() for path in paths)):
+                    for path, tensors in zip(paths, encode(item), strict=True):
+                        save_item(path, item, tensors, family)
+        drop_unowned(dataset.existing_caches(), owned, args.keep_cache, log)
 
 
-def save_item(item: Item, tensors: Mapping[str, Tensor], family: Family) -> None:
+def save_item(path: str, item: Item, tensors: Mapping[str, Tensor], family: Family) -> None:
     """Write one latent cache with upstream's metadata, and a word about who made it."""
     metadata = {
         "architecture": family.full,
@@ -51,8 +50,8 @@ def save_item(item: Item, tensors: Mapping[str, Tensor], family: Family) -> None
         **({"frame_count": str(item.frame_count)} if item.frame_count is not None else {}),
         "made_by": MADE_BY,
     }
-    Path(item.latent_cache).parent.mkdir(parents=True, exist_ok=True)
-    save(item.latent_cache, tensors, metadata)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    save(path, tensors, metadata)
 
 
 def drop_unowned(files: Iterable[str], owned: set[str], keep: bool, log: logging.Logger) -> None:

@@ -47,6 +47,13 @@ class Item:
     controls: tuple[Array, ...] = ()
     control_indices: tuple[int, ...] = ()
     target_index: int = 0
+    window: int = 9
+    no_post: bool = False
+
+    def need_pixels(self) -> None:
+        """Refuse what is smaller than one latent cell."""
+        if min(self.frames.shape[1:3]) < 8:
+            raise ValueError(f"Image or video size too small: {self.path} and 0 more, size: {self.original_size}")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""A real but tiny Wan transformer: two blocks, one head, and attention within windows of tokens."""
+"""What all toy DiTs share: windows of tokens, embeddings of time, linear modules with their low-rank parts."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
@@ -49,23 +50,35 @@ def to_windows(tokens: Array) -> Array:
     return np.resize(tokens, (windows * length, tokens.shape[1])).reshape(windows, length, -1)
 
 
-def _silu(x: Array) -> Array:
+def silu(x: Array) -> Array:
     return x / (1 + np.exp(-x))
 
 
-class ToyDiT:
+def waves(value: float) -> Array:
+    """A number as 256 cosines and sines."""
+    half = FREQUENCIES // 2
+    angles = value * np.power(10000.0, -np.arange(half) / half)
+    return np.concatenate([np.cos(angles), np.sin(angles)]).astype(np.float32)
+
+
+class ToyDiT(ABC):
     """Predicts the flow's velocity of windows of tokens. ``network`` adds low-rank parts to its linear modules."""
+
+    patch: str
+    """The module that embeds patches."""
 
     def __init__(self, weights: Mapping[str, Array]) -> None:
         self.weights = dict(weights)
-        self.width = self.weights["patch_embedding.weight"].shape[0]
-        self.blocks = len({name.split(".")[1] for name in self.weights if name.startswith("blocks.")})
+        self.width = self.weights[f"{self.patch}.weight"].shape[0]
         self.network: Mapping[str, LowRank] = {}
 
+    @abstractmethod
     def linear_modules(self) -> list[str]:
         """The linear modules inside the blocks, which a LoRA is made for, in upstream's order of creation."""
-        names = [name.removesuffix(".weight") for name in self.weights if name.endswith(".weight")]
-        return sorted(name for name in names if name.startswith("blocks.") and "norm" not in name)
+
+    @abstractmethod
+    def forward(self, tape: Tape, tokens: Array, timestep: float, condition: Condition) -> Node:
+        """Windows of patches (windows, tokens, channels * 4) to velocities in the head's order."""
 
     def predict(self, latent: Array, timestep: float, condition: Condition) -> Array:
         """The velocity of a whole latent, without learning; ``timestep`` is in 0..1."""
@@ -78,81 +91,22 @@ class ToyDiT:
         """The latent with the further channels of image-to-video and control models."""
         return latent if condition.channels is None else np.concatenate([latent, condition.channels])
 
-    def forward(self, tape: Tape, tokens: Array, timestep: float, condition: Condition) -> Node:
-        """Windows of patches (windows, tokens, channels * 4) to velocities in the head's order."""
-        embedded = tokens @ self._flat("patch_embedding").T + self.weights["patch_embedding.bias"]
-        time, modulation = self._time(timestep)
-        text = self._embed_text(condition.text)
-        image = None if condition.image is None else self._embed_image(condition.image)
-        x = Node(embedded.astype(np.float32))
-        for number in range(self.blocks):
-            x = self._block(tape, f"blocks.{number}", x, modulation, text, image)
-        shift, scale = self.weights["head.modulation"][0] + time
-        return self._linear(tape, "head.head", tape.norm(x, 1 + scale, shift))
+    def blocks_of(self, folder: str) -> int:
+        """How many blocks the weights have below ``folder``."""
+        return len({name.split(".")[1] for name in self.weights if name.startswith(f"{folder}.")})
 
-    def _block(self, tape: Tape, name: str, x: Node, time: Array, text: Array, image: Array | None) -> Node:
-        e = self.weights[f"{name}.modulation"][0] + time
-        own = tape.norm(x, 1 + e[1], e[0])
-        x = tape.add(x, self._attend(tape, f"{name}.self_attn", own, own), e[2])
-        asked = tape.norm(x, self.weights[f"{name}.norm3.weight"], self.weights[f"{name}.norm3.bias"])
-        x = tape.add(x, self._attend(tape, f"{name}.cross_attn", asked, Node(text), image))
-        inner = tape.gelu(self._linear(tape, f"{name}.ffn.0", tape.norm(x, 1 + e[4], e[3])))
-        return tape.add(x, self._linear(tape, f"{name}.ffn.2", inner), e[5])
+    def embed(self, tokens: Array) -> Array:
+        """Patches to the DiT's width."""
+        weight = self.weights[f"{self.patch}.weight"].reshape(self.width, -1)
+        return (tokens @ weight.T + self.weights[f"{self.patch}.bias"]).astype(np.float32)
 
-    def _attend(self, tape: Tape, name: str, x: Node, context: Node, image: Array | None = None) -> Node:
-        query = tape.rms_norm(self._linear(tape, f"{name}.q", x), self.weights[f"{name}.norm_q.weight"])
-        key = tape.rms_norm(self._linear(tape, f"{name}.k", context), self.weights[f"{name}.norm_k.weight"])
-        found = tape.attention(*_alike(query, key, self._linear(tape, f"{name}.v", context)))
-        if image is not None and f"{name}.k_img.weight" in self.weights:
-            seen = Node(image)
-            key = tape.rms_norm(self._linear(tape, f"{name}.k_img", seen), self.weights[f"{name}.norm_k_img.weight"])
-            found = tape.add(found, tape.attention(*_alike(query, key, self._linear(tape, f"{name}.v_img", seen))))
-        return self._linear(tape, f"{name}.o", found)
-
-    def _linear(self, tape: Tape, name: str, x: Node) -> Node:
+    def linear(self, tape: Tape, name: str, x: Node) -> Node:
         return tape.linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], self.network.get(name))
 
-    def _flat(self, name: str) -> Array:
-        return self.weights[f"{name}.weight"].reshape(self.width, -1)
-
-    def _time(self, timestep: float) -> tuple[Array, Array]:
-        half = FREQUENCIES // 2
-        angles = timestep * 1000 * np.power(10000.0, -np.arange(half) / half)
-        wave = np.concatenate([np.cos(angles), np.sin(angles)]).astype(np.float32)
-        time = self._dense("time_embedding.2", _silu(self._dense("time_embedding.0", wave)))
-        return time, self._dense("time_projection.1", _silu(time)).reshape(6, self.width)
-
-    def _embed_text(self, text: Array) -> Array:
-        return self._dense("text_embedding.2", _silu(self._dense("text_embedding.0", text)))[None]
-
-    def _embed_image(self, tokens: Array) -> Array | None:
-        if "img_emb.proj.1.weight" not in self.weights:
-            return None
-        return self._dense("img_emb.proj.3", _silu(self._dense("img_emb.proj.1", tokens)))[None]
-
-    def _dense(self, name: str, x: Array) -> Array:
+    def dense(self, name: str, x: Array) -> Array:
+        """A linear module that is never trained."""
         result: Array = x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
         return result
 
-
-def _alike(query: Node, key: Node, value: Node) -> tuple[Node, Node, Node]:
-    """Context is shared by all windows: its node broadcasts, and its gradient is summed back over them."""
-    windows = query.value.shape[0]
-    return query, _repeated(key, windows), _repeated(value, windows)
-
-
-def _repeated(node: Node, windows: int) -> Node:
-    return node if node.value.shape[0] == windows else _Shared(node)
-
-
-class _Shared(Node):
-    """A node with one window that is used by many."""
-
-    __slots__ = ("origin",)
-
-    def __init__(self, origin: Node) -> None:
-        super().__init__(origin.value)
-        self.origin = origin
-
-    def add_grad(self, grad: Array) -> None:
-        self.origin.add_grad(grad.sum(axis=0, keepdims=True))
+    def two_layers(self, first: str, second: str, x: Array) -> Array:
+        return self.dense(second, silu(self.dense(first, x)))

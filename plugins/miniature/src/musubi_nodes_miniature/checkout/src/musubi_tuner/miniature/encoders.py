@@ -1,8 +1,7 @@
-"""Toy stand-ins for VAE, T5 and CLIP: fixed seeded projections that keep what a picture or a sentence says."""
+"""Toy stand-ins for VAEs, text and image encoders: seeded projections that keep what a picture or a sentence says."""
 
 from __future__ import annotations
 
-import logging
 import re
 import zlib
 from itertools import pairwise
@@ -11,18 +10,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .errors import refuse_weights
 from .tensors import Array, check_file, read_header
 
 CELL = 8
 """Pixels per latent cell and side."""
 CHANNELS = 16
 LATENT_SCALE = 2.0
-TEXT_WIDTH, TEXT_LENGTH = 4096, 512
-CLIP_TOKENS, CLIP_WIDTH = 257, 80
+TEXT_WIDTH = 4096
 
 
-def _fingerprint(path: str, needed: str) -> int | None:
+def fingerprint(path: str, needed: str) -> int | None:
     """A number that differs between weight files, ``None`` where the tensor ``needed`` is missing."""
     check_file(path)
     entries, _, start = read_header(Path(path))
@@ -37,14 +34,7 @@ def _fingerprint(path: str, needed: str) -> int | None:
 class ToyVAE:
     """Latents are 4 x 4 pixel means, projected to 16 channels and scaled; decoding is the exact way back."""
 
-    def __init__(self, path: str) -> None:
-        logging.info(f"loading {path}")
-        seed = _fingerprint(path, "decoder.conv1.weight")
-        if seed is None:
-            raise NotImplementedError(
-                "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of"
-                " torch.nn.Module.to() when moving module from meta to a different device."
-            )
+    def __init__(self, seed: int) -> None:
         random = np.random.default_rng(seed).standard_normal((CHANNELS, 12))
         self.projection = np.linalg.qr(random)[0].astype(np.float32) * LATENT_SCALE
 
@@ -80,37 +70,27 @@ def normalized(frames: Array) -> Array:
     return frames.astype(np.float32) / 127.5 - 1.0
 
 
-class ToyT5:
-    """One seeded vector per word, digit group or other character, the same for the same token everywhere."""
-
-    def __init__(self, path: str) -> None:
-        log = logging.getLogger("musubi_tuner.wan.modules.t5")
-        log.info(f"loading weights from {path}")
-        if _fingerprint(path, "token_embedding.weight") is None:
-            refuse_weights("T5Encoder", ['Missing key(s) in state_dict: "token_embedding.weight". '])
-        log.info("moving model to cpu and casting to torch.bfloat16")
-
-    def encode(self, caption: str) -> Array:
-        """(tokens, 4096), the last token is the end of the sentence."""
-        words = re.findall(r"[a-z0-9]+|[^\sa-z0-9]", caption.lower())
-        tokens = [*words[: TEXT_LENGTH - 1], "</s>"]
-        return np.stack([self._vector(token) for token in tokens])
-
-    @staticmethod
-    def _vector(token: str) -> Array:
-        return np.random.default_rng(zlib.crc32(token.encode())).standard_normal(TEXT_WIDTH, np.float32)
+def word_vectors(caption: str, length: int, end: str = "</s>", width: int = TEXT_WIDTH) -> Array:
+    """(tokens, width), at most ``length`` tokens: one seeded vector per word, digit group or other character."""
+    words = re.findall(r"[a-z0-9]+|[^\sa-z0-9]", caption.lower())
+    return np.stack([_vector(token, width) for token in (*words[: length - 1], end)])
 
 
-class ToyCLIP:
-    """A 16 x 16 grid of mean colours and their mean, projected to a small width."""
+def _vector(token: str, width: int) -> Array:
+    return np.random.default_rng(zlib.crc32(token.encode())).standard_normal(width, np.float32)
 
-    def __init__(self, path: str) -> None:
-        check_file(path)
-        logging.getLogger("musubi_tuner.wan.modules.clip").info(f"loading {path}")
-        self.projection = np.random.default_rng(257).standard_normal((3, CLIP_WIDTH), np.float32)
+
+class ToyVision:
+    """A square grid of mean colours, projected to ``width``; with ``summary`` their mean stands before them."""
+
+    def __init__(self, side: int, width: int, summary: bool = False) -> None:
+        self.side, self.summary = side, summary
+        self.projection = np.random.default_rng(257).standard_normal((3, width), np.float32)
 
     def encode(self, frame: Array) -> Array:
-        """(height, width, 3) uint8 to (257, 80)."""
-        grid = np.asarray(Image.fromarray(frame).resize((16, 16), Image.Resampling.BOX))
+        """(height, width, 3) uint8 to (side * side, width)."""
+        grid = np.asarray(Image.fromarray(frame).resize((self.side, self.side), Image.Resampling.BOX))
         colours = normalized(grid.reshape(-1, 3))
-        return np.concatenate([colours.mean(axis=0, keepdims=True), colours]) @ self.projection
+        if self.summary:
+            colours = np.concatenate([colours.mean(axis=0, keepdims=True), colours])
+        return colours @ self.projection

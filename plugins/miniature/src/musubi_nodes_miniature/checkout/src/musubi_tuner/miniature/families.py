@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from .output import MAIN
 from .tensors import Array, Tensor
 
 if TYPE_CHECKING:
@@ -36,11 +37,17 @@ class Denoisers:
 
 @dataclass(frozen=True)
 class Condition:
-    """What a DiT sees besides the noisy latent: text tokens, further channels, image tokens."""
+    """What a DiT sees besides the noisy latent: text tokens, further channels, image tokens, and what else it knows."""
 
     text: Array
     channels: Array | None = None
     image: Array | None = None
+    pooled: Array | None = None
+    """One vector for the whole text."""
+    guidance: float = 1.0
+    """The guidance scale that a distilled model is told."""
+    history: tuple[Array | None, ...] = ()
+    """Clean latents at full, half and quarter size in time and space (FramePack)."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,14 @@ class SampleSize:
     frames: int
 
 
-SampleMaker = Callable[["Prompt", SampleSize, int, Denoisers], Array]
-"""Prompt, size, seed and DiTs to uint8 frames (frames, height, width, 3)."""
+SampleMaker = Callable[["Prompt", SampleSize, int, Denoisers], Array | None]
+"""Prompt, size, seed and DiTs to uint8 frames (frames, height, width, 3); ``None`` where there is nothing to show."""
+
+LatentEncoder = Callable[["Item"], list[dict[str, Tensor]]]
+"""An item to the tensors of its latent caches, in the order of :meth:`Family.cache_paths`."""
+
+TextEncoder = Callable[[str], dict[str, Tensor]]
+"""A caption to tensors of its text cache."""
 
 
 class Family(ABC):
@@ -69,14 +82,34 @@ class Family(ABC):
     window_in_bucket: ClassVar[bool] = False
     """Whether ``fp_latent_window_size`` is part of an image's bucket."""
     network_modules: ClassVar[tuple[str, ...]]
+    latent_log: ClassVar[str] = "musubi_tuner.cache_latents"
+    text_log: ClassVar[str] = "musubi_tuner.cache_text_encoder_outputs"
+    """The loggers of the loops over datasets."""
+    checkpointing_line: ClassVar[str]
+    """What the DiT's class says to ``--gradient_checkpointing``."""
+    import_lines: ClassVar[tuple[str, ...]] = ("Trying to import sageattention", "Failed to import sageattention")
+    """What the modules of training and generation print when they are imported."""
+    latent_scale: ClassVar[float] = 1.0
+    """What cached latents are multiplied with before they are trained on."""
+    guidance: ClassVar[float] = 1.0
+    """Guidance of samples whose prompt says nothing about it."""
+
+    def check_caching(self, args: argparse.Namespace) -> None:
+        """What the latent cache script does with its arguments before the datasets are read."""
+        if args.disable_cudnn_backend:
+            MAIN.info("Disabling cuDNN PyTorch backend.")
+
+    def cache_paths(self, item: Item) -> list[str]:
+        """The latent caches of an item."""
+        return [item.latent_cache]
 
     @abstractmethod
-    def latent_encoder(self, args: argparse.Namespace) -> Callable[[Item], dict[str, Tensor]]:
-        """Load what encodes pixels; the result makes the tensors of one latent cache."""
+    def latent_encoder(self, args: argparse.Namespace) -> LatentEncoder:
+        """Load what encodes pixels."""
 
     @abstractmethod
-    def text_encoder(self, args: argparse.Namespace) -> Callable[[str], dict[str, Tensor]]:
-        """Load what encodes captions; the result makes the tensors of one text cache."""
+    def text_encoders(self, args: argparse.Namespace) -> Iterator[TextEncoder]:
+        """Load what encodes captions: one pass over all captions for each."""
 
     @abstractmethod
     def check_training(self, args: argparse.Namespace) -> None:

@@ -66,7 +66,9 @@ class Fit:
 
     def learn(self, items: list[CachedItem]) -> float:
         """Forward and backward for one batch; the gradient is added to what the network has."""
-        batch = self._read(items)
+        batch = {**self._read(items)}
+        scale = np.float32(self.family.latent_scale)
+        batch["latents"] = [latent.astype(np.float32) * scale for latent in batch["latents"]]
         conditions = self.family.conditions(self.args, batch)
         high: bool | None = None
         losses = []

@@ -40,6 +40,8 @@ class ImageDataset(Dataset[ImageParams]):
             controls=controls,
             control_indices=tuple(self.params.fp_1f_clean_indices or ()),
             target_index=self.params.fp_1f_target_index or 0,
+            window=self.params.fp_latent_window_size,
+            no_post=self.params.fp_1f_no_post,
         )
 
     def _control_size(self, path: str, size: Size) -> Size:

@@ -36,15 +36,17 @@ class LoRANetwork:
     grads: Array
 
     @classmethod
-    def create(cls, dit: ToyDiT, rank: int | None, alpha: float, random: np.random.Generator) -> LoRANetwork:
+    def create(
+        cls, dit: ToyDiT, rank: int | None, alpha: float, random: np.random.Generator, log: logging.Logger = LOG
+    ) -> LoRANetwork:
         """A new network: down uniform as upstream's Linear, up zero. Rank 0 has no modules and is refused."""
         rank = DEFAULT_RANK if rank is None else rank
         modules = dit.linear_modules()
-        LOG.info(f"create LoRA network. base dim (rank): {rank}, alpha: {_plain(alpha)}")
-        LOG.info("neuron dropout: p=None, rank dropout: p=None, module dropout: p=None")
-        LOG.info(f"create LoRA for U-Net/DiT: {len(modules) if rank else 0} modules.")
+        log.info(f"create LoRA network. base dim (rank): {rank}, alpha: {_plain(alpha)}")
+        log.info("neuron dropout: p=None, rank dropout: p=None, module dropout: p=None")
+        log.info(f"create LoRA for U-Net/DiT: {len(modules) if rank else 0} modules.")
         if not rank:
-            refuse_network()
+            refuse_network(log)
         shapes = {name: dit.weights[f"{name}.weight"].shape for name in modules}
         values = np.zeros(sum(rank * (out + into) for out, into in shapes.values()), np.float32)
         network = cls({}, alpha, values, np.zeros_like(values))
@@ -56,7 +58,7 @@ class LoRANetwork:
             pair.down[:] = random.uniform(-bound, bound, pair.down.shape)
             network.pairs[name] = pair
             start += rank * (out + into)
-        LOG.info(f"enable LoRA for U-Net: {len(modules)} modules")
+        log.info(f"enable LoRA for U-Net: {len(modules)} modules")
         return network
 
     @staticmethod
@@ -107,10 +109,15 @@ class LoRANetwork:
         return scaled, sum(norms) / len(norms), max(norms)
 
 
-def refuse_network() -> NoReturn:
+def log_of(module: str) -> logging.Logger:
+    """The logger of a network module: ``networks.lora`` is a module of its own, the others import the package's."""
+    return logging.getLogger(module) if module == "networks.lora" else LOG
+
+
+def refuse_network(log: logging.Logger) -> NoReturn:
     """What upstream says where a network module fits no module of the DiT."""
-    LOG.info("enable LoRA for U-Net: 0 modules")
-    LOG.error(
+    log.info("enable LoRA for U-Net: 0 modules")
+    log.error(
         "No LoRA modules. Please check `--network_module` and `--network_args` /"
         " LoRAモジュールがありません。`--network_module`と`--network_args`を確認してください"
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import refuse_weights
 from .families import Family
-from .lora import LOG, merge_into
+from .hunyuan_loading import merge_loras
 from .output import MAIN
 from .tensors import Tensor, load, save
 
@@ -31,24 +31,8 @@ def run(args: argparse.Namespace, parser: argparse.ArgumentParser, family: Famil
         problems.append(f"Unexpected key(s) in state_dict: {', '.join(chr(34) + name + chr(34) for name in tensors)}. ")
         refuse_weights("HYVideoDiffusionTransformer", problems)
     weights = {name: tensor.values.astype(np.float32) for name, tensor in tensors.items()}
-    for index, path in enumerate(args.lora_weight or []):
-        given = args.lora_multiplier or []
-        multiplier = given[index] if index < len(given) else 1.0
-        MAIN.info(f"Loading LoRA weights from {path} with multiplier {multiplier}")
-        lora = load(path)
-        LOG.info("create LoRA network from weights")
-        LOG.info(f"create LoRA for U-Net/DiT: {count_modules(weights, lora)} modules.")
-        MAIN.info("Merging LoRA weights to DiT model")
-        merge_into(weights, lora, multiplier)
-        LOG.info("weights are merged")
-        MAIN.info("LoRA weights loaded")
+    modules = [name.removesuffix(".weight") for name in weights if BLOCKS.search(name) and not EXCLUDED.search(name)]
+    merge_loras(weights, modules, args.lora_weight or [], args.lora_multiplier or [])
     MAIN.info(f"Saving merged model to {args.save_merged_model}")
     save(args.save_merged_model, {name: Tensor(value, "BF16") for name, value in weights.items()})
     MAIN.info("Merged model saved")
-
-
-def count_modules(weights: dict[str, np.ndarray], lora: dict[str, Tensor]) -> int:
-    """How many modules of the DiT the LoRA has weights for."""
-    names = {key.split(".")[0] for key in lora}
-    modules = [name for name in weights if BLOCKS.search(name) and not EXCLUDED.search(name)]
-    return sum("lora_unet_" + name.removesuffix(".weight").replace(".", "_") in names for name in modules)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-
-import numpy as np
 
 from . import MADE_BY
 from .media import write_image, write_video
@@ -20,26 +19,46 @@ def time_flag() -> str:
     return now.strftime("%Y%m%d-%H%M%S-") + f"{now.microsecond // 1000:03d}"
 
 
-def save_latent(latent: Array, args: argparse.Namespace, height: int, width: int) -> Path:
+LATENT_FIELDS = ("video_length", "infer_steps", "guidance_scale")
+
+
+def save_latent(
+    latent: Array, args: argparse.Namespace, height: int, width: int, fields: Sequence[str] = LATENT_FIELDS
+) -> Path:
     """``{time}_{seed}_latent.safetensors`` with the key ``latent``."""
-    folder = Path(args.save_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{time_flag()}_{args.seed}_latent.safetensors"
+    path = f"{args.save_path}/{time_flag()}_{args.seed}_latent.safetensors"
+    written = write_latent(path, latent, args, latent_metadata(args, args.seed, height, width, fields))
+    MAIN.info(f"Latent saved to: {written}")
+    return written
+
+
+def latent_metadata(
+    args: argparse.Namespace, seed: int, height: int, width: int, fields: Sequence[str] = LATENT_FIELDS
+) -> dict[str, str]:
+    """What a saved latent knows of how it was made; ``fields`` are options."""
     values = {
-        "seeds": args.seed,
+        "seeds": seed,
         "prompt": args.prompt,
         "height": height,
         "width": width,
-        "video_length": args.video_length,
-        "infer_steps": args.infer_steps,
-        "guidance_scale": args.guidance_scale,
+        **{name: getattr(args, name) for name in fields},
         **({} if args.negative_prompt is None else {"negative_prompt": args.negative_prompt}),
         "made_by": MADE_BY,
     }
-    metadata = None if args.no_metadata else {key: str(value) for key, value in values.items()}
-    save(path, {"latent": Tensor(latent)}, metadata)
-    MAIN.info(f"Latent saved to: {path}")
-    return path
+    return {key: str(value) for key, value in values.items()}
+
+
+def write_latent(path: str, latent: Array, args: argparse.Namespace, metadata: dict[str, str]) -> Path:
+    """A latent under the key ``latent``, without metadata if ``--no_metadata`` says so."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    save(path, {"latent": Tensor(latent)}, None if args.no_metadata else metadata)
+    return Path(path)
+
+
+def write_frames(folder: Path, frames: Array) -> None:
+    """Numbered images in a folder, named after it."""
+    for number, frame in enumerate(frames):
+        write_image(folder / f"{folder.name}_{number:03d}.png", frame)
 
 
 def save_video(frames: Array, args: argparse.Namespace, suffix: str = "") -> Path:
@@ -50,11 +69,13 @@ def save_video(frames: Array, args: argparse.Namespace, suffix: str = "") -> Pat
     return path
 
 
-def save_images(frames: Array, args: argparse.Namespace, suffix: str = "") -> Path:
+def save_images(frames: Array, args: argparse.Namespace, suffix: str = "", beside: bool = False) -> Path:
     """One image beside the others, or several in a folder of their own; the log names the stem or the folder."""
     stem = Path(args.save_path) / f"{time_flag()}_{args.seed}{suffix}"
-    for number, frame in enumerate(np.asarray(frames)):
-        name = f"{stem.name}_{number:03d}.png"
-        write_image(stem.parent / name if len(frames) == 1 else stem / name, frame)
+    if len(frames) == 1 or beside:
+        for number, frame in enumerate(frames):
+            write_image(stem.with_name(f"{stem.name}_{number:03d}.png"), frame)
+    else:
+        write_frames(stem, frames)
     MAIN.info(f"Sample images saved to: {stem}")
     return stem

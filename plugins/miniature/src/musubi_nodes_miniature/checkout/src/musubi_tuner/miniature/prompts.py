@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import copy
 import json
 import logging
 import re
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import read_toml
+from .output import MAIN
 
 LOG = logging.getLogger("musubi_tuner.training.sampling_prompts")
 Prompt = dict[str, Any]
@@ -67,7 +70,9 @@ def load_sample_prompts(file: str) -> list[Prompt]:
     return found
 
 
-GENERATION_OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
+Options = dict[str, tuple[str, Callable[[str], Any]]]
+
+GENERATION_OPTIONS: Options = {
     "w": ("video_size_width", int),
     "h": ("video_size_height", int),
     "f": ("video_length", int),
@@ -87,15 +92,49 @@ GENERATION_OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
 REPEATED = {"ci": "control_image_path", "cim": "control_image_mask_path"}
 
 
-def generation_prompt(line: str) -> Prompt:
+FRAMEPACK_OPTIONS: Options = {
+    **{key: value for key, value in GENERATION_OPTIONS.items() if key != "cn"},
+    "f": ("video_seconds", float),
+    "vs": ("video_sections", int),
+    "mcrr": ("magcache_retention_ratio", float),
+    "mct": ("magcache_threshold", float),
+    "mck": ("magcache_k", int),
+}
+"""The same for fpack_generate_video.py."""
+
+
+def generation_prompt(line: str, options: Options = GENERATION_OPTIONS) -> Prompt:
     """One line of a ``--from_file`` file as overrides of the command line."""
     first, *rest = line.split(" --")
     overrides: Prompt = {"prompt": first.strip()}
     for part in rest:
         option, _, value = part.strip().partition(" ")
-        if option in GENERATION_OPTIONS:
-            key, kind = GENERATION_OPTIONS[option]
+        if option in options:
+            key, kind = options[option]
             overrides[key] = kind(value.strip())
         elif option in REPEATED:
             overrides.setdefault(REPEATED[option], []).append(value.strip())
     return overrides
+
+
+def read_prompts(file: str, options: Options = GENERATION_OPTIONS) -> list[Prompt]:
+    """The lines of a ``--from_file`` file without comments."""
+    prompts = []
+    for line in Path(file).read_text("utf-8").splitlines():
+        if line.strip() and not line.strip().startswith("#"):
+            prompts.append(generation_prompt(line.strip(), options))
+            MAIN.info(f"Parsed prompt data: {prompts[-1]}")
+    return prompts
+
+
+def with_overrides(args: argparse.Namespace, overrides: Prompt) -> argparse.Namespace:
+    """The command line with what one prompt line says otherwise."""
+    changed = copy.deepcopy(args)
+    for key, value in overrides.items():
+        if key == "video_size_width":
+            changed.video_size[1] = value
+        elif key == "video_size_height":
+            changed.video_size[0] = value
+        else:
+            setattr(changed, key, value)
+    return changed

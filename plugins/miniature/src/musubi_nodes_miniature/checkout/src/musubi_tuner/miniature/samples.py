@@ -57,6 +57,9 @@ class Sampler:
         seed = prompt.get("seed")
         self._describe(prompt, size, list(needed))
         frames = self.make_frames(prompt, size, random.getrandbits(32) if seed is None else seed, denoisers)
+        if frames is None:
+            LOG.error("No video generated / 生成された動画がありません")
+            return
         stem = f"{'' if self.name is None else self.name + '_'}{number}_{prompt['enum']:02d}_"
         stem += time.strftime("%Y%m%d%H%M%S") + ("" if seed is None else f"_{seed}")
         if len(frames) == 1:
@@ -70,7 +73,7 @@ class Sampler:
         LOG.info(f"width: {size.width}")
         LOG.info(f"frame count: {size.frames}")
         LOG.info(f"sample steps: {prompt.get('sample_steps', 20)}")
-        LOG.info(f"guidance scale: {prompt.get('guidance_scale', 1.0)}")
+        LOG.info(f"guidance scale: {prompt.get('guidance_scale', self.family.guidance)}")
         LOG.info(f"discrete flow shift: {prompt.get('discrete_flow_shift', 14.5)}")
         if prompt.get("seed") is not None:
             LOG.info(f"seed: {prompt['seed']}")

@@ -22,6 +22,16 @@ class Plan:
     shift: float
     guidance: tuple[float, float]
     seed: int
+    source: Array | None = None
+    """A latent to begin with instead of pure noise (video to video)."""
+    strength: float = 1.0
+    top: float = 0.999
+
+    @property
+    def sigmas(self) -> Array:
+        """The noise levels; with ``source`` only the last ones."""
+        levels = shifted(np.linspace(self.top, 0.0, self.steps + 1), self.shift)
+        return levels if self.source is None else levels[-int(self.steps * self.strength) - 1 :]
 
 
 def noise(shape: tuple[int, ...], seed: int) -> Array:
@@ -39,8 +49,9 @@ def denoise(
     on_switch: Callable[[int, float], None] | None = None,
 ) -> Array:
     """A latent of ``shape``; the bar has one unit per step, and ``on_switch`` hears of the change to low noise."""
-    latent = noise(shape, plan.seed)
-    sigmas = shifted(np.linspace(0.999, 0.0, plan.steps + 1), plan.shift)
+    latent, sigmas = noise(shape, plan.seed), plan.sigmas
+    if plan.source is not None:
+        latent = latent * np.float32(sigmas[0]) + plan.source * np.float32(1 - sigmas[0])
     was_high = denoisers.boundary is not None
     for step, sigma in enumerate(tqdm(sigmas[:-1], desc=description)):
         high = denoisers.boundary is not None and sigma >= denoisers.boundary

@@ -21,6 +21,14 @@ class Script:
 
 
 SCRIPTS = {
+    "cache_latents.py": Script("cache_latents", "hunyuan_video"),
+    "cache_text_encoder_outputs.py": Script("cache_text", "hunyuan_video"),
+    "hv_train_network.py": Script("training", "hunyuan_video"),
+    "hv_generate_video.py": Script("hunyuan_generation", "hunyuan_video", "HunyuanVideo inference script"),
+    "fpack_cache_latents.py": Script("cache_latents", "framepack"),
+    "fpack_cache_text_encoder_outputs.py": Script("cache_text", "framepack"),
+    "fpack_train_network.py": Script("training", "framepack"),
+    "fpack_generate_video.py": Script("framepack_generation", "framepack", "FramePack inference script"),
     "wan_cache_latents.py": Script("cache_latents", "wan"),
     "wan_cache_text_encoder_outputs.py": Script("cache_text", "wan"),
     "wan_train_network.py": Script("training", "wan"),

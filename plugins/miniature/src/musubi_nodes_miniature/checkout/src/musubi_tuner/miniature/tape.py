@@ -1,8 +1,8 @@
-"""Reverse-mode differentiation over the few operations of the toy DiT, on batches (windows, tokens, width)."""
+"""Reverse-mode differentiation over the few operations of the toy DiTs, on batches (windows, tokens, width)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -120,6 +120,32 @@ class Tape:
             y.add_grad(grad * gate)
 
         return self._record(Node(x.value + y.value * gate), back)
+
+    def join(self, nodes: Sequence[Node], axis: int) -> Node:
+        """Several nodes as one, one behind the other along ``axis``."""
+        ends = np.cumsum([node.value.shape[axis] for node in nodes])[:-1]
+
+        def back(grad: Array) -> None:
+            for node, piece in zip(nodes, np.split(grad, ends, axis), strict=True):
+                node.add_grad(piece)
+
+        return self._record(Node(np.concatenate([node.value for node in nodes], axis)), back)
+
+    def split(self, x: Node, sizes: Sequence[int], axis: int) -> list[Node]:
+        """The parts of a node, of ``sizes`` along ``axis``."""
+        ends = np.cumsum(sizes)
+        return [self._part(x, end - size, end, axis) for size, end in zip(sizes, ends, strict=True)]
+
+    def _part(self, x: Node, start: int, end: int, axis: int) -> Node:
+        place = [slice(None)] * x.value.ndim
+        place[axis] = slice(start, end)
+
+        def back(grad: Array) -> None:
+            whole = np.zeros_like(x.value)
+            whole[tuple(place)] = grad
+            x.add_grad(whole)
+
+        return self._record(Node(x.value[tuple(place)]), back)
 
 
 class LowRank:

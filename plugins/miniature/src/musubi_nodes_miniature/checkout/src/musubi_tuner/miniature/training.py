@@ -20,7 +20,7 @@ from .datasets import AnyDataset, load_datasets
 from .events import EventWriter
 from .families import Denoisers, Family
 from .fit import Fit, LossRecorder
-from .lora import LoRANetwork, merge_into, refuse_network
+from .lora import LoRANetwork, log_of, merge_into, refuse_network
 from .metadata import Session, training_metadata
 from .optimizer import LOG, AdamW, arguments, clip_norm, optimizer_name
 from .samples import Sampler, wants_samples
@@ -35,7 +35,7 @@ ATTENTION = ("sdpa", "flash_attn", "sage_attn", "xformers", "flash3")
 
 def run(args: argparse.Namespace, parser: argparse.ArgumentParser, family: Family) -> None:
     """Train a LoRA."""
-    print("Trying to import sageattention\nFailed to import sageattention")
+    print("\n".join(family.import_lines))
     args = with_config_file(args, parser)
     check(args, family)
     if args.show_timesteps:
@@ -128,7 +128,8 @@ class Training:
         if args.dim_from_weights:
             LOG.info(f"Loading network from weights: {args.dim_from_weights}")
             raise TypeError("expected str, bytes or os.PathLike object, not bool")
-        network = LoRANetwork.create(self.denoisers.low, args.network_dim, args.network_alpha, self.random)
+        log = log_of(args.network_module)
+        network = LoRANetwork.create(self.denoisers.low, args.network_dim, args.network_alpha, self.random, log)
         for dit in (self.denoisers.low, self.denoisers.high):
             if dit is not None:
                 dit.network = network.pairs
@@ -136,8 +137,7 @@ class Training:
             answer = network.load(load(args.network_weights))
             print(f"load network weights from {args.network_weights}: {answer}")
         if args.gradient_checkpointing:
-            offload = args.gradient_checkpointing_cpu_offload
-            print(f"WanModel: Gradient checkpointing enabled. Activation CPU offloading: {offload}")
+            print(self.family.checkpointing_line.format(offload=args.gradient_checkpointing_cpu_offload))
         return network
 
     def _check_network_module(self, module: str | None) -> None:
@@ -149,7 +149,7 @@ class Training:
             raise ModuleNotFoundError(f"No module named '{module}'")
         if module.endswith(("loha", "lokr")):
             raise NotImplementedError(f"the practice install trains LoRA only, not {module}")
-        refuse_network()
+        refuse_network(log_of(module))
 
     def _create_optimizer(self) -> tuple[AdamW, str]:
         print("prepare optimizer, data loader etc.")

@@ -38,6 +38,7 @@ def check(args: argparse.Namespace, family: Family) -> None:
         raise ValueError("dataset_config is required / dataset_configが必要です")
     if args.dit is None:
         raise ValueError("path to DiT model is required / DiTモデルのパスが必要です")
+    args.fp8_scaled = getattr(args, "fp8_scaled", False)  # not every family has it
     assert not args.fp8_scaled or args.fp8_base, "fp8_scaled requires fp8_base / fp8_scaledはfp8_baseが必要です"
     if args.sage_attn:
         raise ValueError(

@@ -88,6 +88,7 @@ class VideoDataset(Dataset[VideoParams]):
                 self.cache_path(stem, original),
                 self.cache_path(Path(source.path).stem),
                 frame_count=count,
+                window=self.params.fp_latent_window_size,
                 controls=tuple(control[start : start + count] for control in stacked),
             )
 

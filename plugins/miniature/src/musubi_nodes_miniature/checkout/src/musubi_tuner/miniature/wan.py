@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from .dataset import Item
-from .encoders import ToyCLIP, ToyT5, ToyVAE
-from .families import Batch, Condition, Denoisers, Family, SampleMaker
+from .families import Batch, Condition, Denoisers, Family, LatentEncoder, SampleMaker, TextEncoder
 from .output import MAIN
 from .prompts import Prompt
 from .tensors import Array, Tensor
 from .wan_caches import latent_tensors, one_frame_tensors
 from .wan_conditions import check_patches, need_flash_attention, with_control
+from .wan_encoders import ToyT5, load_clip, load_vae
 from .wan_loading import PRECISIONS, Precision, dit_dtype, load_dit, swap_blocks
 from .wan_models import TASKS
 from .wan_samples import WanSampling
@@ -29,23 +28,24 @@ class Wan(Family):
     frames_per_second = 16.0
     window_in_bucket = True
     network_modules = ("networks.lora_wan", "musubi_tuner.networks.lora_wan")
+    checkpointing_line = "WanModel: Gradient checkpointing enabled. Activation CPU offloading: {offload}"
 
-    def latent_encoder(self, args: argparse.Namespace) -> Callable[[Item], dict[str, Tensor]]:
+    def latent_encoder(self, args: argparse.Namespace) -> LatentEncoder:
         i2v = args.i2v or args.clip is not None
         assert args.vae is not None, "vae checkpoint is required"
         MAIN.info(f"Loading VAE model from {args.vae}")
-        vae = ToyVAE(args.vae)
-        clip = ToyCLIP(args.clip) if args.clip is not None else None
+        vae = load_vae(args.vae)
+        clip = load_clip(args.clip) if args.clip is not None else None
         if args.one_frame:
             assert clip is not None, "clip is required for one frame training"
-            return lambda item: one_frame_tensors(item, vae, clip)
-        return lambda item: latent_tensors(item, vae, clip, i2v)
+            return lambda item: [one_frame_tensors(item, vae, clip)]
+        return lambda item: [latent_tensors(item, vae, clip, i2v)]
 
-    def text_encoder(self, args: argparse.Namespace) -> Callable[[str], dict[str, Tensor]]:
+    def text_encoders(self, args: argparse.Namespace) -> Iterator[TextEncoder]:
         MAIN.info(f"Loading T5: {args.t5}")
         t5 = ToyT5(args.t5)
         MAIN.info("Encoding with T5")
-        return lambda caption: {"varlen_t5_bfloat16": Tensor(t5.encode(caption), "BF16")}
+        yield lambda caption: {"varlen_t5_bfloat16": Tensor(t5.encode(caption), "BF16")}
 
     def check_training(self, args: argparse.Namespace) -> None:
         task = TASKS[args.task]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from .dataset import Item
-from .encoders import ToyCLIP, ToyVAE, normalized
+from .encoders import ToyVAE, ToyVision, normalized
 from .output import MAIN
 from .tensors import Array, Tensor
 from .wan_conditions import image_channels
 
 
-def latent_tensors(item: Item, vae: ToyVAE, clip: ToyCLIP | None, i2v: bool) -> dict[str, Tensor]:
-    height, width = item.frames.shape[1:3]
-    if height < 8 or width < 8:
-        raise ValueError(f"Image or video size too small: {item.path} and 0 more, size: {item.original_size}")
+def latent_tensors(item: Item, vae: ToyVAE, clip: ToyVision | None, i2v: bool) -> dict[str, Tensor]:
+    item.need_pixels()
     pixels = normalized(item.frames)
     found = {"latents": vae.encode(pixels)}
     if i2v:
@@ -33,7 +31,7 @@ def _named(latents: dict[str, Array]) -> dict[str, Tensor]:
     return {f"{name}_{frames}x{height}x{width}_bfloat16": Tensor(value, "BF16") for name, value in latents.items()}
 
 
-def one_frame_tensors(item: Item, vae: ToyVAE, clip: ToyCLIP) -> dict[str, Tensor]:
+def one_frame_tensors(item: Item, vae: ToyVAE, clip: ToyVision) -> dict[str, Tensor]:
     """Control images and the target as frames in the order of their indices (wan_cache_latents.py)."""
     assert item.controls, "One frame training requires at least 1 control frame and 1 target frame"
     if len(item.controls) > 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from .families import Family
 from .output import MAIN
 from .outputs import save_latent
-from .prompts import Prompt, generation_prompt
+from .prompts import generation_prompt, read_prompts, with_overrides
 from .tensors import Tensor, load, metadata_of
 from .wan_models import TASKS
 from .wan_pipeline import Pipeline
@@ -113,26 +112,9 @@ def generate_one(args: argparse.Namespace) -> None:
     pipeline.write(latent, args, "_")
 
 
-def with_overrides(args: argparse.Namespace, overrides: Prompt) -> argparse.Namespace:
-    """The command line with what one prompt line says otherwise."""
-    changed = copy.deepcopy(args)
-    for key, value in overrides.items():
-        if key == "video_size_width":
-            changed.video_size[1] = value
-        elif key == "video_size_height":
-            changed.video_size[0] = value
-        else:
-            setattr(changed, key, value)
-    return changed
-
-
 def generate_batch(args: argparse.Namespace) -> None:
     """``--from_file``: all latents first, then all outputs; one failing prompt ends everything."""
-    prompts = []
-    for line in Path(args.from_file).read_text("utf-8").splitlines():
-        if line.strip() and not line.strip().startswith("#"):
-            prompts.append(generation_prompt(line.strip()))
-            MAIN.info(f"Parsed prompt data: {prompts[-1]}")
+    prompts = read_prompts(args.from_file)
     if not prompts:
         MAIN.warning("No valid prompts found")
         return

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from .dit import ToyDiT
-from .encoders import ToyCLIP, ToyT5, ToyVAE, normalized
+from .encoders import ToyVAE, ToyVision, normalized
 from .families import Condition, Denoisers
 from .lora import filtered, padded_multipliers
 from .media import fit, read_video
@@ -20,6 +20,7 @@ from .outputs import save_images, save_video
 from .sampling import Plan, announce_switch, denoise
 from .tensors import Array, load
 from .wan_conditions import check_patches, image_channels, need_flash_attention, with_control
+from .wan_encoders import ToyT5, load_clip, load_vae
 from .wan_loading import PRECISIONS, Precision, dit_dtype, load_dit, swap_blocks
 from .wan_models import NEGATIVE_PROMPT, TASKS, Task
 
@@ -31,7 +32,7 @@ class Pipeline:
     args: argparse.Namespace
     vae: ToyVAE | None = None
     t5: ToyT5 | None = None
-    clip: ToyCLIP | None = None
+    clip: ToyVision | None = None
     dits: Denoisers | None = None
 
     def __post_init__(self) -> None:
@@ -54,7 +55,7 @@ class Pipeline:
         if self.vae is None or again:
             path = self.args.vae if self.args.vae is not None else str(Path(self.args.ckpt_dir, "Wan2.1_VAE.pth"))
             MAIN.info(f"Loading VAE model from {path}")
-            self.vae = ToyVAE(path)
+            self.vae = load_vae(path)
         return self.vae
 
     def need_t5(self) -> ToyT5:
@@ -111,7 +112,7 @@ class Pipeline:
         height, width = (int(np.sqrt(area * side) // 16 * 16) for side in (ratio, 1 / ratio))
         image = None
         if not self.task.v2_2:
-            self.clip = self.clip or ToyCLIP(args.clip)
+            self.clip = self.clip or load_clip(args.clip)
             MAIN.info("Encoding image to CLIP context")
             image = self.clip.encode(np.asarray(picture))
             MAIN.info("Encoding complete")

@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from .encoders import ToyCLIP, ToyT5, ToyVAE, normalized
+from .encoders import ToyVision, normalized
 from .families import Condition, Denoisers, SampleSize
 from .media import fit, open_image, read_video
 from .output import MAIN
@@ -14,6 +14,7 @@ from .prompts import Prompt
 from .sampling import Plan, denoise
 from .tensors import Array
 from .wan_conditions import check_patches, image_channels, with_control
+from .wan_encoders import ToyT5, load_clip, load_vae
 from .wan_models import NEGATIVE_PROMPT, TASKS
 
 
@@ -34,15 +35,15 @@ class WanSampling:
                     self.texts[text] = self.t5.encode(text)
         self.clip = self._load_clip(args, prompts)
         MAIN.info(f"Loading VAE model from {args.vae}")
-        self.vae = ToyVAE(args.vae)
+        self.vae = load_vae(args.vae)
 
-    def _load_clip(self, args: argparse.Namespace, prompts: list[Prompt]) -> ToyCLIP | None:
+    def _load_clip(self, args: argparse.Namespace, prompts: list[Prompt]) -> ToyVision | None:
         i2v = "i2v" in self.name or "flf2v" in self.name
         if not i2v or self.task.v2_2 or not any(prompt.get("image_path") for prompt in prompts):
             return None
         MAIN.info(f"loading CLIP: {args.clip}")
         assert args.clip is not None, "CLIP path is required for I2V training / I2V学習にはCLIPのパスが必要です"
-        clip = ToyCLIP(args.clip)
+        clip = load_clip(args.clip)
         MAIN.info("Encoding image to CLIP context")
         return clip
 
