@@ -25,7 +25,7 @@ BOTH = {
 
 def argument(place: Any, node: str) -> dict[str, str]:
     """The options of the newest run of ``node``."""
-    folder = sorted(place.folder.glob(f"output/musubi/runs/*-{node}-*"))[-1]
+    folder = [run for run in place.started() if f"-{node}-" in run.name][-1]
     words = json.loads((folder / "command.json").read_text("utf-8"))["command"]
     return dict(word.lstrip("-").partition("=")[::2] for word in words if word.startswith("--"))
 
