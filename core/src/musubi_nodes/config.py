@@ -21,7 +21,7 @@ ENVIRONMENT = "environment"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class InstallConfig(_Section):

@@ -74,7 +74,7 @@ REFUSED = {
         lambda p: p.run(
             "FramePackLatentCache", dataset=p.load(p.videos()), models=p.models(), extra_options="vae_dtype = 'float32'"
         ),
-        "",
+        "takes no vae_dtype",
     ),
     "13 fp8 alone fails": (
         lambda p: p.generate(image=p.picture(), memory=p.run("MemoryOptimizer", fp8="fp8").memory),

@@ -18,6 +18,11 @@ _TABLE = (
         "Turn one_frame on in the latent cache and give the dataset a control_directory.",
     ),
     (
+        r"(?i)vae.?dtype",
+        "FramePack's latent cache takes no vae_dtype.",
+        "Remove vae_dtype from the extra options.",
+    ),
+    (
         r"float8e4m3fn",
         "fp8 without fp8_scaled does not work for FramePack.",
         "Choose fp8_scaled in the Memory Optimizer.",
