@@ -117,3 +117,14 @@ def test_a_trap_is_refused_or_an_error_afterwards(place: Any, row: str) -> None:
 def test_what_only_shows_afterwards_is_explained(line: str, cause: str) -> None:
     found = explain(Failure("fpack_train_network.py", "framepack", 1, [line]))
     assert found is not None and cause in found.why and found.fix
+
+
+def test_control_pictures_from_files_are_all_handed_on(place: Any, tmp_path: Any) -> None:
+    """A loaded picture is a file on disk, which has no length of its own."""
+    from musubi_nodes.media.frames import ImageFiles, save_pngs
+
+    folder = place.dataset().with_suffix("")
+    pictures = ImageFiles((folder / "p0.png", folder / "p1.png"))
+    saved = save_pngs(pictures, tmp_path, "control")
+    assert [path.name for path in saved] == ["control-0.png", "control-1.png"]
+    assert saved[1].read_bytes() == (folder / "p1.png").read_bytes()

@@ -10,7 +10,6 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
 _VIDEOS = (".mp4", ".webm", ".avi", ".mkv", ".mov", ".flv", ".wmv", ".m4v", ".mpg", ".mpeg")
 IMAGE_EXTENSIONS = frozenset((*_IMAGES, *(ending.upper() for ending in _IMAGES)))
 VIDEO_EXTENSIONS = frozenset((*_VIDEOS, *(ending.upper() for ending in _VIDEOS)))
-MEDIA = {"image": IMAGE_EXTENSIONS, "video": VIDEO_EXTENSIONS}
 
 
 def stem_of(path: Path | str) -> str:

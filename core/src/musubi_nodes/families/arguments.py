@@ -39,15 +39,22 @@ def memory_arguments(
     values = {a.name: a.value for a in arguments_of(memory, owner)}
     if memory.fp8_text_encoder and family.fp8_text_encoder:
         values[family.fp8_text_encoder] = True
+    values |= spelled(memory, spelling, script)
+    ever = _ever(script) | known.keys()
+    return (a for a in arguments_from(values, owner) if a.name in ever)
+
+
+def spelled(memory: Memory, spelling: Spelling, script: str) -> dict[str, Any]:
+    """fp8 and attention as the script spells them; a :class:`MusubiError` with the reason for what it cannot do."""
+    found: dict[str, Any] = {}
     for name, choices in spelling.items():
         chosen = getattr(memory, name)
         options = choices.get(chosen, {} if chosen == "off" else "The script has no such option.")
         if isinstance(options, str):
             fix = "Choose another in the Memory Optimizer."
             raise MusubiError(f"{name} {chosen!r} is not possible in {script}", why=options, fix=fix)
-        values |= options
-    ever = _ever(script) | known.keys()
-    return (a for a in arguments_from(values, owner) if a.name in ever)
+        found |= options
+    return found
 
 
 def with_defaults(arguments: Iterable[Argument], defaults: Mapping[str, Any]) -> list[Argument]:

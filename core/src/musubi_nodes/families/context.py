@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from musubi_nodes.config import Config
 from musubi_nodes.families.family import Family
@@ -89,6 +89,3 @@ class Context:
         self.pictures += pictures
         if text:
             self.texts.append(text)
-
-
-Values = dict[str, Any]

@@ -40,6 +40,7 @@ GENERATOR_SPELLING: Spelling = {
 class Family:
     """``architecture`` is the tail of its cache files (``wan``).
 
+    ``not_convertible`` says why its LoRAs cannot be converted to other programs' format; empty where they can.
     ``lora_modules`` is a regular expression of the module names in its LoRAs as ComfyUI spells them (with dots).
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
     """
@@ -53,5 +54,6 @@ class Family:
     training_defaults: Mapping[str, Any] = field(default_factory=dict)
     fp8_text_encoder: str = ""
     lora_modules: str = ""
+    not_convertible: str = ""
     trainer_spelling: Spelling = field(default_factory=lambda: TRAINER_SPELLING)
     generator_spelling: Spelling = field(default_factory=lambda: GENERATOR_SPELLING)

@@ -113,7 +113,7 @@ class VideoGenerator(ScriptNode):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         self._check_inputs(inputs)
-        check_packages(install, inputs.memory or Memory(), None, training=False)
+        check_packages(install, inputs.memory or Memory(), None)
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(self.dit_for(inputs, lora)))
         folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))

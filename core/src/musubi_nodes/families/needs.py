@@ -11,10 +11,8 @@ from musubi_nodes.runs.packages import installed_packages
 _DISTRIBUTIONS = {"flash_attn_interface": ("flash_attn_3", "flash_attn_interface")}
 
 
-def check_packages(install: Install, memory: Memory, optimizer: Optimizer | None, *, training: bool) -> None:
+def check_packages(install: Install, memory: Memory, optimizer: Optimizer | None) -> None:
     """Raise a :class:`MusubiError` for an attention or optimizer whose package is missing."""
-    if training and memory.attention == "sage":
-        raise MusubiError("attention sage cannot train", fix="Choose sdpa, flash or xformers in the Memory Optimizer.")
     wanted = [(f"attention {memory.attention}", ATTENTION_PACKAGES.get(memory.attention))]
     if optimizer:
         wanted.append((f"optimizer_type {optimizer.optimizer_type}", optimizer.package()))

@@ -15,7 +15,7 @@ from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.arguments import memory_arguments, own_arguments, with_defaults
+from musubi_nodes.families.arguments import memory_arguments, own_arguments, spelled, with_defaults
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
@@ -95,8 +95,10 @@ class ScriptNode(Node):
         return None
 
     def check_memory(self, inputs: Any) -> None:
-        """Too many swapped blocks end in an assertion after minutes of loading (v0.3.4)."""
-        most, swap = self.most_blocks_to_swap(inputs), (inputs.memory or Memory()).blocks_to_swap or 0
+        """What the script cannot do; too many swapped blocks end in an assertion after minutes of loading (v0.3.4)."""
+        memory = inputs.memory or Memory()
+        spelled(memory, self.spelling(), self.script)
+        most, swap = self.most_blocks_to_swap(inputs), memory.blocks_to_swap or 0
         if most is not None and swap > most:
             raise MusubiError(
                 f"{self.title}: blocks_to_swap {swap} is more than this model allows ({most})",
@@ -135,7 +137,11 @@ class ScriptNode(Node):
         """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
         context.progress(Progress("checking"))
         known = accepted_options(install, self.script)
-        arguments, _ = self.command_line(inputs, known, install.version, owned)
+        try:
+            arguments, _ = self.command_line(inputs, known, install.version, owned)
+        except MusubiError as error:
+            folder.write_status("failed", script=self.script, error=str(error))
+            raise
         secrets = context.services.config.secrets
         environment = child_environment(install, self.device(inputs), secrets)
         command = Command(

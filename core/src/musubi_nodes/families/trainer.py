@@ -127,7 +127,7 @@ class LoRATrainer(ScriptNode):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         _check_caches(self, inputs)
-        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training=True)
+        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in _loras(inputs):
             check_fits(lora.path, Path(self.dit_for(inputs)))
         folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))

@@ -79,6 +79,12 @@ def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
     return path
 
 
+def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:
+    """Every frame as a PNG of its own: ``<name>-0.png``, ``<name>-1.png`` ..."""
+    count = len(frames.paths) if isinstance(frames, ImageFiles) else len(as_array(frames))
+    return [save_png(frames, folder / f"{name}-{number}.png", number) for number in range(count)]
+
+
 def save_video(frames: Frames, path: Path, fps: float) -> Path:
     """Frames as a visually lossless H.264 file that musubi-tuner can read; a :class:`VideoFile` is used as it is."""
     if isinstance(frames, VideoFile):

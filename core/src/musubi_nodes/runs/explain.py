@@ -132,3 +132,8 @@ def _name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def explain_by(table: Iterable[tuple[str, str, str]], failure: Failure) -> Explanation | None:
+    """The first row ``(pattern, why, fix)`` whose pattern is in the script's own last error line."""
+    return next((Explanation(why, fix) for pattern, why, fix in table if re.search(pattern, failure.reason)), None)

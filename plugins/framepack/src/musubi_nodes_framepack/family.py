@@ -20,6 +20,7 @@ FRAMEPACK = Family(
         r"transformer_blocks\.\d+\.(attn\.\w+(\.0)?|ff(_context)?\.net\.\d(\.proj)?)"
         r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_mlp|proj_out)"
     ),
+    not_convertible="convert_lora.py writes wrong names for FramePack (28 of 44 modules, v0.3.4).",
     generator_spelling={
         "attention": {**GENERATOR_SPELLING["attention"], "flash3": "fpack_generate_video.py does not offer it."},
         "fp8": {

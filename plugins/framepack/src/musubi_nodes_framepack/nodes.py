@@ -33,7 +33,7 @@ from musubi_nodes.families import (
     check_video_vae,
 )
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.media.frames import save_png
+from musubi_nodes.media.frames import save_png, save_pngs
 from musubi_nodes_framepack.family import FRAMEPACK, WINDOW
 from musubi_nodes_framepack.sections import FramePackSection, Section, indices, joined
 
@@ -279,7 +279,7 @@ class FramePackGenerator(VideoGenerator):
         for name in ("control_image", "control_image_mask"):
             value = getattr(inputs, name)
             if value is not None:
-                files[f"{name}_path"] = [save_png(value, folder / f"{name}-{n}.png", n) for n in range(len(value))]
+                files[f"{name}_path"] = save_pngs(value, folder, name)
         return files
 
     def _pictures(self, inputs: Any, folder: Path) -> str:

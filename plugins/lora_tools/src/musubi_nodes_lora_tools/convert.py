@@ -57,11 +57,11 @@ class LoRAFormatConverter(ToolNode):
         found = lora_format(before)
         target = _target(inputs.target, found, source.path)
         family = family_of(before, context.services.families)
-        if target == "other" and family and family.key == "framepack":
+        if target == "other" and family and family.not_convertible:
             raise MusubiError(
-                f"{source.path.name} is a FramePack LoRA: it cannot be converted",
-                why="convert_lora.py writes wrong names for FramePack (28 of 44 modules, v0.3.4).",
-                fix="Use it as it is: musubi-tuner's own format is what FramePack programs read.",
+                f"{source.path.name} is a {family.title} LoRA: it cannot be converted",
+                why=family.not_convertible,
+                fix="Use it as it is, in musubi-tuner's own format.",
             )
         name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name")
         folder = self.new_folder(context)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from musubi_nodes.runs.explain import Explanation, Failure
+from musubi_nodes.runs.explain import Explanation, Failure, explain_by
 
 _TABLE = (
     (
@@ -42,7 +40,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of Wan's."""
-    for pattern, why, fix in _TABLE:
-        if re.search(pattern, failure.reason):
-            return Explanation(why, fix)
-    return None
+    return explain_by(_TABLE, failure)

@@ -30,7 +30,7 @@ from musubi_nodes.families import (
     Widget,
 )
 from musubi_nodes.families.settings import Memory, Training
-from musubi_nodes.media.frames import save_png, save_video
+from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes_wan.family import WAN
 from musubi_nodes_wan.models import WanModels, dit_dtype
 
@@ -273,7 +273,7 @@ class WanGenerator(VideoGenerator):
         for name in ("control_image", "control_image_mask"):
             value = getattr(inputs, name)
             if value is not None:
-                files[f"{name}_path"] = [save_png(value, folder / f"{name}-{n}.png", n) for n in range(len(value))]
+                files[f"{name}_path"] = save_pngs(value, folder, name)
         return files
 
     def dit_for(self, inputs: Any, lora: Lora) -> str:
