@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.comfyui import emit
+from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.plugins.manager import plugins
 
 FILES = {
@@ -58,6 +61,8 @@ def test_the_values_that_a_new_node_begins_with_are_valid(node: Any) -> None:
             values[name] = options["default"]
     if node.id == "MusubiTuner_WanModels":
         values["dit"] = "diffusion_models/a.safetensors"
+    if "prompt" in values:
+        values["prompt"] = "a cat"
     assert emit.validate(node, plugins(), values)
 
 
@@ -117,6 +122,58 @@ def test_a_wrong_widget_value_is_refused_before_the_queue_runs(node: str, values
 
 def test_values_that_come_over_a_link_are_not_judged_before_the_run() -> None:
     assert emitted("WanGenerator").VALIDATE_INPUTS(prompt=None, models=None, width=832)
+
+
+@pytest.mark.parametrize(
+    ("node", "linked", "told"),
+    [
+        ("WanGenerator", [], "prompt is empty"),
+        ("WanGenerator", ["prompt"], ""),
+        ("WanGenerator", ["latent"], ""),
+        ("FramePackGenerator", [], "prompt is empty"),
+        ("FramePackGenerator", ["section"], ""),
+    ],
+)
+def test_a_generator_without_a_prompt_is_refused_before_a_training_in_its_graph(
+    node: str, linked: list[str], told: str
+) -> None:
+    values: dict[str, Any] = {"prompt": " ", **dict.fromkeys(linked)}
+    if told:
+        with pytest.raises(MusubiError, match=told):
+            emitted(node).VALIDATE_INPUTS(**values)
+    else:
+        assert emitted(node).VALIDATE_INPUTS(**values)
+
+
+def test_a_length_that_does_not_fit_is_refused_before_a_training_in_its_graph() -> None:
+    with pytest.raises(MusubiError, match="video_length 6"):
+        emitted("WanGenerator").VALIDATE_INPUTS(prompt="a cat", video_length=6)
+
+
+def test_a_node_whose_files_are_gone_runs_again_once(tmp_path: Path) -> None:
+    kept, context = Kept(), Context(None, plugins())  # type: ignore[arg-type]
+    made = [tmp_path / "cache" / f"{name}.safetensors" for name in "ab"]
+    made[0].parent.mkdir()
+    for file in made:
+        file.touch()
+    context.made(*made)
+    kept.keep("7", context)
+    assert kept.round("7") == kept.round("7") == kept.round("8") == ""
+    made[1].unlink()
+    again = kept.round("7")
+    assert again and kept.round("7") == again
+    made[1].touch()
+    kept.keep("7", context)
+    assert kept.round("7") == again
+    made[0].unlink(), made[1].unlink(), made[0].parent.rmdir()
+    assert kept.round("7") not in ("", again)
+
+
+def test_a_training_that_was_stopped_early_is_not_remembered_as_done(tmp_path: Path) -> None:
+    kept, context = Kept(), Context(None, plugins())  # type: ignore[arg-type]
+    context.made(complete=False)
+    kept.keep("7", context)
+    assert kept.round("7")
 
 
 def test_linked_outputs_are_found_in_the_workflow() -> None:

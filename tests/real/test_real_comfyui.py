@@ -144,6 +144,45 @@ def test_an_unchanged_graph_runs_nothing_again(comfy: Comfy, tmp_path: Path) -> 
     assert len(list(comfy.folder.glob("output/musubi/runs/*"))) == before
 
 
+def test_a_deleted_cache_is_made_again_by_queueing_the_same_graph(comfy: Comfy, tmp_path: Path) -> None:
+    made = graph(tmp_path, n5={"max_train_epochs": 1, "seed": 78})
+    comfy.wait(comfy.queue(made))
+    for file in comfy.folder.glob("output/musubi/cache/**/*_wan_te.safetensors"):
+        file.unlink()
+    before = set(comfy.folder.glob("output/musubi/runs/*"))
+    entry = comfy.wait(comfy.queue(made))
+    assert entry["status"]["status_str"] == "success", message(entry)
+    new = {folder.name.split("-")[2] for folder in set(comfy.folder.glob("output/musubi/runs/*")) - before}
+    assert "WanTextEncoderCache" in new and "WanLatentCache" not in new
+    again = len(list(comfy.folder.glob("output/musubi/runs/*")))
+    comfy.wait(comfy.queue(made))
+    assert len(list(comfy.folder.glob("output/musubi/runs/*"))) == again
+
+
+def test_an_empty_prompt_is_refused_before_the_training_of_its_graph(comfy: Comfy, tmp_path: Path) -> None:
+    status, answer = comfy.post("/prompt", {"prompt": graph(tmp_path, n7={"prompt": " "})})
+    assert status == 400 and "prompt is empty" in answer["node_errors"]["7"]["errors"][0]["details"]
+
+
+def test_a_training_stops_after_its_next_save_when_the_page_asks(comfy: Comfy, tmp_path: Path) -> None:
+    made = graph(tmp_path, n5={"max_train_epochs": 50_000, "save_every_n_epochs": 0, "save_every_n_steps": 100})
+    made["6"]["inputs"]["output_name"] = "stopped"
+    del made["7"]
+    prompt = comfy.queue(made)
+    assert until(lambda: training_has_begun(comfy), 60)
+    name = next(
+        f.parent.name for f in comfy.folder.glob("output/musubi/runs/*/status.json") if '"running"' in f.read_text()
+    )
+    assert comfy.post("/musubi/runs/../stop", {})[0] in (404, 405)
+    assert comfy.post("/musubi/runs/gone/stop", {})[0] == 409
+    assert comfy.post(f"/musubi/runs/{name}/stop", {})[0] == 200
+    entry = comfy.wait(prompt, 60)
+    assert entry["status"]["status_str"] == "success", message(entry)
+    assert list(comfy.folder.glob("models/loras/musubi/stopped-step*.safetensors"))
+    assert comfy.post(f"/musubi/runs/{name}/stop", {})[0] == 409
+    assert comfy.get("/musubi/plugins") == {"left_out": {}}
+
+
 @pytest.mark.parametrize(
     ("changes", "node", "text"),
     [

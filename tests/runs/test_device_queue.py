@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.devices import device_queue
+from musubi_nodes.runs.devices import device_queue, gpus
 
 HOLDER = """
 import sys, time
@@ -17,7 +17,7 @@ from pathlib import Path
 from musubi_nodes.runs.devices import device_queue
 
 name, locks, device, journal = sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
-with device_queue(locks, device, lambda: None, 0.02):
+with device_queue(locks, device.split(","), lambda: None, 0.02):
     with journal.open("a") as file:
         print("begin", name, file=file, flush=True)
         if name == "forever":
@@ -36,9 +36,7 @@ def give_up() -> None:
 
 
 @contextmanager
-def held(
-    tmp_path: Path, environment: dict[str, str], until: Callable[..., bool], device: str = "auto"
-) -> Iterator[None]:
+def held(tmp_path: Path, environment: dict[str, str], until: Callable[..., bool], device: str = "0") -> Iterator[None]:
     """Another process holds the device."""
     journal = tmp_path / "held"
     command = [sys.executable, "-c", HOLDER, "forever", str(tmp_path), device, str(journal)]
@@ -54,7 +52,7 @@ def held(
 def test_two_processes_on_one_device_take_turns(tmp_path: Path, host_environment: dict[str, str]) -> None:
     journal = tmp_path / "journal"
     command = [sys.executable, "-c", HOLDER]
-    rest = [str(tmp_path), "cuda:1", str(journal)]
+    rest = [str(tmp_path), "1", str(journal)]
     processes = [subprocess.Popen([*command, name, *rest], env=host_environment) for name in "abc"]
     assert [process.wait(30) for process in processes] == [0, 0, 0]
     lines = journal.read_text().split("\n")[:-1]
@@ -68,10 +66,10 @@ def test_waiting_can_be_given_up_and_a_dead_holder_frees_the_device(
     with (
         held(tmp_path, host_environment, until),
         pytest.raises(GaveUp),
-        device_queue(tmp_path, "cuda:0", give_up, 0.02),
+        device_queue(tmp_path, ["0"], give_up, 0.02),
     ):
         raise AssertionError("two hold one device")
-    with device_queue(tmp_path, "cuda:0", give_up, 5):
+    with device_queue(tmp_path, ["0"], give_up, 5):
         pass
 
 
@@ -79,28 +77,59 @@ def test_the_cpu_and_other_devices_never_wait(
     tmp_path: Path, host_environment: dict[str, str], until: Callable[..., bool]
 ) -> None:
     with held(tmp_path, host_environment, until):
-        for device in ("cpu", "cuda:1"):
-            with device_queue(tmp_path, device, give_up, 5):
+        for devices in ([], ["1"]):
+            with device_queue(tmp_path, devices, give_up, 5):
                 pass
 
 
-def test_auto_is_the_first_gpu_that_the_process_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    with device_queue(tmp_path, "auto", give_up, 0.02):
-        with device_queue(tmp_path, "cuda:0", give_up, 0.02):
-            pass
-        with pytest.raises(GaveUp), device_queue(tmp_path, "cuda:2", give_up, 0.02):
+@pytest.mark.parametrize(
+    ("device", "count", "visible", "expected"),
+    [
+        ("auto", 1, None, ("0",)),
+        ("cuda:2", 1, None, ("2",)),
+        ("auto", 2, None, ("0", "1")),
+        ("cpu", 1, None, ()),
+        ("cpu", 1, "2,3", ()),
+        ("auto", 1, "2,3", ("2",)),
+        ("cuda:1", 1, "2,3", ("3",)),
+        ("auto", 2, " 2, 3", ("2", "3")),
+        ("auto", 1, "GPU-8f2a,GPU-91", ("GPU-8f2a",)),
+    ],
+)
+def test_gpus_are_named_as_the_driver_does(
+    device: str, count: int, visible: str | None, expected: tuple[str, ...]
+) -> None:
+    environment = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    assert gpus(device, count, environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "visible"), [("cuda:2", 1, "2,3"), ("auto", 3, "2,3"), ("auto", 1, ""), ("auto", 1, "-1,0")]
+)
+def test_a_gpu_that_is_not_there_is_refused_before_the_start(device: str, count: int, visible: str) -> None:
+    with pytest.raises(MusubiError, match="CUDA_VISIBLE_DEVICES shows this program"):
+        gpus(device, count, {"CUDA_VISIBLE_DEVICES": visible})
+
+
+def test_a_run_on_several_gpus_holds_them_all(
+    tmp_path: Path, host_environment: dict[str, str], until: Callable[..., bool]
+) -> None:
+    with held(tmp_path, host_environment, until, "0,1"):
+        for devices in (["0"], ["1"], ["1", "2"]):
+            with pytest.raises(GaveUp), device_queue(tmp_path, devices, give_up, 0.02):
+                pass
+        with device_queue(tmp_path, ["2"], give_up, 5):
             pass
 
 
 def test_an_error_inside_frees_the_device(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), device_queue(tmp_path, "auto", give_up):
+    with pytest.raises(ZeroDivisionError), device_queue(tmp_path, ["0"], give_up):
         raise ZeroDivisionError
-    with device_queue(tmp_path, "auto", give_up):
+    with device_queue(tmp_path, ["0"], give_up):
         pass
 
 
 def test_a_lock_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MusubiError, match="lock file"), device_queue(tmp_path / "file" / "locks", "auto", give_up):
+    with pytest.raises(MusubiError, match="lock file"), device_queue(tmp_path / "file" / "locks", ["0"], give_up):
         pass

@@ -41,12 +41,12 @@ def test_a_run_that_ends_well_is_done(runs: Any) -> None:
 
 def test_metrics_hold_each_step_with_the_loss_of_its_last_update(runs: Any) -> None:
     runs(BARS.format(last="1.1"))
-    assert [(row["step"], row["loss"]) for row in rows(runs.folder.metrics)] == [(1, 1.3), (2, 1.2), (3, 1.1)]
+    assert [(row["step"], row["average"]) for row in rows(runs.folder.metrics)] == [(1, 1.3), (2, 1.2), (3, 1.1)]
 
 
 def test_a_loss_that_is_not_a_number_is_flagged_and_the_metrics_stay_json(runs: Any) -> None:
     assert runs(BARS.format(last="nan")).nan_loss
-    assert [row["loss"] for row in rows(runs.folder.metrics)] == [1.3, 1.2, None]
+    assert [row["average"] for row in rows(runs.folder.metrics)] == [1.3, 1.2, None]
 
 
 def test_a_run_may_print_nothing(runs: Any) -> None:
@@ -116,7 +116,7 @@ def test_what_belongs_to_the_host_python_does_not_reach_the_child(
         monkeypatch.setenv(name, "/of/the/host")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
     install = Install("test", tmp_path, Path(sys.executable), {"PYTHONPATH": "/own", "EXTRA": "yes"})
-    environment = child_environment(install, "cuda:1", {"HF_TOKEN": "hf_1234567890"})
+    environment = child_environment(install, ("1",), {"HF_TOKEN": "hf_1234567890"})
     runs("import json, os; print(json.dumps(dict(os.environ)))", environment=environment)
     seen = json.loads(runs.folder.log.read_text("utf-8"))
     assert "/of/the/host" not in seen.values()
@@ -125,11 +125,14 @@ def test_what_belongs_to_the_host_python_does_not_reach_the_child(
     assert (seen["PYTHONUTF8"], seen["PYTHONUNBUFFERED"]) == ("1", "1")
 
 
-def test_the_cpu_hides_every_gpu_and_auto_leaves_them_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_sees_the_gpus_that_it_was_given_whatever_the_install_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    install = Install("test", tmp_path, Path(sys.executable))
-    assert child_environment(install, "cpu")["CUDA_VISIBLE_DEVICES"] == ""
-    assert child_environment(install, "auto")["CUDA_VISIBLE_DEVICES"] == "3"
+    install = Install("test", tmp_path, Path(sys.executable), {"CUDA_VISIBLE_DEVICES": "5,6"})
+    assert child_environment(install, ())["CUDA_VISIBLE_DEVICES"] == ""
+    assert child_environment(install, ("5", "6"))["CUDA_VISIBLE_DEVICES"] == "5,6"
+    assert child_environment(Install("test", tmp_path, Path(sys.executable)))["CUDA_VISIBLE_DEVICES"] == "3"
 
 
 class Unguarded:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import probe
+from musubi_nodes.runs.folder import RunFolder, run_folders
+from musubi_nodes.runs.progress import Progress
 from musubi_nodes.weights import read_header
 
 I2V = {
@@ -42,6 +45,33 @@ def test_pictures_become_a_lora_and_a_video(place: Any) -> None:
     assert made.video.path.parent == place.host.output_folder / "musubi"
     assert json.loads((trained.run.folder / "status.json").read_text("utf-8"))["status"] == "done"
     assert (trained.run.folder / "metrics.jsonl").read_text("utf-8").count("\n") >= 8
+
+
+def test_event_files_tell_loss_and_learning_rate_where_the_trainer_writes_them(place: Any) -> None:
+    trained = place.train(training=place.training(log_with="tensorboard"))
+    points = RunFolder(trained.run.folder).points()
+    assert [point["step"] for point in points] == list(range(1, 9))
+    assert all(point["lr"] == pytest.approx(0.01) and point["loss"] > 0 and point["average"] for point in points)
+
+
+def test_a_training_that_is_stopped_after_a_save_hands_on_that_checkpoint(place: Any) -> None:
+    asked: list[RunFolder] = []
+
+    def ask(node_id: str, now: Progress) -> None:
+        if now.stage == "training" and now.current > 3 and not asked:
+            asked.append(
+                next(folder for folder in run_folders(place.host.output_folder) if "Trainer" in folder.path.name)
+            )
+            asked[0].ask_to_stop()
+
+    place.host.progress = ask
+    long = place.training(max_train_epochs=5000, save_every_n_epochs=0, save_every_n_steps=200)
+    trained = place.train(training=long)
+    assert not trained.lora.complete
+    assert re.fullmatch(r"my_lora-step\d{8}\.safetensors", trained.lora.path.name)
+    assert "stopped after step" in place.texts[0]
+    assert asked[0].status()["status"] == "stopped"
+    assert place.generate(lora=trained.lora).video
 
 
 def test_a_lora_changes_the_video(place: Any) -> None:

@@ -45,7 +45,7 @@ def accepted_options(install: Install, script: str) -> Table:
 
 def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
     """The options that ``--help`` prints; empty where it fails."""
-    environment = child_environment(install, "auto") | {"COLUMNS": "400", "NO_COLOR": "1"}
+    environment = child_environment(install) | {"COLUMNS": "400", "NO_COLOR": "1"}
     try:
         done = subprocess.run(
             [str(install.python), str(path), "--help"],

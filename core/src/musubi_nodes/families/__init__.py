@@ -17,6 +17,7 @@ from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.tool import ToolInputs, ToolNode
 from musubi_nodes.families.trainer import LoRATrainer, TrainerInputs
+from musubi_nodes.runs.command import Outcome
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "NodeInputs",
     "NodeOutputs",
     "Option",
+    "Outcome",
     "Run",
     "Services",
     "Socket",

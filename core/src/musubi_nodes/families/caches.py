@@ -33,6 +33,7 @@ from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.sockets import Cache, Dataset, Run
 from musubi_nodes.files import is_inside
 from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
 Kind = Literal["latent", "text"]
@@ -76,16 +77,17 @@ class CacheNode(ScriptNode):
         install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         found = checked_scan(dataset, self.family)
-        folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
-        config = dump(dataset.config, folder.path / "dataset.toml")
-        owned = {"dataset_config": str(config), "keep_cache": True}
         totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
+        with self.new_folder(context) as folder:
+            config = dump(dataset.config, folder.path / "dataset.toml")
+            owned = {"dataset_config": str(config), "keep_cache": True}
 
-        def accept() -> None:
-            verify(found, self.family.architecture, self.kind, folder)
+            def accept(outcome: Outcome) -> None:
+                verify(found, self.family.architecture, self.kind, folder)
 
-        outcome = self.execute(inputs, context, install, folder, owned, totals, accept)
-        remove_stale(dataset, self.family.architecture, self.kind, config, context.host.output_folder)
+            outcome = self.execute(inputs, context, install, folder, owned, totals, accept)
+            remove_stale(dataset, self.family.architecture, self.kind, config, context.host.output_folder)
+        context.made(*_files(found, self.family.architecture, self.kind))
         context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
         cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs), made_with=self.title)
         run = Run(folder=folder.path, node=self.title, seconds=outcome.seconds)

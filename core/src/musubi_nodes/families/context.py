@@ -71,6 +71,8 @@ class Context:
     linked: frozenset[str] | None = None
     pictures: list[Path] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    complete: bool = True
 
     def progress(self, now: Progress) -> None:
         """Show how far this node is."""
@@ -83,6 +85,11 @@ class Context:
     def wanted(self, output: str) -> bool:
         """Whether somebody uses the output, so that making it is worth the memory."""
         return self.linked is None or output in self.linked
+
+    def made(self, *files: Path, complete: bool = True) -> None:
+        """What the outputs stand for on disk: where it is gone later, or not complete, the node must run again."""
+        self.files += files
+        self.complete = self.complete and complete
 
     def show(self, *pictures: Path, text: str = "") -> None:
         """Show files of the output folder, or a text, in the node."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -23,6 +23,7 @@ from musubi_nodes.families.sockets import Latent, Lora, Run
 from musubi_nodes.files import plain_name, publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
 from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
 SIZE_STEP = 16
@@ -82,6 +83,8 @@ class VideoGenerator(ScriptNode):
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
     bar_stage: ClassVar[str] = "denoising"
+    prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt"})
+    """Inputs that may bring the prompt over a link instead of the widget."""
 
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
         most = inputs.models.most_blocks_to_swap
@@ -112,20 +115,22 @@ class VideoGenerator(ScriptNode):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
-        self._check_inputs(inputs)
+        self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         check_packages(install, inputs.memory or Memory(), None)
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(self.dit_for(inputs, lora)))
-        folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
-        owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
-        if inputs.latent:
-            owned["latent_path"] = [inputs.latent.path]
+        with self.new_folder(context) as folder:
+            owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
+            if inputs.latent:
+                owned["latent_path"] = [inputs.latent.path]
 
-        def accept() -> None:
-            _Made.collect(folder, inputs.output_type)
+            def accept(outcome: Outcome) -> None:
+                _Made.collect(folder, inputs.output_type)
 
-        outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
-        made = _Made.collect(folder, inputs.output_type).published(context.host.output_folder, inputs.filename_prefix)
+            outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
+            made = _Made.collect(folder, inputs.output_type)
+            made = made.published(context.host.output_folder, inputs.filename_prefix)
+        context.made(*made.files())
         context.show(*made.shown(), text=made.told(context.host.output_folder, outcome.seconds))
         return self.Outputs(
             video=VideoFile(made.video) if made.video else None,
@@ -133,6 +138,12 @@ class VideoGenerator(ScriptNode):
             latent=Latent(path=made.latent) if made.latent else None,
             run=Run(folder=folder.path, node=self.title, seconds=outcome.seconds),
         )
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
+        self._check_wanted("latent" in linked, values["output_type"], prompt)
+        if "video_length" not in linked:
+            self.check_length(values.get("video_length"))
 
     def check_length(self, frames: int | None) -> None:
         """A length that does not fit would be rounded down without a word (v0.3.4)."""
@@ -144,17 +155,17 @@ class VideoGenerator(ScriptNode):
                 fix=f"Use {rule.round_down(frames) or rule.shortest}.",
             )
 
+    def _check_wanted(self, decodes: bool, output_type: str, prompt: str) -> None:
+        if decodes and output_type not in ("video", "images"):
+            raise MusubiError(
+                f"output_type {output_type} cannot be made from a latent file", fix="Choose video or images."
+            )
+        if not decodes and not prompt.strip():
+            raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
+
     def dit_for(self, inputs: Any, lora: Lora) -> str:
         """The DiT file that a LoRA changes."""
         return str(inputs.models.dit)
-
-    def _check_inputs(self, inputs: Any) -> None:
-        if inputs.latent and inputs.output_type not in ("video", "images"):
-            raise MusubiError(
-                f"output_type {inputs.output_type} cannot be made from a latent file", fix="Choose video or images."
-            )
-        if not self.prompt(inputs).strip() and not inputs.latent:
-            raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
 
 
 class _Made:
@@ -194,6 +205,10 @@ class _Made:
         images = tuple(_moved(p, target, f"{prefix}{p.suffix}") for p in self.images)
         latent = _moved(self.latent, target, f"{prefix}_latent.safetensors") if self.latent else None
         return _Made(video, images, latent)
+
+    def files(self) -> tuple[Path, ...]:
+        """All of it."""
+        return tuple(p for p in (self.video, *self.images, self.latent) if p)
 
     def shown(self) -> tuple[Path, ...]:
         """What the node shows."""

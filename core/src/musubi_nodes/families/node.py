@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,6 +38,13 @@ class Node:
         """Turn validated inputs into outputs; raises :class:`MusubiError` for everything a user can mend."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        """Raise a :class:`MusubiError` for what can be known to fail before anything of the workflow runs.
+
+        ``values`` are the known values of fields, ``linked`` the inputs that will come over a link. ComfyUI asks when
+        the workflow is queued, the terminal before its first node; both look for missing files by themselves.
+        """
+
     def changed(self, inputs: Any, context: Context) -> str:
         """A text that differs when the node must run again although its inputs are the same: facts about files."""
         return ""
@@ -55,6 +63,14 @@ class Node:
     def description(cls) -> str:
         """The docstring as one paragraph of plain text."""
         return " ".join((cls.__doc__ or "").split())
+
+    @classmethod
+    def known(cls, widgets: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields' values for what widgets hold; a widget that is not there has its default."""
+        specs = [spec for spec in cls.fields() if spec.kind != "socket"]
+        return {
+            spec.name: spec.from_widget(widgets[spec.name]) if spec.name in widgets else spec.default for spec in specs
+        }
 
     @classmethod
     def parse(cls, values: dict[str, Any], *, partly: bool = False) -> BaseModel | None:

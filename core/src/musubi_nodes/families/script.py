@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -21,7 +24,7 @@ from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import Node, NodeInputs
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.runs.devices import device_queue
+from musubi_nodes.runs.devices import device_queue, gpus
 from musubi_nodes.runs.environment import child_environment
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
@@ -75,6 +78,10 @@ class ScriptNode(Node):
         """``auto``, ``cpu`` or ``cuda:N``."""
         return str(inputs.device)
 
+    def processes(self, inputs: Any) -> int:
+        """How many GPUs of this machine it uses at once."""
+        return 1
+
     def check(self, inputs: Any, context: Context) -> None:
         """What a family checks besides, before anything starts; raises a MusubiError."""
 
@@ -85,6 +92,10 @@ class ScriptNode(Node):
         self.check_memory(inputs)
         self.check(inputs, context)
         return install
+
+    def new_folder(self, context: Context) -> AbstractContextManager[RunFolder]:
+        """A run folder of its own; whatever ends the block early is told by its status."""
+        return RunFolder.opened(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
 
     def install_name(self, inputs: Any) -> str | None:
         """Which configured install the user chose."""
@@ -124,6 +135,12 @@ class ScriptNode(Node):
         """What stands before the script: the install's Python, or accelerate run by it."""
         return [str(install.python)]
 
+    def visible_gpus(self, inputs: Any, install: Install) -> tuple[str, ...] | None:
+        """The GPUs that the process sees: those that it uses. An install that may do without one sees what there is."""
+        if install.cpu and self.device(inputs) == "auto":
+            return None
+        return gpus(self.device(inputs), self.processes(inputs), {**os.environ, **install.environment})
+
     def execute(
         self,
         inputs: Any,
@@ -132,18 +149,14 @@ class ScriptNode(Node):
         folder: RunFolder,
         owned: Mapping[str, Any],
         totals: Sequence[int | None] = (),
-        accept: Callable[[], None] = lambda: None,
+        accept: Callable[[Outcome], None] = lambda _: None,
     ) -> Outcome:
         """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
         context.progress(Progress("checking"))
         known = accepted_options(install, self.script)
-        try:
-            arguments, _ = self.command_line(inputs, known, install.version, owned)
-        except MusubiError as error:
-            folder.write_status("failed", script=self.script, error=str(error))
-            raise
-        secrets = context.services.config.secrets
-        environment = child_environment(install, self.device(inputs), secrets)
+        arguments, _ = self.command_line(inputs, known, install.version, owned)
+        visible = self.visible_gpus(inputs, install)
+        environment = child_environment(install, visible, context.services.config.secrets)
         command = Command(
             script=self.script,
             argv=[*self.launcher(inputs, install), str(install.script(self.script)), *arguments],
@@ -154,15 +167,16 @@ class ScriptNode(Node):
             totals=totals,
             bar_stage=self.bar_stage,
             passes=self.passes,
+            events=Path(owned["logging_dir"]) if "logging_dir" in owned else None,
         )
-        device = self.device(inputs) if not install.cpu else "cpu"
 
         def waiting() -> None:
             context.progress(Progress("waiting for the GPU"))
             context.raise_if_interrupted()
 
-        with device_queue(cache_folder() / "locks", device, waiting):
-            if device != "cpu":
+        held = () if install.cpu else visible or ()
+        with device_queue(cache_folder() / "locks", held, waiting):
+            if held:
                 context.host.release_models()
             explainers = context.services.explainers(self.family.key)
             return run(command, folder, context.services.executor(), context, explainers, accept)

@@ -32,7 +32,8 @@ class Cache(Socket):
 
 
 class Lora(Socket):
-    """One LoRA of a chain. ``noise``: which of two models it is for (Wan 2.2)."""
+    """One LoRA of a chain. ``noise``: which of two models it is for (Wan 2.2). ``complete``: its training was not
+    stopped early."""
 
     socket: ClassVar[str] = "MUSUBI_LORA"
 
@@ -41,6 +42,7 @@ class Lora(Socket):
     noise: Literal["both", "high", "low"] = "both"
     family: str = ""
     format: str = ""
+    complete: bool = True
     previous: Lora | None = None
 
     def chain(self) -> tuple[Lora, ...]:

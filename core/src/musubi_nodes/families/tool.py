@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -56,12 +56,14 @@ class ToolNode(ScriptNode):
         return iter(())
 
     def run_tool(
-        self, inputs: Any, context: Context, install: Install, folder: RunFolder, owned: Mapping[str, Any]
-    ) -> tuple[Outcome, Run]:
-        """Run the script in ``folder``; returns the outcome and the run socket."""
-        outcome = self.execute(inputs, context, install, folder, owned)
-        return outcome, Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
-
-    def new_folder(self, context: Context) -> RunFolder:
-        """A run folder of its own."""
-        return RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
+        self,
+        inputs: Any,
+        context: Context,
+        install: Install,
+        folder: RunFolder,
+        owned: Mapping[str, Any],
+        accept: Callable[[Outcome], None],
+    ) -> Run:
+        """Run the script in ``folder``, ``accept`` what it made, and give the run socket."""
+        outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
+        return Run(folder=folder.path, node=self.title, seconds=outcome.seconds)

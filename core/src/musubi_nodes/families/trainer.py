@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -31,6 +32,7 @@ from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
+log = logging.getLogger("musubi_nodes")
 
 
 class TrainerInputs(ScriptInputs):
@@ -130,16 +132,19 @@ class LoRATrainer(ScriptNode):
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in _loras(inputs):
             check_fits(lora.path, Path(self.dit_for(inputs)))
-        folder = RunFolder.create(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
-        owned = self.owned(inputs, context, install, folder)
-        made = folder.out / f"{inputs.output_name}.safetensors"
+        with self.new_folder(context) as folder:
+            owned = self.owned(inputs, context, install, folder)
+            log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
 
-        def accept() -> None:
-            check_trained(made, folder.log)
-            check_fits(made, Path(self.dit_for(inputs)))
+            def made(outcome: Outcome) -> Path:
+                return outcome.checkpoint or folder.out / f"{inputs.output_name}.safetensors"
 
-        outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
-        return self._finish(inputs, context, folder, outcome)
+            def accept(outcome: Outcome) -> None:
+                check_trained(made(outcome), folder.log)
+                check_fits(made(outcome), Path(self.dit_for(inputs)))
+
+            outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
+            return self._finish(inputs, context, folder, outcome, made(outcome))
 
     def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets: where things go, which network, what is sampled and resumed."""
@@ -180,14 +185,28 @@ class LoRATrainer(ScriptNode):
         given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
         return [str(install.python), "-m", "accelerate.commands.launch", *given, *flags]
 
-    def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome) -> BaseModel:
-        name = f"{inputs.output_name}.safetensors"
-        made = folder.out / name
-        target = publish(made, context.host.model_folders("loras")[0] / "musubi", name)
-        told = f"saved as musubi/{target.name}" + (f" ({name} was there already)" if target.name != name else "")
-        context.show(text=f"{told}, loss {outcome.last.loss:.4g}" if outcome.last.loss is not None else told)
-        lora = Lora(path=target, family=self.family.key, format="musubi", noise=self.lora_noise(inputs))
+    def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome, made: Path) -> BaseModel:
+        target = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
+        complete = outcome.checkpoint is None
+        context.made(target, complete=complete)
+        context.show(text=_told(made, target, outcome))
+        lora = Lora(
+            path=target, family=self.family.key, format="musubi", noise=self.lora_noise(inputs), complete=complete
+        )
         return self.Outputs(lora=lora, run=Run(folder=folder.path, node=self.title, seconds=outcome.seconds))
+
+    def processes(self, inputs: Any) -> int:
+        """accelerate's ``num_processes`` counts those of all machines."""
+        return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
+
+
+def _told(made: Path, target: Path, outcome: Outcome) -> str:
+    """One line about what was trained."""
+    last = outcome.last
+    stopped = f"stopped after step {last.current} of {last.total}: " if outcome.checkpoint else ""
+    renamed = f" ({made.name} was there already)" if target.name != made.name else ""
+    loss = f", loss {last.loss:.4g}" if last.loss is not None else ""
+    return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"
 
 
 def _check_caches(node: LoRATrainer, inputs: Any) -> None:

@@ -24,7 +24,8 @@ class Watcher(Protocol):
 class Command:
     """What to run: the whole argument list, where, with which environment, and what its bars mean.
 
-    ``shown`` is the part of ``environment`` that may be written into files (no secrets).
+    ``shown`` is the part of ``environment`` that may be written into files (no secrets). ``events`` is the folder in
+    which the script writes TensorBoard's event files, if it does.
     """
 
     script: str
@@ -36,12 +37,14 @@ class Command:
     totals: Sequence[int | None] = ()
     bar_stage: str = "working"
     passes: int = 1
+    events: Path | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that ended with exit code 0."""
+    """A run that ended with exit code 0, or after a save because somebody asked for it: after ``checkpoint``."""
 
     seconds: float
     last: Progress
     nan_loss: bool
+    checkpoint: Path | None = None

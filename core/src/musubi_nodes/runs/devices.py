@@ -1,11 +1,11 @@
-"""One GPU run at a time per device, across all processes of this user."""
+"""Which GPUs a run uses, and one GPU run at a time per device, across all processes of this user."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,56 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 
-@contextlib.contextmanager
-def device_queue(locks: Path, device: str, waiting: Callable[[], None], poll: float = 0.2) -> Iterator[None]:
-    """Hold ``device`` (``auto`` is the first GPU that this process may use; ``cpu`` is never queued).
+def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The ``count`` GPUs of ``device`` as the driver names them; none for ``cpu``.
 
-    While another run holds it, ``waiting`` is called every ``poll`` seconds; it may raise to give up.
+    ``auto`` begins with the first GPU that this process may use, ``cuda:N`` with the one that it sees as number N: an
+    inherited CUDA_VISIBLE_DEVICES renumbers them. A :class:`MusubiError` where there are not so many.
     """
     if device == "cpu":
+        return ()
+    first = 0 if device == "auto" else int(device.removeprefix("cuda:"))
+    visible = _visible(environment)
+    wanted = range(first, first + count)
+    if visible is None:
+        return tuple(str(number) for number in wanted)
+    if wanted.stop > len(visible):
+        raise MusubiError(
+            f"there is no GPU {device}" if count == 1 else f"there are no {count} GPUs from {device} on",
+            why=f"CUDA_VISIBLE_DEVICES shows this program {len(visible)}: {', '.join(visible) or 'none'}.",
+            fix="Choose another device, or change that variable and start again.",
+        )
+    return tuple(visible[number] for number in wanted)
+
+
+def _visible(environment: Mapping[str, str]) -> list[str] | None:
+    """The inherited list; ``None`` where all GPUs may be used. CUDA itself stops reading at a number below 0."""
+    text = environment.get("CUDA_VISIBLE_DEVICES")
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    end = next((number for number, name in enumerate(names) if not name or name.startswith("-")), len(names))
+    return names[:end]
+
+
+@contextlib.contextmanager
+def device_queue(locks: Path, devices: Sequence[str], waiting: Callable[[], None], poll: float = 0.2) -> Iterator[None]:
+    """Hold all ``devices`` (driver's names; none for the CPU, which is never queued).
+
+    While another run holds one, ``waiting`` is called every ``poll`` seconds; it may raise to give up. They are taken
+    in one order everywhere, so that two runs with several GPUs never wait for each other.
+    """
+    with contextlib.ExitStack() as held:
+        for name in sorted(devices):
+            held.enter_context(_held(locks / f"cuda-{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock", waiting, poll))
         yield
-        return
+
+
+@contextlib.contextmanager
+def _held(path: Path, waiting: Callable[[], None], poll: float) -> Iterator[None]:
     from filelock import FileLock  # not at the top: it would cost ComfyUI's start 7 ms
 
-    lock = FileLock(locks / f"cuda-{_number(device)}.lock")
+    lock = FileLock(path)
     while not _acquired(lock, poll):
         waiting()
     try:
@@ -50,9 +88,3 @@ def _acquired(lock: FileLock, seconds: float) -> bool:
             fix="Make its folder writable, or set MUSUBI_NODES_CACHE to a folder on a local disk.",
         ) from error
     return True
-
-
-def _number(device: str) -> str:
-    """The GPU as the driver numbers it, so that two programs that see different GPUs do not wait for each other."""
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() if device == "auto" else ""
-    return re.sub(r"[^A-Za-z0-9-]", "_", first or device.removeprefix("cuda:").replace("auto", "0"))

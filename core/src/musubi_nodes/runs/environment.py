@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from musubi_nodes.runs.install import Install
 
@@ -22,8 +22,10 @@ DROPPED = (
 """What belongs to ComfyUI's Python and would make the child import the wrong packages, or drop its assertions."""
 
 
-def child_environment(install: Install, device: str, secrets: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The whole environment of a run of ``install`` on ``device`` (``auto``, ``cpu`` or ``cuda:N``).
+def child_environment(
+    install: Install, gpus: Sequence[str] | None = None, secrets: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The whole environment of a process of ``install`` that sees ``gpus`` only (driver's names; ``None``: all).
 
     PYTHONUTF8: training prints Japanese and dies on a Windows code page; PYTHONUNBUFFERED: its stdout lines come at
     once (both seen with v0.3.4).
@@ -33,13 +35,6 @@ def child_environment(install: Install, device: str, secrets: Mapping[str, str] 
     if extra := install.environment.get("PYTHONPATH"):
         sources.insert(0, extra)
     kept |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "0.1"}
-    kept |= _devices(device)
     kept |= dict(install.environment) | dict(secrets or {})
     kept["PYTHONPATH"] = os.pathsep.join(sources)
-    return kept
-
-
-def _devices(device: str) -> dict[str, str]:
-    if device == "cpu":
-        return {"CUDA_VISIBLE_DEVICES": ""}
-    return {"CUDA_VISIBLE_DEVICES": device.removeprefix("cuda:")} if device.startswith("cuda:") else {}
+    return kept if gpus is None else kept | {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}

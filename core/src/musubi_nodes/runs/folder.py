@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +26,21 @@ class RunFolder:
     """``<output>/musubi/runs/<time>-<node>-<id>``: command, log, metrics, status, and what came out."""
 
     path: Path
+
+    @classmethod
+    @contextmanager
+    def opened(cls, output: Path, node: str) -> Iterator[RunFolder]:
+        """A new run folder for the time of one run: whatever ends it early is told by its status."""
+        folder = cls.create(output, node)
+        folder.write_status("running", **this_host())
+        try:
+            yield folder
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                if folder.path.is_dir() and folder.status()["status"] not in ("failed", "cancelled"):
+                    status: Status = "failed" if isinstance(error, Exception) else "cancelled"
+                    folder.write_status(status, error=str(error))
+            raise
 
     @classmethod
     def create(cls, output: Path, node: str) -> RunFolder:
@@ -49,8 +66,32 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a line: step, loss, time."""
+        """One JSON object a line: step, loss, average, learning rate, epoch, time."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def stop_request(self) -> Path:
+        """A file whose existence asks a training to end after its next save."""
+        return self.path / "stop-after-save"
+
+    def points(self) -> list[dict[str, Any]]:
+        """The metrics by step, one row each: what several rows say of one step is put together, the last word wins."""
+        found: dict[int, dict[str, Any]] = {}
+        with contextlib.suppress(OSError):
+            for line in self.metrics.read_text("utf-8").splitlines():
+                with contextlib.suppress(ValueError):  # the last line may be half-written while the run goes on
+                    row = json.loads(line)
+                    found.setdefault(row["step"], {}).update(row)
+        return [found[step] for step in sorted(found)]
+
+    def ask_to_stop(self) -> None:
+        """Ask for the end after the next save; a :class:`MusubiError` where the run saves nothing any more."""
+        status = self.status()["status"]
+        if status != "running":
+            raise MusubiError(
+                f"the run {self.path.name} is not running ({status})", fix="`musubi-nodes runs` lists them."
+            )
+        write_text(self.stop_request, "")
 
     def write_command(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
         """``command.json`` and a script that runs the same command again."""

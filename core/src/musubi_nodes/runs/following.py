@@ -7,17 +7,20 @@ import math
 import queue
 import threading
 import time
+from pathlib import Path
 from typing import BinaryIO
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.command import Command, Outcome, Watcher
+from musubi_nodes.runs.events import EventFolder
 from musubi_nodes.runs.executor import Executor, ProcessSpec, RunningProcess
 from musubi_nodes.runs.explain import Explainer, Failure, LastLines, explained
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.masking import Mask, secret_values
 from musubi_nodes.runs.metrics import Metrics, write_all
 from musubi_nodes.runs.output import LineSplitter
-from musubi_nodes.runs.progress import ProgressReader
+from musubi_nodes.runs.progress import Progress, ProgressReader
+from musubi_nodes.runs.stopping import AfterNextSave
 
 CHUNK = 32_768
 WAITING_CHUNKS = 64
@@ -36,6 +39,9 @@ class Following:
         self._command, self._folder, self._watcher = command, folder, watcher
         self._reader = ProgressReader(command.totals, command.bar_stage, command.passes)
         self._last = LastLines()
+        self._events = EventFolder(command.events) if command.events else None
+        self._stopping = AfterNextSave(folder)
+        self._checkpoint: Path | None = None
         self._chunks: queue.Queue[tuple[str, bytes]] = queue.Queue(WAITING_CHUNKS)
         self._over = threading.Event()
 
@@ -52,12 +58,13 @@ class Following:
                 self._over.set()
                 process.kill()
                 with contextlib.suppress(OSError):
+                    self._take_events(metrics)
                     metrics.flush()
         self._still_there()
-        if code != 0:
+        if code != 0 and self._checkpoint is None:
             failure = Failure(self._command.script, self._command.family, code, self._last.lines())
             raise explained(failure, explainers, self._folder.log)
-        return Outcome(time.monotonic() - started, self._reader.now, metrics.nan_loss)
+        return Outcome(time.monotonic() - started, self._reader.now, metrics.nan_loss, self._checkpoint)
 
     def _start(self, executor: Executor) -> RunningProcess:
         command = self._command
@@ -76,11 +83,13 @@ class Following:
         for name, stream in process.streams.items():
             threading.Thread(target=self._read, args=(name, stream), daemon=True).start()
         next_look, last_chunk, ended = 0.0, 0.0, math.inf
-        while texts:
+        while texts and self._checkpoint is None:
             now = time.monotonic()
             if now >= next_look:
                 self._look()
                 self._still_there()
+                self._stopping.look()
+                self._take_events(metrics)
                 next_look = now + POLL
                 if ended == math.inf and process.returncode() is not None:
                     ended = now
@@ -95,7 +104,7 @@ class Following:
             self._take(mask.feed(chunk) if chunk else mask.finish(), splitter, log, metrics, last=not chunk)
         for mask, splitter in texts.values():
             self._take(mask.finish(), splitter, log, metrics, last=True)
-        return self._code(process)
+        return self._code(process) if self._checkpoint is None else 0
 
     def _take(self, shown: bytes, splitter: LineSplitter, log: BinaryIO, metrics: Metrics, last: bool) -> None:
         write_all(log, shown)
@@ -127,6 +136,27 @@ class Following:
         if now is None:
             return
         metrics.add(now)
+        self._tell(now)
+        self._checkpoint = self._checkpoint or self._stopping.read(now)
+
+    def _take_events(self, metrics: Metrics) -> None:
+        if self._events is None:
+            return
+        before = metrics.lr
+        metrics.scalars(self._events.read())
+        if metrics.lr != before:
+            self._tell(self._reader.know(lr=metrics.lr))
+        if metrics.hopeless:
+            raise MusubiError(
+                f"the loss of {self._command.script} has been no number (NaN) since step {metrics.nan_since}",
+                why="The learning rate is too high, or the precision does not fit the model. musubi-tuner would train "
+                "on to the end and save a useless LoRA, so the run was ended.",
+                fix="Lower learning_rate or check mixed_precision, and train again. Earlier checkpoints are in the "
+                "run folder.",
+                log=self._folder.log,
+            )
+
+    def _tell(self, now: Progress) -> None:
         try:
             self._watcher.progress(now)
         except BaseException as error:

@@ -1,13 +1,26 @@
-"""Writes metrics.jsonl: one row a training step."""
+"""Writes metrics.jsonl: what is known of each training step, one JSON object a line."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
+from musubi_nodes.runs.events import Scalar
 from musubi_nodes.runs.progress import Progress
+
+COLUMNS = {
+    "loss/current": "loss",
+    "loss/average": "average",
+    "lr/unet": "lr",
+    "lr/d*lr/unet": "effective_lr",
+}
+"""Tags of the trainers (training/trainer_base.py, v0.3.4) -> columns. ``d*lr`` is what Prodigy and D-Adapt steps by."""
+
+NAN_STEPS = 20
+"""So many steps without a number in a row: bf16 weights that are NaN once never come back."""
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:
@@ -18,33 +31,74 @@ def write_all(file: BinaryIO, data: bytes) -> None:
 
 
 class Metrics:
-    """Rows of step, loss, epoch and time.
+    """Rows of ``step``, ``loss`` (of this step), ``average`` (musubi-tuner's avr_loss), ``lr``, ``epoch`` and ``time``.
 
-    A slow step prints two bar updates, the first still with the loss of the step before (v0.3.4): a row is written when
-    its step is over. A loss that is no number becomes ``null``, so that every line is strict JSON.
+    The bar tells only the average. Where the trainer writes event files, they tell the rest, and the exact step: from
+    the first event on, only they make rows. A step's row is written when the step is over (a slow step prints two bar
+    updates, and with gradient accumulation a step has several events); the reader takes the last row of a step. What
+    is no number becomes ``null``, so that every line is strict JSON.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._row: dict[str, Any] = {}
+        self._losses: list[float] = []
+        self._from_events = False
+        self._epoch: int | None = None
+        self.lr: float | None = None
         self.nan_loss = False
+        self.nan_since: int | None = None
+        self._nan_steps = 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the loss has not been a number for :data:`NAN_STEPS` steps in a row (told by events only)."""
+        return self._nan_steps >= NAN_STEPS
 
     def add(self, now: Progress) -> None:
         """Look at one progress."""
+        self._epoch = now.epoch
         if now.stage != "training" or now.loss is None:
             return
-        finite = math.isfinite(now.loss)
-        self.nan_loss |= not finite
-        row = {"step": now.current, "loss": now.loss if finite else None, "epoch": now.epoch}
-        if now.current == self._row.get("step", now.current):
-            time_seen = self._row.get("time", round(time.time(), 3))
-            self._row = {**row, "time": time_seen}
-            return
-        self.flush()
-        self._row = {**row, "time": round(time.time(), 3)}
+        self.nan_loss |= not math.isfinite(now.loss)
+        if not self._from_events:
+            self._note(now.current, time.time(), {"average": now.loss})
+
+    def scalars(self, found: Iterable[Scalar]) -> None:
+        """Take what the event files tell; ``loss/epoch`` counts epochs, not steps, and step 0 is no whole step."""
+        for scalar in found:
+            column = COLUMNS.get(scalar.tag)
+            if column is None or scalar.step < 1:
+                continue
+            self._from_events = True
+            if column.endswith("lr"):
+                self.lr = scalar.value
+            value = scalar.value
+            if column == "loss":
+                if self._row.get("step") != scalar.step:
+                    self.flush()
+                self._losses.append(value)
+                value = sum(self._losses) / len(self._losses)
+            self._note(scalar.step, scalar.time, {column: value})
+
+    def _note(self, step: int, seen: float, values: Mapping[str, float]) -> None:
+        if step != self._row.get("step"):
+            self.flush()
+            self._row = {"step": step, "epoch": self._epoch, "time": round(seen, 3)}
+        self._row |= {name: value if math.isfinite(value) else None for name, value in values.items()}
 
     def flush(self) -> None:
-        """Write the last step's row."""
-        if self._row:
-            write_all(self._file, json.dumps(self._row).encode() + b"\n")
-            self._row = {}
+        """Write the row of the step that is over."""
+        if not self._row:
+            return
+        row, self._row, self._losses = self._row, {}, []
+        self._judge(row)
+        write_all(self._file, json.dumps(row).encode() + b"\n")
+
+    def _judge(self, row: Mapping[str, Any]) -> None:
+        if "loss" not in row:
+            return
+        bad = row["loss"] is None
+        self.nan_loss |= bad
+        self._nan_steps = self._nan_steps + 1 if bad else 0
+        self.nan_since = row["step"] - self._nan_steps + 1 if bad else None

@@ -44,7 +44,7 @@ def _ask(install: Install) -> dict[str, dict[str, str]]:
             capture_output=True,
             timeout=SECONDS,
             cwd=install.root,  # -c looks into the working folder first
-            env=child_environment(install, "auto"),
+            env=child_environment(install),
             check=False,
         )
         lines = done.stdout.splitlines()  # a sitecustomize may print before

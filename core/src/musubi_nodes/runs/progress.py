@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 _BAR = re.compile(
     r"(?P<percent>\d{1,3})%(?:\|[^|]{0,400}\|)?\s{0,8}(?P<n>\d{1,12})/(?P<total>\d{1,12}) ?\[(?P<inside>[^\]]{0,400})",
@@ -36,7 +37,8 @@ _LABELS = (("steps", "training"), ("Loading", "loading"), ("Sampling", "sampling
 class Progress:
     """How far a run is. ``seconds_left`` and ``rate`` (units per second) are musubi-tuner's own estimates.
 
-    ``current`` counts bar units of the stage; ``total`` is ``None`` where nobody knows it.
+    ``current`` counts bar units of the stage; ``total`` is ``None`` where nobody knows it. ``loss`` is the average that
+    the bar shows; ``lr`` is known only where event files are followed.
     """
 
     stage: str = "starting"
@@ -49,6 +51,7 @@ class Progress:
     epochs: int | None = None
     checkpoint: str | None = None
     message: str = ""
+    lr: float | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -56,13 +59,15 @@ class Progress:
         return min(self.current / self.total, 1.0) if self.total else None
 
     def text(self) -> str:
-        """One calm line: ``training 120/800 · epoch 3/16 · loss 0.0831 · 1.9 it/s · 5:58 left``."""
+        """One calm line: ``training 120/800 · epoch 3/16 · loss 0.0831 · lr 0.0001 · 1.9 it/s · 5:58 left``."""
         amount = f"{self.current}/{self.total}" if self.total else (str(self.current) if self.current else "")
         parts = [f"{self.stage} {amount}".strip()]
         if self.epochs:
             parts.append(f"epoch {self.epoch}/{self.epochs}")
         if self.loss is not None:
             parts.append(f"loss {self.loss:.4g}")
+        if self.lr is not None and self.stage == "training":
+            parts.append(f"lr {self.lr:.3g}")
         if self.rate:
             parts.append(f"{self.rate:.2f} it/s" if self.rate >= 1 else f"{1 / self.rate:.1f} s/it")
         if self.seconds_left is not None and self.total and self.current < self.total:
@@ -90,6 +95,11 @@ class ProgressReader:
         self.now = self._next(piece.strip())
         return self.now if self.now is not before and self.now != before else None
 
+    def know(self, **facts: Any) -> Progress:
+        """The progress with what was learned elsewhere, such as the learning rate from an event file."""
+        self.now = replace(self.now, **facts)
+        return self.now
+
     def _next(self, text: str) -> Progress:
         if "%" in text and (bar := _BAR.search(text)):
             return self._bar(text[: bar.start()], int(bar["n"]), int(bar["total"]), bar["inside"])
@@ -98,7 +108,7 @@ class ProgressReader:
         if text.startswith("epoch ") and (epoch := _EPOCH.match(text)):
             return replace(self.now, epoch=int(epoch["n"]), epochs=int(epoch["total"]))
         if text.startswith("saving checkpoint: ") and (saved := _SAVED.match(text)):
-            return replace(self.now, checkpoint=saved["path"], message=text)
+            return replace(self.now, stage="saving", checkpoint=saved["path"], message=text)
         body = _LOGGER.sub("", text[:500]) if text.startswith(("INFO:", "WARNING:")) else text[:500]
         if stage := _stage_of(body):
             if body.startswith("Encoding dataset ["):

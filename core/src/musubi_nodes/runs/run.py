@@ -25,7 +25,7 @@ def run(
     executor: Executor,
     watcher: Watcher,
     explainers: Iterable[Explainer] = (),
-    accept: Callable[[], None] = lambda: None,
+    accept: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
     """Run ``command`` to its end; ``accept`` looks at what it made and raises where that is not good.
 
@@ -39,8 +39,8 @@ def run(
         folder.write_command(command.argv, command.cwd, command.shown)
         folder.write_status("running", script=command.script, **this_host())
         outcome = following.run(executor, list(explainers))
-        accept()
-        status = "done"
+        accept(outcome)
+        status = "stopped" if outcome.checkpoint else "done"
         return outcome
     except BaseException as error:
         if error is following.interrupt or not isinstance(error, Exception):

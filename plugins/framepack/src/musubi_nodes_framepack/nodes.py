@@ -169,6 +169,7 @@ class FramePackGenerator(VideoGenerator):
 
     id, title = "MusubiTuner_FramePackGenerator", "FramePack Generator"
     family, script = FRAMEPACK, "fpack_generate_video.py"
+    prompt_inputs = VideoGenerator.prompt_inputs | {"section"}
 
     class Inputs(GeneratorInputs):
         models: Annotated[FramePackModels, Takes("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")] = (

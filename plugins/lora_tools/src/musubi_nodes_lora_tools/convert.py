@@ -14,6 +14,7 @@ from musubi_nodes.families import (
     MusubiError,
     NodeOutputs,
     Option,
+    Outcome,
     Run,
     ToolInputs,
     ToolNode,
@@ -64,12 +65,16 @@ class LoRAFormatConverter(ToolNode):
                 fix="Use it as it is, in musubi-tuner's own format.",
             )
         name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name")
-        folder = self.new_folder(context)
-        made = folder.out / f"{name}.safetensors"
-        owned = {"input": str(source.path), "output": str(made), "target": TARGETS[target]}
-        _, run = self.run_tool(inputs, context, install, folder, owned)
-        self._check(made, before, target, context, folder.log, inputs.diffusers_prefix)
+        with self.new_folder(context) as folder:
+            made = folder.out / f"{name}.safetensors"
+            owned = {"input": str(source.path), "output": str(made), "target": TARGETS[target]}
+
+            def accept(outcome: Outcome) -> None:
+                self._check(made, before, target, context, folder.log, inputs.diffusers_prefix)
+
+            run = self.run_tool(inputs, context, install, folder, owned, accept)
         path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
+        context.made(path)
         context.show(text=f"{found} -> {target}: musubi/{path.name}")
         lora = source.model_copy(update={"path": path, "format": target, "previous": inputs.lora.previous})
         return self.Outputs(lora=lora, format=f"{found} -> {target}", run=run)

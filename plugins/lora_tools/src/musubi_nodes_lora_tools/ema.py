@@ -14,6 +14,7 @@ from musubi_nodes.families import (
     MusubiError,
     NodeOutputs,
     Option,
+    Outcome,
     Run,
     ToolInputs,
     ToolNode,
@@ -56,13 +57,17 @@ class LoRAPostHocEMA(ToolNode):
         name = checked_name(inputs.output_name, "output_name")
         paths = checkpoints(inputs)
         check_alike(paths)
-        folder = self.new_folder(context)
-        made = folder.out / f"{name}.safetensors"
-        owned = {"path": [str(path) for path in paths], "output_file": str(made)}
-        _, run = self.run_tool(inputs, context, install, folder, owned)
-        check_trained(made, folder.log)
-        check_alike([paths[0], made])
+        with self.new_folder(context) as folder:
+            made = folder.out / f"{name}.safetensors"
+            owned = {"path": [str(path) for path in paths], "output_file": str(made)}
+
+            def accept(outcome: Outcome) -> None:
+                check_trained(made, folder.log)
+                check_alike([paths[0], made])
+
+            run = self.run_tool(inputs, context, install, folder, owned, accept)
         path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
+        context.made(path)
         context.show(text=f"{len(paths)} checkpoints averaged: musubi/{path.name}")
         lora = Lora(path=path, format=lora_format(read_header(path)))
         return self.Outputs(lora=lora, run=run)

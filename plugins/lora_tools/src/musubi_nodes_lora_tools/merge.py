@@ -13,6 +13,7 @@ from musubi_nodes.families import (
     ModelFile,
     MusubiError,
     NodeOutputs,
+    Outcome,
     Run,
     ToolInputs,
     ToolNode,
@@ -56,21 +57,27 @@ class LoRAMerger(ToolNode):
         chain = inputs.lora.chain()
         for lora in chain:
             check_fits(lora.path, dit)
-        folder = self.new_folder(context)
-        made = folder.out / f"{name}.safetensors"
-        owned = {
-            "dit": str(dit),
-            "dit_in_channels": patch.shape[1],
-            "lora_weight": [lora.path for lora in chain],
-            "lora_multiplier": [lora.multiplier for lora in chain],
-            "save_merged_model": str(made),
-        }
-        _, run = self.run_tool(inputs, context, install, folder, owned)
-        self._check(made, set(before.tensors), folder.log)
+        with self.new_folder(context) as folder:
+            made = folder.out / f"{name}.safetensors"
+            owned = {
+                "dit": str(dit),
+                "dit_in_channels": patch.shape[1],
+                "lora_weight": [lora.path for lora in chain],
+                "lora_multiplier": [lora.multiplier for lora in chain],
+                "save_merged_model": str(made),
+            }
+
+            def accept(outcome: Outcome) -> None:
+                check_whole(made, set(before.tensors), folder.log)
+
+            run = self.run_tool(inputs, context, install, folder, owned, accept)
         path = publish(made, context.host.output_folder / "musubi" / "merged", made.name, move=True)
+        context.made(path)
         context.show(text=f"{len(chain)} LoRA{'s' if len(chain) > 1 else ''} merged: musubi/merged/{path.name}")
         return self.Outputs(path=str(path), run=run)
 
-    def _check(self, made: Path, names: set[str], log: Path) -> None:
-        if not made.is_file() or set(read_header(made).tensors) != names:
-            raise MusubiError("the merged file is not the whole DiT", fix="Look into the log.", log=log)
+
+def check_whole(made: Path, names: set[str], log: Path) -> None:
+    """The merged file holds every weight of the DiT."""
+    if not made.is_file() or set(read_header(made).tensors) != names:
+        raise MusubiError("the merged file is not the whole DiT", fix="Look into the log.", log=log)

@@ -110,16 +110,21 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     Raising gives one error at the node; a returned text would be repeated for each input (execution.py, 0.3.64).
     Taking ``**values`` switches the server's own checks off: :meth:`Node.parse` checks ranges and choices itself.
     """
+    from musubi_nodes.families.context import Context
+
     known = widget_values(node, values)
     node.parse(known, partly=True)
     missing = [found for spec in node.fields() if (found := _not_offered(spec, known, plugins))]
     if missing:
         raise problems(node.title, missing, fix="Choose another one; press R after copying new files.")
+    linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
+    node().foresee(node.known(known), linked, Context(_host(), plugins))
     return True
 
 
 def widget_values(node: type[Node], values: dict[str, Any]) -> dict[str, Any]:
-    """The values that are known before the run: what comes over a link is ``None`` until then."""
+    """The values that are known before the run: what comes over a link is there, as ``None``, until then
+    (``get_input_data`` of execution.py, 0.3.64)."""
     widgets = {spec.name for spec in node.fields() if spec.kind != "socket"}
     return {name: value for name, value in values.items() if name in widgets and value is not None}
 
@@ -139,11 +144,13 @@ def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     """ComfyUI's cache key beyond the inputs themselves; what is wrong is told when the node runs."""
     from musubi_nodes.families.context import Context
 
+    host = _host()
+    round_ = host.kept.round(str(values.get("musubi_node_id", "")))
     try:
         inputs = node.parse(widget_values(node, values), partly=True)
-        return node().changed(inputs, Context(_host(), plugins)) if inputs is not None else ""
+        return round_ + (node().changed(inputs, Context(host, plugins)) if inputs is not None else "")
     except MusubiError as error:
-        return str(error)
+        return round_ + str(error)
 
 
 def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
@@ -161,6 +168,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     except BaseException as error:
         host.tell(unique_id, _ending(error))
         raise
+    host.kept.keep(unique_id, context)
     result = tuple(media.given(spec.socket, getattr(outputs, spec.name)) for spec in node.outputs())
     ui = host.ui(context)
     return {"ui": ui, "result": result} if ui else result

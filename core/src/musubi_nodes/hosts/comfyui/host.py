@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.families.context import Context
+from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.runs.progress import Progress
 
 SECONDS_BETWEEN = 0.1
@@ -24,6 +25,7 @@ class ComfyHost:
         self._bars: dict[str, tuple[Any, int]] = {}
         self._told: dict[str, float] = {}
         self._lock = threading.Lock()
+        self.kept = Kept()
 
     @property
     def output_folder(self) -> Path:

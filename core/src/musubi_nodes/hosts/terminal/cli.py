@@ -1,4 +1,4 @@
-"""``musubi-nodes run | demo | runs | doctor``."""
+"""``musubi-nodes run | demo | runs | stop | doctor``."""
 
 from __future__ import annotations
 
@@ -63,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("-n", type=int, default=20, help="how many, newest first")
     runs.set_defaults(command=_runs)
 
+    stop = commands.add_parser("stop", parents=[common], help="end a training after its next save")
+    stop.add_argument("name", nargs="?", default="", help="the run folder or a part of its name; default: the only one")
+    stop.set_defaults(command=_stop)
+
     doctor = commands.add_parser("doctor", parents=[common], help="what was found, and what to do about each fault")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -84,6 +88,12 @@ def _runs(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.listing import list_runs
 
     return list_runs(options.output, options.n)
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from musubi_nodes.hosts.terminal.listing import stop_run
+
+    return stop_run(options.output, options.name)
 
 
 def _doctor(options: argparse.Namespace) -> int:

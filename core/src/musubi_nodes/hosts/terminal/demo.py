@@ -96,6 +96,7 @@ def _node(name: str, **inputs: object) -> dict[str, object]:
 
 def _say_loss(services: Plugins, output: Path) -> None:
     runs = sorted((output / "musubi" / "runs").glob("*-WanLoRATrainer-*"))
-    rows = [json.loads(line) for line in RunFolder(runs[-1]).metrics.read_text("utf-8").splitlines()]
-    print(f"loss: {rows[0]['loss']:.3g} at step {rows[0]['step']}, {rows[-1]['loss']:.3g} at step {rows[-1]['step']}")
+    rows = RunFolder(runs[-1]).points()
+    first, last = rows[0], rows[-1]
+    print(f"loss: {first['average']:.3g} at step {first['step']}, {last['average']:.3g} at step {last['step']}")
     print(f"run folders: {output / 'musubi' / 'runs'}")

@@ -80,7 +80,7 @@ def _environment(install: Install, missing: list[str]) -> Iterator[tuple[str, st
     done = subprocess.run(
         [str(install.python), "-c", _ASK_TORCH],
         capture_output=True,
-        env=child_environment(install, "auto"),
+        env=child_environment(install),
         timeout=120,
         check=False,
     )

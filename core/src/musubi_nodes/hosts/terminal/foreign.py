@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,12 +31,28 @@ class LoadImage(Node):
         images: Annotated[Any, Native("IMAGE")] = Field(description="The picture.")
         mask: Annotated[Any, Native("MASK")] = Field(None, description="Not made in a terminal.")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "image" not in linked:
+            picture(str(values["image"]), context)
+
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        folder = context.host.input_folder()
-        path = folder / inputs.image
-        if not path.is_file() or not (context.host.trusted or is_inside(path, [folder])):
-            raise MusubiError(f"the picture does not exist: {path}", fix="Correct `image` of LoadImage.")
-        return self.Outputs(images=ImageFiles((path,)))
+        return self.Outputs(images=ImageFiles((picture(inputs.image, context),)))
+
+
+def picture(name: str, context: Context) -> Path:
+    """The file of the input folder; a :class:`MusubiError` where it is not there or cannot be read as a picture."""
+    from PIL import Image
+
+    folder = context.host.input_folder()
+    path = folder / name
+    if not path.is_file() or not (context.host.trusted or is_inside(path, [folder])):
+        raise MusubiError(f"the picture does not exist: {path}", fix="Correct `image` of LoadImage.")
+    try:
+        with Image.open(path) as opened:
+            opened.verify()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise MusubiError(f"{path} is no picture: {error}", fix="Choose a PNG, JPEG or WebP file.") from error
+    return path
 
 
 class PreviewImage(Node):

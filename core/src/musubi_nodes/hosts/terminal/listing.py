@@ -1,10 +1,11 @@
-"""``musubi-nodes runs``: the run folders below an output folder."""
+"""``musubi-nodes runs`` and ``stop``: the run folders below an output folder."""
 
 from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.folder import run_folders
 
 
@@ -16,4 +17,22 @@ def list_runs(output: Path, limit: int) -> int:
         status = folder.status()
         error = str(status.get("error", "")).split("\n")[0]
         print(f"{status['status']:<10} {folder.path.name}  {error}".rstrip())
+    return 0
+
+
+def stop_run(output: Path, name: str) -> int:
+    """Ask the running training whose folder's name holds ``name`` to end after its next save."""
+    running = [folder for folder in run_folders(output) if folder.status()["status"] == "running"]
+    found = [folder for folder in running if name in folder.path.name]
+    if len(found) != 1:
+        names = ", ".join(folder.path.name for folder in running) or "none"
+        raise MusubiError(
+            f"{len(found) or 'no'} running runs below {output.absolute()} are called {name!r}"
+            if name
+            else f"{len(found) or 'no'} runs are running below {output.absolute()}",
+            why=f"Running: {names}.",
+            fix="Name one of them, and its --output folder. Ctrl-C in its own terminal ends it at once.",
+        )
+    found[0].ask_to_stop()
+    print(f"{found[0].path.name} ends after its next save")
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context, Services
+from musubi_nodes.families.model_files import find_model
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.hosts.terminal.host import TerminalHost
@@ -122,19 +123,31 @@ def _typed(kind: str, text: str) -> Any:
     return text
 
 
-def check_workflow(workflow: Workflow) -> list[Step]:
-    """The steps that lead to an output, in the order of running; all their widgets are checked first."""
+def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> list[Step]:
+    """The steps that lead to an output, in the order of running; what can be known to fail is told first."""
     ends = [step for step in workflow.values() if step.node.output_node]
     if not ends:
         raise MusubiError("the workflow has no output node", fix="Add a trainer, a generator or a save node.")
     ordered = list(_ordered(workflow, ends))
     for step in ordered:
         try:
-            step.node.parse({k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}, partly=True)
+            widgets = {k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}
+            step.node.parse(widgets, partly=True)
             _require(step)
+            known = step.node.known(widgets)
+            _find_files(step, known, host, services)
+            step.node().foresee(known, step.links().keys(), Context(host, services, step.node.title))
         except MusubiError as error:
             raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
     return ordered
+
+
+def _find_files(step: Step, known: Mapping[str, Any], host: TerminalHost, services: Services) -> None:
+    """A missing file is told now, not after a night's training in the same workflow."""
+    for spec in step.node.fields():
+        if spec.kind == "model" and known[spec.name] is not None and spec.name not in step.links():
+            install = services.install(known["install"]) if "install" in known else None
+            find_model(host, spec.model_kind, known[spec.name], install)
 
 
 def _require(step: Step) -> None:
@@ -169,7 +182,7 @@ def _ordered(workflow: Workflow, ends: Iterable[Step]) -> Iterator[Step]:
 
 def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> Iterator[tuple[Step, Context]]:
     """Run all steps, each once; yields each finished step with what it wants to show."""
-    steps = check_workflow(workflow)
+    steps = check_workflow(workflow, host, services)
     results: dict[str, list[Any]] = {}
     for step in steps:
         context = Context(host, services, step.node.title, _linked(step, steps))

@@ -1,0 +1,140 @@
+"""A training that is asked to end after its next save, one whose loss is no number, and runs that never began."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.metrics import NAN_STEPS
+
+TRAINER = """
+import sys, time
+from pathlib import Path
+
+folder, saves = Path(sys.argv[1]), {saves}
+def bar(step):
+    line = f"\\rsteps:  1%|          | {{step}}/900 [00:00<00:09, 9.98it/s, avr_loss=1.5]"
+    print(line, end="", file=sys.stderr, flush=True)
+
+for step in range(1, 900):
+    bar(step)
+    if step == 3:
+        while not (folder / "stop-after-save").exists():
+            time.sleep(0.01)
+        time.sleep(0.5)  # two looks of the runner
+    if step in saves:
+        path = folder / "out" / f"toy-step{{step:08d}}.safetensors"
+        print(f"\\nsaving checkpoint: {{path}}", flush=True)
+        path.write_text("half")
+        {during}
+        path.write_text("whole")
+        {after}
+    time.sleep(0.005)
+"""
+
+
+@pytest.fixture
+def train(runs: Any) -> Callable[..., Any]:
+    """Runs a toy trainer in the run folder, which is asked to stop while the third step runs."""
+
+    def start(saves: tuple[int, ...], during: str = "time.sleep(0.3)", after: str = "pass") -> Any:
+        script = runs.script(TRAINER.format(saves=saves, during=during, after=after))
+
+        def ask() -> None:
+            if runs.watcher.seen and runs.folder.status()["status"] == "running":
+                runs.folder.ask_to_stop()
+
+        import sys
+
+        return runs([sys.executable, str(script), str(runs.folder.path)], interrupt=ask)
+
+    return start
+
+
+def test_the_run_ends_after_the_next_save_and_hands_on_its_checkpoint(runs: Any, train: Callable[..., Any]) -> None:
+    outcome = train((2, 5, 8))
+    assert outcome.checkpoint == runs.folder.out / "toy-step00000005.safetensors"
+    assert outcome.checkpoint.read_text() == "whole"
+    assert not (runs.folder.out / "toy-step00000008.safetensors").exists()
+    assert runs.folder.status()["status"] == "stopped"
+
+
+def test_a_state_that_is_saved_after_the_lora_is_waited_for(runs: Any, train: Callable[..., Any]) -> None:
+    state = 'time.sleep(0.3); (folder / "out" / "state").write_text("whole")'
+    train((5,), after=state)
+    assert (runs.folder.out / "state").read_text() == "whole"
+
+
+def test_samples_of_the_saved_step_are_not_waited_for(runs: Any, train: Callable[..., Any]) -> None:
+    sampling = (
+        'print("\\nSampling timesteps for prompt 1:  50%|x| 1/2 [00:00<00:00, 3.1it/s]", file=sys.stderr, flush=True)'
+        "; time.sleep(600)"
+    )
+    assert train((5,), after=sampling).checkpoint
+
+
+def test_only_a_running_run_can_be_asked_to_stop(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "node")
+    folder.write_status("done")
+    with pytest.raises(MusubiError, match="is not running"):
+        folder.ask_to_stop()
+
+
+def test_a_run_that_is_refused_before_its_start_is_told_as_failed(tmp_path: Path) -> None:
+    with pytest.raises(MusubiError), RunFolder.opened(tmp_path, "node") as folder:
+        assert folder.status()["status"] == "running"
+        raise MusubiError("no such option")
+    assert folder.status() | {"time": 0} == {"status": "failed", "error": "no such option", "time": 0}
+    with pytest.raises(KeyboardInterrupt), RunFolder.opened(tmp_path, "node") as folder:
+        raise KeyboardInterrupt
+    assert folder.status()["status"] == "cancelled"
+
+
+EVENTS = """
+import struct, sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_events import event, record
+
+file = Path(sys.argv[1]) / "logs" / "events.out.tfevents.1"
+file.parent.mkdir()
+with file.open("ab", 0) as out:
+    for step, loss in enumerate({losses}, 1):
+        for tag, value in (("loss/current", loss), ("loss/average", 1.0), ("lr/unet", step / 1000)):
+            out.write(record(event(tag, step, float(value))))
+    {end}
+"""
+
+
+def with_events(runs: Any, losses: list[Any], end: str = "pass") -> Any:
+    import sys
+
+    source = EVENTS.format(tests=str(Path(__file__).parent), losses=losses, end=end)
+    command = [sys.executable, str(runs.script(source)), str(runs.folder.path)]
+    return runs(command, events=runs.folder.path / "logs")
+
+
+def test_event_files_tell_loss_and_learning_rate_of_each_step(runs: Any) -> None:
+    with_events(runs, [0.5, 0.25, 0.125])
+    found = [(point["step"], point["loss"], point["average"], point["lr"]) for point in runs.folder.points()]
+    assert found == [(step, loss, 1.0, pytest.approx(step / 1000)) for step, loss in enumerate((0.5, 0.25, 0.125), 1)]
+
+
+def test_a_loss_that_stays_nan_ends_the_run_at_once(runs: Any) -> None:
+    losses = [0.5, 0.4, *["nan"] * NAN_STEPS, "nan"]
+    with pytest.raises(MusubiError, match=r"no number \(NaN\) since step 3") as caught:
+        with_events(runs, losses, end="time.sleep(600)")
+    assert caught.value.why and caught.value.fix and caught.value.log == runs.folder.log
+    assert runs.folder.status()["status"] == "failed"
+
+
+def test_single_steps_without_a_number_are_survived(runs: Any) -> None:
+    """fp16 scales its gradients: a step that overflows is skipped, and the next one has a loss again."""
+    assert with_events(runs, ["nan", 0.5] * NAN_STEPS).nan_loss
+    assert [json.loads(line)["loss"] for line in runs.folder.metrics.read_text().splitlines()][:2] == [None, 0.5]
