@@ -21,11 +21,15 @@ def test_install_looks_like_a_checkout(models: dict[str, Path]) -> None:
     assert set(install.models) == set(KINDS)
 
 
-def test_hook_imports_nothing_heavy(models: dict[str, Path]) -> None:
-    code = "import sys, musubi_nodes_miniature as m; m.musubi_provide_installs(); print('numpy' in sys.modules)"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+def test_nothing_is_written_and_nothing_heavy_imported_until_a_model_is_wanted(tmp_path: Path) -> None:
+    code = (
+        "import sys, musubi_nodes_miniature as m; m.musubi_provide_installs();"
+        "print([name for name in sys.modules if name == 'numpy' or 'musubi_tuner' in name])"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), CACHE_VARIABLE: str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert done.stdout.strip() == "False", done.stderr
+    assert done.stdout.strip() == "[]", done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_toys_say_what_they_are_and_are_small(models: dict[str, Path]) -> None:

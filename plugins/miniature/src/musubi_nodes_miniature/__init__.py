@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from musubi_nodes import hookimpl
 from musubi_nodes.runs.install import Install
-
-from .toys import toy_models
 
 __version__ = "0.1.0"
 
@@ -17,12 +17,30 @@ CHECKOUT = Path(__file__).parent / "checkout"
 """The folder that looks like a musubi-tuner checkout."""
 
 
+class ToyModels(Mapping[str, Path]):
+    """The folders of the toy models by kind; they are written when somebody first asks, not when ComfyUI starts."""
+
+    @cached_property
+    def _folders(self) -> dict[str, Path]:
+        from .toys import toy_models
+
+        try:
+            return toy_models()
+        except OSError as error:
+            logging.getLogger(__name__).warning("the toy models could not be written: %s", error)
+            return {}
+
+    def __getitem__(self, kind: str) -> Path:
+        return self._folders[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folders)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+
 @hookimpl
 def musubi_provide_installs() -> list[Install]:
     """The install ``miniature``: this Python, any device, and toy models that appear only while it is chosen."""
-    try:
-        models = toy_models()
-    except OSError as error:
-        logging.getLogger(__name__).warning("the toy models could not be written: %s", error)
-        models = {}
-    return [Install("miniature", CHECKOUT, Path(sys.executable), environment={}, cpu=True, models=models)]
+    return [Install("miniature", CHECKOUT, Path(sys.executable), environment={}, cpu=True, models=ToyModels())]
