@@ -128,6 +128,7 @@ class LoRATrainer(ScriptNode):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
+        (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
         _check_caches(self, inputs)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in _loras(inputs):
