@@ -20,6 +20,7 @@ from tests.real.comfy import Comfy, message
 
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
+from musubi_nodes.runs.folder import RunFolder, run_folders
 from musubi_nodes.runs.install import find_python, resolve_python
 
 pytestmark = pytest.mark.comfyui
@@ -104,9 +105,10 @@ def until(condition: Callable[[], Any], seconds: float) -> Any:
     return condition()
 
 
-def training_has_begun(comfy: Comfy) -> bool:
-    running = [f.parent for f in comfy.folder.glob("output/musubi/runs/*/status.json") if '"running"' in f.read_text()]
-    return any((folder / "metrics.jsonl").read_text("utf-8").count("\n") > 3 for folder in running)
+def training(comfy: Comfy) -> RunFolder | None:
+    """The run folder of a training that has taken some steps."""
+    runs = [folder for folder in run_folders(comfy.folder / "output") if folder.status()["status"] == "running"]
+    return next((folder for folder in runs if len(folder.points()) > 3), None)
 
 
 def test_the_pack_is_there_with_all_its_nodes(comfy: Comfy) -> None:
@@ -173,10 +175,10 @@ def test_a_training_stops_after_its_next_save_when_the_page_asks(comfy: Comfy, t
     made["6"]["inputs"]["output_name"] = "stopped"
     del made["7"]
     prompt = comfy.queue(made)
-    assert until(lambda: training_has_begun(comfy), 60)
-    name = next(
-        f.parent.name for f in comfy.folder.glob("output/musubi/runs/*/status.json") if '"running"' in f.read_text()
-    )
+    assert until(lambda: training(comfy), 60)
+    run = training(comfy)
+    assert run
+    name = run.path.name
     assert comfy.post("/musubi/runs/../stop", {})[0] in (404, 409)
     assert comfy.post("/musubi/runs/gone/stop", {})[0] == 409
     assert comfy.post(f"/musubi/runs/{name}/stop", {})[0] == 200
@@ -218,7 +220,7 @@ def test_a_failing_node_says_why_and_the_queue_goes_on(comfy: Comfy, tmp_path: P
 
 def test_interrupt_ends_the_whole_tree_within_two_seconds(comfy: Comfy, tmp_path: Path) -> None:
     prompt = comfy.queue(long_training(tmp_path))
-    assert until(lambda: training_has_begun(comfy), 60)
+    assert until(lambda: training(comfy), 60)
     tree = run_processes(comfy)
     assert len(tree) >= 4, tree
     asked = time.monotonic()
@@ -235,7 +237,7 @@ def test_interrupt_ends_the_whole_tree_within_two_seconds(comfy: Comfy, tmp_path
 def test_nothing_is_left_when_comfyui_dies(own_comfy: Any, tmp_path: Path, number: signal.Signals) -> None:
     comfy = own_comfy()
     comfy.queue(long_training(tmp_path))
-    assert until(lambda: training_has_begun(comfy), 60)
+    assert until(lambda: training(comfy), 60)
     tree = run_processes(comfy)
     assert len(tree) >= 4
     comfy.process.send_signal(number)

@@ -60,12 +60,14 @@ class Widget:
 
     ``last`` moves it behind the fields of the family's own, the higher the further. ``added`` counts releases of the
     node: fields of a later one come after all others, so that the positional values of saved workflows stay right.
+    ``unset`` is the number that stands for ``None``; without it, the one below the range.
     """
 
     advanced: bool = False
     multiline: bool = False
     step: float | None = None
     seed: bool = False
+    unset: float | None = None
     last: int = 0
     added: int = 0
 
@@ -152,7 +154,8 @@ def _number(field: FieldInfo, kind: type, common: dict[str, Any]) -> FieldSpec:
     if low is None or high is None:
         raise TypeError(f"field {common['name']}: a number needs ge= and le=, they are the widget's range")
     minimum, maximum = kind(low.ge), kind(high.le)
-    unset = minimum - 1 if common["optional"] else None
+    below = minimum - 1 if common["widget"].unset is None else kind(common["widget"].unset)
+    unset = below if common["optional"] else None
     return FieldSpec(
         kind="int" if kind is int else "float",
         minimum=minimum if unset is None else unset,

@@ -19,6 +19,7 @@ from musubi_nodes.families.needs import check_packages
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory
+from musubi_nodes.families.sizes import Side
 from musubi_nodes.families.sockets import Latent, Lora, Run
 from musubi_nodes.files import plain_name, publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
@@ -26,8 +27,6 @@ from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
-SIZE_STEP = 16
-"""What width and height must be divisible by: the VAE's 8 times the DiT's patch of 2 (all bundled families, v0.3.4)."""
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -40,8 +39,8 @@ class GeneratorInputs(ScriptInputs):
     negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
         "", description="What it should not show. Empty: the model's own."
     )
-    width: Annotated[int, Widget(step=16)] = Field(832, ge=16, le=4096, description="Width in pixels.")
-    height: Annotated[int, Widget(step=16)] = Field(480, ge=16, le=4096, description="Height in pixels.")
+    width: Side = Field(832, ge=16, le=4096, description="Width in pixels.")
+    height: Side = Field(480, ge=16, le=4096, description="Height in pixels.")
     seed: Annotated[int, Option(), Widget(seed=True)] = Field(
         1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
     )
@@ -51,14 +50,6 @@ class GeneratorInputs(ScriptInputs):
     output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
         Field("video", description="What is written: a video, single images, the latent, or two of them.")
     )
-
-    @field_validator("width", "height")
-    @classmethod
-    def _whole_blocks(cls, size: int) -> int:
-        if size % SIZE_STEP:
-            lower = size // SIZE_STEP * SIZE_STEP
-            raise ValueError(f"is not divisible by {SIZE_STEP}: use {lower} or {lower + SIZE_STEP}")
-        return size
 
     @field_validator("filename_prefix")
     @classmethod

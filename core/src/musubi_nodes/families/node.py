@@ -73,17 +73,23 @@ class Node:
         }
 
     @classmethod
-    def parse(cls, values: dict[str, Any], *, partly: bool = False) -> BaseModel | None:
+    def parse(
+        cls, values: Mapping[str, Any], *, partly: bool = False, linked: Set[str] = frozenset()
+    ) -> BaseModel | None:
         """Widget and socket values as validated inputs; one :class:`MusubiError` with all that is wrong.
 
-        ``partly``: values that come over a link are not there yet; returns ``None`` where that leaves nothing to build.
+        ``partly``: what comes over a link (``linked``) is not there yet, so that it may be missing, and values that do
+        not fit together may fit with it; returns ``None`` where that leaves nothing to build.
         """
         specs = {spec.name: spec for spec in cls.fields()}
         given = {name: specs[name].from_widget(value) for name, value in values.items() if name in specs}
         try:
             return cls.Inputs.model_validate(given)
         except ValidationError as error:
-            wrong = [e for e in error.errors() if not (partly and e["type"] == "missing")]
+            open_ = partly and bool(linked)
+            wrong = [
+                e for e in error.errors() if not (partly and e["type"] == "missing") and not (open_ and not e["loc"])
+            ]
             if not wrong:
                 return None
             found = [_sentence(specs, e) for e in wrong]

@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.family import Family
+from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.settings import Sampling
 from musubi_nodes.files import write_json
 from musubi_nodes.media.frames import Frames, save_png
 
+KEYS = {
+    "prompt": "prompt",
+    "width": "width",
+    "height": "height",
+    "frames": "frame_count",
+    "steps": "sample_steps",
+    "seed": "seed",
+    "guidance_scale": "guidance_scale",
+    "cfg_scale": "cfg_scale",
+    "flow_shift": "discrete_flow_shift",
+}
+"""Field of a prompt -> key of the file (training/sampling_prompts.py, v0.3.4)."""
+
 
 def write_prompts(sampling: Sampling, family: Family, image: Frames, needs_image: bool, folder: Path) -> Path:
     """The prompts as JSON: in a .txt file a prompt that begins with "I " is taken for an image path, and one with " --"
-    for options (training/sampling_prompts.py, v0.3.4).
+    for options (training/sampling_prompts.py, v0.3.4). ``image`` is the first frame of prompts that have none.
     """
-    frames = sampling.sample_frames
+    entries = []
+    for number, prompt in enumerate(sampling.samples()):
+        _check_frames(prompt, family)
+        entry = _entry(prompt)
+        picture = image if prompt.image is None else prompt.image
+        if needs_image:
+            if picture is None:
+                raise MusubiError(
+                    f"samples of this task begin with a picture, and the prompt {prompt.prompt[:60]!r} has none",
+                    why="musubi-tuner would train on and make no samples.",
+                    fix="Connect an image to the Prompt node or to sample_image of the trainer, or remove the prompts.",
+                )
+            entry["image_path"] = str(save_png(picture, folder / f"sample_image_{number}.png"))
+        entries.append(entry)
+    return write_json(folder / "prompts.json", entries)
+
+
+def _entry(prompt: Prompt) -> dict[str, Any]:
+    """musubi-tuner uses guidance only where a negative prompt is given, be it empty (trainer_base.py, v0.3.4)."""
+    values: Mapping[str, Any] = {key: getattr(prompt, name) for name, key in KEYS.items()}
+    entry = {key: value for key, value in values.items() if value is not None}
+    if prompt.negative_prompt or prompt.cfg_scale is not None:
+        entry["negative_prompt"] = prompt.negative_prompt
+    return entry
+
+
+def _check_frames(prompt: Prompt, family: Family) -> None:
+    frames = prompt.frames or 1
     if frames > 1 and not family.frame_rule.fits(frames):
         raise MusubiError(
-            f"sample_frames {frames} does not fit {family.title}: it takes {family.frame_rule.explain()}",
+            f"{frames} frames of the sample {prompt.prompt[:60]!r} do not fit {family.title}: it takes "
+            f"{family.frame_rule.explain()}",
             fix=f"Use {family.frame_rule.round_down(frames) or 1}.",
         )
-    if needs_image and image is None:
-        raise MusubiError(
-            "samples of this task begin with a picture, and sample_image is not connected",
-            why="musubi-tuner would train on and make no samples.",
-            fix="Connect an image to sample_image of the trainer, or empty sample_prompts.",
-        )
-    picture = {"image_path": str(save_png(image, folder / "sample_image.png"))} if needs_image else {}
-    prompts = [
-        {
-            "prompt": line,
-            "width": sampling.sample_width,
-            "height": sampling.sample_height,
-            "frame_count": frames,
-            "sample_steps": sampling.sample_steps,
-            "seed": sampling.sample_seed,
-            **picture,
-        }
-        for line in sampling.prompt_lines()
-    ]
-    return write_json(folder / "prompts.json", prompts)

@@ -121,7 +121,7 @@ class LoRATrainer(ScriptNode):
         optimizer, sampling = inputs.optimizer or Optimizer(), inputs.sampling or Sampling()
         yield from settings_arguments(optimizer, "the optimizer settings")
         yield from settings_arguments(sampling, "the sampling settings")
-        sampled = bool(sampling.prompt_lines())
+        sampled = bool(sampling.samples())
         asked = {name for name in self.sample_models if sampled or (name in known and known[name].required)}
         yield from arguments_of(inputs.models, "models", asked)
         yield from arguments_from(_weights(inputs), self.title)
@@ -163,7 +163,7 @@ class LoRATrainer(ScriptNode):
         }
         if training.log_with or tensorboard(install):
             owned["logging_dir"] = str(folder.path / "logs")
-        if sampling.prompt_lines():
+        if sampling.samples():
             needs = self.needs_sample_image(inputs)
             owned["sample_prompts"] = str(write_prompts(sampling, self.family, inputs.sample_image, needs, folder.path))
         return owned

@@ -2,6 +2,7 @@
 
 from musubi_nodes.nodes.dataset import DatasetConfigLoader
 from musubi_nodes.nodes.lora import LoRASelect
+from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
 
-NODES = (DatasetConfigLoader, TrainingConfig, OptimizerConfig, SamplingConfig, MemoryOptimizer, LoRASelect)
+NODES = (DatasetConfigLoader, TrainingConfig, OptimizerConfig, SamplingConfig, MemoryOptimizer, LoRASelect, PromptNode)

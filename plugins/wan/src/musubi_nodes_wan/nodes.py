@@ -124,7 +124,7 @@ class WanLoRATrainer(LoRATrainer):
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         models: WanModels = inputs.models
         options = dict(models.dits())
-        sampled = inputs.sampling is not None and inputs.sampling.prompt_lines()
+        sampled = inputs.sampling is not None and inputs.sampling.samples()
         options["clip"] = models.clip if sampled and models.needs.clip else None
         if not models.two_models:
             return options

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.families.fields import Settings, Widget
+from musubi_nodes.families.prompts import Prompt, Prompts
+from musubi_nodes.families.sizes import Side
 
 ADVANCED = Widget(advanced=True)
 
@@ -73,29 +75,46 @@ class Sampling(Settings):
     sample_prompts: Annotated[str, Widget(multiline=True)] = Field(
         "", description="Prompts of the samples, one a line. Empty: no samples. They cost time and memory."
     )
-    sample_width: Annotated[int, Widget(step=16)] = Field(832, ge=16, le=4096, description="Width of the samples.")
-    sample_height: Annotated[int, Widget(step=16)] = Field(480, ge=16, le=4096, description="Height of the samples.")
+    sample_width: Side = Field(832, ge=16, le=4096, description="Width of the samples.")
+    sample_height: Side = Field(480, ge=16, le=4096, description="Height of the samples.")
     sample_frames: int = Field(1, ge=1, le=1025, description="Frames of the samples; 1 makes pictures.")
     sample_steps: int = Field(20, ge=1, le=200, description="Denoising steps of the samples.")
     sample_seed: Annotated[int, ADVANCED] = Field(
         1, ge=0, le=2**32 - 1, description="Seed of the samples: the same at each step, so that they can be compared."
     )
 
+    prompts: Prompts | None = Field(
+        None, description="Prompts of the samples, each with its own size, frames, steps and seed."
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         wanted = bool(self.sample_every_n_epochs or self.sample_every_n_steps or self.sample_at_first)
-        if wanted and not self.prompt_lines():
-            raise ValueError("samples are asked for, but sample_prompts is empty: musubi-tuner would make none")
-        if self.prompt_lines() and not wanted:
-            raise ValueError("sample_prompts is filled, but no sample_every_n_epochs or _steps says when")
-        for name in ("sample_width", "sample_height"):
-            if getattr(self, name) % 16:
-                raise ValueError(f"{name} {getattr(self, name)} is not divisible by 16: it would kill the training")
+        if wanted and not self.samples():
+            raise ValueError(
+                "samples are asked for, but sample_prompts is empty and prompts not connected: "
+                "musubi-tuner would make none"
+            )
+        if self.samples() and not wanted:
+            raise ValueError("there are prompts for samples, but no sample_every_n_epochs or _steps says when")
         if self.min_timestep is not None and self.max_timestep is not None and self.min_timestep >= self.max_timestep:
             raise ValueError(f"min_timestep {self.min_timestep} is not below max_timestep {self.max_timestep}")
         return self
 
-    def prompt_lines(self) -> list[str]:
-        """The prompts, one each; empty lines and lines that begin with # are left out, as musubi-tuner does."""
+    def samples(self) -> list[Prompt]:
+        """All prompts: the lines of sample_prompts (empty ones and those that begin with # are left out, as
+        musubi-tuner does), then the connected ones; what a prompt does not say is taken from here."""
         lines = (line.strip() for line in self.sample_prompts.splitlines())
-        return [line for line in lines if line and not line.startswith("#")]
+        written = [Prompt(prompt=line) for line in lines if line and not line.startswith("#")]
+        own: dict[str, Any] = {
+            "width": self.sample_width,
+            "height": self.sample_height,
+            "frames": self.sample_frames,
+            "steps": self.sample_steps,
+            "seed": self.sample_seed,
+        }
+        connected = self.prompts.items if self.prompts else ()
+        return [
+            prompt.model_copy(update={name: value for name, value in own.items() if getattr(prompt, name) is None})
+            for prompt in (*written, *connected)
+        ]

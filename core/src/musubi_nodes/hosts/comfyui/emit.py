@@ -113,11 +113,11 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     from musubi_nodes.families.context import Context
 
     known = widget_values(node, values)
-    node.parse(known, partly=True)
+    linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
+    node.parse(known, partly=True, linked=linked)
     missing = [found for spec in node.fields() if (found := _not_offered(spec, known, plugins))]
     if missing:
         raise problems(node.title, missing, fix="Choose another one; press R after copying new files.")
-    linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
     node().foresee(node.known(known), linked, Context(_host(), plugins))
     return True
 

@@ -132,7 +132,7 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
     for step in ordered:
         try:
             widgets = {k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}
-            step.node.parse(widgets, partly=True)
+            step.node.parse(widgets, partly=True, linked=step.links().keys())
             _require(step)
             known = step.node.known(widgets)
             _find_files(step, known, host, services)

@@ -1,0 +1,117 @@
+"""Prompts as a chain of nodes, and the file that they become for the samples of a training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families import Family
+from musubi_nodes.families.samples import write_prompts
+from musubi_nodes.hosts.comfyui import emit
+from musubi_nodes.nodes.prompt import PromptNode
+from musubi_nodes.nodes.settings import SamplingConfig
+from musubi_nodes.testing.workplace import Workplace
+
+FAMILY = Family(key="x", title="X", architecture="x", network_module="x")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+def chain(place: Workplace, *each: dict[str, Any]) -> Any:
+    prompts = None
+    for values in each:
+        prompts = place.run("Prompt", previous=prompts, **values).prompts
+    return prompts
+
+
+def written(place: Workplace, image: Any = None, needs_image: bool = False, **values: Any) -> list[dict[str, Any]]:
+    sampling = place.run("SamplingConfig", **{"sample_every_n_epochs": 1, **values}).sampling
+    return json.loads(write_prompts(sampling, FAMILY, image, needs_image, place.folder).read_text("utf-8"))
+
+
+def test_a_prompt_brings_its_own_values_and_takes_the_rest_from_the_node(place: Workplace) -> None:
+    prompts = chain(
+        place,
+        {"prompt": "I am a cat", "width": 512, "frames": 9, "seed": 7, "flow_shift": 5.0},
+        {"prompt": "a dog", "negative_prompt": "blurry", "cfg_scale": 5.0},
+    )
+    first, second, third = written(
+        place,
+        prompts=prompts,
+        sample_prompts="a line\n# no prompt\n",
+        sample_width=96,
+        sample_height=64,
+        sample_steps=4,
+    )
+    assert first == {"prompt": "a line", "width": 96, "height": 64, "frame_count": 1, "sample_steps": 4, "seed": 1}
+    assert second == {
+        "prompt": "I am a cat", "width": 512, "height": 64, "frame_count": 9, "sample_steps": 4, "seed": 7,
+        "discrete_flow_shift": 5.0,
+    }  # fmt: skip
+    assert (third["negative_prompt"], third["cfg_scale"]) == ("blurry", 5.0)
+
+
+def test_guidance_without_a_negative_prompt_is_switched_on_by_an_empty_one(place: Workplace) -> None:
+    (entry,) = written(place, prompts=chain(place, {"prompt": "a cat", "cfg_scale": 5.0}))
+    assert entry["negative_prompt"] == ""
+
+
+def test_each_prompt_of_an_image_to_video_model_has_its_picture(place: Workplace) -> None:
+    red, blue = (np.full((1, 8, 8, 3), colour, np.float32) for colour in ([1, 0, 0], [0, 0, 1]))
+    prompts = chain(place, {"prompt": "a", "image": red}, {"prompt": "b"})
+    paths = [entry["image_path"] for entry in written(place, blue, True, prompts=prompts)]
+    from PIL import Image
+
+    assert [Image.open(path).getpixel((0, 0)) for path in paths] == [(255, 0, 0), (0, 0, 255)]
+    with pytest.raises(MusubiError, match="'b' has none"):
+        written(place, None, True, prompts=prompts)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"prompt": "  "}, "prompt is empty"),
+        ({"prompt": "a", "width": 100}, "divisible by 16: use 96 or 112"),
+        ({"prompt": "a", "frames": -1}, "frames"),
+    ],
+)
+def test_a_prompt_that_would_kill_the_training_is_refused(
+    place: Workplace, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MusubiError, match=message):
+        chain(place, values)
+
+
+def test_a_length_that_does_not_fit_the_family_is_refused(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match="6 frames of the sample 'a' do not fit X"):
+        written(place, prompts=chain(place, {"prompt": "a", "frames": 6}))
+
+
+def test_when_and_what_are_said_together(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match="no sample_every_n_epochs"):
+        place.run("SamplingConfig", prompts=chain(place, {"prompt": "a"}))
+    with pytest.raises(MusubiError, match="prompts not connected"):
+        place.run("SamplingConfig", sample_every_n_epochs=1)
+
+
+def test_prompts_that_come_over_a_link_are_not_missed_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from musubi_nodes.plugins.manager import plugins
+
+    monkeypatch.setattr(emit, "_host", lambda: None)
+    assert emit.validate(SamplingConfig, plugins(), {"sample_every_n_epochs": 1, "prompts": None})
+    with pytest.raises(MusubiError, match="prompts not connected"):
+        emit.validate(SamplingConfig, plugins(), {"sample_every_n_epochs": 1})
+    assert emit.validate(PromptNode, plugins(), {"prompt": None})
+
+
+def test_zero_means_not_said_for_sizes() -> None:
+    width = next(spec for spec in PromptNode.fields() if spec.name == "width")
+    assert (width.minimum, width.unset, width.from_widget(0), width.from_widget(512)) == (0, 0, None, 512)
