@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import flood, imports, interrupt, latency, overhead
+from bench import batch, flood, imports, interrupt, latency, overhead
 from bench.common import Row
 
-ALL = {"overhead": overhead, "latency": latency, "flood": flood, "interrupt": interrupt, "imports": imports}
+ALL = {module.__name__.rpartition(".")[2]: module for module in (overhead, latency, flood, interrupt, imports, batch)}
 
 
 def main() -> int:

@@ -23,5 +23,5 @@ def real_musubi() -> dict[str, str]:
     root = REAL["MUSUBI_TUNER_ROOT"]
     if not root:
         pytest.skip("needs MUSUBI_TUNER_ROOT (and MUSUBI_TUNER_PYTHON), a real musubi-tuner")
-    found = {"root": root, "tiny": str(ROOT / "tests" / "tiny_musubi")}
+    found = {"root": root}
     return found | ({"python": REAL["MUSUBI_TUNER_PYTHON"]} if REAL["MUSUBI_TUNER_PYTHON"] else {})

@@ -78,7 +78,8 @@ VaeDtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(),
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One field as a widget or a socket. ``unset`` is the widget value that stands for ``None``."""
+    """One field as a widget or a socket. ``unset`` is the widget value that stands for ``None``; ``listed``: an output
+    that hands on a list, one entry after the other."""
 
     name: str
     kind: Kind
@@ -93,6 +94,7 @@ class FieldSpec:
     socket: str = ""
     model_kind: str = ""
     widget: Widget = Widget()
+    listed: bool = False
 
     def from_widget(self, value: Any) -> Any:
         """The field's value for what the widget holds."""
@@ -119,6 +121,9 @@ def fields_of(model: type[BaseModel]) -> list[FieldSpec]:
 
 def _spec(name: str, field: FieldInfo) -> FieldSpec:
     inner, optional = _without_none(field.annotation)
+    listed = get_origin(inner) is list
+    if listed:
+        (inner,) = get_args(inner)
     native, model, widget = marker(field, Native), marker(field, ModelFile), marker(field, Widget) or Widget()
     common: dict[str, Any] = {
         "name": name,
@@ -126,6 +131,7 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
         "required": field.is_required(),
         "optional": optional,
         "widget": widget,
+        "listed": listed,
         "default": None if field.is_required() else field.get_default(call_default_factory=True),
     }
     if native:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,23 +12,38 @@ from pydantic import BaseModel, Field, field_validator
 from musubi_nodes.commands.option import Argument, Option, arguments_from
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.batch import run_batch
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.grouping import Item, prompt_line
 from musubi_nodes.families.lora import check_fits
+from musubi_nodes.families.made import Made
 from musubi_nodes.families.needs import check_packages
 from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sizes import Side
 from musubi_nodes.families.sockets import Latent, Lora, Run
-from musubi_nodes.files import plain_name, publish
-from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.files import plain_name, write_text
+from musubi_nodes.media.frames import VideoFile, save_png
+from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
-IMAGES = (".png", ".jpg", ".jpeg", ".webp")
+PROMPT_FIELDS = {
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "width": "width",
+    "height": "height",
+    "frames": "video_length",
+    "steps": "infer_steps",
+    "seed": "seed",
+    "flow_shift": "flow_shift",
+    "image": "image",
+}
+"""Field of a prompt -> field of a generator, as far as all generators have them."""
 
 
 class GeneratorInputs(ScriptInputs):
@@ -35,6 +51,9 @@ class GeneratorInputs(ScriptInputs):
 
     lora: Lora | None = Field(None, description="One LoRA, or a chain of several.")
     latent: Latent | None = Field(None, description="A latent file to decode instead of generating.")
+    prompts: Prompts | None = Field(
+        None, description="Many prompts instead of the one below, with their own seed, size and steps."
+    )
     prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the video shows.")
     negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
         "", description="What it should not show. Empty: the model's own."
@@ -58,11 +77,11 @@ class GeneratorInputs(ScriptInputs):
 
 
 class GeneratorOutputs(NodeOutputs):
-    """What was generated; what nobody uses is not decoded."""
+    """What was generated, one entry for each prompt; what nobody uses is not decoded."""
 
-    video: Annotated[Any, Native("VIDEO")] = Field(None, description="The video, if output_type makes one.")
-    images: Annotated[Any, Native("IMAGE")] = Field(None, description="All frames.")
-    latent: Latent | None = Field(None, description="The latent file, if output_type makes one.")
+    video: Annotated[list[Any], Native("VIDEO")] = Field([], description="The video, if output_type makes one.")
+    images: Annotated[list[Any], Native("IMAGE")] = Field([], description="All frames.")
+    latent: list[Latent] = Field([], description="The latent file, if output_type makes one.")
     run: Run = Field(description="The run folder: log, command, status.")
 
 
@@ -74,7 +93,11 @@ class VideoGenerator(ScriptNode):
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
     bar_stage: ClassVar[str] = "denoising"
-    prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt"})
+    prompt_fields: ClassVar[Mapping[str, str]] = PROMPT_FIELDS
+    """Field of a prompt of a batch -> the field of this node that it replaces."""
+    lines: ClassVar[Mapping[str, str]] = {}
+    """Field of a prompt -> its option in a line of ``--from_file``; empty where the script reads no prompt file."""
+    prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt", "prompts"})
     """Inputs that may bring the prompt over a link instead of the widget."""
 
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
@@ -105,30 +128,72 @@ class VideoGenerator(ScriptNode):
         yield from arguments_from(self.lora_options(inputs, chain), "the LoRAs")
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
+        started = time.monotonic()
+        told, last = "", None
+        if inputs.prompts is None:
+            found, last = self.generate([Item(1, Prompt(), inputs)], context, self.ready(inputs, context))
+            results = list(found.values())
+        else:
+            self._check_prompts(inputs)
+            results, told, last = run_batch(self, inputs, context)
+        seconds, output = time.monotonic() - started, context.host.output_folder
+        context.made(*(file for each in results for file in each.files()))
+        names = "\n".join(each.told(output) for each in results[:8])
+        context.show(
+            *(picture for each in results for picture in each.shown()), text=told or f"{names} in {seconds:.0f} s"
+        )
+        return self.Outputs(
+            video=[VideoFile(each.video) for each in results if each.video],
+            images=[each.frames() for each in results] if context.wanted("images") else [],
+            latent=[Latent(path=each.latent) for each in results if each.latent],
+            run=last or Run(folder=output / "musubi" / "batches", node=self.title, seconds=seconds),
+        )
+
+    def ready(self, inputs: Any, context: Context) -> Install:
+        """The install, after all checks that need no process."""
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         check_packages(install, inputs.memory or Memory(), None)
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(self.dit_for(inputs, lora)))
+        return install
+
+    def generate(
+        self, group: Sequence[Item], context: Context, install: Install, device: str = ""
+    ) -> tuple[dict[int, Made], Run]:
+        """One start of the script for one prompt, or for several that share it; what it made, by number."""
+        inputs = group[0].inputs.model_copy(update={"device": device}) if device else group[0].inputs
+        several = len(group) > 1
+        found: dict[int, Made] = {}
         with self.new_folder(context) as folder:
             owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
             if inputs.latent:
                 owned["latent_path"] = [inputs.latent.path]
+            if several:
+                owned["from_file"] = str(self._prompt_file(group, folder.path))
 
             def accept(outcome: Outcome) -> None:
-                _Made.collect(folder, inputs.output_type)
+                for item in group:
+                    try:
+                        found[item.number] = Made.collect(
+                            folder, inputs.output_type, item.prompt.seed if several else None
+                        )
+                    except MusubiError:
+                        if not several:
+                            raise
 
             outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
-            made = _Made.collect(folder, inputs.output_type)
-            made = made.published(context.host.output_folder, inputs.filename_prefix)
-        context.made(*made.files())
-        context.show(*made.shown(), text=made.told(context.host.output_folder, outcome.seconds))
-        return self.Outputs(
-            video=VideoFile(made.video) if made.video else None,
-            images=made.frames() if context.wanted("images") else None,
-            latent=Latent(path=made.latent) if made.latent else None,
-            run=Run(folder=folder.path, node=self.title, seconds=outcome.seconds),
-        )
+            output = context.host.output_folder
+            published = {number: made.published(output, inputs.filename_prefix) for number, made in found.items()}
+        return published, Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
+
+    def _prompt_file(self, group: Sequence[Item], folder: Path) -> Path:
+        lines = []
+        for item in group:
+            image = item.prompt.image
+            path = None if image is None else save_png(image, folder / f"image-{item.number}.png")
+            lines.append(prompt_line(item.prompt, self.lines, path))
+        return write_text(folder / "prompts.txt", "\n".join(lines) + "\n")
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
@@ -146,6 +211,11 @@ class VideoGenerator(ScriptNode):
                 fix=f"Use {rule.round_down(frames) or rule.shortest}.",
             )
 
+    def _check_prompts(self, inputs: Any) -> None:
+        for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):
+            if getattr(inputs, name) is not None:
+                raise MusubiError(f"{self.title}: prompts and {name} exclude each other", fix="Unplug one of them.")
+
     def _check_wanted(self, decodes: bool, output_type: str, prompt: str) -> None:
         if decodes and output_type not in ("video", "images"):
             raise MusubiError(
@@ -157,66 +227,3 @@ class VideoGenerator(ScriptNode):
     def dit_for(self, inputs: Any, lora: Lora) -> str:
         """The DiT file that a LoRA changes."""
         return str(inputs.models.dit)
-
-
-class _Made:
-    """The files of one generation."""
-
-    def __init__(self, video: Path | None, images: tuple[Path, ...], latent: Path | None) -> None:
-        self.video, self.images, self.latent = video, images, latent
-
-    @classmethod
-    def collect(cls, folder: RunFolder, output_type: str) -> _Made:
-        """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read."""
-        files = sorted(p for p in folder.out.rglob("*") if p.is_file())
-        video = next((p for p in files if p.suffix == ".mp4"), None)
-        images = tuple(p for p in files if p.suffix.lower() in IMAGES)
-        latent = next((p for p in files if p.name.endswith("_latent.safetensors")), None)
-        promised = {
-            "video": video or images,
-            "images": images,
-            "latent": latent,
-            "both": latent and (video or images),
-            "latent_images": latent,
-        }
-        if not promised[output_type]:
-            raise MusubiError(
-                f"musubi-tuner ended without an error, but wrote no {output_type}",
-                fix="The log's last lines say more.",
-                log=folder.log,
-            )
-        if video:
-            check_video(video)
-        return cls(video, images, latent)
-
-    def published(self, output: Path, prefix: str) -> _Made:
-        """The same files in ``<output>/musubi``, under names that were free."""
-        target = output / "musubi"
-        video = _moved(self.video, target, f"{prefix}.mp4") if self.video else None
-        images = tuple(_moved(p, target, f"{prefix}{p.suffix}") for p in self.images)
-        latent = _moved(self.latent, target, f"{prefix}_latent.safetensors") if self.latent else None
-        return _Made(video, images, latent)
-
-    def files(self) -> tuple[Path, ...]:
-        """All of it."""
-        return tuple(p for p in (self.video, *self.images, self.latent) if p)
-
-    def shown(self) -> tuple[Path, ...]:
-        """What the node shows."""
-        return (self.video,) if self.video else self.images[:16]
-
-    def told(self, output: Path, seconds: float) -> str:
-        """One line about what was made."""
-        names = [p.relative_to(output).as_posix() for p in (self.video, *self.images[:1], self.latent) if p]
-        more = f" and {len(self.images) - 1} more" if len(self.images) > 1 else ""
-        return f"{', '.join(names)}{more} in {seconds:.0f} s"
-
-    def frames(self) -> Any:
-        """All frames, still on disk."""
-        if self.images:
-            return ImageFiles(self.images)
-        return VideoFile(self.video) if self.video else None
-
-
-def _moved(source: Path, folder: Path, name: str) -> Path:
-    return publish(source, folder, name, move=True)

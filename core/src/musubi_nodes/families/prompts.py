@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-from musubi_nodes.families.fields import Socket
+from musubi_nodes.families.fields import Native, Socket, Widget
+from musubi_nodes.families.node import NodeInputs
+from musubi_nodes.families.sizes import SideOrNone
+
+ADVANCED = Widget(advanced=True)
+OPEN = "0: as the node that takes the prompt says."
 
 
-class Prompt(BaseModel):
-    """One prompt. ``None`` means "as the node that takes it says"; sizes are pixels, ``image`` is a first frame.
+class Prompt(NodeInputs):
+    """One prompt. ``None`` means "as the node that takes it says"."""
 
-    ``guidance_scale`` is the embedded guidance of distilled models, ``cfg_scale`` true guidance with a negative prompt.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
-
-    prompt: str
-    negative_prompt: str = ""
-    width: int | None = None
-    height: int | None = None
-    frames: int | None = None
-    steps: int | None = None
-    seed: int | None = None
-    guidance_scale: float | None = None
-    cfg_scale: float | None = None
-    flow_shift: float | None = None
-    lora_multiplier: float | None = None
-    image: Any = None
+    image: Annotated[Any, Native("IMAGE")] = Field(None, description="A first frame, for image to video.")
+    prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the picture or video shows.")
+    negative_prompt: Annotated[str, Widget(multiline=True)] = Field(
+        "", description="What it should not show. Samples of a training use guidance only with one."
+    )
+    width: SideOrNone = Field(None, ge=16, le=4096, description=f"Width in pixels. {OPEN}")
+    height: SideOrNone = Field(None, ge=16, le=4096, description=f"Height in pixels. {OPEN}")
+    frames: int | None = Field(None, ge=1, le=20_000, description=f"Frames; 1 makes a picture. {OPEN}")
+    steps: int | None = Field(None, ge=1, le=1000, description=f"Denoising steps. {OPEN}")
+    seed: int | None = Field(
+        None, ge=0, le=2**32 - 1, description="The seed. -1: as the node that takes the prompt says."
+    )
+    guidance_scale: Annotated[float | None, ADVANCED] = Field(
+        None, ge=0.0, le=100.0, description="Guidance of distilled models (HunyuanVideo, FramePack). -1: theirs."
+    )
+    cfg_scale: Annotated[float | None, ADVANCED] = Field(
+        None, ge=0.0, le=100.0, description="How strictly the prompt is followed. -1: theirs; 1 is off."
+    )
+    flow_shift: Annotated[float | None, ADVANCED] = Field(
+        None, ge=0.0, le=100.0, description="Shift of the timesteps. -1: the model's own."
+    )
+    lora_multiplier: Annotated[float | None, Widget(advanced=True, unset=-11.0)] = Field(
+        None, ge=-10.0, le=10.0, description="Generators only: strength of the LoRAs for this prompt. -11: unchanged."
+    )
 
 
 class Prompts(Socket):
-    """Prompts in their order."""
+    """Prompts in their order. ``workers``: GPUs that work side by side; ``per_start``: how many share a start of the
+    models; ``strict``: one that fails ends all."""
 
     socket: ClassVar[str] = "MUSUBI_PROMPTS"
 
     items: tuple[Prompt, ...]
+    workers: int = 1
+    per_start: int = 8
+    strict: bool = False

@@ -34,6 +34,10 @@ def write_prompts(sampling: Sampling, family: Family, image: Frames, needs_image
     entries = []
     for number, prompt in enumerate(sampling.samples()):
         _check_frames(prompt, family)
+        if prompt.lora_multiplier is not None:
+            raise MusubiError(
+                f"the sample {prompt.prompt[:60]!r} sets lora_multiplier", fix="Samples use the trained LoRA as it is."
+            )
         entry = _entry(prompt)
         picture = image if prompt.image is None else prompt.image
         if needs_image:

@@ -45,6 +45,11 @@ class Lora(Socket):
     complete: bool = True
     previous: Lora | None = None
 
+    def scaled(self, factor: float) -> Lora:
+        """The same chain, each LoRA ``factor`` times as strong."""
+        before = self.previous.scaled(factor) if self.previous else None
+        return self.model_copy(update={"multiplier": self.multiplier * factor, "previous": before})
+
     def chain(self) -> tuple[Lora, ...]:
         """All LoRAs, first to last."""
         return (*(self.previous.chain() if self.previous else ()), self)

@@ -1,8 +1,18 @@
 """The core's own nodes."""
 
+from musubi_nodes.nodes.batch import BatchProcessor
 from musubi_nodes.nodes.dataset import DatasetConfigLoader
 from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
 
-NODES = (DatasetConfigLoader, TrainingConfig, OptimizerConfig, SamplingConfig, MemoryOptimizer, LoRASelect, PromptNode)
+NODES = (
+    DatasetConfigLoader,
+    TrainingConfig,
+    OptimizerConfig,
+    SamplingConfig,
+    MemoryOptimizer,
+    LoRASelect,
+    PromptNode,
+    BatchProcessor,
+)

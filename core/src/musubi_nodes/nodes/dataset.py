@@ -17,7 +17,8 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
-from musubi_nodes.files import cleaned_path, is_inside
+from musubi_nodes.files import is_inside
+from musubi_nodes.nodes.reading import allowed_roots, outside, readable_file
 
 
 class DatasetConfigLoader(Node):
@@ -62,22 +63,7 @@ def dataset_path(text: str, context: Context) -> Path:
     """The TOML that ``text`` means; beyond loopback it must lie in an allowed folder."""
     if not text.strip():
         raise MusubiError("no dataset TOML is given", fix="Type the path of the .toml file.")
-    path = cleaned_path(text)
-    if not path.is_absolute():
-        inside = context.host.input_folder() / path
-        path = inside if inside.is_file() else path.absolute()
-    if not context.host.trusted and not is_inside(path, allowed_roots(context)):
-        raise _outside(path)
-    if not path.is_file():
-        beside = sorted(file.name for file in path.parent.glob("*.toml"))
-        near = f" (in that folder: {', '.join(beside[:5])})" if beside else ""
-        raise MusubiError(f"the dataset TOML does not exist: {path}{near}", fix="Correct the path.")
-    return path
-
-
-def allowed_roots(context: Context) -> list[Path]:
-    """Where workflows may read beyond loopback."""
-    return [context.host.input_folder(), context.host.output_folder, *map(Path, context.services.config.read_roots)]
+    return readable_file(text, "dataset TOML", context)
 
 
 def check_roots(config: DatasetConfig, context: Context) -> None:
@@ -88,15 +74,7 @@ def check_roots(config: DatasetConfig, context: Context) -> None:
         paths = (part.directory, part.jsonl_file, part.control_directory, part.cache_directory)
         for path in [Path(found) for found in paths if found]:
             if not is_inside(path, allowed_roots(context)):
-                raise _outside(path)
-
-
-def _outside(path: Path) -> MusubiError:
-    return MusubiError(
-        f"{path} lies outside the allowed folders",
-        why="ComfyUI listens beyond this machine, so workflows read only from its own and the configured folders.",
-        fix="Add the folder to read_roots in config.toml.",
-    )
+                raise outside(path)
 
 
 def slug(text: str) -> str:

@@ -40,12 +40,15 @@ class Workplace:
         return next(node for node in self.services.nodes if node.id in wanted)
 
     def run(self, name: str, **values: Any) -> Any:
-        """Run one node on widget and socket values; returns its outputs."""
+        """Run one node on widget and socket values; returns its outputs. A list of one is that one, as for the next
+        node; an empty one is ``None``."""
         node = self.node(name)
         context = Context(self.host, self.services, node.title)
         outputs: BaseModel = node().run(node.parse(values), context)
         self.texts = context.texts
-        return outputs
+        lists = {spec.name: getattr(outputs, spec.name) for spec in node.outputs() if spec.listed}
+        single = {name: next(iter(found), None) for name, found in lists.items() if len(found) < 2}
+        return outputs.model_copy(update=single)
 
     def started(self) -> list[Path]:
         """The run folders in which a process was started, oldest first."""

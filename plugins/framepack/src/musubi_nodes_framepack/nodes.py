@@ -170,6 +170,16 @@ class FramePackGenerator(VideoGenerator):
     id, title = "MusubiTuner_FramePackGenerator", "FramePack Generator"
     family, script = FRAMEPACK, "fpack_generate_video.py"
     prompt_inputs = VideoGenerator.prompt_inputs | {"section"}
+    prompt_fields = {
+        **VideoGenerator.prompt_fields,
+        "frames": "video_frames",
+        "guidance_scale": "embedded_cfg_scale",
+        "cfg_scale": "guidance_scale",
+    }
+    lines = {
+        "width": "w", "height": "h", "seed": "d", "steps": "s", "cfg_scale": "g", "flow_shift": "fs",
+        "negative_prompt": "n", "image": "i",
+    }  # fmt: skip
 
     class Inputs(GeneratorInputs):
         models: Annotated[FramePackModels, Takes("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")] = (

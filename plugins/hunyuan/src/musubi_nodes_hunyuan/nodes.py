@@ -137,6 +137,11 @@ class HunyuanVideoGenerator(VideoGenerator):
 
     id, title = "MusubiTuner_HunyuanVideoGenerator", "HunyuanVideo Generator"
     family, script = HUNYUAN, "hv_generate_video.py"
+    prompt_fields = {
+        **VideoGenerator.prompt_fields,
+        "guidance_scale": "embedded_cfg_scale",
+        "cfg_scale": "guidance_scale",
+    }
 
     class Inputs(GeneratorInputs):
         models: Annotated[HunyuanVideoModels, Takes("dit", "vae", "text_encoder1", "text_encoder2")] = Field(

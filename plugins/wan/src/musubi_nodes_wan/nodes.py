@@ -157,6 +157,11 @@ class WanGenerator(VideoGenerator):
 
     id, title = "MusubiTuner_WanGenerator", "Wan Generator"
     family, script = WAN, "wan_generate_video.py"
+    prompt_fields = {**VideoGenerator.prompt_fields, "cfg_scale": "guidance_scale"}
+    lines = {
+        "width": "w", "height": "h", "frames": "f", "seed": "d", "steps": "s", "cfg_scale": "g", "flow_shift": "fs",
+        "negative_prompt": "n", "image": "i",
+    }  # fmt: skip
 
     class Inputs(GeneratorInputs):
         models: Annotated[WanModels, Takes("task", "vae", "t5")] = Field(description=MODELS)

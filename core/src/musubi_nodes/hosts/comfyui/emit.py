@@ -30,6 +30,7 @@ def emit(node: type[Node], plugins: Plugins) -> type:
             "INPUT_TYPES": classmethod(lambda cls: input_types(node, plugins)),
             "RETURN_TYPES": tuple(spec.socket or "STRING" for spec in outputs),
             "RETURN_NAMES": tuple(spec.name for spec in outputs),
+            "OUTPUT_IS_LIST": tuple(spec.listed for spec in outputs),
             "OUTPUT_TOOLTIPS": tuple(spec.description for spec in outputs),
             "FUNCTION": "execute",
             "CATEGORY": node.category,
@@ -169,9 +170,15 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
         host.tell(unique_id, _ending(error))
         raise
     host.kept.keep(unique_id, context)
-    result = tuple(media.given(spec.socket, getattr(outputs, spec.name)) for spec in node.outputs())
+    result = tuple(_given(spec, getattr(outputs, spec.name)) for spec in node.outputs())
     ui = host.ui(context)
     return {"ui": ui, "result": result} if ui else result
+
+
+def _given(spec: FieldSpec, value: Any) -> Any:
+    from musubi_nodes.hosts.comfyui import media
+
+    return [media.given(spec.socket, each) for each in value] if spec.listed else media.given(spec.socket, value)
 
 
 def _ending(error: BaseException) -> str:

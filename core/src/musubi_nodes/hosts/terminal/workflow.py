@@ -181,19 +181,29 @@ def _ordered(workflow: Workflow, ends: Iterable[Step]) -> Iterator[Step]:
 
 
 def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> Iterator[tuple[Step, Context]]:
-    """Run all steps, each once; yields each finished step with what it wants to show."""
+    """Run all steps; yields each finished step with what it wants to show.
+
+    As in ComfyUI an output is a list of values, and a node runs once for each value of its longest input; shorter
+    inputs repeat their last value. An output without a value (a video that was not made) hands on ``None``.
+    """
     steps = check_workflow(workflow, host, services)
-    results: dict[str, list[Any]] = {}
+    results: dict[str, list[list[Any]]] = {}
     for step in steps:
-        context = Context(host, services, step.node.title, _linked(step, steps))
-        values = {k: results[v[0]][v[1]] if isinstance(v, tuple) else v for k, v in step.inputs.items()}
-        inputs = step.node.parse(values)
-        try:
-            outputs = step.node().run(inputs, context)
-        finally:
-            host.end_bar()
-        results[step.id] = [getattr(outputs, spec.name) for spec in step.node.outputs()]
-        yield step, context
+        linked = {name: results[source][number] or [None] for name, (source, number) in step.links().items()}
+        made: list[list[Any]] = [[] for _ in step.node.outputs()]
+        for turn in range(max(map(len, linked.values()), default=1)):
+            context = Context(host, services, step.node.title, _linked(step, steps))
+            values = {name: found[min(turn, len(found) - 1)] for name, found in linked.items()}
+            inputs = step.node.parse({**step.inputs, **values})
+            try:
+                outputs = step.node().run(inputs, context)
+            finally:
+                host.end_bar()
+            for spec, given in zip(step.node.outputs(), made, strict=True):
+                value = getattr(outputs, spec.name)
+                given.extend(value if spec.listed else [value])
+            yield step, context
+        results[step.id] = made
 
 
 def _linked(step: Step, steps: Iterable[Step]) -> frozenset[str]:

@@ -1,0 +1,57 @@
+"""Eight prompts in one start of the models beside eight single runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.common import Row
+from tests.tiny_musubi.config import toy_config
+
+from musubi_nodes.config import load_config
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
+
+PROMPTS = 8
+LIMIT = 0.4
+SMALL = {"width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
+MINIATURE = {
+    "dit": "miniature/wan_t2v_14b.safetensors",
+    "vae": "miniature/wan_vae.safetensors",
+    "t5": "miniature/umt5_xxl.safetensors",
+}
+TOYS = {"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"}
+
+
+def measure(folder: Path, quick: bool) -> Iterator[Row]:
+    """On the miniature; with MUSUBI_TUNER_ROOT also on the real Wan script with toy weights."""
+    os.environ["MUSUBI_NODES_CONFIG"], os.environ["MUSUBI_NODES_CACHE"] = str(folder / "config.toml"), str(folder / "c")
+    real = {name: os.environ.pop(f"MUSUBI_TUNER_{name.upper()}", "") for name in ("root", "python")}
+    (folder / "config.toml").write_text('install = "miniature"\n', "utf-8")
+    yield from _compared(folder / "miniature", "miniature", MINIATURE)
+    if real["root"] and not quick:
+        (folder / "config.toml").write_text(toy_config({k: v for k, v in real.items() if v}, folder), "utf-8")
+        yield from _compared(folder / "toys", "real script, toy weights", TOYS)
+
+
+def _compared(folder: Path, what: str, models: dict[str, str]) -> Iterator[Row]:
+    load_config.cache_clear()
+    plugins.cache_clear()
+    place = Workplace(folder)
+    chosen = place.run("WanModels", **models).models
+    texts = [f"a red ball, number {number}" for number in range(PROMPTS)]
+    place.run("WanGenerator", models=chosen, prompt="warm up", **SMALL)
+    single = _seconds(lambda: [place.run("WanGenerator", models=chosen, prompt=text, **SMALL) for text in texts])
+    prompts = place.run("BatchProcessor", text="\n".join(texts)).prompts
+    together = _seconds(lambda: place.run("WanGenerator", models=chosen, prompts=prompts, **SMALL))
+    yield Row(f"{PROMPTS} single generations ({what})", single, "s")
+    yield Row(f"a batch of the same {PROMPTS} prompts, of that time", together / single, "x", LIMIT)
+
+
+def _seconds(work: Any) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started

@@ -1,0 +1,118 @@
+"""Many prompts from one generator: made before, or made now by one worker for each GPU."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.grouping import Item, groups, items_of
+from musubi_nodes.families.made import Made
+from musubi_nodes.families.prompts import Prompts
+from musubi_nodes.families.records import Records, key_of
+from musubi_nodes.families.sockets import Run
+from musubi_nodes.families.workers import side_by_side
+
+if TYPE_CHECKING:
+    from musubi_nodes.families.generator import VideoGenerator
+
+
+def run_batch(node: VideoGenerator, inputs: Any, context: Context) -> tuple[list[Made], str, Run | None]:
+    """All prompts of the socket: what was made of them, a report, and the last run (``None``: all were made before)."""
+    started, runs = time.monotonic(), []
+    items = [_named(node, item, context) for item in items_of(inputs, node.prompt_fields, node.title)]
+    install = node.ready(items[0].inputs, context)
+    batch = Batch(inputs.prompts, Records(context.host.output_folder))
+    batch.made = {item.number: made for item in items if (made := batch.records.find(item.key))}
+    left = [item for item in items if item.number not in batch.made]
+    batch.waiting.extend(groups(left, node.lines, inputs.prompts.per_start))
+
+    def work(own: Context, device: str) -> None:
+        def generate(group: list[Item]) -> dict[int, Made]:
+            made, run = node.generate(group, own, install, device)
+            runs.append(run)
+            return made
+
+        batch.work(generate)
+
+    count = min(inputs.prompts.workers, len(batch.waiting))
+    if count > 1 and inputs.device != "cpu":
+        first = 0 if inputs.device == "auto" else int(inputs.device.removeprefix("cuda:"))
+        side_by_side(context, count, lambda number, own: work(own, f"cuda:{first + number}"))
+    else:
+        work(context, "")
+    return batch.results(), batch.report(time.monotonic() - started), runs[-1] if runs else None
+
+
+def _named(node: VideoGenerator, item: Item, context: Context) -> Item:
+    """The item with all its checks passed, and a key that names what it makes."""
+    try:
+        install = node.ready(item.inputs, context)
+        known = accepted_options(install, node.script)
+        words, _ = node.command_line(item.inputs, known, install.version, {"save_path": "/"})
+    except MusubiError as error:
+        raise MusubiError(f"{item.name}: {error.what}", why=error.why, fix=error.fix) from error
+    return replace(item, key=key_of(words, install.version, item.inputs))
+
+
+@dataclass
+class Batch:
+    """The state of a batch while it runs; workers take groups from it."""
+
+    prompts: Prompts
+    records: Records
+    waiting: deque[list[Item]] = field(default_factory=deque)
+    made: dict[int, Made] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    last_error: MusubiError | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def work(self, generate: Callable[[list[Item]], Mapping[int, Made]]) -> None:
+        """Take groups until none is left. A group that fails is tried again prompt by prompt; a single prompt that
+        fails is reported and the others go on."""
+        while group := self._take():
+            error = None
+            try:
+                self._note(group, generate(group))
+            except MusubiError as caught:
+                error = caught
+            left = [item for item in group if item.number not in self.made]
+            with self._lock:
+                if len(group) > 1:
+                    self.waiting.extendleft([item] for item in reversed(left))
+                elif left:
+                    self._fail(left[0], error or MusubiError("musubi-tuner wrote nothing for it"))
+
+    def _take(self) -> list[Item]:
+        with self._lock:
+            return self.waiting.popleft() if self.waiting else []
+
+    def _note(self, group: Sequence[Item], made: Mapping[int, Made]) -> None:
+        with self._lock:
+            for item in group:
+                if item.number in made:
+                    self.made[item.number] = made[item.number]
+                    self.records.keep(item.key, made[item.number])
+
+    def _fail(self, item: Item, error: MusubiError) -> None:
+        self.failed[item.number] = f"{item.name}: {error.what}"
+        self.last_error = error
+        if self.prompts.strict:
+            self.waiting.clear()
+
+    def results(self) -> list[Made]:
+        """What was made, in the order of the prompts; the error of the last one if all failed, or one if strict."""
+        if self.last_error and (self.prompts.strict or not self.made):
+            raise self.last_error
+        return [self.made[number] for number in sorted(self.made)]
+
+    def report(self, seconds: float) -> str:
+        """How many were made, and why the others were not."""
+        lines = [f"{len(self.made)} of {len(self.prompts.items)} prompts made in {seconds:.0f} s"]
+        return "\n".join([*lines, *(self.failed[number] for number in sorted(self.failed))])

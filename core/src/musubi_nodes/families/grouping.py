@@ -1,0 +1,125 @@
+"""Which prompts of a batch can share one start of the script, and the file that the script reads then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from musubi_nodes.errors import problems
+from musubi_nodes.families.prompts import Prompt
+
+NOT_IN_A_LINE = " --"
+"""Behind it musubi-tuner reads options in a prompt line (parse_prompt_line, v0.3.4)."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One prompt of a batch, filled with the generator's own values. ``inputs`` are the generator's inputs for it
+    alone; ``key`` names what it makes."""
+
+    number: int
+    prompt: Prompt
+    inputs: Any
+    key: str = ""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"prompt {self.number} ({self.prompt.prompt[:40]!r})"
+
+
+def items_of(inputs: Any, fields: Mapping[str, str], title: str) -> list[Item]:
+    """Every prompt with its own inputs; one :class:`MusubiError` for all that do not fit the generator.
+
+    ``fields`` says which field of the generator a field of a prompt replaces. Prompts without a seed count up from the
+    generator's, so that each makes another video.
+    """
+    found, wrong = [], []
+    for number, prompt in enumerate(inputs.prompts.items, 1):
+        try:
+            found.append(_item(number, prompt, inputs, fields))
+        except (ValidationError, ValueError) as error:
+            wrong.append(f"prompt {number} ({prompt.prompt[:40]!r}): {_said(error)}")
+    if wrong:
+        raise problems(f"{title}: prompts that do not fit", wrong, fix="Correct them in the list of prompts.")
+    return found
+
+
+def _item(number: int, prompt: Prompt, inputs: Any, fields: Mapping[str, str]) -> Item:
+    seed = (inputs.seed + number - 1) % 2**32 if prompt.seed is None else prompt.seed
+    prompt = prompt.model_copy(update={"seed": seed})
+    given = {name: getattr(prompt, name) for name in Prompt.model_fields if getattr(prompt, name) not in (None, "")}
+    factor = given.pop("lora_multiplier", None)
+    if strange := [name for name in given if name not in fields]:
+        raise ValueError(f"this generator has no {strange[0]}")
+    values = {name: getattr(inputs, name) for name in type(inputs).model_fields}
+    values |= {fields[name]: value for name, value in given.items()} | {"prompts": None}
+    if factor is not None:
+        if inputs.lora is None:
+            raise ValueError("lora_multiplier needs a LoRA at the generator")
+        values["lora"] = inputs.lora.scaled(factor)
+    made = type(inputs).model_validate(values)
+    filled = {name: getattr(made, own) for name, own in fields.items()}
+    return Item(number, prompt.model_copy(update=filled), made)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))} {str(first['msg']).removeprefix('Value error, ')}"
+    return str(error)
+
+
+def groups(items: Iterable[Item], lines: Mapping[str, str], per_start: int) -> list[list[Item]]:
+    """Items that one start of the script can make, in their order; alone where the script reads no prompt file.
+
+    Within a start the file names tell prompts apart by seed, and the encoded texts by prompt; what a line of the file
+    cannot say must be the same (wan_generate_video.py and fpack_generate_video.py, v0.3.4).
+    """
+    found: list[list[Item]] = []
+    for item in items:
+        group = next((g for g in found if len(g) < per_start and _fits(item, g, lines)), None)
+        if group is None:
+            found.append([item])
+        else:
+            group.append(item)
+    return found
+
+
+def _fits(item: Item, group: Sequence[Item], lines: Mapping[str, str]) -> bool:
+    prompts = [other.prompt for other in group]
+    return (
+        bool(lines)
+        and all(_can_be_a_line(prompt) for prompt in (item.prompt, prompts[0]))
+        and _unsaid(item.prompt, lines) == _unsaid(prompts[0], lines)
+        and item.prompt.seed not in [prompt.seed for prompt in prompts]
+        and item.prompt.prompt not in [prompt.prompt for prompt in prompts]
+    )
+
+
+def _can_be_a_line(prompt: Prompt) -> bool:
+    texts = (prompt.prompt, prompt.negative_prompt)
+    return not any(NOT_IN_A_LINE in f" {text}" for text in texts) and not prompt.prompt.lstrip().startswith("#")
+
+
+def _unsaid(prompt: Prompt, lines: Mapping[str, str]) -> dict[str, Any]:
+    return {name: getattr(prompt, name) for name in Prompt.model_fields if name not in lines and name != "prompt"}
+
+
+def prompt_line(prompt: Prompt, lines: Mapping[str, str], image: Path | None) -> str:
+    """The prompt as a line of the file that ``--from_file`` reads; line breaks become blanks."""
+    values = {name: getattr(prompt, name) for name in lines} | {"image": image}
+    parts = [f"--{lines[name]} {_flat(value)}" for name, value in values.items() if name in lines and _said_so(value)]
+    return " ".join([_flat(prompt.prompt), *parts])
+
+
+def _said_so(value: Any) -> bool:
+    return value is not None and value != ""
+
+
+def _flat(value: Any) -> str:
+    return " ".join(str(value).split())

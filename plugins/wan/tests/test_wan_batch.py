@@ -1,0 +1,179 @@
+"""Many prompts from one generator, on the miniature."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.probe import probe
+
+
+def batch(place: Any, *lines: str, **values: Any) -> Any:
+    return place.run("BatchProcessor", text="\n".join(lines), **values).prompts
+
+
+def seeds(videos: list[Any]) -> list[bytes]:
+    return [video.path.read_bytes() for video in videos]
+
+
+def generators(place: Any) -> list[Path]:
+    return [run for run in place.started() if "WanGenerator" in run.name]
+
+
+def command(run: Path) -> list[str]:
+    return [str(word) for word in json.loads((run / "command.json").read_text("utf-8"))["command"]]
+
+
+def test_prompts_share_one_start_and_make_the_videos_of_single_runs(place: Any) -> None:
+    made = place.generate(prompts=batch(place, "a cat", "a dog", "a bird"), prompt="", seed=5)
+    assert len(made.video) == 3 and len(generators(place)) == 1
+    assert "3 of 3 prompts made" in place.texts[0]
+    alone = [place.generate(prompt=text, seed=seed).video for text, seed in (("a cat", 5), ("a dog", 6), ("a bird", 7))]
+    assert seeds(made.video) == seeds(alone)
+
+
+def test_each_prompt_has_its_own_size_length_and_steps(place: Any) -> None:
+    table = place.folder / "prompts.csv"
+    table.write_text("prompt;width;height;frames;steps;seed\na cat;64;64;9;1;3\na dog;;;;;\n", "utf-8")
+    made = place.generate(prompts=place.run("BatchProcessor", file=str(table)).prompts)
+    assert [(f.width, f.height, f.frames) for f in (probe(v.path) for v in made.video)] == [(64, 64, 9), (96, 64, 5)]
+    assert len(generators(place)) == 1
+
+
+def test_a_prompt_that_no_line_can_say_starts_alone(place: Any) -> None:
+    made = place.generate(prompts=batch(place, "a cat --w 8", "a dog", "# no\na bird"))
+    assert len(made.video) == 3
+    starts = [command(run) for run in generators(place)]
+    assert len(starts) == 2 and any("--prompt=a cat --w 8" in words for words in starts)
+
+
+def test_a_lora_strength_of_its_own_needs_a_start_of_its_own(place: Any) -> None:
+    lora = place.train(training=place.training(max_train_epochs=10, learning_rate=0.05)).lora
+    table = place.folder / "prompts.jsonl"
+    table.write_text(
+        '{"prompt": "a cat", "seed": 1, "lora_multiplier": 0.5}\n{"prompt": "a dog", "seed": 1}\n', "utf-8"
+    )
+    prompts = place.run("BatchProcessor", file=str(table)).prompts
+    assert len(place.generate(prompts=prompts, lora=lora).video) == 2
+    strengths = [words[words.index("--lora_multiplier") + 1] for words in map(command, generators(place))]
+    assert strengths == ["0.5", "1.0"]
+
+
+def test_a_stopped_batch_goes_on_where_it_was(place: Any) -> None:
+    prompts = batch(place, "a cat", "a dog", "a bird", per_start=1)
+    first = place.generate(prompts=prompts.model_copy(update={"items": prompts.items[:2]})).video
+    made = place.generate(prompts=prompts).video
+    assert len(generators(place)) == 3 and [v.path for v in made[:2]] == [v.path for v in first]
+    made[0].path.unlink()
+    again = place.generate(prompts=prompts).video
+    assert len(generators(place)) == 4 and again[0].path.is_file() and again[2].path == made[2].path
+
+
+def test_another_model_file_under_the_same_name_makes_the_videos_anew(place: Any) -> None:
+    import os
+
+    prompts = batch(place, "a cat")
+    place.generate(prompts=prompts)
+    dit = Path(place.models().dit)
+    facts = dit.stat()
+    os.utime(dit, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
+    place.generate(prompts=prompts)
+    assert len(generators(place)) == 2
+
+
+def test_one_failing_prompt_is_reported_and_the_others_go_on(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail(place, monkeypatch, "a dog")
+    made = place.generate(prompts=batch(place, "a cat", "a dog", "a bird"))
+    assert len(made.video) == 2
+    assert "2 of 3 prompts made" in place.texts[0] and "prompt 2 ('a dog')" in place.texts[0]
+    with pytest.raises(MusubiError, match="bad prompt"):
+        place.generate(prompts=batch(place, "a dog"))
+    with pytest.raises(MusubiError, match="bad prompt"):
+        place.generate(prompts=batch(place, "a fish", "a dog", strict=True))
+
+
+def fail(place: Any, monkeypatch: pytest.MonkeyPatch, prompt: str) -> None:
+    """musubi-tuner dies on a prompt, whether it comes alone or in a file."""
+    from dataclasses import replace
+
+    checkout = place.services.install("miniature").root
+    script = place.folder / "dies" / "src" / "musubi_tuner" / "wan_generate_video.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(
+        "import runpy, sys\n"
+        "words = ' '.join(sys.argv)\n"
+        "words += ''.join(open(w.split('=', 1)[1]).read() for w in sys.argv if w.startswith('--from_file='))\n"
+        f"if {prompt!r} in words:\n    raise ValueError('bad prompt')\n"
+        f"sys.path.insert(0, {str(checkout / 'src')!r})\n"
+        f"sys.argv[0] = {str(checkout / 'src' / 'musubi_tuner' / 'wan_generate_video.py')!r}\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n",
+        "utf-8",
+    )
+    install = replace(place.services.install("miniature"), root=place.folder / "dies")
+    monkeypatch.setattr(place.services, "install", lambda name=None: install)
+
+
+def test_workers_share_the_work_and_each_sees_its_own_gpu(place: Any) -> None:
+    made = place.generate(prompts=batch(place, "a", "b", "c", "d", workers=2, per_start=1))
+    assert len(made.video) == 4
+    used = {
+        json.loads((run / "command.json").read_text())["environment"]["CUDA_VISIBLE_DEVICES"]
+        for run in generators(place)
+    }
+    assert used == {"0", "1"}
+
+
+def test_an_interrupt_ends_all_workers_and_keeps_what_is_finished(place: Any) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def stop() -> None:
+        if list(place.folder.glob("output/musubi/batches/*.json")):
+            raise Interrupted
+
+    prompts = batch(place, *(f"prompt {n}" for n in range(8)), workers=2, per_start=1)
+    place.host.raise_if_interrupted = stop
+    with pytest.raises(Interrupted):
+        place.generate(prompts=prompts)
+    kept = len(list(place.folder.glob("output/musubi/batches/*.json")))
+    assert 0 < kept < 8
+    del place.host.raise_if_interrupted
+    before = len(generators(place))
+    assert len(place.generate(prompts=prompts).video) == 8
+    assert len(generators(place)) - before == 8 - kept
+
+
+REFUSED = {
+    "a value that the model has not": ({"prompt": "a", "guidance_scale": 3.0}, "has no guidance_scale"),
+    "a length that does not fit": ({"prompt": "a", "frames": 6}, r"prompt 1 \('a'\): video_length 6"),
+    "a strength without a LoRA": ({"prompt": "a", "lora_multiplier": 0.5}, "needs a LoRA"),
+}
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_prompts_that_do_not_fit_are_refused_before_anything_starts(place: Any, row: str) -> None:
+    values, message = REFUSED[row]
+    with pytest.raises(MusubiError, match=message):
+        place.generate(prompts=place.run("Prompt", **values).prompts)
+    assert not generators(place)
+
+
+def test_each_prompt_may_begin_with_its_own_picture(place: Any) -> None:
+    from musubi_nodes.media.frames import ImageFiles
+
+    place.dataset()
+    models = place.models(
+        task="i2v-14B", dit="miniature/wan_i2v_14b.safetensors", clip="miniature/clip_vision_h.safetensors"
+    )
+    prompts = None
+    for number in range(2):
+        picture = ImageFiles((place.folder / "pictures" / f"p{number}.png",))
+        prompts = place.run("Prompt", previous=prompts, prompt=f"a square {number}", image=picture, seed=number).prompts
+    made = place.generate(models=models, prompts=prompts)
+    assert len(made.video) == 2 and len(generators(place)) == 1
+    lines = (generators(place)[0] / "prompts.txt").read_text("utf-8").splitlines()
+    assert all("--i " in line for line in lines)
