@@ -28,6 +28,10 @@ class MusubiError(Exception):
         return "\n".join(lines)
 
 
+class OutOfGpuMemory(MusubiError):
+    """The GPU's memory was full: the same run with a stronger memory plan may go through."""
+
+
 def problems(what: str, found: Sequence[str], *, fix: str = "", limit: int = 10) -> MusubiError:
     """One error for several findings of the same check; beyond ``limit`` they are only counted."""
     if len(found) == 1:

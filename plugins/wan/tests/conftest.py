@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,23 @@ class WanPlace(Workplace):
     def started_since(self) -> list[Path]:
         """The run folders started since :meth:`forget`."""
         return self.started()[self.before :]
+
+    def misbehaving(self, script: str, code: str) -> None:
+        """From now on ``code`` runs before ``script`` of the miniature; ``words`` is what the script was given."""
+        checkout = self.services.install("miniature").root
+        source = self.folder / "misbehaving" / "src" / "musubi_tuner"
+        source.mkdir(parents=True)
+        real = checkout / "src" / "musubi_tuner"
+        for file in real.glob("*.py"):
+            before = code if file.name == script else ""
+            (source / file.name).write_text(
+                f"import runpy, sys\nwords = sys.argv\n{before}\nsys.argv[0] = {str(file)!r}\n"
+                f"sys.path.insert(0, {str(real.parent)!r})\nrunpy.run_path(sys.argv[0], run_name='__main__')\n",
+                "utf-8",
+            )
+        (source.parent / "accelerate").symlink_to(real.parent / "accelerate", target_is_directory=True)
+        install = replace(self.services.install("miniature"), root=source.parents[1])
+        self.services.install = lambda name=None: install  # type: ignore[method-assign]
 
     def models(self, **values: Any) -> Any:
         return self.run("WanModels", **{**MODELS, **values}).models

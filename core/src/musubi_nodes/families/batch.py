@@ -35,7 +35,12 @@ def run_batch(node: VideoGenerator, inputs: Any, context: Context) -> tuple[list
 
     def work(own: Context, device: str) -> None:
         def generate(group: list[Item]) -> dict[int, Made]:
-            made, run = node.generate(group, own, install, device)
+            first, rest = group[0], group[1:]
+            made, run = node.with_memory(
+                first.inputs,
+                own,
+                lambda inputs: node.generate([replace(first, inputs=inputs), *rest], own, install, device),
+            )
             runs.append(run)
             return made
 

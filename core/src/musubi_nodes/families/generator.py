@@ -131,7 +131,11 @@ class VideoGenerator(ScriptNode):
         started = time.monotonic()
         told, last = "", None
         if inputs.prompts is None:
-            found, last = self.generate([Item(1, Prompt(), inputs)], context, self.ready(inputs, context))
+            found, last = self.with_memory(
+                inputs,
+                context,
+                lambda each: self.generate([Item(1, Prompt(), each)], context, self.ready(each, context)),
+            )
             results = list(found.values())
         else:
             self._check_prompts(inputs)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
@@ -17,12 +18,13 @@ from musubi_nodes.commands.extra import extra_arguments
 from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory
 from musubi_nodes.families.arguments import memory_arguments, own_arguments, spelled, with_defaults
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import Node, NodeInputs
+from musubi_nodes.families.plans import stronger
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.runs.devices import device_queue, gpus
 from musubi_nodes.runs.environment import child_environment
@@ -31,6 +33,9 @@ from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.masking import is_secret
 from musubi_nodes.runs.progress import Progress
 from musubi_nodes.runs.run import Command, Outcome, run
+
+T = TypeVar("T")
+log = logging.getLogger("musubi_nodes")
 
 DEVICES = Literal["auto", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4", "cuda:5", "cuda:6", "cuda:7", "cpu"]
 
@@ -141,6 +146,28 @@ class ScriptNode(Node):
             return None
         return gpus(self.device(inputs), self.processes(inputs), {**os.environ, **install.environment})
 
+    @property
+    def trains(self) -> bool:
+        """Whether gradients are needed: a plan saves at other places then."""
+        return False
+
+    def with_memory(self, inputs: Any, context: Context, attempt: Callable[[Any], T]) -> T:
+        """``attempt(inputs)``; after "out of memory" on the GPU again with the next stronger plan, as often as the
+        memory plan allows. What is proposed when it gives up is the plan that comes next."""
+        retries = inputs.memory.oom_retries if inputs.memory else 0
+        while True:
+            try:
+                return attempt(inputs)
+            except OutOfGpuMemory as error:
+                memory = inputs.memory or Memory()
+                next_plan = stronger(memory, self.spelling(), self.most_blocks_to_swap(inputs), self.trains)
+                if next_plan is None or not retries:
+                    raise _proposing(error, next_plan) from error
+                retries -= 1
+                log.warning("%s: out of GPU memory; again, now: %s", self.title, next_plan[1])
+                context.show(text=f"out of GPU memory; tried again: {next_plan[1]}")
+                inputs = inputs.model_copy(update={"memory": next_plan[0]})
+
     def execute(
         self,
         inputs: Any,
@@ -189,6 +216,15 @@ class ScriptNode(Node):
                 why="musubi-tuner's model scripts need a CUDA GPU.",
                 fix="Choose a GPU; for toy weights set `cpu = true` of the install in config.toml.",
             )
+
+
+def _proposing(error: OutOfGpuMemory, next_plan: tuple[Memory, str] | None) -> OutOfGpuMemory:
+    fix = (
+        f"In the Memory Optimizer {next_plan[1]}. Or set oom_retries there: then that is tried by itself."
+        if next_plan
+        else "Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more."
+    )
+    return OutOfGpuMemory(error.what, why=error.why, fix=fix, log=error.log)
 
 
 def _shown(environment: Mapping[str, str], install: Install) -> dict[str, str]:

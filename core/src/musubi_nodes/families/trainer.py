@@ -126,7 +126,15 @@ class LoRATrainer(ScriptNode):
         yield from arguments_of(inputs.models, "models", asked)
         yield from arguments_from(_weights(inputs), self.title)
 
+    @property
+    def trains(self) -> bool:
+        return True
+
     def run(self, inputs: Any, context: Context) -> BaseModel:
+        return self.with_memory(inputs, context, lambda each: self.train(each, context))
+
+    def train(self, inputs: Any, context: Context) -> BaseModel:
+        """One training from start to end."""
         install = self.prepare(inputs, context)
         (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
         _check_caches(self, inputs)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 Row = tuple[str, str, str]
 
+GPU_MEMORY = r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|hip.*out of memory"
+"""What PyTorch says when the GPU's memory is full."""
+
 KNOWN: tuple[Row, ...] = (
     (
         r"^cannot start ",
@@ -11,7 +14,7 @@ KNOWN: tuple[Row, ...] = (
         "Correct MUSUBI_TUNER_PYTHON, or `python` of the install in config.toml; `musubi-nodes doctor` checks it.",
     ),
     (
-        r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|hip.*out of memory",
+        GPU_MEMORY,
         "The GPU's memory is full.",
         "In the Memory Optimizer raise blocks_to_swap, turn on fp8 or gradient checkpointing; or use a smaller "
         "resolution, fewer frames or a lower rank.",

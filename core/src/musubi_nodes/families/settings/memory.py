@@ -111,6 +111,10 @@ class Memory(Settings):
     dynamo_fullgraph: Annotated[bool, Option(), ADVANCED] = Field(False, description="dynamo_backend: one whole graph.")
     dynamo_dynamic: Annotated[bool, Option(), ADVANCED] = Field(False, description="dynamo_backend: dynamic shapes.")
 
+    oom_retries: Annotated[int, Widget(advanced=True, added=1)] = Field(
+        0, ge=0, le=8, description="After 'out of memory' on the GPU: try again so often, each time saving more."
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.attention == "xformers" and not self.split_attn:

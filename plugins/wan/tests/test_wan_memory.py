@@ -1,0 +1,71 @@
+"""Out of memory on the GPU: the next plan is proposed, or tried by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import OutOfGpuMemory
+
+NEEDS_SWAP = """
+swap = [int(w.split('=')[1]) for w in words if w.startswith('--blocks_to_swap=')]
+if not swap or swap[0] < 15 or '--fp8_scaled' not in words:
+    error = type('OutOfMemoryError', (RuntimeError,), {'__module__': 'torch'})
+    raise error('CUDA out of memory. Tried to allocate 9 GiB')
+"""
+
+
+def tried(place: Any, node: str) -> list[dict[str, str]]:
+    """The options of each attempt."""
+    found = []
+    for run in place.started():
+        if node in run.name:
+            words = json.loads((run / "command.json").read_text("utf-8"))["command"]
+            found.append(dict(word.lstrip("-").partition("=")[::2] for word in words if word.startswith("--")))
+    return found
+
+
+def memory(place: Any, **values: Any) -> Any:
+    return place.settings("MemoryOptimizer", **values)
+
+
+def test_a_training_out_of_memory_proposes_the_next_plan(place: Any) -> None:
+    caches = place.caches()
+    place.misbehaving("wan_train_network.py", NEEDS_SWAP)
+    with pytest.raises(OutOfGpuMemory) as caught:
+        place.train(caches, memory=memory(place, fp8="fp8_scaled", blocks_to_swap=4))
+    assert "raise blocks_to_swap from 4 to 13" in caught.value.fix and caught.value.log
+    assert len(tried(place, "WanLoRATrainer")) == 1
+
+
+def test_with_retries_it_saves_more_each_time_until_it_fits(place: Any) -> None:
+    caches = place.caches()
+    place.misbehaving("wan_train_network.py", NEEDS_SWAP)
+    assert place.train(caches, memory=memory(place, oom_retries=5)).lora
+    attempts = tried(place, "WanLoRATrainer")
+    assert [each.get("blocks_to_swap") for each in attempts] == [None, None, "9", "18"]
+    assert "fp8_scaled" not in attempts[0] and "fp8_scaled" in attempts[1]
+    assert "raise blocks_to_swap from 9 to 18" in "\n".join(place.texts)
+
+
+def test_retries_are_counted(place: Any) -> None:
+    caches = place.caches()
+    place.misbehaving("wan_train_network.py", NEEDS_SWAP)
+    with pytest.raises(OutOfGpuMemory):
+        place.train(caches, memory=memory(place, oom_retries=1))
+    assert len(tried(place, "WanLoRATrainer")) == 2
+
+
+def test_a_batch_tries_again_too(place: Any) -> None:
+    place.misbehaving("wan_generate_video.py", NEEDS_SWAP)
+    prompts = place.run("BatchProcessor", text="a cat\na dog").prompts
+    assert len(place.generate(prompts=prompts, memory=memory(place, oom_retries=5)).video) == 2
+
+
+def test_any_other_error_is_not_tried_again(place: Any) -> None:
+    place.misbehaving("wan_generate_video.py", "raise ValueError('no')")
+    with pytest.raises(Exception, match="no"):
+        place.generate(memory=memory(place, oom_retries=5))
+    assert len(tried(place, "WanGenerator")) == 1
