@@ -12,6 +12,7 @@ from musubi_nodes.runs.install import Install
 from pydantic import Field
 
 class {id}(Node):
+    "Does nothing."
     id, title, category = "{id}", "X", "Test"
     class Inputs(NodeInputs):
         pass
@@ -28,6 +29,7 @@ class Thing(Socket):
     socket = "{socket}"
 
 class {id}(Node):
+    "Does nothing."
     id, title, category = "{id}", "X", "Test"
     class Inputs(NodeInputs):
         thing: Thing | None = Field(None, description="It.")

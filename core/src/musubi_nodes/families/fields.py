@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
@@ -113,14 +114,15 @@ def socket_class(annotation: Any) -> type[Socket] | None:
     return None
 
 
-def fields_of(model: type[BaseModel]) -> list[FieldSpec]:
+@cache
+def fields_of(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
     """All fields of ``model``, in the order of the node's inputs."""
     specs = [_spec(name, field) for name, field in model.model_fields.items()]
-    return sorted(specs, key=lambda s: (s.widget.added, s.widget.advanced, s.widget.last))
+    return tuple(sorted(specs, key=lambda s: (s.widget.added, s.widget.advanced, s.widget.last)))
 
 
 def _spec(name: str, field: FieldInfo) -> FieldSpec:
-    inner, optional = _without_none(field.annotation)
+    inner, optional = without_none(field.annotation)
     listed = get_origin(inner) is list
     if listed:
         (inner,) = get_args(inner)
@@ -171,7 +173,8 @@ def _number(field: FieldInfo, kind: type, common: dict[str, Any]) -> FieldSpec:
     )
 
 
-def _without_none(annotation: Any) -> tuple[Any, bool]:
+def without_none(annotation: Any) -> tuple[Any, bool]:
+    """``X`` for ``X | None``, and whether ``None`` was allowed."""
     if get_origin(annotation) in (Union, types.UnionType):
         rest = [a for a in get_args(annotation) if a is not type(None)]
         return (rest[0] if len(rest) == 1 else annotation), len(rest) < len(get_args(annotation))

@@ -50,12 +50,12 @@ class Node:
         return ""
 
     @classmethod
-    def fields(cls) -> list[FieldSpec]:
+    def fields(cls) -> tuple[FieldSpec, ...]:
         """The inputs, in the order of widgets and sockets."""
         return fields_of(cls.Inputs)
 
     @classmethod
-    def outputs(cls) -> list[FieldSpec]:
+    def outputs(cls) -> tuple[FieldSpec, ...]:
         """The outputs, in their order."""
         return fields_of(cls.Outputs)
 

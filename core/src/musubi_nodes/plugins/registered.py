@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import SAFE_NAME
+from musubi_nodes.plugins.declared import problems_of
 from musubi_nodes.plugins.errors import PluginError
 from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.install import Install
@@ -67,14 +67,8 @@ def _node(item: Any) -> type[Node]:
     if not isinstance(item, type) or not issubclass(item, Node):
         raise PluginError(f"{_shown(item)} is no node class")
     _named(getattr(item, "id", None), f"the id of {item.__name__}")
-    try:
-        for text in (item.title, item.category):
-            if not text or not isinstance(text, str):
-                raise TypeError("title and category must be texts")
-        item.fields()  # a wrong declaration fails here, not on the canvas
-        item.outputs()
-    except (AttributeError, TypeError, ValueError, MusubiError) as error:
-        raise PluginError(f"node {item.id}: {error}") from error
+    if wrong := problems_of(item):
+        raise PluginError(f"node {item.id}: {'; '.join(wrong)}")
     return item
 
 

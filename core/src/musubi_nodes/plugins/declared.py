@@ -1,0 +1,215 @@
+"""What a node's declaration must hold: mistakes that would else show late, in a stranger's run, or never.
+
+Each check assumes that those above it found nothing. A problem is a phrase for the plugin's author that names the
+field and says what to write.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from musubi_nodes.commands.option import Option, marker
+from musubi_nodes.errors import did_you_mean
+from musubi_nodes.families.caches import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.fields import FieldSpec, socket_class, without_none
+from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
+from musubi_nodes.families.models import Models, ModelsNode
+from musubi_nodes.families.node import Node
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.sockets import Cache
+from musubi_nodes.families.takes import Takes
+from musubi_nodes.families.trainer import LoRATrainer, TrainerInputs
+
+NodeClass = type[Node]
+Is = Callable[[Any], bool]
+Taken = tuple[str, "type[BaseModel] | None", tuple[str, ...]]
+"""Where a socket is taken, its class, and the names of the wanted fields (none: all)."""
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _a(kind: type) -> Is:
+    return lambda value: isinstance(value, type) and issubclass(value, kind)
+
+
+Rows = tuple[tuple[type, str, Is, str], ...]
+"""Base, attribute, what it must be, and what to write."""
+
+ATTRIBUTES: Rows = (
+    (Node, "title", _text, 'title = "My Node"'),
+    (Node, "category", _text, 'category = "MusubiTuner/My Group"'),
+    (Node, "__doc__", _text, "a docstring under its class line: the node's description"),
+    (ModelsNode, "models", _a(Models), "models = MyModels, a subclass of Models"),
+    (ScriptNode, "family", lambda value: isinstance(value, Family), "family = MY_FAMILY, the plugin's Family"),
+    (ScriptNode, "script", _text, 'script = "my_script.py", a script of musubi-tuner'),
+    (CacheNode, "cache", _a(Cache), "cache = MyCache, a subclass of Cache with a socket of its own"),
+)
+
+PORTS: Rows = (
+    (Node, "Inputs", _a(BaseModel), "class Inputs(NodeInputs)"),
+    (CacheNode, "Inputs", _a(CacheInputs), "class Inputs(CacheInputs)"),
+    (LatentCache, "Inputs", _a(LatentCacheInputs), "class Inputs(LatentCacheInputs)"),
+    (LoRATrainer, "Inputs", _a(TrainerInputs), "class Inputs(TrainerInputs)"),
+    (VideoGenerator, "Inputs", _a(GeneratorInputs), "class Inputs(GeneratorInputs)"),
+    (Node, "Outputs", _a(BaseModel), "class Outputs(NodeOutputs)"),
+)
+"""Models nodes and caches make some of them out of the attributes above."""
+
+INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (CacheNode, ("models",)),
+    (LoRATrainer, ("models", "latent_cache", "text_cache")),
+    (VideoGenerator, ("models",)),
+)
+"""Inputs that the base reads and the family declares, with its own types."""
+
+
+def problems_of(node: NodeClass) -> list[str]:
+    """What is wrong with a node's declaration; empty where it can be used."""
+    return next((found for check in CHECKS if (found := list(check(node)))), [])
+
+
+def _attributes(rows: Rows, node: NodeClass) -> Iterator[str]:
+    wrong = {  # of several rows about one attribute the last one, the most special base, is told
+        name: f"{'docstring' if name == '__doc__' else name} is missing or wrong: write {example}"
+        for base, name, is_right, example in rows
+        if issubclass(node, base) and not is_right(getattr(node, name, None))
+    }
+    yield from wrong.values()
+
+
+def _sockets(node: NodeClass) -> Iterator[str]:
+    for name, field in _all_fields(node):
+        kind = socket_class(field.annotation)
+        if kind and not _text(getattr(kind, "socket", None)):
+            yield f'field {name}: {kind.__name__} has no socket type: write socket = "MUSUBI_..." in it'
+
+
+def _widgets(node: NodeClass) -> Iterator[str]:
+    try:
+        node.fields()
+        node.outputs()
+    except (AttributeError, TypeError, ValueError) as error:
+        yield str(error)
+
+
+def _choices(node: NodeClass) -> Iterator[str]:
+    """A canvas hands on texts: ``Literal[1, 2]`` would refuse each of its own choices."""
+    for name, field in node.Inputs.model_fields.items():
+        if any(not isinstance(choice, str) for choice in _literal(field)):
+            yield f"field {name}: the choices of a Literal must be texts"
+
+
+def _defaults(node: NodeClass) -> Iterator[str]:
+    """pydantic does not look at defaults, a canvas offers them."""
+    for spec in node.fields():
+        if not spec.required and (possible := _contradiction(spec)):
+            yield f"field {spec.name}: its default {spec.default!r} is not possible; it must {possible}"
+
+
+def _descriptions(node: NodeClass) -> Iterator[str]:
+    for spec in (*node.fields(), *node.outputs()):
+        if not spec.description.strip():
+            yield f'field {spec.name}: it has no description: write Field(..., description="...")'
+
+
+def _needed_inputs(node: NodeClass) -> Iterator[str]:
+    for base, names in INPUTS:
+        if issubclass(node, base):
+            missing = [name for name in names if name not in node.Inputs.model_fields]
+            yield from (f"field {name} is missing: declare it with the family's own type" for name in missing)
+
+
+def _taken(node: NodeClass) -> Iterator[str]:
+    """Fields of a socket that are sent as options, by :class:`Takes` or as models that only samples need."""
+    for name, kind, wanted in (*_takes(node), *_samples(node)):
+        if kind is None:
+            yield f"{name}: Takes is for a socket whose fields are options"
+            continue
+        options = [field for field, info in kind.model_fields.items() if marker(info, Option)]
+        for field in wanted:
+            if field not in kind.model_fields:
+                yield f"{name}: {kind.__name__} has no field {field!r}{did_you_mean(field, options)}"
+            elif field not in options:
+                yield f"{name}: {field!r} of {kind.__name__} is no option: mark it there with Option()"
+
+
+def _one_owner(node: NodeClass) -> Iterator[str]:
+    owners: dict[str, list[str]] = defaultdict(list)
+    for option, owner in _options(node):
+        owners[option].append(owner)
+    for option, names in owners.items():
+        if len(names) > 1:
+            yield f"the option --{option} has {len(names)} owners, keep one: {', '.join(names)}"
+
+
+CHECKS: tuple[Callable[[NodeClass], Iterator[str]], ...] = (
+    partial(_attributes, ATTRIBUTES),
+    partial(_attributes, PORTS),
+    _sockets,
+    _widgets,
+    _choices,
+    _defaults,
+    _descriptions,
+    _needed_inputs,
+    _taken,
+    _one_owner,
+)
+
+
+def _all_fields(node: NodeClass) -> Iterator[tuple[str, FieldInfo]]:
+    yield from node.Inputs.model_fields.items()
+    yield from node.Outputs.model_fields.items()
+
+
+def _literal(field: FieldInfo) -> tuple[Any, ...]:
+    inner, _ = without_none(field.annotation)
+    return get_args(inner) if get_origin(inner) is Literal else ()
+
+
+def _contradiction(spec: FieldSpec) -> str:
+    """What the default must be, where it is not that."""
+    if spec.default is None:
+        wrong = not spec.optional and spec.kind != "socket"
+    elif spec.kind == "choice":
+        wrong = spec.default not in spec.choices
+    else:
+        wrong = spec.minimum is not None and not spec.minimum <= spec.default <= (spec.maximum or 0)
+    if not wrong:
+        return ""
+    ranges = f"lie in {spec.minimum} to {spec.maximum}" if spec.minimum is not None else "be of the field's own type"
+    return f"be one of {', '.join(spec.choices)}" if spec.choices else ranges
+
+
+def _takes(node: NodeClass) -> Iterator[Taken]:
+    for name, field in node.Inputs.model_fields.items():
+        if takes := marker(field, Takes):
+            yield f"field {name}", socket_class(field.annotation), takes.fields
+
+
+def _samples(node: NodeClass) -> Iterator[Taken]:
+    if issubclass(node, LoRATrainer):
+        yield "sample_models", socket_class(node.Inputs.model_fields["models"].annotation), node.sample_models
+
+
+def _options(node: NodeClass) -> Iterator[tuple[str, str]]:
+    """Each option that the node's own fields and the sockets they take send, with its owner."""
+    yield from _options_of(node.Inputs, "field ")
+    for name, kind, wanted in _takes(node):
+        if kind:
+            yield from _options_of(kind, f"{name}.", wanted)
+
+
+def _options_of(model: type[BaseModel], owner: str, only: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    for name, field in model.model_fields.items():
+        option = marker(field, Option)
+        if option and (not only or name in only):
+            yield option.name or name, f"{owner}{name}"
