@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tomli
 
+from musubi_nodes import families
 from musubi_nodes.config import Config
 from musubi_nodes.plugins.discovery import GROUP, find_plugins
 from musubi_nodes.plugins.manager import Plugins
@@ -16,7 +17,8 @@ from musubi_nodes.plugins.manager import Plugins
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core" / "src" / "musubi_nodes"
 FOLDERS = [file.parent for file in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
-PRIVATE = ("musubi_nodes.plugins", "musubi_nodes.hosts", "musubi_nodes.nodes")
+DOOR = {"musubi_nodes": {"hookimpl", "__version__"}, "musubi_nodes.families": set(families.__all__)}
+"""All that a plugin may import of the core: module and names."""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -33,14 +35,36 @@ def test_the_core_imports_no_plugin():
         assert not [name for name in imported(file) if name.startswith("musubi_nodes_")], file
 
 
+def beside_the_door(file: Path) -> list[str]:
+    """What ``file`` imports of the core otherwise than the door offers it."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name.split(".")[0] == "musubi_nodes"]
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "musubi_nodes" and not node.level:
+            offered = DOOR.get(str(node.module), set())
+            found += [f"{node.module}.{alias.name}" for alias in node.names if alias.name not in offered]
+    return found
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_a_bundled_plugin_imports_neither_hosts_nor_other_plugins(folder):
+def test_a_bundled_plugin_uses_the_public_door_and_no_other_plugin(folder):
     own = {package.name for package in (folder / "src").iterdir()}
     for file in (folder / "src").rglob("*.py"):
-        for name in imported(file):
-            assert not name.startswith(PRIVATE), f"{file}: {name}"
-            package = name.split(".")[0]
-            assert package in own or not package.startswith("musubi_nodes_"), f"{file}: {name}"
+        assert not beside_the_door(file), file
+        packages = {name.split(".")[0] for name in imported(file)}
+        assert not {name for name in packages - own if name.startswith("musubi_nodes_")}, file
+
+
+def test_other_ways_in_are_seen(tmp_path):
+    file = tmp_path / "x.py"
+    file.write_text(
+        "import musubi_nodes.files\nfrom musubi_nodes import hookimpl, config\nfrom musubi_nodes.runs.run import run\n"
+        "from musubi_nodes.families import Node, fields\nfrom . import musubi_nodes\nimport musubi_nodes_wan\n"
+    )
+    assert beside_the_door(file) == [
+        *("musubi_nodes.files", "musubi_nodes.config", "musubi_nodes.runs.run.run", "musubi_nodes.families.fields")
+    ]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -8,7 +8,7 @@ HEAD = """
 from pathlib import Path
 from musubi_nodes import hookimpl
 from musubi_nodes.families import Dataset, Family, Node, NodeInputs, NodeOutputs, Socket
-from musubi_nodes.runs.install import Install
+from musubi_nodes.families import Install
 from pydantic import Field
 
 class {id}(Node):

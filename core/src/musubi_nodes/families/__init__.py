@@ -1,23 +1,35 @@
-"""What the author of a family plugin imports: declarations on this module are all that a new family needs."""
+"""The public door: all that the author of a plugin imports, beside ``musubi_nodes.hookimpl``.
+
+For a model family: bases of nodes, sockets, settings, the family's description. For the other hooks: installs,
+executors, explanations. Everything else in this package may change without notice.
+"""
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
-from musubi_nodes.families.fields import ModelFile, Native, Socket, VaeDtype, Widget
+from musubi_nodes.families.fields import ModelFile, Native, Settings, Socket, VaeDtype, Widget
 from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
 from musubi_nodes.families.llama_clip import LlamaClipModels, check_video_vae
 from musubi_nodes.families.lora import check_fits, check_trained, lora_format
 from musubi_nodes.families.model_files import find_model
 from musubi_nodes.families.models import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.tool import ToolInputs, ToolNode
 from musubi_nodes.families.trainer import LoRATrainer, TrainerInputs
+from musubi_nodes.files import checked_name, publish
+from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes.runs.command import Outcome
+from musubi_nodes.runs.executor import Executor, ProcessSpec, RunningProcess
+from musubi_nodes.runs.explain import Explanation, Failure, explain_by
+from musubi_nodes.runs.install import Install
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [
@@ -27,17 +39,23 @@ __all__ = [
     "CacheInputs",
     "Context",
     "Dataset",
+    "Executor",
+    "Explanation",
+    "Failure",
     "Family",
     "FrameRule",
     "GeneratorInputs",
     "Header",
     "Host",
+    "ImageDataset",
+    "Install",
     "Latent",
     "LatentCache",
     "LatentCacheInputs",
     "LlamaClipModels",
     "LoRATrainer",
     "Lora",
+    "Memory",
     "ModelFile",
     "Models",
     "ModelsNode",
@@ -46,23 +64,39 @@ __all__ = [
     "Node",
     "NodeInputs",
     "NodeOutputs",
+    "Optimizer",
     "Option",
     "Outcome",
+    "ProcessSpec",
     "Run",
+    "RunningProcess",
+    "Sampling",
+    "ScriptInputs",
+    "ScriptNode",
     "Services",
+    "Settings",
     "Socket",
     "Takes",
     "TextEncoderCache",
     "ToolInputs",
     "ToolNode",
     "TrainerInputs",
+    "Training",
     "VaeDtype",
+    "VideoDataset",
     "VideoGenerator",
     "Widget",
     "check_fits",
     "check_trained",
     "check_video_vae",
+    "checked_name",
+    "effective",
+    "explain_by",
     "find_model",
     "lora_format",
+    "publish",
     "read_header",
+    "save_png",
+    "save_pngs",
+    "save_video",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musubi_nodes.runs.explain import Explanation, Failure, explain_by
+from musubi_nodes.families import Explanation, Failure, explain_by
 
 _TABLE = (
     (

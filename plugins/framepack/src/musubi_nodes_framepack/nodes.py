@@ -8,17 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from musubi_nodes.datasets.schema import ImageDataset, effective
 from musubi_nodes.families import (
     Cache,
     CacheInputs,
     Context,
     GeneratorInputs,
     Header,
+    ImageDataset,
     LatentCache,
     LatentCacheInputs,
     LlamaClipModels,
     LoRATrainer,
+    Memory,
     ModelFile,
     ModelsNode,
     MusubiError,
@@ -31,9 +32,10 @@ from musubi_nodes.families import (
     VideoGenerator,
     Widget,
     check_video_vae,
+    effective,
+    save_png,
+    save_pngs,
 )
-from musubi_nodes.families.settings import Memory
-from musubi_nodes.media.frames import save_png, save_pngs
 from musubi_nodes_framepack.family import FRAMEPACK, WINDOW
 from musubi_nodes_framepack.sections import FramePackSection, Section, indices, joined
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from musubi_nodes import hookimpl
-from musubi_nodes.families import Family, Node
-from musubi_nodes.runs.explain import Explanation, Failure
+from musubi_nodes.families import Explanation, Failure, Family, Node
 
 
 @hookimpl

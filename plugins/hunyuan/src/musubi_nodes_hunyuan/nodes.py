@@ -29,8 +29,9 @@ from musubi_nodes.families import (
     VideoGenerator,
     Widget,
     check_video_vae,
+    save_png,
+    save_video,
 )
-from musubi_nodes.media.frames import save_png, save_video
 from musubi_nodes_hunyuan.family import HUNYUAN
 
 ADVANCED = Widget(advanced=True)

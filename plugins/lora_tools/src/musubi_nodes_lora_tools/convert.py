@@ -19,10 +19,11 @@ from musubi_nodes.families import (
     ToolInputs,
     ToolNode,
     Widget,
+    checked_name,
     lora_format,
+    publish,
     read_header,
 )
-from musubi_nodes.files import checked_name, publish
 from musubi_nodes_lora_tools.names import family_of, wrong_names
 
 TARGETS = {"musubi": "default", "other": "other"}

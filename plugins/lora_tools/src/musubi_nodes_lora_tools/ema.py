@@ -19,10 +19,11 @@ from musubi_nodes.families import (
     ToolInputs,
     ToolNode,
     check_trained,
+    checked_name,
     lora_format,
+    publish,
     read_header,
 )
-from musubi_nodes.files import checked_name, publish
 
 
 class LoRAPostHocEMA(ToolNode):

@@ -18,10 +18,11 @@ from musubi_nodes.families import (
     ToolInputs,
     ToolNode,
     check_fits,
+    checked_name,
     find_model,
+    publish,
     read_header,
 )
-from musubi_nodes.files import checked_name, publish
 
 PATCH = "img_in.proj.weight"
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from musubi_nodes import hookimpl
-from musubi_nodes.runs.install import Install
+from musubi_nodes.families import Install
 
 __version__ = "0.1.0"
 

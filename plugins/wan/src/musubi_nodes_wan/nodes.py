@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from musubi_nodes.datasets.schema import effective
 from musubi_nodes.families import (
     Cache,
     CacheInputs,
@@ -18,6 +17,7 @@ from musubi_nodes.families import (
     LatentCacheInputs,
     Lora,
     LoRATrainer,
+    Memory,
     ModelsNode,
     MusubiError,
     Native,
@@ -25,12 +25,15 @@ from musubi_nodes.families import (
     Takes,
     TextEncoderCache,
     TrainerInputs,
+    Training,
     VaeDtype,
     VideoGenerator,
     Widget,
+    effective,
+    save_png,
+    save_pngs,
+    save_video,
 )
-from musubi_nodes.families.settings import Memory, Training
-from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes_wan.family import WAN
 from musubi_nodes_wan.models import WanModels, dit_dtype
 
