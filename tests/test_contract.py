@@ -6,7 +6,6 @@ before the run with a message that names option and version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -15,54 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from musubi_nodes.commands.argv import argv
-from musubi_nodes.commands.ownership import IMPORTABLE, RUNNER, SECRET, refusal
-from musubi_nodes.commands.tables import RELEASES, Table, table
+from musubi_nodes.commands.tables import RELEASES, table
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.fields import FieldSpec, fields_of
 from musubi_nodes.families.script import ScriptNode
-from musubi_nodes.families.settings import Sampling
 from musubi_nodes.plugins.discovery import checkout, find_plugins
 from musubi_nodes.plugins.manager import Plugins
+from musubi_nodes.testing.contract import Case, cases, owned, refused_by_declaration, set_twice, unreachable
 from musubi_nodes.testing.fill import (
     build,
     default_value,
     filled,
     has_widgets,
-    one_by_one,
     other_values,
     socket_classes,
     try_build,
 )
-from musubi_nodes.testing.parsers import parser_for
-
-NEWEST = RELEASES[-1]
-
-OWNED = {
-    "dataset_config": "/run/dataset.toml",
-    "keep_cache": True,
-    "output_dir": "/run/out",
-    "output_name": "my_lora",
-    "logging_dir": "/run/logs",
-    "network_module": "networks.lora",
-    "optimizer_type": "AdamW",
-    "sample_prompts": "/run/prompts.json",
-    "resume": "/run/out/my_lora-state",
-    "save_path": "/run/out",
-    "latent_path": ["/run/out/a_latent.safetensors"],
-    "image_path": "/run/image.png",
-    "end_image_path": "/run/end.png",
-    "control_path": "/run/control.mp4",
-    "control_image_path": ["/run/control-0.png"],
-    "control_image_mask_path": ["/run/mask-0.png"],
-    "input": "/loras/a.safetensors",
-    "output": "/run/out/a_other.safetensors",
-    "target": "other",
-    "path": ["/run/out/a-000001.safetensors", "/run/out/a.safetensors"],
-    "output_file": "/run/out/ema.safetensors",
-    "save_merged_model": "/run/out/merged.safetensors",
-}
-"""What the runner and the media inputs set, as far as a script has it."""
 
 NOT_OFFERED = {
     "ckpt_dir": "the model files are chosen one by one",
@@ -78,77 +46,26 @@ def script_nodes() -> list[type[ScriptNode]]:
     return [node for node in nodes if issubclass(node, ScriptNode)]
 
 
-TOOLS = {"merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]}}
-"""What tool nodes set themselves because they have no models socket."""
+CASES = cases(script_nodes())
 
 
-def owned(node: type[ScriptNode], known: Table) -> dict[str, Any]:
-    return {name: value for name, value in OWNED.items() if name in known} | TOOLS.get(node.script, {})
-
-
-def words(node: type[ScriptNode], inputs: Any, release: str) -> list[str]:
-    """The argument list for the script of ``release``, or the refusal."""
-    known = table(node.script, release)
-    if known is None:
-        raise MusubiError(f"{node.script} is not in {release}")
-    arguments, _ = node().command_line(inputs, known, release, owned(node, known))
-    return arguments
-
-
-def accept(node: type[ScriptNode], inputs: Any, release: str = NEWEST) -> None:
-    parser_for(table(node.script, release) or {}, node.script).parse_args(words(node, inputs, release))
-
-
-def variants(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
-    """The defaults, each own field changed, and each field of each settings and models socket changed."""
-    yield "defaults", build(node.Inputs)
-    yield from one_by_one(node.Inputs)
-    for name, kind in socket_classes(node.Inputs).items():
-        yield name, build(node.Inputs, **{name: filled(kind)})
-        for label, value in one_by_one(kind) if has_widgets(kind) else ():
-            yield f"{name}.{label}", build(node.Inputs, **{name: value})
-
-
-def together(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
-    """Fields that only make sense together: samples with their prompts, both Wan 2.2 models with a LoRA."""
-    sockets = socket_classes(node.Inputs)
-    models = [value for _, value in one_by_one(sockets["models"])] if "models" in sockets else []
-    samples = Sampling(sample_prompts="a cat", sample_every_n_epochs=1, sample_at_first=True)
-    for number, value in enumerate(models):
-        if "sampling" in sockets:
-            yield f"samples-{number}", try_build(node.Inputs, {}, models=value, sampling=samples)
-        if "lora" in sockets:
-            yield f"lora-{number}", try_build(node.Inputs, {}, models=value, lora=filled(sockets["lora"]))
-
-
-CASES = [(node, label, inputs) for node in script_nodes() for label, inputs in (*variants(node), *together(node))]
-
-
-def refused_by_declaration(error: MusubiError) -> bool:
-    """Some values suit generators only, such as attention sage: the node says so."""
-    return "is not possible in" in str(error) or "is set twice" in str(error)
-
-
-@pytest.mark.parametrize(("node", "label", "inputs"), CASES, ids=[f"{n.id}-{label}" for n, label, _ in CASES])
-def test_the_newest_parser_accepts_each_option(node: type[ScriptNode], label: str, inputs: Any) -> None:
-    try:
-        accept(node, inputs)
-    except MusubiError as error:
-        assert refused_by_declaration(error), error
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_newest_parser_accepts_each_option(case: Case) -> None:
+    case.check()
 
 
 @pytest.mark.parametrize("release", RELEASES[:-1])
 def test_older_parsers_accept_each_option_or_it_is_refused_with_both_versions(release: str) -> None:
     accepted = refused = 0
-    for node, label, inputs in CASES:
-        if table(node.script, release) is None:
+    for case in CASES:
+        if table(case.node.script, release) is None:
             continue
         try:
-            accept(node, inputs, release)
+            case.check(version=release)
             accepted += 1
         except MusubiError as error:
             refused += 1
-            assert refused_by_declaration(error) or (release in str(error) and "--" in str(error)), (label, error)
+            assert release in str(error) and "--" in str(error), (case, error)
     assert accepted > 20 and refused < accepted * 4
 
 
@@ -180,47 +97,30 @@ def _few(pick: Any, model: Any) -> list[FieldSpec]:
 @given(data=st.data())
 def test_the_newest_parser_accepts_random_combinations(data: st.DataObject) -> None:
     node = data.draw(st.sampled_from(script_nodes()))
-    inputs = data.draw(any_inputs(node))
-    try:
-        accept(node, inputs)
-    except MusubiError as error:
-        assert refused_by_declaration(error), error
+    Case(node, "random", data.draw(any_inputs(node))).check()
 
 
 @pytest.mark.parametrize("node", script_nodes(), ids=lambda node: node.id)
 def test_every_option_of_the_script_can_be_reached(node: type[ScriptNode]) -> None:
-    known = table(node.script) or {}
-    sent = set()
-    for case, _, inputs in CASES:
-        if case is node:
-            sent |= {word.split("=")[0].lstrip("-") for word in _words_or_none(node, inputs) if word.startswith("--")}
-    sent |= OWNED.keys() | TOOLS.get(node.script, {}).keys()
-    by_extra = {name for name, spec in known.items() if not refusal(spec)}
-    by_server = RUNNER | SECRET | IMPORTABLE | {n for n in known if "uploads" in refusal(known[n])}
-    unreachable = known.keys() - sent - by_extra - by_server - NOT_OFFERED.keys()
-    assert not unreachable
-
-
-def _words_or_none(node: type[ScriptNode], inputs: Any) -> list[str]:
-    try:
-        return words(node, inputs, NEWEST)
-    except MusubiError:
-        return []
+    assert not unreachable(node) - NOT_OFFERED.keys()
 
 
 @pytest.mark.parametrize("node", script_nodes(), ids=lambda node: node.id)
 def test_each_option_has_one_owner(node: type[ScriptNode]) -> None:
-    known = table(node.script) or {}
-    sent = [argument.name for argument in node().arguments(build(node.Inputs), known, NEWEST)]
-    assert len(sent) == len(set(sent))
+    assert not set_twice(node)
 
 
 def test_an_option_that_no_field_knows_is_reached_as_extra_option() -> None:
     node = next(n for n in script_nodes() if n.id == "MusubiTuner_WanLoRATrainer")
     inputs = build(node.Inputs, lambda s: "loss_typo = 1" if s.name == "extra_options" else default_value(s))
     with pytest.raises(MusubiError, match="loss_typo"):
-        words(node, inputs, NEWEST)
+        Case(node, "typo", inputs).words()
     known = {**(table(node.script) or {}), "brand_new": (table(node.script) or {})["seed"]}
     inputs = build(node.Inputs, lambda s: "brand_new = 3" if s.name == "extra_options" else default_value(s))
     arguments, sent = node().command_line(inputs, known, "9.9.9", owned(node, known))
     assert argv(sent, known) == arguments and "--brand_new=3" in arguments
+
+
+def test_only_what_the_declaration_itself_refuses_is_let_through() -> None:
+    assert refused_by_declaration(MusubiError("attention 'sage' is not possible in wan_train_network.py"))
+    assert not refused_by_declaration(MusubiError("--new_option is not known to musubi-tuner 0.2.0"))

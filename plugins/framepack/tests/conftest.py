@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from musubi_nodes.config import load_config
 from musubi_nodes.media.frames import ImageFiles, save_video
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 
 MODELS = {
@@ -65,9 +63,6 @@ class FramePackPlace(Workplace):
 
 
 @pytest.fixture
-def place(tmp_path: Path, musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> FramePackPlace:
+def place(tmp_path: Path, musubi_miniature: str) -> FramePackPlace:
     """A workplace whose musubi-tuner is the miniature."""
-    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
-    load_config.cache_clear()
-    plugins.cache_clear()
     return FramePackPlace(tmp_path)

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.config import load_config
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 
 MODELS = {
@@ -41,9 +39,6 @@ class HunyuanPlace(Workplace):
 
 
 @pytest.fixture
-def place(tmp_path: Path, musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> HunyuanPlace:
+def place(tmp_path: Path, musubi_miniature: str) -> HunyuanPlace:
     """A workplace whose musubi-tuner is the miniature."""
-    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
-    load_config.cache_clear()
-    plugins.cache_clear()
     return HunyuanPlace(tmp_path)

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from musubi_nodes.config import load_config
 from musubi_nodes.families import Lora
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 
 WAN = ("blocks.0.self_attn.q", "blocks.0.cross_attn.k", "blocks.1.ffn.0")
@@ -38,11 +36,8 @@ class ToolPlace(Workplace):
 
 
 @pytest.fixture
-def place(tmp_path: Path, musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> ToolPlace:
+def place(tmp_path: Path, musubi_miniature: str) -> ToolPlace:
     """A workplace whose musubi-tuner is the miniature."""
-    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
-    load_config.cache_clear()
-    plugins.cache_clear()
     return ToolPlace(tmp_path)
 
 

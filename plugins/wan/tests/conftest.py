@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.config import load_config
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 
 MODELS = {
@@ -75,9 +73,6 @@ class WanPlace(Workplace):
 
 
 @pytest.fixture
-def place(tmp_path: Path, musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> WanPlace:
+def place(tmp_path: Path, musubi_miniature: str) -> WanPlace:
     """A workplace whose musubi-tuner is the miniature."""
-    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
-    load_config.cache_clear()
-    plugins.cache_clear()
     return WanPlace(tmp_path)

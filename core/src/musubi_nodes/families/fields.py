@@ -79,8 +79,11 @@ VaeDtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(),
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One field as a widget or a socket. ``unset`` is the widget value that stands for ``None``; ``listed``: an output
-    that hands on a list, one entry after the other."""
+    """One field as a widget or a socket. ``unset`` is the widget value that stands for ``None``.
+
+    ``listed``: an output that hands on a list, one entry after the other. ``examples`` are values for tests, where not
+    just any text is possible.
+    """
 
     name: str
     kind: Kind
@@ -96,6 +99,7 @@ class FieldSpec:
     model_kind: str = ""
     widget: Widget = Widget()
     listed: bool = False
+    examples: tuple[Any, ...] = ()
 
     def from_widget(self, value: Any) -> Any:
         """The field's value for what the widget holds."""
@@ -134,6 +138,7 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
         "optional": optional,
         "widget": widget,
         "listed": listed,
+        "examples": tuple(field.examples or ()),
         "default": None if field.is_required() else field.get_default(call_default_factory=True),
     }
     if native:

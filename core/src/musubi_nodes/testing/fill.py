@@ -37,7 +37,7 @@ def default_value(spec: FieldSpec) -> Any:
 
 
 def other_values(spec: FieldSpec) -> list[Any]:
-    """Values that differ from the default: all choices, both ends of a range, a text."""
+    """Values that differ from the default: all choices, both ends of a range; for a text the field's own examples."""
     if spec.kind == "bool":
         return [not spec.default]
     if spec.kind == "choice":
@@ -47,11 +47,9 @@ def other_values(spec: FieldSpec) -> list[Any]:
         lowest = spec.minimum + 1 if spec.optional and spec.minimum is not None else spec.minimum
         kind = int if spec.kind == "int" else float
         return [kind(v) for v in (lowest, spec.maximum) if v is not None and v != spec.default]
-    return (
-        [None]
-        if spec.kind == "model" and spec.optional
-        else [SAMPLES.get(spec.name, "a text") if spec.kind == "string" else default_value(spec)]
-    )
+    if spec.kind == "string":
+        return list(spec.examples) or [SAMPLES.get(spec.name, "a text")]
+    return [None] if spec.kind == "model" and spec.optional else [default_value(spec)]
 
 
 def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any) -> BaseModel:

@@ -1,12 +1,16 @@
-"""pytest fixtures for the tests of this project and of plugins (entry point ``pytest11``)."""
+"""pytest fixtures for the tests of this project and of plugins (entry point ``pytest11``); see docs/plugins.md."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from musubi_nodes.testing.workplace import Workplace
 
 REAL = {name: os.environ.get(name) for name in ("MUSUBI_TUNER_ROOT", "MUSUBI_TUNER_PYTHON")}
 """The real musubi-tuner for tests that ask for it; all others see none."""
@@ -28,3 +32,23 @@ def musubi_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     yield folder
     load_config.cache_clear()
     plugins.cache_clear()
+
+
+@pytest.fixture
+def musubi_miniature(musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The miniature is the chosen install; returns its name, which the names of its toy models begin with."""
+    from musubi_nodes.config import load_config
+    from musubi_nodes.plugins.manager import plugins
+
+    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return "miniature"
+
+
+@pytest.fixture
+def musubi_workplace(tmp_path: Path, musubi_miniature: str) -> Workplace:
+    """A place to run all nodes of all plugins, on the miniature."""
+    from musubi_nodes.testing.workplace import Workplace
+
+    return Workplace(tmp_path)

@@ -1,0 +1,162 @@
+"""The contract with musubi-tuner: every argument list that a node can build is accepted by the script's own parser.
+
+In a plugin's tests::
+
+    @pytest.mark.parametrize("case", cases(NODES), ids=str)
+    def test_its_script_accepts_it(case):
+        case.check()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.commands.ownership import IMPORTABLE, RUNNER, SECRET, refusal
+from musubi_nodes.commands.tables import RELEASES, Table, table
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.node import Node
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.settings import Sampling
+from musubi_nodes.runs.install import Install
+from musubi_nodes.testing.fill import build, default_value, filled, has_widgets, one_by_one, socket_classes, try_build
+from musubi_nodes.testing.parsers import parser_for
+
+NEWEST = RELEASES[-1]
+
+OWNED: dict[str, Any] = {
+    "dataset_config": "/run/dataset.toml",
+    "keep_cache": True,
+    "output_dir": "/run/out",
+    "output_name": "my_lora",
+    "logging_dir": "/run/logs",
+    "network_module": "networks.lora",
+    "optimizer_type": "AdamW",
+    "sample_prompts": "/run/prompts.json",
+    "resume": "/run/out/my_lora-state",
+    "save_path": "/run/out",
+    "latent_path": ["/run/out/a_latent.safetensors"],
+    "image_path": "/run/image.png",
+    "end_image_path": "/run/end.png",
+    "control_path": "/run/control.mp4",
+    "control_image_path": ["/run/control-0.png"],
+    "control_image_mask_path": ["/run/mask-0.png"],
+    "input": "/loras/a.safetensors",
+    "output": "/run/out/a_other.safetensors",
+    "target": "other",
+    "path": ["/run/out/a-000001.safetensors", "/run/out/a.safetensors"],
+    "output_file": "/run/out/ema.safetensors",
+    "save_merged_model": "/run/out/merged.safetensors",
+}
+"""What the runner and the media inputs set, as far as a script has it."""
+
+TOOLS = {"merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]}}
+"""What tool nodes set themselves because they have no models socket."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A node with one set of inputs; ``label`` says what differs from the defaults."""
+
+    node: type[ScriptNode]
+    label: str
+    inputs: Any
+
+    def __str__(self) -> str:
+        return f"{self.node.id}-{self.label}"
+
+    def words(self, known: Table | None = None, version: str = NEWEST) -> list[str]:
+        """The argument list for a script that takes ``known`` (default: what ``version`` takes), or the refusal."""
+        known = options_of(self.node.script, version) if known is None else known
+        arguments, _ = self.node().command_line(self.inputs, known, version, owned(self.node, known))
+        return arguments
+
+    def check(self, known: Table | None = None, version: str = NEWEST) -> None:
+        """The script's parser accepts the arguments, or the declaration itself refuses the choice (sage in training).
+
+        Raises :class:`~musubi_nodes.testing.parsers.Refused` with argparse's words, or the :class:`MusubiError`.
+        """
+        known = options_of(self.node.script, version) if known is None else known
+        try:
+            words = self.words(known, version)
+        except MusubiError as error:
+            if not refused_by_declaration(error):
+                raise
+        else:
+            parser_for(known, self.node.script).parse_args(words)
+
+
+def cases(nodes: Iterable[type[Node]]) -> list[Case]:
+    """All script nodes among ``nodes`` with their defaults, and with each widget and setting changed once."""
+    scripts = [node for node in nodes if issubclass(node, ScriptNode)]
+    found = [Case(node, *made) for node in scripts for made in (*_variants(node), *_together(node))]
+    return [case for case in found if case.inputs is not None]
+
+
+def options_of(script: str, version: str = NEWEST, install: Install | None = None) -> Table:
+    """The options of ``script``: what the ``--help`` of an install says, else the kept table of ``version``."""
+    known = accepted_options(install, script) if install else table(script, version)
+    if known is None:
+        raise MusubiError(
+            f"{script} is not in musubi-tuner {version}", fix="Give the install that has it: options_of(install=...)."
+        )
+    return known
+
+
+def owned(node: type[ScriptNode], known: Table) -> dict[str, Any]:
+    """What the runner sets of the options that the script has."""
+    return {name: value for name, value in OWNED.items() if name in known} | TOOLS.get(node.script, {})
+
+
+def refused_by_declaration(error: MusubiError) -> bool:
+    """Some values suit generators only, such as attention sage: the node says so."""
+    return "is not possible in" in str(error) or "is set twice" in str(error)
+
+
+def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
+    """Options of the script that no field, no extra option, no configuration and no runner can set."""
+    known = options_of(node.script) if known is None else known
+    sent = OWNED.keys() | TOOLS.get(node.script, {}).keys()
+    for case in cases([node]):
+        sent |= {word.split("=")[0].lstrip("-") for word in _words_or_none(case, known) if word.startswith("--")}
+    by_extra = {name for name, spec in known.items() if not refusal(spec)}
+    by_server = RUNNER | SECRET | IMPORTABLE | {n for n in known if "uploads" in refusal(known[n])}
+    return set(known) - sent - by_extra - by_server
+
+
+def set_twice(node: type[ScriptNode], known: Table | None = None) -> set[str]:
+    """Options with two owners among the node's fields, its models and the shared settings."""
+    known = options_of(node.script) if known is None else known
+    sent = [argument.name for argument in node().arguments(build(node.Inputs), known, NEWEST)]
+    return {name for name in sent if sent.count(name) > 1}
+
+
+def _words_or_none(case: Case, known: Table) -> list[str]:
+    try:
+        return case.words(known)
+    except MusubiError:
+        return []
+
+
+def _variants(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
+    """The defaults, each own field changed, and each field of each settings and models socket changed."""
+    yield "defaults", build(node.Inputs)
+    yield from one_by_one(node.Inputs)
+    for name, kind in socket_classes(node.Inputs).items():
+        yield name, build(node.Inputs, default_value, **{name: filled(kind)})
+        for label, value in one_by_one(kind) if has_widgets(kind) else ():
+            yield f"{name}.{label}", build(node.Inputs, default_value, **{name: value})
+
+
+def _together(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
+    """Fields that only make sense together: samples with their prompts, both Wan 2.2 models with a LoRA."""
+    sockets = socket_classes(node.Inputs)
+    models = [value for _, value in one_by_one(sockets["models"])] if "models" in sockets else []
+    samples = Sampling(sample_prompts="a cat", sample_every_n_epochs=1, sample_at_first=True)
+    for number, value in enumerate(models):
+        if "sampling" in sockets:
+            yield f"samples-{number}", try_build(node.Inputs, {}, models=value, sampling=samples)
+        if "lora" in sockets:
+            yield f"lora-{number}", try_build(node.Inputs, {}, models=value, lora=filled(sockets["lora"]))

@@ -1,0 +1,98 @@
+"""The helpers for plugins' tests: they accept what a script accepts, and fail where it would."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Field
+
+from musubi_nodes.commands.tables import OptionSpec
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families import Family, Install, NodeOutputs, Option, ToolInputs, ToolNode
+from musubi_nodes.testing.contract import Case, cases, options_of, set_twice, unreachable
+from musubi_nodes.testing.parsers import Refused
+
+SCRIPT = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--depth", type=int, help="how deep")
+parser.add_argument("--mode", choices=["a", "b"], default="a")
+parser.add_argument("--secret_depth", type=int)
+parser.add_argument("--vae", type=str)
+parser.parse_args()
+"""
+
+
+class Dig(ToolNode):
+    """Digs."""
+
+    id, title, script = "Dig", "Dig", "dig.py"
+    family = Family("dig", "Dig", "dig", "networks.lora_dig")
+
+    class Inputs(ToolInputs):
+        depth: Annotated[int, Option()] = Field(1, ge=1, le=9, description="How deep.")
+        mode: Annotated[str, Option()] = Field("a", examples=["b"], description="How.")
+
+    class Outputs(NodeOutputs):
+        pass
+
+
+def variant(name: str, annotation: Any, field: Any) -> type[ToolNode]:
+    """The node with one field more."""
+    inputs = type("Inputs", (Dig.Inputs,), {"__annotations__": {name: annotation}, name: field, "__module__": __name__})
+    return type("Variant", (Dig,), {"Inputs": inputs})
+
+
+@pytest.fixture
+def known(tmp_path: Path, musubi_surroundings: Path) -> Any:
+    """What the --help of a script says that no kept table has."""
+    folder = tmp_path / "src" / "musubi_tuner"
+    folder.mkdir(parents=True)
+    (folder / "dig.py").write_text(SCRIPT, "utf-8")
+    install = Install("mine", tmp_path, Path(sys.executable))
+    return options_of("dig.py", install=install)
+
+
+def found(node: type[ToolNode]) -> dict[str, Case]:
+    return {case.label: case for case in cases([node])}
+
+
+def test_a_script_that_no_release_has_is_known_by_its_help(known: Any) -> None:
+    assert set(known) == {"depth", "mode", "secret_depth", "vae"}
+    with pytest.raises(MusubiError, match=r"dig\.py is not in musubi-tuner"):
+        found(Dig)["defaults"].check()
+
+
+def test_each_field_is_changed_to_its_ends_and_examples(known: Any) -> None:
+    everything = found(Dig)
+    assert {"defaults", "depth=9", "mode=b"} <= everything.keys()
+    assert everything["depth=9"].words(known) == ["--depth=9", "--mode=a"]
+    for case in everything.values():
+        case.check(known)
+
+
+def test_an_option_that_the_script_does_not_have_fails(known: Any) -> None:
+    node = variant("width", Annotated[int, Option()], Field(1, ge=1, le=9, description="How wide."))
+    with pytest.raises(MusubiError, match="--width"):
+        found(node)["defaults"].check(known)
+
+
+def test_a_value_that_the_parser_refuses_fails(known: Any) -> None:
+    typed = {**known, "depth": OptionSpec("depth", kind="int")}
+    node = variant("depth", Annotated[float, Option()], Field(0.5, ge=0.5, le=9, description="How deep."))
+    with pytest.raises(Refused, match="invalid int value"):
+        found(node)["defaults"].check(typed)
+
+
+def test_options_that_nobody_can_set_and_those_set_twice_are_named(known: Any) -> None:
+    assert unreachable(Dig, known) == {"vae"}  # a path is no extra option; secret_depth is one
+    node = variant("deeper", Annotated[int, Option("depth")], Field(2, ge=1, le=9, description="Deeper."))
+    assert set_twice(Dig, known) == set() and set_twice(node, known) == {"depth"}
+
+
+def test_the_miniature_is_the_install_of_a_workplace(musubi_workplace: Any) -> None:
+    assert musubi_workplace.services.install().name == "miniature"
+    assert musubi_workplace.run("TrainingConfig", network_dim=3).training.network_dim == 3
