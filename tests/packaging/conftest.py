@@ -14,9 +14,16 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = shutil.ignore_patterns(
+EXAMPLE = ROOT / "docs" / "example_family"
+_LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".*_cache", ".hypothesis", "__pycache__", ".venv", "venv", "output", "tests", "dist", "build")
 )
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What git ignores, and tests; those of the example family are part of it."""
+    return _LEFT_OUT(folder, names) - ({"tests"} if Path(folder) == EXAMPLE else set())
+
 
 COMFYUI = """
 def load(folder):
@@ -59,7 +66,7 @@ def fresh(tmp_path: Path) -> Fresh:
 @pytest.fixture(scope="session")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of this checkout, without what git ignores."""
-    return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("clone") / "musubi-nodes", ignore=LEFT_OUT))
+    return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("clone") / "musubi-nodes", ignore=left_out))
 
 
 @pytest.fixture
@@ -73,6 +80,12 @@ def wheels(copied: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """The wheels of the core and of every bundled plugin, by the name of its folder."""
     folders = {"core": copied, **{file.parent.name: file.parent for file in copied.glob("plugins/*/pyproject.toml")}}
     return {name: build(folder, tmp_path_factory.mktemp(name)) for name, folder in folders.items()}
+
+
+@pytest.fixture(scope="session")
+def example_wheel(copied: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the documented example family."""
+    return build(copied / EXAMPLE.relative_to(ROOT), tmp_path_factory.mktemp("example"))
 
 
 def build(folder: Path, target: Path) -> Path:

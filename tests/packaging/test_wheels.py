@@ -32,13 +32,14 @@ def contents(wheel: Path) -> set[str]:
 
 def kept(source: Path) -> set[str]:
     """The files of a package that a wheel must hold."""
-    files = (file for file in source.rglob("*") if file.is_file())
-    return {file.relative_to(source).as_posix() for file in files if file.suffix != ".pyc"}
+    files = (file.relative_to(source) for file in source.rglob("*") if file.is_file())
+    return {file.as_posix() for file in files if file.suffix != ".pyc" and ".pytest_cache" not in file.parts}
 
 
-def test_the_cores_wheel_holds_the_whole_package_and_nothing_else(wheels):
+def test_the_cores_wheel_holds_the_whole_package_and_the_example_family_and_nothing_else(wheels):
     found = contents(wheels["core"])
-    assert {name for name in found if ".dist-info/" not in name} == kept(ROOT / "core" / "src")
+    example = {f"musubi_nodes/example_family/{name}" for name in kept(ROOT / "docs" / "example_family")}
+    assert {name for name in found if ".dist-info/" not in name} == kept(ROOT / "core" / "src") | example
     assert {"musubi_nodes/py.typed", "musubi_nodes/commands/tables/v0.3.4.json"} <= found
 
 

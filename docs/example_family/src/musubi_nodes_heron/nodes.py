@@ -1,0 +1,125 @@
+"""Heron's nodes: declarations on the core's bases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from musubi_nodes.families import (
+    Cache,
+    CacheInputs,
+    Context,
+    GeneratorInputs,
+    Header,
+    LatentCache,
+    LatentCacheInputs,
+    LoRATrainer,
+    ModelFile,
+    Models,
+    ModelsNode,
+    MusubiError,
+    Option,
+    Takes,
+    TextEncoderCache,
+    TrainerInputs,
+    VaeDtype,
+    VideoGenerator,
+)
+from musubi_nodes_heron.family import HERON
+
+MODELS = "The Heron models node."
+
+
+class HeronModels(Models):
+    """Which Heron, and its files."""
+
+    socket = "MUSUBI_HERON_MODELS"
+
+    task: Annotated[Literal["t2v-14B", "t2v-1.3B"], Option()] = Field("t2v-14B", description="The size of the DiT.")
+    dit: Annotated[str, ModelFile("diffusion_models"), Option()] = Field(description="The DiT.")
+    vae: Annotated[str, ModelFile("vae"), Option()] = Field(description="The VAE.")
+    t5: Annotated[str, ModelFile("text_encoders"), Option()] = Field(description="The T5 text encoder.")
+
+    @property
+    def most_blocks_to_swap(self) -> tuple[int, int]:
+        return (39, 39) if self.task == "t2v-14B" else (29, 29)
+
+    def check(self, headers: Mapping[str, Header]) -> None:
+        if "dit" in headers and "patch_embedding.weight" not in headers["dit"].tensors:
+            raise MusubiError(f"{self.dit} is no Heron DiT", fix="Choose another file for dit.")
+
+
+class HeronLatents(Cache):
+    """A finished latent cache."""
+
+    socket = "MUSUBI_HERON_LATENT_CACHE"
+
+
+class HeronTexts(Cache):
+    """A finished text encoder cache."""
+
+    socket = "MUSUBI_HERON_TEXT_CACHE"
+
+
+class HeronModelsNode(ModelsNode):
+    """Names the files of a Heron model and checks that they are Heron's. It loads nothing."""
+
+    id, title = "MusubiTuner_HeronModels", "Heron Models"
+    models = HeronModels
+
+
+class HeronLatentCache(LatentCache):
+    """Encodes a dataset's images and videos with Heron's VAE."""
+
+    id, title = "MusubiTuner_HeronLatentCache", "Heron Latent Cache"
+    family, script, cache = HERON, "wan_cache_latents.py", HeronLatents
+
+    class Inputs(LatentCacheInputs):
+        models: Annotated[HeronModels, Takes("vae")] = Field(description=MODELS)
+        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: bfloat16.")
+
+
+class HeronTextEncoderCache(TextEncoderCache):
+    """Encodes a dataset's captions with Heron's text encoder."""
+
+    id, title = "MusubiTuner_HeronTextEncoderCache", "Heron Text Encoder Cache"
+    family, script, cache = HERON, "wan_cache_text_encoder_outputs.py", HeronTexts
+
+    class Inputs(CacheInputs):
+        models: Annotated[HeronModels, Takes("t5")] = Field(description=MODELS)
+
+
+class HeronLoRATrainer(LoRATrainer):
+    """Trains a Heron LoRA on finished caches; the LoRA lands in models/loras/musubi."""
+
+    id, title = "MusubiTuner_HeronLoRATrainer", "Heron LoRA Trainer"
+    family, script = HERON, "wan_train_network.py"
+    sample_models = ("vae", "t5")
+
+    class Inputs(TrainerInputs):
+        models: Annotated[HeronModels, Takes("task", "dit")] = Field(description=MODELS)
+        latent_cache: HeronLatents = Field(description="From Heron Latent Cache.")
+        text_cache: HeronTexts = Field(description="From Heron Text Encoder Cache.")
+
+
+class HeronGenerator(VideoGenerator):
+    """Makes a video with Heron from a text."""
+
+    id, title = "MusubiTuner_HeronGenerator", "Heron Generator"
+    family, script = HERON, "wan_generate_video.py"
+
+    class Inputs(GeneratorInputs):
+        models: Annotated[HeronModels, Takes("task", "dit", "vae", "t5")] = Field(description=MODELS)
+        video_length: Annotated[int, Option()] = Field(81, ge=1, le=1025, description="Frames: N*4+1.")
+        infer_steps: Annotated[int, Option()] = Field(50, ge=1, le=1000, description="Denoising steps.")
+        guidance_scale: Annotated[float | None, Option()] = Field(
+            None, ge=0.0, le=100.0, description="How strictly the prompt is followed. -1: the model's own."
+        )
+
+    def check(self, inputs: Any, context: Context) -> None:
+        self.check_length(inputs.video_length)
+
+
+NODES = (HeronModelsNode, HeronLatentCache, HeronTextEncoderCache, HeronLoRATrainer, HeronGenerator)

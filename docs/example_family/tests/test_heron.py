@@ -1,0 +1,59 @@
+"""Heron's nodes: the contract with their scripts, and the whole way from pictures to a video on the miniature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.families import Failure, MusubiError
+from musubi_nodes.testing.contract import Case, cases, set_twice
+from musubi_nodes_heron import musubi_explain_error
+from musubi_nodes_heron.nodes import NODES
+
+MODELS = {
+    "dit": "miniature/wan_t2v_14b.safetensors",
+    "vae": "miniature/wan_vae.safetensors",
+    "t5": "miniature/umt5_xxl.safetensors",
+}
+SMALL = {"width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
+
+
+@pytest.mark.parametrize("case", cases(NODES), ids=str)
+def test_the_script_accepts_what_the_node_sends(case: Case) -> None:
+    case.check()
+
+
+@pytest.mark.parametrize("node", [node for node in NODES if hasattr(node, "script")], ids=lambda node: node.id)
+def test_each_option_has_one_owner(node: Any) -> None:
+    assert not set_twice(node)
+
+
+def test_pictures_become_a_lora_and_a_video(musubi_workplace: Any) -> None:
+    place = musubi_workplace
+    dataset, models = place.load(place.dataset()), place.run("HeronModels", **MODELS).models
+    latent = place.run("HeronLatentCache", dataset=dataset, models=models).latent_cache
+    text = place.run("HeronTextEncoderCache", dataset=dataset, models=models).text_cache
+    training = place.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.01).training
+    trained = place.run("HeronLoRATrainer", models=models, latent_cache=latent, text_cache=text, training=training)
+    assert Path(trained.lora.path).is_file() and trained.lora.family == "heron"
+    made = place.run("HeronGenerator", models=models, lora=trained.lora, prompt="a square", **SMALL)
+    assert Path(made.video.path).is_file()
+
+
+def test_another_models_file_is_refused(musubi_workplace: Any) -> None:
+    with pytest.raises(MusubiError, match="is no Heron DiT"):
+        musubi_workplace.run("HeronModels", **{**MODELS, "dit": "miniature/hunyuan_video_t2v.safetensors"})
+
+
+def test_a_length_that_would_be_rounded_is_refused(musubi_workplace: Any) -> None:
+    models = musubi_workplace.run("HeronModels", **MODELS).models
+    with pytest.raises(MusubiError, match="video_length 6"):
+        musubi_workplace.run("HeronGenerator", models=models, prompt="a square", **{**SMALL, "video_length": 6})
+
+
+def test_an_error_of_the_scripts_is_explained() -> None:
+    lines = ["RuntimeError: size mismatch for patch_embedding.weight: [5120, 16]"]
+    found = musubi_explain_error(Failure("wan_train_network.py", "heron", 1, lines))
+    assert found and "task" in found.fix
