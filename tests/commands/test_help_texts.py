@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 from musubi_nodes.commands.helptext import parse_help
@@ -47,3 +49,14 @@ def test_other_texts_give_no_options(text: str) -> None:
 )
 def test_an_unknown_version_is_judged_by_the_nearest_older_release(version: str, release: str) -> None:
     assert nearest_release(version) == release
+
+
+def test_descriptions_are_read_also_where_they_begin_or_go_on_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--depth", type=int, help="how deep, which is " + "a very long description " * 5)
+    parser.add_argument("--an_option_with_a_long_name", choices=["a", "b"], default="a", help="below (%(default)s)")
+    parser.add_argument("--silent", action="store_true")
+    found = parse_help(parser.format_help())
+    assert found["depth"].help == ("how deep, which is " + "a very long description " * 5).strip()
+    assert found["an_option_with_a_long_name"].help == "below (a)" and found["silent"].help == ""

@@ -71,12 +71,14 @@ def test_the_terminal_runs_from_a_wheel(wheels, site, tmp_path):
     environment |= {"PYTHONPATH": str(place), "MUSUBI_NODES_CONFIG": str(tmp_path / "config.toml")}
     command = [sys.executable, "-m", "musubi_nodes.hosts.terminal.cli"]
 
-    def told(argument: str) -> str:
-        done = subprocess.run([*command, argument], capture_output=True, text=True, env=environment, cwd=tmp_path)
+    def told(*arguments: str) -> str:
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path)
         return done.stdout
 
     assert told("--version").startswith("musubi-nodes 0.")
     assert re.search(r"plugin wan: \d+ nodes \(musubi-nodes-wan\)", told("doctor"))
+    assert "7 files" in told("new-plugin", "kiwi")
+    assert (tmp_path / "musubi-nodes-kiwi" / "tests" / "test_kiwi.py").is_file()
     script = (place / "bin" / "musubi-nodes", place / "Scripts" / "musubi-nodes.exe")
     assert any(path.is_file() for path in script)
 

@@ -17,7 +17,7 @@ from musubi_nodes.files import write_json
 from musubi_nodes.runs.environment import child_environment
 from musubi_nodes.runs.install import Install
 
-FORMAT = 1
+FORMAT = 2
 SECONDS = 120
 """``--help`` of the real scripts takes 2 to 7 s; a cold disk or a virus scanner can take far longer."""
 
@@ -65,7 +65,7 @@ def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
     """A help text has no types and defaults and does not say what is required: a known release fills them in."""
     if known is None:
         return spec
-    return replace(known, choices=spec.choices or known.choices)
+    return replace(known, choices=spec.choices or known.choices, help=spec.help)
 
 
 def _fingerprint(install: Install, path: Path) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from musubi_nodes.commands.tables import OptionSpec
 
 _SECTION = re.compile(r"^[A-Za-z].*:$")
-_OPTION = re.compile(r"^  (-\S.*?)(?:\s{2,}\S.*)?$")
+_OPTION = re.compile(r"^  (-\S.*?)(?:\s{2,}(\S.*))?$")
+_GOES_ON = re.compile(r"^ {10,}(\S.*)$")
 _POSITIONAL = re.compile(r"^  (\w+)(?:\s{2,}\S.*)?$")
 _FLAG = re.compile(r"(--?[A-Za-z][\w-]*)(?:[ =](.+))?$")
 _CHOICES = re.compile(r"^\{([^}]*)\}")
@@ -20,20 +22,23 @@ def parse_help(text: str) -> dict[str, OptionSpec]:
     """
     found: dict[str, OptionSpec] = {}
     inside = positional = False
+    last = ""
     for line in text.splitlines():
         if _SECTION.match(line):
             inside = not line.lower().startswith("usage")
-            positional = line.lower().startswith("positional")
+            positional, last = line.lower().startswith("positional"), ""
         elif positional and (named := _POSITIONAL.match(line)):
             found[named[1]] = OptionSpec(named[1], kind="", nargs="+", positional=True)
         elif inside and (match := _OPTION.match(line)):
-            spec = _spec(match[1])
+            spec, last = _spec(match[1], match[2] or ""), ""
             if spec and spec.name not in ("h", "help"):
-                found[spec.name] = spec
+                found[spec.name], last = spec, spec.name
+        elif last and (more := _GOES_ON.match(line)):
+            found[last] = replace(found[last], help=f"{found[last].help} {more[1]}".strip())
     return found
 
 
-def _spec(invocation: str) -> OptionSpec | None:
+def _spec(invocation: str, text: str) -> OptionSpec | None:
     """``--task {a,b}``, ``--lora_weight [LORA_WEIGHT ...]``, ``--size SIZE SIZE``, ``-o O, --out O``."""
     spellings = [m for part in _split(invocation) if (m := _FLAG.match(part))]
     if not spellings:
@@ -47,6 +52,7 @@ def _spec(invocation: str) -> OptionSpec | None:
         nargs=_nargs(metavar, bool(choices)),
         choices=tuple(choices[1].split(",")) if choices else (),
         flag=not metavar,
+        help=text.strip(),
     )
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """What a script's parser says of one option. ``kind`` is argparse's type name, "" where it is not known."""
+    """What a script's parser says of one option. ``kind`` is argparse's type name, "" where it is not known.
+
+    ``help`` is its description, which only a help text has.
+    """
 
     name: str
     kind: str = "str"
@@ -22,6 +25,7 @@ class OptionSpec:
     required: bool = False
     positional: bool = False
     flag: bool = False
+    help: str = ""
 
     @property
     def is_list(self) -> bool:

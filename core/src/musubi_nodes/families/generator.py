@@ -86,7 +86,7 @@ class GeneratorOutputs(NodeOutputs):
 
 
 class VideoGenerator(ScriptNode):
-    """Generates a video."""
+    """Generates a video. ``size_option`` takes height and width ("": options of the family's own do)."""
 
     category: ClassVar[str] = "MusubiTuner/Generation"
     output_node: ClassVar[bool] = True
@@ -99,6 +99,7 @@ class VideoGenerator(ScriptNode):
     """Field of a prompt -> its option in a line of ``--from_file``; empty where the script reads no prompt file."""
     prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt", "prompts"})
     """Inputs that may bring the prompt over a link instead of the widget."""
+    size_option: ClassVar[str] = "video_size"
 
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
         most = inputs.models.most_blocks_to_swap
@@ -123,7 +124,8 @@ class VideoGenerator(ScriptNode):
         yield from super().arguments(inputs, known, version)
         unused = "decoded from a latent" if inputs.latent else ""  # hv_generate_video.py asks for one even then
         yield Argument("prompt", self.prompt(inputs) or unused, self.title)
-        yield Argument("video_size", [inputs.height, inputs.width], self.title)
+        if self.size_option:
+            yield Argument(self.size_option, [inputs.height, inputs.width], self.title)
         chain = inputs.lora.chain() if inputs.lora else ()
         yield from arguments_from(self.lora_options(inputs, chain), "the LoRAs")
 

@@ -32,8 +32,12 @@ NEEDED = {"prompt": "a text"}
 
 
 def default_value(spec: FieldSpec) -> Any:
-    """The field's own default; a file name for model files."""
-    return "model.safetensors" if spec.kind == "model" else NEEDED.get(spec.name, spec.default)
+    """The field's own default; a file name for model files; where a value is needed, the first possible one."""
+    if spec.kind == "model":
+        return "model.safetensors"
+    if not spec.required:
+        return NEEDED.get(spec.name, spec.default)
+    return next((value for value in (*spec.choices, *spec.examples, spec.minimum) if value is not None), "a text")
 
 
 def other_values(spec: FieldSpec) -> list[Any]:

@@ -1,4 +1,4 @@
-"""``musubi-nodes run | demo | runs | stop | doctor``."""
+"""``musubi-nodes run | demo | runs | stop | doctor | new-plugin``."""
 
 from __future__ import annotations
 
@@ -69,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", parents=[common], help="what was found, and what to do about each fault")
     doctor.set_defaults(command=_doctor)
+
+    new = commands.add_parser("new-plugin", help="a plugin for another model family, to begin with")
+    new.add_argument("name", help="the family's name, such as  my-model")
+    new.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where its folder is made; default: here")
+    new.add_argument("--scripts", type=Path, metavar="DIR", help="a musubi-tuner: propose fields from its --help")
+    new.add_argument("--prefix", default="", help="how the family's scripts begin; default: the name")
+    new.set_defaults(command=_new_plugin, install=None)
     return parser
 
 
@@ -100,6 +107,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.doctor import examine
 
     return examine()
+
+
+def _new_plugin(options: argparse.Namespace) -> int:
+    from musubi_nodes.hosts.terminal.new_plugin import new_plugin
+
+    return new_plugin(options.name, options.into, options.scripts, options.prefix)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,124 @@
+"""``musubi-nodes new-plugin``: what it writes is a plugin that works, under its new name only, or nothing at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+
+from musubi_nodes.hosts.terminal.cli import main
+from musubi_nodes.hosts.terminal.new_plugin import EXAMPLE, example_files, renamed
+
+BIRD = "musubi-nodes-kiwi-bird"
+
+
+def texts(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
+
+
+def test_a_new_plugin_passes_its_own_tests(tmp_path: Path) -> None:
+    """Installed beside this checkout, as its author would, in a process that knows nothing of this one."""
+    assert main(["new-plugin", "kiwi-bird", "--into", str(tmp_path)]) == 0
+    site = tmp_path / "site"
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--target", str(site)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(tmp_path / BIRD)], check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "MUSUBI_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path / BIRD,
+        env=environment | {"PYTHONPATH": str(site), "MUSUBI_NODES_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed and int(passed[1]) > 100 and "skipped" not in done.stdout
+
+
+def test_every_spelling_of_the_name_is_the_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new-plugin", "kiwi-bird", "--into", str(tmp_path)]) == 0
+    found = texts(tmp_path / BIRD)
+    assert EXAMPLE not in "\n".join((*found, *found.values())).lower()
+    assert found.keys() == renamed(example_files(), "kiwi-bird").keys()
+    project = tomli.loads(found["pyproject.toml"])["project"]
+    assert project["name"] == BIRD and project["entry-points"]["musubi_nodes"] == {
+        "kiwi_bird": "musubi_nodes_kiwi_bird"
+    }
+    nodes = found["src/musubi_nodes_kiwi_bird/nodes.py"]
+    assert '"MusubiTuner_KiwiBirdModels", "Kiwi Bird Models"' in nodes and "MUSUBI_KIWI_BIRD_TEXT_CACHE" in nodes
+    assert "tests/test_kiwi_bird.py" in found
+    assert str(tmp_path / BIRD) in capsys.readouterr().out
+
+
+def test_a_name_that_holds_the_examples_is_put_in_once() -> None:
+    assert renamed({"a-heron/heron.py": "HERON Heron HeronX"}, "heron-two") == {
+        "a-heron-two/heron_two.py": "HERON_TWO Heron Two HeronTwoX"
+    }
+
+
+def test_proposed_fields_lie_beside_the_plugin(tmp_path: Path, miniature_checkout: Path) -> None:
+    options = ["--scripts", str(miniature_checkout), "--prefix", "wan", "--into", str(tmp_path)]
+    assert main(["new-plugin", "kiwi-bird", *options]) == 0
+    text = (tmp_path / BIRD / "proposed_fields.py").read_text("utf-8")
+    assert "class KiwiBirdModels(Models)" in text and "wan_train_network.py" in text
+
+
+@pytest.fixture
+def miniature_checkout() -> Path:
+    return Path(__file__).resolve().parents[1] / "plugins/miniature/src/musubi_nodes_miniature/checkout"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Kiwi"], "'Kiwi' is no name for a plugin"),
+        (["kiwi bird"], "is no name for a plugin"),
+        (["../kiwi"], "is no name for a plugin"),
+        (["-kiwi"], ""),
+        ([""], "is no name for a plugin"),
+        (["k" * 41], "is no name for a plugin"),
+        (["kiwi--bird"], "is no name for a plugin"),
+        (["wan"], "the name 'wan' is taken by musubi-nodes-wan"),
+        (["lora-tools"], "the name 'lora-tools' is taken by musubi-nodes-lora-tools"),
+        (["core"], "the name 'core' is taken by musubi-nodes"),
+        (["heron"], "the name 'heron' is taken by the example family"),
+        (["taken"], "musubi-nodes-taken exists already"),
+        (["kiwi", "--into", "nowhere"], "nowhere does not exist"),
+        (["kiwi", "--scripts", "nowhere"], "there are no scripts kiwi_*.py in nowhere"),
+    ],
+)
+def test_what_cannot_be_is_one_message_and_nothing_is_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "musubi-nodes-taken").mkdir()
+    try:
+        assert main(["new-plugin", *arguments]) == 2
+    except SystemExit as refused:  # argparse's own refusal
+        assert refused.code == 2
+    said = capsys.readouterr().err
+    assert message in said and "Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["musubi-nodes-taken"]
+    assert not list((tmp_path / "musubi-nodes-taken").iterdir())
+
+
+def test_a_disk_that_fails_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    assert main(["new-plugin", "kiwi", "--into", str(tmp_path)]) == 2
+    assert "no space left" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
