@@ -17,7 +17,8 @@ from musubi_nodes.config import Config, InstallConfig
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families import Cache, Family, Takes
 from musubi_nodes.families.script import ScriptNode
-from musubi_nodes.hosts.terminal.propose import family_scripts, proposal
+from musubi_nodes.hosts.terminal.family_scripts import family_scripts
+from musubi_nodes.hosts.terminal.propose import proposal
 from musubi_nodes.testing.contract import cases, set_twice
 
 FAMILIES = ["qwen_image", "zimage", "flux_kontext", "krea2", "kandinsky5"]

@@ -12,11 +12,16 @@ from musubi_nodes.plugins.hooks import SPECS, arguments
 from musubi_nodes.runs.explain import Failure
 
 HERE = Path(__file__).resolve().parent
-TEXT = (HERE.parents[1] / "docs" / "plugins.md").read_text("utf-8")
+DOCS = HERE.parents[1] / "docs"
+TEXT = (DOCS / "plugins.md").read_text("utf-8")
+QUOTED = re.compile(r"^\[`[^`]+`\]\(example_family/(\S+)\)\n\n```\w+\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+"""A piece of the example family: its path on a line of its own, then the text."""
 SECTIONS = dict(re.findall(r"^## `(musubi_\w+\(.*?\))`\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 
 
 def examples(text: str) -> list[str]:
+    """Whole examples; pieces of the example family are none."""
+    text = QUOTED.sub("", text)
     return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -58,3 +63,31 @@ def test_all_other_examples_are_whole(place, told):
         place.install(f"first-{number}", example)
     found = place.load()
     assert first and not told() and len(found.loaded) == 1 + len(first)
+
+
+EXAMPLE = [path for path in sorted((DOCS / "example_family").rglob("*")) if path.suffix in (".py", ".toml")]
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("file", EXAMPLE, ids=lambda file: file.name)
+def test_the_page_quotes_each_file_of_the_example_family_whole_and_in_order(file):
+    path = file.relative_to(DOCS / "example_family").as_posix()
+    pieces = [piece for name, piece in QUOTED.findall(TEXT) if name == path]
+    assert lines("".join(pieces)) == lines(file.read_text("utf-8"))
+
+
+def test_all_links_of_the_page_lead_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", TEXT) if "://" not in link]
+    assert len(links) > 10 and not [link for link in links if not (DOCS / link).exists()]
+
+
+def test_the_helpers_that_the_page_names_are_there():
+    from musubi_nodes.testing import contract, plugin, workplace
+
+    section = TEXT.split("### 5. Test it")[1].split("### 6.")[0]
+    assert set(re.findall(r"fixture `(\w+)`", section)) == {n for n in vars(plugin) if n.startswith("musubi_")}
+    assert all(hasattr(contract, name) for name in re.findall(r"contract\.(\w+)\(", section))
+    assert all(hasattr(workplace.Workplace, name) for name in ("run", "dataset", "load", "started"))

@@ -32,7 +32,7 @@ def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str =
         made["proposed_fields.py"] = proposal(scripts, prefix or name.replace("-", "_"), _camel(name), known.config)
     _write(made, target)
     print(f"{target}: {len(made)} files")
-    print(f"try it:  cd {target} && pip install -e . && pytest")
+    print(f"try it:  cd {target} && pip install -e . pytest && pytest")
     print("next:    docs/plugins.md of musubi-nodes, from step 3 on")
     return 0
 

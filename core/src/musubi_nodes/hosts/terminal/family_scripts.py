@@ -1,0 +1,117 @@
+"""The scripts of one model family in a musubi-tuner: which there are, for which node, and what they take."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.commands.tables import RELEASES, Table, scripts, table
+from musubi_nodes.config import Config
+from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.families.caches import LatentCache, TextEncoderCache
+from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Spelling
+from musubi_nodes.families.fields import Settings
+from musubi_nodes.families.generator import VideoGenerator
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.trainer import LoRATrainer
+from musubi_nodes.files import cleaned_path
+from musubi_nodes.runs.install import SOURCE_FOLDERS, Install, load_install
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One node of a family: how its script's name goes on, its base, and what that base sends by itself."""
+
+    ending: str
+    base: type[ScriptNode]
+    settings: tuple[type[Settings], ...] = (Memory,)
+    spelling: Spelling = field(default_factory=dict)
+    spelling_name: str = ""
+    sent: frozenset[str] = frozenset()
+
+
+KINDS = (
+    Kind(r"cache_(latents|pixel)", LatentCache),
+    Kind(r"cache_text_encoder_outputs", TextEncoderCache),
+    Kind(
+        r"train_network",
+        LoRATrainer,
+        (Memory, Training, Optimizer, Sampling),
+        TRAINER_SPELLING,
+        "TRAINER_SPELLING",
+        frozenset({"network_weights", "base_weights", "base_weights_multiplier", "sage_attn"}),
+    ),
+    Kind(
+        r"generate_(video|image)",
+        VideoGenerator,
+        (Memory,),
+        GENERATOR_SPELLING,
+        "GENERATOR_SPELLING",
+        frozenset({"prompt", "video_size", "image_size", "lora_weight", "lora_multiplier", "attn_mode"}),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of the family, the node that it is for, what it takes, and where that is known from."""
+
+    name: str
+    kind: Kind
+    options: Table
+    source: str
+
+
+def read_scripts(folder: Path, prefix: str, config: Config) -> list[Script]:
+    """The family's scripts with their options, in the order of its nodes.
+
+    Options come from the scripts' ``--help``, run by the Python of the configured install in ``folder`` or of an
+    environment there; where that fails, from the kept table of the newest release.
+    """
+    install = _install(folder, config)
+    return [Script(name, kind, *_options(name, install)) for name, kind in family_scripts(folder, prefix)]
+
+
+def family_scripts(folder: Path, prefix: str) -> list[tuple[str, Kind]]:
+    """The family's scripts in a musubi-tuner, in the order of its nodes; a :class:`MusubiError` where it has none."""
+    names = sorted({path.name for sub in SOURCE_FOLDERS for path in (folder / sub).glob("*.py")})
+    found = [(_family(name, kind), name, kind) for kind in KINDS for name in names]
+    if mine := [(name, kind) for family, name, kind in found if family == prefix]:
+        return mine
+    known = sorted({family for family, _, _ in found if family})
+    raise MusubiError(
+        f"there are no scripts {prefix}_*.py in {folder}{did_you_mean(prefix, known)}",
+        why=f"Families there: {', '.join(known)}." if known else "It holds no scripts of musubi-tuner at all.",
+        fix="Name musubi-tuner's folder with --scripts, and how the scripts' names begin with --prefix.",
+    )
+
+
+def _family(name: str, kind: Kind) -> str:
+    """What stands before the kind's ending; "" where the script is of another kind."""
+    match = re.fullmatch(rf"(\w+?)_{kind.ending}\.py", name)
+    return match[1] if match else ""
+
+
+def _install(folder: Path, config: Config) -> Install | None:
+    """What can run the scripts; ``None`` where no Python for them is known."""
+    here = (values for values in config.installs.values() if cleaned_path(values.root).resolve() == folder.resolve())
+    try:
+        return load_install("scripts", str(folder), next((values.python for values in here), None))
+    except MusubiError:
+        return None
+
+
+def _options(script: str, install: Install | None) -> tuple[Table, str]:
+    print(f"reading the options of {script}", flush=True)
+    known = accepted_options(install, script) if install else table(script) or {}
+    if not known:
+        raise MusubiError(
+            f"the options of {script} cannot be found out",
+            why="No Python was found that could run its --help, and no kept table of musubi-tuner has it.",
+            fix="Set MUSUBI_TUNER_ROOT to this folder and MUSUBI_TUNER_PYTHON to its Python, or use config.toml.",
+        )
+    asked = any(spec.help for spec in known.values()) or script not in scripts()
+    return known, "from its --help" if asked else f"from the kept table of v{RELEASES[-1]}: its --help could not be run"

@@ -1,0 +1,80 @@
+"""An option of a script as the text of a declared field."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+import textwrap
+
+from musubi_nodes.commands.ownership import PATHS
+from musubi_nodes.commands.tables import OptionSpec
+
+WIDTH = 120
+LARGEST = 1000
+"""argparse has no ranges: a proposed one reaches this far, or ten times the script's default."""
+
+MODEL_FOLDERS = (
+    (r"(\w+_)?dit(_\w+)?", "diffusion_models"),
+    (r"vae", "vae"),
+    (r"text_encoder\w*|t5|byt5", "text_encoders"),
+    (r"clip|image_encoder", "clip_vision"),
+)
+"""Options that name weights, and ComfyUI's folder for them."""
+
+SHARED_TYPES = {"vae_dtype": "VaeDtype"}
+"""Options whose type the door has already."""
+
+TYPES = {"int": "int", "float": "float", "_int_or_float": "float", "int_or_float": "float"}
+
+
+def declared(spec: OptionSpec) -> str:
+    """The text of one field. ``None`` leaves the option to musubi-tuner; no help text: no description."""
+    if shared := SHARED_TYPES.get(spec.name):
+        return f"    {spec.name}: {shared} = Field(None, description={_described(spec)})"
+    if spec.flag:
+        return _field(spec, "bool", ["False"])
+    if spec.choices:
+        return _field(spec, f"Literal[{', '.join(map(json.dumps, spec.choices))}]", _default(spec, str))
+    kind = TYPES.get(spec.kind)
+    if kind is None:
+        return _field(spec, "str", _default(spec, str, empty='""'))
+    default = spec.default if isinstance(spec.default, int | float) else None
+    most = max(LARGEST, 10 * abs(default or 0))
+    least = -most if (default or 0) < 0 else 0
+    number = float if kind == "float" else int
+    return _field(spec, kind, [*_default(spec, number), f"ge={number(least)}", f"le={number(most)}"])
+
+
+def _default(spec: OptionSpec, kind: type, empty: str = "None") -> list[str]:
+    if spec.default is None:
+        return [] if spec.required else [empty]
+    return [json.dumps(kind(spec.default), ensure_ascii=False)]
+
+
+def weight(spec: OptionSpec, required: bool) -> str:
+    """The text of a field that names a file of weights."""
+    return _field(spec, "str", [] if required else ["None"], f'ModelFile("{model_folder(spec)}"), ')
+
+
+def _field(spec: OptionSpec, kind: str, arguments: list[str], more: str = "") -> str:
+    annotated = f"{kind} | None" if arguments[:1] == ["None"] else kind
+    inside = ", ".join([*arguments, f"description={_described(spec)}"])
+    name = spec.name.replace("-", "_") + "_" * keyword.iskeyword(spec.name)
+    option = "Option()" if name == spec.name else f'Option("{spec.name}")'
+    line = f"    {name}: Annotated[{annotated}, {more}{option}] = Field({inside})"
+    return line if len(line) <= WIDTH else line.replace(f"Field({inside})", f"Field(\n        {inside}\n    )")
+
+
+def _described(spec: OptionSpec) -> str:
+    """The English part of the help text as a short sentence in quotes."""
+    english = re.split(r"\s*/\s(?=.*[^\x00-\x7f])", " ".join(spec.help.split()))[0]
+    short = textwrap.shorten(english, 90, placeholder=" ...")
+    return json.dumps(f"{short[:1].upper()}{short[1:]}", ensure_ascii=False)
+
+
+def model_folder(spec: OptionSpec) -> str:
+    """ComfyUI's folder for the weights that an option names; "" for all other options."""
+    if spec.name not in PATHS and spec.kind:
+        return ""
+    return next((folder for pattern, folder in MODEL_FOLDERS if re.fullmatch(pattern, spec.name)), "")

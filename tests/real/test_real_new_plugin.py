@@ -1,0 +1,48 @@
+"""docs/plugins.md followed to its end in a real ComfyUI: a new plugin's nodes are on the canvas and make a video."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.real.comfy import Comfy, message
+from tests.real.test_real_comfyui import PACK, ROOT, python_of
+
+from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
+from musubi_nodes.hosts.terminal.new_plugin import new_plugin
+from musubi_nodes.media.probe import probe
+
+pytestmark = pytest.mark.comfyui
+
+LEFT_OUT = shutil.ignore_patterns(".git", ".*_cache", ".venv", ".hypothesis", "__pycache__", "output")
+
+
+@pytest.fixture
+def comfy(tmp_path: Path) -> Any:
+    """A ComfyUI with a clone of the pack whose plugins folder holds the new plugin."""
+    if not ROOT:
+        pytest.skip("needs COMFYUI_ROOT, a real ComfyUI")
+    pack = Path(shutil.copytree(PACK, tmp_path / "musubi-nodes", ignore=LEFT_OUT))
+    new_plugin("my-model", pack / "plugins")
+    config = tmp_path / "config.toml"
+    config.write_text('install = "miniature"\n', "utf-8")
+    environment = {"MUSUBI_NODES_CONFIG": str(config), "MUSUBI_NODES_CACHE": str(tmp_path / "cache")}
+    started = Comfy(Path(ROOT), python_of(Path(ROOT)), tmp_path / "comfy", pack, environment)
+    yield started
+    started.end()
+
+
+def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy, tmp_path: Path) -> None:
+    nodes = {name: facts for name, facts in comfy.get("/object_info").items() if "MyModel" in name}
+    assert len(nodes) == 5 and all(facts["description"] for facts in nodes.values())
+    made: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature")
+    for step in made.values():
+        step["class_type"] = step["class_type"].replace("_Wan", "_MyModel")
+    made["5"]["inputs"] |= {"max_train_epochs": 2}
+    made["7"]["inputs"] |= {"video_length": 5, "infer_steps": 2}
+    entry = comfy.wait(comfy.queue(made))
+    assert entry["status"]["status_str"] == "success", message(entry)
+    assert list(comfy.folder.glob("models/loras/musubi/demo_lora.safetensors"))
+    assert probe(next(comfy.folder.glob("output/musubi/demo.mp4"))).frames == 5
