@@ -86,7 +86,7 @@ class GeneratorOutputs(NodeOutputs):
 
 
 class VideoGenerator(ScriptNode):
-    """Generates a video. ``size_option`` takes height and width ("": options of the family's own do)."""
+    """Generates a video."""
 
     category: ClassVar[str] = "MusubiTuner/Generation"
     output_node: ClassVar[bool] = True
@@ -100,6 +100,7 @@ class VideoGenerator(ScriptNode):
     prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt", "prompts"})
     """Inputs that may bring the prompt over a link instead of the widget."""
     size_option: ClassVar[str] = "video_size"
+    """The option that takes height and width; "" where the family's own fields send them."""
 
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
         most = inputs.models.most_blocks_to_swap
