@@ -6,6 +6,8 @@ before the run with a message that names option and version.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -93,11 +95,21 @@ def _few(pick: Any, model: Any) -> list[FieldSpec]:
     return pick(st.lists(st.sampled_from(specs), max_size=6, unique_by=lambda s: s.name)) if specs else []
 
 
+@contextmanager
+def suppress_set_twice() -> Iterator[None]:
+    """Wan's noise choice sets the timestep range that the sampling settings can set as well: the run says so."""
+    try:
+        yield
+    except MusubiError as error:
+        assert "is set twice" in str(error), error
+
+
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_newest_parser_accepts_random_combinations(data: st.DataObject) -> None:
     node = data.draw(st.sampled_from(script_nodes()))
-    Case(node, "random", data.draw(any_inputs(node))).check()
+    with suppress_set_twice():
+        Case(node, "random", data.draw(any_inputs(node))).check()
 
 
 @pytest.mark.parametrize("node", script_nodes(), ids=lambda node: node.id)

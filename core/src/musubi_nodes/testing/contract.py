@@ -112,7 +112,7 @@ def owned(node: type[ScriptNode], known: Table) -> dict[str, Any]:
 
 def refused_by_declaration(error: MusubiError) -> bool:
     """Some values suit generators only, such as attention sage: the node says so."""
-    return "is not possible in" in str(error) or "is set twice" in str(error)
+    return "is not possible in" in str(error)
 
 
 def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
