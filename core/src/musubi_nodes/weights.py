@@ -80,7 +80,8 @@ def _refuse_other_files(path: Path, start: bytes) -> None:
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
         raise MusubiError(
             f"{path} is a PyTorch file (.pt, .pth, .ckpt), not safetensors",
-            fix="Give it its own ending, or convert it.",
+            why="musubi-tuner takes safetensors only for this one, or goes by the ending of the name.",
+            fix="Choose the safetensors file of the same weights; a PyTorch file needs its own ending.",
         )
     raise MusubiError(f"{path} is no safetensors file", why=f"It begins with {start[:8]!r}.", fix=_DOWNLOAD)
 

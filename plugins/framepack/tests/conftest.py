@@ -44,12 +44,19 @@ class FramePackPlace(Workplace):
         """A picture to begin with."""
         return ImageFiles((self.dataset().with_suffix("") / "p0.png",))
 
+    def parts(self, *prompts: str) -> Any:
+        """A chain of sections, one long each."""
+        section = None
+        for prompt in prompts:
+            section = self.run("FramePackSection", prompt=prompt, previous=section).section
+        return section
+
     def models(self, **values: Any) -> Any:
         return self.run("FramePackModels", **{**MODELS, **values}).models
 
-    def caches(self, path: Path | None = None) -> dict[str, Any]:
+    def caches(self, path: Path | None = None, **values: Any) -> dict[str, Any]:
         dataset, models = self.load(path or self.videos()), self.models()
-        latent = self.run("FramePackLatentCache", dataset=dataset, models=models).latent_cache
+        latent = self.run("FramePackLatentCache", dataset=dataset, models=models, **values).latent_cache
         text = self.run("FramePackTextEncoderCache", dataset=dataset, models=models).text_cache
         return {"models": models, "latent_cache": latent, "text_cache": text}
 

@@ -23,9 +23,9 @@ class HunyuanPlace(Workplace):
     def models(self, **values: Any) -> Any:
         return self.run("HunyuanVideoModels", **{**MODELS, **values}).models
 
-    def caches(self, path: Path | None = None) -> dict[str, Any]:
+    def caches(self, path: Path | None = None, **values: Any) -> dict[str, Any]:
         dataset, models = self.load(path or self.dataset()), self.models()
-        latent = self.run("HunyuanVideoLatentCache", dataset=dataset, models=models).latent_cache
+        latent = self.run("HunyuanVideoLatentCache", dataset=dataset, models=models, **values).latent_cache
         text = self.run("HunyuanVideoTextEncoderCache", dataset=dataset, models=models).text_cache
         return {"models": models, "latent_cache": latent, "text_cache": text}
 

@@ -20,16 +20,6 @@ MODELS = {
 class WanPlace(Workplace):
     """Shortcuts from models to a trained LoRA."""
 
-    before = 0
-
-    def forget(self) -> None:
-        """What was started until now does not count."""
-        self.before = len(self.started())
-
-    def started_since(self) -> list[Path]:
-        """The run folders started since :meth:`forget`."""
-        return self.started()[self.before :]
-
     def misbehaving(self, script: str, code: str) -> None:
         """From now on ``code`` runs before ``script`` of the miniature; ``words`` is what the script was given."""
         checkout = self.services.install("miniature").root

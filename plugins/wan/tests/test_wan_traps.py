@@ -1,12 +1,9 @@
-"""Traps of the real program (facts on v0.3.4) that concern Wan or all scripts, row by row.
-
-Each is refused before anything starts, or turned into an explained error afterwards, or made impossible by what is
-always sent. A silent "success" would be a failure here.
-"""
+"""Traps of the real program (tests/facts/traps.toml) that concern Wan or all scripts, row by row."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,9 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families import Latent
+from musubi_nodes.media.frames import ImageFiles, save_video
+from musubi_nodes.testing.traps import Explained, Overridden, Provoke, Refused, Said, Trap
 
 BOTH = {
     "task": "t2v-A14B",
@@ -39,7 +39,7 @@ caption_extension = ".txt"
 image_directory = '{folder}_typo'
 """
 
-Provoke = Callable[[Any], Any]
+KINDS = {"dit": "diffusion_models", "vae": "vae", "t5": "text_encoders"}
 
 
 def toml(text: str) -> Provoke:
@@ -87,8 +87,6 @@ def empty(folder: Path) -> None:
 def video_dataset(text: str, frames: int = 5) -> Provoke:
     def provoke(p: Any) -> Any:
         import numpy as np
-
-        from musubi_nodes.media.frames import save_video
 
         folder = p.folder / "videos"
         folder.mkdir()
@@ -155,32 +153,6 @@ def caption_changed_between(p: Any) -> Any:
     return p.train({**caches, "text_cache": other["text_cache"]})
 
 
-def foreign_lora(p: Any) -> Any:
-    import numpy as np
-    from safetensors.numpy import save_file
-
-    folder = p.host.output_folder / "models" / "loras"
-    folder.mkdir(parents=True)
-    zeros = np.ones((4, 4), np.float32)
-    save_file(
-        {f"lora_unet_double_blocks_0_img_attn_qkv.lora_{half}.weight": zeros for half in ("up", "down")},
-        folder / "hunyuan.safetensors",
-    )
-    return p.generate(lora=p.run("LoRASelect", lora="hunyuan.safetensors").lora)
-
-
-def lora_in_other_format(p: Any) -> Any:
-    import numpy as np
-    from safetensors.numpy import save_file
-
-    folder = p.host.output_folder / "models" / "loras"
-    folder.mkdir(parents=True)
-    half = np.ones((4, 4), np.float32)
-    names = ("diffusion_model.blocks.0.self_attn.q.lora_A.weight", "diffusion_model.blocks.0.self_attn.q.lora_B.weight")
-    save_file(dict.fromkeys(names, half), folder / "other.safetensors")
-    return p.generate(lora=p.run("LoRASelect", lora="other.safetensors").lora)
-
-
 def dataset_changed(p: Any) -> Any:
     caches = p.caches()
     (p.folder / "pictures" / "p1.txt").write_text("another caption", "utf-8")
@@ -195,13 +167,14 @@ def no_lora(p: Any) -> Any:
     return p.run("LoRASelect", lora="web.safetensors")
 
 
-def model_file(field: str, data: bytes) -> Provoke:
+def model_file(field: str, data: bytes, name: str = "bad.safetensors") -> Provoke:
+    """A file of these bytes as a model."""
+
     def provoke(p: Any) -> Any:
-        kind = {"dit": "diffusion_models", "vae": "vae", "t5": "text_encoders"}[field]
-        folder = p.host.output_folder / "models" / kind
+        folder = p.host.output_folder / "models" / KINDS[field]
         folder.mkdir(parents=True)
-        (folder / "bad.safetensors").write_bytes(data)
-        return p.models(**{field: "bad.safetensors"})
+        (folder / name).write_bytes(data)
+        return p.models(**{field: name})
 
     return provoke
 
@@ -210,13 +183,7 @@ def other_model(field: str, *names: str) -> Provoke:
     """A safetensors file of another model, by the names in it."""
 
     def provoke(p: Any) -> Any:
-        import numpy as np
-        from safetensors.numpy import save_file
-
-        kind = {"dit": "diffusion_models", "vae": "vae", "t5": "text_encoders"}[field]
-        folder = p.host.output_folder / "models" / kind
-        folder.mkdir(parents=True)
-        save_file({name: np.ones((4, 4), np.float32) for name in names}, folder / "other.safetensors")
+        p.weights(KINDS[field], "other.safetensors", **dict.fromkeys(names, (4, 4)))
         return p.models(**{field: "other.safetensors"})
 
     return provoke
@@ -259,115 +226,56 @@ def samples_of_i2v_without_picture(p: Any) -> Any:
     return p.train(caches, sampling=sampling)
 
 
+def cut_off(p: Any, field: str) -> Any:
+    """A model of which only the beginning is there."""
+    source = Path(getattr(p.models(), field)).read_bytes()
+    return model_file(field, source[:-1000])(p)
+
+
+def folder_as_dit(p: Any) -> Any:
+    (p.host.output_folder / "models" / "diffusion_models" / "wan").mkdir(parents=True)
+    return p.models(dit="wan")
+
+
+def no_picture(p: Any) -> ImageFiles:
+    path = p.folder / "broken.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    return ImageFiles((path,))
+
+
+def half_a_latent(p: Any) -> Any:
+    path = p.weights("loras", "video_latent.safetensors", latent=(4, 4))
+    path.write_bytes(path.read_bytes()[:-8])
+    return p.generate(latent=Latent(path=path))
+
+
+def missing_in_a_chain(p: Any) -> Any:
+    first = p.lora("blocks_0_self_attn_q", name="first.safetensors")
+    second = p.run("LoRASelect", lora="first.safetensors", previous=first).lora
+    first.path.unlink()
+    return p.generate(lora=second)
+
+
+def half_a_lora(p: Any) -> Any:
+    lora = p.lora("blocks_0_self_attn_q")
+    lora.path.write_bytes(lora.path.read_bytes()[:-8])
+    return p.generate(lora=lora)
+
+
+def samples_of_fun_control(p: Any) -> Any:
+    caches = p.caches()
+    p.forget()
+    models = caches["models"].model_copy(update={"task": "t2v-14B-FC"})
+    return p.train(
+        {**caches, "models": models},
+        sampling=p.settings(
+            "SamplingConfig", sample_every_n_epochs=1, sample_prompts="a cat", sample_width=96, sample_height=64
+        ),
+    )
+
+
 def memory(**values: Any) -> Provoke:
     return lambda p: p.generate(memory=p.settings("MemoryOptimizer", **values))
-
-
-REFUSED: dict[str, tuple[Provoke, str]] = {
-    # section 7: silent successes
-    "7 empty image folder": (files(empty), "no image|0 image|empty"),
-    "7 missing folder, caches deleted": (toml(MISSING_FOLDER), "does not exist|missing"),
-    "7 images without caption": (files(lambda f: (f / "p1.txt").unlink()), "caption"),
-    "7 no captions at all": (files(lambda f: [t.unlink() for t in f.glob("*.txt")]), "caption"),
-    "7 videos shorter than every target": (video_dataset("target_frames = [9, 17]"), "shorter|frames"),
-    "7 items without text cache": (text_cache_gone, "no text cache"),
-    "7 lora of another model": (foreign_lora, "does not fit the model"),
-    "7 a web page as lora": (no_lora, "web page|no safetensors"),
-    "7 save_merged_model writes nothing": (
-        lambda p: p.generate(extra_options="save_merged_model = 'x.safetensors'"),
-        "is refused",
-    ),
-    "7 samples without prompts": (train_with("SamplingConfig", sample_every_n_epochs=1), "sample_prompts is empty"),
-    "7 i2v samples without picture": (samples_of_i2v_without_picture, "begin with a picture"),
-    "7 no training steps": (train_with("TrainingConfig", max_train_epochs=0, max_train_steps=0), "not be trained"),
-    "7 unknown key of a config file": (train_with(extra_options="lerning_rate = 1.0"), "did you mean 'learning_rate'"),
-    "7 config_file itself": (train_with(extra_options="config_file = 'x.toml'"), "is refused"),
-    # section 8: failures
-    "8 unknown flag": (train_with(extra_options="input_lora = 'x'"), "not known to wan_train_network.py"),
-    "8 bad choice": (train_with(extra_options="save_precision = 'bf15'"), "cannot be"),
-    "8 bad number": (train_with(extra_options="ddp_timeout = 'x'"), "takes int"),
-    "8 TOML missing": (lambda p: p.load(p.folder / "gone.toml"), "does not exist"),
-    "8 TOML syntax": (bytes_of_toml(b"[general\nx = 1"), "line 1|line 2"),
-    "8 TOML backslash": (bytes_of_toml(b'[[datasets]]\nimage_directory = "C:\\images\\x"'), "\\\\|backslash"),
-    "8 TOML not UTF-8": (bytes_of_toml("[[datasets]]\n# \u00e4".encode("latin-1")), "UTF-8"),
-    "8 TOML unknown key": (lines("cache_dir = 'x'"), "cache_directory"),
-    "8 TOML wrong type": (lines("num_repeats = 'two'"), "num_repeats"),
-    "8 no datasets": (toml("[general]\nbatch_size = 1\n"), "datasets"),
-    "8 neither image nor video": (lines(drop="image_directory"), "image_directory|video_directory"),
-    "8 shared cache folder": (shared_cache, "cache"),
-    "8 no caption_extension": (lines(drop="caption_extension"), "caption_extension"),
-    "8 video without caption": (video_dataset("target_frames = [5]\nno-caption"), "caption"),
-    "8 broken image": (files(lambda f: (f / "p1.png").write_bytes(b"no picture")), "p1.png"),
-    "8 broken video": (broken_video, "v.mp4"),
-    "8 not UTF-8 caption": (files(lambda f: (f / "p1.txt").write_bytes(b"\xff\xfe\xe4")), "UTF-8"),
-    "8 VAE missing": (lambda p: p.models(vae="gone.safetensors"), "no file 'gone.safetensors'"),
-    "8 VAE not given": (lambda p: p.models(vae=""), "no file"),
-    "8 wrong VAE": (other_model("vae", "encoder.conv_in.conv.weight"), "is not Wan's VAE"),
-    "8 T5 with other names inside": (other_model("t5", "encoder.block.0.layer.0.weight"), "not Wan's own T5"),
-    "8 path as model name": (lambda p: p.models(vae="../diffusion_models/x"), "no file"),
-    "8 truncated model": (model_file("dit", (10**6).to_bytes(8, "little") + b'{"a"'), "cut off|damaged|no safetensors"),
-    "8 HTML file as model": (model_file("dit", b"<!DOCTYPE html><html>" + b" " * 200), "web page|no safetensors"),
-    "8 no caches": (caches_gone, "no latent cache"),
-    "8 cut off latent cache hangs": (cache_cut_off("latent"), "damaged"),
-    "8 cut off text cache hangs": (cache_cut_off("text"), "damaged"),
-    "8 DiT not given": (lambda p: p.models(dit="none"), "needs dit"),
-    "8 DiT missing": (lambda p: p.models(dit="gone.safetensors"), "no file"),
-    "8 other model as DiT": (other_model("dit", "double_blocks.0.img_attn.qkv.weight"), "no Wan DiT"),
-    "8 fp8_scaled file as DiT": (other_model("dit", "patch_embedding.weight", "blocks.0.scale_weight"), "fp8_scaled"),
-    "8 Wan 2.2 task without second DiT": (lambda p: p.models(task="t2v-A14B"), "needs dit_high_noise"),
-    "8 absent install": (lambda p: p.models(install="nowhere"), "no install 'nowhere'"),
-    "8 i2v DiT with t2v task": (lambda p: p.models(dit="miniature/wan_i2v_14b.safetensors"), "does not fit task"),
-    "8 i2v training on t2v caches": (i2v_training_on_t2v_caches, "made"),
-    "8 network_dim 0": (train_with("TrainingConfig", network_dim=0), "network_dim"),
-    "8 adamw8bit without bitsandbytes": (train_with("OptimizerConfig", optimizer_type="AdamW8bit"), "bitsandbytes"),
-    "8 flash_attn without library": (train_with("MemoryOptimizer", attention="flash"), "flash_attn"),
-    "8 output_name with a folder": (train_with(output_name="a/b"), "plain file name"),
-    "7 lora converted to other": (lora_in_other_format, "format of ComfyUI"),
-    "10 dataset changed after caching": (dataset_changed, "has changed since"),
-    "8 output_name empty": (train_with(output_name=""), "plain file name"),
-    "8 resume missing": (train_with("TrainingConfig", resume="musubi/gone-state"), "no saved state"),
-    "8 size not divisible": (lambda p: p.generate(width=100), "divisible by 16"),
-    "8 sample size not divisible": (
-        train_with("SamplingConfig", sample_every_n_epochs=1, sample_prompts="x", sample_width=104),
-        "divisible by 16",
-    ),
-    "8 no bucket and not /16": (toml(NO_BUCKET), "16"),
-    # section 10 to 13
-    "10 caches of two datasets": (caption_changed_between, "two datasets"),
-    "12 sage in training": (train_with("MemoryOptimizer", attention="sage"), "sage"),
-    "12 xformers without split_attn": (memory(attention="xformers"), "split_attn"),
-    "12 swap and offload": (
-        lambda p: train_models(BOTH, memory=p.settings("MemoryOptimizer", blocks_to_swap=4), offload_inactive_dit=True)(
-            p
-        ),
-        "exclude each other",
-    ),
-    "12 too many blocks": (memory(blocks_to_swap=40), "more than this model"),
-    "12 high noise model without boundary": (lambda p: p.models(noise="high"), "Wan 2.2"),
-    "12 mixed_precision against the file": (train_with("TrainingConfig", mixed_precision="fp16"), "mixed_precision"),
-    "12 constant scheduler with warm-up": (train_with("OptimizerConfig", lr_warmup_steps=10.0), "lr_warmup_steps"),
-    "12 epochs override steps": (train_with("TrainingConfig", max_train_steps=5), "overrides"),
-    "12 from_file and interactive": (lambda p: p.generate(extra_options="interactive = true"), "is refused"),
-    "12 checkpoint offload alone": (
-        memory(gradient_checkpointing=False, gradient_checkpointing_cpu_offload=True),
-        "needs gradient_checkpointing",
-    ),
-    "13 fp8_fast with fp8_scaled": (
-        lambda p: p.generate(fp8_fast=True, memory=p.settings("MemoryOptimizer", fp8="fp8_scaled")),
-        "fp8_fast",
-    ),
-    "4 video_length is rounded silently": (lambda p: p.generate(video_length=6), r"N\*4\+1"),
-}
-
-
-@pytest.mark.parametrize("row", REFUSED)
-def test_a_trap_is_refused_before_anything_starts(place: Any, row: str) -> None:
-    provoke, message = REFUSED[row]
-    with pytest.raises(MusubiError, match=message) as caught:
-        provoke(place)
-    assert caught.value.fix or "problems" in caught.value.what or ":" in caught.value.what
-    assert not place.started_since()
-    assert not list(place.folder.glob("output/models/loras/musubi/*"))
 
 
 def nan(p: Any) -> Any:
@@ -376,54 +284,314 @@ def nan(p: Any) -> Any:
     return p.train(optimizer=optimizer, training=p.training(learning_rate=100.0, max_train_epochs=10))
 
 
-EXPLAINED: dict[str, tuple[Provoke, str]] = {
-    "7 NaN loss ends with exit 0": (nan, "NaN or infinite"),
+def other_weights_after_the_check(p: Any) -> Any:
+    """The trainer gets a DiT that is none: its own reason must stand above accelerate's."""
+    caches = p.caches()
+    p.forget()
+    return p.train({**caches, "models": caches["models"].model_copy(update={"dit": caches["models"].vae})})
+
+
+def missing_folder_after_caching(p: Any) -> Any:
+    """The caches stay where they are, although the folder's name is wrong now."""
+    p.caches()
+    files = sorted(p.folder.glob("output/musubi/cache/**/*.safetensors"))
+    with pytest.raises(MusubiError, match="does not exist"):
+        p.caches(p.dataset(toml=MISSING_FOLDER))
+    assert files and all(file.is_file() for file in files)
+
+
+def two_of_one_stem(folder: Path) -> None:
+    (folder / "p1.jpg").write_bytes((folder / "p1.png").read_bytes())
+
+
+def latents_somewhere_else(p: Any) -> Any:
+    """The caches that the trainer gets are in another folder than those that were made."""
+    caches = p.caches()
+    for file in p.folder.glob("output/musubi/cache/**/*.safetensors"):
+        file.rename(p.folder / file.name)
+    p.forget()
+    return p.train(caches)
+
+
+def byte_order_mark(p: Any) -> Any:
+    path = p.dataset()
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    return p.caches(path)
+
+
+def has_point(folder: Path) -> bool:
+    return "source_fps = 16.0" in (folder / "dataset.toml").read_text("utf-8")
+
+
+def samples(**values: Any) -> Provoke:
+    """Train with samples on the way."""
+    small = {"sample_every_n_epochs": 2, "sample_prompts": "a cat", "sample_width": 96, "sample_height": 64}
+    return train_with("SamplingConfig", **{**small, "sample_frames": 5, "sample_steps": 2, **values})
+
+
+def sample_is_whole(folder: Path) -> bool:
+    (prompt,) = json.loads((folder / "prompts.json").read_text("utf-8"))
+    wanted = {"width": 96, "height": 64, "frame_count": 5, "sample_steps": 2, "discrete_flow_shift": 5.0}
+    return wanted.items() <= prompt.items()
+
+
+def resumed(p: Any) -> Any:
+    caches = p.caches()
+    first = p.train(caches, training=p.training(save_state_on_train_end=True))
+    state = (first.run.folder / "out" / "my_lora-state").relative_to(p.host.output_folder)
+    second = p.train(caches, training=p.training(resume=state.as_posix()))
+    assert (first.run.folder / "out" / "my_lora.safetensors").is_file() and second.run.folder != first.run.folder
+    assert second.lora.path != first.lora.path
+
+
+def share(p: Any) -> Any:
+    """Per mille for training, a share for generating."""
+    models = p.models(**BOTH, timestep_boundary=800)
+    p.train(p.caches(models=models), training=p.training(max_train_epochs=1))
+    assert "--timestep_boundary=800" in p.command()
+    p.generate(models=models)
+
+
+def environment(folder: Path) -> bool:
+    shown = json.loads((folder / "command.json").read_text("utf-8"))["environment"]
+    return any((Path(entry) / "musubi_tuner").is_dir() for entry in shown["PYTHONPATH"].split(os.pathsep))
+
+
+def extra(text: str, **values: Any) -> Provoke:
+    """An extra option of the generator."""
+    return lambda p: p.generate(extra_options=text, **values)
+
+
+def scaled(p: Any) -> Any:
+    return p.train(memory=p.settings("MemoryOptimizer", fp8="fp8_scaled"))
+
+
+def foreign(p: Any) -> Any:
+    return p.lora("double_blocks_0_img_attn_qkv")
+
+
+def other_format(p: Any) -> Any:
+    return p.lora("blocks.0.self_attn.q", other=True)
+
+
+BARE = {
+    "8 no attention flag; 11 attention": "--sdpa",
+    "8 no network_module; 11 network_module": "--network_module=networks.lora_wan",
+    "8 no optimizer_type; 11 optimizer_type; 13 every example uses adamw8bit": "--optimizer_type=AdamW",
+    "8 no output_dir; 11 output_dir": "--output_dir=.+",
+    "8 no output_name; 11 output_name": "--output_name=my_lora",
+    "11 learning_rate": "--learning_rate=0.0001",
+    "11 mixed_precision": "--mixed_precision=bf16",
+    "11 network_dim": "--network_dim=32",
+    "11 network_alpha": "--network_alpha=16.0",
+    "11 length": "--max_train_epochs=16",
+    "11 save_every": "--save_every_n_epochs=1",
+    "11 timestep_sampling": "--timestep_sampling=shift",
+    "11 discrete_flow_shift": "--discrete_flow_shift=3.0",
+    "11 max_data_loader_n_workers": "--max_data_loader_n_workers=2",
+    "11 seed": "--seed=42",
+    "11 task": "--task=t2v-14B",
+}
+"""What a trainer is sent that has no settings connected."""
+
+TRAPS: dict[str, Trap] = {
+    "4 two files with one stem": Refused(files(two_of_one_stem), "one cache file would serve"),
+    "4 video_length is rounded down": Refused(lambda p: p.generate(video_length=6), r"N\*4\+1"),
+    "7 empty folder": Refused(files(empty), "no image|0 image|empty"),
+    "7 missing folder": Refused(toml(MISSING_FOLDER), "does not exist|missing"),
+    "7 images without caption / one": Refused(files(lambda f: (f / "p1.txt").unlink()), "caption"),
+    "7 images without caption / all": Refused(files(lambda f: [t.unlink() for t in f.glob("*.txt")]), "caption"),
+    "7 videos shorter than every target": Refused(video_dataset("target_frames = [9, 17]"), "shorter|frames"),
+    "7 caches are deleted": Overridden(missing_folder_after_caching, sent=("--keep_cache",)),
+    "7 items without text cache": Refused(text_cache_gone, "no text cache"),
+    "7 LoRA of another model": Refused(lambda p: p.generate(lora=foreign(p)), "does not fit the model"),
+    "7 LoRA of another model / network_weights": Refused(
+        lambda p: train_with(network_weights=foreign(p))(p), "does not fit the model"
+    ),
+    "7 LoRA of another model / base_weights": Refused(
+        lambda p: train_with(base_weights=foreign(p))(p), "does not fit the model"
+    ),
+    "7 LoRA converted to other": Refused(lambda p: p.generate(lora=other_format(p)), "format of ComfyUI"),
+    "7 save_merged_model writes nothing": Refused(extra("save_merged_model = 'x.safetensors'"), "is refused"),
+    "7 samples without prompts": Refused(
+        train_with("SamplingConfig", sample_every_n_epochs=1), "sample_prompts is empty"
+    ),
+    "7 samples of i2v without a picture": Refused(samples_of_i2v_without_picture, "begin with a picture"),
+    "7 no training steps": Refused(
+        train_with("TrainingConfig", max_train_epochs=0, max_train_steps=0), "not be trained"
+    ),
+    "7 NaN loss; 6 NaN weights": Explained(nan, "NaN or infinite"),
+    "7 unknown keys of a config file": Refused(
+        train_with(extra_options="lerning_rate = 1.0"), "did you mean 'learning_rate'"
+    ),
+    "8 accelerate hides the reason": Explained(
+        other_weights_after_the_check,
+        r"(?s)\A(?!.*CalledProcessError)wan_train_network.py failed with code 1: .*Error",
+    ),
+    "8 a killed trainer": Said(
+        "wan_train_network.py",
+        "wan",
+        ("subprocess.CalledProcessError: Command '['python']' died with <Signals.SIGKILL: 9>.",),
+        r"ended by SIGKILL\n.*memory \(RAM\)",
+    ),
+    "8 unknown flag": Refused(train_with(extra_options="input_lora = 'x'"), "not known to wan_train_network.py"),
+    "8 bad choice": Refused(train_with(extra_options="save_precision = 'bf15'"), "cannot be"),
+    "8 bad number": Refused(train_with(extra_options="ddp_timeout = 'x'"), "takes int"),
+    "8 TOML missing": Refused(lambda p: p.load(p.folder / "gone.toml"), "does not exist"),
+    "8 TOML syntax": Refused(bytes_of_toml(b"[general]\nx 1"), "line 2"),
+    "8 TOML unclosed bracket": Refused(bytes_of_toml(b"[general\nx = 1"), "line 1"),
+    "8 TOML backslash": Refused(bytes_of_toml(b'[[datasets]]\nimage_directory = "C:\\images\\x"'), "\\\\|backslash"),
+    "8 TOML byte order mark": Overridden(byte_order_mark, look=lambda run: True),
+    "8 TOML unknown key": Refused(lines("cache_dir = 'x'"), "cache_directory"),
+    "8 TOML wrong type": Refused(lines("num_repeats = 'two'"), "num_repeats"),
+    "8 source_fps without a point": Overridden(video_dataset("target_frames = [5]\nsource_fps = 16"), look=has_point),
+    "8 no datasets": Refused(toml("[general]\nbatch_size = 1\n"), "datasets"),
+    "8 neither image nor video": Refused(lines(drop="image_directory"), "image_directory|video_directory"),
+    "8 shared cache folder": Refused(shared_cache, "share the cache folder"),
+    "8 no caption_extension": Refused(lines(drop="caption_extension"), "caption_extension"),
+    "8 video without caption": Refused(video_dataset("target_frames = [5]\nno-caption"), "caption"),
+    "8 broken image": Refused(files(lambda f: (f / "p1.png").write_bytes(b"no picture")), "p1.png"),
+    "8 broken video": Refused(broken_video, "v.mp4"),
+    "8 VAE of another model": Refused(other_model("vae", "encoder.conv_in.conv.weight"), "is not Wan's VAE"),
+    "8 truncated model / header": Refused(
+        model_file("dit", (10**6).to_bytes(8, "little") + b'{"a"'), "cut off|damaged|no safetensors"
+    ),
+    "8 truncated model / tensors": Refused(lambda p: cut_off(p, "dit"), "is cut off"),
+    "8 truncated model / VAE": Refused(lambda p: cut_off(p, "vae"), "is cut off"),
+    "8 HTML file as model": Refused(model_file("dit", b"<!DOCTYPE html><html>" + b" " * 200), "web page"),
+    "8 no caches": Refused(caches_gone, "no latent cache"),
+    "8 wrong cache folder": Refused(latents_somewhere_else, "no latent cache"),
+    "8 truncated latent cache": Refused(cache_cut_off("latent"), "damaged"),
+    "8 truncated text cache": Refused(cache_cut_off("text"), "damaged"),
+    "8 DiT missing": Refused(lambda p: p.models(dit="gone.safetensors"), "no file"),
+    "8 DiT not given": Refused(lambda p: p.models(dit="none"), "needs dit"),
+    "8 other model as DiT": Refused(other_model("dit", "double_blocks.0.img_attn.qkv.weight"), "no Wan DiT"),
+    "8 i2v DiT with t2v task": Refused(
+        lambda p: p.models(dit="miniature/wan_i2v_14b.safetensors"), "does not fit task"
+    ),
+    "8 i2v training on t2v caches": Refused(i2v_training_on_t2v_caches, "made"),
+    "8 other network module; 8 network_module is imported": Refused(
+        train_with(extra_options="network_module = 'os'"), "imports the Python name"
+    ),
+    "8 network_dim 0": Refused(train_with("TrainingConfig", network_dim=0), "network_dim"),
+    "8 adamw8bit without bitsandbytes": Refused(
+        train_with("OptimizerConfig", optimizer_type="AdamW8bit"), "bitsandbytes"
+    ),
+    "8 flash_attn without library": Refused(train_with("MemoryOptimizer", attention="flash"), "flash_attn"),
+    "8 output_name with a slash": Refused(train_with(output_name="a/b"), "plain file name"),
+    "8 output_name with a slash / empty": Refused(train_with(output_name=""), "plain file name"),
+    "8 resume missing": Refused(train_with("TrainingConfig", resume="musubi/gone-state"), "no saved state"),
+    "8 config_file missing": Refused(train_with(extra_options="config_file = 'x.toml'"), "is refused"),
+    "8 size not divisible by 8": Refused(lambda p: p.generate(width=100), "divisible by 16"),
+    "8 sample of such a size": Refused(samples(sample_width=104), "divisible by 16"),
+    "8 prompt file of another kind; 11 frames and size of samples; 11 shift of samples": Overridden(
+        samples(), sent=(r"--sample_prompts=.*prompts\.json",), look=sample_is_whole
+    ),
+    "8 no bucket and not divisible by 16": Refused(toml(NO_BUCKET), "16"),
+    "8 out of main memory": Said(
+        "wan_train_network.py",
+        "wan",
+        (
+            "RuntimeError: [enforce fail at alloc_cpu.cpp:127] data. DefaultCPUAllocator: can't allocate memory: "
+            "you tried to allocate 123 bytes. Error code 12 (Cannot allocate memory)",
+            "subprocess.CalledProcessError: Command '['python']' returned non-zero exit status 1.",
+        ),
+        r"main memory \(RAM\) is full",
+    ),
+    "8 optimizer_type is imported": Refused(
+        train_with(extra_options="optimizer_type = 'os.system'"), "imports the Python name"
+    ),
+    "8 lr_scheduler_type is imported": Refused(
+        train_with(extra_options="lr_scheduler_type = 'os.system'"), "imports the Python name"
+    ),
+    "10 skip_existing looks at names only": Refused(
+        lambda p: p.caches(extra_options="skip_existing = true"), "the runner sets it"
+    ),
+    "10 training on old caches": Refused(dataset_changed, "has changed since"),
+    "10 training on old caches / of another dataset": Refused(caption_changed_between, "two datasets"),
+    "10 resume counts anew": Overridden(resumed, sent=("--resume=.*my_lora-state",)),
+    "10 dim_from_weights": Refused(train_with(extra_options="dim_from_weights = true"), "network_weights instead"),
+    "; ".join(BARE): Overridden(lambda p: p.train(training=None), sent=tuple(BARE.values())),
+    "11 lora_multiplier": Overridden(
+        lambda p: p.generate(lora=p.lora("blocks_0_self_attn_q")), sent=("--lora_multiplier\n1.0",)
+    ),
+    "12 fp8_scaled without fp8_base": Overridden(scaled, sent=("--fp8_base", "--fp8_scaled")),
+    "12 sage in training": Refused(train_with("MemoryOptimizer", attention="sage"), "sage"),
+    "12 swap and offload": Refused(
+        lambda p: train_models(BOTH, memory=p.settings("MemoryOptimizer", blocks_to_swap=4), offload_inactive_dit=True)(
+            p
+        ),
+        "exclude each other",
+    ),
+    "12 high noise model without its task": Overridden(
+        lambda p: p.generate(models=p.models(dit_high_noise=BOTH["dit_high_noise"])), never=("--dit_high_noise",)
+    ),
+    "12 mixed_precision against the file": Refused(
+        train_with("TrainingConfig", mixed_precision="fp16"), "mixed_precision"
+    ),
+    "12 tensorboard without a folder": Overridden(
+        lambda p: p.train(training=p.training(log_with="tensorboard")), sent=("--logging_dir=.+",)
+    ),
+    "12 constant scheduler with warm-up": Refused(
+        train_with("OptimizerConfig", lr_warmup_steps=10.0), "lr_warmup_steps"
+    ),
+    "12 epochs override steps": Refused(train_with("TrainingConfig", max_train_steps=5), "overrides"),
+    "12 from_file with interactive": Refused(extra("interactive = true"), "is refused"),
+    "12 from_file with interactive / from_file": Refused(extra("from_file = 'x.txt'"), "is refused"),
+    "12 too many blocks to swap": Refused(memory(blocks_to_swap=40), "more than this model"),
+    "12 batch_size only lowers": Refused(lambda p: p.caches(batch_size=2), "it would do nothing"),
+    "13 a folder as DiT": Refused(folder_as_dit, "no file"),
+    "13 timestep_boundary as a share": Overridden(share, sent=(r"--timestep_boundary=0\.8",)),
+    "13 save_path is a folder": Overridden(lambda p: p.generate(filename_prefix="save"), sent=("--save_path=.*/out",)),
+    "13 fp8_fast with fp8_scaled": Refused(
+        lambda p: p.generate(fp8_fast=True, memory=p.settings("MemoryOptimizer", fp8="fp8_scaled")), "fp8_fast"
+    ),
+    "13 src on PYTHONPATH": Overridden(lambda p: p.caches(), look=environment),
+    "13 tokenizers come from the Hub": Said(
+        "wan_cache_text_encoder_outputs.py",
+        "wan",
+        ("OSError: We couldn't connect to 'https://huggingface.co' to load the files",),
+        "tokenizer.*(?s:.*)HF_HOME",
+    ),
+    "13 PyTorch files": Refused(model_file("dit", b"PK\x03\x04" + b" " * 100, "dit.pth"), "PyTorch file"),
 }
 
 
-@pytest.mark.parametrize("row", EXPLAINED)
-def test_a_trap_that_shows_only_afterwards_is_an_explained_error(place: Any, row: str) -> None:
-    provoke, message = EXPLAINED[row]
-    with pytest.raises(MusubiError, match=message) as caught:
-        provoke(place)
-    assert caught.value.why and caught.value.fix and caught.value.log and caught.value.log.is_file()
-    assert not list(place.folder.glob("output/models/loras/musubi/*"))
+@pytest.mark.parametrize("key", TRAPS)
+def test_every_trap_has_its_answer(place: Any, key: str) -> None:
+    TRAPS[key].check(place)
 
 
-def test_defaults_that_fail_upstream_are_always_overridden(place: Any) -> None:
-    """Section 11, and of section 8: no attention flag, no network module, no optimizer, no output folder or name."""
-    place.train(training=None)
-    words = json.loads((place.started()[-1] / "command.json").read_text("utf-8"))["command"]
-    sent = dict(word.lstrip("-").partition("=")[::2] for word in words if word.startswith("--"))
-    assert {"sdpa", "network_module", "network_dim", "network_alpha", "optimizer_type", "learning_rate", "output_dir",
-            "output_name", "mixed_precision", "seed", "task", "timestep_sampling", "discrete_flow_shift",
-            "max_train_epochs", "save_every_n_epochs", "max_data_loader_n_workers"} <= sent.keys()  # fmt: skip
-    assert sent["timestep_sampling"] == "shift" and sent["optimizer_type"] == "AdamW"
+BAD_INPUT: dict[str, Refused] = {
+    "TOML not UTF-8": Refused(bytes_of_toml("[[datasets]]\n# \u00e4".encode("latin-1")), "UTF-8"),
+    "caption not UTF-8": Refused(files(lambda f: (f / "p1.txt").write_bytes(b"\xff\xfe\xe4")), "UTF-8"),
+    "a web page as LoRA": Refused(no_lora, "web page|no safetensors"),
+    "T5 with other names inside": Refused(other_model("t5", "encoder.block.0.layer.0.weight"), "not Wan's own T5"),
+    "a path as model name": Refused(lambda p: p.models(vae="../diffusion_models/x"), "no file"),
+    "an fp8_scaled file as DiT": Refused(
+        other_model("dit", "patch_embedding.weight", "blocks.0.scale_weight"), "fp8_scaled"
+    ),
+    "Wan 2.2 without its second DiT": Refused(lambda p: p.models(task="t2v-A14B"), "needs dit_high_noise"),
+    "noise for Wan 2.1": Refused(lambda p: p.models(noise="high"), "Wan 2.2"),
+    "an absent install": Refused(lambda p: p.models(install="nowhere"), "no install 'nowhere'"),
+    "xformers without split_attn": Refused(memory(attention="xformers"), "split_attn"),
+    "checkpoint offload alone": Refused(
+        memory(gradient_checkpointing=False, gradient_checkpointing_cpu_offload=True), "needs gradient_checkpointing"
+    ),
+    "options in a prompt line": Refused(samples(sample_prompts="a cat --w 512 --h 512"), "holds the option '--w'"),
+    "samples of Fun-Control": Refused(samples_of_fun_control, "need a control video each"),
+    "a picture that is none": Refused(
+        lambda p: p.generate(models=p.models(**I2V), image=no_picture(p)), "cannot be read as a picture"
+    ),
+    "half a latent file": Refused(half_a_latent, "is cut off"),
+    "a chain with a missing LoRA": Refused(missing_in_a_chain, "cannot be read"),
+    "a LoRA of another size": Refused(
+        lambda p: p.generate(lora=p.lora("blocks_0_self_attn_q", width=32)), "another size of the model"
+    ),
+    "half a LoRA": Refused(half_a_lora, "is cut off"),
+}
 
 
-def test_fp8_scaled_brings_fp8_base_along(place: Any) -> None:
-    """Section 12."""
-    place.train(memory=place.settings("MemoryOptimizer", fp8="fp8_scaled"))
-    words = json.loads((place.started()[-1] / "command.json").read_text("utf-8"))["command"]
-    assert {"--fp8_base", "--fp8_scaled"} <= set(words)
-
-
-def test_tensorboard_always_gets_a_folder(place: Any) -> None:
-    """Section 12."""
-    place.train(training=place.training(log_with="tensorboard"))
-    words = json.loads((place.started()[-1] / "command.json").read_text("utf-8"))["command"]
-    assert any(word.startswith("--logging_dir=") for word in words)
-
-
-def test_a_lora_never_goes_without_its_multiplier(place: Any) -> None:
-    """Section 11."""
-    place.generate(lora=place.train().lora)
-    words = json.loads((place.started()[-1] / "command.json").read_text("utf-8"))["command"]
-    assert words[words.index("--lora_multiplier") + 1] == "1.0"
-
-
-def test_what_people_write_and_upstream_refuses_is_mended(place: Any) -> None:
-    """Section 8: a byte order mark, and source_fps = 30 where 30.0 is needed."""
-    path = place.dataset()
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert place.caches(path)
+@pytest.mark.parametrize("key", BAD_INPUT)
+def test_bad_input_is_refused_before_anything_starts(place: Any, key: str) -> None:
+    BAD_INPUT[key].check(place)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import tomli
@@ -30,11 +31,16 @@ def parse_extra(text: str) -> dict[str, Any]:
     return {name.lstrip("-"): value for name, value in values.items()}
 
 
-def extra_arguments(text: str, script: str, known: Table, version: str) -> Iterator[Argument]:
-    """The checked arguments of an "extra options" text for ``script`` of the install with the options ``known``."""
+def extra_arguments(
+    text: str, script: str, known: Table, version: str, refused: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Argument]:
+    """The checked arguments of an "extra options" text for ``script`` of the install with the options ``known``.
+
+    ``refused``: options that the script has and that cannot work, each with the reason.
+    """
     for name, value in parse_extra(text).items():
         spec = known.get(name, OptionSpec(name, kind=""))
-        if reason := refusal(spec, known=first_release(script, name) is not None):
+        if reason := refused.get(name) or refusal(spec, known=first_release(script, name) is not None):
             raise MusubiError(f"extra option --{name} is refused: {reason}", fix="Remove the line.")
         if name not in known:
             raise MusubiError(

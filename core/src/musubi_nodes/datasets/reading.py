@@ -8,6 +8,7 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError
 
+_CORRECT = "Correct the file and queue again."
 _BACKSLASHES = (
     "Windows paths need single quotes ('C:\\data\\cats') or forward slashes (\"C:/data/cats\"); "
     "between double quotes TOML reads a backslash as the start of an escape."
@@ -55,10 +56,10 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         raise MusubiError(
             f"{name}, line {line}, column {column}: this is not TOML" + (f": {shown[:120]}" if shown else ""),
             why=str(error),
-            fix=_BACKSLASHES if '"' in shown and "\\" in shown else "",
+            fix=_BACKSLASHES if '"' in shown and "\\" in shown else _CORRECT,
         ) from error
     except (RecursionError, ValueError) as error:
-        raise MusubiError(f"{name} is not TOML that can be read", why=str(error)) from error
+        raise MusubiError(f"{name} is not TOML that can be read", why=str(error), fix=_CORRECT) from error
 
 
 def parse_json(text: str, name: str) -> dict[str, Any]:
@@ -67,10 +68,10 @@ def parse_json(text: str, name: str) -> dict[str, Any]:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise MusubiError(
-            f"{name}, line {error.lineno}, column {error.colno}: this is not JSON", why=error.msg
+            f"{name}, line {error.lineno}, column {error.colno}: this is not JSON", why=error.msg, fix=_CORRECT
         ) from error
     except (RecursionError, ValueError) as error:
-        raise MusubiError(f"{name} is not JSON that can be read", why=str(error)) from error
+        raise MusubiError(f"{name} is not JSON that can be read", why=str(error), fix=_CORRECT) from error
     if not isinstance(value, dict):
         raise MusubiError(f"{name} holds no JSON object", fix='It must look like {"general": {}, "datasets": [{}]}.')
     return value

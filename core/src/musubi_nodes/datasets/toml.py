@@ -65,7 +65,7 @@ def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> 
         found = config_problems(config)
         if not found:
             return config
-    raise problems(f"the dataset file {name} does not fit", found)
+    raise problems(f"the dataset file {name} does not fit", found, fix="Correct the file and queue again.")
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:

@@ -77,6 +77,7 @@ class CacheNode(ScriptNode):
         install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         found = checked_scan(dataset, self.family)
+        check_batch_size(inputs.batch_size, dataset)
         totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(context) as folder:
             config = dump(dataset.config, folder.path / "dataset.toml")
@@ -106,6 +107,16 @@ def checked_scan(dataset: Dataset, family: Family) -> Scan:
     )
     report.raise_errors()
     return found
+
+
+def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
+    """A cache script can only split the dataset's batches; a larger number does nothing (v0.3.4)."""
+    largest = max(part.batch_size for part in effective(dataset.config))
+    if wanted and wanted > largest:
+        raise MusubiError(
+            f"batch_size {wanted} of the cache node is more than the dataset's own ({largest}): it would do nothing",
+            fix="Set it to 0, or raise batch_size in the dataset TOML.",
+        )
 
 
 def cached_dataset(dataset: Dataset, output: Path, family: str) -> Dataset:

@@ -45,9 +45,13 @@ class Native:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The field names a file of ComfyUI's model folder ``kind``; ``None`` is offered where the field allows it."""
+    """The field names a file of ComfyUI's model folder ``kind``; ``None`` is offered where the field allows it.
+
+    ``pickled``: musubi-tuner also reads it as a PyTorch file (``.pt``, ``.pth``, ``.ckpt``, ``.bin``).
+    """
 
     kind: str
+    pickled: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class FieldSpec:
     optional: bool = False
     socket: str = ""
     model_kind: str = ""
+    pickled: bool = False
     widget: Widget = Widget()
     listed: bool = False
     examples: tuple[Any, ...] = ()
@@ -146,7 +151,7 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
     if isinstance(inner, type) and issubclass(inner, Socket):
         return FieldSpec(kind="socket", socket=inner.socket, **common)
     if model:
-        return FieldSpec(kind="model", model_kind=model.kind, unset=NONE, **common)
+        return FieldSpec(kind="model", model_kind=model.kind, pickled=model.pickled, unset=NONE, **common)
     if marker(field, InstallName):
         return FieldSpec(kind="install", unset=DEFAULT, **common)
     if get_origin(inner) is Literal:

@@ -30,6 +30,7 @@ from musubi_nodes.files import plain_name, write_text
 from musubi_nodes.media.frames import VideoFile, save_png
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
+from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
 PROMPT_FIELDS = {
@@ -160,6 +161,8 @@ class VideoGenerator(ScriptNode):
         """The install, after all checks that need no process."""
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
+        if inputs.latent:
+            read_header(inputs.latent.path)
         check_packages(install, inputs.memory or Memory(), None)
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(self.dit_for(inputs, lora)))

@@ -17,7 +17,7 @@ class LlamaClipModels(Models):
     """DiT, HunyuanVideo's VAE, and the two text encoders."""
 
     dit: Annotated[str, ModelFile("diffusion_models"), Option()] = Field(description="The DiT.")
-    vae: Annotated[str, ModelFile("vae"), Option()] = Field(description="HunyuanVideo's VAE.")
+    vae: Annotated[str, ModelFile("vae", pickled=True), Option()] = Field(description="HunyuanVideo's VAE.")
     text_encoder1: Annotated[str, ModelFile("text_encoders"), Option()] = Field(
         description="The LLaVA-Llama text encoder."
     )

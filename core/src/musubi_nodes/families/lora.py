@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.model_files import SAFETENSORS
 from musubi_nodes.weights import Header, read_header
 
 _UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
@@ -94,15 +95,40 @@ def check_fits(lora: Path, dit: Path) -> str:
             why="musubi-tuner would ignore it with a warning and make a video without it (v0.3.4).",
             fix="Convert it with the LoRA Format Converter first.",
         )
-    if dit.suffix not in (".safetensors", ".sft"):
+    if dit.suffix.lower() not in SAFETENSORS:
         return found  # a .pt file has no header that could be read without loading it
-    wanted = modules_of(header)
-    known = {name.rsplit(".", 1)[0].removeprefix(_COMFY).replace(".", "_") for name in read_header(dit).tensors}
-    if wanted and not wanted & known:
+    wanted, weights = modules_of(header), _weights_of(read_header(dit))
+    if wanted and not wanted & weights.keys():
         example = sorted(wanted)[0]
         raise MusubiError(
             f"the LoRA {lora.name} does not fit the model {dit.name}",
             why=f"None of its {len(wanted)} modules ({example}, ...) is in the model: it would change nothing.",
             fix="Choose a LoRA of this model family.",
         )
+    for module in sorted(wanted & weights.keys()):
+        has, needs = _shape_changed(header, module), weights[module]
+        if has and len(needs) == 2 and has != needs:
+            raise MusubiError(
+                f"the LoRA {lora.name} is for another size of the model than {dit.name}",
+                why=f"It changes a {module} of {list(has)}; that of the model is {list(needs)}.",
+                fix="Choose a LoRA that was trained on this model.",
+            )
     return found
+
+
+def _weights_of(dit: Header) -> dict[str, tuple[int, ...]]:
+    """The DiT's weights by module, spelled as in a LoRA's keys; what has a bias only is there with no shape."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name, tensor in dit.tensors.items():
+        stem, _, last = name.rpartition(".")
+        module = stem.removeprefix(_COMFY).replace(".", "_")
+        found[module] = tensor.shape if last == "weight" else found.get(module, ())
+    return found
+
+
+def _shape_changed(lora: Header, module: str) -> tuple[int, int] | None:
+    """The shape of the weight that the pair of ``module`` adds up to; ``None`` for other kinds of LoRA."""
+    down, up = (lora.tensors.get(f"{_MUSUBI}{module}.lora_{half}.weight") for half in ("down", "up"))
+    if down is None or up is None or len(down.shape) != 2 or len(up.shape) != 2:
+        return None
+    return up.shape[0], down.shape[1]

@@ -9,7 +9,8 @@ from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Host
 from musubi_nodes.runs.install import Install
 
-SUFFIXES = (".safetensors", ".sft", ".pt", ".pth", ".ckpt", ".bin")
+SAFETENSORS = (".safetensors", ".sft")
+SUFFIXES = (*SAFETENSORS, ".pt", ".pth", ".ckpt", ".bin")
 
 
 def model_names(folders: Iterable[Path]) -> list[str]:

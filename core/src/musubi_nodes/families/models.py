@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import InstallName, Settings, Widget
-from musubi_nodes.families.model_files import find_model, stamp
+from musubi_nodes.families.model_files import SAFETENSORS, find_model, stamp
 from musubi_nodes.families.node import Node
 from musubi_nodes.weights import Header, read_header
 
@@ -51,7 +51,7 @@ class ModelsNode(Node):
             if spec.kind == "model" and name is not None:
                 path = find_model(context.host, spec.model_kind, name, install)
                 paths[spec.name] = str(path)
-                if path.suffix in (".safetensors", ".sft"):
+                if path.suffix.lower() in SAFETENSORS or not spec.pickled:
                     headers[spec.name] = read_header(path)
         inputs.check(headers)
         return self.Outputs(models=inputs.model_copy(update=paths))

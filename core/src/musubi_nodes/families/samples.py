@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
@@ -27,9 +28,17 @@ KEYS = {
 """Field of a prompt -> key of the file (training/sampling_prompts.py, v0.3.4)."""
 
 
-def write_prompts(sampling: Sampling, family: Family, image: Frames, needs_image: bool, folder: Path) -> Path:
+def write_prompts(
+    sampling: Sampling,
+    family: Family,
+    image: Frames,
+    needs_image: bool,
+    folder: Path,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> Path:
     """The prompts as JSON: in a .txt file a prompt that begins with "I " is taken for an image path, and one with " --"
-    for options (training/sampling_prompts.py, v0.3.4). ``image`` is the first frame of prompts that have none.
+    for options (training/sampling_prompts.py, v0.3.4). ``image`` is the first frame of prompts that have none,
+    ``defaults`` are entries of prompts that do not say otherwise.
     """
     entries = []
     for number, prompt in enumerate(sampling.samples()):
@@ -38,7 +47,7 @@ def write_prompts(sampling: Sampling, family: Family, image: Frames, needs_image
             raise MusubiError(
                 f"the sample {prompt.prompt[:60]!r} sets lora_multiplier", fix="Samples use the trained LoRA as it is."
             )
-        entry = _entry(prompt)
+        entry = {**defaults, **_entry(prompt)}
         picture = image if prompt.image is None else prompt.image
         if needs_image:
             if picture is None:
@@ -63,9 +72,10 @@ def _entry(prompt: Prompt) -> dict[str, Any]:
 
 def _check_frames(prompt: Prompt, family: Family) -> None:
     frames = prompt.frames or 1
-    if frames > 1 and not family.frame_rule.fits(frames):
+    if not family.frame_rule.fits(frames):
         raise MusubiError(
             f"{frames} frames of the sample {prompt.prompt[:60]!r} do not fit {family.title}: it takes "
             f"{family.frame_rule.explain()}",
-            fix=f"Use {family.frame_rule.round_down(frames) or 1}.",
+            why="musubi-tuner would round them down without a word, or make no sample.",
+            fix=f"Use {family.frame_rule.round_down(frames) or family.frame_rule.shortest}.",
         )

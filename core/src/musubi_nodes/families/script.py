@@ -59,6 +59,8 @@ class ScriptNode(Node):
     script: ClassVar[str]
     bar_stage: ClassVar[str] = "working"
     passes: ClassVar[int] = 1
+    refused_options: ClassVar[Mapping[str, str]] = {}
+    """Options that the script has and that cannot work, each with the reason."""
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         """Options that follow from several fields, by musubi-tuner's name."""
@@ -73,7 +75,7 @@ class ScriptNode(Node):
         yield from own_arguments(inputs, self.title)
         yield from arguments_from(self.derived(inputs), self.title)
         yield from self.memory(inputs, known)
-        yield from extra_arguments(inputs.extra_options, self.script, known, version)
+        yield from extra_arguments(inputs.extra_options, self.script, known, version, self.refused_options)
 
     def memory(self, inputs: Any, known: Table) -> Iterator[Argument]:
         """What the script takes of the memory plan."""

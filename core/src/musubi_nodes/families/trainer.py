@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -13,6 +14,7 @@ from musubi_nodes.commands.option import Argument, Option, arguments_from, argum
 from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.datasets.fingerprint import fingerprint
+from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches import checked_scan, verify
@@ -88,6 +90,9 @@ class LoRATrainer(ScriptNode):
     Outputs: ClassVar[type[BaseModel]] = TrainerOutputs
     bar_stage: ClassVar[str] = "sampling"
     sample_models: ClassVar[tuple[str, ...]] = ()
+    refused_options: ClassVar[Mapping[str, str]] = {
+        "dim_from_weights": "it fails (TypeError, v0.3.4): connect the LoRA to network_weights instead"
+    }
 
     def needed_flags(self, inputs: Any) -> frozenset[str]:
         """The flags that the latent cache must have been made with."""
@@ -96,6 +101,17 @@ class LoRATrainer(ScriptNode):
     def needs_sample_image(self, inputs: Any) -> bool:
         """Whether samples of this task begin with a picture."""
         return False
+
+    def sample_options(self, inputs: Any) -> Mapping[str, Any]:
+        """What samples are made with unless their prompts say otherwise, by its name in a JSON prompt file."""
+        return {}
+
+    def sample_rule(self, inputs: Any) -> FrameRule:
+        """How many frames a sample may have."""
+        return self.family.frame_rule
+
+    def check_samples(self, inputs: Any) -> None:
+        """Raise a MusubiError where this training cannot make samples: musubi-tuner would only warn (v0.3.4)."""
 
     def lora_noise(self, inputs: Any) -> str:
         """For which of two models the LoRA is: both, high or low."""
@@ -172,8 +188,11 @@ class LoRATrainer(ScriptNode):
         if training.log_with or tensorboard(install):
             owned["logging_dir"] = str(folder.path / "logs")
         if sampling.samples():
+            self.check_samples(inputs)
             needs = self.needs_sample_image(inputs)
-            owned["sample_prompts"] = str(write_prompts(sampling, self.family, inputs.sample_image, needs, folder.path))
+            family, options = replace(self.family, frame_rule=self.sample_rule(inputs)), self.sample_options(inputs)
+            prompts = write_prompts(sampling, family, inputs.sample_image, needs, folder.path, options)
+            owned["sample_prompts"] = str(prompts)
         return owned
 
     def launcher(self, inputs: Any, install: Install) -> list[str]:

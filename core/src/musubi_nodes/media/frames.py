@@ -48,10 +48,22 @@ class ImageFiles:
     def frames(self) -> np.ndarray[Any, Any]:
         """All images in one array."""
         import numpy as np
-        from PIL import Image
 
-        pictures = [np.asarray(Image.open(path).convert("RGB")) for path in self.paths]
-        return np.stack(pictures).astype(np.float32) / 255.0
+        return np.stack([_picture(path) for path in self.paths]).astype(np.float32) / 255.0
+
+
+def _picture(path: Path) -> np.ndarray[Any, Any]:
+    """One file's pixels in RGB; a :class:`MusubiError` where it is no picture, or only a part of one."""
+    import numpy as np
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise MusubiError(
+            f"{path} cannot be read as a picture", why=str(error), fix="Replace the file, or choose another one."
+        ) from error
 
 
 Frames = Any
@@ -72,6 +84,7 @@ def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
     from PIL import Image
 
     if isinstance(frames, ImageFiles) and frames.paths[index].suffix.lower() == ".png":
+        _picture(frames.paths[index])
         path.write_bytes(frames.paths[index].read_bytes())
         return path
     picture = np.clip(np.rint(as_array(frames)[index] * 255.0), 0, 255).astype(np.uint8)

@@ -135,6 +135,11 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def explain_by(table: Iterable[tuple[str, str, str]], failure: Failure) -> Explanation | None:
-    """The first row ``(pattern, why, fix)`` whose pattern is in the script's own last error line."""
+def explain_by(table: Iterable[tuple[str, str, str]], failure: Failure, family: str) -> Explanation | None:
+    """The first row ``(pattern, why, fix)`` whose pattern is in the last error line of a script of ``family``.
+
+    The same line may mean something else in the script of another family.
+    """
+    if failure.family != family:
+        return None
     return next((Explanation(why, fix) for pattern, why, fix in table if re.search(pattern, failure.reason)), None)

@@ -46,7 +46,7 @@ KNOWN: tuple[Row, ...] = (
     ),
     (
         r"Error\(s\) in loading state_dict|size mismatch for|(Missing|Unexpected) key\(s\) in state_dict"
-        r"|is invalid for input of size",
+        r"|is invalid for input of size|Could not find the dtype in the model weights",
         "The weights do not belong to this task or model.",
         "Choose the file that fits the task in the models node.",
     ),
@@ -100,6 +100,11 @@ KNOWN: tuple[Row, ...] = (
         r"KeyError: 'clipL'",
         "The text encoder cache was interrupted, and its second pass is missing.",
         "Queue the text encoder cache of this dataset again, without skipping what exists.",
+    ),
+    (
+        r"Alpha tensors for key .* do not match",
+        "The checkpoints were trained with different values of network_alpha.",
+        "Average checkpoints of one training only.",
     ),
     (
         r"k_lens is not supported|either --sdpa",

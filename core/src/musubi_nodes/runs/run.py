@@ -39,7 +39,7 @@ def run(
         folder.write_command(command.argv, command.cwd, command.shown)
         folder.write_status("running", script=command.script, **this_host())
         outcome = following.run(executor, list(explainers))
-        accept(outcome)
+        _accept(outcome, accept, folder)
         status = "stopped" if outcome.checkpoint else "done"
         return outcome
     except BaseException as error:
@@ -53,6 +53,15 @@ def run(
         raise shown from error
     finally:
         _write_end(folder, status, command.script, details)
+
+
+def _accept(outcome: Outcome, accept: Callable[[Outcome], None], folder: RunFolder) -> None:
+    """Who is told that a file is not good, is told of the log as well."""
+    try:
+        accept(outcome)
+    except MusubiError as error:
+        error.log = error.log or folder.log
+        raise
 
 
 def _disk_error(error: OSError, folder: RunFolder) -> MusubiError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Workplace:
         self.services = services or plugins()
         self.host = TerminalHost(folder / "output", self.services.config, io.StringIO())
         self.texts: list[str] = []
+        self._before = 0
 
     def node(self, name: str) -> type[Node]:
         """A node by its id, with or without ``MusubiTuner_``."""
@@ -55,6 +57,18 @@ class Workplace:
         records = self.folder.glob("output/musubi/runs/*/process.json")
         return [record.parent for record in sorted(records, key=lambda path: path.stat().st_mtime_ns)]
 
+    def forget(self) -> None:
+        """What was started until now does not count."""
+        self._before = len(self.started())
+
+    def started_since(self) -> list[Path]:
+        """The run folders started since :meth:`forget`."""
+        return self.started()[self._before :]
+
+    def published(self) -> list[Path]:
+        """The LoRAs that were handed to the user since the workplace was made."""
+        return sorted(self.folder.glob("output/models/loras/musubi/*"))
+
     def dataset(self, name: str = "pictures", count: int = 4, toml: str = TOML) -> Path:
         """A folder with pictures and captions, and the TOML beside it."""
         from PIL import Image
@@ -69,6 +83,32 @@ class Workplace:
         path = self.folder / f"{name}.toml"
         path.write_text(toml.replace("{folder}", folder.as_posix()), "utf-8")
         return path
+
+    def command(self) -> list[str]:
+        """The newest command."""
+        words: list[str] = json.loads((self.started()[-1] / "command.json").read_text("utf-8"))["command"]
+        return words
+
+    def weights(self, kind: str, name: str, **shapes: tuple[int, ...]) -> Path:
+        """A safetensors file of ones in the model folder ``kind``; the tensors' names say what it is."""
+        import numpy as np
+        from safetensors.numpy import save_file
+
+        path = self.host.output_folder / "models" / kind / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({tensor: np.ones(shape, np.float32) for tensor, shape in shapes.items()}, path)
+        return path
+
+    def lora(self, *modules: str, name: str = "lora.safetensors", width: int = 64, other: bool = False) -> Any:
+        """A LoRA of rank 4 for square ``modules`` (``blocks_0_self_attn_q``), chosen by LoRA Select.
+
+        ``other``: in the format of ComfyUI and diffusers, the modules spelled with dots.
+        """
+        prefix, halves = ("diffusion_model.", ("A", "B")) if other else ("lora_unet_", ("down", "up"))
+        shapes = dict(zip(halves, ((4, width), (width, 4)), strict=True))
+        pairs = {f"{prefix}{m}.lora_{half}.weight": shape for m in modules for half, shape in shapes.items()}
+        self.weights("loras", name, **pairs)
+        return self.run("LoRASelect", lora=name).lora
 
     def load(self, path: Path, **values: Any) -> Any:
         """The dataset of a TOML."""

@@ -45,4 +45,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of FramePack's."""
-    return explain_by(_TABLE, failure)
+    return explain_by(_TABLE, failure, "framepack")

@@ -12,6 +12,7 @@ from musubi_nodes.families import (
     Cache,
     CacheInputs,
     Context,
+    FrameRule,
     GeneratorInputs,
     Header,
     ImageDataset,
@@ -86,6 +87,7 @@ class FramePackLatentCache(LatentCache):
 
     id, title = "MusubiTuner_FramePackLatentCache", "FramePack Latent Cache"
     family, script, cache = FRAMEPACK, "fpack_cache_latents.py", FramePackLatents
+    refused_options = {"vae_dtype": "FramePack's latent cache takes no vae_dtype"}
 
     class Inputs(LatentCacheInputs):
         models: Annotated[FramePackModels, Takes("vae", "image_encoder")] = Field(description=MODELS)
@@ -156,7 +158,24 @@ class FramePackLoRATrainer(LoRATrainer):
     def needs_sample_image(self, inputs: Any) -> bool:
         return True
 
+    def sample_rule(self, inputs: Any) -> FrameRule:
+        return FrameRule(window=inputs.latent_window_size)
+
+    def check_samples(self, inputs: Any) -> None:
+        if inputs.one_frame:
+            raise MusubiError(
+                "one-frame training cannot make samples",
+                why="Each sample would need indices and control pictures of its own (KeyError, v0.3.4).",
+                fix="Remove the prompts of the samples.",
+            )
+
     def check(self, inputs: Any, context: Context) -> None:
+        if inputs.vae_dtype not in (None, "float16"):
+            raise MusubiError(
+                f"FramePack's VAE works in float16, not in {inputs.vae_dtype}",
+                why="fpack_train_network.py refuses everything else (v0.3.4).",
+                fix="Set vae_dtype to default.",
+            )
         batches = [d.batch_size for d in effective(inputs.latent_cache.dataset.config)]
         if max(batches, default=1) > 1 and not (inputs.memory or Memory()).split_attn:
             raise MusubiError(
@@ -182,6 +201,7 @@ class FramePackGenerator(VideoGenerator):
         "width": "w", "height": "h", "seed": "d", "steps": "s", "cfg_scale": "g", "flow_shift": "fs",
         "negative_prompt": "n", "image": "i",
     }  # fmt: skip
+    refused_options = {"sample_solver": "FramePack knows the solver unipc only (NotImplementedError, v0.3.4)"}
 
     class Inputs(GeneratorInputs):
         models: Annotated[FramePackModels, Takes("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")] = (
@@ -279,7 +299,7 @@ class FramePackGenerator(VideoGenerator):
 
     def prompt(self, inputs: Any) -> str:
         if inputs.section is None:
-            return str(inputs.prompt)
+            return joined(["0"], [inputs.prompt])
         chain = inputs.section.chain()
         return joined(indices(chain, sections(inputs)), [part.prompt for part in chain])
 
@@ -303,8 +323,6 @@ class FramePackGenerator(VideoGenerator):
         if inputs.image is not None:
             found = {"0": inputs.image, **found}
         saved = {place: save_png(picture, folder / f"image-{place}.png") for place, picture in found.items()}
-        if list(saved) == ["0"]:
-            return str(saved["0"])
         return joined(list(saved), list(saved.values()))
 
     def check(self, inputs: Any, context: Context) -> None:

@@ -70,8 +70,16 @@ def indices(chain: Sequence[Section], total: int) -> list[str]:
 
 
 def joined(places: Sequence[str], texts: Sequence[str | Path]) -> str:
-    """``0:first;;;1-2:second`` (fpack_generate_video.py, parse_section_strings, v0.3.4)."""
+    """``0:first;;;1-2:second``; a single text stands alone: without a separator the script looks for no place
+    (fpack_generate_video.py, parse_section_strings, v0.3.4).
+    """
     for text in texts:
         if SEPARATOR in str(text):
-            raise MusubiError(f"a section's text holds {SEPARATOR}", why="It separates sections.", fix="Remove it.")
+            raise MusubiError(
+                f"a text holds {SEPARATOR}: {str(text)[:80]!r}",
+                why="It separates sections, and the script drops those that the video does not have.",
+                fix="Use FramePack Section nodes for the parts of the video.",
+            )
+    if len(texts) == 1:
+        return str(texts[0])
     return SEPARATOR.join(f"{place}:{text}" for place, text in zip(places, texts, strict=True))

@@ -30,4 +30,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of HunyuanVideo's."""
-    return explain_by(_TABLE, failure)
+    return explain_by(_TABLE, failure, "hunyuan")

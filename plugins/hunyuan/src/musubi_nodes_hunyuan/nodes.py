@@ -18,6 +18,7 @@ from musubi_nodes.families import (
     LatentCacheInputs,
     LlamaClipModels,
     LoRATrainer,
+    ModelFile,
     ModelsNode,
     MusubiError,
     Native,
@@ -46,6 +47,7 @@ class HunyuanVideoModels(LlamaClipModels):
 
     socket = "MUSUBI_HUNYUAN_MODELS"
 
+    dit: Annotated[str, ModelFile("diffusion_models", pickled=True), Option()] = Field(description="The DiT.")
     task: Literal["t2v", "i2v"] = Field("t2v", description="Text to video, or image to video; must fit the DiT.")
 
     def check(self, headers: Mapping[str, Header]) -> None:

@@ -40,4 +40,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of Wan's."""
-    return explain_by(_TABLE, failure)
+    return explain_by(_TABLE, failure, "wan")

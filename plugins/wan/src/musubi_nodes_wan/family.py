@@ -20,7 +20,8 @@ WAN = Family(
 
 @dataclass(frozen=True)
 class Task:
-    """A task's needs (wan/configs, v0.3.4). ``channels``: input channels of its DiT; ``boundary``: Wan 2.2 only."""
+    """A task's needs (wan/configs, v0.3.4). ``channels``: input channels of its DiT; ``boundary``: Wan 2.2 only;
+    ``shift``: of its videos (samples on the way would take HunyuanVideo's 14.5)."""
 
     channels: int
     dim: int = 5120
@@ -29,6 +30,7 @@ class Task:
     control: bool = False
     boundary: float | None = None
     blocks_to_swap: int = 39
+    shift: float = 5.0
 
 
 TASKS = {
@@ -41,5 +43,5 @@ TASKS = {
     "t2v-14B-FC": Task(48, control=True),
     "i2v-14B-FC": Task(48, image=True, clip=True, control=True),
     "i2v-A14B": Task(36, image=True, boundary=0.9),
-    "t2v-A14B": Task(16, boundary=0.875),
+    "t2v-A14B": Task(16, boundary=0.875, shift=12.0),
 }

@@ -45,11 +45,13 @@ class WanModels(Models):
     dit_high_noise: Annotated[str | None, ModelFile("diffusion_models")] = Field(
         None, description="The high-noise DiT of Wan 2.2."
     )
-    vae: Annotated[str, ModelFile("vae"), Option()] = Field(description="Wan 2.1's VAE; Wan 2.2 14B uses it too.")
-    t5: Annotated[str, ModelFile("text_encoders"), Option()] = Field(
+    vae: Annotated[str, ModelFile("vae", pickled=True), Option()] = Field(
+        description="Wan 2.1's VAE; Wan 2.2 14B uses it too."
+    )
+    t5: Annotated[str, ModelFile("text_encoders", pickled=True), Option()] = Field(
         description="The T5 text encoder: models_t5_umt5-xxl-enc-bf16."
     )
-    clip: Annotated[str | None, ModelFile("clip_vision")] = Field(
+    clip: Annotated[str | None, ModelFile("clip_vision", pickled=True)] = Field(
         None, description="The CLIP image encoder; only Wan 2.1's tasks that begin with a picture need it."
     )
     timestep_boundary: Annotated[int | None, Widget(advanced=True)] = Field(

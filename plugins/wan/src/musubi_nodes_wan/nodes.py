@@ -143,6 +143,17 @@ class WanLoRATrainer(LoRATrainer):
     def needs_sample_image(self, inputs: Any) -> bool:
         return bool(inputs.models.needs.image)
 
+    def sample_options(self, inputs: Any) -> Mapping[str, Any]:
+        return {"discrete_flow_shift": inputs.models.needs.shift}
+
+    def check_samples(self, inputs: Any) -> None:
+        if inputs.models.needs.control:
+            raise MusubiError(
+                f"samples of task {inputs.models.task} would need a control video each",
+                why="musubi-tuner would train on and make no samples.",
+                fix="Remove the prompts of the samples.",
+            )
+
     def lora_noise(self, inputs: Any) -> str:
         return str(inputs.models.noise)
 

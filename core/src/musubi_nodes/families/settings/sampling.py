@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -13,6 +14,8 @@ from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.sizes import Side
 
 ADVANCED = Widget(advanced=True)
+_OPTION = re.compile(r" --[A-Za-z]{1,3}(?= |$)")
+"""``--w 832`` and the like: options of prompts in a .txt file (training/sampling_prompts.py, v0.3.4)."""
 
 
 class Sampling(Settings):
@@ -97,6 +100,11 @@ class Sampling(Settings):
             )
         if self.samples() and not wanted:
             raise ValueError("there are prompts for samples, but no sample_every_n_epochs or _steps says when")
+        if options := [found[0].strip() for each in self.samples() if (found := _OPTION.search(each.prompt))]:
+            raise ValueError(
+                f"a prompt of the samples holds the option {options[0]!r}: it would be painted as text. "
+                "Size, frames, steps and seed have fields of their own; remove it"
+            )
         if self.min_timestep is not None and self.max_timestep is not None and self.min_timestep >= self.max_timestep:
             raise ValueError(f"min_timestep {self.min_timestep} is not below max_timestep {self.max_timestep}")
         return self

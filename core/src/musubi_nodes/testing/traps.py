@@ -1,0 +1,117 @@
+"""Traps as tables: what a user does by its key, and the answer that must come. One shape for the tests of all plugins.
+
+TRAPS = {
+    "8 TOML missing": Refused(lambda place: place.load(Path("gone.toml")), "does not exist"),
+    "7 NaN loss": Explained(train_until_nan, "NaN or infinite"),
+}
+
+@pytest.mark.parametrize("key", TRAPS)
+def test_every_trap_has_its_answer(place, key):
+    TRAPS[key].check(place)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.explain import Failure, explained
+from musubi_nodes.testing.workplace import Workplace
+
+Provoke = Callable[[Any], Any]
+"""Does on a :class:`Workplace` what the user would do; ``place.forget()`` ends what only prepares it."""
+
+
+class Trap(Protocol):
+    """A trap and how it is answered: ``refused``, ``explained`` or ``overridden``."""
+
+    answer: ClassVar[str]
+
+    def check(self, place: Workplace) -> None:
+        """Walk into it and assert the answer."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A :class:`MusubiError` that matches ``message``, before any process starts."""
+
+    provoke: Provoke
+    message: str
+    answer: ClassVar[str] = "refused"
+
+    def check(self, place: Workplace) -> None:
+        caught = _error(self.provoke, place, self.message)
+        assert caught.fix, f"no word about what to do: {caught}"
+        assert not place.started_since(), f"a process was started before: {caught}"
+        assert not place.published()
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A process ran; then a :class:`MusubiError` that matches ``message``, with cause, fix and log."""
+
+    provoke: Provoke
+    message: str
+    answer: ClassVar[str] = "explained"
+
+    def check(self, place: Workplace) -> None:
+        caught = _error(self.provoke, place, self.message)
+        assert caught.why and caught.fix, f"not explained: {caught}"
+        assert caught.log and caught.log.is_file() and place.started_since()
+        assert not place.published()
+
+
+@dataclass(frozen=True)
+class Said:
+    """The last ``lines`` of a real ``script`` (v0.3.4) where only a GPU, the network or a full memory brings them."""
+
+    script: str
+    family: str
+    lines: tuple[str, ...]
+    message: str
+    answer: ClassVar[str] = "explained"
+
+    def check(self, place: Workplace) -> None:
+        failure = Failure(self.script, self.family, 1, self.lines)
+        found = explained(failure, place.services.explainers(self.family), Path("log.txt"))
+        assert re.search(self.message, str(found)), found
+        assert found.why and found.fix and found.log
+
+
+@dataclass(frozen=True)
+class Overridden:
+    """It cannot happen: the newest command of ``provoke`` has all of ``sent``, and nothing that begins with ``never``.
+
+    ``look`` checks what is not on the command line: it gets the newest run folder.
+    """
+
+    provoke: Provoke
+    sent: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    look: Callable[[Path], bool] | None = None
+    answer: ClassVar[str] = "overridden"
+
+    def check(self, place: Workplace) -> None:
+        assert self.sent or self.never or self.look
+        self.provoke(place)
+        folder = place.started()[-1]
+        command = json.loads((folder / "command.json").read_text("utf-8"))
+        text = "\n".join(command["command"])
+        missing = [pattern for pattern in self.sent if not re.search(rf"^{pattern}$", text, re.MULTILINE)]
+        assert not missing, f"{missing} are not in {text}"
+        assert not [word for word in text.splitlines() if self.never and word.startswith(self.never)]
+        assert self.look is None or self.look(folder)
+
+
+def _error(provoke: Provoke, place: Workplace, message: str) -> MusubiError:
+    try:
+        provoke(place)
+    except MusubiError as error:
+        assert re.search(message, str(error)), f"{message!r} is not in: {error}"
+        return error
+    raise AssertionError("nothing was refused and nothing failed")

@@ -1,0 +1,121 @@
+"""Traps of the real program (tests/facts/traps.toml) that concern the LoRA tools, row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.testing.traps import Explained, Overridden, Provoke, Refused, Trap
+
+FRAMEPACK = ("transformer_blocks.0.attn.to_q", "single_transformer_blocks.1.proj_mlp")
+HUNYUAN_DIT = "miniature/hunyuan_video_t2v.safetensors"
+
+
+def convert(**values: Any) -> Provoke:
+    """Convert a LoRA of Wan."""
+    return lambda p: p.run("LoRAFormatConverter", lora=p.random("a"), **values)
+
+
+def merge(p: Any, lora: Any, dit: str = HUNYUAN_DIT) -> Any:
+    return p.run("LoRAMerger", lora=lora, dit=dit)
+
+
+def average(*loras: dict[str, Any]) -> Provoke:
+    """Average LoRAs that are made as each dictionary says."""
+
+    def provoke(p: Any) -> Any:
+        made = [p.random(f"c{number}", **{"seed": number, **values}) for number, values in enumerate(loras)]
+        return p.run("LoRAPostHocEMA", lora=p.chain(*made))
+
+    return provoke
+
+
+def damaged(p: Any, data: Any = lambda old: old[:-20]) -> Any:
+    """A LoRA whose bytes were changed after it was chosen."""
+    lora = p.random("a")
+    lora.path.write_bytes(data(lora.path.read_bytes()))
+    return lora
+
+
+def no_lora(p: Any) -> Any:
+    lora = p.random("a")
+    p.weights("loras", "a.safetensors", **{"blocks.0.weight": (2, 2)})
+    return lora
+
+
+def gone(p: Any) -> Any:
+    """A chain whose first file was deleted."""
+    first, second = p.random("a"), p.random("b")
+    first.path.unlink()
+    return p.chain(first, second)
+
+
+def twice(p: Any) -> Any:
+    lora = p.random("a")
+    made = [p.run("LoRAFormatConverter", lora=lora).lora.path for _ in range(2)]
+    assert [path.name for path in made] == ["a_other.safetensors", "a_other-2.safetensors"]
+    assert all(path.is_file() for path in made)
+
+
+def in_the_run_folder(folder: Path) -> bool:
+    return (folder / "out" / "a_other.safetensors").is_file()
+
+
+TRAPS: dict[str, Trap] = {
+    "4 files are overwritten": Overridden(twice, look=in_the_run_folder),
+    "6 wrong names for FramePack": Refused(
+        lambda p: p.run("LoRAFormatConverter", lora=p.random("f", FRAMEPACK)), "cannot be converted"
+    ),
+    "6 wrong way round": Refused(convert(target="musubi"), "in the format musubi already"),
+    "6 file that is no LoRA": Refused(lambda p: p.run("LoRAFormatConverter", lora=no_lora(p)), "is no LoRA"),
+    "7 LoRA of another model": Refused(lambda p: merge(p, p.random("a")), "does not fit the model"),
+    "7 LoRA converted to other": Refused(
+        lambda p: merge(p, p.lora("double_blocks.0.img_attn_proj", other=True)), "format of ComfyUI"
+    ),
+}
+
+
+@pytest.mark.parametrize("key", TRAPS)
+def test_every_trap_has_its_answer(place: Any, key: str) -> None:
+    trap = TRAPS[key]
+    trap.check(place)
+
+
+BAD_INPUT: dict[str, Trap] = {
+    "convert half a file": Refused(lambda p: p.run("LoRAFormatConverter", lora=damaged(p)), "is cut off"),
+    "convert a web page": Refused(
+        lambda p: p.run("LoRAFormatConverter", lora=damaged(p, lambda old: b"<html>" * 99)), "web page"
+    ),
+    "convert a chain": Refused(
+        lambda p: p.run("LoRAFormatConverter", lora=p.chain(p.random("a"), p.random("b"))), "one LoRA"
+    ),
+    "convert a file that is gone": Refused(
+        lambda p: p.run("LoRAFormatConverter", lora=gone(p).chain()[0]), "cannot be read"
+    ),
+    "a name with a folder": Refused(convert(output_name="../x"), "plain file name"),
+    "average different ranks": Refused(average({}, {"rank": 8}), "rank 4 and 8"),
+    "average different models": Refused(average({}, {"modules": FRAMEPACK}), "do not have the same weights"),
+    "average different alphas": Explained(average({}, {"alpha": 4.0}), "(?s)Alpha tensors.*network_alpha"),
+    "average one checkpoint": Refused(average({}), "at least two"),
+    "average nothing": Refused(lambda p: p.run("LoRAPostHocEMA"), "either run or lora"),
+    "average a file that is gone": Refused(lambda p: p.run("LoRAPostHocEMA", lora=gone(p)), "cannot be read"),
+    "average half a file": Refused(
+        lambda p: p.run("LoRAPostHocEMA", lora=p.chain(p.random("b"), damaged(p))), "is cut off"
+    ),
+    "merge into another model": Refused(
+        lambda p: merge(p, p.random("a"), "miniature/wan_t2v_14b.safetensors"), "no HunyuanVideo DiT"
+    ),
+    "merge a LoRA of another size": Refused(
+        lambda p: merge(p, p.random("a", ("double_blocks.0.img_attn_proj",))), "another size of the model"
+    ),
+    "merge half a file": Refused(lambda p: merge(p, damaged(p)), "is cut off"),
+    "merge a file that is gone": Refused(lambda p: merge(p, gone(p)), "cannot be read"),
+    "merge a file that is no LoRA": Refused(lambda p: merge(p, no_lora(p)), "is no LoRA"),
+}
+
+
+@pytest.mark.parametrize("key", BAD_INPUT)
+def test_bad_input_has_its_answer(place: Any, key: str) -> None:
+    BAD_INPUT[key].check(place)
