@@ -39,7 +39,7 @@ def train(runs: Any, kind: str) -> None:
     [("half", "is cut off"), ("nan", "NaN or infinite"), ("zero", "was not trained")],
 )
 def test_a_lora_that_is_not_good_is_an_error_with_its_cause_and_the_log(runs: Any, kind: str, message: str) -> None:
-    """Saving is not atomic: a trainer that is killed while it saves leaves half a file under its final name (v0.3.4)."""
+    """Saving is not atomic: killed while it saves, a trainer leaves half a file under its final name (v0.3.4)."""
     with pytest.raises(MusubiError, match=message) as caught:
         train(runs, kind)
     assert caught.value.why and caught.value.fix and caught.value.log == runs.folder.log

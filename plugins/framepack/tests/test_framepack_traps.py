@@ -180,3 +180,9 @@ def test_what_an_unusual_way_may_bring_is_explained(place: Any, line: str, cause
 def test_samples_on_the_way_are_made(place: Any) -> None:
     made = place.train(sampling=samples()(place), sample_image=place.picture(), latent_window_size=2)
     assert list(Path(made.run.folder, "out", "sample").glob("*.mp4"))
+
+
+def test_options_of_the_server_reach_the_trainer(place: Any) -> None:
+    place.services.config.options["huggingface_repo_id"] = "me/loras"
+    place.train()
+    assert "--huggingface_repo_id=me/loras" in place.command()

@@ -196,3 +196,9 @@ def test_what_an_unusual_way_may_bring_is_explained(place: Any, line: str, cause
 def test_a_pytorch_file_is_taken_where_musubi_tuner_reads_one(place: Any) -> None:
     models = pickled("diffusion_models", "dit")(place)
     assert Path(models.dit).name == "file.pt"
+
+
+def test_options_of_the_server_reach_the_trainer(place: Any) -> None:
+    place.services.config.options["huggingface_repo_id"] = "me/loras"
+    place.train()
+    assert "--huggingface_repo_id=me/loras" in place.command()

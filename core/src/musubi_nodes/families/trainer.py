@@ -183,7 +183,6 @@ class LoRATrainer(ScriptNode):
             "network_module": self.family.network_module,
             "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
             "resume": _state(training.resume, context.host.output_folder),
-            **_uploads(context.services.config.options),
         }
         if training.log_with or tensorboard(install):
             owned["logging_dir"] = str(folder.path / "logs")
@@ -193,7 +192,7 @@ class LoRATrainer(ScriptNode):
             family, options = replace(self.family, frame_rule=self.sample_rule(inputs)), self.sample_options(inputs)
             prompts = write_prompts(sampling, family, inputs.sample_image, needs, folder.path, options)
             owned["sample_prompts"] = str(prompts)
-        return owned
+        return owned | _uploads(context.services.config.options, owned)
 
     def launcher(self, inputs: Any, install: Install) -> list[str]:
         """accelerate through the install's own Python, every count explicit (else it prints notices and guesses)."""
@@ -261,11 +260,11 @@ def _check_caches(node: LoRATrainer, inputs: Any) -> None:
     verify(found, node.family.architecture, "text")
 
 
-def _uploads(options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _uploads(options: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:
     """[options] of the server's configuration; what the runner sets is not theirs."""
-    if taken := sorted(RUNNER & options.keys()):
+    if taken := sorted((RUNNER | owned.keys()) & options.keys()):
         raise MusubiError(f"[options] of config.toml sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
-    return options
+    return dict(options)
 
 
 def _flags(flags: frozenset[str]) -> str:

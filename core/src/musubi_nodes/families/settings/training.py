@@ -83,7 +83,8 @@ class Training(Settings):
         None, ge=1, le=10_000_000, description="Keep the states of the last so many steps. 0: as many as checkpoints."
     )
     resume: Annotated[str, ADVANCED] = Field(
-        "", description="A saved state (a ...-state folder below the output folder) to go on from. Empty: start new."
+        "",
+        description="A saved state (a ...-state folder below the output folder) to go on from; steps count anew.",
     )
     max_data_loader_n_workers: Annotated[int, Option(), ADVANCED] = Field(
         2, ge=0, le=64, description="Processes that load the caches. Each costs some main memory; 2 is plenty."
