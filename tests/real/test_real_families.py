@@ -79,7 +79,19 @@ def weights(path: Path) -> dict[str, Any]:
     return found
 
 
+def bfloat16(path: Path) -> dict[str, Any]:
+    """The tensors of a file in bfloat16, which numpy does not have: the upper half of a float32."""
+    from safetensors import deserialize
+
+    return {
+        name: (np.frombuffer(bytes(tensor["data"]), "<u2").astype("<u4") << 16).view("<f4").reshape(tensor["shape"])
+        for name, tensor in deserialize(path.read_bytes())
+    }
+
+
 def test_hunyuan_video_and_its_lora_through_all_tools(place: Workplace) -> None:
+    from safetensors.numpy import load_file
+
     models = place.run("HunyuanVideoModels", dit="hv_dit.safetensors", **ENCODERS).models
     sampling = place.run(
         "SamplingConfig", sample_every_n_epochs=1, sample_prompts="I see it", sample_width=96, sample_height=64,
@@ -99,10 +111,28 @@ def test_hunyuan_video_and_its_lora_through_all_tools(place: Workplace) -> None:
     first, last = weights(made.lora.path), weights(back.path)
     assert first.keys() == weights(other.path).keys() == last.keys()
     assert max(np.abs(first[name] - last[name]).max() for name in first) < 1e-5
-    merged = place.run("LoRAMerger", lora=made.lora, dit="hv_dit.safetensors")
-    assert read_header(Path(merged.path)).tensors.keys() == read_header(Path(models.dit)).tensors.keys()
-    ema = place.run("LoRAPostHocEMA", run=made.run, beta=0.5).lora
-    assert read_header(ema.path).tensors.keys() == read_header(made.lora.path).tensors.keys()
+    merged = place.run("LoRAMerger", lora=made.lora.model_copy(update={"multiplier": 0.5}), dit="hv_dit.safetensors")
+    before, after = bfloat16(Path(models.dit)), bfloat16(Path(merged.path))
+    assert before.keys() == after.keys()
+    for name, old in before.items():
+        module = name.removesuffix(".weight").replace(".", "_")
+        expected = old + 0.5 * first.get(module, np.zeros(1))
+        assert (np.abs(after[name] - expected) <= np.abs(expected) * 2**-8 + 1e-5).all(), name
+    checkpoints = [load_file(made.run.folder / "out" / f"my_lora{end}.safetensors") for end in ("-000001", "")]
+    averaged = load_file(place.run("LoRAPostHocEMA", run=made.run, beta=0.75).lora.path)
+    for name, found in averaged.items():
+        assert np.abs(found - (0.75 * checkpoints[0][name] + 0.25 * checkpoints[1][name])).max() < 1e-5
+
+
+def test_a_lora_of_wan_there_and_back(place: Workplace) -> None:
+    models = place.run("WanModels", dit="wan21_dit.safetensors", vae="wan_vae.safetensors", t5="t5.safetensors").models
+    made = trained(place, "Wan", models, place.dataset())
+    other = place.run("LoRAFormatConverter", lora=made.lora).lora
+    back = place.run("LoRAFormatConverter", lora=other).lora
+    first, between, last = (weights(lora.path) for lora in (made.lora, other, back))
+    assert first.keys() == between.keys() == last.keys()
+    assert max(np.abs(first[name] - last[name]).max() for name in first) < 1e-5
+    assert max(np.abs(first[name] - between[name]).max() for name in first) < 1e-5
 
 
 def test_framepack_by_sections(place: Workplace) -> None:

@@ -16,9 +16,11 @@ from musubi_nodes.plugins.manager import plugins
 from musubi_nodes_miniature import CHECKOUT
 
 KEY = "wandb-key-0123456789"
-TELL = (
-    "import json, os, sys\nopen(os.environ['TOLD'], 'a').write(json.dumps([sys.orig_argv, dict(os.environ)]) + '\\n')\n"
-)
+TELL = """
+import json, os, sys
+with open(os.environ["TOLD"], "a") as file:
+    file.write(json.dumps([sys.orig_argv, dict(os.environ)]) + "\\n")
+"""
 """What each Python of a configured install does at its start (sitecustomize.py)."""
 
 Server = Callable[..., Any]
@@ -74,7 +76,7 @@ def told(place: Any, script: str) -> list[dict[str, str]]:
 def test_a_secret_reaches_the_script_and_no_file(server: Server) -> None:
     place = server(f"[secrets]\nWANDB_API_KEY = '{KEY}'")
     place.train(caches(place))
-    for script in ("accelerate.commands.launch", "musubi_tuner/wan_train_network.py"):
+    for script in ("accelerate.commands.launch", "wan_train_network.py"):
         environments = [seen for seen in told(place, script) if "MUSUBI_NODES_RUN" in seen]
         assert environments and all(seen["WANDB_API_KEY"] == KEY for seen in environments), script
     written = [path for path in (place.folder / "output").rglob("*") if path.is_file()]
