@@ -150,7 +150,8 @@ BAD_INPUT: dict[str, Refused] = {
     "a separator in the prompt": Refused(generate(prompt="a;;;5:never"), "separates sections"),
     "an empty section": Refused(lambda p: p.parts(" "), "prompt is empty"),
     "samples of less than a section": Refused(
-        train_with(sampling=samples(sample_frames=1), latent_window_size=lambda p: 2), "sample_frames 1 does not fit"
+        train_with(sampling=samples(sample_frames=1), latent_window_size=lambda p: 2),
+        "1 frames of the sample 'a cat' do not fit",
     ),
     "samples of one-frame training": Refused(one_frame_without_samples, "cannot make samples"),
     "another vae_dtype for training": Refused(train_with(vae_dtype=lambda p: "bfloat16"), "works in float16"),

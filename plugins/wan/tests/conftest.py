@@ -59,7 +59,8 @@ class WanPlace(Workplace):
 
     def generate(self, **values: Any) -> Any:
         small = {"prompt": "a square", "width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
-        return self.run("WanGenerator", **{"models": self.models(), **small, **values})
+        models = values.pop("models", None) or self.models()
+        return self.run("WanGenerator", models=models, **{**small, **values})
 
 
 @pytest.fixture

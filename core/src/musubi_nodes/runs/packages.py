@@ -25,7 +25,8 @@ SECONDS = 60
 
 def installed_packages(install: Install) -> Mapping[str, str]:
     """Distribution name (lower case, with ``_``) -> version; empty where the interpreter cannot be asked."""
-    key = hashlib.sha256(f"{install.python}\n{install.root}".encode()).hexdigest()[:20]
+    where = f"{install.python}\n{install.root}\n{install.environment.get('PYTHONPATH', '')}"
+    key = hashlib.sha256(where.encode()).hexdigest()[:20]
     kept = cache_folder() / "packages" / f"{key}.json"
     found = _read(kept)
     if found is None:
