@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from musubi_nodes.datasets.toml import DatasetConfig
 from musubi_nodes.families.fields import FieldSpec, Settings, Socket, fields_of, socket_class
+from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora
 
 Chooser = Callable[[FieldSpec], Any]
@@ -77,6 +78,8 @@ def filled(kind: type[Socket]) -> Socket:
         return kind(path=Path("/loras/a.safetensors"))
     if issubclass(kind, Latent):
         return kind(path=Path("/out/a_latent.safetensors"))
+    if issubclass(kind, Prompts):
+        return kind(items=(Prompt(prompt="a text"),))
     if issubclass(kind, Cache):
         return kind(dataset=dataset())
     if issubclass(kind, Dataset):
