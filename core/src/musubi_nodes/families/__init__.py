@@ -6,8 +6,9 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
-from musubi_nodes.families.fields import ModelFile, Native, Socket, VaeDtype, Widget
+from musubi_nodes.families.fields import InputFile, ModelFile, Native, Socket, VaeDtype, Widget
 from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
+from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.llama_clip import LlamaClipModels, check_video_vae
 from musubi_nodes.families.lora import check_fits, check_trained, lora_format
 from musubi_nodes.families.model_files import find_model
@@ -32,6 +33,7 @@ __all__ = [
     "GeneratorInputs",
     "Header",
     "Host",
+    "InputFile",
     "Latent",
     "LatentCache",
     "LatentCacheInputs",
@@ -62,6 +64,7 @@ __all__ = [
     "check_fits",
     "check_trained",
     "check_video_vae",
+    "find_input",
     "find_model",
     "lora_format",
     "read_header",

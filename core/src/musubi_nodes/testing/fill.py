@@ -33,7 +33,8 @@ NEEDED = {"prompt": "a text"}
 
 def default_value(spec: FieldSpec) -> Any:
     """The field's own default; a file name for model files."""
-    return "model.safetensors" if spec.kind == "model" else NEEDED.get(spec.name, spec.default)
+    files = {"model": "model.safetensors", "input": "clip.mp4"}
+    return files.get(spec.kind) or NEEDED.get(spec.name, spec.default)
 
 
 def other_values(spec: FieldSpec) -> list[Any]:
