@@ -31,13 +31,13 @@ class Audio:
 def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> Audio | None:
     """The first sound stream from ``start`` on, at its own rate and with its own channels; ``None`` where none is left.
 
-    Silence stands where sound begins later than the picture, so that both stay together.
+    Silence stands where sound begins later than the picture, so that both stay together. It is decoded from the
+    beginning of the file: seeking is exact to a packet only.
     """
     import numpy as np
 
-    before = ["-ss", f"{start:.6f}"] if start else []
-    after = ["-t", f"{seconds:.6f}"] if seconds else []
-    command = [*before, *readable(path), "-map", "0:a:0?", "-af", "aresample=async=1:first_pts=0", *after]
+    part = f",atrim=start={start:.6f}" + (f":duration={seconds:.6f}" if seconds else "")
+    command = [*readable(path), "-map", "0:a:0?", "-af", f"aresample=async=1:first_pts=0{part},asetpts=PTS-STARTPTS"]
     with Ffmpeg([*command, "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"], stdout=subprocess.PIPE) as run:
         data = run.process.stdout.read() if run.process.stdout else b""
         if run.wait(lambda: None) and data:

@@ -55,15 +55,18 @@ class Cut:
         return rate / self.every
 
     def most(self, facts: VideoFacts) -> int:
-        """At most so many frames come out: exact for a constant frame rate, else two too many."""
+        """At most so many frames come out: exact where the rate stays, else two too many at most."""
         left = facts.frames - (math.ceil(self.start * float(facts.rate) - 2 * _NEAR) if self.start else 0)
+        if facts.uneven:
+            left = facts.frames if self.start <= facts.end else 0
         if left <= 0:
             raise MusubiError(
                 f"start {self.start:g} s lies behind the end of the video, which lasts {facts.duration:.2f} s",
                 fix="Choose an earlier start.",
             )
-        if self.fps or self.start:
-            left = math.ceil(left * self.rate(facts) * self.every / facts.rate) + 2
+        if self.fps:
+            seconds = max(left / facts.rate, Fraction(facts.end - self.start))
+            left = math.ceil(seconds * self.rate(facts) * self.every) + 2
         left = -(-left // self.every)
         return min(left, self.length) if self.length else left
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media import metadata
-from musubi_nodes.media.audio import Audio, write_raw
+from musubi_nodes.media.audio import Audio, read_audio, write_raw
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.ffmpeg import Ffmpeg, Watch, progressed, readable, unwatched
 from musubi_nodes.media.formats import Format, check_rate
@@ -68,6 +68,8 @@ def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -
     former. Raises :class:`MusubiError` with ffmpeg's last lines where it fails; what it left is the caller's to remove.
     """
     check_rate(wish.form, float(source.rate))
+    if wish.audio is None and wish.form.audio and source.cut.picks() and source.path:
+        wish = replace(wish, audio=read_audio(source.path, source.cut.start, source.seconds))
     target = f"frame_{wish.form.suffix}" if wish.form.pictures else f"video{wish.form.suffix}"
     command = [*_inputs(source, wish, folder), *_output(source, wish), target, *_preview(source, wish)]
     pipe = subprocess.PIPE if source.pictures is not None else subprocess.DEVNULL
@@ -130,17 +132,15 @@ def _output(source: Source, wish: Wish) -> list[str]:
 
 
 def _sound(source: Source, wish: Wish) -> list[str]:
-    """The given sound, else the file's own: copied where the container takes it and nothing is cut."""
+    """The given sound, else that of the whole file: copied where the container takes it."""
     form = wish.form
     if not form.audio:
         return ["-an"]
     if wish.audio:
         return ["-map", "1:a:0", *form.audio]
-    if not source.facts or not source.facts.audio:
+    if not source.facts or not source.facts.audio or source.cut.picks():
         return ["-an"]
-    copied = source.facts.audio in form.copies_audio and not source.cut.picks()
-    limit = ["-t", f"{source.seconds:.6f}"] if source.cut.picks() else []
-    return ["-map", "0:a:0", *(["-c:a", "copy"] if copied else form.audio), *limit]
+    return ["-map", "0:a:0", *(["-c:a", "copy"] if source.facts.audio in form.copies_audio else form.audio)]
 
 
 def is_copied(source: Source, form: Format) -> bool:
@@ -190,10 +190,7 @@ def _bytes(source: Source, picture: np.ndarray[Any, Any]) -> memoryview:
     import numpy as np
 
     if picture.shape[:2] != (source.height, source.width):
-        raise MusubiError(
-            f"the pictures have different sizes: {source.width}x{source.height}, {picture.shape[1]}x{picture.shape[0]}",
-            fix="Scale them to one size first.",
-        )
+        raise sizes_differ((source.height, source.width), picture.shape)
     rgb = np.broadcast_to(picture, (*picture.shape[:2], 3)) if picture.shape[2] == 1 else picture[..., :3]
     if rgb.dtype != np.uint8:
         scaled = np.multiply(rgb, np.float32(255), dtype=np.float32)
@@ -201,6 +198,14 @@ def _bytes(source: Source, picture: np.ndarray[Any, Any]) -> memoryview:
         with np.errstate(invalid="ignore"):  # NaN becomes black
             rgb = scaled.astype(np.uint8)
     return np.ascontiguousarray(rgb).data.cast("B")
+
+
+def sizes_differ(one: Sequence[int], other: Sequence[int]) -> MusubiError:
+    """The error for pictures [height, width, ...] that cannot be frames of one video."""
+    return MusubiError(
+        f"the pictures have different sizes: {one[1]}x{one[0]} and {other[1]}x{other[0]}",
+        fix="Scale them to one size first.",
+    )
 
 
 def _mark(wish: Wish, made: Sequence[Path]) -> None:

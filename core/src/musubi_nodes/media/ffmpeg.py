@@ -22,6 +22,7 @@ Watch = Callable[[int, int], None]
 LOOK_SECONDS = 0.2
 PIPE_BYTES = 1 << 20
 _LINES = 30
+_HOLLOW = re.compile("Task finished|Terminating thread|Conversion failed|Nothing was written")
 
 
 def unwatched(done: int, total: int) -> None:
@@ -92,8 +93,9 @@ class Ffmpeg:
 
     def said(self) -> str:
         """The last lines of its errors, without addresses."""
-        lines = [re.sub(r"^\[(.+?) @ 0x[0-9a-f]+\] ?", r"\1: ", line) for line in self._last]
-        return " / ".join(dict.fromkeys(line for line in lines if line))[-600:]
+        lines = [re.sub(r"\[([^\]]+?) @ 0x[0-9a-f]+\] ?", r"\1: ", line) for line in self._last]
+        told = dict.fromkeys(line for line in lines if line and not _HOLLOW.search(line))
+        return " / ".join([*told][-4:])[-600:]
 
 
 def progressed(run: Ffmpeg) -> Iterator[int]:

@@ -14,7 +14,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.audio import Audio, read_audio
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.decode import count, decode
-from musubi_nodes.media.encode import Source, Wish, encode, file_source
+from musubi_nodes.media.encode import Source, Wish, encode, file_source, sizes_differ
 from musubi_nodes.media.ffmpeg import Watch, unwatched
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.probe import probe
@@ -57,10 +57,11 @@ class ImageFiles:
         """All images in one array."""
         import numpy as np
 
-        frames = np.empty((0,), np.float32)
+        first = next(self.pictures())
+        frames = np.empty((len(self.paths), *first.shape), np.float32)
         for number, picture in enumerate(self.pictures()):
-            if not number:
-                frames = np.empty((len(self.paths), *picture.shape), np.float32)
+            if picture.shape != first.shape:
+                raise sizes_differ(first.shape, picture.shape)
             np.divide(picture, np.float32(255), out=frames[number])
         return frames
 

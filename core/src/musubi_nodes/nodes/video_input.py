@@ -82,7 +82,7 @@ class VideoInput(Node):
                 f"{path.name}: {found} frames are left, too few for {inputs.rounding}",
                 fix="Take more of the file, or choose another rounding.",
             )
-        video = VideoFile(path, _shortened(cut, found, count))
+        video = VideoFile(path, replace(cut, length=count) if cut.picks() or count < found else cut)
         width, height = cut.size(facts)
         fps = float(cut.rate(facts))
         context.show(text=f"{count} frames · {width} x {height} · {fps:g} fps · {count / fps:.2f} s")
@@ -104,10 +104,6 @@ def _cut(inputs: Any) -> Cut:
     rule: FrameRule = ROUNDING[inputs.rounding]
     length = rule.round_down(inputs.length) or inputs.length
     return Cut(inputs.start, length, inputs.every_nth, inputs.fps, inputs.width, inputs.height, inputs.resize)
-
-
-def _shortened(cut: Cut, found: int, count: int) -> Cut:
-    return cut if found == count else replace(cut, length=count)
 
 
 def watching(context: Context, stage: str) -> Watch:
