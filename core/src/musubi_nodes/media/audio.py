@@ -46,7 +46,7 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
         return None
     channels, rate, place = _wav_header(data)
     samples = np.frombuffer(data, np.float32, (len(data) - place) // (4 * channels) * channels, place)
-    return Audio(np.ascontiguousarray(samples.reshape(-1, channels).T), rate) if samples.size else None
+    return Audio(samples.reshape(-1, channels).T.copy(), rate) if samples.size else None
 
 
 def _wav_header(data: bytes) -> tuple[int, int, int]:

@@ -149,10 +149,15 @@ def is_copied(source: Source, form: Format) -> bool:
     return facts is not None and source.cut == Cut() and f"{facts.codec} {facts.pixels}" in form.copies
 
 
+def padding(source: Source, form: Format) -> tuple[int, int]:
+    """Columns and rows that are repeated at the right and bottom edge, because the encoder takes even sizes only."""
+    return (source.width % 2, source.height % 2) if form.even else (0, 0)
+
+
 def _filters(source: Source, form: Format, quality: int) -> Iterator[str]:
     if source.facts:
         yield from source.cut.filters(source.facts)
-    right, below = source.width % 2 * form.even, source.height % 2 * form.even
+    right, below = padding(source, form)
     if right or below:
         yield f"pad=iw+{right}:ih+{below},fillborders=right={right}:bottom={below}:mode=smear"
     if form.matrix:

@@ -15,7 +15,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, Native, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.files import plain_name, publish, publish_folder
-from musubi_nodes.media.encode import Source, Wish, encode, is_copied
+from musubi_nodes.media.encode import Source, Wish, encode, is_copied, padding
 from musubi_nodes.media.formats import Format, formats
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.nodes.video_input import watching
@@ -101,11 +101,14 @@ def _told(place: Path, written: Sequence[Path], output: Path, source: Source, in
     """One line about what was written, and what was done differently from what one may expect."""
     form = formats()[inputs.format]
     size = sum(path.stat().st_size for path in written)
-    parts = [place.relative_to(output).as_posix(), f"{source.width} x {source.height}", f"{size / 1e6:.2f} MB"]
-    if is_copied(source, form):
+    copied = is_copied(source, form)
+    right, below = (0, 0) if copied else padding(source, form)
+    shape = f"{source.width + right} x {source.height + below}"
+    parts = [place.relative_to(output).as_posix(), shape, f"{size / 1e6:.2f} MB"]
+    if copied:
         parts.append("copied, not encoded again")
-    elif form.even and (source.width % 2 or source.height % 2):
-        parts.append("one row or column repeated: the format takes even sizes only")
+    if right or below:
+        parts.append("padded to an even size")
     if inputs.audio and not form.audio:
-        parts.append(f"{form.name} has no sound: it was left out")
+        parts.append("without sound")
     return " · ".join(parts)

@@ -115,7 +115,7 @@ class ComfyHost:
         temporary = self.preview_folder
         kind = "temp" if temporary and path.is_relative_to(temporary) else "output"
         relative = path.relative_to(temporary if temporary and kind == "temp" else self.output_folder)
-        return {"filename": relative.name, "subfolder": relative.parent.as_posix(), "type": kind}
+        return {"filename": relative.name, "subfolder": "/".join(relative.parts[:-1]), "type": kind}
 
     def _bar(self, node_id: str, total: int) -> Any:
         from comfy.utils import ProgressBar
