@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 from pathlib import Path
 
@@ -78,6 +79,10 @@ def test_a_cancel_ends_ffmpeg(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         VideoFile(path).frames(cancel)
     assert seen and seen[0][1] == 60 and not psutil.Process().children()
+    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_progress_grows_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,11 @@ def test_the_prefix_is_a_plain_name(place: Workplace, prefix: str) -> None:
 
 def test_what_was_done_differently_is_told(place: Workplace) -> None:
     run(place, images=moving(3, 95, 63))
-    assert "96 x 64 " in place.texts[0] and "padded to an even size" in place.texts[0] and "musubi/video.mp4" in place.texts[0]
+    assert (
+        "96 x 64 " in place.texts[0]
+        and "padded to an even size" in place.texts[0]
+        and "musubi/video.mp4" in place.texts[0]
+    )
     run(place, images=moving(3), format="gif", audio=tone(1))
     assert "without sound" in place.texts[0]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import queue
 import subprocess
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.cut import Cut
@@ -17,8 +19,9 @@ from musubi_nodes.media.probe import VideoFacts, probe
 if TYPE_CHECKING:
     import numpy as np
 
-_BLOCK_BYTES = 8 << 20
-_BLOCKS = 3
+_BLOCK_BYTES = 4 << 20
+_BLOCKS = 6
+_CONVERTERS = 3
 
 
 def decode(path: Path, cut: Cut | None = None, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
@@ -31,17 +34,33 @@ def decode(path: Path, cut: Cut | None = None, watch: Watch = unwatched) -> np.n
     cut, facts = cut or Cut(), probe(path)
     (width, height), most = cut.size(facts), cut.most(facts)
     _check_memory(path, most * width * height * 12)
-    frames = np.empty((most, height, width, 3), np.float32)
-    done = 0
+    frames, done = np.empty((most, height, width, 3), np.float32), 0
     output = ["-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"]
-    with Ffmpeg([*_command(path, cut, facts, most), *output], stdout=subprocess.PIPE, bufsize=0) as run:
-        assert run.process.stdout
-        for block in _Blocks(run.process.stdout, height, width):
-            np.divide(block, np.float32(255), out=frames[done : done + len(block)])
-            done += len(block)
+    with (
+        ThreadPoolExecutor(_CONVERTERS) as pool,
+        Ffmpeg([*_command(path, cut, facts, most), *output], stdout=subprocess.PIPE, bufsize=0) as run,
+        _Blocks(run.process.stdout, height, width) as blocks,
+    ):
+        work = []
+        for block, found in blocks:
+            if found:
+                work.append(pool.submit(_convert, block, frames[done : done + found], blocks.free))
+                done += found
             watch(done, most)
         _check_end(path, run, done, lambda: watch(done, most))
+        for each in work:
+            each.result()
     return frames[:done]
+
+
+def _convert(block: Any, target: Any, free: queue.Queue[Any]) -> None:
+    """The first frames of ``block`` as 0..1; numpy lets other threads run meanwhile."""
+    import numpy as np
+
+    try:
+        np.divide(block[: len(target)], np.float32(255), out=target)
+    finally:
+        free.put(block)
 
 
 def count(path: Path, cut: Cut, watch: Watch = unwatched) -> int:
@@ -84,26 +103,31 @@ def _check_memory(path: Path, needed: int) -> None:
 
 
 class _Blocks:
-    """uint8 blocks [frames, height, width, 3] from a pipe; empty ones while nothing comes, so that one can look up."""
+    """uint8 blocks [frames, height, width, 3] from a pipe, each with the number of frames that came; none, and no
+    block, while nothing comes. Whoever has used a block puts it into ``free``."""
 
-    def __init__(self, pipe: IO[bytes], height: int, width: int) -> None:
+    def __init__(self, pipe: Any, height: int, width: int) -> None:
         import numpy as np
 
         self._pipe, self._frame = pipe, height * width * 3
-        each = max(1, _BLOCK_BYTES // self._frame)
-        self._nothing = np.empty((0, height, width, 3), np.uint8)
-        self._free: queue.Queue[Any] = queue.Queue()
-        self._full: queue.Queue[Any] = queue.Queue()
+        self.free: queue.Queue[Any] = queue.Queue()
+        self._full: queue.Queue[tuple[Any, int] | None] = queue.Queue()
         for _ in range(_BLOCKS):
-            self._free.put(np.empty((each, height, width, 3), np.uint8))
+            self.free.put(np.empty((max(1, _BLOCK_BYTES // self._frame), height, width, 3), np.uint8))
+
+    def __enter__(self) -> _Blocks:
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free.put(None)  # a reader that waits for a block ends
 
     def _read(self) -> None:
         whole = True
-        while whole:
-            block = self._free.get()
+        while whole and (block := self.free.get()) is not None:
             memory, got = memoryview(block).cast("B"), 0
             try:
-                while got < len(memory) and (more := self._pipe.readinto(memory[got:])):  # type: ignore[attr-defined]
+                while got < len(memory) and (more := self._pipe.readinto(memory[got:])):
                     got += more
             except (OSError, ValueError):
                 got = 0  # the pipe was closed: the reader is being ended
@@ -111,16 +135,13 @@ class _Blocks:
             self._full.put((block, got // self._frame))
         self._full.put(None)
 
-    def __iter__(self) -> Any:
-        threading.Thread(target=self._read, daemon=True).start()
+    def __iter__(self) -> Iterator[tuple[Any, int]]:
         while True:
             try:
                 item = self._full.get(timeout=LOOK_SECONDS)
             except queue.Empty:
-                yield self._nothing
+                yield None, 0
                 continue
             if item is None:
                 return
-            block, frames = item
-            yield block[:frames]
-            self._free.put(block)
+            yield item
