@@ -19,9 +19,9 @@ from musubi_nodes.media.probe import VideoFacts, probe
 if TYPE_CHECKING:
     import numpy as np
 
-_BLOCK_BYTES = 4 << 20
-_BLOCKS = 6
-_CONVERTERS = 3
+_BLOCK_BYTES = 1 << 20
+_BLOCKS = 8
+_CONVERTERS = 2
 
 
 def decode(path: Path, cut: Cut | None = None, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
