@@ -171,9 +171,9 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
         return FieldSpec(kind="input", input_kind=given.kind, **common)
     if marker(field, InstallName):
         return FieldSpec(kind="install", unset=DEFAULT, **common)
-    listed = marker(field, Choices)
-    if listed or get_origin(inner) is Literal:
-        choices = listed.names if listed else tuple(str(c) for c in get_args(inner))
+    offered = marker(field, Choices)
+    if offered or get_origin(inner) is Literal:
+        choices = offered.names if offered else tuple(str(c) for c in get_args(inner))
         extra = (DEFAULT,) if optional else ()
         return FieldSpec(kind="choice", choices=extra + choices, unset=DEFAULT, **common)
     if inner is bool:
