@@ -8,10 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import batch, flood, imports, interrupt, latency, overhead
+from bench import batch, flood, imports, interrupt, latency, overhead, video
 from bench.common import Row
 
-ALL = {module.__name__.rpartition(".")[2]: module for module in (overhead, latency, flood, interrupt, imports, batch)}
+MEASURES = (overhead, latency, flood, interrupt, imports, batch, video)
+ALL = {module.__name__.rpartition(".")[2]: module for module in MEASURES}
 
 
 def main() -> int:

@@ -21,14 +21,25 @@ FILES = {
 
 
 class FileLists:
-    """The only thing of ComfyUI that input types ask for."""
+    """The only things of ComfyUI that input types ask for."""
 
     def model_names(self, kind: str) -> list[str]:
         return [f"{kind}/a.safetensors"]
 
+    trusted = True
+    output_folder = Path("nowhere")
+
+    def input_folder(self) -> Path:
+        return INPUT
+
+
+INPUT = Path()
+
 
 @pytest.fixture(autouse=True)
-def _files(monkeypatch: pytest.MonkeyPatch) -> None:
+def _files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    monkeypatch.setitem(globals(), "INPUT", tmp_path)
     monkeypatch.setattr(emit, "_host", FileLists)
 
 

@@ -19,7 +19,7 @@ def order_now() -> dict[str, dict[str, list[str]]]:
     return {
         node.id: {
             "widgets": [spec.name for spec in node.fields() if spec.kind != "socket"],
-            "outputs": [f"{spec.name}:{spec.socket or 'STRING'}" for spec in node.outputs()],
+            "outputs": [f"{spec.name}:{spec.wire}" for spec in node.outputs()],
         }
         for node in plugins().nodes
     }

@@ -18,7 +18,9 @@ SECONDS = 120
 class Comfy:
     """``--base-directory`` gives it its own models, input, output and custom_nodes; the pack is linked in there."""
 
-    def __init__(self, root: Path, python: Path, folder: Path, pack: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, root: Path, python: Path, folder: Path, pack: Path, environment: dict[str, str], *arguments: str
+    ) -> None:
         self.folder = folder
         (folder / "custom_nodes").mkdir(parents=True)
         (folder / "custom_nodes" / "musubi-nodes").symlink_to(pack, target_is_directory=True)
@@ -27,7 +29,7 @@ class Comfy:
         self.log = (folder / "comfyui.log").open("wb")
         self.process = subprocess.Popen(
             [str(python), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--base-directory",
-             str(folder), "--disable-auto-launch"],
+             str(folder), "--disable-auto-launch", *arguments],
             cwd=root, stdout=self.log, stderr=subprocess.STDOUT, env={**inherited, **environment},
         )  # fmt: skip
         self._wait_for_start()
@@ -62,6 +64,18 @@ class Comfy:
                 return answer.status, json.loads(body) if body else None
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
+
+    def upload(self, path: Path) -> str:
+        """Upload a file as the page's button does; the name that the node gets."""
+        mark = "boundary"
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="image"; filename="{path.name}"\r\n\r\n'
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/upload/image",
+            head.encode() + path.read_bytes() + f"\r\n--{mark}--\r\n".encode(),
+            {"Content-Type": f"multipart/form-data; boundary={mark}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(json.load(answer)["name"])
 
     def queue(self, workflow: dict[str, Any]) -> str:
         """The prompt's id; an AssertionError with the server's answer where it refuses."""

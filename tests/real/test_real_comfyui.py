@@ -38,12 +38,12 @@ def python_of(root: Path) -> Path:
         return Path(sys.executable)
 
 
-def start(folder: Path, config: str) -> Comfy:
+def start(folder: Path, config: str, *arguments: str) -> Comfy:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.toml").write_text(config, "utf-8")
     environment = {"MUSUBI_NODES_CONFIG": str(folder / "config.toml"), "MUSUBI_NODES_CACHE": str(folder / "cache")}
     assert ROOT
-    return Comfy(Path(ROOT), python_of(Path(ROOT)), folder / "comfy", PACK, environment)
+    return Comfy(Path(ROOT), python_of(Path(ROOT)), folder / "comfy", PACK, environment, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -61,6 +61,19 @@ def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Pat
     raise MusubiError(f"no free name for {name} in {folder}", fix="Remove old files there or choose another name.")
 
 
+def publish_folder(sources: Iterable[Path], folder: Path, name: str) -> list[Path]:
+    """Move ``sources``, numbered pictures called ``<any>_<rest>``, into ``<folder>/<name>`` as ``<name>_<rest>``; a
+    folder that is there is kept, ``-2``, ``-3`` ... is added."""
+    for number in range(1, 10_000):
+        target = folder / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            target.mkdir(parents=True)
+            return [
+                Path(shutil.move(source, target / f"{name}_{source.name.rpartition('_')[2]}")) for source in sources
+            ]
+    raise MusubiError(f"no free name for {name} in {folder}", fix="Remove old files there or choose another name.")
+
+
 def _bring(source: Path, beside: Path, move: bool) -> None:
     """A moved file is linked where the file system can, so that gigabytes are not copied."""
     if move:

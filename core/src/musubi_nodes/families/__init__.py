@@ -11,8 +11,9 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
-from musubi_nodes.families.fields import ModelFile, Native, Settings, Socket, VaeDtype, Widget
+from musubi_nodes.families.fields import InputFile, ModelFile, Native, Settings, Socket, VaeDtype, Widget
 from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
+from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.llama_clip import LlamaClipModels, check_video_vae
 from musubi_nodes.families.lora import check_fits, check_trained, lora_format
 from musubi_nodes.families.model_files import find_model
@@ -48,6 +49,7 @@ __all__ = [
     "Header",
     "Host",
     "ImageDataset",
+    "InputFile",
     "Install",
     "Latent",
     "LatentCache",
@@ -92,6 +94,7 @@ __all__ = [
     "checked_name",
     "effective",
     "explain_by",
+    "find_input",
     "find_model",
     "lora_format",
     "publish",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from musubi_nodes.config import Config
 from musubi_nodes.families.family import Family
@@ -25,6 +25,10 @@ class Host(Protocol):
     @property
     def trusted(self) -> bool:
         """Whether whoever queues a workflow sits at this machine (a terminal, or ComfyUI on loopback)."""
+
+    @property
+    def preview_folder(self) -> Path | None:
+        """Where previews are written that live as long as the host; ``None`` where nobody would see them."""
 
     def model_folders(self, kind: str) -> Sequence[Path]:
         """Folders of model files: diffusion_models, vae, text_encoders, clip_vision, loras."""
@@ -63,12 +67,17 @@ class Services(Protocol):
 
 @dataclass
 class Context:
-    """One execution of one node. ``linked`` are the outputs that somebody uses (``None``: not known, so all)."""
+    """One execution of one node.
+
+    ``linked`` are the outputs that somebody uses (``None``: not known, so all). ``workflow`` is what goes into the
+    metadata of files, as ComfyUI writes it: ``prompt`` and ``workflow``; empty where that is switched off.
+    """
 
     host: Host
     services: Services
     node_id: str = "node"
     linked: frozenset[str] | None = None
+    workflow: Mapping[str, Any] = field(default_factory=dict)
     pictures: list[Path] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -92,7 +101,7 @@ class Context:
         self.complete = self.complete and complete
 
     def show(self, *pictures: Path, text: str = "") -> None:
-        """Show files of the output folder, or a text, in the node."""
+        """Show files of the output or preview folder, or a text, in the node."""
         self.pictures += pictures
         if text:
             self.texts.append(text)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
+from pydantic_core import core_schema
 
 from musubi_nodes.commands.option import Option, marker
 
@@ -18,7 +19,10 @@ NONE = "none"
 DEFAULT = "default"
 """The choice of a combo that means "leave it to musubi-tuner"."""
 
-Kind = Literal["bool", "int", "float", "string", "choice", "model", "install", "socket"]
+Kind = Literal["bool", "int", "float", "string", "choice", "model", "input", "install", "socket"]
+
+PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
+"""ComfyUI's types of plain values; all others are STRING."""
 
 
 class Socket(BaseModel):
@@ -52,6 +56,23 @@ class ModelFile:
 
     kind: str
     pickled: bool = False
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The field is one of ``names``, which are data that a ``Literal`` cannot spell out."""
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.literal_schema(list(self.names))
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """The field names a file of the host's input folder, with an upload button; ``kind`` is ``image`` or ``video``."""
+
+    kind: Literal["image", "video"]
 
 
 @dataclass(frozen=True)
@@ -102,9 +123,15 @@ class FieldSpec:
     socket: str = ""
     model_kind: str = ""
     pickled: bool = False
+    input_kind: str = ""
     widget: Widget = Widget()
     listed: bool = False
     examples: tuple[Any, ...] = ()
+
+    @property
+    def wire(self) -> str:
+        """ComfyUI's type of what travels."""
+        return self.socket or PLAIN.get(self.kind, "STRING")
 
     def from_widget(self, value: Any) -> Any:
         """The field's value for what the widget holds."""
@@ -124,13 +151,13 @@ def socket_class(annotation: Any) -> type[Socket] | None:
 
 
 @cache
-def fields_of(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
-    """All fields of ``model``, in the order of the node's inputs."""
-    specs = [_spec(name, field) for name, field in model.model_fields.items()]
+def fields_of(model: type[BaseModel], *, ranges: bool = True) -> tuple[FieldSpec, ...]:
+    """All fields of ``model``, in the order of the node's inputs. ``ranges``: numbers need ``ge=`` and ``le=``."""
+    specs = [_spec(name, field, ranges) for name, field in model.model_fields.items()]
     return tuple(sorted(specs, key=lambda s: (s.widget.added, s.widget.advanced, s.widget.last)))
 
 
-def _spec(name: str, field: FieldInfo) -> FieldSpec:
+def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
     inner, optional = without_none(field.annotation)
     listed = get_origin(inner) is list
     if listed:
@@ -152,23 +179,28 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
         return FieldSpec(kind="socket", socket=inner.socket, **common)
     if model:
         return FieldSpec(kind="model", model_kind=model.kind, pickled=model.pickled, unset=NONE, **common)
+    if given := marker(field, InputFile):
+        return FieldSpec(kind="input", input_kind=given.kind, **common)
     if marker(field, InstallName):
         return FieldSpec(kind="install", unset=DEFAULT, **common)
-    if get_origin(inner) is Literal:
-        choices = tuple(str(c) for c in get_args(inner))
+    offered = marker(field, Choices)
+    if offered or get_origin(inner) is Literal:
+        choices = offered.names if offered else tuple(str(c) for c in get_args(inner))
         extra = (DEFAULT,) if optional else ()
         return FieldSpec(kind="choice", choices=extra + choices, unset=DEFAULT, **common)
     if inner is bool:
         return FieldSpec(kind="bool", **common)
     if inner in (int, float):
-        return _number(field, inner, common)
+        return _number(field, inner, common, ranges)
     if inner is str:
         return FieldSpec(kind="string", unset="", **common)
     raise TypeError(f"field {name}: {field.annotation} has no widget")
 
 
-def _number(field: FieldInfo, kind: type, common: dict[str, Any]) -> FieldSpec:
+def _number(field: FieldInfo, kind: type, common: dict[str, Any], ranges: bool) -> FieldSpec:
     low, high = marker(field, Ge), marker(field, Le)
+    if not ranges:
+        return FieldSpec(kind="int" if kind is int else "float", **common)
     if low is None or high is None:
         raise TypeError(f"field {common['name']}: a number needs ge= and le=, they are the widget's range")
     minimum, maximum = kind(low.ge), kind(high.le)

@@ -57,7 +57,7 @@ class Node:
     @classmethod
     def outputs(cls) -> tuple[FieldSpec, ...]:
         """The outputs, in their order."""
-        return fields_of(cls.Outputs)
+        return fields_of(cls.Outputs, ranges=False)
 
     @classmethod
     def description(cls) -> str:

@@ -40,7 +40,7 @@ def _table(title: str, heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) 
 
 def _socket(spec: FieldSpec) -> tuple[str, ...]:
     needed = "" if spec.required else " (optional)"
-    return f"{spec.name}{needed}", f"`{spec.socket or 'STRING'}`", spec.description
+    return f"{spec.name}{needed}", f"`{spec.wire}`", spec.description
 
 
 def _widget(node: type[Node], spec: FieldSpec) -> tuple[str, ...]:
@@ -58,7 +58,8 @@ def _values(spec: FieldSpec) -> str:
         return f"{spec.minimum:g} to {spec.maximum:g}; at first {spec.to_widget(spec.default):g}"
     if spec.kind == "bool":
         return f"on or off; at first {'on' if spec.default else 'off'}"
-    return {"model": f"a file of {spec.model_kind}", "install": "a configured install"}.get(spec.kind, "text")
+    files = {"model": f"a file of {spec.model_kind}", "input": f"a {spec.input_kind} of the input folder"}
+    return {**files, "install": "a configured install"}.get(spec.kind, "text")
 
 
 def _cell(text: str) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.audio import Audio, read_audio
+from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.decode import count, decode
+from musubi_nodes.media.encode import Source, Wish, encode, file_source, sizes_differ
+from musubi_nodes.media.ffmpeg import Watch, unwatched
+from musubi_nodes.media.formats import formats
 from musubi_nodes.media.probe import probe
 
 if TYPE_CHECKING:
@@ -16,27 +25,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A video on disk."""
+    """A video on disk, or the part of it that ``cut`` takes."""
 
     path: Path
+    cut: Cut = Cut()
 
-    def frames(self) -> np.ndarray[Any, Any]:
+    def frames(self, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
         """All frames, decoded once into one array."""
-        import numpy as np
+        return decode(self.path, self.cut, watch)
 
-        pictures = list(self._decoded())
-        if not pictures:
-            raise MusubiError(f"the video {self.path} has no frames", fix="Make or download it again.")
-        return np.stack(pictures).astype(np.float32) / 255.0
+    def count(self, watch: Watch = unwatched) -> int:
+        """How many frames there are; without a cut nothing is decoded for it."""
+        return count(self.path, self.cut, watch)
 
-    def _decoded(self) -> Iterator[np.ndarray[Any, Any]]:
-        import imageio_ffmpeg
-        import numpy as np
-
-        reader = imageio_ffmpeg.read_frames(str(self.path), pix_fmt="rgb24")
-        width, height = next(reader)["size"]
-        for raw in reader:
-            yield np.frombuffer(raw, np.uint8).reshape(height, width, 3)
+    def audio(self, frames: int) -> Audio | None:
+        """The sound that belongs to so many frames; ``None`` where there is none."""
+        facts = probe(self.path)
+        if not facts.audio:
+            return None
+        seconds = float(frames / self.cut.rate(facts)) if self.cut.picks() else None
+        return read_audio(self.path, self.cut.start, seconds)
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,17 @@ class ImageFiles:
         """All images in one array."""
         import numpy as np
 
-        return np.stack([_picture(path) for path in self.paths]).astype(np.float32) / 255.0
+        first = next(self.pictures())
+        frames = np.empty((len(self.paths), *first.shape), np.float32)
+        for number, picture in enumerate(self.pictures()):
+            if picture.shape != first.shape:
+                raise sizes_differ(first.shape, picture.shape)
+            np.divide(picture, np.float32(255), out=frames[number])
+        return frames
+
+    def pictures(self) -> Iterator[np.ndarray[Any, Any]]:
+        """One after the other as uint8 [height, width, 3]."""
+        return map(_picture, self.paths)
 
 
 def _picture(path: Path) -> np.ndarray[Any, Any]:
@@ -78,6 +96,18 @@ def as_array(frames: Frames) -> np.ndarray[Any, Any]:
     return array[None] if array.ndim == 3 else array
 
 
+def source_of(frames: Frames, fps: float) -> Source:
+    """Frames as :func:`encode` takes them: image files are read one by one; a video has its own ``fps``."""
+    if isinstance(frames, VideoFile):
+        return file_source(frames.path, frames.cut)
+    rate = Fraction(fps).limit_denominator(1001)
+    if isinstance(frames, ImageFiles):
+        height, width = next(frames.pictures()).shape[:2]
+        return Source(width, height, rate, len(frames.paths), pictures=frames.pictures())
+    array = as_array(frames)
+    return Source(array.shape[2], array.shape[1], rate, len(array), pictures=iter(array))
+
+
 def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
     """One frame as PNG; an alpha channel is kept."""
     import numpy as np
@@ -98,27 +128,15 @@ def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:
     return [save_png(frames, folder / f"{name}-{number}.png", number) for number in range(count)]
 
 
-def save_video(frames: Frames, path: Path, fps: float) -> Path:
-    """Frames as a visually lossless H.264 file that musubi-tuner can read; a :class:`VideoFile` is used as it is."""
-    if isinstance(frames, VideoFile):
+def save_video(frames: Frames, path: Path, fps: float, audio: Audio | None = None) -> Path:
+    """Frames as a visually lossless .mp4 that musubi-tuner can read; a whole :class:`VideoFile` is used as it is."""
+    if isinstance(frames, VideoFile) and frames.cut == Cut():
         return frames.path
-    import imageio_ffmpeg
-    import numpy as np
-
-    array = as_array(frames)
-    height, width = array.shape[1:3]
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (width, height), fps=fps, codec="libx264", macro_block_size=1, quality=None,
-        pix_fmt_out="yuv444p" if height % 2 or width % 2 else "yuv420p", output_params=["-crf", "4"],
-    )  # fmt: skip
-    writer.send(None)
-    try:
-        for picture in array[..., :3]:
-            writer.send(np.ascontiguousarray(np.clip(np.rint(picture * 255.0), 0, 255).astype(np.uint8)))
-    except OSError as error:
-        raise MusubiError(f"the video {path} cannot be written: {error}", fix="Check the free space.") from error
-    finally:
-        writer.close()
+    source = source_of(frames, fps)
+    form = formats()["mp4-lossless" if source.width % 2 or source.height % 2 else "mp4-h264"]
+    with tempfile.TemporaryDirectory(prefix=".video-", dir=path.parent) as folder:
+        made = encode(source, Wish(form, quality=100, audio=audio), Path(folder))
+        shutil.move(made[0], path)
     return path
 
 

@@ -4,24 +4,53 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 
 _SECONDS = 300
+_NEAR_FRAMES = 3
+_NTSC = [Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120)]
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """Size in pixels as stored (a rotation flag is not applied), frames per second, frames, seconds."""
+    """Size in pixels as stored (a rotation flag is not applied), frames per second, frames, seconds.
+
+    ``rotation`` in degrees, as the file asks players to turn the picture; ``codec`` and ``pixels`` as ffmpeg names
+    them; ``audio`` the codec of the first sound stream, empty where there is none. ``end``: the
+    second at which the last frame is, by the file's own times.
+    """
 
     width: int
     height: int
     fps: float
     frames: int
     duration: float
+    rotation: int = 0
+    codec: str = ""
+    pixels: str = ""
+    audio: str = ""
+    end: float = field(default=0.0, compare=False)
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second without the rounding of ffmpeg's header (29.97 is 30000/1001); 25 where nobody knows."""
+        near = (rate for rate in _NTSC if abs(rate - Fraction(self.fps)) < Fraction(6, 1000))
+        return next(near, Fraction(self.fps or 25).limit_denominator(1000))
+
+    @property
+    def uneven(self) -> bool:
+        """Whether the times of the frames are not those of :attr:`rate`."""
+        return abs(self.end - self.frames / self.rate) * self.rate > _NEAR_FRAMES
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height as players show them."""
+        return (self.height, self.width) if self.rotation % 180 else (self.width, self.height)
 
 
 def probe(path: Path) -> VideoFacts:
@@ -42,15 +71,24 @@ def probe(path: Path) -> VideoFacts:
 @lru_cache(maxsize=16384)
 def _probe(path: Path, size: int, mtime_ns: int) -> VideoFacts:
     header, progress = _ask(path)
-    stream = re.search(r"Stream #0:\d+.*?: Video: .*", header)
-    shape = re.search(r"[ ,](\d{2,5})x(\d{2,5})[ ,\[]", stream[0] + " ") if stream else None
+    stream = re.search(r"Stream #0:\d+.*?: Video: (?P<codec>\w+)(?!.*\(attached pic\)).*", header)
+    sound = re.search(r"Stream #0:\d+.*?: Audio: (\w+)", header)
+    shape = re.search(r"[ ,](\d{1,5})x(\d{1,5})[ ,\[]", stream[0] + " ") if stream else None
     counts = re.findall(r"^frame=\s*(\d+)", progress, re.MULTILINE)
     frames = int(counts[-1]) if counts else 0
     if not stream or not shape or not frames:
-        raise MusubiError(f"{path} is no video that ffmpeg can read", why=_reason(header), fix="Convert it to .mp4.")
+        why = "It holds sound, but no pictures." if sound and not stream else _reason(header)
+        raise MusubiError(f"{path} is no video that ffmpeg can read", why=why, fix="Convert it to .mp4.")
     rate = re.search(r"([\d.]+)(k?) (?:fps|tbr)", stream[0])
     fps = float(rate[1]) * (1000 if rate[2] else 1) if rate else 0.0
-    return VideoFacts(int(shape[1]), int(shape[2]), fps, frames, frames / fps if fps else _duration(header))
+    times = re.findall(r"^out_time_us=(\d+)", progress, re.MULTILINE)
+    turned = re.search(r"rotation of (-?\d+)", header)
+    pixels = re.search(r"Video: [^,]*(?:\([^)]*\)[^,]*)*, (\w+)", stream[0])
+    return VideoFacts(
+        int(shape[1]), int(shape[2]), fps, frames, frames / fps if fps else _duration(header),
+        rotation=int(turned[1]) if turned else 0, codec=stream["codec"], pixels=pixels[1] if pixels else "",
+        audio=sound[1] if sound else "", end=int(times[-1]) / 1e6 if times else 0.0,
+    )  # fmt: skip
 
 
 def _ask(path: Path) -> tuple[str, str]:
@@ -76,4 +114,5 @@ def _duration(header: str) -> float:
 
 def _reason(header: str) -> str:
     lines = [line.strip() for line in header.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "Conversion failed" not in line), "")[-300:]
+    told = (line for line in reversed(lines) if "Conversion failed" not in line and not line.startswith("frame="))
+    return next(told, "")[-300:]

@@ -5,6 +5,8 @@ from musubi_nodes.nodes.dataset import DatasetConfigLoader
 from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
+from musubi_nodes.nodes.video_input import VideoInput
+from musubi_nodes.nodes.video_output import VideoOutput
 
 NODES = (
     DatasetConfigLoader,
@@ -15,4 +17,6 @@ NODES = (
     LoRASelect,
     PromptNode,
     BatchProcessor,
+    VideoInput,
+    VideoOutput,
 )

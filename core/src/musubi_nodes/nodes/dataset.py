@@ -15,10 +15,11 @@ from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.input_files import allowed_roots, outside
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import is_inside
-from musubi_nodes.nodes.reading import allowed_roots, outside, readable_file
+from musubi_nodes.nodes.reading import readable_file
 
 
 class DatasetConfigLoader(Node):

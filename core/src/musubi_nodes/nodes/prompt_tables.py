@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from musubi_nodes.errors import MusubiError, did_you_mean, problems
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.media.frames import ImageFiles
-from musubi_nodes.nodes.reading import readable
 
 COLUMNS = tuple(Prompt.model_fields)
 LARGEST = 20_000_000

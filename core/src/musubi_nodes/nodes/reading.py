@@ -6,7 +6,8 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.files import cleaned_path, is_inside
+from musubi_nodes.families.input_files import readable
+from musubi_nodes.files import cleaned_path
 
 
 def readable_file(text: str, what: str, context: Context) -> Path:
@@ -22,23 +23,3 @@ def readable_file(text: str, what: str, context: Context) -> Path:
         near = f" (in that folder: {', '.join(beside[:5])})" if beside else ""
         raise MusubiError(f"the {what} does not exist: {path}{near}", fix="Correct the path.")
     return path
-
-
-def readable(path: Path, context: Context) -> None:
-    """Raise where ComfyUI listens beyond this machine and ``path`` is in none of the allowed folders."""
-    if not context.host.trusted and not is_inside(path, allowed_roots(context)):
-        raise outside(path)
-
-
-def allowed_roots(context: Context) -> list[Path]:
-    """Where workflows may read beyond loopback."""
-    return [context.host.input_folder(), context.host.output_folder, *map(Path, context.services.config.read_roots)]
-
-
-def outside(path: Path) -> MusubiError:
-    """The refusal."""
-    return MusubiError(
-        f"{path} lies outside the allowed folders",
-        why="ComfyUI listens beyond this machine, so workflows read only from its own and the configured folders.",
-        fix="Add the folder to read_roots in config.toml.",
-    )

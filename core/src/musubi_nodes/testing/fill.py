@@ -33,9 +33,9 @@ NEEDED = {"prompt": "a text"}
 
 
 def default_value(spec: FieldSpec) -> Any:
-    """The field's own default; a file name for model files; where a value is needed, the first possible one."""
-    if spec.kind == "model":
-        return "model.safetensors"
+    """The field's own default; a file name for files; where a value is needed, the first possible one."""
+    if name := {"model": "model.safetensors", "input": "clip.mp4"}.get(spec.kind):
+        return name
     if not spec.required:
         return NEEDED.get(spec.name, spec.default)
     return next((value for value in (*spec.choices, *spec.examples, spec.minimum) if value is not None), "a text")

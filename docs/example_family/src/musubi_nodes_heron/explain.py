@@ -20,4 +20,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of these."""
-    return explain_by(_TABLE, failure)
+    return explain_by(_TABLE, failure, "heron")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean, problems
-from musubi_nodes.families.context import Services
+from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import DEFAULT, NONE, FieldSpec
+from musubi_nodes.families.input_files import find_input, input_names
 from musubi_nodes.families.model_files import install_model_names
 from musubi_nodes.families.node import Node
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from musubi_nodes.plugins.manager import Plugins
 
 SMALL_STEPS = (0.001, 0.0001, 0.00001, 0.000001)
-HIDDEN = {"musubi_node_id": "UNIQUE_ID", "musubi_workflow": "PROMPT"}
+HIDDEN = {"musubi_node_id": "UNIQUE_ID", "musubi_workflow": "PROMPT", "musubi_extra": "EXTRA_PNGINFO"}
 """Names that no widget has: an input and a hidden input of one name hide each other."""
 
 
@@ -28,7 +29,7 @@ def emit(node: type[Node], plugins: Plugins) -> type:
         {
             "__doc__": node.__doc__,
             "INPUT_TYPES": classmethod(lambda cls: input_types(node, plugins)),
-            "RETURN_TYPES": tuple(spec.socket or "STRING" for spec in outputs),
+            "RETURN_TYPES": tuple(spec.wire for spec in outputs),
             "RETURN_NAMES": tuple(spec.name for spec in outputs),
             "OUTPUT_IS_LIST": tuple(spec.listed for spec in outputs),
             "OUTPUT_TOOLTIPS": tuple(spec.description for spec in outputs),
@@ -45,13 +46,14 @@ def emit(node: type[Node], plugins: Plugins) -> type:
 
 def input_types(node: type[Node], plugins: Plugins) -> dict[str, Any]:
     """Needed sockets are required; all else is optional, so that a workflow file made before a widget was added runs.
+    The page gives only a required combo its upload button (Comfy.UploadImage, frontend 1.27.10).
 
     The hidden inputs tell which node of which workflow runs.
     """
     required: dict[str, Any] = {}
     optional: dict[str, Any] = {}
     for spec in node.fields():
-        target = required if spec.kind == "socket" and spec.required else optional
+        target = required if spec.kind in ("socket", "input") and spec.required else optional
         target[spec.name] = _input(spec, plugins)
     return {"required": required, "optional": optional, "hidden": dict(HIDDEN)}
 
@@ -62,8 +64,10 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
         options["advanced"] = True
     if spec.kind == "socket":
         return spec.socket, options
-    if spec.kind in ("choice", "model", "install"):
+    if spec.kind in ("choice", "model", "input", "install"):
         choices = _choices(spec, plugins)
+        if spec.kind == "input":
+            options[f"{spec.input_kind}_upload"] = True
         default = spec.to_widget(spec.default)
         return choices, options | ({"default": default} if default in choices else {})
     if not spec.required:
@@ -77,7 +81,7 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
             options["control_after_generate"] = spec.widget.seed
     if spec.kind == "string":
         options["multiline"] = spec.widget.multiline
-    return {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT", "string": "STRING"}[spec.kind], options
+    return spec.wire, options
 
 
 def _step(spec: FieldSpec) -> float:
@@ -94,6 +98,8 @@ def _choices(spec: FieldSpec, plugins: Plugins) -> list[str]:
         return list(spec.choices)
     if spec.kind == "install":
         return [DEFAULT, *plugins.installs()]
+    if spec.kind == "input":
+        return input_names(_host().input_folder(), spec.input_kind)
     names = [*_host().model_names(spec.model_kind), *install_model_names(_install(plugins), spec.model_kind)]
     return [NONE, *names] if spec.optional else names
 
@@ -132,6 +138,11 @@ def widget_values(node: type[Node], values: dict[str, Any]) -> dict[str, Any]:
 
 def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> str:
     """What is wrong with the choice of a file or install; an empty string where it is on offer."""
+    if spec.kind == "input" and spec.name in values:
+        try:
+            find_input(Context(_host(), plugins), spec.input_kind, str(values[spec.name]))
+        except MusubiError as error:
+            return error.what
     if spec.kind not in ("model", "install") or spec.name not in values:
         return ""
     value, choices = values[spec.name], _choices(spec, plugins)
@@ -143,25 +154,25 @@ def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> s
 
 def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     """ComfyUI's cache key beyond the inputs themselves; what is wrong is told when the node runs."""
-    from musubi_nodes.families.context import Context
-
-    host = _host()
-    round_ = host.kept.round(str(values.get("musubi_node_id", "")))
+    host, unique_id = _host(), str(values.get("musubi_node_id", ""))
+    round_ = host.kept.round(unique_id)
     try:
         inputs = node.parse(widget_values(node, values), partly=True)
-        return round_ + (node().changed(inputs, Context(host, plugins)) if inputs is not None else "")
+        context = Context(host, plugins, unique_id, linked(node, unique_id, host.running_workflow()))
+        return round_ + (node().changed(inputs, context) if inputs is not None else "")
     except MusubiError as error:
         return round_ + str(error)
 
 
 def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     """Run a node in ComfyUI: convert what comes in, run, convert what goes out, show what it made."""
-    from musubi_nodes.families.context import Context
     from musubi_nodes.hosts.comfyui import media
 
-    unique_id, prompt = str(values.pop("musubi_node_id", "")), values.pop("musubi_workflow", None)
+    unique_id = str(values.pop("musubi_node_id", ""))
+    prompt, extra = values.pop("musubi_workflow", None), values.pop("musubi_extra", None)
     host = _host()
-    context = Context(host, plugins, unique_id, linked(node, unique_id, prompt))
+    used = linked(node, unique_id, host.running_workflow())  # as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
+    context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
     try:

@@ -56,6 +56,28 @@ class ComfyHost:
 
         return Path(folder_paths.get_input_directory())
 
+    @property
+    def preview_folder(self) -> Path | None:
+        import folder_paths
+
+        return Path(folder_paths.get_temp_directory())
+
+    def running_workflow(self) -> dict[str, Any] | None:
+        """The prompt that is being executed; ``None`` where it is not known."""
+        from server import PromptServer
+
+        queue: Any = getattr(getattr(PromptServer, "instance", None), "prompt_queue", None)
+        running = list(getattr(queue, "currently_running", {}).values())
+        return running[0][2] if len(running) == 1 else None
+
+    def metadata(self, prompt: Any, extra: Any) -> dict[str, Any]:
+        """What ComfyUI's own save nodes write into files (nodes_video.py, 0.3.64); empty with --disable-metadata."""
+        from comfy.cli_args import args
+
+        if args.disable_metadata:
+            return {}
+        return {**(extra or {}), **({"prompt": prompt} if prompt else {})}
+
     def progress(self, node_id: str, now: Progress) -> None:
         """The node's bar, and one line of text in it."""
         with self._lock:
@@ -90,8 +112,10 @@ class ComfyHost:
         return shown
 
     def _file(self, path: Path) -> dict[str, str]:
-        relative = path.relative_to(self.output_folder)
-        return {"filename": relative.name, "subfolder": relative.parent.as_posix(), "type": "output"}
+        temporary = self.preview_folder
+        kind = "temp" if temporary and path.is_relative_to(temporary) else "output"
+        relative = path.relative_to(temporary if temporary and kind == "temp" else self.output_folder)
+        return {"filename": relative.name, "subfolder": "/".join(relative.parts[:-1]), "type": kind}
 
     def _bar(self, node_id: str, total: int) -> Any:
         from comfy.utils import ProgressBar

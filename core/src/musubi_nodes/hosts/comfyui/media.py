@@ -1,22 +1,26 @@
-"""Frames and videos between ComfyUI's types and the core's."""
+"""Frames, videos and sound between ComfyUI's types and the core's."""
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from musubi_nodes.media.frames import VideoFile
+from musubi_nodes.media.audio import Audio
+from musubi_nodes.media.frames import VideoFile, as_array, save_video
 
 
 def taken(socket: str, value: Any) -> Any:
-    """A value of ComfyUI as nodes take it: IMAGE as numpy array, VIDEO as a file."""
+    """A value of ComfyUI as nodes take it: IMAGE as numpy array, VIDEO as a file, AUDIO as :class:`Audio`."""
     if value is None or not socket.isupper():
         return value
     if "VIDEO" in socket and hasattr(value, "get_components"):
         return _video_file(value)
     if "IMAGE" in socket and hasattr(value, "cpu"):
         return value.cpu().numpy()
+    if socket == "AUDIO" and isinstance(value, Mapping):
+        return _audio(value)
     return value
 
 
@@ -27,26 +31,46 @@ def given(socket: str, value: Any) -> Any:
     if socket == "VIDEO":
         from comfy_api.input_impl import VideoFromFile
 
-        return VideoFromFile(str(value.path))
+        return VideoFromFile(str(save_video(value, _temporary(".mp4"), 0)))
     if socket == "IMAGE":
         import torch
 
-        from musubi_nodes.media.frames import as_array
-
         return torch.from_numpy(as_array(value))
+    if socket == "AUDIO":
+        import torch
+
+        return {"waveform": torch.from_numpy(value.samples)[None], "sample_rate": value.rate}
     return value
 
 
+def _audio(value: Mapping[str, Any]) -> Audio:
+    """The first of the batch."""
+    import numpy as np
+
+    waveform = value["waveform"].detach().float().cpu().numpy()
+    return Audio(np.ascontiguousarray(waveform[0] if waveform.ndim == 3 else waveform), int(value["sample_rate"]))
+
+
 def _video_file(video: Any) -> VideoFile:
-    """The file behind a VIDEO; one that has none is written to a temporary file without loss of frames."""
-    source = video.get_stream_source() if hasattr(video, "get_stream_source") else None
+    """The file behind a VIDEO; one that has none is written to a temporary file, visually lossless."""
+    from comfy_api.input_impl import VideoFromFile
+
+    if not isinstance(video, VideoFromFile):
+        parts = video.get_components()
+        audio = _audio(parts.audio) if parts.audio else None
+        frames = parts.images.cpu().numpy()
+        return VideoFile(save_video(frames, _temporary(".mp4"), float(parts.frame_rate), audio))
+    source = video.get_stream_source()
     if isinstance(source, str):
         return VideoFile(Path(source))
+    path = _temporary(".mp4")
+    path.write_bytes(source.getbuffer())
+    return VideoFile(path)
+
+
+def _temporary(suffix: str) -> Path:
     import folder_paths
 
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(suffix=".mp4", dir=folder, delete=False) as file:
-        path = Path(file.name)
-    video.save_to(str(path))
-    return VideoFile(path)
+    return folder / f"musubi-{uuid4().hex[:12]}{suffix}"

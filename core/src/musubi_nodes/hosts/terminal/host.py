@@ -28,6 +28,7 @@ class TerminalHost:
     """Runs nodes for whoever sits at this machine."""
 
     trusted = True
+    preview_folder: Path | None = None
 
     def __init__(self, output: Path, config: Config, stream: TextIO | None = None) -> None:
         self.output_folder = output.absolute()

@@ -63,7 +63,7 @@ def _carries(source: type[Node], number: int, target: type[Node], name: str) -> 
     outputs, inputs = source.outputs(), {spec.name: spec for spec in target.fields()}
     if not 0 <= number < len(outputs) or name not in inputs:
         return False
-    given, taken = outputs[number].socket or "STRING", inputs[name].socket
+    given, taken = outputs[number].wire, inputs[name].socket
     return inputs[name].kind != "socket" or given in taken.split(",")
 
 
@@ -192,7 +192,7 @@ def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> 
         linked = {name: results[source][number] or [None] for name, (source, number) in step.links().items()}
         made: list[list[Any]] = [[] for _ in step.node.outputs()]
         for turn in range(max(map(len, linked.values()), default=1)):
-            context = Context(host, services, step.node.title, _linked(step, steps))
+            context = Context(host, services, step.node.title, _linked(step, steps), {"prompt": _prompt(workflow)})
             values = {name: found[min(turn, len(found) - 1)] for name, found in linked.items()}
             inputs = step.node.parse({**step.inputs, **values})
             try:
@@ -204,6 +204,17 @@ def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> 
                 given.extend(value if spec.listed else [value])
             yield step, context
         results[step.id] = made
+
+
+def _prompt(workflow: Workflow) -> dict[str, Any]:
+    """The API format again, for the metadata of files."""
+    return {
+        step.id: {
+            "class_type": step.node.id,
+            "inputs": {k: list(v) if isinstance(v, tuple) else v for k, v in step.inputs.items()},
+        }
+        for step in workflow.values()
+    }
 
 
 def _linked(step: Step, steps: Iterable[Step]) -> frozenset[str]:

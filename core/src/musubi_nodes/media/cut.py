@@ -1,0 +1,103 @@
+"""Which frames of a video are taken, and in which size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.probe import VideoFacts
+
+RESIZE: Mapping[str, str] = {
+    "stretch": "scale={w}:{h}",
+    "crop": "scale={w}:{h}:force_original_aspect_ratio=increase,crop={w}:{h}",
+    "pad": "scale={w}:{h}:force_original_aspect_ratio=decrease,pad={w}:{h}:-1:-1",
+}
+"""How a picture of another shape is made to fit: as filters of ffmpeg."""
+
+_EARLY = 0.001
+"""Seconds that a start is put forward: Matroska rounds times to milliseconds, and frame 1 must not become frame 2."""
+
+_NEAR = 0.1
+"""How far, in frames, a time may lie beside a whole frame and still mean it; for the same reason."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """``start`` in seconds of the file; ``length`` in frames of the result, 0: to the end; ``fps`` 0: as the file has
+    them; ``every``: of the frames that ``fps`` leaves, each so many-th; ``width`` and ``height`` 0: as the file, or, if
+    one is given, in proportion."""
+
+    start: float = 0.0
+    length: int = 0
+    every: int = 1
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    resize: str = "stretch"
+
+    def picks(self) -> bool:
+        """Whether other frames come out than the file has."""
+        return bool(self.start or self.length or self.every > 1 or self.fps)
+
+    def size(self, facts: VideoFacts) -> tuple[int, int]:
+        """Width and height of the result in pixels."""
+        wide, high = facts.upright
+        width = self.width or (round(wide * self.height / high) if self.height else wide)
+        height = self.height or (round(high * self.width / wide) if self.width else high)
+        return max(width, 1), max(height, 1)
+
+    def rate(self, facts: VideoFacts) -> Fraction:
+        """Frames per second of the result, so that it lasts as long as what was taken."""
+        rate = Fraction(self.fps).limit_denominator(1001) if self.fps else facts.rate
+        return rate / self.every
+
+    def most(self, facts: VideoFacts) -> int:
+        """At most so many frames come out: exact where the rate stays, else two too many at most."""
+        left = facts.frames - (math.ceil(self.start * float(facts.rate) - 2 * _NEAR) if self.start else 0)
+        if facts.uneven:
+            left = facts.frames if self.start <= facts.end else 0
+        if left <= 0:
+            raise MusubiError(
+                f"start {self.start:g} s lies behind the end of the video, which lasts {facts.duration:.2f} s",
+                fix="Choose an earlier start.",
+            )
+        if self.fps:
+            seconds = max(left / facts.rate, Fraction(facts.end - self.start))
+            left = math.ceil(seconds * self.rate(facts) * self.every) + 2
+        left = -(-left // self.every)
+        return min(left, self.length) if self.length else left
+
+    def opening(self) -> list[str]:
+        """Options before ``-i``."""
+        return ["-ss", f"{max(self.start - _EARLY, 0):.6f}"] if self.start else []
+
+    def filters(self, facts: VideoFacts) -> list[str]:
+        """ffmpeg's filters: first the frames, then their size. Frames come out evenly timed at :meth:`rate`."""
+        found = ["settb=AVTB", "setpts=PTS-STARTPTS"] if self.picks() else []
+        if self.fps:
+            found += [
+                _dropped(facts.rate, self.fps) if self.fps < facts.rate else f"fps={self.rate(facts) * self.every}"
+            ]
+        if self.every > 1:
+            found += [rf"select=not(mod(n\,{self.every}))"]
+        if self.picks():
+            found += [f"setpts=N/({self.rate(facts)})/TB"]
+        width, height = self.size(facts)
+        if (width, height) != facts.upright:
+            found += [RESIZE[self.resize].format(w=width, h=height), "setsar=1"]
+        return found
+
+
+def _dropped(source: Fraction, fps: float) -> str:
+    """Each frame that is the first one of its place at ``fps``, as musubi-tuner drops frames for ``source_fps``.
+
+    dataset/image_video_dataset.py and media_utils.py, v0.3.4: frame n is kept where int(n * fps / source_fps) grows.
+    The place of a frame is its number where times are even, else its time.
+    """
+    place = f"if(lt(abs({{t}}-round({{t}})),{_NEAR}),round({{t}}),{{t}})"
+    index = "floor((" + place + f")*{fps / float(source):.9f}+1e-6)"
+    now, before = (index.format(t=f"({name}*{float(source):.9f})") for name in ("t", "prev_selected_t"))
+    return f"select=if(isnan(prev_selected_t),1,gt({now},{before}))".replace(",", r"\,")

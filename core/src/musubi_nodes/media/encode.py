@@ -1,0 +1,221 @@
+"""Frames into a file, frame by frame through ffmpeg's standard input; a file into another without a detour."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media import metadata
+from musubi_nodes.media.audio import Audio, read_audio, write_raw
+from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.ffmpeg import Ffmpeg, Watch, progressed, readable, unwatched
+from musubi_nodes.media.formats import Format, check_rate
+from musubi_nodes.media.probe import VideoFacts, probe
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PREVIEW = ["-vf", "{filters}scale=trunc(min(640\\,iw)/2)*2:-2", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "28",
+           "-pix_fmt", "yuv420p", "-movflags", "+faststart"]  # fmt: skip
+"""The small copy for browsers, made in the same pass."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is encoded: either ``pictures`` (uint8 or float arrays [height, width, channels]) or a ``path``."""
+
+    width: int
+    height: int
+    rate: Fraction
+    frames: int
+    pictures: Iterator[np.ndarray[Any, Any]] | None = None
+    path: Path | None = None
+    cut: Cut = field(default_factory=Cut)
+    facts: VideoFacts | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return float(self.frames / self.rate)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is made of it. ``quality`` is 0 to 100; ``workflow`` goes into the file; ``preview``: a small copy too."""
+
+    form: Format
+    quality: int = 75
+    audio: Audio | None = None
+    workflow: Mapping[str, Any] = field(default_factory=dict)
+    preview: bool = False
+
+
+def file_source(path: Path, cut: Cut | None = None) -> Source:
+    """A video on disk, or the part of it that ``cut`` takes."""
+    cut, facts = cut or Cut(), probe(path)
+    width, height = cut.size(facts)
+    return Source(width, height, cut.rate(facts), cut.most(facts), path=path, cut=cut, facts=facts)
+
+
+def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -> list[Path]:
+    """Write into the empty ``folder``: the file or the numbered pictures, and ``preview.mp4`` if wanted; returns the
+    former. Raises :class:`MusubiError` with ffmpeg's last lines where it fails; what it left is the caller's to remove.
+    """
+    check_rate(wish.form, float(source.rate))
+    if wish.audio is None and wish.form.audio and source.cut.picks() and source.path:
+        wish = replace(wish, audio=read_audio(source.path, source.cut.start, source.seconds))
+    target = f"frame_{wish.form.suffix}" if wish.form.pictures else f"video{wish.form.suffix}"
+    command = [*_inputs(source, wish, folder), *_output(source, wish), target, *_preview(source, wish)]
+    pipe = subprocess.PIPE if source.pictures is not None else subprocess.DEVNULL
+    with Ffmpeg(["-progress", "pipe:1", "-stats_period", "0.2", *command], folder=folder, stdin=pipe,
+                stdout=subprocess.PIPE if source.pictures is None else subprocess.DEVNULL) as run:  # fmt: skip
+        done = 0
+        for done in _fed(run, source):
+            watch(done, source.frames)
+        code = run.wait(lambda: watch(done, source.frames))
+    made = sorted(folder.glob("frame_*" if wish.form.pictures else target))
+    if code or not made or not made[0].stat().st_size:
+        raise MusubiError(
+            f"ffmpeg could not write {wish.form.name}" + (f" (it was ended by signal {-code})" if code < 0 else ""),
+            why=run.said(),
+            fix="Check the free space of the output folder, or choose another format.",
+        )
+    _mark(wish, made)
+    return made
+
+
+def _inputs(source: Source, wish: Wish, folder: Path) -> list[str]:
+    """Input 0 is the picture, then sound and metadata where there are any."""
+    if source.path is not None:
+        options = [*source.cut.opening(), *readable(source.path)]
+    else:
+        size = f"{source.width}x{source.height}"
+        options = [
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-video_size",
+            size,
+            "-framerate",
+            str(source.rate),
+            "-i",
+            "pipe:0",
+        ]
+    if wish.audio and wish.form.audio:
+        options += write_raw(wish.audio, folder / "audio.raw", source.seconds)
+    if wish.workflow and wish.form.metadata == "container":
+        options += metadata.write_container(wish.workflow, folder / "metadata.txt")
+    return options
+
+
+def _output(source: Source, wish: Wish) -> list[str]:
+    form = wish.form
+    options = ["-map", "0:V:0", *_sound(source, wish)]
+    if wish.workflow and form.metadata == "container":
+        options += ["-map_metadata", "2" if wish.audio and form.audio else "1"]
+    if is_copied(source, form):
+        return [*options, "-c:v", "copy", *form.output]
+    filters = ",".join(_filters(source, form, wish.quality))
+    evenly = ["-r", str(source.rate)] if source.path is None or source.cut.picks() else []
+    limit = ["-frames:v", str(source.frames)] if source.cut.length else []
+    video = [form.filled(option, wish.quality) for option in form.video]
+    if form.matrix:
+        video += ["-colorspace", form.matrix, "-color_range", "tv", "-color_primaries", "bt709", "-color_trc", "bt709"]
+    return [*options, *(["-vf", filters] if filters else []), *evenly, *limit, *video, *form.output]
+
+
+def _sound(source: Source, wish: Wish) -> list[str]:
+    """The given sound, else that of the whole file: copied where the container takes it."""
+    form = wish.form
+    if not form.audio:
+        return ["-an"]
+    if wish.audio:
+        return ["-map", "1:a:0", *form.audio]
+    if not source.facts or not source.facts.audio or source.cut.picks():
+        return ["-an"]
+    return ["-map", "0:a:0", *(["-c:a", "copy"] if source.facts.audio in form.copies_audio else form.audio)]
+
+
+def is_copied(source: Source, form: Format) -> bool:
+    """Whether the file already is what the format would make of it."""
+    facts = source.facts
+    return facts is not None and source.cut == Cut() and f"{facts.codec} {facts.pixels}" in form.copies
+
+
+def padding(source: Source, form: Format) -> tuple[int, int]:
+    """Columns and rows that are repeated at the right and bottom edge, because the encoder takes even sizes only."""
+    return (source.width % 2, source.height % 2) if form.even else (0, 0)
+
+
+def _filters(source: Source, form: Format, quality: int) -> Iterator[str]:
+    if source.facts:
+        yield from source.cut.filters(source.facts)
+    right, below = padding(source, form)
+    if right or below:
+        yield f"pad=iw+{right}:ih+{below},fillborders=right={right}:bottom={below}:mode=smear"
+    if form.matrix:
+        yield f"scale=out_color_matrix={form.matrix}:out_range=tv"
+    if form.filter:
+        yield form.filled(form.filter, quality)
+
+
+def _preview(source: Source, wish: Wish) -> list[str]:
+    if not wish.preview or wish.form.preview != "copy":
+        return []
+    filters = "".join(f"{one}," for one in source.cut.filters(source.facts)) if source.facts else ""
+    return ["-map", "0:V:0", *[option.replace("{filters}", filters) for option in PREVIEW], "preview.mp4"]
+
+
+def _fed(run: Ffmpeg, source: Source) -> Iterator[int]:
+    """Give ffmpeg its pictures, or watch it read the file; yields the frames that are done."""
+    if source.pictures is None:
+        yield from progressed(run)
+        return
+    assert run.process.stdin
+    for number, picture in enumerate(source.pictures, 1):
+        data = _bytes(source, picture)
+        try:
+            run.process.stdin.write(data)
+        except OSError:
+            break  # ffmpeg ended early; its exit code and last lines say why
+        yield number
+    with contextlib.suppress(OSError):
+        run.process.stdin.close()
+
+
+def _bytes(source: Source, picture: np.ndarray[Any, Any]) -> memoryview:
+    """One picture as rgb24. Values are rounded, so that 8-bit values survive; what is not in 0..1 is clipped."""
+    import numpy as np
+
+    if picture.shape[:2] != (source.height, source.width):
+        raise sizes_differ((source.height, source.width), picture.shape)
+    rgb = np.broadcast_to(picture, (*picture.shape[:2], 3)) if picture.shape[2] == 1 else picture[..., :3]
+    if rgb.dtype != np.uint8:
+        scaled = np.multiply(rgb, np.float32(255), dtype=np.float32)
+        np.clip(np.rint(scaled, out=scaled), 0, 255, out=scaled)
+        with np.errstate(invalid="ignore"):  # NaN becomes black
+            rgb = scaled.astype(np.uint8)
+    return np.ascontiguousarray(rgb).data.cast("B")
+
+
+def sizes_differ(one: Sequence[int], other: Sequence[int]) -> MusubiError:
+    """The error for pictures [height, width, ...] that cannot be frames of one video."""
+    return MusubiError(
+        f"the pictures have different sizes: {one[1]}x{one[0]} and {other[1]}x{other[0]}",
+        fix="Scale them to one size first.",
+    )
+
+
+def _mark(wish: Wish, made: Sequence[Path]) -> None:
+    """The workflow for what ffmpeg itself cannot put into a file."""
+    write = {"text": metadata.write_text, "exif": metadata.write_exif}.get(wish.form.metadata)
+    if write and wish.workflow:
+        for path in made:
+            write(wish.workflow, path)

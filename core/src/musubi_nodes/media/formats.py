@@ -1,0 +1,63 @@
+"""The formats of formats.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from musubi_nodes.errors import MusubiError
+
+
+@dataclass(frozen=True)
+class Format:
+    """How ffmpeg writes one kind of file; formats.toml says what each key means."""
+
+    name: str
+    suffix: str
+    video: tuple[str, ...]
+    filter: str = ""
+    matrix: str = ""
+    quality: tuple[int, int] | None = None
+    audio: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
+    even: bool = False
+    max_fps: float | None = None
+    copies: tuple[str, ...] = ()
+    copies_audio: tuple[str, ...] = ()
+    metadata: str = ""
+    preview: str = "copy"
+
+    @property
+    def pictures(self) -> bool:
+        """Whether it is a folder of numbered pictures."""
+        return "%" in self.suffix
+
+    def filled(self, text: str, quality: int) -> str:
+        """``text`` with the encoder's value for a quality of 0..100."""
+        worst, best = self.quality or (0, 0)
+        return text.replace("{quality}", str(round(worst + (best - worst) * quality / 100)))
+
+
+@cache
+def formats() -> Mapping[str, Format]:
+    """All formats by name, in the order of the file."""
+    tables = tomli.loads(Path(__file__).with_name("formats.toml").read_text("utf-8"))
+    return {name: Format(name=name, **_frozen(table)) for name, table in tables.items()}
+
+
+def _frozen(table: Mapping[str, object]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def check_rate(form: Format, fps: float) -> None:
+    """Raise a MusubiError where the format cannot say so many frames a second."""
+    if form.max_fps is not None and fps > form.max_fps:
+        raise MusubiError(
+            f"{form.name} shows at most {form.max_fps:g} frames a second, not {fps:g}",
+            fix="Lower fps, take every second frame, or choose another format.",
+        )

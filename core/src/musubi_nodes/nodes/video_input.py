@@ -1,0 +1,116 @@
+"""Reads a video: frames, the video itself, sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import Choices, InputFile, Native, Widget
+from musubi_nodes.families.input_files import find_input
+from musubi_nodes.families.model_files import stamp
+from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.media.cut import RESIZE, Cut
+from musubi_nodes.media.ffmpeg import Watch
+from musubi_nodes.media.frames import VideoFile
+from musubi_nodes.media.probe import probe
+from musubi_nodes.runs.progress import Progress
+
+ROUNDING: Mapping[str, FrameRule] = {
+    "none": FrameRule(1, 1),
+    "N*4+1": FrameRule(4, 1),
+    "N*8+1": FrameRule(8, 1),
+    "N*36+1": FrameRule(4, 1, 9),
+}
+"""Lengths that models take: Wan and HunyuanVideo N*4+1, LTX N*8+1, FramePack with its window of 9 N*36+1."""
+
+
+class VideoInput(Node):
+    """Reads a video of the input folder: its frames, the video itself and its sound. All settings count for all three.
+    What is not connected is not decoded."""
+
+    id, title, category = "MusubiTuner_VideoInput", "Video Input", "MusubiTuner/Video"
+
+    class Inputs(NodeInputs):
+        file: Annotated[str, InputFile("video")] = Field(description="A file of the input folder, or upload one.")
+        start: Annotated[float, Widget(step=0.1)] = Field(
+            0.0, ge=0, le=86400, description="Where to begin, in seconds of the file."
+        )
+        length: int = Field(0, ge=0, le=100_000, description="How many frames come out at most; 0: to the end.")
+        fps: Annotated[float, Widget(step=0.01)] = Field(
+            0.0, ge=0, le=240,
+            description="Frames a second that come out; 0: as the file has them. Lower: frames are dropped, the same "
+            "ones that musubi-tuner drops for source_fps. Higher: frames are repeated. The speed stays the same.",
+        )  # fmt: skip
+        every_nth: int = Field(1, ge=1, le=1000, description="Of the frames that fps leaves, take each so many-th.")
+        width: int = Field(
+            0, ge=0, le=16384, description="Width in pixels; 0: as the file, or in proportion to height."
+        )
+        height: int = Field(
+            0, ge=0, le=16384, description="Height in pixels; 0: as the file, or in proportion to width."
+        )
+        resize: Annotated[str, Choices(tuple(RESIZE))] = Field(
+            "crop", description="If the shape differs: crop what sticks out, pad with black bars, or stretch."
+        )
+        rounding: Annotated[str, Choices(tuple(ROUNDING))] = Field(
+            "none", description="Rounds the number of frames down to what a model takes: Wan and HunyuanVideo N*4+1, "
+            "FramePack N*36+1."
+        )  # fmt: skip
+
+    class Outputs(NodeOutputs):
+        frames: Annotated[Any, Native("IMAGE")] = Field(None, description="The frames.")
+        video: Annotated[Any, Native("VIDEO")] = Field(None, description="The same as a video, with its sound.")
+        audio: Annotated[Any, Native("AUDIO")] = Field(None, description="Its sound; nothing if it has none.")
+        fps: float = Field(description="Frames a second of what comes out.")
+        count: int = Field(description="How many frames come out.")
+        width: int = Field(description="Their width in pixels.")
+        height: int = Field(description="Their height in pixels.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        path = find_input(context, "video", inputs.file)
+        facts, cut, watch = probe(path), _cut(inputs), watching(context, "decoding")
+        frames = VideoFile(path, cut).frames(watch) if context.wanted("frames") else None
+        found = len(frames) if frames is not None else VideoFile(path, cut).count(watch)
+        count = ROUNDING[inputs.rounding].round_down(found)
+        if not count:
+            raise MusubiError(
+                f"{path.name}: {found} frames are left, too few for {inputs.rounding}",
+                fix="Take more of the file, or choose another rounding.",
+            )
+        video = VideoFile(path, replace(cut, length=count) if cut.picks() or count < found else cut)
+        width, height = cut.size(facts)
+        fps = float(cut.rate(facts))
+        context.show(text=f"{count} frames · {width} x {height} · {fps:g} fps · {count / fps:.2f} s")
+        return self.Outputs(
+            frames=frames[:count] if frames is not None else None,
+            video=video if context.wanted("video") else None,
+            audio=video.audio(count) if context.wanted("audio") else None,
+            fps=fps, count=count, width=width, height=height,
+        )  # fmt: skip
+
+    def changed(self, inputs: Any, context: Context) -> str:
+        """Also another link: what was not connected the last time was not decoded."""
+        linked = "all" if context.linked is None else " ".join(sorted(context.linked))
+        return f"{stamp(find_input(context, 'video', inputs.file))} {linked}"
+
+
+def _cut(inputs: Any) -> Cut:
+    """What the settings say; a length is rounded before, so that no frame is decoded in vain."""
+    rule: FrameRule = ROUNDING[inputs.rounding]
+    length = rule.round_down(inputs.length) or inputs.length
+    return Cut(inputs.start, length, inputs.every_nth, inputs.fps, inputs.width, inputs.height, inputs.resize)
+
+
+def watching(context: Context, stage: str) -> Watch:
+    """Shows how far ``stage`` is, and lets the user cancel it."""
+
+    def told(done: int, total: int) -> None:
+        context.raise_if_interrupted()
+        context.progress(Progress(stage, done, total))
+
+    return told

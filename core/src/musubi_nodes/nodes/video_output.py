@@ -1,0 +1,114 @@
+"""Writes frames or a video as a file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+from pydantic import BaseModel, Field, field_validator
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import Choices, Native, Widget
+from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.files import plain_name, publish, publish_folder
+from musubi_nodes.media.encode import Source, Wish, encode, is_copied, padding
+from musubi_nodes.media.formats import Format, formats
+from musubi_nodes.media.frames import VideoFile, source_of
+from musubi_nodes.nodes.video_input import watching
+
+PICTURES_SHOWN = 16
+
+
+class VideoOutput(Node):
+    """Writes frames or a video as a file into output/musubi, with sound and with the workflow inside. A video that has
+    the format already is copied, not encoded again. Dropped on the canvas, MP4, MOV, WebM, WebP and PNG open their
+    workflow; GIF and MKV do not."""
+
+    id, title, category, output_node = "MusubiTuner_VideoOutput", "Video Output", "MusubiTuner/Video", True
+
+    class Inputs(NodeInputs):
+        images: Annotated[Any, Native("IMAGE")] = Field(None, description="The frames. Connect these or video.")
+        video: Annotated[Any, Native("VIDEO")] = Field(
+            None, description="A video: it keeps its own fps, and its sound unless audio is connected."
+        )
+        audio: Annotated[Any, Native("AUDIO")] = Field(None, description="Sound; cut to the length of the pictures.")
+        format: Annotated[str, Choices(tuple(formats()))] = Field(
+            "mp4-h264", description="mp4-h264 plays everywhere; png, mkv-ffv1 and mp4-lossless lose nothing; "
+            "gif, webp and png have no sound."
+        )  # fmt: skip
+        fps: Annotated[float, Widget(step=0.01)] = Field(
+            24.0, ge=0.01, le=240, description="Frames a second of images. A video keeps its own."
+        )
+        quality: int = Field(
+            75, ge=0, le=100, description="100 is the best and the largest. Without effect on formats without loss, "
+            "and on a video that is copied. What the encoder gets stands in formats.toml."
+        )  # fmt: skip
+        filename_prefix: str = Field(
+            "video", description="Begin of the file name in output/musubi. No file is overwritten."
+        )
+
+        @field_validator("filename_prefix")
+        @classmethod
+        def _plain(cls, name: str) -> str:
+            return plain_name(name)
+
+    class Outputs(NodeOutputs):
+        video: Annotated[Any, Native("VIDEO")] = Field(None, description="The written video; nothing for png.")
+        path: str = Field(description="Where it was written: the file, or the folder of the pictures.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        form = formats()[inputs.format]
+        if (inputs.images is None) == (inputs.video is None):
+            found = "both images and video" if inputs.images is not None else "neither images nor a video"
+            raise MusubiError(f"{self.title}: {found} are connected", fix="Connect one of the two.")
+        source = source_of(inputs.images if inputs.video is None else inputs.video, inputs.fps)
+        previews = context.host.preview_folder
+        wish = Wish(form, inputs.quality, inputs.audio, context.workflow, previews is not None)
+        target = context.host.output_folder / "musubi"
+        work = target / f".{uuid4().hex[:8]}.part"
+        work.mkdir(parents=True)
+        try:
+            made = encode(source, wish, work, watching(context, "encoding"))
+            written = _published(made, form, target, inputs.filename_prefix)
+            context.show(*_shown(written, work, form, previews))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        place = written[0].parent if form.pictures else written[0]
+        context.show(text=_told(place, written, context.host.output_folder, source, inputs))
+        return self.Outputs(video=None if form.pictures else VideoFile(place), path=str(place))
+
+
+def _published(made: Sequence[Path], form: Format, folder: Path, prefix: str) -> list[Path]:
+    """The files under names that were free: ``<prefix>.mp4``, or the numbered pictures in a folder ``<prefix>``."""
+    if form.pictures:
+        return publish_folder(made, folder, prefix)
+    return [publish(made[0], folder, f"{prefix}{form.suffix}", move=True)]
+
+
+def _shown(written: Sequence[Path], work: Path, form: Format, previews: Path | None) -> Sequence[Path]:
+    """What the node shows: the file, some pictures, or the small copy that browsers can play."""
+    copy = work / "preview.mp4"
+    if previews is not None and copy.is_file():
+        return [publish(copy, previews, f"{written[0].stem}-{work.name[1:9]}.mp4", move=True)]
+    return written[:PICTURES_SHOWN]
+
+
+def _told(place: Path, written: Sequence[Path], output: Path, source: Source, inputs: Any) -> str:
+    """One line about what was written, and what was done differently from what one may expect."""
+    form = formats()[inputs.format]
+    size = sum(path.stat().st_size for path in written)
+    copied = is_copied(source, form)
+    right, below = (0, 0) if copied else padding(source, form)
+    shape = f"{source.width + right} x {source.height + below}"
+    parts = [place.relative_to(output).as_posix(), shape, f"{size / 1e6:.2f} MB"]
+    if copied:
+        parts.append("copied, not encoded again")
+    if right or below:
+        parts.append("padded to an even size")
+    if inputs.audio and not form.audio:
+        parts.append("without sound")
+    return " · ".join(parts)

@@ -1,0 +1,64 @@
+"""Pictures for the tests of videos: ones that compress like real ones, and ones that say their number."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from musubi_nodes.media.audio import Audio
+from musubi_nodes.media.encode import Wish, encode
+from musubi_nodes.media.ffmpeg import executable
+from musubi_nodes.media.formats import formats
+from musubi_nodes.media.frames import source_of
+
+Array = np.ndarray[Any, Any]
+
+
+def moving(frames: int = 12, width: int = 96, height: int = 64) -> Array:
+    """Soft shapes that move: float32 [frames, height, width, 3], whole numbers of 1/255."""
+    y, x = np.mgrid[0:height, 0:width] / 16.0
+    pictures = [
+        np.stack([np.sin(x + n / 9), np.cos(y - n / 7), np.sin(x / 2 + y / 3 + n / 5)], -1) for n in range(frames)
+    ]
+    return np.rint((np.stack(pictures) * 0.5 + 0.5) * 255).astype(np.float32) / np.float32(255)
+
+
+def numbered(frames: int, width: int = 16, height: int = 16) -> Array:
+    """Frame ``n`` has the value ``n`` of 255 everywhere."""
+    return np.broadcast_to(
+        (np.arange(frames, dtype=np.float32) / np.float32(255))[:, None, None, None], (frames, height, width, 3)
+    )
+
+
+def numbers(frames: Array) -> list[int]:
+    """Which of the numbered frames these are."""
+    return [round(float(value) * 255) for value in frames[:, 0, 0, 0]]
+
+
+def tone(seconds: float = 3.0, rate: int = 44100) -> Audio:
+    """Two channels of different pitch."""
+    t = np.arange(round(seconds * rate)) / rate
+    return Audio(np.stack([np.sin(t * 2000), np.sin(t * 3000)]).astype(np.float32) * np.float32(0.4), rate)
+
+
+def written(
+    folder: Path, frames: Any, form: str = "mkv-ffv1", *, fps: float = 24, quality: int = 75, audio: Audio | None = None
+) -> Path:
+    """The first file that encoding makes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return encode(source_of(frames, fps), Wish(formats()[form], quality, audio), folder)[0]
+
+
+def psnr(one: Array, other: Array) -> float:
+    """Peak signal to noise in dB."""
+    error = float(((one.astype(np.float64) - other) ** 2).mean())
+    return 10 * float(np.log10(1 / error)) if error else float("inf")
+
+
+def ffmpeg(*arguments: Any) -> bytes:
+    """Run ffmpeg itself; its standard output."""
+    command = [executable(), "-v", "error", "-y", *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True).stdout
