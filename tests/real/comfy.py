@@ -6,13 +6,32 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.install import find_python, resolve_python
+
 SECONDS = 120
+
+
+def comfyui() -> tuple[Path, Path]:
+    """The real ComfyUI and its Python (COMFYUI_PYTHON, its venv, or this one); skips the test where it is missing."""
+    if not (named := os.environ.get("COMFYUI_ROOT")):
+        pytest.skip("needs COMFYUI_ROOT, a real ComfyUI")
+    root = Path(named)
+    if python := os.environ.get("COMFYUI_PYTHON"):
+        return root, resolve_python(python)
+    try:
+        return root, find_python(root)
+    except MusubiError:
+        return root, Path(sys.executable)
 
 
 class Comfy:

@@ -13,20 +13,22 @@ FPS = 30
 COLOURS = {"red": (200, 60, 50), "green": (70, 160, 80), "blue": (60, 90, 190), "yellow": (220, 190, 70)}
 
 
-def make_dataset(folder: Path, frames: int = 1, keys: Mapping[str, Any] | None = None) -> Path:
+def make_dataset(
+    folder: Path, frames: int = 1, keys: Mapping[str, Any] | None = None, size: tuple[int, int] = SIZE
+) -> Path:
     """Four pictures (``frames`` is 1) or videos with captions in ``folder``; returns the TOML that names them.
 
-    ``keys`` go into the dataset's table besides.
+    ``keys`` go into the dataset's table besides. ``size`` is [width, height] in pixels.
     """
     import tomli_w
 
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(COLOURS):
         write_text(folder / f"{name}_ball.txt", f"a {name} ball on a white table")
-        _write(folder / f"{name}_ball", list(_pictures(number, name, frames)))
+        _write(folder / f"{name}_ball", [picture.resize(size) for picture in _pictures(number, name, frames)])
     kind = "image_directory" if frames == 1 else "video_directory"
     table = {kind: folder.as_posix(), **(keys or {})}
-    general = {"resolution": list(SIZE), "caption_extension": ".txt", "batch_size": 1, "enable_bucket": True}
+    general = {"resolution": list(size), "caption_extension": ".txt", "batch_size": 1, "enable_bucket": True}
     return write_text(folder / "demo.toml", tomli_w.dumps({"general": general, "datasets": [table]}))
 
 
