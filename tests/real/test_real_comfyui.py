@@ -14,22 +14,13 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.real.comfy import Comfy, comfyui, message
+from tests.real.comfy import Comfy, message, start
 
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.folder import RunFolder, run_folders
 
 pytestmark = pytest.mark.comfyui
-
-PACK = Path(__file__).resolve().parents[2]
-
-
-def start(folder: Path, config: str) -> Comfy:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.toml").write_text(config, "utf-8")
-    environment = {"MUSUBI_NODES_CONFIG": str(folder / "config.toml"), "MUSUBI_NODES_CACHE": str(folder / "cache")}
-    return Comfy(*comfyui(), folder / "comfy", PACK, environment)
 
 
 @pytest.fixture(scope="module")
@@ -235,13 +226,6 @@ def test_the_real_musubi_tuner_runs_from_the_canvas(own_comfy: Any, toy_config: 
         n5={"max_train_epochs": 2, "learning_rate": 0.001},
         n7={"width": 96, "height": 64, "video_length": 5, "infer_steps": 2},
     )
-    models = comfy.folder / "models"
-    import tomli
-
-    for kind, folders in tomli.loads(toy_config)["models"].items():
-        for file in Path(folders[0]).iterdir():
-            (models / kind).mkdir(parents=True, exist_ok=True)
-            (models / kind / file.name).symlink_to(file)
     entry = comfy.wait(comfy.queue(made), 300)
     assert entry["status"]["status_str"] == "success", message(entry)
     assert list(comfy.folder.glob("models/loras/musubi/demo_lora.safetensors"))
