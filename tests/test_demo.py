@@ -6,31 +6,52 @@ from pathlib import Path
 
 import pytest
 
+from musubi_nodes.config import load_config
+from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.cli import main
+from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
+from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.weights import read_header
 
 
-def test_the_demo_makes_a_lora_whose_loss_fell_and_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--output", str(tmp_path)]) == 0
+def demo_workflow(folder: Path) -> Path:
+    """The demo's graph as a file; the configuration is read anew afterwards, as in a new process."""
+    path = write_json(folder / "w.json", workflow(make_dataset(folder / "data"), "miniature"))
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("family", "trainer", "frames"),
+    [("wan", "Wan", 17), ("hunyuan", "HunyuanVideo", 17), ("framepack", "FramePack", 25)],
+)
+def test_the_demo_makes_a_lora_whose_loss_fell_and_a_video(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], family: str, trainer: str, frames: int
+) -> None:
+    assert main(["demo", "--family", family, "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    run = next(tmp_path.glob("musubi/runs/*-WanLoRATrainer-*"))
+    run = next(tmp_path.glob(f"musubi/runs/*-{trainer}LoRATrainer-*"))
     points = RunFolder(run).points()
     assert [point["step"] for point in points] == list(range(1, 81))
     assert points[-1]["average"] < 0.8 * points[0]["average"]
     header = read_header(tmp_path / "models" / "loras" / "musubi" / "demo_lora.safetensors")
-    assert len(header.metadata) >= 40 and header.metadata["ss_base_model_version"] == "wan"
-    assert probe(tmp_path / "musubi" / "demo.mp4").frames == 17
-    for place in ("demo_dataset", "demo_workflow.json", "demo.mp4", "demo_lora.safetensors", "runs"):
+    assert len(header.metadata) >= 40
+    assert probe(tmp_path / "musubi" / "demo.mp4").frames == frames
+    for place in (f"demo_{family}", f"demo_{family}_workflow.json", "demo.mp4", "demo_lora.safetensors", "runs"):
         assert place in said
 
 
-def test_the_demos_own_workflow_file_runs_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from musubi_nodes.files import write_json
-    from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
+def test_a_family_without_a_demo_is_told_which_have_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--family", "framepak", "--output", str(tmp_path)]) == 2
+    assert "did you mean 'framepack'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
-    path = write_json(tmp_path / "w.json", workflow(make_dataset(tmp_path / "data"), "miniature"))
+
+def test_the_demos_own_workflow_file_runs_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = demo_workflow(tmp_path)
     arguments = ["run", str(path), "--install", "miniature", "--output", str(tmp_path)]
     settings = ["--set", "TrainingConfig.max_train_epochs=2", "--set", "7.video_length=5"]
     assert main([*arguments, *settings]) == 0
@@ -53,10 +74,7 @@ def test_the_demos_own_workflow_file_runs_again(tmp_path: Path, capsys: pytest.C
 def test_a_wrong_call_is_one_message_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], code: int, message: str
 ) -> None:
-    from musubi_nodes.files import write_json
-    from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
-
-    path = write_json(tmp_path / "w.json", workflow(make_dataset(tmp_path / "data"), "miniature"))
+    path = demo_workflow(tmp_path)
     assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path), *change]) == code
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("musubi/runs/*/process.json"))

@@ -1,119 +1,113 @@
-"""The example workflows: the API files run, and the canvas files fit the nodes as they are."""
+"""The example workflows: API files and canvas files run on the miniature, and the canvas files are up to date."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tools import canvas
 
 from musubi_nodes.hosts.terminal.cli import main
-from musubi_nodes.hosts.terminal.demo import make_dataset
+from musubi_nodes.hosts.terminal.demo_dataset import first_frame, make_dataset
+from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.plugins.manager import plugins
+from musubi_nodes_miniature.demos import DEMOS
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "example_workflows"
-CANVAS = sorted(EXAMPLES.glob("*.json"))
-COMFYUI = {"Note", "MarkdownNote", "SaveVideo", "LoadImage", "PreviewImage", "PreviewAny"}
-TOYS = [
-    "WanModels.dit=miniature/wan_t2v_14b.safetensors",
-    "WanModels.vae=miniature/wan_vae.safetensors",
-    "WanModels.t5=miniature/umt5_xxl.safetensors",
-    "MemoryOptimizer.blocks_to_swap=1",
-]
-HUNYUAN = [
-    "HunyuanVideoModels.dit=miniature/hunyuan_video_t2v.safetensors",
-    "HunyuanVideoModels.vae=miniature/hunyuan_video_vae.safetensors",
-    "HunyuanVideoModels.text_encoder1=miniature/llava_llama3.safetensors",
-    "HunyuanVideoModels.text_encoder2=miniature/clip_l.safetensors",
-    "MemoryOptimizer.blocks_to_swap=1",
-]
-FRAMEPACK = [
-    *(each.replace("HunyuanVideoM", "FramePackM").replace("hunyuan_video_t2v", "framepack_i2v") for each in HUNYUAN),
-    "FramePackModels.image_encoder=miniature/siglip.safetensors",
-]
-SMALL = ("4.width=96", "4.height=64", "4.infer_steps=2")
+API = canvas.EXAMPLES / "api"
+NAMES = sorted(file.stem for file in API.glob("*.json"))
+FAMILIES = {"wan": "Wan", "hunyuan": "HunyuanVideo", "framepack": "FramePack"}
+"""Family key -> how its nodes' names begin."""
 
 
-def run(name: str, output: Path, *settings: str, toys: list[str] = TOYS) -> int:
-    chosen = [word for setting in (*toys, *settings) for word in ("--set", setting)]
-    file = str(EXAMPLES / "api" / f"{name}.json")
-    return main(["run", file, "--install", "miniature", "--output", str(output), *chosen])
+def toys(family: str) -> list[str]:
+    """Widgets of the family's nodes for toy models and toy sizes: those of ``musubi-nodes demo``, and smaller."""
+    demo, name = DEMOS[family], FAMILIES[family]
+    values = {f"{name}Models.{key}": value for key, value in demo.models.items()}
+    sizes = {"width": 96, "height": 64, "infer_steps": 2, **demo.generation}
+    values |= {f"{name}Generator.{key}": value for key, value in sizes.items()}
+    values |= {"MemoryOptimizer.blocks_to_swap": 1, "TrainingConfig.max_train_epochs": 1}
+    return [f"{widget}={value}" for widget, value in values.items()]
 
 
-def test_the_api_examples_train_and_generate(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data")
-    assert run("wan_lora_training", tmp_path, f"DatasetConfigLoader.path={dataset}", "6.max_train_epochs=1") == 0
-    assert (tmp_path / "models" / "loras" / "musubi" / "my_wan_lora.safetensors").is_file()
-    small = ("4.width=96", "4.height=64", "4.video_length=5", "4.infer_steps=2")
-    assert run("wan_generation", tmp_path, *small) == 0
-    assert (tmp_path / "musubi" / "wan.mp4").is_file()
+def as_api(name: str) -> dict[str, Any]:
+    """The canvas file as the page would queue it."""
+    drawn = json.loads((canvas.EXAMPLES / f"{name}.json").read_text("utf-8"))
+    sources = {link[0]: [str(link[1]), link[2]] for link in drawn["links"]}
+    known = {node.id: node for node in plugins().nodes} | FOREIGN
+    prompt: dict[str, Any] = {}
+    for node in drawn["nodes"]:
+        if node["type"] == "MarkdownNote":
+            continue
+        values = list(node["widgets_values"])
+        widgets = [spec for spec in known[node["type"]].fields() if spec.kind != "socket"]
+        for number in [n for n, spec in enumerate(widgets) if spec.widget.seed]:
+            assert values.pop(number + 1) == "fixed"  # the canvas's own widget after a seed
+        inputs = {spec.name: value for spec, value in zip(widgets, values, strict=True)}
+        inputs |= {given["name"]: sources[given["link"]] for given in node["inputs"] if given["link"]}
+        prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
+    return prompt
 
 
-def test_the_hunyuan_video_examples_train_and_generate(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data")
-    settings = (f"DatasetConfigLoader.path={dataset}", "6.max_train_epochs=1")
-    assert run("hunyuan_lora_training", tmp_path, *settings, toys=HUNYUAN) == 0
-    assert run("hunyuan_generation", tmp_path, *SMALL, "4.video_length=5", toys=HUNYUAN) == 0
-    assert (tmp_path / "musubi" / "hunyuan.mp4").is_file()
+Run = Callable[..., None]
 
 
-def test_the_lora_examples_convert_and_merge(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data")
-    settings = (f"DatasetConfigLoader.path={dataset}", "6.max_train_epochs=1")
+@pytest.fixture(params=["api", "canvas"])
+def run(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs an example on the miniature: its API file, or its canvas file made into one."""
+    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
+
+    def start(name: str, *settings: str) -> None:
+        prompt = json.loads((API / f"{name}.json").read_text("utf-8")) if request.param == "api" else as_api(name)
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps(prompt), "utf-8")
+        there = {entry["class_type"].removeprefix("MusubiTuner_") for entry in prompt.values()}
+        chosen = [word for each in settings if each.split(".")[0] in there for word in ("--set", each)]
+        assert main(["run", str(file), "--output", str(tmp_path), *chosen]) == 0
+
+    return start
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_examples_of_a_family_train_and_generate(
+    family: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = DEMOS[family]
+    dataset = make_dataset(tmp_path / "data", demo.frames, demo.dataset, size=(96, 64))
+    run(f"{family}_lora_training", f"DatasetConfigLoader.path={dataset}", *toys(family))
+    assert (tmp_path / "models" / "loras" / "musubi" / f"my_{family}_lora.safetensors").is_file()
+    monkeypatch.chdir(tmp_path)  # where LoadImage looks
+    first_frame(tmp_path / "data").rename(tmp_path / "first_frame.png")
+    run(f"{family}_generation", *toys(family))
+    assert (tmp_path / "musubi" / f"{family}.mp4").is_file()
+
+
+def test_the_lora_examples_convert_and_merge(run: Run, tmp_path: Path) -> None:
+    data = f"DatasetConfigLoader.path={make_dataset(tmp_path / 'data', size=(96, 64))}"
     for name in ("first", "second", "third"):
-        assert run("hunyuan_lora_training", tmp_path, *settings, f"8.output_name={name}", toys=HUNYUAN) == 0
-    assert run("lora_merge", tmp_path, "4.dit=miniature/hunyuan_video_t2v.safetensors", toys=[]) == 0
+        run("hunyuan_lora_training", data, *toys("hunyuan"), f"HunyuanVideoLoRATrainer.output_name={name}")
+    run("lora_merge", f"LoRAMerger.dit={DEMOS['hunyuan'].models['dit']}")
     assert (tmp_path / "musubi" / "merged" / "hunyuan_merged.safetensors").is_file()
-    assert run("lora_conversion", tmp_path, "1.lora=musubi/first.safetensors", toys=[]) == 0
+    run("lora_conversion", "LoRASelect.lora=musubi/first.safetensors")
     assert (tmp_path / "models" / "loras" / "musubi" / "my_wan_lora_converted.safetensors").is_file()
 
 
-def test_the_framepack_generation_example_runs_by_sections(
-    tmp_path: Path, place_for_videos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = (f"DatasetConfigLoader.path={place_for_videos}", "6.max_train_epochs=1")
-    assert run("framepack_lora_training", tmp_path, *settings, toys=FRAMEPACK) == 0
-    monkeypatch.chdir(tmp_path)
-    make_dataset(tmp_path / "data").with_name("red_ball.png").rename(tmp_path / "first_frame.png")
-    sections = ("4.video_seconds=0.8", "4.latent_window_size=2")
-    assert run("framepack_generation", tmp_path, *SMALL, *sections, toys=FRAMEPACK) == 0
-    assert (tmp_path / "musubi" / "framepack.mp4").is_file()
+@pytest.mark.parametrize("name", NAMES)
+def test_a_canvas_example_is_what_the_tool_makes_and_has_a_thumbnail(name: str) -> None:
+    file = canvas.EXAMPLES / f"{name}.json"
+    assert file.read_text("utf-8") == canvas.text(name), "run: python -m tools.canvas"
+    assert file.with_suffix(".jpg").stat().st_size < 150_000
 
 
-@pytest.fixture
-def place_for_videos(tmp_path: Path) -> Path:
-    """A dataset TOML with two videos of one short section."""
-    import numpy as np
-
-    from musubi_nodes.media.frames import save_video
-
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    for number in range(2):
-        noise = np.random.default_rng(number).random((9, 64, 96, 3)).astype(np.float32)
-        save_video(noise, folder / f"v{number}.mp4", 30)
-        (folder / f"v{number}.txt").write_text("a ball", "utf-8")
-    path = tmp_path / "videos.toml"
-    path.write_text(
-        '[general]\nresolution = [96, 64]\ncaption_extension = ".txt"\nenable_bucket = true\n[[datasets]]\n'
-        f"video_directory = '{folder.as_posix()}'\ntarget_frames = [9]\nfp_latent_window_size = 2\n",
-        "utf-8",
-    )
-    return path
+def test_every_example_is_there_in_both_forms() -> None:
+    assert NAMES == sorted(canvas.LAYOUTS["workflows"]) == sorted(file.stem for file in canvas.EXAMPLES.glob("*.json"))
 
 
-@pytest.mark.parametrize("file", CANVAS, ids=lambda file: file.stem)
-def test_a_canvas_example_has_the_widgets_of_its_nodes_and_a_thumbnail(file: Path) -> None:
-    known = {node.id: node for node in plugins().nodes}
-    for node in json.loads(file.read_text("utf-8"))["nodes"]:
-        if node["type"] in COMFYUI:
-            continue
-        declared = [spec for spec in known[node["type"]].fields() if spec.kind != "socket"]
-        values: list[Any] = node["widgets_values"]
-        for number in [n for n, spec in enumerate(declared) if spec.widget.seed]:
-            assert values.pop(number + 1) in ("fixed", "randomize")  # the canvas's own widget after a seed
-        assert len(values) == len(declared), node["type"]
-        given = {s.name: v for s, v in zip(declared, values, strict=True) if s.kind not in ("model", "install")}
-        known[node["type"]].parse(given, partly=True)
-    assert file.with_suffix(".jpg").stat().st_size < 200_000
+@pytest.mark.parametrize("name", NAMES)
+def test_a_canvas_example_says_what_its_api_file_says(name: str) -> None:
+    prompt, api = as_api(name), json.loads((API / f"{name}.json").read_text("utf-8"))
+    assert prompt.keys() == api.keys()
+    for id_, entry in api.items():
+        assert prompt[id_]["inputs"] == prompt[id_]["inputs"] | entry["inputs"]

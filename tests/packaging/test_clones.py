@@ -20,6 +20,20 @@ print(json.dumps({{
     "foreign": sorted({{"torch", "comfy", "folder_paths", "server"}} & set(sys.modules)),
 }}))
 """
+STATE = """
+import sys
+load({folder!r})
+from musubi_nodes.plugins.manager import plugins
+found = plugins()
+print(json.dumps({{
+    "nodes": {{node.id: name for name, registered in found.loaded.items() for node in registered.nodes}},
+    "plugins": list(found.loaded),
+    "failed": found.failed,
+    "families": [family.key for family in found.families],
+    "installs": list(found.installs()),
+    "modules": [name for name in sys.modules if name.startswith("musubi_nodes_")],
+}}))
+"""
 REFUSED = """
 import sys
 {before}
@@ -75,20 +89,17 @@ def test_a_second_clone_is_told(fresh, clone, tmp_path):
     assert "another musubi_nodes" in message and str(clone) in message
 
 
-@pytest.mark.parametrize("folder", ["wan", "miniature"])
+@pytest.mark.parametrize("folder", ["framepack", "hunyuan", "lora_tools", "miniature", "wan"])
 def test_deleting_a_plugins_folder_removes_it_without_a_trace(fresh, clone, folder):
-    before = listed(fresh, clone)
+    before = fresh(STATE.format(folder=str(clone)))
     shutil.rmtree(clone / "plugins" / folder)
-    after = listed(fresh, clone)
-    gone = set(before["nodes"]) - set(after["nodes"])
-    assert set(after["nodes"]) < set(before["nodes"]) if folder == "wan" else not gone
-    assert all("Wan" in name for name in gone)
-    assert "MusubiTuner_TrainingConfig" in after["nodes"]
-    state = fresh(
-        f"import sys, logging\nload({str(clone)!r})\nfrom musubi_nodes.plugins.manager import plugins\n"
-        "print(json.dumps([list(plugins().loaded), plugins().failed, list(plugins().installs())]))"
-    )
-    assert folder not in state[0] and state[1] == {} and folder not in state[2]
+    after = fresh(STATE.format(folder=str(clone)))
+    gone = {node for node, plugin in before["nodes"].items() if plugin == folder}
+    assert gone == (before["nodes"].keys() - after["nodes"].keys()) and bool(gone) == (folder != "miniature")
+    assert after["nodes"].keys() == set(listed(fresh, clone)["nodes"])
+    assert after["plugins"] == [name for name in before["plugins"] if name != folder] and after["failed"] == {}
+    assert after["families"] == [name for name in before["families"] if name != folder]
+    assert folder not in after["installs"] and f"musubi_nodes_{folder}" not in after["modules"]
 
 
 def test_without_any_plugin_the_core_stands_alone(fresh, clone):

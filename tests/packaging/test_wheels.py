@@ -65,6 +65,53 @@ def test_core_and_plugins_find_each_other_by_entry_points(fresh, wheels, site):
     assert "MusubiTuner_WanGenerator" in found["nodes"]
 
 
+RUN = """
+import os, pathlib
+os.environ["MUSUBI_NODES_INSTALL"] = "miniature"
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
+place = Workplace(pathlib.Path({folder!r}))
+{code}
+print(json.dumps({{
+    "nodes": {{node.id: name for name, registered in plugins().loaded.items() for node in registered.nodes}},
+    "failed": plugins().failed, "started": [run.name for run in place.started()], "result": str(result),
+}}))
+"""
+CACHE = """
+models = place.run("{name}Models", **plugins().install().demos["{family}"].models).models
+result = place.run("{name}TextEncoderCache", models=models, dataset=place.load(place.dataset())).text_cache.dataset.name
+"""
+CONVERT = """
+import numpy
+from musubi_nodes.families import Lora
+from safetensors.numpy import save_file
+halves = {"lora_down.weight": numpy.ones((2, 8), "f4"), "lora_up.weight": numpy.ones((8, 2), "f4")}
+path = place.folder / "a.safetensors"
+save_file({f"lora_unet_blocks_0_self_attn_q.{half}": value for half, value in halves.items()}, path)
+result = place.run("LoRAFormatConverter", lora=Lora(path=path)).format
+"""
+ALONE = {
+    "framepack": (CACHE.format(name="FramePack", family="framepack"), "pictures"),
+    "hunyuan": (CACHE.format(name="HunyuanVideo", family="hunyuan"), "pictures"),
+    "lora_tools": (CONVERT, "musubi -> other"),
+    "wan": (CACHE.format(name="Wan", family="wan"), "pictures"),
+}
+"""Plugin -> what one of its nodes does on the miniature, and what comes out."""
+
+
+def test_every_plugin_with_nodes_is_tried_alone():
+    assert ALONE.keys() == set(FOLDERS) - {"miniature"}
+
+
+@pytest.mark.parametrize("folder", ALONE)
+def test_a_plugin_works_without_the_others(fresh, wheels, site, tmp_path, folder):
+    code, expected = ALONE[folder]
+    place = site(wheels["core"], wheels["miniature"], wheels[folder])
+    found = fresh(RUN.format(folder=str(tmp_path), code=code), place)
+    assert found["failed"] == {} and set(found["nodes"].values()) == {"core", folder}
+    assert found["result"] == expected and len(found["started"]) == 1
+
+
 def test_the_terminal_runs_from_a_wheel(wheels, site, tmp_path):
     place = site(wheels["core"], wheels["wan"])
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "MUSUBI_"))}

@@ -6,13 +6,34 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+import tomli
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.install import find_python, resolve_python
+
 SECONDS = 120
+PACK = Path(__file__).resolve().parents[2]
+
+
+def comfyui() -> tuple[Path, Path]:
+    """The real ComfyUI and its Python (COMFYUI_PYTHON, its venv, or this one); skips the test where it is missing."""
+    if not (named := os.environ.get("COMFYUI_ROOT")):
+        pytest.skip("needs COMFYUI_ROOT, a real ComfyUI")
+    root = Path(named)
+    if python := os.environ.get("COMFYUI_PYTHON"):
+        return root, resolve_python(python)
+    try:
+        return root, find_python(root)
+    except MusubiError:
+        return root, Path(sys.executable)
 
 
 class Comfy:
@@ -111,3 +132,17 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def start(folder: Path, config: str, *arguments: str, pack: Path = PACK) -> Comfy:
+    """A ComfyUI with this pack and its own config.toml; the configured model files are in its models folder as well."""
+    root, python = comfyui()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(config, "utf-8")
+    for kind, sources in tomli.loads(config).get("models", {}).items():
+        models = folder / "comfy" / "models" / kind
+        models.mkdir(parents=True)
+        for file in Path(sources[0]).iterdir():
+            (models / file.name).symlink_to(file)
+    environment = {"MUSUBI_NODES_CONFIG": str(folder / "config.toml"), "MUSUBI_NODES_CACHE": str(folder / "cache")}
+    return Comfy(root, python, folder / "comfy", pack, environment, *arguments)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.real.toys import MODELS, trained, videos
 
 from musubi_nodes.config import load_config
-from musubi_nodes.media.frames import ImageFiles, save_video
+from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
@@ -17,11 +18,6 @@ from musubi_nodes.weights import read_header
 
 pytestmark = pytest.mark.musubi
 
-ENCODERS = {
-    "vae": "hv_vae.safetensors",
-    "text_encoder1": "hv_llm.safetensors",
-    "text_encoder2": "hv_clip.safetensors",
-}
 SIZE = {"width": 96, "height": 64, "infer_steps": 2, "prompt": "a square"}
 
 
@@ -32,35 +28,6 @@ def place(toy_config: str, own_surroundings: Path, tmp_path: Path) -> Workplace:
     load_config.cache_clear()
     plugins.cache_clear()
     return Workplace(tmp_path)
-
-
-def trained(place: Workplace, family: str, models: Any, toml: Path, **values: Any) -> Any:
-    dataset = place.load(toml)
-    settings = place.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.001).training
-    return place.run(
-        f"{family}LoRATrainer",
-        models=models,
-        latent_cache=place.run(f"{family}LatentCache", dataset=dataset, models=models).latent_cache,
-        text_cache=place.run(f"{family}TextEncoderCache", dataset=dataset, models=models).text_cache,
-        training=settings,
-        **values,
-    )
-
-
-def videos(place: Workplace, frames: int) -> Path:
-    folder = place.folder / "videos"
-    folder.mkdir()
-    for number in range(2):
-        noise = np.random.default_rng(number).random((frames, 64, 96, 3)).astype(np.float32)
-        save_video(noise, folder / f"v{number}.mp4", 30)
-        (folder / f"v{number}.txt").write_text("a square", "utf-8")
-    path = place.folder / "videos.toml"
-    path.write_text(
-        f'[general]\nresolution = [96, 64]\ncaption_extension = ".txt"\nenable_bucket = true\n[[datasets]]\n'
-        f"video_directory = '{folder.as_posix()}'\ntarget_frames = [{frames}]\nfp_latent_window_size = 2\n",
-        "utf-8",
-    )
-    return path
 
 
 def weights(path: Path) -> dict[str, Any]:
@@ -92,7 +59,7 @@ def bfloat16(path: Path) -> dict[str, Any]:
 def test_hunyuan_video_and_its_lora_through_all_tools(place: Workplace) -> None:
     from safetensors.numpy import load_file
 
-    models = place.run("HunyuanVideoModels", dit="hv_dit.safetensors", **ENCODERS).models
+    models = place.run("HunyuanVideoModels", **MODELS["HunyuanVideo"]).models
     sampling = place.run(
         "SamplingConfig", sample_every_n_epochs=1, sample_prompts="I see it", sample_width=96, sample_height=64,
         sample_steps=2,
@@ -136,10 +103,8 @@ def test_a_lora_of_wan_there_and_back(place: Workplace) -> None:
 
 
 def test_framepack_by_sections(place: Workplace) -> None:
-    models = place.run(
-        "FramePackModels", dit="fp_dit.safetensors", image_encoder="fp_siglip.safetensors", **ENCODERS
-    ).models
-    made = trained(place, "FramePack", models, videos(place, 9))
+    models = place.run("FramePackModels", **MODELS["FramePack"]).models
+    made = trained(place, "FramePack", models, videos(place.folder / "videos"))
     place.dataset()
     picture = ImageFiles((place.folder / "pictures" / "p0.png",))
     first = place.run("FramePackSection", prompt="first").section

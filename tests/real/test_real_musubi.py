@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.real import toys
 
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
@@ -19,7 +20,7 @@ from musubi_nodes.weights import read_header
 
 pytestmark = pytest.mark.musubi
 
-MODELS = {"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"}
+MODELS = toys.MODELS["Wan"]
 BOTH = {"task": "t2v-A14B", "dit": "wan22_low.safetensors", "dit_high_noise": "wan22_high.safetensors"}
 I2V = {"task": "i2v-A14B", "dit": "wan22_i2v_low.safetensors", "dit_high_noise": "wan22_i2v_high.safetensors"}
 

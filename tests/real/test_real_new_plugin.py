@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.real.comfy import Comfy, message
-from tests.real.test_real_comfyui import PACK, ROOT, python_of
+from tests.real.comfy import PACK, Comfy, message, start
 
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.hosts.terminal.new_plugin import new_plugin
@@ -22,14 +21,9 @@ LEFT_OUT = shutil.ignore_patterns(".git", ".*_cache", ".venv", ".hypothesis", "_
 @pytest.fixture
 def comfy(tmp_path: Path) -> Any:
     """A ComfyUI with a clone of the pack whose plugins folder holds the new plugin."""
-    if not ROOT:
-        pytest.skip("needs COMFYUI_ROOT, a real ComfyUI")
     pack = Path(shutil.copytree(PACK, tmp_path / "musubi-nodes", ignore=LEFT_OUT))
     new_plugin("my-model", pack / "plugins")
-    config = tmp_path / "config.toml"
-    config.write_text('install = "miniature"\n', "utf-8")
-    environment = {"MUSUBI_NODES_CONFIG": str(config), "MUSUBI_NODES_CACHE": str(tmp_path / "cache")}
-    started = Comfy(Path(ROOT), python_of(Path(ROOT)), tmp_path / "comfy", pack, environment)
+    started = start(tmp_path, 'install = "miniature"\n', pack=pack)
     yield started
     started.end()
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tomli
 
@@ -26,11 +27,28 @@ SOURCE_FOLDERS = ("src/musubi_tuner", ".")
 
 
 @dataclass(frozen=True)
+class Demo:
+    """How small a whole workflow of one family can be on an install's toy models.
+
+    ``models`` are the widgets of the models node, ``generation`` those of the generator. The dataset has pictures where
+    ``frames`` is 1, else videos of so many frames; ``dataset`` are further keys of its TOML. With ``first_frame`` the
+    generator begins with a picture.
+    """
+
+    models: Mapping[str, Any]
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    frames: int = 1
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    first_frame: bool = False
+
+
+@dataclass(frozen=True)
 class Install:
     """One musubi-tuner checkout and the Python environment that runs it.
 
     ``environment`` is added to the child's environment, ``cpu`` allows training and generating on the CPU,
-    ``models`` are extra model folders by kind that exist only while this install is chosen.
+    ``models`` are extra model folders by kind that exist only while this install is chosen, ``demos`` say by family
+    how ``musubi-nodes demo`` runs on them.
     """
 
     name: str
@@ -39,6 +57,7 @@ class Install:
     environment: Mapping[str, str] = field(default_factory=dict)
     cpu: bool = False
     models: Mapping[str, Path] = field(default_factory=dict)
+    demos: Mapping[str, Demo] = field(default_factory=dict)
 
     @property
     def version(self) -> str:

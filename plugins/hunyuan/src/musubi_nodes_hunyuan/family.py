@@ -14,7 +14,10 @@ HUNYUAN = Family(
     fps=24,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 7.0},
     fp8_text_encoder="fp8_llm",
-    lora_modules=r"double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc[12])|single_blocks\.\d+\.linear[12]",
+    lora_modules=(
+        r"double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc[12]|mod\.linear)"
+        r"|single_blocks\.\d+\.(linear[12]|modulation\.linear)"
+    ),
     trainer_spelling={**TRAINER_SPELLING, "fp8": {"fp8": {"fp8_base": True}, "fp8_scaled": NO_SCALED}},
     generator_spelling={
         "attention": {**GENERATOR_SPELLING["attention"], "flash3": "hv_generate_video.py does not offer it."},

@@ -112,7 +112,8 @@ class HunyuanVideoTextEncoderCache(TextEncoderCache):
 
 
 class HunyuanVideoLoRATrainer(LoRATrainer):
-    """Trains a HunyuanVideo LoRA on finished caches; the LoRA lands in models/loras/musubi."""
+    """Trains a HunyuanVideo LoRA on finished caches; the LoRA lands in models/loras/musubi. For ComfyUI's own LoRA
+    loader convert it with the LoRA Format Converter: as it is, ComfyUI passes over its MLP layers (0.3.64)."""
 
     id, title = "MusubiTuner_HunyuanVideoLoRATrainer", "HunyuanVideo LoRA Trainer"
     family, script = HUNYUAN, "hv_train_network.py"

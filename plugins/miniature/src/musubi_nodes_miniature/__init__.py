@@ -11,6 +11,8 @@ from pathlib import Path
 from musubi_nodes import hookimpl
 from musubi_nodes.families import Install
 
+from .demos import DEMOS
+
 __version__ = "0.1.0"
 
 CHECKOUT = Path(__file__).parent / "checkout"
@@ -43,4 +45,6 @@ class ToyModels(Mapping[str, Path]):
 @hookimpl
 def musubi_provide_installs() -> list[Install]:
     """The install ``miniature``: this Python, any device, and toy models that appear only while it is chosen."""
-    return [Install("miniature", CHECKOUT, Path(sys.executable), environment={}, cpu=True, models=ToyModels())]
+    return [
+        Install("miniature", CHECKOUT, Path(sys.executable), environment={}, cpu=True, models=ToyModels(), demos=DEMOS)
+    ]

@@ -14,7 +14,7 @@ WAN = Family(
     fps=16,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 3.0},
     fp8_text_encoder="fp8_t5",
-    lora_modules=r"blocks\.\d+\.((self|cross)_attn\.(q|k|v|o|k_img|v_img)|ffn\.[02])",
+    lora_modules=r"blocks\.\d+\.(self_attn\.[qkvo]|cross_attn\.([qkvo]|k_img|v_img)|ffn\.[02])",
 )
 
 

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", parents=[common], help="dataset, caches, LoRA and video on the miniature")
+    demo.add_argument("--family", default="wan", metavar="NAME", help="model family, such as framepack (default: wan)")
     demo.set_defaults(command=_demo)
 
     runs = commands.add_parser("runs", parents=[common], help="list the run folders")
@@ -88,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.demo import run_demo
 
-    return run_demo(options.output, options.install or "miniature")
+    return run_demo(options.output, options.install or "miniature", options.family)
 
 
 def _runs(options: argparse.Namespace) -> int:

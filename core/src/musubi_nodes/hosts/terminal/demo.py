@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from pathlib import Path
+from typing import Any, TypeVar
 
-from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import write_json, write_text
+from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.families import LatentCache, LoRATrainer, ModelsNode, Node, TextEncoderCache, VideoGenerator
+from musubi_nodes.families.fields import socket_class
+from musubi_nodes.files import write_json
+from musubi_nodes.hosts.terminal.demo_dataset import COLOURS, SIZE, first_frame, make_dataset
 from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.hosts.terminal.workflow import read_workflow, run_workflow
-from musubi_nodes.plugins.manager import Plugins, plugins
+from musubi_nodes.nodes.dataset import DatasetConfigLoader
+from musubi_nodes.nodes.settings import TrainingConfig
+from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.install import Demo
 
-SIZE = (192, 128)
-COLOURS = {"red": (200, 60, 50), "green": (70, 160, 80), "blue": (60, 90, 190), "yellow": (220, 190, 70)}
+Kind = TypeVar("Kind", bound=type[Node])
+PROMPT = "a red ball on a white table"
+TRAINING = {"max_train_epochs": 20, "learning_rate": 0.01, "network_dim": 8, "network_alpha": 8.0}
 
 
-def run_demo(output: Path, install: str) -> int:
+def run_demo(output: Path, install: str, family: str = "wan") -> int:
     """Make everything below ``output`` and say where it is."""
     os.environ["MUSUBI_NODES_INSTALL"] = install
-    services = plugins()
-    if not services.install(install).models:
-        raise MusubiError(
-            f"the demo needs the toy models of the miniature, which the install {install!r} does not have",
-            fix="Run it without --install.",
-        )
-    output = output.absolute()
-    dataset = make_dataset(output / "demo_dataset")
-    path = write_json(output / "demo_workflow.json", workflow(dataset, install))
-    print(f"dataset: {dataset.parent} ({len(COLOURS)} pictures with captions)")
+    services, demo, output = plugins(), demo_of(install, family), output.absolute()
+    dataset = make_dataset(output / f"demo_{family}", demo.frames, demo.dataset)
+    path = write_json(output / f"demo_{family}_workflow.json", workflow(dataset, install, family))
+    print(f"dataset: {dataset.parent} ({len(COLOURS)} {'pictures' if demo.frames == 1 else 'videos'} with captions)")
     again = shlex.join(["musubi-nodes", "run", str(path), "--install", install, "--output", str(output)])
     print(f"workflow: {path} (run it again with: {again})")
     host = TerminalHost(output, services.config)
@@ -39,64 +40,65 @@ def run_demo(output: Path, install: str) -> int:
             print(f"{step.node.title}: {text}")
         for picture in context.pictures:
             print(f"{step.node.title}: {picture}")
-    _say_loss(services, output)
+    _say_loss(family, output)
     return 0
 
 
-def make_dataset(folder: Path) -> Path:
-    """Four pictures of coloured balls with captions, and the TOML that names them."""
-    from PIL import Image, ImageDraw
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, (name, colour) in enumerate(COLOURS.items()):
-        picture = Image.new("RGB", SIZE, (235, 232, 225))
-        left = 24 + 22 * number
-        ImageDraw.Draw(picture).ellipse((left, 34, left + 64, 98), fill=colour)
-        picture.save(folder / f"{name}_ball.png")
-        write_text(folder / f"{name}_ball.txt", f"a {name} ball on a white table")
-    lines = [
-        "[general]",
-        "resolution = [192, 128]",
-        'caption_extension = ".txt"',
-        "batch_size = 1",
-        "enable_bucket = true",
-        "",
-        "[[datasets]]",
-        f"image_directory = {json.dumps(folder.as_posix())}",
-    ]
-    return write_text(folder / "demo.toml", "\n".join(lines) + "\n")
+def demo_of(install: str, family: str) -> Demo:
+    """The family's demo on the install's toy models; a :class:`MusubiError` where it has none."""
+    demos = plugins().install(install).demos
+    if not demos:
+        raise MusubiError(
+            f"the demo needs the toy models of the miniature, which the install {install!r} does not have",
+            fix="Run it without --install.",
+        )
+    known = [name for name in demos if name in {family.key for family in plugins().families}]
+    if family not in known:
+        raise MusubiError(
+            f"there is no demo of {family!r}{did_you_mean(family, known)}", fix=f"Choose one of {', '.join(known)}."
+        )
+    return demos[family]
 
 
-def workflow(dataset: Path, install: str) -> dict[str, object]:
+def workflow(dataset: Path, install: str, family: str = "wan") -> dict[str, Any]:
     """Dataset -> both caches -> trainer -> generator, as an API file."""
-    models = {
-        "task": "t2v-14B",
-        "dit": f"{install}/wan_t2v_14b.safetensors",
-        "vae": f"{install}/wan_vae.safetensors",
-        "t5": f"{install}/umt5_xxl.safetensors",
-    }
-    training = {"max_train_epochs": 20, "learning_rate": 0.01, "network_dim": 8, "network_alpha": 8.0}
-    generation = {"prompt": "a red ball on a white table", "width": 192, "height": 128, "video_length": 17}
-    return {
-        "1": _node("DatasetConfigLoader", path=str(dataset)),
-        "2": _node("WanModels", **models),
-        "3": _node("WanLatentCache", dataset=["1", 0], models=["2", 0]),
-        "4": _node("WanTextEncoderCache", dataset=["1", 0], models=["2", 0]),
-        "5": _node("TrainingConfig", **training),
-        "6": _node("WanLoRATrainer", models=["2", 0], latent_cache=["3", 0], text_cache=["4", 0], training=["5", 0],
-                   output_name="demo_lora"),
-        "7": _node("WanGenerator", models=["2", 0], lora=["6", 0], infer_steps=8,
-                   filename_prefix="demo", **generation),
+    demo = demo_of(install, family)
+    trainer = _node(LoRATrainer, family)
+    models = {"models": ["2", 0]}
+    generation = {"prompt": PROMPT, "width": SIZE[0], "height": SIZE[1], "infer_steps": 8, **demo.generation}
+    steps = {
+        "1": _step(DatasetConfigLoader, path=str(dataset)),
+        "2": _step(_models_node(trainer), **demo.models),
+        "3": _step(_node(LatentCache, family), dataset=["1", 0], **models),
+        "4": _step(_node(TextEncoderCache, family), dataset=["1", 0], **models),
+        "5": _step(TrainingConfig, **TRAINING),
+        "6": _step(trainer, latent_cache=["3", 0], text_cache=["4", 0], training=["5", 0], output_name="demo_lora",
+                   **models),
+        "7": _step(_node(VideoGenerator, family), lora=["6", 0], filename_prefix="demo", **models, **generation),
     }  # fmt: skip
+    if demo.first_frame:
+        steps["7"]["inputs"]["image"] = ["8", 0]
+        steps["8"] = {"class_type": "LoadImage", "inputs": {"image": str(first_frame(dataset.parent))}}
+    return steps
 
 
-def _node(name: str, **inputs: object) -> dict[str, object]:
-    return {"class_type": f"MusubiTuner_{name}", "inputs": inputs}
+def _node(kind: Kind, family: str) -> Kind:
+    """The family's node of a kind."""
+    return next(n for n in plugins().nodes if issubclass(n, kind) and n.family.key == family)  # type: ignore[attr-defined,return-value]
 
 
-def _say_loss(services: Plugins, output: Path) -> None:
-    runs = sorted((output / "musubi" / "runs").glob("*-WanLoRATrainer-*"))
-    rows = RunFolder(runs[-1]).points()
-    first, last = rows[0], rows[-1]
+def _models_node(trainer: type[LoRATrainer]) -> type[Node]:
+    wanted = socket_class(trainer.Inputs.model_fields["models"].annotation)
+    return next(node for node in plugins().nodes if issubclass(node, ModelsNode) and node.models is wanted)
+
+
+def _step(node: type[Node], **inputs: Any) -> dict[str, Any]:
+    return {"class_type": node.id, "inputs": inputs}
+
+
+def _say_loss(family: str, output: Path) -> None:
+    name = _node(LoRATrainer, family).id.removeprefix("MusubiTuner_")
+    run = RunFolder(sorted((output / "musubi" / "runs").glob(f"*-{name}-*"))[-1])
+    first, last = run.points()[0], run.points()[-1]
     print(f"loss: {first['average']:.3g} at step {first['step']}, {last['average']:.3g} at step {last['step']}")
     print(f"run folders: {output / 'musubi' / 'runs'}")

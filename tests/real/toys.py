@@ -1,0 +1,36 @@
+"""Toy models and short trainings: the same on the real scripts and on the miniature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
+from musubi_nodes.testing.workplace import Workplace
+
+ENCODERS = {"vae": "hv_vae.safetensors", "text_encoder1": "hv_llm.safetensors", "text_encoder2": "hv_clip.safetensors"}
+MODELS: dict[str, dict[str, str]] = {
+    "Wan": {"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"},
+    "HunyuanVideo": {"dit": "hv_dit.safetensors", **ENCODERS},
+    "FramePack": {"dit": "fp_dit.safetensors", "image_encoder": "fp_siglip.safetensors", **ENCODERS},
+}
+"""Widgets of the models nodes for the toy weights of tests/tiny_musubi."""
+
+
+def videos(folder: Path) -> Path:
+    """The TOML of four videos of one FramePack section of eight frames."""
+    return make_dataset(folder, 9, {"target_frames": [9], "fp_latent_window_size": 2}, size=(96, 64))
+
+
+def trained(place: Workplace, family: str, models: Any, toml: Path, **values: Any) -> Any:
+    """The outputs of the family's trainer after two epochs on a dataset."""
+    dataset = place.load(toml)
+    settings = place.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.001).training
+    return place.run(
+        f"{family}LoRATrainer",
+        models=models,
+        latent_cache=place.run(f"{family}LatentCache", dataset=dataset, models=models).latent_cache,
+        text_cache=place.run(f"{family}TextEncoderCache", dataset=dataset, models=models).text_cache,
+        training=settings,
+        **values,
+    )
