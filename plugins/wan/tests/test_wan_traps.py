@@ -441,7 +441,7 @@ TRAPS: dict[str, Trap] = {
     "8 TOML syntax": Refused(bytes_of_toml(b"[general]\nx 1"), "line 2"),
     "8 TOML unclosed bracket": Refused(bytes_of_toml(b"[general\nx = 1"), "line 1"),
     "8 TOML backslash": Refused(bytes_of_toml(b'[[datasets]]\nimage_directory = "C:\\images\\x"'), "\\\\|backslash"),
-    "8 TOML byte order mark": Overridden(byte_order_mark, look=lambda run: True),
+    "8 TOML byte order mark": Overridden(byte_order_mark, sent=("--dataset_config=.+",)),
     "8 TOML unknown key": Refused(lines("cache_dir = 'x'"), "cache_directory"),
     "8 TOML wrong type": Refused(lines("num_repeats = 'two'"), "num_repeats"),
     "8 source_fps without a point": Overridden(video_dataset("target_frames = [5]\nsource_fps = 16"), look=has_point),
