@@ -187,6 +187,28 @@ def test_a_training_that_was_stopped_early_is_not_remembered_as_done(tmp_path: P
     assert kept.round("7")
 
 
+@pytest.mark.parametrize("name", ["WanGenerator", "VideoInput"])
+def test_linking_an_output_that_was_not_made_makes_the_node_run_again(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = next(node for node in plugins().nodes if node.id == f"MusubiTuner_{name}")
+    names = [spec.name for spec in node.outputs()]
+
+    def key(*used: str) -> str:
+        class Host:
+            kept = Kept()
+
+            def running_workflow(self) -> Any:
+                return {"9": {"inputs": {each: ["7", names.index(each)] for each in used}}}
+
+        monkeypatch.setattr(emit, "_host", Host)
+        return emit.changed(node, plugins(), {"musubi_node_id": "7"})
+
+    lazy = sorted(node.lazy_outputs)[0]
+    other = next(each for each in names if each not in node.lazy_outputs)
+    assert key() == key(other) != key(lazy)
+
+
 def test_linked_outputs_are_found_in_the_workflow() -> None:
     node = next(node for node in plugins().nodes if node.id == "MusubiTuner_WanGenerator")
     workflow = {"2:1": {"inputs": {}}, "9": {"inputs": {"images": ["2:1", 1], "text": "x"}}}

@@ -55,16 +55,6 @@ def test_what_is_not_connected_is_not_decoded(place: Workplace, clip: str, monke
     assert out.frames is None and out.audio is None and out.count == 12 and out.video.cut.length == 12
 
 
-def test_another_link_is_another_run(place: Workplace, clip: str) -> None:
-    node = place.node("VideoInput")
-    inputs = node.parse({"file": clip})
-    keys = {
-        node().changed(inputs, Context(place.host, place.services, "1", linked))
-        for linked in (frozenset({"video"}), frozenset({"video", "frames"}), None)
-    }
-    assert len(keys) == 3
-
-
 def test_too_few_frames_for_the_rounding_are_told(place: Workplace, clip: str) -> None:
     with pytest.raises(MusubiError, match=r"8 frames are left, too few for N\*36\+1"):
         run(place, file=clip, length=8, rounding="N*36+1")

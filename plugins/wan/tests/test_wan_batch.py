@@ -120,14 +120,14 @@ def test_an_interrupt_ends_all_workers_and_keeps_what_is_finished(place: Any) ->
         pass
 
     def stop() -> None:
-        if list(place.folder.glob("output/musubi/batches/*.json")):
+        if list(place.folder.glob("output/musubi/generated/*.json")):
             raise Interrupted
 
     prompts = batch(place, *(f"prompt {n}" for n in range(8)), workers=2, per_start=1)
     place.host.raise_if_interrupted = stop
     with pytest.raises(Interrupted):
         place.generate(prompts=prompts)
-    kept = len(list(place.folder.glob("output/musubi/batches/*.json")))
+    kept = len(list(place.folder.glob("output/musubi/generated/*.json")))
     assert 0 < kept < 8
     del place.host.raise_if_interrupted
     before = len(generators(place))

@@ -74,6 +74,28 @@ def test_a_training_that_is_stopped_after_a_save_hands_on_that_checkpoint(place:
     assert place.generate(lora=trained.lora).video
 
 
+def test_a_video_that_was_made_before_is_handed_on(place: Any) -> None:
+    first = place.generate().video
+    count = len(place.started())
+    assert place.generate().video.path == first.path and len(place.started()) == count
+    assert "was made before" in place.texts[0]
+    assert place.generate(seed=2).video.path != first.path
+    first.path.unlink()
+    assert place.generate().video.path.is_file() and len(place.started()) == count + 2
+
+
+def test_a_replaced_picture_of_the_same_name_makes_another_video(place: Any) -> None:
+    from musubi_nodes.media.frames import ImageFiles
+
+    place.dataset()
+    path = place.folder / "pictures" / "p0.png"
+    models = place.models(**I2V)
+    first = place.generate(models=models, image=ImageFiles((path,))).video
+    path.write_bytes((place.folder / "pictures" / "p3.png").read_bytes())
+    second = place.generate(models=models, image=ImageFiles((path,))).video
+    assert first.path.read_bytes() != second.path.read_bytes()
+
+
 def test_a_lora_changes_the_video(place: Any) -> None:
     trained = place.train(training=place.training(max_train_epochs=10, learning_rate=0.05))
     plain, changed = place.generate(), place.generate(lora=trained.lora)

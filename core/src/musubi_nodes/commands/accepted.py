@@ -28,7 +28,7 @@ def accepted_options(install: Install, script: str) -> Table:
     Where ``--help`` itself fails (some scripts need CUDA to start, v0.3.4), the nearest release's table serves.
     """
     path = install.script(script)
-    kept = cache_folder() / "options" / f"{_fingerprint(install, path)}.json"
+    kept = cache_folder() / "options" / f"{fingerprint(install, path)}.json"
     if (found := _read(kept)) is None:
         found = ask_help(install, path)
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
@@ -68,7 +68,8 @@ def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
     return replace(known, choices=spec.choices or known.choices, help=spec.help)
 
 
-def _fingerprint(install: Install, path: Path) -> str:
+def fingerprint(install: Install, path: Path) -> str:
+    """Names the state of a script and of the code that it shares with others: differs after an update."""
     package = install.root / "src" / "musubi_tuner"
     shared = sorted([*package.glob("*.py"), *package.glob("training/*.py")]) or [path]
     facts = [str(install.python), str(path), install.version, str(FORMAT), str(path.stat().st_size)]

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.commands.accepted import accepted_options, fingerprint
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.grouping import Item, groups, items_of
 from musubi_nodes.families.made import Made
-from musubi_nodes.families.prompts import Prompts
+from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.records import Records, key_of
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.families.workers import side_by_side
@@ -23,15 +23,21 @@ if TYPE_CHECKING:
     from musubi_nodes.families.generator import VideoGenerator
 
 
-def run_batch(node: VideoGenerator, inputs: Any, context: Context) -> tuple[list[Made], str, Run | None]:
-    """All prompts of the socket: what was made of them, a report, and the last run (``None``: all were made before)."""
+ONE = Prompts(items=(Prompt(),))
+
+
+def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> tuple[list[Made], str, Run | None]:
+    """The generator's prompt, or all of its prompts socket: what was made of them, what to tell, and the last run
+    (``None``: all were made before, and are handed on)."""
     started, runs = time.monotonic(), []
-    items = [_named(node, item, context) for item in items_of(inputs, node.prompt_fields, node.title)]
+    several = inputs.prompts is not None
+    items = items_of(inputs, node.prompt_fields, node.title) if several else [Item(1, Prompt(), inputs)]
+    items = [_named(node, item, context) for item in items]
     install = node.ready(items[0].inputs, context)
-    batch = Batch(inputs.prompts, Records(context.host.output_folder))
+    batch = Batch(inputs.prompts or ONE, Records(context.host.output_folder))
     batch.made = {item.number: made for item in items if (made := batch.records.find(item.key))}
     left = [item for item in items if item.number not in batch.made]
-    batch.waiting.extend(groups(left, node.lines, inputs.prompts.per_start))
+    batch.waiting.extend(groups(left, node.lines, batch.prompts.per_start))
 
     def work(own: Context, device: str) -> None:
         def generate(group: list[Item]) -> dict[int, Made]:
@@ -46,13 +52,19 @@ def run_batch(node: VideoGenerator, inputs: Any, context: Context) -> tuple[list
 
         batch.work(generate)
 
-    count = min(inputs.prompts.workers, len(batch.waiting))
+    count = min(batch.prompts.workers, len(batch.waiting))
     if count > 1 and inputs.device != "cpu":
         first = 0 if inputs.device == "auto" else int(inputs.device.removeprefix("cuda:"))
         side_by_side(context, count, lambda number, own: work(own, f"cuda:{first + number}"))
     else:
         work(context, "")
-    return batch.results(), batch.report(time.monotonic() - started), runs[-1] if runs else None
+    results, seconds = batch.results(), time.monotonic() - started
+    told = _names(results, context, f"in {seconds:.0f} s" if runs else "was made before")
+    return results, batch.report(seconds) if several else told, runs[-1] if runs else None
+
+
+def _names(results: Sequence[Made], context: Context, how: str) -> str:
+    return f"{', '.join(made.told(context.host.output_folder) for made in results)} {how}"
 
 
 def _named(node: VideoGenerator, item: Item, context: Context) -> Item:
@@ -61,9 +73,12 @@ def _named(node: VideoGenerator, item: Item, context: Context) -> Item:
         install = node.ready(item.inputs, context)
         known = accepted_options(install, node.script)
         words, _ = node.command_line(item.inputs, known, install.version, {"save_path": "/"})
+        program = fingerprint(install, install.script(node.script))
     except MusubiError as error:
+        if not item.prompt.prompt:
+            raise  # the generator's own prompt
         raise MusubiError(f"{item.name}: {error.what}", why=error.why, fix=error.fix) from error
-    return replace(item, key=key_of(words, install.version, item.inputs))
+    return replace(item, key=key_of(words, program, item.inputs))
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 from musubi_nodes.commands.option import Argument, Option, arguments_from
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.batch import run_batch
+from musubi_nodes.families.batch import generate_all
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
@@ -21,7 +21,7 @@ from musubi_nodes.families.lora import check_fits
 from musubi_nodes.families.made import Made
 from musubi_nodes.families.needs import check_packages
 from musubi_nodes.families.node import NodeOutputs
-from musubi_nodes.families.prompts import Prompt, Prompts
+from musubi_nodes.families.prompts import Prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sizes import Side
@@ -91,6 +91,7 @@ class VideoGenerator(ScriptNode):
 
     category: ClassVar[str] = "MusubiTuner/Generation"
     output_node: ClassVar[bool] = True
+    lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
     bar_stage: ClassVar[str] = "denoising"
@@ -132,29 +133,18 @@ class VideoGenerator(ScriptNode):
         yield from arguments_from(self.lora_options(inputs, chain), "the LoRAs")
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        started = time.monotonic()
-        told, last = "", None
-        if inputs.prompts is None:
-            found, last = self.with_memory(
-                inputs,
-                context,
-                lambda each: self.generate([Item(1, Prompt(), each)], context, self.ready(each, context)),
-            )
-            results = list(found.values())
-        else:
+        if inputs.prompts is not None:
             self._check_prompts(inputs)
-            results, told, last = run_batch(self, inputs, context)
-        seconds, output = time.monotonic() - started, context.host.output_folder
+        started, output = time.monotonic(), context.host.output_folder
+        results, told, last = generate_all(self, inputs, context)
         context.made(*(file for each in results for file in each.files()))
-        names = "\n".join(each.told(output) for each in results[:8])
-        context.show(
-            *(picture for each in results for picture in each.shown()), text=told or f"{names} in {seconds:.0f} s"
-        )
+        context.show(*(picture for each in results for picture in each.shown()), text=told)
+        seconds = time.monotonic() - started
         return self.Outputs(
             video=[VideoFile(each.video) for each in results if each.video],
             images=[each.frames() for each in results] if context.wanted("images") else [],
             latent=[Latent(path=each.latent) for each in results if each.latent],
-            run=last or Run(folder=output / "musubi" / "batches", node=self.title, seconds=seconds),
+            run=last or Run(folder=output / "musubi" / "generated", node=self.title, seconds=seconds),
         )
 
     def ready(self, inputs: Any, context: Context) -> Install:

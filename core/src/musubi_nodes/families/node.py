@@ -31,6 +31,8 @@ class Node:
     title: ClassVar[str]
     category: ClassVar[str]
     output_node: ClassVar[bool] = False
+    lazy_outputs: ClassVar[frozenset[str]] = frozenset()
+    """Outputs that are made only if somebody uses them: another link makes the node run again."""
     Inputs: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
 

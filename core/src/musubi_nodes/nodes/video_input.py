@@ -36,6 +36,8 @@ class VideoInput(Node):
 
     id, title, category = "MusubiTuner_VideoInput", "Video Input", "MusubiTuner/Video"
 
+    lazy_outputs = frozenset({"frames", "video", "audio"})
+
     class Inputs(NodeInputs):
         file: Annotated[str, InputFile("video")] = Field(description="A file of the input folder, or upload one.")
         start: Annotated[float, Widget(step=0.1)] = Field(
@@ -94,9 +96,7 @@ class VideoInput(Node):
         )  # fmt: skip
 
     def changed(self, inputs: Any, context: Context) -> str:
-        """Also another link: what was not connected the last time was not decoded."""
-        linked = "all" if context.linked is None else " ".join(sorted(context.linked))
-        return f"{stamp(find_input(context, 'video', inputs.file))} {linked}"
+        return stamp(find_input(context, "video", inputs.file))
 
 
 def _cut(inputs: Any) -> Cut:

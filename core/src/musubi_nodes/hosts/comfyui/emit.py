@@ -155,13 +155,14 @@ def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> s
 def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     """ComfyUI's cache key beyond the inputs themselves; what is wrong is told when the node runs."""
     host, unique_id = _host(), str(values.get("musubi_node_id", ""))
-    round_ = host.kept.round(unique_id)
+    used = linked(node, unique_id, host.running_workflow()) if node.lazy_outputs else None
+    made = node.lazy_outputs if used is None else node.lazy_outputs & used
+    known = f"{host.kept.round(unique_id)}{' '.join(sorted(made))}"
     try:
         inputs = node.parse(widget_values(node, values), partly=True)
-        context = Context(host, plugins, unique_id, linked(node, unique_id, host.running_workflow()))
-        return round_ + (node().changed(inputs, context) if inputs is not None else "")
+        return known + (node().changed(inputs, Context(host, plugins, unique_id)) if inputs is not None else "")
     except MusubiError as error:
-        return round_ + str(error)
+        return known + str(error)
 
 
 def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
