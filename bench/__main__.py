@@ -8,10 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import batch, flood, imports, interrupt, latency, overhead
+from bench import batch, flood, imports, interrupt, latency, overhead, scan
 from bench.common import Row
 
-ALL = {module.__name__.rpartition(".")[2]: module for module in (overhead, latency, flood, interrupt, imports, batch)}
+MODULES = (overhead, latency, flood, interrupt, imports, batch, scan)
+ALL = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 
 def main() -> int:

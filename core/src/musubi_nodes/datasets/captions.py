@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
+import os
+import time
+from functools import lru_cache
+
+from musubi_nodes.datasets.listing import READ, File
+
+_KEPT = 1 << 18
+_SETTLED_NS = 2_000_000_000
+"""A file that was changed a moment ago is read again: it may change once more within one tick of its clock."""
 
 
-def read_caption(path: Path) -> str | None:
-    """The caption, or None if it is not UTF-8 or cannot be read."""
+def read_caption(file: File) -> str | None:
+    """The caption, or None if it is not UTF-8 or cannot be read.
+
+    Kept while size and time of the file stay the same, so that the second look of a queue reads nothing again.
+    """
+    settled = time.time_ns() - file.mtime_ns > _SETTLED_NS
     try:
-        return io.TextIOWrapper(io.BytesIO(path.read_bytes()), encoding="utf-8").read().strip()
+        return _kept(file) if settled else _read(file)
     except (OSError, ValueError):
         return None
 
@@ -21,3 +32,18 @@ def is_empty(caption: str) -> bool:
 def is_marked(caption: str) -> bool:
     """Whether an invisible byte order mark becomes part of the caption."""
     return caption.startswith("\ufeff")
+
+
+def _read(file: File) -> str:
+    handle = os.open(file.path, READ)
+    try:
+        data = part = os.read(handle, file.size + 1)
+        while part and len(data) != file.size:
+            data += (part := os.read(handle, 1 << 16))
+    finally:
+        os.close(handle)
+    text = data.decode("utf-8")
+    return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).strip()
+
+
+_kept = lru_cache(maxsize=_KEPT)(_read)

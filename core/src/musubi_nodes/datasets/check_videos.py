@@ -23,17 +23,14 @@ def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule
     if rule.window is not None:
         rule = replace(rule, window=dataset.fp_latent_window_size)
     _targets(scan.name, dataset, found, rule)
-    asked = video_facts(item.path for item in scan.items)
-    facts = {path: fact for path, fact in asked.items() if not isinstance(fact, MusubiError)}
-    broken = [path for path, fact in asked.items() if isinstance(fact, MusubiError) and not _is_empty_file(path)]
+    filled = [item.file for item in scan.items if item.file.size or item.file.is_folder]  # empty ones are told already
+    asked = video_facts(filled)
+    facts = {Path(path): fact for path, fact in asked.items() if not isinstance(fact, MusubiError)}
+    broken = [Path(path) for path, fact in asked.items() if isinstance(fact, MusubiError)]
     found.add(found.errors, scan.name, broken, "video", "that cannot be read")
     _lengths(scan.name, dataset, found, facts, rule, fps)
     _rates(scan.name, dataset, found, facts, fps)
     _shapes(scan.name, dataset, found, facts)
-
-
-def _is_empty_file(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size == 0  # already told
 
 
 def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:

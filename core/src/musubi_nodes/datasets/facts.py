@@ -1,43 +1,55 @@
-"""Sizes and lengths from the headers of media files, many at a time."""
+"""Sizes and lengths from the headers of media files, and which of them cannot be read."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from musubi_nodes.datasets.headers import header_size
+from musubi_nodes.datasets.listing import File, list_folder
+from musubi_nodes.datasets.names import is_image
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import VideoFacts, probe
 
+KEPT = 1 << 18
+"""So many answers are kept while size and time of their files stay the same."""
+
 _WORKERS = 8
+_TRIED = 64
+_SLOW = 0.0005  # seconds a file: above it the disk is waited for, not Python, and threads help
 _Fact = TypeVar("_Fact")
 
 
-def image_sizes(paths: Iterable[Path]) -> dict[Path, tuple[int, int] | MusubiError]:
-    """Width and height of each image as stored (EXIF rotation is not applied, as upstream), or why not."""
-    return _all(image_size, paths)
+def image_sizes(files: Iterable[File]) -> dict[str, tuple[int, int] | MusubiError]:
+    """By path: width and height as stored (EXIF rotation is not applied, as upstream), or why not."""
+    return _all(image_size, files)
 
 
-def video_facts(paths: Iterable[Path]) -> dict[Path, VideoFacts | MusubiError]:
-    """Facts of each video; a folder of images counts its images and has no fps. Or why not."""
-    return _all(_video, paths)
+def video_facts(files: Iterable[File]) -> dict[str, VideoFacts | MusubiError]:
+    """By path: facts of each video; a folder of images counts its images and has no fps. Or why not."""
+    return _all(_video, files)
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(file: File) -> tuple[int, int]:
     """Width and height from the header; :class:`MusubiError` if Pillow cannot read it."""
+    if file.size == 0:
+        raise MusubiError(f"{file.path} is empty (0 bytes)")
+    return _image_size(file)
+
+
+@lru_cache(maxsize=KEPT)
+def _image_size(file: File) -> tuple[int, int]:
     try:
-        found = path.stat()
+        return header_size(file.path) or _by_pillow(file.path)
     except (OSError, ValueError) as error:
-        raise MusubiError(f"{path} cannot be read", why=str(error)) from error
-    if found.st_size == 0:
-        raise MusubiError(f"{path} is empty (0 bytes)")
-    return _image_size(path, found.st_size, found.st_mtime_ns)
+        raise MusubiError(f"{file.path} cannot be read", why=str(error)) from error
 
 
-@lru_cache(maxsize=65536)
-def _image_size(path: Path, size: int, mtime_ns: int) -> tuple[int, int]:
+def _by_pillow(path: str) -> tuple[int, int]:
     from PIL import Image
 
     try:
@@ -47,25 +59,34 @@ def _image_size(path: Path, size: int, mtime_ns: int) -> tuple[int, int]:
         raise MusubiError(f"{path} is no image that Pillow can read", why=str(error)[:200]) from error
 
 
-def _video(path: Path) -> VideoFacts:
-    if not path.is_dir():
-        return probe(path)
-    from musubi_nodes.datasets.names import is_image
-
-    images = sorted(entry for entry in path.iterdir() if is_image(entry.name))
+def _video(file: File) -> VideoFacts:
+    if not file.is_folder:
+        return probe(Path(file.path))
+    images = [image for name, image in list_folder(file.path).files.items() if is_image(name)]
     if not images:
-        raise MusubiError(f"the folder {path} holds no images")
+        raise MusubiError(f"the folder {file.path} holds no images")
     width, height = image_size(images[0])
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 
 
-def _all(fact: Callable[[Path], _Fact], paths: Iterable[Path]) -> dict[Path, _Fact | MusubiError]:
-    def safe(path: Path) -> _Fact | MusubiError:
+def _all(fact: Callable[[File], _Fact], files: Iterable[File]) -> dict[str, _Fact | MusubiError]:
+    """One after the other where files are read at once, many at a time where they are waited for."""
+
+    def safe(file: File) -> _Fact | MusubiError:
         try:
-            return fact(path)
+            return fact(file)
         except MusubiError as error:
             return error
 
-    unique = list(dict.fromkeys(paths))
+    todo = list({file.path: file for file in files}.values())
+    found: dict[str, _Fact | MusubiError] = {}
+    end = time.perf_counter() + _TRIED * _SLOW
+    for file in todo[:_TRIED]:
+        found[file.path] = safe(file)
+        if time.perf_counter() > end:
+            break
+    rest = todo[len(found) :]
+    if time.perf_counter() <= end:
+        return found | {file.path: safe(file) for file in rest}
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts") as pool:
-        return dict(zip(unique, pool.map(safe, unique), strict=True))
+        return found | dict(zip((file.path for file in rest), pool.map(safe, rest), strict=True))

@@ -43,13 +43,13 @@ def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None, s
 def _image_batches(found: DatasetScan, dataset: ImageDataset, step: int) -> int | None:
     if dataset.batch_size == 1:
         return len(found.items)
-    sizes = image_sizes(item.path for item in found.items)
+    sizes = image_sizes(item.file for item in found.items)
     own_controls = dataset.no_resize_control or dataset.control_resolution is not None
-    if own_controls and any(item.controls for item in found.items):
+    if own_controls and any(item.control_files for item in found.items):
         return None  # each size of control is a batch of its own
     keys: list[object] = []
     for item in found.items:
-        size = sizes[item.path]
+        size = sizes[item.file.path]
         if isinstance(size, MusubiError):
             return None
         enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
@@ -60,16 +60,16 @@ def _image_batches(found: DatasetScan, dataset: ImageDataset, step: int) -> int 
 
 def _used_controls(item: Item, dataset: ImageDataset) -> int:
     most = len(dataset.fp_1f_clean_indices) if dataset.fp_1f_clean_indices is not None else 1
-    return min(len(item.controls), most)
+    return min(len(item.control_files), most)
 
 
 def _video_batches(found: DatasetScan, dataset: VideoDataset, fps: float | None, step: int) -> int | None:
     if dataset.source_fps is not None and fps is None:
         return None
-    facts = video_facts(item.path for item in found.items)
+    facts = video_facts(item.file for item in found.items)
     keys: list[object] = []
     for item in found.items:
-        video = facts[item.path]
+        video = facts[item.file.path]
         if isinstance(video, MusubiError):
             return None
         bucket = bucket_of((video.width, video.height), dataset.resolution, enable=True, step=step)

@@ -1,0 +1,67 @@
+"""Names, sizes and times of the files in a folder, from one look at it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+"""How media and captions are opened: Windows would change bytes otherwise."""
+
+
+class File(NamedTuple):
+    """One file as a look found it: absolute path, bytes, time of its last change in nanoseconds.
+
+    ``is_folder``: a folder of images may stand for a video. A file that cannot be looked at (a broken link) has
+    ``size`` -1.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    is_folder: bool = False
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)  # noqa: PTH119 - a Path costs more than all the rest
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files and folders by name, in the order of their names, without hidden ones."""
+
+    files: dict[str, File] = field(default_factory=dict)
+    folders: dict[str, File] = field(default_factory=dict)
+
+
+def list_folder(folder: Path | str) -> Listing:
+    """What lies in ``folder``; raises OSError or ValueError where it cannot be read."""
+    found: Listing = Listing()
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=attrgetter("name")):
+            name = entry.name
+            if name[0] == ".":
+                continue
+            if entry.is_dir():
+                found.folders[name] = File(entry.path, 0, 0, True)
+                continue
+            try:
+                known = entry.stat()
+            except OSError:
+                found.files[name] = File(entry.path, -1, 0)
+            else:
+                found.files[name] = File(entry.path, known.st_size, known.st_mtime_ns)
+    return found
+
+
+def file_at(path: str) -> File | None:
+    """The same for one path; None where there is nothing."""
+    try:
+        known = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return File(path, known.st_size, known.st_mtime_ns, stat.S_ISDIR(known.st_mode))
