@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 
+from musubi_nodes.datasets.facts import KEPT, each_file
 from musubi_nodes.datasets.listing import READ, File
 
-_KEPT = 1 << 18
 _SETTLED_NS = 2_000_000_000
 """A file that was changed a moment ago is read again: it may change once more within one tick of its clock."""
+
+
+def read_captions(files: Iterable[File]) -> dict[str, str | None]:
+    """The captions by the path of their file."""
+    return each_file(read_caption, files)
 
 
 def read_caption(file: File) -> str | None:
@@ -46,4 +52,4 @@ def _read(file: File) -> str:
     return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).strip()
 
 
-_kept = lru_cache(maxsize=_KEPT)(_read)
+_kept = lru_cache(maxsize=KEPT)(_read)

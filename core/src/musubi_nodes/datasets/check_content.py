@@ -95,13 +95,15 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
 
 
 def _media(scan: DatasetScan, found: Findings) -> None:
-    media = [file for item in scan.items for file in item.media if not file.is_folder]
-    empty = [Path(file.path) for file in media if file.size == 0]
+    others = [file for item in scan.items for file in (*item.target_files, *item.control_files) if not file.is_folder]
+    empty = [item.path for item in scan.items if item.file.size == 0 and not item.file.is_folder]
+    empty += [Path(file.path) for file in others if file.size == 0]
     found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
     if scan.kind == "image":
+        broken = [item.path for item in scan.items if isinstance(item.size, MusubiError)]
+        broken += [Path(path) for path, size in image_sizes(others).items() if isinstance(size, MusubiError)]
         # Pillow reads AVIF since 11.3 only, so that an unreadable one says nothing about musubi-tuner's Pillow.
-        sizes = image_sizes(file for file in media if file.size and not file.path.lower().endswith(".avif"))
-        broken = [Path(path) for path, size in sizes.items() if isinstance(size, MusubiError)]
+        broken = [path for path in broken if path not in empty and path.suffix.lower() != ".avif"]
         found.add(found.errors, scan.name, broken, "image", "that cannot be read")
 
 

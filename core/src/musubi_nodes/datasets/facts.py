@@ -26,12 +26,12 @@ _Fact = TypeVar("_Fact")
 
 def image_sizes(files: Iterable[File]) -> dict[str, tuple[int, int] | MusubiError]:
     """By path: width and height as stored (EXIF rotation is not applied, as upstream), or why not."""
-    return _all(image_size, files)
+    return each_file(_or_why_not(image_size), files)
 
 
 def video_facts(files: Iterable[File]) -> dict[str, VideoFacts | MusubiError]:
     """By path: facts of each video; a folder of images counts its images and has no fps. Or why not."""
-    return _all(_video, files)
+    return each_file(_or_why_not(_video), files)
 
 
 def image_size(file: File) -> tuple[int, int]:
@@ -62,31 +62,35 @@ def _by_pillow(path: str) -> tuple[int, int]:
 def _video(file: File) -> VideoFacts:
     if not file.is_folder:
         return probe(Path(file.path))
-    images = [image for name, image in list_folder(file.path).files.items() if is_image(name)]
+    images = sorted(image for name, image in list_folder(file.path).files.items() if is_image(name))
     if not images:
         raise MusubiError(f"the folder {file.path} holds no images")
     width, height = image_size(images[0])
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 
 
-def _all(fact: Callable[[File], _Fact], files: Iterable[File]) -> dict[str, _Fact | MusubiError]:
-    """One after the other where files are read at once, many at a time where they are waited for."""
+def each_file(ask: Callable[[File], _Fact], files: Iterable[File]) -> dict[str, _Fact]:
+    """The answers by path: one after the other where files are read at once, many at a time where they are waited for
+    (a network drive, a disk that was not read before, ffmpeg)."""
+    todo = list({file.path: file for file in files}.values())
+    found: dict[str, _Fact] = {}
+    end = time.perf_counter() + _TRIED * _SLOW
+    for file in todo[:_TRIED]:
+        found[file.path] = ask(file)
+        if time.perf_counter() > end:
+            break
+    rest = todo[len(found) :]
+    if time.perf_counter() <= end:
+        return found | {file.path: ask(file) for file in rest}
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts") as pool:
+        return found | dict(zip((file.path for file in rest), pool.map(ask, rest), strict=True))
 
-    def safe(file: File) -> _Fact | MusubiError:
+
+def _or_why_not(fact: Callable[[File], _Fact]) -> Callable[[File], _Fact | MusubiError]:
+    def ask(file: File) -> _Fact | MusubiError:
         try:
             return fact(file)
         except MusubiError as error:
             return error
 
-    todo = list({file.path: file for file in files}.values())
-    found: dict[str, _Fact | MusubiError] = {}
-    end = time.perf_counter() + _TRIED * _SLOW
-    for file in todo[:_TRIED]:
-        found[file.path] = safe(file)
-        if time.perf_counter() > end:
-            break
-    rest = todo[len(found) :]
-    if time.perf_counter() <= end:
-        return found | {file.path: safe(file) for file in rest}
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts") as pool:
-        return found | dict(zip((file.path for file in rest), pool.map(safe, rest), strict=True))
+    return ask

@@ -64,6 +64,6 @@ def _members(file: File) -> Sequence[File]:
     if not file.is_folder:
         return (file,)
     try:
-        return [image for name, image in list_folder(file.path).files.items() if is_image(name)]
+        return sorted(image for name, image in list_folder(file.path).files.items() if is_image(name))
     except OSError:
         return (file,)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from musubi_nodes.datasets.captions import is_empty, is_marked, read_caption
+from musubi_nodes.datasets.captions import is_empty, is_marked, read_captions
 from musubi_nodes.datasets.controls import Controls, image_controls, numbered, video_controls
+from musubi_nodes.datasets.facts import image_sizes
 from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.listing import File, Listing, list_folder
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending, split
@@ -21,12 +22,13 @@ _SILENT = frozenset((".safetensors", ".json", ".jsonl", ".toml", ".db", ".ini"))
 class _Sorted:
     """The files of a folder by what they are: captions by stem, media with their stem, the rest."""
 
+    kind: Kind
     captions: dict[str, File] = field(default_factory=dict)
     media: list[tuple[str, File]] = field(default_factory=list)
     others: list[File] = field(default_factory=list)
 
 
-def scan_folder(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> DatasetScan:
+def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> DatasetScan:
     """``empty`` filled with what lies in the dataset's folder."""
     try:
         listing = list_folder(empty.source)
@@ -40,7 +42,7 @@ def scan_folder(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) ->
     claimed = {file for found in targets.of.values() for file in found}
     wanted = dataset.control_directory is not None
     return replace(
-        with_item_findings(replace(empty, items=_items(files, targets, controls, read_captions)), read=read_captions),
+        with_item_findings(replace(empty, items=_items(files, targets, controls, captions)), read=captions),
         without_caption=_paths(file for file in bare if file not in claimed),
         captions_alone=_captions_alone(files),
         ignored=_paths(file for file in files.others if not has_ending(file.name.lower(), _SILENT)),
@@ -65,7 +67,7 @@ def with_item_findings(scan: DatasetScan, *, read: bool) -> DatasetScan:
 
 
 def _sorted(listing: Listing, dataset: Dataset) -> _Sorted:
-    found, media = _Sorted(), MEDIA_EXTENSIONS[dataset.kind]
+    found, media = _Sorted(dataset.kind), MEDIA_EXTENSIONS[dataset.kind]
     caption = dataset.caption_extension
     if caption and os.name == "nt":
         caption = caption.lower()
@@ -81,17 +83,22 @@ def _sorted(listing: Listing, dataset: Dataset) -> _Sorted:
 
 
 def _items(files: _Sorted, targets: Controls, controls: Controls, read: bool) -> tuple[Item, ...]:
-    captions, of_targets, of_controls = files.captions, targets.of, controls.of
+    """Everything is read in the folder's own order; the items come in the order of their names."""
+    captions = files.captions
+    media = [(file, captions[stem]) for stem, file in files.media if stem in captions]
+    texts = read_captions(caption for _, caption in media) if read else {}
+    sizes = image_sizes(file for file, _ in media) if files.kind == "image" else {}
     return tuple(
         Item(
             file,
-            caption := captions[stem],
-            read_caption(caption) if read else None,
-            of_controls.get(file.path, ()),
-            of_targets.get(file.path, ()),
+            caption,
+            texts.get(caption.path),
+            controls.of.get(file.path, ()),
+            targets.of.get(file.path, ()),
+            None,
+            sizes.get(file.path),
         )
-        for stem, file in files.media
-        if stem in captions
+        for file, caption in sorted(media)
     )
 
 
@@ -144,4 +151,4 @@ def _duplicates(items: Sequence[Item]) -> tuple[tuple[Path, ...], ...]:
 
 
 def _paths(files: Iterable[File]) -> tuple[Path, ...]:
-    return tuple(Path(file.path) for file in files)
+    return tuple(Path(file.path) for file in sorted(files))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from musubi_nodes.datasets.facts import image_sizes
 from musubi_nodes.datasets.folder import with_item_findings
 from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.listing import file_at
@@ -32,7 +33,7 @@ class _Named(NamedTuple):
     caption: str
 
 
-def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> DatasetScan:
+def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> DatasetScan:
     """``empty`` filled with the lines of the dataset's JSONL file; relative paths count from the working directory."""
     try:
         text = empty.source.read_bytes().decode("utf-8")
@@ -45,7 +46,11 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> 
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         _read_line(number, line, empty.kind, layered, found)
-    items = tuple(item if read_captions else item._replace(caption=None) for item in found.items)
+    sizes = image_sizes(item.file for item in found.items) if empty.kind == "image" else {}
+    items = tuple(
+        item._replace(caption=item.caption if captions else None, size=sizes.get(item.file.path))
+        for item in found.items
+    )
     controlled = any(item.control_files for item in items)
     return replace(
         with_item_findings(replace(empty, items=items), read=False),

@@ -16,5 +16,5 @@ def scan(config: DatasetConfig, *, read_captions: bool = True) -> Scan:
     for index, dataset in enumerate(effective(config)):
         empty = DatasetScan(index, dataset.kind, source_of(dataset), cache_folder_of(dataset))
         look = scan_folder if dataset.directory is not None else scan_jsonl
-        found.append(look(empty, dataset, read_captions=read_captions))
+        found.append(look(empty, dataset, captions=read_captions))
     return Scan(tuple(found))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from musubi_nodes.datasets.buckets import STEP, bucket_of
 from musubi_nodes.datasets.clips import clips_of
-from musubi_nodes.datasets.facts import image_sizes, video_facts
+from musubi_nodes.datasets.facts import video_facts
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import MusubiError
@@ -43,17 +43,15 @@ def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None, s
 def _image_batches(found: DatasetScan, dataset: ImageDataset, step: int) -> int | None:
     if dataset.batch_size == 1:
         return len(found.items)
-    sizes = image_sizes(item.file for item in found.items)
     own_controls = dataset.no_resize_control or dataset.control_resolution is not None
     if own_controls and any(item.control_files for item in found.items):
         return None  # each size of control is a batch of its own
     keys: list[object] = []
     for item in found.items:
-        size = sizes[item.file.path]
-        if isinstance(size, MusubiError):
+        if not isinstance(item.size, tuple):
             return None
         enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
-        bucket = bucket_of(size, dataset.resolution, enable=enable, no_upscale=keep, step=step)
+        bucket = bucket_of(item.size, dataset.resolution, enable=enable, no_upscale=keep, step=step)
         keys.append((bucket, _used_controls(item, dataset)))
     return _batches(keys, dataset.batch_size)
 
