@@ -111,7 +111,7 @@ def _ours(config: DatasetConfig) -> float:
 def _forget() -> None:
     """What a new process has not read yet."""
     captions._kept.cache_clear()
-    facts._image_size.cache_clear()
+    facts.image_size.cache_clear()
 
 
 def _memory(config: DatasetConfig) -> int:

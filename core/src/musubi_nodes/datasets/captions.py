@@ -14,21 +14,20 @@ _SETTLED_NS = 2_000_000_000
 """A file that was changed a moment ago is read again: it may change once more within one tick of its clock."""
 
 
-def read_captions(files: Iterable[File]) -> dict[str, str | None]:
-    """The captions by the path of their file."""
-    return each_file(read_caption, files)
+def read_captions(files: Iterable[File]) -> list[str | None]:
+    """Each file's caption, or None if it is not UTF-8 or cannot be read.
 
-
-def read_caption(file: File) -> str | None:
-    """The caption, or None if it is not UTF-8 or cannot be read.
-
-    Kept while size and time of the file stay the same, so that the second look of a queue reads nothing again.
+    They are kept while size and time of a file stay the same, so that the second look of a queue reads nothing again.
     """
-    settled = time.time_ns() - file.mtime_ns > _SETTLED_NS
-    try:
-        return _kept(file) if settled else _read(file)
-    except (OSError, ValueError):
-        return None
+    settled = time.time_ns() - _SETTLED_NS
+
+    def read(file: File) -> str | None:
+        try:
+            return _kept(file) if file.mtime_ns < settled else _read(file)
+        except (OSError, ValueError):
+            return None
+
+    return each_file(read, files)
 
 
 def is_empty(caption: str) -> bool:

@@ -25,8 +25,8 @@ def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule
     _targets(scan.name, dataset, found, rule)
     filled = [item.file for item in scan.items if item.file.size or item.file.is_folder]  # empty ones are told already
     asked = video_facts(filled)
-    facts = {Path(path): fact for path, fact in asked.items() if not isinstance(fact, MusubiError)}
-    broken = [Path(path) for path, fact in asked.items() if isinstance(fact, MusubiError)]
+    facts = {path: fact for path, fact in asked.items() if not isinstance(fact, MusubiError)}
+    broken = [path for path, fact in asked.items() if isinstance(fact, MusubiError)]
     found.add(found.errors, scan.name, broken, "video", "that cannot be read")
     _lengths(scan.name, dataset, found, facts, rule, fps)
     _rates(scan.name, dataset, found, facts, fps)

@@ -24,25 +24,22 @@ _SLOW = 0.0005  # seconds a file: above it the disk is waited for, not Python, a
 _Fact = TypeVar("_Fact")
 
 
-def image_sizes(files: Iterable[File]) -> dict[str, tuple[int, int] | MusubiError]:
-    """By path: width and height as stored (EXIF rotation is not applied, as upstream), or why not."""
+def image_sizes(files: Iterable[File]) -> list[tuple[int, int] | MusubiError]:
+    """Width and height of each as stored (EXIF rotation is not applied, as upstream), or why not."""
     return each_file(_or_why_not(image_size), files)
 
 
-def video_facts(files: Iterable[File]) -> dict[str, VideoFacts | MusubiError]:
-    """By path: facts of each video; a folder of images counts its images and has no fps. Or why not."""
-    return each_file(_or_why_not(_video), files)
+def video_facts(files: Iterable[File]) -> dict[Path, VideoFacts | MusubiError]:
+    """Facts of each video; a folder of images counts its images and has no fps. Or why not."""
+    unique = list(dict.fromkeys(files))
+    return dict(zip((Path(file.path) for file in unique), each_file(_or_why_not(_video), unique), strict=True))
 
 
+@lru_cache(maxsize=KEPT)
 def image_size(file: File) -> tuple[int, int]:
     """Width and height from the header; :class:`MusubiError` if Pillow cannot read it."""
     if file.size == 0:
         raise MusubiError(f"{file.path} is empty (0 bytes)")
-    return _image_size(file)
-
-
-@lru_cache(maxsize=KEPT)
-def _image_size(file: File) -> tuple[int, int]:
     try:
         return header_size(file.path) or _by_pillow(file.path)
     except (OSError, ValueError) as error:
@@ -69,21 +66,21 @@ def _video(file: File) -> VideoFacts:
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 
 
-def each_file(ask: Callable[[File], _Fact], files: Iterable[File]) -> dict[str, _Fact]:
-    """The answers by path: one after the other where files are read at once, many at a time where they are waited for
+def each_file(ask: Callable[[File], _Fact], files: Iterable[File]) -> list[_Fact]:
+    """The answers in order: one after the other where files are read at once, many at a time where they are waited for
     (a network drive, a disk that was not read before, ffmpeg)."""
-    todo = list({file.path: file for file in files}.values())
-    found: dict[str, _Fact] = {}
+    todo = list(files)
+    found: list[_Fact] = []
     end = time.perf_counter() + _TRIED * _SLOW
     for file in todo[:_TRIED]:
-        found[file.path] = ask(file)
+        found.append(ask(file))
         if time.perf_counter() > end:
             break
     rest = todo[len(found) :]
     if time.perf_counter() <= end:
-        return found | {file.path: ask(file) for file in rest}
+        return found + [ask(file) for file in rest]
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts") as pool:
-        return found | dict(zip((file.path for file in rest), pool.map(ask, rest), strict=True))
+        return found + list(pool.map(ask, rest))
 
 
 def _or_why_not(fact: Callable[[File], _Fact]) -> Callable[[File], _Fact | MusubiError]:

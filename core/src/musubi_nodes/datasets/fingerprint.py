@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Literal
 
-from musubi_nodes.datasets.captions import read_caption
+from musubi_nodes.datasets.captions import read_captions
 from musubi_nodes.datasets.items import Item, Scan
 from musubi_nodes.datasets.listing import File, list_folder
 from musubi_nodes.datasets.names import is_image
@@ -50,7 +50,7 @@ def _stamp(file: File) -> str:
 def _caption(item: Item) -> str:
     text = item.caption
     if text is None and item.caption_file is not None:
-        text = read_caption(item.caption_file)
+        (text,) = read_captions([item.caption_file])
     return "none" if text is None else f"{len(text)}:{text}"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
 from musubi_nodes.datasets.captions import is_empty, is_marked, read_captions
@@ -27,6 +29,16 @@ class _Sorted:
     media: list[tuple[str, File]] = field(default_factory=list)
     others: list[File] = field(default_factory=list)
 
+    @cached_property
+    def stems(self) -> set[str]:
+        """The stems of all media."""
+        return {stem for stem, _ in self.media}
+
+    @property
+    def unique(self) -> bool:
+        """Whether no two media share a stem, for sure."""
+        return len(self.stems) == len(self.media) and os.name != "nt"
+
 
 def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> DatasetScan:
     """``empty`` filled with what lies in the dataset's folder."""
@@ -39,10 +51,11 @@ def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Data
     bare = [file for stem, file in files.media if stem not in files.captions]
     targets = _targets(dataset, captioned, bare)
     controls = _controls(dataset, captioned)
+    items = _items(files, targets, controls, captions)
     claimed = {file for found in targets.of.values() for file in found}
     wanted = dataset.control_directory is not None
     return replace(
-        with_item_findings(replace(empty, items=_items(files, targets, controls, captions)), read=captions),
+        with_item_findings(replace(empty, items=items), files.unique, read=captions),
         without_caption=_paths(file for file in bare if file not in claimed),
         captions_alone=_captions_alone(files),
         ignored=_paths(file for file in files.others if not has_ending(file.name.lower(), _SILENT)),
@@ -52,8 +65,8 @@ def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Data
     )
 
 
-def with_item_findings(scan: DatasetScan, *, read: bool) -> DatasetScan:
-    """``scan`` with what is wrong with the captions of its items, and the items that share a stem."""
+def with_item_findings(scan: DatasetScan, unique: bool, *, read: bool) -> DatasetScan:
+    """``scan`` with what is wrong with the captions of its items, and, unless all are ``unique``, those of one stem."""
     odd = [item for item in scan.items if not item.caption or item.caption[0] == "\ufeff"]
     where = [(Path((item.caption_file or item.file).path), item.caption) for item in odd]
     texts = [(path, text) for path, text in where if text is not None]
@@ -62,7 +75,7 @@ def with_item_findings(scan: DatasetScan, *, read: bool) -> DatasetScan:
         not_utf8=tuple(path for path, text in where if text is None) if read else (),
         empty_captions=tuple(path for path, text in texts if is_empty(text)),
         marked_captions=tuple(path for path, text in texts if is_marked(text) and not is_empty(text)),
-        duplicate_stems=_duplicates(scan.items),
+        duplicate_stems=() if unique else _duplicates(scan.items),
     )
 
 
@@ -84,22 +97,21 @@ def _sorted(listing: Listing, dataset: Dataset) -> _Sorted:
 
 def _items(files: _Sorted, targets: Controls, controls: Controls, read: bool) -> tuple[Item, ...]:
     """Everything is read in the folder's own order; the items come in the order of their names."""
-    captions = files.captions
-    media = [(file, captions[stem]) for stem, file in files.media if stem in captions]
-    texts = read_captions(caption for _, caption in media) if read else {}
-    sizes = image_sizes(file for file, _ in media) if files.kind == "image" else {}
-    return tuple(
-        Item(
-            file,
-            caption,
-            texts.get(caption.path),
-            controls.of.get(file.path, ()),
-            targets.of.get(file.path, ()),
-            None,
-            sizes.get(file.path),
-        )
-        for file, caption in sorted(media)
-    )
+    media = [file for stem, file in files.media if stem in files.captions]
+    captions = [files.captions[stem] for stem, _ in files.media if stem in files.captions]
+    texts = read_captions(captions) if read else repeat(None)
+    sizes = image_sizes(media) if files.kind == "image" else repeat(None)
+    nothing, none = repeat(()), repeat(None)
+    items = list(map(Item._make, zip(media, captions, texts, nothing, nothing, none, sizes, strict=False)))
+    items.sort(key=lambda item: item.file.path)
+    if targets.of or controls.of:
+        items = [_with_companions(item, targets, controls) for item in items]
+    return tuple(items)
+
+
+def _with_companions(item: Item, targets: Controls, controls: Controls) -> Item:
+    path = item.file.path
+    return item._replace(control_files=controls.of.get(path, ()), target_files=targets.of.get(path, ()))
 
 
 def _trouble(error: Exception) -> str:
@@ -109,7 +121,7 @@ def _trouble(error: Exception) -> str:
 
 
 def _captions_alone(files: _Sorted) -> tuple[Path, ...]:
-    stems = {stem for stem, _ in files.media}
+    stems = files.stems
     return _paths(file for stem, file in files.captions.items() if stem not in stems)
 
 
@@ -139,14 +151,9 @@ def _holds(folder: File, kind: Kind) -> bool:
 
 
 def _duplicates(items: Sequence[Item]) -> tuple[tuple[Path, ...], ...]:
-    stems = [split(item.file.name)[0] for item in items]
-    if os.name == "nt":
-        stems = [stem.lower() for stem in stems]
-    if len(set(stems)) == len(stems):
-        return ()
     groups: dict[str, list[Path]] = {}
-    for stem, item in zip(stems, items, strict=True):
-        groups.setdefault(stem, []).append(item.path)
+    for item in items:
+        groups.setdefault(os.path.normcase(item.stem), []).append(item.path)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
 

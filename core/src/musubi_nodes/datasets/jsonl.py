@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from musubi_nodes.datasets.facts import image_sizes
@@ -46,14 +47,14 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Datas
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         _read_line(number, line, empty.kind, layered, found)
-    sizes = image_sizes(item.file for item in found.items) if empty.kind == "image" else {}
+    sizes = image_sizes(item.file for item in found.items) if empty.kind == "image" else repeat(None)
     items = tuple(
-        item._replace(caption=item.caption if captions else None, size=sizes.get(item.file.path))
-        for item in found.items
+        item._replace(caption=item.caption if captions else None, size=size)
+        for item, size in zip(found.items, sizes, strict=False)
     )
     controlled = any(item.control_files for item in items)
     return replace(
-        with_item_findings(replace(empty, items=items), read=False),
+        with_item_findings(replace(empty, items=items), False, read=False),
         missing_controls=tuple(item.path for item in items if controlled and not item.control_files),
         missing_files=tuple(found.missing),
         relative_lines=tuple(found.relative),

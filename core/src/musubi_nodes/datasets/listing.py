@@ -42,7 +42,8 @@ class Listing:
 
 def list_folder(folder: Path | str) -> Listing:
     """What lies in ``folder``; raises OSError or ValueError where it cannot be read."""
-    found: Listing = Listing()
+    found = Listing()
+    files, make = found.files, tuple.__new__  # half the cost of File(...), twice an item
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name
@@ -54,9 +55,9 @@ def list_folder(folder: Path | str) -> Listing:
             try:
                 known = entry.stat()
             except OSError:
-                found.files[name] = File(entry.path, -1, 0)
+                files[name] = File(entry.path, -1, 0)
             else:
-                found.files[name] = File(entry.path, known.st_size, known.st_mtime_ns)
+                files[name] = make(File, (entry.path, known.st_size, known.st_mtime_ns, False))
     return found
 
 

@@ -67,7 +67,7 @@ def _video_batches(found: DatasetScan, dataset: VideoDataset, fps: float | None,
     facts = video_facts(item.file for item in found.items)
     keys: list[object] = []
     for item in found.items:
-        video = facts[item.file.path]
+        video = facts[item.path]
         if isinstance(video, MusubiError):
             return None
         bucket = bucket_of((video.width, video.height), dataset.resolution, enable=True, step=step)
