@@ -5,6 +5,7 @@ Relative paths count from the TOML's own folder. (musubi-tuner itself takes the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from musubi_nodes.datasets.reading import parse_toml, read_file
 from musubi_nodes.datasets.rules import config_problems
 from musubi_nodes.datasets.schema import (
     PATH_FIELDS,
+    SOURCE_FIELDS,
     Dataset,
     DatasetConfig,
     General,
@@ -37,12 +39,15 @@ __all__ = [
     "ImageDataset",
     "VideoDataset",
     "dump",
+    "dumps",
     "effective",
     "load",
     "loads",
     "parse",
     "with_cache_directories",
 ]
+
+_ARRAY = re.compile(r"\[\n((?: +-?\d+,\n)+)\]")  # tomli-w gives each number a line of its own
 
 
 def load(path: Path) -> DatasetConfig:
@@ -69,25 +74,39 @@ def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> 
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:
-    """Write the normalised copy: ``[general]`` folded into each dataset, absolute paths with ``/``.
+    """Write the normalised copy that musubi-tuner gets; each dataset must have its ``cache_directory``."""
+    tables = _tables(config)
+    for number, table in enumerate(tables):
+        if "cache_directory" not in table:
+            raise MusubiError(f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first.")
+    if path.suffix.lower() == ".json":
+        return write_json(path, {"datasets": tables})
+    return write_text(path, dumps(config))
+
+
+def dumps(config: DatasetConfig) -> str:
+    """The configuration as TOML: ``[general]`` folded into each dataset, absolute paths with ``/``.
 
     ``batch_size`` always stands there, because the cache scripts' ``--batch_size`` would set a missing one
     (BlueprintGenerator, v0.3.4). Other defaults stay out, so that versions without these keys read it too.
     """
     import tomli_w
 
-    tables = [_table(dataset) for dataset in effective(config)]
-    for number, table in enumerate(tables):
-        if "cache_directory" not in table:
-            raise MusubiError(f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first.")
-    if path.suffix.lower() == ".json":
-        return write_json(path, {"datasets": tables})
-    return write_text(path, tomli_w.dumps({"datasets": tables}))
+    return _ARRAY.sub(_on_one_line, tomli_w.dumps({"datasets": _tables(config)}))
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return f"[{', '.join(found[1].replace(',', ' ').split())}]"
+
+
+def _tables(config: DatasetConfig) -> list[dict[str, Any]]:
+    return [_table(dataset) for dataset in effective(config)]
 
 
 def _table(dataset: Dataset) -> dict[str, Any]:
     fields = {name: getattr(dataset, name) for name in type(dataset).model_fields if name in dataset.model_fields_set}
-    return {name: _plain(value) for name, value in {"batch_size": 1, **fields}.items() if value is not None}
+    first = {name: fields.pop(name) for name in SOURCE_FIELDS if name in fields}
+    return {name: _plain(value) for name, value in {**first, "batch_size": 1, **fields}.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,10 @@ NONE = "none"
 DEFAULT = "default"
 """The choice of a combo that means "leave it to musubi-tuner"."""
 
-Kind = Literal["bool", "int", "float", "string", "choice", "model", "install", "socket"]
+ANY = "any"
+"""The choice of a combo of families that means "none in particular"."""
+
+Kind = Literal["bool", "int", "float", "string", "choice", "model", "install", "family", "socket"]
 
 
 class Socket(BaseModel):
@@ -52,6 +55,11 @@ class ModelFile:
 @dataclass(frozen=True)
 class InstallName:
     """The field names a configured musubi-tuner; a workflow can never give a path to one."""
+
+
+@dataclass(frozen=True)
+class FamilyName:
+    """The field names a registered family by its key; ``None`` is any of them."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,8 @@ def _spec(name: str, field: FieldInfo) -> FieldSpec:
         return FieldSpec(kind="model", model_kind=model.kind, unset=NONE, **common)
     if marker(field, InstallName):
         return FieldSpec(kind="install", unset=DEFAULT, **common)
+    if marker(field, FamilyName):
+        return FieldSpec(kind="family", unset=ANY, **common)
     if get_origin(inner) is Literal:
         choices = tuple(str(c) for c in get_args(inner))
         extra = (DEFAULT,) if optional else ()

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from musubi_nodes.commands.option import Option, marker
-from musubi_nodes.families.fields import FieldSpec
+from musubi_nodes.families.fields import ANY, FieldSpec
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import write_text
+
+KINDS = {"model": "a file of {}", "install": "a configured install", "family": f"`{ANY}`, or a model family"}
 
 
 def help_page(node: type[Node]) -> str:
@@ -58,7 +60,7 @@ def _values(spec: FieldSpec) -> str:
         return f"{spec.minimum:g} to {spec.maximum:g}; at first {spec.to_widget(spec.default):g}"
     if spec.kind == "bool":
         return f"on or off; at first {'on' if spec.default else 'off'}"
-    return {"model": f"a file of {spec.model_kind}", "install": "a configured install"}.get(spec.kind, "text")
+    return KINDS.get(spec.kind, "text").format(spec.model_kind)
 
 
 def _cell(text: str) -> str:

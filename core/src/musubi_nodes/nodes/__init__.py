@@ -2,12 +2,14 @@
 
 from musubi_nodes.nodes.batch import BatchProcessor
 from musubi_nodes.nodes.dataset import DatasetConfigLoader
+from musubi_nodes.nodes.dataset_editor import DatasetConfigEditor
 from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
 
 NODES = (
     DatasetConfigLoader,
+    DatasetConfigEditor,
     TrainingConfig,
     OptimizerConfig,
     SamplingConfig,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean, problems
 from musubi_nodes.families.context import Services
-from musubi_nodes.families.fields import DEFAULT, NONE, FieldSpec
+from musubi_nodes.families.fields import ANY, DEFAULT, NONE, FieldSpec
 from musubi_nodes.families.model_files import install_model_names
 from musubi_nodes.families.node import Node
 
@@ -62,7 +62,7 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
         options["advanced"] = True
     if spec.kind == "socket":
         return spec.socket, options
-    if spec.kind in ("choice", "model", "install"):
+    if spec.kind in ("choice", "model", "install", "family"):
         choices = _choices(spec, plugins)
         default = spec.to_widget(spec.default)
         return choices, options | ({"default": default} if default in choices else {})
@@ -94,6 +94,8 @@ def _choices(spec: FieldSpec, plugins: Plugins) -> list[str]:
         return list(spec.choices)
     if spec.kind == "install":
         return [DEFAULT, *plugins.installs()]
+    if spec.kind == "family":
+        return [ANY, *(family.key for family in plugins.families)]
     names = [*_host().model_names(spec.model_kind), *install_model_names(_install(plugins), spec.model_kind)]
     return [NONE, *names] if spec.optional else names
 
@@ -132,7 +134,7 @@ def widget_values(node: type[Node], values: dict[str, Any]) -> dict[str, Any]:
 
 def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> str:
     """What is wrong with the choice of a file or install; an empty string where it is on offer."""
-    if spec.kind not in ("model", "install") or spec.name not in values:
+    if spec.kind not in ("model", "install", "family") or spec.name not in values:
         return ""
     value, choices = values[spec.name], _choices(spec, plugins)
     if value in choices:
