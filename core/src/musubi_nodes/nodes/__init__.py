@@ -3,6 +3,7 @@
 from musubi_nodes.nodes.batch import BatchProcessor
 from musubi_nodes.nodes.dataset import DatasetConfigLoader
 from musubi_nodes.nodes.dataset_editor import DatasetConfigEditor
+from musubi_nodes.nodes.dataset_viewer import DatasetViewer
 from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
@@ -10,6 +11,7 @@ from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, Sampli
 NODES = (
     DatasetConfigLoader,
     DatasetConfigEditor,
+    DatasetViewer,
     TrainingConfig,
     OptimizerConfig,
     SamplingConfig,
