@@ -31,6 +31,8 @@ class Node:
     title: ClassVar[str]
     category: ClassVar[str]
     output_node: ClassVar[bool] = False
+    always_runs: ClassVar[bool] = False
+    """Whether it runs at each queue because it shows what no input tells, such as caches made by other nodes."""
     Inputs: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
 

@@ -28,7 +28,7 @@ class DatasetViewer(Node):
     the shown page is decoded."""
 
     id, title, category = "MusubiTuner_DatasetViewer", "Dataset Viewer", "MusubiTuner/Dataset"
-    output_node = True
+    output_node = always_runs = True
 
     class Inputs(NodeInputs):
         dataset: Dataset = Field(description="The dataset.")
