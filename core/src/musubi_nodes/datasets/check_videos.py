@@ -42,12 +42,14 @@ def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule)
         )
         return
     for frames in dataset.target_frames:
-        if not rule.fits(frames):
-            near = rule.round_down(frames)
-            choices = f"{near} or {near + rule.stride}" if near else str(rule.shortest)
-            found.errors.append(
-                f"{name}: target_frames has {frames}, but the model takes {rule.explain()}; use {choices}"
-            )
+        if rule.fits(frames):
+            continue
+        text = f"{name}: target_frames has {frames}, but the model takes {rule.explain()}"
+        near = rule.round_down(frames)
+        if near:  # documented: "truncated"; musubi-tuner's own example has 79
+            found.warnings.append(f"{text}: it is cut to {near}; use {near} or {near + rule.stride}")
+        else:
+            found.errors.append(f"{text}; use {rule.shortest}")
     if extraction(dataset) == "chunk" and 1 in dataset.target_frames:
         found.warnings.append(f"{name}: target_frames has 1 with frame_extraction chunk: every frame becomes a clip")
 
