@@ -28,8 +28,8 @@ def counts(found: Scan, dataset: Dataset, context: Context, fps: float | None) -
     for part in found.datasets:
         lines.append(f"{part.name} {part.source}: {_many(len(part.items), part.kind)}")
         keys = batch_keys(part, datasets[part.index], fps=fps)
-        lines += [f"  {line}" for line in (_captions(part), *_buckets(part, keys), *_twins(part))]
-        lines += [f"  {line}" for line in _cached(part, dataset, context)]
+        lines += [f"- {line}" for line in (_captions(part), *_buckets(part, keys), *_twins(part))]
+        lines += [f"- {line}" for line in _cached(part, dataset, context)]
     return lines
 
 
@@ -48,10 +48,10 @@ def _buckets(part: DatasetScan, keys: list[tuple[object, ...]] | None) -> Iterat
         yield "buckets: not known while a file cannot be read, or until a family is chosen (source_fps)"
         return
     frames = part.kind == "video"
-    names = Counter(f"{w}x{h}" + (f" of {n} frames" if frames else "") for w, h, n in keys)
+    names = Counter(f"{w}x{h}" + (f"x{n}" if frames else "") for w, h, n in keys)
     listed = ", ".join(f"{name}: {count}" for name, count in names.most_common(_SHOWN))
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    yield f"{'clips' if frames else 'buckets'}: {listed or 'none'}{more}"
+    yield f"{'clips (width x height x frames)' if frames else 'buckets'}: {listed or 'none'}{more}"
 
 
 def _twins(part: DatasetScan) -> Iterator[str]:

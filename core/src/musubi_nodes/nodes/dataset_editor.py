@@ -35,12 +35,6 @@ class DatasetConfigEditor(Node):
     class Inputs(NodeInputs):
         previous: Dataset | None = Field(None, description="Datasets that come before this one.")
         name: str = Field("dataset", description="Name of the TOML. The last node of a chain holds all of them.")
-        toml: str = Field("", description="An existing TOML to begin with. Empty: this node makes a new entry.")
-        entry: int = Field(0, ge=0, le=999, description="Which [[datasets]] of that TOML is edited; 0 is the first.")
-        replace: Literal["changed", "all"] = Field(
-            "changed",
-            description="What is replaced in that entry: the values that differ from those of a new node, or all.",
-        )
         kind: Literal["image", "video"] = Field("image", description="What lies in source.")
         source: str = Field(
             "",
@@ -81,6 +75,12 @@ class DatasetConfigEditor(Node):
             "", description="Where the caches lie. Empty: musubi/cache in the output folder; a .jsonl file needs one."
         )
         control_directory: str = Field("", description="Control images or videos of the same names.")
+        toml: str = Field("", description="An existing TOML to begin with. Empty: this node makes a new entry.")
+        entry: int = Field(0, ge=0, le=999, description="Which [[datasets]] of that TOML is edited; 0 is the first.")
+        replace: Literal["changed", "all"] = Field(
+            "changed",
+            description="What is replaced in that entry: the values that differ from those of a new node, or all.",
+        )
         frame_stride: Annotated[int, ADVANCED] = Field(
             1, ge=1, le=100_000, description="For slide: frames between the starts of two clips."
         )
