@@ -34,24 +34,20 @@ def fingerprint(config: DatasetConfig, scan: Scan, *, part: Part = "all") -> str
 
 def _item(item: Item, part: Part) -> str:
     """What counts of one item. No path holds a NUL, and a caption has its length before it: neighbours stay apart."""
-    if part == "text":
-        text = item.file.path
-    elif item.control_files or item.target_files or item.file.is_folder:
-        text = "\0".join(_stamp(member) for file in item.media for member in _members(file))
-    else:
-        text = _stamp(item.file)
-    return text if part == "latent" else f"{text}\0{_caption(item)}"
-
-
-def _stamp(file: File) -> str:
-    return f"{file.path}\0{file.size}:{file.mtime_ns}"
-
-
-def _caption(item: Item) -> str:
-    text = item.caption
-    if text is None and item.caption_file is not None:
-        (text,) = read_captions([item.caption_file])
-    return "none" if text is None else f"{len(text)}:{text}"
+    text = item.file.path
+    if part != "text":
+        path, size, time, folder = item.file
+        text = f"{path}\0{size}:{time}"
+        if item.control_files or item.target_files or folder:
+            text = "\0".join(
+                f"{member.path}\0{member.size}:{member.mtime_ns}" for file in item.media for member in _members(file)
+            )
+    if part == "latent":
+        return text
+    caption = item.caption
+    if caption is None and item.caption_file is not None:
+        (caption,) = read_captions([item.caption_file])
+    return f"{text}\0none" if caption is None else f"{text}\0{len(caption)}:{caption}"
 
 
 def _options(dataset: Dataset) -> list[str]:

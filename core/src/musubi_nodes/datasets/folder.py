@@ -30,6 +30,11 @@ class _Sorted:
     others: list[File] = field(default_factory=list)
 
     @cached_property
+    def captioned(self) -> list[File]:
+        """The media that have a caption."""
+        return [file for stem, file in self.media if stem in self.captions]
+
+    @cached_property
     def stems(self) -> set[str]:
         """The stems of all media."""
         return {stem for stem, _ in self.media}
@@ -47,7 +52,7 @@ def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Data
     except (OSError, ValueError) as error:
         return replace(empty, trouble=_trouble(error))
     files = _sorted(listing, dataset)
-    captioned = [file for stem, file in files.media if stem in files.captions]
+    captioned = files.captioned
     bare = [file for stem, file in files.media if stem not in files.captions]
     targets = _targets(dataset, captioned, bare)
     controls = _controls(dataset, captioned)
@@ -97,7 +102,7 @@ def _sorted(listing: Listing, dataset: Dataset) -> _Sorted:
 
 def _items(files: _Sorted, targets: Controls, controls: Controls, read: bool) -> tuple[Item, ...]:
     """Everything is read in the folder's own order; the items come in the order of their names."""
-    media = [file for stem, file in files.media if stem in files.captions]
+    media = files.captioned
     captions = [files.captions[stem] for stem, _ in files.media if stem in files.captions]
     texts = read_captions(captions) if read else repeat(None)
     sizes = image_sizes(media) if files.kind == "image" else repeat(None)
