@@ -74,75 +74,9 @@ def test_old_spellings_are_mapped(tmp_path: Path) -> None:
     assert isinstance(first, ImageDataset) and first.control_resolution == (64, 64) and first.no_resize_control
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ('cache_dir = "c"', "datasets[0].cache_dir: unknown key (did you mean 'cache_directory'?)"),
-        ("target_frames = [1]", "datasets[0].target_frames: only video datasets have it, and this is an image dataset"),
-        ('batch_size = "2"', "datasets[0].batch_size: expected a whole number, found '2'"),
-        ("batch_size = 0", "datasets[0].batch_size: must be 1 or more, found 0"),
-        ("num_repeats = true", "datasets[0].num_repeats: expected a whole number, found true"),
-        ("enable_bucket = 1", "datasets[0].enable_bucket: expected true or false, found 1"),
-        ("resolution = [64]", "datasets[0].resolution"),
-        ("resolution = [64, 99999]", "datasets[0].resolution[1]: must be 8192 or less"),
-        ('caption_extension = "txt"', "must begin with a dot: '.txt'"),
-        ('caption_extension = ".a.txt"', "must be one ending such as '.txt'"),
-        ('image_jsonl_file = "x.jsonl"', "has image_directory and image_jsonl_file; keep one"),
-        ('video_directory = "x"', "has image_directory and video_directory; keep one"),
-        ("cache_directory = 5", "datasets[0].cache_directory: expected a path in quotes, found 5"),
-        ('cache_directory = " "', "datasets[0].cache_directory: is empty"),
-        (
-            "enable_bucket = false\nresolution = [100, 64]",
-            "100x64 is not a multiple of 16; use [96, 64] or enable_bucket",
-        ),
-        ("resolution = 20", "20x20 is too small for buckets"),
-    ],
-)
-def test_a_mistake_in_an_image_dataset_is_named_with_its_place(tmp_path: Path, line: str, words: str) -> None:
-    assert words in _error(tmp_path, GOOD + line + "\n")
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        (
-            "multiple_target = true",
-            "datasets[0].multiple_target: only image datasets have it, and this is a video dataset",
-        ),
-        (
-            'frame_extraction = "heads"',
-            "expected one of head, chunk, slide, uniform, full, found 'heads' (did you mean",
-        ),
-        ("target_frames = []", "datasets[0].target_frames: the list is too short"),
-        ("target_frames = [1, 0]", "datasets[0].target_frames[1]: must be 1 or more, found 0"),
-        ("target_frames = 25", "datasets[0].target_frames: expected a list such as [1, 25], found 25"),
-        ('source_fps = "30"', "datasets[0].source_fps: expected a number, found '30'"),
-        ("source_fps = nan", "datasets[0].source_fps"),
-        ("source_fps = 0", "datasets[0].source_fps: must be more than 0"),
-    ],
-)
-def test_a_mistake_in_a_video_dataset_is_named_with_its_place(tmp_path: Path, line: str, words: str) -> None:
-    assert words in _error(tmp_path, GOOD.replace("image_directory", "video_directory") + line + "\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "datasets: there is none"),
-        ("datasets = []", "datasets: there is none"),
-        ('[datasets]\nimage_directory = "a"', "[[datasets]]"),
-        ("general = 1\n" + GOOD.split("\n\n")[1], "general: must be a section"),
-        ("resolution = 64\n" + GOOD, "resolution: stands outside of every section; put it under [general]"),
-        (GOOD.replace("[[datasets]]", "[[dataset]]"), "dataset: unknown section (did you mean 'datasets'?)"),
-        (GOOD.replace("[[", "target_frames = [1]\n[["), "general.target_frames: does not belong in [general]"),
-        (GOOD.replace("[[", "batchsize = 1\n[["), "general.batchsize: unknown key (did you mean 'batch_size'?)"),
-        (GOOD.replace("image_directory", "image_dir"), "did you mean 'image_directory'?"),
-        ('[[datasets]]\nimage_directory = "a"', "no caption_extension; add"),
-        ("[[datasets]]\nbatch_size = 1", "nothing says where the media are"),
-    ],
-)
-def test_a_mistake_in_the_layout_says_what_to_do(tmp_path: Path, text: str, words: str) -> None:
-    assert words in _error(tmp_path, text)
+def test_a_misspelt_source_is_told_with_what_is_missing(tmp_path: Path) -> None:
+    words = _error(tmp_path, GOOD.replace("image_directory", "image_dir"))
+    assert "did you mean 'image_directory'?" in words and "nothing says where the media are" in words
 
 
 def test_several_mistakes_come_in_one_error(tmp_path: Path) -> None:

@@ -230,3 +230,29 @@ def test_the_real_musubi_tuner_runs_from_the_canvas(own_comfy: Any, toy_config: 
     assert entry["status"]["status_str"] == "success", message(entry)
     assert list(comfy.folder.glob("models/loras/musubi/demo_lora.safetensors"))
     assert probe(next(comfy.folder.glob("output/musubi/demo.mp4"))).frames == 5
+
+
+def test_a_dataset_is_made_and_looked_at_on_the_canvas(comfy: Comfy, tmp_path: Path) -> None:
+    from PIL import Image
+
+    colors = {"red": (200, 40, 40), "green": (40, 160, 60), "blue": (40, 60, 200)}
+    for name, color in colors.items():
+        Image.new("RGB", (96, 64), color).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text("夜の東京、雨の路地", "utf-8")
+    made = {
+        "1": {"class_type": "MusubiTuner_DatasetConfigEditor", "inputs": {
+            "name": "canvas", "source": str(tmp_path), "width": 96, "height": 64, "family": "wan"}},
+        "2": {"class_type": "MusubiTuner_DatasetViewer", "inputs": {"dataset": ["1", 0], "per_page": 2, "columns": 2}},
+        "3": {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}},
+    }  # fmt: skip
+    entry = comfy.wait(comfy.queue(made))
+    assert entry["status"]["status_str"] == "success", message(entry)
+    assert (comfy.folder / "output" / "musubi" / "datasets" / "canvas.toml").is_file()
+    (text,) = entry["outputs"]["2"]["text"]
+    assert "3 images" in text and "page 1 of 2: 1 to 2 of 3" in text and "cached: nothing yet" in text
+    (shown,) = entry["outputs"]["3"]["images"]
+    with Image.open(comfy.folder / "temp" / shown["subfolder"] / shown["filename"]) as grid:
+        seen = {color for _, color in grid.convert("RGB").getcolors(1 << 24)}
+    assert colors["blue"] in seen and colors["green"] in seen and colors["red"] not in seen
+    status, answer = comfy.post("/prompt", {"prompt": {**made, "1": {**made["1"], "inputs": {"family": "wann"}}}})
+    assert status == 400 and "did you mean 'wan'?" in str(answer["node_errors"]["1"])

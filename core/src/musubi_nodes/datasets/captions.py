@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
+import os
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+
+from musubi_nodes.datasets.facts import KEPT, each_file
+from musubi_nodes.datasets.listing import READ, File
+
+_SETTLED_NS = 2_000_000_000
+"""A file that was changed a moment ago is read again: it may change once more within one tick of its clock."""
 
 
-def read_caption(path: Path) -> str | None:
-    """The caption, or None if it is not UTF-8 or cannot be read."""
-    try:
-        return io.TextIOWrapper(io.BytesIO(path.read_bytes()), encoding="utf-8").read().strip()
-    except (OSError, ValueError):
-        return None
+def read_captions(files: Iterable[File]) -> list[str | None]:
+    """Each file's caption, or None if it is not UTF-8 or cannot be read.
+
+    They are kept while size and time of a file stay the same, so that the second look of a queue reads nothing again.
+    """
+    settled = time.time_ns() - _SETTLED_NS
+
+    def read(file: File) -> str | None:
+        try:
+            return _kept(file) if file.mtime_ns < settled else _read(file)
+        except (OSError, ValueError):
+            return None
+
+    return each_file(read, files)
 
 
 def is_empty(caption: str) -> bool:
@@ -21,3 +37,18 @@ def is_empty(caption: str) -> bool:
 def is_marked(caption: str) -> bool:
     """Whether an invisible byte order mark becomes part of the caption."""
     return caption.startswith("\ufeff")
+
+
+def _read(file: File) -> str:
+    handle = os.open(file.path, READ)
+    try:
+        data = part = os.read(handle, file.size + 1)
+        while part and len(data) != file.size:
+            data += (part := os.read(handle, 1 << 16))
+    finally:
+        os.close(handle)
+    text = data.decode("utf-8")
+    return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).strip()
+
+
+_kept = lru_cache(maxsize=KEPT)(_read)

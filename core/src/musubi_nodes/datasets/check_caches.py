@@ -37,6 +37,8 @@ def _glob(name: str, folder: Path) -> str:
 
 
 def _same_stem(sharing: Sequence[DatasetScan]) -> list[list[tuple[DatasetScan, Item]]]:
+    if len(sharing) == 1 and not sharing[0].duplicate_stems:
+        return []
     groups: dict[str, list[tuple[DatasetScan, Item]]] = {}
     for scan in sharing:
         for item in scan.items:

@@ -81,9 +81,13 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
     found.add(found.errors, scan.name, scan.missing_controls, scan.kind, "without control")
     if isinstance(dataset, ImageDataset) and dataset.fp_1f_clean_indices:
         needed = len(dataset.fp_1f_clean_indices)
-        few = [item.path for item in scan.items if 0 < len(item.controls) < needed]
+        few = [item.path for item in scan.items if 0 < len(item.control_files) < needed]
         found.add(found.errors, scan.name, few, "image", f"with less than the {needed} controls of fp_1f_clean_indices")
-    if isinstance(dataset, ImageDataset) and dataset.multiple_target and not any(item.targets for item in scan.items):
+    if (
+        isinstance(dataset, ImageDataset)
+        and dataset.multiple_target
+        and not any(item.target_files for item in scan.items)
+    ):
         text = "multiple_target is on, but no image has further targets (x_1.png beside x.png)"
         found.errors.append(f"{scan.name}: {text}")
     if dataset.control_directory and dataset.jsonl_file:
@@ -91,13 +95,16 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
 
 
 def _media(scan: DatasetScan, found: Findings) -> None:
-    media = [path for item in scan.items for path in (item.path, *item.targets, *item.controls) if not path.is_dir()]
-    empty = [path for path in media if _size(path) == 0]
+    others = [file for item in scan.items for file in (*item.target_files, *item.control_files) if not file.is_folder]
+    empty = [item.path for item in scan.items if item.file.size == 0 and not item.file.is_folder]
+    empty += [Path(file.path) for file in others if file.size == 0]
     found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
     if scan.kind == "image":
+        broken = [item.path for item in scan.items if isinstance(item.size, MusubiError)]
+        sizes = zip(others, image_sizes(others), strict=True)
+        broken += [Path(file.path) for file, size in sizes if isinstance(size, MusubiError)]
         # Pillow reads AVIF since 11.3 only, so that an unreadable one says nothing about musubi-tuner's Pillow.
-        sizes = image_sizes(path for path in media if path not in set(empty) and path.suffix.lower() != ".avif")
-        broken = [path for path, size in sizes.items() if isinstance(size, MusubiError)]
+        broken = [path for path in broken if path not in empty and path.suffix.lower() != ".avif"]
         found.add(found.errors, scan.name, broken, "image", "that cannot be read")
 
 
@@ -106,10 +113,3 @@ def _unseen(scan: DatasetScan, found: Findings) -> None:
     found.add(found.warnings, scan.name, scan.subfolders, "subfolder", text, fix)
     text = f"ignored, neither {scan.kind} with an ending that musubi-tuner takes nor caption"
     found.add(found.warnings, scan.name, scan.ignored, "file", text)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -23,17 +23,14 @@ def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule
     if rule.window is not None:
         rule = replace(rule, window=dataset.fp_latent_window_size)
     _targets(scan.name, dataset, found, rule)
-    asked = video_facts(item.path for item in scan.items)
+    filled = [item.file for item in scan.items if item.file.size or item.file.is_folder]  # empty ones are told already
+    asked = video_facts(filled)
     facts = {path: fact for path, fact in asked.items() if not isinstance(fact, MusubiError)}
-    broken = [path for path, fact in asked.items() if isinstance(fact, MusubiError) and not _is_empty_file(path)]
+    broken = [path for path, fact in asked.items() if isinstance(fact, MusubiError)]
     found.add(found.errors, scan.name, broken, "video", "that cannot be read")
     _lengths(scan.name, dataset, found, facts, rule, fps)
     _rates(scan.name, dataset, found, facts, fps)
     _shapes(scan.name, dataset, found, facts)
-
-
-def _is_empty_file(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size == 0  # already told
 
 
 def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:
@@ -45,12 +42,14 @@ def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule)
         )
         return
     for frames in dataset.target_frames:
-        if not rule.fits(frames):
-            near = rule.round_down(frames)
-            choices = f"{near} or {near + rule.stride}" if near else str(rule.shortest)
-            found.errors.append(
-                f"{name}: target_frames has {frames}, but the model takes {rule.explain()}; use {choices}"
-            )
+        if rule.fits(frames):
+            continue
+        text = f"{name}: target_frames has {frames}, but the model takes {rule.explain()}"
+        near = rule.round_down(frames)
+        if near:  # documented: "truncated"; musubi-tuner's own example has 79
+            found.warnings.append(f"{text}: it is cut to {near}; use {near} or {near + rule.stride}")
+        else:
+            found.errors.append(f"{text}; use {rule.shortest}")
     if extraction(dataset) == "chunk" and 1 in dataset.target_frames:
         found.warnings.append(f"{name}: target_frames has 1 with frame_extraction chunk: every frame becomes a clip")
 

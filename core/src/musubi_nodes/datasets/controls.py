@@ -2,67 +2,67 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from musubi_nodes.datasets.listing import File, Listing, list_folder
 from musubi_nodes.datasets.names import VIDEO_EXTENSIONS, is_image, stem_of
 
 
 @dataclass
 class Controls:
-    """Controls by item; ``bad`` are names that stop musubi-tuner."""
+    """Controls by the path of their item; ``bad`` are names that stop musubi-tuner."""
 
-    of: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    of: dict[str, tuple[File, ...]] = field(default_factory=dict)
     bad: list[str] = field(default_factory=list)
 
 
-def image_controls(images: Sequence[Path], folder: Path) -> Controls:
+def image_controls(images: Sequence[File], folder: Path) -> Controls:
     """For x.png: x.*, then x_0.*, x_1.* ... in ``folder``; a file goes to the image with the longest fitting name."""
-    return numbered(images, [folder / name for name in _names(folder) if is_image(name)], "._")
+    return numbered(images, [file for name, file in _listed(folder).files.items() if is_image(name)], "._")
 
 
-def numbered(images: Sequence[Path], candidates: Sequence[Path], separators: str) -> Controls:
+def numbered(images: Sequence[File], candidates: Iterable[File], separators: str) -> Controls:
     """``candidates`` named after an image plus a number, sorted by it."""
-    by_stem = {stem_of(image): image for image in sorted(images, key=lambda image: len(image.name))}
-    found: dict[Path, list[tuple[int, Path]]] = {}
+    by_stem = {stem_of(image.path): image for image in sorted(images, key=lambda image: len(image.name))}
+    found: dict[File, list[tuple[int, File]]] = {}
     result = Controls()
-    for path in sorted(candidates):
-        name = path.name
+    for file in sorted(candidates):
+        name = file.name
         owners = [by_stem[name[:i]] for i, c in enumerate(name) if c in separators and name[:i] in by_stem]
         if not owners:
             continue
         owner = max(owners, key=lambda image: len(image.name))
-        tail = stem_of(path).rsplit("_", 1)[-1]
-        if stem_of(path) == stem_of(owner):
-            found.setdefault(owner, []).append((0, path))
+        tail = stem_of(name).rsplit("_", 1)[-1]
+        if stem_of(name) == stem_of(owner.path):
+            found.setdefault(owner, []).append((0, file))
         elif tail.isdecimal():
-            found.setdefault(owner, []).append((int(tail) + 1, path))
+            found.setdefault(owner, []).append((int(tail) + 1, file))
         else:
-            result.bad.append(f"{path} looks like a companion of {owner.name} but ends in no number, e.g. _1")
-    for owner, paths in found.items():
-        first = [path.name for number, path in paths if number == min(paths)[0]]
+            result.bad.append(f"{file.path} looks like a companion of {owner.name} but ends in no number, e.g. _1")
+    for owner, files in found.items():
+        first = [file.name for number, file in files if number == min(files)[0]]
         if len(first) > 1:  # upstream sorts a set by number: which one it takes changes from run to run
             result.bad.append(f"{owner.name} has several first companions, and chance takes one: {', '.join(first)}")
-    result.of = {owner: tuple(path for _, path in sorted(paths)) for owner, paths in found.items()}
+    result.of = {owner.path: tuple(file for _, file in sorted(files)) for owner, files in found.items()}
     return result
 
 
-def video_controls(videos: Sequence[Path], folder: Path) -> Controls:
+def video_controls(videos: Sequence[File], folder: Path) -> Controls:
     """The file of the same name, else a folder of images named like the stem, else another video ending."""
-    names, result = _names(folder), Controls()
+    listed, result = _listed(folder), Controls()
     for video in videos:
-        stem = stem_of(video)
-        choices = [video.name, stem if (folder / stem).is_dir() else "", *(stem + e for e in sorted(VIDEO_EXTENSIONS))]
-        match = next((name for name in choices if name and name in names), None)
-        if match:
-            result.of[video] = (folder / match,)
+        stem = stem_of(video.path)
+        others = (listed.files.get(stem + ending) for ending in sorted(VIDEO_EXTENSIONS))
+        choices = (listed.files.get(video.name), listed.folders.get(stem), *others)
+        if match := next((file for file in choices if file), None):
+            result.of[video.path] = (match,)
     return result
 
 
-def _names(folder: Path) -> frozenset[str]:
+def _listed(folder: Path) -> Listing:
     try:
-        return frozenset(os.listdir(folder))  # noqa: PTH208 - only names are wanted
+        return list_folder(folder)
     except (OSError, ValueError):
-        return frozenset()
+        return Listing()

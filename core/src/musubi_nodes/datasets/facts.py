@@ -1,43 +1,52 @@
-"""Sizes and lengths from the headers of media files, many at a time."""
+"""Sizes and lengths from the headers of media files, and which of them cannot be read."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from musubi_nodes.datasets.headers import header_size
+from musubi_nodes.datasets.listing import File, list_folder
+from musubi_nodes.datasets.names import is_image
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import VideoFacts, probe
 
+KEPT = 1 << 18
+"""So many answers are kept while size and time of their files stay the same."""
+
 _WORKERS = 8
+_TRIED = 64
+_SLOW = 0.0005  # seconds a file: above it the disk is waited for, not Python, and threads help
 _Fact = TypeVar("_Fact")
 
 
-def image_sizes(paths: Iterable[Path]) -> dict[Path, tuple[int, int] | MusubiError]:
-    """Width and height of each image as stored (EXIF rotation is not applied, as upstream), or why not."""
-    return _all(image_size, paths)
+def image_sizes(files: Iterable[File]) -> list[tuple[int, int] | MusubiError]:
+    """Width and height of each as stored (EXIF rotation is not applied, as upstream), or why not."""
+    return each_file(_or_why_not(image_size), files)
 
 
-def video_facts(paths: Iterable[Path]) -> dict[Path, VideoFacts | MusubiError]:
+def video_facts(files: Iterable[File]) -> dict[Path, VideoFacts | MusubiError]:
     """Facts of each video; a folder of images counts its images and has no fps. Or why not."""
-    return _all(_video, paths)
+    unique = list(dict.fromkeys(files))
+    return dict(zip((Path(file.path) for file in unique), each_file(_or_why_not(_video), unique), strict=True))
 
 
-def image_size(path: Path) -> tuple[int, int]:
+@lru_cache(maxsize=KEPT)
+def image_size(file: File) -> tuple[int, int]:
     """Width and height from the header; :class:`MusubiError` if Pillow cannot read it."""
+    if file.size == 0:
+        raise MusubiError(f"{file.path} is empty (0 bytes)")
     try:
-        found = path.stat()
+        return header_size(file.path) or _by_pillow(file.path)
     except (OSError, ValueError) as error:
-        raise MusubiError(f"{path} cannot be read", why=str(error)) from error
-    if found.st_size == 0:
-        raise MusubiError(f"{path} is empty (0 bytes)")
-    return _image_size(path, found.st_size, found.st_mtime_ns)
+        raise MusubiError(f"{file.path} cannot be read", why=str(error)) from error
 
 
-@lru_cache(maxsize=65536)
-def _image_size(path: Path, size: int, mtime_ns: int) -> tuple[int, int]:
+def _by_pillow(path: str) -> tuple[int, int]:
     from PIL import Image
 
     try:
@@ -47,25 +56,38 @@ def _image_size(path: Path, size: int, mtime_ns: int) -> tuple[int, int]:
         raise MusubiError(f"{path} is no image that Pillow can read", why=str(error)[:200]) from error
 
 
-def _video(path: Path) -> VideoFacts:
-    if not path.is_dir():
-        return probe(path)
-    from musubi_nodes.datasets.names import is_image
-
-    images = sorted(entry for entry in path.iterdir() if is_image(entry.name))
+def _video(file: File) -> VideoFacts:
+    if not file.is_folder:
+        return probe(Path(file.path))
+    images = sorted(image for name, image in list_folder(file.path).files.items() if is_image(name))
     if not images:
-        raise MusubiError(f"the folder {path} holds no images")
+        raise MusubiError(f"the folder {file.path} holds no images")
     width, height = image_size(images[0])
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 
 
-def _all(fact: Callable[[Path], _Fact], paths: Iterable[Path]) -> dict[Path, _Fact | MusubiError]:
-    def safe(path: Path) -> _Fact | MusubiError:
+def each_file(ask: Callable[[File], _Fact], files: Iterable[File]) -> list[_Fact]:
+    """The answers in order: one after the other where files are read at once, many at a time where they are waited for
+    (a network drive, a disk that was not read before, ffmpeg)."""
+    todo = list(files)
+    found: list[_Fact] = []
+    end = time.perf_counter() + _TRIED * _SLOW
+    for file in todo[:_TRIED]:
+        found.append(ask(file))
+        if time.perf_counter() > end:
+            break
+    rest = todo[len(found) :]
+    if time.perf_counter() <= end:
+        return found + [ask(file) for file in rest]
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts") as pool:
+        return found + list(pool.map(ask, rest))
+
+
+def _or_why_not(fact: Callable[[File], _Fact]) -> Callable[[File], _Fact | MusubiError]:
+    def ask(file: File) -> _Fact | MusubiError:
         try:
-            return fact(path)
+            return fact(file)
         except MusubiError as error:
             return error
 
-    unique = list(dict.fromkeys(paths))
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts") as pool:
-        return dict(zip(unique, pool.map(safe, unique), strict=True))
+    return ask

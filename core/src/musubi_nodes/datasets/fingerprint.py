@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Literal
 
-from musubi_nodes.datasets.captions import read_caption
+from musubi_nodes.datasets.captions import read_captions
 from musubi_nodes.datasets.items import Item, Scan
+from musubi_nodes.datasets.listing import File, list_folder
 from musubi_nodes.datasets.names import is_image
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 
@@ -24,22 +23,31 @@ _SOURCES = frozenset(
 def fingerprint(config: DatasetConfig, scan: Scan, *, part: Part = "all") -> str:
     """16 hex digits. "latent" leaves captions out, "text" leaves out all but paths and captions."""
     datasets = effective(config)
-    digests = [
-        item_fingerprint(item, datasets[found.index], part=part) for found in scan.datasets for item in found.items
-    ]
-    return _digest([str(len(datasets)), *(f"{found.index}:{len(found.items)}" for found in scan.datasets), *digests])
+    parts = [f"{len(datasets)}"]
+    for found in scan.datasets:
+        parts.append(f"{found.index}:{len(found.items)}")
+        if part != "text":
+            parts += _options(datasets[found.index])
+        parts += [_item(item, part) for item in found.items]
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def item_fingerprint(item: Item, dataset: Dataset, *, part: Part = "all") -> str:
-    """The same for one item, so that only stale caches need to go."""
-    parts: list[str | bytes] = [os.fsencode(item.path)]
+def _item(item: Item, part: Part) -> str:
+    """What counts of one item. No path holds a NUL, and a caption has its length before it: neighbours stay apart."""
+    text = item.file.path
     if part != "text":
-        parts += _options(dataset)
-        for path in (item.path, *item.targets, *item.controls):
-            parts += _files(path)
-    if part != "latent":
-        parts.append(_caption(item))
-    return _digest(parts)
+        path, size, time, folder = item.file
+        text = f"{path}\0{size}:{time}"
+        if item.control_files or item.target_files or folder:
+            text = "\0".join(
+                f"{member.path}\0{member.size}:{member.mtime_ns}" for file in item.media for member in _members(file)
+            )
+    if part == "latent":
+        return text
+    caption = item.caption
+    if caption is None and item.caption_file is not None:
+        (caption,) = read_captions([item.caption_file])
+    return f"{text}\0none" if caption is None else f"{text}\0{len(caption)}:{caption}"
 
 
 def _options(dataset: Dataset) -> list[str]:
@@ -47,31 +55,11 @@ def _options(dataset: Dataset) -> list[str]:
     return [f"{name}={values[name]!r}" for name in sorted(values)]
 
 
-def _files(path: Path) -> list[str | bytes]:
-    members = [path]
-    if path.is_dir():
-        members = sorted(entry for entry in path.iterdir() if is_image(entry.name))
-    return [part for member in members for part in _file(member)]
-
-
-def _file(path: Path) -> tuple[bytes, str]:
+def _members(file: File) -> Sequence[File]:
+    """A folder of images counts by what is in it."""
+    if not file.is_folder:
+        return (file,)
     try:
-        found = path.stat()
+        return sorted(image for name, image in list_folder(file.path).files.items() if is_image(name))
     except OSError:
-        return os.fsencode(path), "missing"
-    return os.fsencode(path), f"{found.st_size}:{found.st_mtime_ns}"
-
-
-def _caption(item: Item) -> bytes:
-    text = item.caption
-    if text is None and item.caption_path is not None:
-        text = read_caption(item.caption_path)
-    return b"none" if text is None else b"text:" + text.encode("utf-8", "surrogatepass")
-
-
-def _digest(parts: Iterable[str | bytes]) -> str:
-    whole = sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        whole.update(len(data).to_bytes(8, "little") + data)  # lengths keep neighbours apart
-    return whole.hexdigest()[:16]
+        return (file,)

@@ -3,130 +3,164 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
-from musubi_nodes.datasets.captions import is_empty, is_marked, read_caption
+from musubi_nodes.datasets.captions import is_empty, is_marked, read_captions
 from musubi_nodes.datasets.controls import Controls, image_controls, numbered, video_controls
+from musubi_nodes.datasets.facts import image_sizes
 from musubi_nodes.datasets.items import DatasetScan, Item
-from musubi_nodes.datasets.names import has_ending, is_caption, is_image, is_video, stem_of
-from musubi_nodes.datasets.schema import Dataset, ImageDataset
+from musubi_nodes.datasets.listing import File, Listing, list_folder
+from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending, split
+from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
 
 _SILENT = frozenset((".safetensors", ".json", ".jsonl", ".toml", ".db", ".ini"))  # caches, metadata, thumbnails
 
 
-@dataclass(frozen=True)
-class _Listing:
-    files: tuple[str, ...]
-    folders: tuple[str, ...]
+@dataclass
+class _Sorted:
+    """The files of a folder by what they are: captions by stem, media with their stem, the rest."""
+
+    kind: Kind
+    captions: dict[str, File] = field(default_factory=dict)
+    media: list[tuple[str, File]] = field(default_factory=list)
+    others: list[File] = field(default_factory=list)
+
+    @cached_property
+    def captioned(self) -> list[File]:
+        """The media that have a caption."""
+        return [file for stem, file in self.media if stem in self.captions]
+
+    @cached_property
+    def stems(self) -> set[str]:
+        """The stems of all media."""
+        return {stem for stem, _ in self.media}
+
+    @property
+    def unique(self) -> bool:
+        """Whether no two media share a stem, for sure."""
+        return len(self.stems) == len(self.media) and os.name != "nt"
 
 
-def scan_folder(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> DatasetScan:
+def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> DatasetScan:
     """``empty`` filled with what lies in the dataset's folder."""
-    folder = empty.source
     try:
-        listing = _listing(folder)
+        listing = list_folder(empty.source)
     except (OSError, ValueError) as error:
-        return replace(empty, trouble=_trouble(folder, error))
-    is_media: Callable[[str], bool] = is_image if dataset.kind == "image" else is_video
-    media = [folder / name for name in listing.files if is_media(name)]
-    captions = _captions(folder, listing, dataset)
-    captioned = [path for path in media if stem_of(path) in captions]
-    bare = [path for path in media if stem_of(path) not in captions]
+        return replace(empty, trouble=_trouble(error))
+    files = _sorted(listing, dataset)
+    captioned = files.captioned
+    bare = [file for stem, file in files.media if stem not in files.captions]
     targets = _targets(dataset, captioned, bare)
     controls = _controls(dataset, captioned)
-    claimed = {path for paths in targets.of.values() for path in paths}
-    items = tuple(_item(path, captions, targets, controls, read_captions) for path in captioned)
+    items = _items(files, targets, controls, captions)
+    claimed = {file for found in targets.of.values() for file in found}
     wanted = dataset.control_directory is not None
     return replace(
-        with_caption_findings(replace(empty, items=items), read=read_captions),
-        without_caption=tuple(path for path in bare if path not in claimed),
-        captions_alone=_captions_alone(captions, media),
-        ignored=_ignored(folder, listing, dataset, is_media),
-        subfolders=tuple(folder / name for name in listing.folders if _holds(folder / name, is_media)),
-        missing_controls=tuple(path for path in captioned if wanted and path not in controls.of),
+        with_item_findings(replace(empty, items=items), files.unique, read=captions),
+        without_caption=_paths(file for file in bare if file not in claimed),
+        captions_alone=_captions_alone(files),
+        ignored=_paths(file for file in files.others if not has_ending(file.name.lower(), _SILENT)),
+        subfolders=_paths(found for found in listing.folders.values() if _holds(found, dataset.kind)),
+        missing_controls=_paths(file for file in captioned if wanted and file.path not in controls.of),
         bad_companions=(*targets.bad, *_uneven(targets), *controls.bad),
     )
 
 
-def with_caption_findings(scan: DatasetScan, *, read: bool) -> DatasetScan:
-    """``scan`` with what is wrong with the captions of its items, and the items that share a stem."""
-    known = [(item.caption_path or item.path, item.caption) for item in scan.items]
-    texts = [(path, text) for path, text in known if text is not None]
+def with_item_findings(scan: DatasetScan, unique: bool, *, read: bool) -> DatasetScan:
+    """``scan`` with what is wrong with the captions of its items, and, unless all are ``unique``, those of one stem."""
+    odd = [item for item in scan.items if not item.caption or item.caption[0] == "\ufeff"]
+    where = [(Path((item.caption_file or item.file).path), item.caption) for item in odd]
+    texts = [(path, text) for path, text in where if text is not None]
     return replace(
         scan,
-        not_utf8=tuple(path for path, text in known if text is None) if read else (),
+        not_utf8=tuple(path for path, text in where if text is None) if read else (),
         empty_captions=tuple(path for path, text in texts if is_empty(text)),
         marked_captions=tuple(path for path, text in texts if is_marked(text) and not is_empty(text)),
-        duplicate_stems=_duplicates([item.path for item in scan.items]),
+        duplicate_stems=() if unique else _duplicates(scan.items),
     )
 
 
-def _listing(folder: Path) -> _Listing:
-    with os.scandir(folder) as entries:
-        found = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
-    return _Listing(tuple(n for n, is_dir in found if not is_dir), tuple(n for n, is_dir in found if is_dir))
+def _sorted(listing: Listing, dataset: Dataset) -> _Sorted:
+    found, media = _Sorted(dataset.kind), MEDIA_EXTENSIONS[dataset.kind]
+    caption = dataset.caption_extension
+    if caption and os.name == "nt":
+        caption = caption.lower()
+    for name, file in listing.files.items():
+        stem, ending = split(name)
+        if is_caption := ending == caption:
+            found.captions[stem] = file
+        if ending in media:
+            found.media.append((stem, file))
+        elif not is_caption:
+            found.others.append(file)
+    return found
 
 
-def _trouble(folder: Path, error: Exception) -> str:
+def _items(files: _Sorted, targets: Controls, controls: Controls, read: bool) -> tuple[Item, ...]:
+    """Everything is read in the folder's own order; the items come in the order of their names."""
+    media = files.captioned
+    captions = [files.captions[stem] for stem, _ in files.media if stem in files.captions]
+    texts = read_captions(captions) if read else repeat(None)
+    sizes = image_sizes(media) if files.kind == "image" else repeat(None)
+    nothing, none = repeat(()), repeat(None)
+    items = list(map(Item._make, zip(media, captions, texts, nothing, nothing, none, sizes, strict=False)))
+    items.sort(key=lambda item: item.file.path)
+    if targets.of or controls.of:
+        items = [_with_companions(item, targets, controls) for item in items]
+    return tuple(items)
+
+
+def _with_companions(item: Item, targets: Controls, controls: Controls) -> Item:
+    path = item.file.path
+    return item._replace(control_files=controls.of.get(path, ()), target_files=targets.of.get(path, ()))
+
+
+def _trouble(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "does not exist"
     return "is not a folder" if isinstance(error, NotADirectoryError) else f"cannot be read: {error}"
 
 
-def _captions(folder: Path, listing: _Listing, dataset: Dataset) -> dict[str, Path]:
-    ending = dataset.caption_extension
-    return {stem_of(name): folder / name for name in listing.files if ending and is_caption(name, ending)}
+def _captions_alone(files: _Sorted) -> tuple[Path, ...]:
+    stems = files.stems
+    return _paths(file for stem, file in files.captions.items() if stem not in stems)
 
 
-def _captions_alone(captions: dict[str, Path], media: Sequence[Path]) -> tuple[Path, ...]:
-    stems = {stem_of(path) for path in media}
-    return tuple(path for stem, path in captions.items() if stem not in stems)
-
-
-def _item(path: Path, captions: dict[str, Path], targets: Controls, controls: Controls, read: bool) -> Item:
-    caption = captions[stem_of(path)]
-    text = read_caption(caption) if read else None
-    return Item(path, caption, text, controls.of.get(path, ()), targets.of.get(path, ()))
-
-
-def _targets(dataset: Dataset, captioned: Sequence[Path], bare: Sequence[Path]) -> Controls:
+def _targets(dataset: Dataset, captioned: Sequence[File], bare: Sequence[File]) -> Controls:
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     return numbered(captioned, bare, "_") if layered else Controls()
 
 
 def _uneven(targets: Controls) -> list[str]:
-    counts = {len(paths) for paths in targets.of.values()}
+    counts = {len(files) for files in targets.of.values()}
     return ["multiple_target: all items need the same number of target images"] if len(counts) > 1 else []
 
 
-def _controls(dataset: Dataset, captioned: Sequence[Path]) -> Controls:
+def _controls(dataset: Dataset, captioned: Sequence[File]) -> Controls:
     if dataset.control_directory is None:
         return Controls()
     match = image_controls if dataset.kind == "image" else video_controls
     return match(captioned, dataset.control_directory)
 
 
-def _ignored(folder: Path, listing: _Listing, dataset: Dataset, is_media: Callable[[str], bool]) -> tuple[Path, ...]:
-    ending = dataset.caption_extension or ""
-    return tuple(
-        folder / name
-        for name in listing.files
-        if not is_media(name) and not (ending and is_caption(name, ending)) and not has_ending(name.lower(), _SILENT)
-    )
-
-
-def _holds(folder: Path, is_media: Callable[[str], bool]) -> bool:
+def _holds(folder: File, kind: Kind) -> bool:
     try:
-        with os.scandir(folder) as entries:
-            return any(is_media(entry.name) for entry in entries)
+        with os.scandir(folder.path) as entries:
+            return any(has_ending(entry.name, MEDIA_EXTENSIONS[kind]) for entry in entries)
     except OSError:
         return False
 
 
-def _duplicates(paths: Sequence[Path]) -> tuple[tuple[Path, ...], ...]:
+def _duplicates(items: Sequence[Item]) -> tuple[tuple[Path, ...], ...]:
     groups: dict[str, list[Path]] = {}
-    for path in paths:
-        groups.setdefault(os.path.normcase(stem_of(path)), []).append(path)
+    for item in items:
+        groups.setdefault(os.path.normcase(item.stem), []).append(item.path)
     return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
+def _paths(files: Iterable[File]) -> tuple[Path, ...]:
+    return tuple(Path(file.path) for file in sorted(files))

@@ -4,29 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Kind
+from musubi_nodes.errors import MusubiError
 
 
-@dataclass(frozen=True)
-class Item:
-    """One image or video that musubi-tuner would train on.
+class Item(NamedTuple):
+    """One image or video that musubi-tuner would train on. There may be 100,000: paths are made when asked for.
 
-    ``caption`` is its text as musubi-tuner reads it, None if it was not read or is not UTF-8; ``caption_path`` is None
-    for JSONL lines. ``targets`` are further images of a layered item.
+    ``caption`` is its text as musubi-tuner reads it, None if it was not read or is not UTF-8; ``caption_file`` is None
+    for JSONL lines. ``target_files`` are further images of a layered item. ``size`` is an image's width and height as
+    stored, or why they cannot be read; None for videos.
     """
 
-    path: Path
-    caption_path: Path | None = None
+    file: File
+    caption_file: File | None = None
     caption: str | None = None
-    controls: tuple[Path, ...] = ()
-    targets: tuple[Path, ...] = ()
+    control_files: tuple[File, ...] = ()
+    target_files: tuple[File, ...] = ()
     line: int | None = None
+    size: tuple[int, int] | MusubiError | None = None
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file.path)
+
+    @property
+    def caption_path(self) -> Path | None:
+        return Path(self.caption_file.path) if self.caption_file else None
+
+    @property
+    def controls(self) -> tuple[Path, ...]:
+        return tuple(Path(file.path) for file in self.control_files)
+
+    @property
+    def targets(self) -> tuple[Path, ...]:
+        return tuple(Path(file.path) for file in self.target_files)
+
+    @property
+    def media(self) -> tuple[File, ...]:
+        """The item's own file, its further targets and its controls."""
+        return (self.file, *self.target_files, *self.control_files)
 
     @property
     def stem(self) -> str:
-        return stem_of(self.path)
+        return stem_of(self.file.path)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
-from musubi_nodes.datasets.folder import with_caption_findings
+from musubi_nodes.datasets.facts import image_sizes
+from musubi_nodes.datasets.folder import with_item_findings
 from musubi_nodes.datasets.items import DatasetScan, Item
+from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
 from musubi_nodes.errors import did_you_mean
@@ -24,7 +27,14 @@ class _Found:
     relative: list[int] = field(default_factory=list)
 
 
-def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> DatasetScan:
+class _Named(NamedTuple):
+    main: str
+    targets: tuple[str, ...]
+    controls: tuple[str, ...]
+    caption: str
+
+
+def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> DatasetScan:
     """``empty`` filled with the lines of the dataset's JSONL file; relative paths count from the working directory."""
     try:
         text = empty.source.read_bytes().decode("utf-8")
@@ -37,11 +47,15 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> 
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         _read_line(number, line, empty.kind, layered, found)
-    items = tuple(item if read_captions else replace(item, caption=None) for item in found.items)
-    controlled = any(item.controls for item in items)
+    sizes = image_sizes(item.file for item in found.items) if empty.kind == "image" else repeat(None)
+    items = tuple(
+        item._replace(caption=item.caption if captions else None, size=size)
+        for item, size in zip(found.items, sizes, strict=False)
+    )
+    controlled = any(item.control_files for item in items)
     return replace(
-        with_caption_findings(replace(empty, items=items), read=False),
-        missing_controls=tuple(item.path for item in items if controlled and not item.controls),
+        with_item_findings(replace(empty, items=items), False, read=False),
+        missing_controls=tuple(item.path for item in items if controlled and not item.control_files),
         missing_files=tuple(found.missing),
         relative_lines=tuple(found.relative),
         bad_lines=tuple(found.bad),
@@ -50,17 +64,27 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, read_captions: bool) -> 
 
 def _read_line(number: int, line: str, kind: Kind, layered: bool, found: _Found) -> None:
     try:
-        entry = json.loads(line)
-        item, texts = _item(number, entry, kind, layered)
+        named = _named(json.loads(line), kind, layered)
     except json.JSONDecodeError as error:
         found.bad.append(f"line {number}: {_why(line, error)}")
     except (ValueError, RecursionError) as error:
         found.bad.append(f"line {number}: {error}")
     else:
-        found.relative.extend([number] if any(not Path(text).is_absolute() for text in texts) else [])
-        lost = [path for path in (item.path, *item.targets, *item.controls) if not path.exists()]
-        found.missing.extend(f"line {number}: {path}" for path in lost)
-        found.items.extend([] if lost else [item])
+        _take(number, named, found)
+
+
+def _take(number: int, named: _Named, found: _Found) -> None:
+    texts = (named.main, *named.targets, *named.controls)
+    if not all(os.path.isabs(text) for text in texts):  # noqa: PTH117
+        found.relative.append(number)
+    paths = [os.path.join(os.getcwd(), text) for text in texts]  # noqa: PTH109, PTH118
+    files = [file for path in paths if (file := file_at(path))]
+    if len(files) < len(paths):
+        known = {file.path for file in files}
+        found.missing.extend(f"line {number}: {path}" for path in paths if path not in known)
+        return
+    split = 1 + len(named.targets)
+    found.items.append(Item(files[0], None, named.caption, tuple(files[split:]), tuple(files[1:split]), number))
 
 
 def _why(line: str, error: json.JSONDecodeError) -> str:
@@ -71,19 +95,15 @@ def _why(line: str, error: json.JSONDecodeError) -> str:
     return f"is not JSON ({error.msg} at column {error.colno})"
 
 
-def _item(number: int, entry: object, kind: Kind, layered: bool) -> tuple[Item, list[str]]:
+def _named(entry: object, kind: Kind, layered: bool) -> _Named:
     if not isinstance(entry, dict):
         raise ValueError("is not a JSON object {...}")
     main = _text(entry, f"{kind}_path", "image_path_0" if kind == "image" else "")
     if not stem_of(main):
         raise ValueError(f"{kind}_path {main!r} ends in a slash; remove it")
-    targets = list(_targets(entry)) if layered else []
-    controls = [str(value) for _, value in sorted(_controls(entry, kind))]
-    texts = [main, *targets, *controls]
-    paths = [Path.cwd() / text for text in texts]
-    caption = _text(entry, "caption").strip()
-    split = 1 + len(targets)
-    return Item(paths[0], None, caption, tuple(paths[split:]), tuple(paths[1:split]), number), texts
+    targets = tuple(_targets(entry)) if layered else ()
+    controls = tuple(str(value) for _, value in sorted(_controls(entry, kind)))
+    return _Named(main, targets, controls, _text(entry, "caption").strip())
 
 
 def _text(entry: dict[str, Any], key: str, other: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from musubi_nodes.datasets.messages import shown
 from musubi_nodes.datasets.schema import General, ImageDataset, Kind, VideoDataset
 from musubi_nodes.errors import did_you_mean
 
@@ -30,28 +31,38 @@ def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
     return new
 
 
-def stray_top_level(key: str) -> str:
+def stray_top_level(key: str, value: object) -> str:
     """What to say about a key outside of every section."""
     if key in {*KEYS["image"], *KEYS["video"]}:
         where = "[general] or [[datasets]]" if key in GENERAL_KEYS else "[[datasets]]"
-        return f"{key}: stands outside of every section; put it under {where}"
-    return f"{key}: unknown section{did_you_mean(key, ('general', 'datasets'))}"
+        return f"{key} = {shown(value)}: stands outside of every section; put it under {where}"
+    if near := did_you_mean(key, ("general", "datasets")):
+        return f"{key}: unknown section{near}"
+    return f"{key} = {shown(value)}: unknown section; remove it"
 
 
-def unknown_in_general(key: str) -> str:
+def unknown_in_general(key: str, value: object) -> str:
     """What to say about a key that ``[general]`` does not take."""
+    place = f"general.{key} = {shown(value)}"
     if key in {*KEYS["image"], *KEYS["video"]}:
-        return f"general.{key}: does not belong in [general]; put it under each [[datasets]] that needs it"
-    return f"general.{key}: unknown key{did_you_mean(key, GENERAL_KEYS)}"
+        return f"{place}: does not belong in [general]; put it under each [[datasets]] that needs it"
+    return f"{place}: {_unknown(key, GENERAL_KEYS)}"
 
 
-def unknown_in_dataset(where: str, key: str, kind: Kind | None) -> str:
+def unknown_in_dataset(where: str, key: str, value: object, kind: Kind | None) -> str:
     """What to say about a key that a dataset of this kind does not take; None is a dataset of unknown kind."""
+    place = f"{where}.{key} = {shown(value)}"
     if kind is None:
-        return f"{where}.{key}: unknown key{did_you_mean(key, (*KEYS['image'], *KEYS['video']))}"
-    if key in KEYS["video" if kind == "image" else "image"]:
-        rule = "only video datasets have it, and this is an image dataset"
-        if kind == "video":
-            rule = "only image datasets have it, and this is a video dataset"
-        return f"{where}.{key}: {rule}"
-    return f"{where}.{key}: unknown key{did_you_mean(key, KEYS[kind])}"
+        return f"{place}: {_unknown(key, (*KEYS['image'], *KEYS['video']))}"
+    if kind == "image" and key in KEYS["video"]:
+        return f"{place}: only video datasets have it, and this is an image dataset; {_OTHER.format('a video')}"
+    if kind == "video" and key in KEYS["image"]:
+        return f"{place}: only image datasets have it, and this is a video dataset; {_OTHER.format('an image')}"
+    return f"{place}: {_unknown(key, KEYS[kind])}"
+
+
+_OTHER = "remove it, or give {}_directory instead"
+
+
+def _unknown(key: str, known: tuple[str, ...]) -> str:
+    return f"unknown key{did_you_mean(key, known) or '; remove it'}"

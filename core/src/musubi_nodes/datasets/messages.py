@@ -15,42 +15,52 @@ _EXPECTED = {
     "bool_type": "expected true or false",
     "string_type": "expected text in quotes",
     "path_type": "expected a path in quotes",
-    "tuple_type": "expected a list such as [1, 25]",
-    "missing": "is missing",
-    "too_short": "the list is too short",
-    "too_long": "the list is too long",
+    "tuple_type": "expected a list such as {example}",
+    "missing": "is missing; expected two numbers, width and height",
+    "too_short": "expected at least one number",
+    "too_long": "expected two numbers, width and height",
     "finite_number": "expected a finite number",
 }
+_EXAMPLES = {"target_frames": "[1, 25]", "fp_1f_clean_indices": "[0, 10]"}
 _LIMITS = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
 
 
 def in_words(where: str, error: ValidationError) -> list[str]:
     """One line for each finding, e.g. ``datasets[0].batch_size: expected a whole number, found '2'``."""
-    return [_line(where, dict(detail)) for detail in error.errors(include_url=False, include_context=True)]
+    details = [dict[str, Any](found) for found in error.errors(include_url=False, include_context=True)]
+    broken = {detail["loc"][0] for detail in details if detail["type"] != "too_short" and detail["loc"]}
+    lines: dict[object, str] = {}
+    for detail in details:
+        finding, field = _finding(detail), detail["loc"][:1]
+        if detail["type"] == "too_short" and field and field[0] in broken:
+            continue  # a list is called too short as well when its only number is none
+        # one number stands for width and height: what is wrong with both is told once
+        lines.setdefault((*field, finding), f"{_place(where, detail)}: {finding}")
+    return list(lines.values())
 
 
-def _line(where: str, detail: Mapping[str, Any]) -> str:
+def _place(where: str, detail: Mapping[str, Any]) -> str:
     place = where
-    for step in detail["loc"]:
+    for step in detail["loc"][: 1 if detail["type"] == "missing" else None]:
         place += f"[{step}]" if isinstance(step, int) else f".{step}" if place else str(step)
-    return f"{place}: {_finding(detail)}"
+    return place
 
 
 def _finding(detail: Mapping[str, Any]) -> str:
-    kind, context, found = detail["type"], detail.get("ctx", {}), _shown(detail["input"])
+    kind, context, found = detail["type"], detail.get("ctx", {}), shown(detail["input"])
     if kind == "value_error":
         return f"{context['error']}, found {found}"
     if kind == "literal_error":
         choices = [choice.strip("'") for choice in context["expected"].replace(" or ", ", ").split(", ")]
         return f"expected one of {', '.join(choices)}, found {found}{did_you_mean(str(detail['input']), choices)}"
-    if kind == "too_short" or kind == "too_long" or kind == "missing":
-        return f"{_EXPECTED[kind]}: {found}" if kind != "missing" else _EXPECTED[kind]
     for name, words in _LIMITS.items():
         if name in context:
             return f"must be {words.format(context[name])}, found {found}"
-    return f"{_EXPECTED.get(kind, detail['msg'])}, found {found}"
+    expected = _EXPECTED.get(kind, detail["msg"]).format(example=_EXAMPLES.get(detail["loc"][0], "[960, 544]"))
+    return f"{expected}, found {found}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as it stands in a TOML, shortened."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

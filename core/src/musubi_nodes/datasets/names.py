@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from musubi_nodes.datasets.schema import Kind
+
 # All lower or all upper case, as upstream lists them: on Linux and macOS "x.Png" is not seen.
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
 _VIDEOS = (".mp4", ".webm", ".avi", ".mkv", ".mov", ".flv", ".wmv", ".m4v", ".mpg", ".mpeg")
 IMAGE_EXTENSIONS = frozenset((*_IMAGES, *(ending.upper() for ending in _IMAGES)))
 VIDEO_EXTENSIONS = frozenset((*_VIDEOS, *(ending.upper() for ending in _VIDEOS)))
+MEDIA_EXTENSIONS: dict[Kind, frozenset[str]] = {"image": IMAGE_EXTENSIONS, "video": VIDEO_EXTENSIONS}
+_ANY_CASE = os.name == "nt"
 
 
 def stem_of(path: Path | str) -> str:
@@ -17,10 +21,17 @@ def stem_of(path: Path | str) -> str:
     return os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122 - pathlib differs for "a." and "a/"
 
 
+def split(name: str) -> tuple[str, str]:
+    """Stem and ending of a name that is not hidden, ready for ``in MEDIA_EXTENSIONS``: small letters on Windows."""
+    stem, dot, ending = name.rpartition(".")
+    if not dot:
+        return name, ""
+    return stem, f".{ending.lower() if _ANY_CASE else ending}"
+
+
 def has_ending(name: str, endings: frozenset[str]) -> bool:
     """Whether upstream's ``glob("*" + ending)`` finds ``name``: no hidden files; case counts except on Windows."""
-    ending = os.path.splitext(name)[1]  # noqa: PTH122
-    return not name.startswith(".") and (ending in endings or (os.name == "nt" and ending.lower() in endings))
+    return not name.startswith(".") and split(name)[1] in endings
 
 
 def is_image(name: str) -> bool:
@@ -29,7 +40,3 @@ def is_image(name: str) -> bool:
 
 def is_video(name: str) -> bool:
     return has_ending(name, VIDEO_EXTENSIONS)
-
-
-def is_caption(name: str, extension: str) -> bool:
-    return has_ending(name, frozenset((extension, extension.lower())) if os.name == "nt" else frozenset((extension,)))

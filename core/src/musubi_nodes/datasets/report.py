@@ -19,8 +19,11 @@ class Report:
 
     def summary(self) -> str:
         """One line for each dataset, then what is wrong, then what is odd."""
-        lines = [*self.datasets, *(f"error: {line}" for line in self.errors)]
-        return "\n".join([*lines, *(f"warning: {line}" for line in self.warnings)])
+        return "\n".join([*self.datasets, *self.problems()])
+
+    def problems(self) -> list[str]:
+        """What is wrong, then what is odd, a line each."""
+        return [*(f"error: {line}" for line in self.errors), *(f"warning: {line}" for line in self.warnings)]
 
     def raise_errors(self) -> None:
         """One :class:`musubi_nodes.errors.MusubiError` for all errors; nothing if there are none."""

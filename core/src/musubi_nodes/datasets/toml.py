@@ -5,6 +5,7 @@ Relative paths count from the TOML's own folder. (musubi-tuner itself takes the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from pydantic import ValidationError
 from musubi_nodes.datasets.cache_folders import with_cache_directories
 from musubi_nodes.datasets.keys import GENERAL_KEYS, KEYS, renamed, stray_top_level, unknown_in_dataset
 from musubi_nodes.datasets.keys import unknown_in_general as unknown_general
-from musubi_nodes.datasets.messages import in_words
+from musubi_nodes.datasets.messages import in_words, shown
 from musubi_nodes.datasets.reading import parse_toml, read_file
 from musubi_nodes.datasets.rules import config_problems
 from musubi_nodes.datasets.schema import (
     PATH_FIELDS,
+    SOURCE_FIELDS,
     Dataset,
     DatasetConfig,
     General,
@@ -37,12 +39,15 @@ __all__ = [
     "ImageDataset",
     "VideoDataset",
     "dump",
+    "dumps",
     "effective",
     "load",
     "loads",
     "parse",
     "with_cache_directories",
 ]
+
+_ARRAY = re.compile(r"\[\n((?: +-?\d+,\n)+)\]")  # tomli-w gives each number a line of its own
 
 
 def load(path: Path) -> DatasetConfig:
@@ -57,9 +62,10 @@ def loads(text: str, *, base: Path, name: str = "dataset TOML") -> DatasetConfig
 
 def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> DatasetConfig:
     """The same for plain values, as they come out of TOML or JSON."""
-    found = [stray_top_level(key) for key in raw if key not in ("general", "datasets")]
+    found = [stray_top_level(key, value) for key, value in raw.items() if key not in ("general", "datasets")]
     general = _general(raw.get("general"), found)
-    datasets = _datasets(raw.get("datasets"), base.absolute(), found)
+    misspelt = "datasets" not in raw and any("'datasets'" in line for line in found)
+    datasets = () if misspelt else _datasets(raw.get("datasets"), base.absolute(), found)
     if not found and general and datasets:
         config = DatasetConfig(general=general, datasets=datasets)
         found = config_problems(config)
@@ -69,25 +75,39 @@ def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> 
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:
-    """Write the normalised copy: ``[general]`` folded into each dataset, absolute paths with ``/``.
+    """Write the normalised copy that musubi-tuner gets; each dataset must have its ``cache_directory``."""
+    tables = _tables(config)
+    for number, table in enumerate(tables):
+        if "cache_directory" not in table:
+            raise MusubiError(f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first.")
+    if path.suffix.lower() == ".json":
+        return write_json(path, {"datasets": tables})
+    return write_text(path, dumps(config))
+
+
+def dumps(config: DatasetConfig) -> str:
+    """The configuration as TOML: ``[general]`` folded into each dataset, absolute paths with ``/``.
 
     ``batch_size`` always stands there, because the cache scripts' ``--batch_size`` would set a missing one
     (BlueprintGenerator, v0.3.4). Other defaults stay out, so that versions without these keys read it too.
     """
     import tomli_w
 
-    tables = [_table(dataset) for dataset in effective(config)]
-    for number, table in enumerate(tables):
-        if "cache_directory" not in table:
-            raise MusubiError(f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first.")
-    if path.suffix.lower() == ".json":
-        return write_json(path, {"datasets": tables})
-    return write_text(path, tomli_w.dumps({"datasets": tables}))
+    return _ARRAY.sub(_on_one_line, tomli_w.dumps({"datasets": _tables(config)}))
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return f"[{', '.join(found[1].replace(',', ' ').split())}]"
+
+
+def _tables(config: DatasetConfig) -> list[dict[str, Any]]:
+    return [_table(dataset) for dataset in effective(config)]
 
 
 def _table(dataset: Dataset) -> dict[str, Any]:
     fields = {name: getattr(dataset, name) for name in type(dataset).model_fields if name in dataset.model_fields_set}
-    return {name: _plain(value) for name, value in {"batch_size": 1, **fields}.items() if value is not None}
+    first = {name: fields.pop(name) for name in SOURCE_FIELDS if name in fields}
+    return {name: _plain(value) for name, value in {**first, "batch_size": 1, **fields}.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -100,11 +120,11 @@ def _general(raw: object, found: list[str]) -> General | None:
     if raw is None:
         return General()
     if not isinstance(raw, Mapping):
-        found.append("general: must be a section, written [general]")
+        found.append(f"general = {shown(raw)}: must be a section, written [general]")
         return None
     section = renamed(raw)
     unknown = [key for key in section if key not in GENERAL_KEYS]
-    found.extend(unknown_general(key) for key in unknown)
+    found.extend(unknown_general(key, section[key]) for key in unknown)
     return _built(General, {k: v for k, v in section.items() if k not in unknown}, "general", found)
 
 
@@ -121,14 +141,14 @@ def _datasets(raw: object, base: Path, found: list[str]) -> tuple[Dataset, ...]:
 
 def _dataset(where: str, raw: object, base: Path, found: list[str]) -> Dataset | None:
     if not isinstance(raw, Mapping):
-        found.append(f"{where}: must be a section, written [[datasets]]")
+        found.append(f"{where} = {shown(raw)}: must be a section, written [[datasets]]")
         return None
     section = renamed(raw)
     kind = _kind(where, section, found)
     if kind is None:
         return None
     unknown = [key for key in section if key not in KEYS[kind]]
-    found.extend(unknown_in_dataset(where, key, kind) for key in unknown)
+    found.extend(unknown_in_dataset(where, key, section[key], kind) for key in unknown)
     known = {key: value for key, value in section.items() if key not in unknown}
     known.update(_paths(where, known, base, found))
     return _built(ImageDataset if kind == "image" else VideoDataset, known, where, found)
@@ -141,10 +161,13 @@ def _kind(where: str, section: Mapping[str, Any], found: list[str]) -> Kind | No
         return "image" if sources["image"] else "video"
     if not given:
         found.extend(
-            unknown_in_dataset(where, key, None) for key in section if key not in {*KEYS["image"], *KEYS["video"]}
+            unknown_in_dataset(where, key, value, None)
+            for key, value in section.items()
+            if key not in {*KEYS["image"], *KEYS["video"]}
         )
         needed = "image_directory, image_jsonl_file, video_directory or video_jsonl_file"
-        found.append(f"{where}: nothing says where the media are; add {needed}")
+        has = f" (it has {', '.join(section)})" if section else ""
+        found.append(f"{where}: nothing says where the media are{has}; add {needed}")
     else:
         found.append(f"{where}: has {' and '.join(given)}; keep one and make a second [[datasets]] for the other")
     return None
@@ -159,7 +182,7 @@ def _paths(where: str, section: Mapping[str, Any], base: Path, found: list[str])
         if any(ord(letter) < 32 for letter in text.strip()):
             found.append(f"{where}.{key}: {text!r:.80} holds a control character; write \\ as / or use single quotes")
         elif not text.strip(" '\""):
-            found.append(f"{where}.{key}: is empty")
+            found.append(f"{where}.{key} = {shown(text)}: is empty; give a path or remove it")
         else:
             paths[key] = _absolute(f"{where}.{key}", text, base, found)
     return paths

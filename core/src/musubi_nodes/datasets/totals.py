@@ -9,7 +9,7 @@ from typing import Literal
 
 from musubi_nodes.datasets.buckets import STEP, bucket_of
 from musubi_nodes.datasets.clips import clips_of
-from musubi_nodes.datasets.facts import image_sizes, video_facts
+from musubi_nodes.datasets.facts import video_facts
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import MusubiError
@@ -32,49 +32,59 @@ def cache_totals(
     return tuple(_total(found, datasets[found.index], kind, fps, bucket_step) for found in scan.datasets)
 
 
+def batch_keys(
+    found: DatasetScan, dataset: Dataset, *, fps: float | None = None, bucket_step: int = STEP
+) -> list[tuple[object, ...]] | None:
+    """What musubi-tuner sorts an image or a clip by before it makes batches: width and height of the bucket, then the
+    number of controls or of frames. None where a header cannot be read, or ``source_fps`` needs ``fps``."""
+    if isinstance(dataset, VideoDataset):
+        return _clip_keys(found, dataset, fps, bucket_step)
+    return _image_keys(found, dataset, bucket_step)
+
+
 def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None, step: int) -> int | None:
     if kind == "text":
         return ceil(len(found.items) / dataset.batch_size)
-    if isinstance(dataset, VideoDataset):
-        return _video_batches(found, dataset, fps, step)
-    return _image_batches(found, dataset, step)
+    if isinstance(dataset, ImageDataset):
+        if dataset.batch_size == 1:
+            return len(found.items)
+        own_controls = dataset.no_resize_control or dataset.control_resolution is not None
+        if own_controls and any(item.control_files for item in found.items):
+            return None  # each size of control is a batch of its own
+    keys = batch_keys(found, dataset, fps=fps, bucket_step=step)
+    return None if keys is None else _batches(keys, dataset.batch_size)
 
 
-def _image_batches(found: DatasetScan, dataset: ImageDataset, step: int) -> int | None:
-    if dataset.batch_size == 1:
-        return len(found.items)
-    sizes = image_sizes(item.path for item in found.items)
-    own_controls = dataset.no_resize_control or dataset.control_resolution is not None
-    if own_controls and any(item.controls for item in found.items):
-        return None  # each size of control is a batch of its own
-    keys: list[object] = []
+def _image_keys(found: DatasetScan, dataset: ImageDataset, step: int) -> list[tuple[object, ...]] | None:
+    keys: list[tuple[object, ...]] = []
+    enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
     for item in found.items:
-        size = sizes[item.path]
-        if isinstance(size, MusubiError):
+        if not isinstance(item.size, tuple):
             return None
-        enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
-        bucket = bucket_of(size, dataset.resolution, enable=enable, no_upscale=keep, step=step)
-        keys.append((bucket, _used_controls(item, dataset)))
-    return _batches(keys, dataset.batch_size)
+        bucket = bucket_of(item.size, dataset.resolution, enable=enable, no_upscale=keep, step=step)
+        keys.append((*bucket, _used_controls(item, dataset)))
+    return keys
 
 
 def _used_controls(item: Item, dataset: ImageDataset) -> int:
     most = len(dataset.fp_1f_clean_indices) if dataset.fp_1f_clean_indices is not None else 1
-    return min(len(item.controls), most)
+    return min(len(item.control_files), most)
 
 
-def _video_batches(found: DatasetScan, dataset: VideoDataset, fps: float | None, step: int) -> int | None:
+def _clip_keys(
+    found: DatasetScan, dataset: VideoDataset, fps: float | None, step: int
+) -> list[tuple[object, ...]] | None:
     if dataset.source_fps is not None and fps is None:
         return None
-    facts = video_facts(item.path for item in found.items)
-    keys: list[object] = []
+    facts = video_facts(item.file for item in found.items)
+    keys: list[tuple[object, ...]] = []
     for item in found.items:
         video = facts[item.path]
         if isinstance(video, MusubiError):
             return None
         bucket = bucket_of((video.width, video.height), dataset.resolution, enable=True, step=step)
-        keys.extend((bucket, frames) for _, frames in clips_of(dataset, video.frames, fps))
-    return _batches(keys, dataset.batch_size)
+        keys.extend((*bucket, frames) for _, frames in clips_of(dataset, video.frames, fps))
+    return keys
 
 
 def _batches(keys: Iterable[object], size: int) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.errors import MusubiError, did_you_mean
 
 Spelling = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
 """Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
@@ -57,3 +58,14 @@ class Family:
     not_convertible: str = ""
     trainer_spelling: Spelling = field(default_factory=lambda: TRAINER_SPELLING)
     generator_spelling: Spelling = field(default_factory=lambda: GENERATOR_SPELLING)
+
+
+def family_named(families: Sequence[Family], key: str | None) -> Family | None:
+    """The family of this key; None for no key, a :class:`MusubiError` where there is none."""
+    if key is None:
+        return None
+    known = {family.key: family for family in families}
+    if key not in known:
+        near = did_you_mean(key, list(known))
+        raise MusubiError(f"there is no model family {key[:80]!r}{near}", fix=f"Known are: {', '.join(known)}.")
+    return known[key]

@@ -19,7 +19,10 @@ NONE = "none"
 DEFAULT = "default"
 """The choice of a combo that means "leave it to musubi-tuner"."""
 
-Kind = Literal["bool", "int", "float", "string", "choice", "model", "input", "install", "socket"]
+ANY = "any"
+"""The choice of a combo of families that means "none in particular"."""
+
+Kind = Literal["bool", "int", "float", "string", "choice", "model", "input", "install", "family", "socket"]
 
 PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
 """ComfyUI's types of plain values; all others are STRING."""
@@ -78,6 +81,11 @@ class InputFile:
 @dataclass(frozen=True)
 class InstallName:
     """The field names a configured musubi-tuner; a workflow can never give a path to one."""
+
+
+@dataclass(frozen=True)
+class FamilyName:
+    """The field names a registered family by its key; ``None`` is any of them."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,8 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
         return FieldSpec(kind="input", input_kind=given.kind, **common)
     if marker(field, InstallName):
         return FieldSpec(kind="install", unset=DEFAULT, **common)
+    if marker(field, FamilyName):
+        return FieldSpec(kind="family", unset=ANY, **common)
     offered = marker(field, Choices)
     if offered or get_origin(inner) is Literal:
         choices = offered.names if offered else tuple(str(c) for c in get_args(inner))

@@ -33,6 +33,8 @@ class Node:
     output_node: ClassVar[bool] = False
     lazy_outputs: ClassVar[frozenset[str]] = frozenset()
     """Outputs that are made only if somebody uses them: another link makes the node run again."""
+    always_runs: ClassVar[bool] = False
+    """Whether it runs at each queue because it shows what no input tells, such as caches made by other nodes."""
     Inputs: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
 

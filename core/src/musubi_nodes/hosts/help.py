@@ -7,9 +7,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from musubi_nodes.commands.option import Option, marker
-from musubi_nodes.families.fields import FieldSpec
+from musubi_nodes.families.fields import ANY, FieldSpec
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import write_text
+
+KINDS = {
+    "model": "a file of {}",
+    "input": "a {} of the input folder",
+    "install": "a configured install",
+    "family": f"`{ANY}`, or a model family",
+}
 
 
 def help_page(node: type[Node]) -> str:
@@ -58,8 +65,7 @@ def _values(spec: FieldSpec) -> str:
         return f"{spec.minimum:g} to {spec.maximum:g}; at first {spec.to_widget(spec.default):g}"
     if spec.kind == "bool":
         return f"on or off; at first {'on' if spec.default else 'off'}"
-    files = {"model": f"a file of {spec.model_kind}", "input": f"a {spec.input_kind} of the input folder"}
-    return {**files, "install": "a configured install"}.get(spec.kind, "text")
+    return KINDS.get(spec.kind, "text").format(spec.model_kind or spec.input_kind)
 
 
 def _cell(text: str) -> str:

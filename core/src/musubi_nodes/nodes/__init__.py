@@ -2,6 +2,8 @@
 
 from musubi_nodes.nodes.batch import BatchProcessor
 from musubi_nodes.nodes.dataset import DatasetConfigLoader
+from musubi_nodes.nodes.dataset_editor import DatasetConfigEditor
+from musubi_nodes.nodes.dataset_viewer import DatasetViewer
 from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
@@ -10,6 +12,8 @@ from musubi_nodes.nodes.video_output import VideoOutput
 
 NODES = (
     DatasetConfigLoader,
+    DatasetConfigEditor,
+    DatasetViewer,
     TrainingConfig,
     OptimizerConfig,
     SamplingConfig,

@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from musubi_nodes.datasets.check import check
+from musubi_nodes.datasets.check import Report, check
+from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Family
 from musubi_nodes.families.input_files import allowed_roots, outside
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
@@ -40,24 +42,42 @@ class DatasetConfigLoader(Node):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         path = dataset_path(inputs.path, context)
-        config = load(path)
-        found = scan(config)
-        report = check(found, config, missing_captions=inputs.missing_captions)
-        report.raise_errors()
-        check_roots(config, context)
+        name = slug(path.stem if path.stem != "dataset" else f"{path.parent.name}_{path.stem}")
+        dataset, report = checked(load(path), path, name, context, inputs.missing_captions)
         context.show(text=report.summary())
-        dataset = Dataset(
-            name=slug(path.stem if path.stem != "dataset" else f"{path.parent.name}_{path.stem}"),
-            source=path,
-            config=config,
-            fingerprint=fingerprint(config, found),
-            missing_captions=inputs.missing_captions,
-        )
         return self.Outputs(dataset=dataset, summary=report.summary())
 
     def changed(self, inputs: Any, context: Context) -> str:
         config = load(dataset_path(inputs.path, context))
+        check_roots(config, context)
         return fingerprint(config, scan(config))
+
+
+def checked(
+    config: DatasetConfig,
+    source: Path,
+    name: str,
+    context: Context,
+    missing_captions: OnMissing,
+    family: Family | None = None,
+) -> tuple[Dataset, Report]:
+    """The dataset for the wire and what is in it; a :class:`MusubiError` where a run would fail or lose items.
+
+    Frame lengths and rates are judged for ``family``; without one, by what holds for all of them.
+    """
+    check_roots(config, context)
+    found = scan(config)
+    rule, fps = (family.frame_rule, family.fps) if family else (None, None)
+    report = check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
+    report.raise_errors()
+    dataset = Dataset(
+        name=name,
+        source=source,
+        config=config,
+        fingerprint=fingerprint(config, found),
+        missing_captions=missing_captions,
+    )
+    return dataset, report
 
 
 def dataset_path(text: str, context: Context) -> Path:

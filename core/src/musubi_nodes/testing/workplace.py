@@ -41,7 +41,7 @@ class Workplace:
         wanted = {name, f"MusubiTuner_{name}"}
         return next(node for node in self.services.nodes if node.id in wanted)
 
-    def run(self, name: str, **values: Any) -> Any:
+    def run(self, name: str, /, **values: Any) -> Any:
         """Run one node on widget and socket values; returns its outputs. A list of one is that one, as for the next
         node; an empty one is ``None``."""
         node = self.node(name)

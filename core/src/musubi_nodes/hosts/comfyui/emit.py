@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError, did_you_mean, problems
 from musubi_nodes.families.context import Context, Services
-from musubi_nodes.families.fields import DEFAULT, NONE, FieldSpec
+from musubi_nodes.families.fields import ANY, DEFAULT, NONE, FieldSpec
 from musubi_nodes.families.input_files import find_input, input_names
 from musubi_nodes.families.model_files import install_model_names
 from musubi_nodes.families.node import Node
@@ -64,7 +65,7 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
         options["advanced"] = True
     if spec.kind == "socket":
         return spec.socket, options
-    if spec.kind in ("choice", "model", "input", "install"):
+    if spec.kind in ("choice", "model", "input", "install", "family"):
         choices = _choices(spec, plugins)
         if spec.kind == "input":
             options[f"{spec.input_kind}_upload"] = True
@@ -100,6 +101,8 @@ def _choices(spec: FieldSpec, plugins: Plugins) -> list[str]:
         return [DEFAULT, *plugins.installs()]
     if spec.kind == "input":
         return input_names(_host().input_folder(), spec.input_kind)
+    if spec.kind == "family":
+        return [ANY, *(family.key for family in plugins.families)]
     names = [*_host().model_names(spec.model_kind), *install_model_names(_install(plugins), spec.model_kind)]
     return [NONE, *names] if spec.optional else names
 
@@ -143,7 +146,7 @@ def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> s
             find_input(Context(_host(), plugins), spec.input_kind, str(values[spec.name]))
         except MusubiError as error:
             return error.what
-    if spec.kind not in ("model", "install") or spec.name not in values:
+    if spec.kind not in ("model", "install", "family") or spec.name not in values:
         return ""
     value, choices = values[spec.name], _choices(spec, plugins)
     if value in choices:
@@ -154,6 +157,8 @@ def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> s
 
 def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     """ComfyUI's cache key beyond the inputs themselves; what is wrong is told when the node runs."""
+    if node.always_runs:
+        return uuid4().hex
     host, unique_id = _host(), str(values.get("musubi_node_id", ""))
     used = linked(node, unique_id, host.running_workflow()) if node.lazy_outputs else None
     made = node.lazy_outputs if used is None else node.lazy_outputs & used

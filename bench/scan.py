@@ -1,0 +1,148 @@
+"""Scanning and checking a large dataset, beside the bare floor and beside musubi-tuner's own reading."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.common import Row
+
+from musubi_nodes.datasets import captions, facts
+from musubi_nodes.datasets.check import check
+from musubi_nodes.datasets.fingerprint import fingerprint
+from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.toml import DatasetConfig, parse
+from musubi_nodes.runs.install import load_install
+
+PICTURES = 48
+SIZES = ((1024, 768), (1280, 720), (1536, 1024), (768, 1152))
+FORMATS = ("png", "jpg", "webp")
+READ = """
+import argparse, sys, time
+from musubi_tuner.dataset import config_utils as c
+user = c.load_user_config(sys.argv[1])
+given = argparse.Namespace(debug_dataset=False)
+made = c.BlueprintGenerator(c.ConfigSanitizer()).generate(user, given, architecture="wan")
+group = c.generate_dataset_group_by_blueprint(made.dataset_group)
+start, count = time.process_time(), 0
+for dataset in group.datasets:
+    for _, batch in dataset.retrieve_latent_cache_batches(2):
+        count += len(batch)
+print("read", count, time.process_time() - start)
+"""
+
+
+def measure(folder: Path, quick: bool) -> Iterator[Row]:
+    """Images of one to two megapixels in three formats, each with a caption, all in the file system's memory.
+
+    Processor time is compared, so that other programs on the machine do not blur it; nothing waits for a disk here.
+    """
+    count = 10_000 if quick else 100_000
+    config = _dataset(folder / "set", _pictures(folder / "pictures"), count)
+    floors, firsts, agains = [], [], []
+    for _ in range(2 if quick else 4):  # in turns, so that a slow phase of the machine hits all three
+        floors.append(_floor(folder / "set"))
+        _forget()
+        firsts.append(_ours(config))
+        agains.append(_ours(config))
+    floor, first, again = min(floors), min(firsts), min(agains)
+    yield Row(f"bare floor: list and open {2 * count:,} files", floor, "s")
+    yield Row(f"scan, check and fingerprint {count:,} images", first, "s")
+    yield Row("the same, as a multiple of the floor", first / floor, "x", 3)
+    yield Row("again, nothing changed (the run after IS_CHANGED)", again, "s")
+    yield Row("again, as a multiple of the floor", again / floor, "x", 2)
+    yield Row("memory that Python holds meanwhile, for an item", _memory(config) / count / 1000, "kB", 4)
+    yield from _compared(folder, first / count)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir()
+    made = []
+    for number in range(PICTURES):
+        width, height = SIZES[number % len(SIZES)]
+        coarse = np.random.default_rng(number).integers(0, 255, (height // 16, width // 16, 3), np.uint8)
+        path = folder / f"{number}.{FORMATS[number % len(FORMATS)]}"
+        Image.fromarray(coarse).resize((width, height)).save(path)
+        made.append(path)
+    return made
+
+
+def _dataset(folder: Path, pictures: list[Path], count: int) -> DatasetConfig:
+    """``count`` links to the pictures, each with a caption file of its own."""
+    folder.mkdir()
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        os.link(picture, folder / f"image_{number:06d}{picture.suffix}")
+        (folder / f"image_{number:06d}.txt").write_text(f"a photo of thing number {number}, seen from above", "utf-8")
+    table = {
+        "image_directory": folder.as_posix(),
+        "caption_extension": ".txt",
+        "resolution": 960,
+        "enable_bucket": True,
+    }
+    return parse({"datasets": [{**table, "cache_directory": f"{folder.as_posix()}-cache"}]}, base=folder)
+
+
+def _floor(folder: Path) -> float:
+    start = time.process_time()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            file = os.open(entry.path, os.O_RDONLY)
+            os.read(file, 256)
+            os.close(file)
+    return time.process_time() - start
+
+
+def _ours(config: DatasetConfig) -> float:
+    start = time.process_time()
+    found = scan(config)
+    report = check(found, config)
+    fingerprint(config, found)
+    seconds = time.process_time() - start
+    assert not report.errors, report.errors
+    return seconds
+
+
+def _forget() -> None:
+    """What a new process has not read yet."""
+    captions._kept.cache_clear()
+    facts.image_size.cache_clear()
+
+
+def _memory(config: DatasetConfig) -> int:
+    """The peak of Python's own memory; a picture would be megabytes."""
+    _forget()
+    tracemalloc.start()
+    _ours(config)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def _compared(folder: Path, ours: float) -> Iterator[Row]:
+    """musubi-tuner's own reading, where one is configured by MUSUBI_TUNER_ROOT (and MUSUBI_TUNER_PYTHON)."""
+    root = os.environ.get("MUSUBI_TUNER_ROOT")
+    if not root:
+        print("(without MUSUBI_TUNER_ROOT: not compared with musubi-tuner's own reading)", file=sys.stderr)
+        return
+    install = load_install("bench", root, os.environ.get("MUSUBI_TUNER_PYTHON"))
+    few = _dataset(folder / "few", sorted((folder / "pictures").iterdir()), 4 * PICTURES)
+    toml = folder / "few.toml"
+    from musubi_nodes.datasets.toml import dump
+
+    dump(few, toml)
+    environment = {**os.environ, "PYTHONPATH": str(install.root / "src")}
+    command = [str(install.python), "-c", READ, str(toml)]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    theirs = float(told[-1]) / int(told[-2])
+    yield Row("musubi-tuner's own reading, items a second", 1 / theirs, "/s")
+    yield Row("ours, items a second", 1 / ours, "/s")
+    yield Row("an item of ours, as a share of one of musubi-tuner's", 100 * ours / theirs, "%", 1)

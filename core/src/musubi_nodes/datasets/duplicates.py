@@ -1,0 +1,42 @@
+"""Files of the same content: only those of one size are read, and whole only if their beginnings are equal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from hashlib import blake2b
+
+from musubi_nodes.datasets.listing import File
+
+_BEGINNING = 1 << 16
+
+
+def same_content(files: Iterable[File]) -> tuple[tuple[File, ...], ...]:
+    """Groups of two or more files with equal bytes; empty, unreadable and folders are left out."""
+    groups = _split([[file for file in files if file.size > 0 and not file.is_folder]], lambda file: file.size)
+    groups = _split(groups, lambda file: _hash(file, _BEGINNING))
+    return tuple(tuple(group) for group in _split(groups, lambda file: _hash(file)))
+
+
+def _split(groups: Iterable[list[File]], key: Callable[[File], Hashable]) -> list[list[File]]:
+    found = []
+    for group in groups:
+        parts: dict[Hashable, list[File]] = defaultdict(list)
+        for file in group:
+            parts[key(file)].append(file)
+        found += [part for known, part in parts.items() if len(part) > 1 and known is not None]
+    return found
+
+
+def _hash(file: File, limit: int | None = None) -> bytes | None:
+    whole = blake2b(digest_size=16)
+    try:
+        with open(file.path, "rb") as source:
+            if limit is not None:
+                whole.update(source.read(limit))
+                return whole.digest()
+            while part := source.read(1 << 20):
+                whole.update(part)
+    except OSError:
+        return None
+    return whole.digest()

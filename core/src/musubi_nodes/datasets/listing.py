@@ -1,0 +1,70 @@
+"""Names, sizes and times of the files in a folder, from one look at it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+"""How media and captions are opened: Windows would change bytes otherwise."""
+
+
+class File(NamedTuple):
+    """One file as a look found it: absolute path, bytes, time of its last change in nanoseconds.
+
+    ``is_folder``: a folder of images may stand for a video. A file that cannot be looked at (a broken link) has
+    ``size`` -1.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    is_folder: bool = False
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)  # noqa: PTH119 - a Path costs more than all the rest
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files and folders by name, without hidden ones.
+
+    They stand in the folder's own order: in any other one, looking at 100,000 files takes three times as long.
+    """
+
+    files: dict[str, File] = field(default_factory=dict)
+    folders: dict[str, File] = field(default_factory=dict)
+
+
+def list_folder(folder: Path | str) -> Listing:
+    """What lies in ``folder``; raises OSError or ValueError where it cannot be read."""
+    found = Listing()
+    files, make = found.files, tuple.__new__  # half the cost of File(...), twice an item
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name[0] == ".":
+                continue
+            if entry.is_dir():
+                found.folders[name] = File(entry.path, 0, 0, True)
+                continue
+            try:
+                known = entry.stat()
+            except OSError:
+                files[name] = File(entry.path, -1, 0)
+            else:
+                files[name] = make(File, (entry.path, known.st_size, known.st_mtime_ns, False))
+    return found
+
+
+def file_at(path: str) -> File | None:
+    """The same for one path; None where there is nothing."""
+    try:
+        known = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return File(path, known.st_size, known.st_mtime_ns, stat.S_ISDIR(known.st_mode))

@@ -1,0 +1,74 @@
+"""Small pictures of images and videos, as musubi-tuner sees them: no rotation flag is applied."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.probe import probe
+
+_SECONDS = 60
+_UNDER = (128, 128, 128)  # shows through where an image is transparent
+
+
+def image_picture(path: Path, side: int) -> Any:
+    """A PIL image of at most ``side`` pixels; :class:`MusubiError` if the file cannot be decoded."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (side, side))  # a JPEG is decoded at about the wanted size
+            return _opaque(image, side)
+    except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
+        raise MusubiError(f"{path} cannot be read", why=str(error)[:200]) from error
+
+
+def video_pictures(path: Path, side: int) -> list[Any]:
+    """First, middle and last frame of a video, as PIL images; :class:`MusubiError` if none can be decoded."""
+    facts = probe(path)
+    rate = facts.fps or 1.0
+    frames = [_frame(path, max(0.0, (number - 0.5) / rate), side) for number in first_middle_last(facts.frames)]
+    if not any(frames):
+        raise MusubiError(f"no frame of {path} can be decoded", fix="Convert it to .mp4.")
+    return [frame for frame in frames if frame]
+
+
+def first_middle_last(count: int) -> Sequence[int]:
+    """Up to three places in a sequence of so many."""
+    return sorted({0, count // 2, count - 1}) if count else ()
+
+
+def _opaque(image: Any, side: int) -> Any:
+    from PIL import Image
+
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        small = image.convert("RGB")
+        small.thumbnail((side, side))
+        return small
+    small = image.convert("RGBA")
+    small.thumbnail((side, side))
+    under = Image.new("RGBA", small.size, _UNDER)
+    under.alpha_composite(small)
+    return under.convert("RGB")
+
+
+def _frame(path: Path, seconds: float, side: int) -> Any:
+    """The first frame from ``seconds`` on; None where there is none."""
+    import imageio_ffmpeg
+    from PIL import Image
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostdin", "-noautorotate"]
+    command += ["-protocol_whitelist", "file,pipe", "-ss", f"{seconds:.6f}", "-i", f"file:{path}", "-map", "0:V:0"]
+    command += ["-frames:v", "1", "-vf", f"scale={side}:{side}:force_original_aspect_ratio=decrease"]
+    command += ["-f", "image2pipe", "-c:v", "png", "pipe:1"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, timeout=_SECONDS, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        )
+        return Image.open(io.BytesIO(done.stdout)).convert("RGB") if done.stdout else None
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None

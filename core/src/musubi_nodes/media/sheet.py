@@ -1,0 +1,148 @@
+"""A contact sheet: pictures in a grid with their captions, legible when ComfyUI shows it at half its size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from musubi_nodes.media.fonts import drawable, font_for
+from musubi_nodes.media.wrapping import shortened, wrapped
+
+# Greys that stand apart from a light page and from a dark one.
+_GROUND, _CARD, _HOLE = (52, 54, 58), (70, 73, 78), (60, 62, 66)
+_TEXT, _MUTED, _WARNING = (240, 240, 240), (182, 186, 192), (255, 196, 92)
+_LINES = 4
+NO_LETTERS = "(no font here has these letters; see the text)"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One card: PIL images (one, or the frames of a video), a name, lines of facts, a caption, and what is wrong."""
+
+    pictures: Sequence[Any]
+    title: str
+    facts: Sequence[str]
+    caption: str
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class _Style:
+    side: int
+    font: Any
+    small: Any
+
+    @property
+    def gap(self) -> int:
+        return max(4, self.side // 24)
+
+    @property
+    def inner(self) -> int:
+        return self.side - 2 * self.gap
+
+    @property
+    def line(self) -> int:
+        return _line(self.font)
+
+    @property
+    def small_line(self) -> int:
+        return _line(self.small)
+
+
+def sheet(cells: Sequence[Cell], columns: int, side: int, heading: str) -> Any:
+    """A PIL image; ``side`` is the width of a card in pixels."""
+    from PIL import Image, ImageDraw
+
+    text = (
+        heading + NO_LETTERS + "".join(cell.title + "".join(cell.facts) + cell.caption + cell.warning for cell in cells)
+    )
+    style = _Style(side, font_for(text, max(12, side // 13)), font_for(text, max(11, side // 16)))
+    columns = max(1, min(columns, len(cells)))
+    rows = [cells[at : at + columns] for at in range(0, len(cells), columns)]
+    pictures = [max(_picture_height(cell, style) for cell in row) for row in rows]
+    texts = [max(_text_height(_texts(cell, style)) for cell in row) for row in rows]
+    heights = [picture + text + 3 * style.gap for picture, text in zip(pictures, texts, strict=True)]
+    top = style.line + 2 * style.gap
+    width = columns * side + (columns + 1) * style.gap
+    whole = Image.new("RGB", (width, top + sum(heights) + len(rows) * style.gap), _GROUND)
+    draw = ImageDraw.Draw(whole)
+    head = shortened(drawable(heading, style.font) or "dataset", width - 2 * style.gap, style.font.getlength)
+    draw.text((style.gap, style.gap), head, _TEXT, style.font)
+    for row, height, picture in zip(rows, heights, pictures, strict=True):
+        for number, cell in enumerate(row):
+            left = style.gap + number * (side + style.gap)
+            draw.rounded_rectangle((left, top, left + side - 1, top + height - 1), style.gap, _CARD)
+            _fill(whole, draw, cell, (left + style.gap, top + style.gap), picture, style)
+        top += height + style.gap
+    return whole
+
+
+def _fill(whole: Any, draw: Any, cell: Cell, at: tuple[int, int], room: int, style: _Style) -> None:
+    """Pictures in the middle of ``room``, texts below it: names stand on one line across a row."""
+    _paste(whole, draw, cell.pictures, at, (style.inner, room), style)
+    below = at[1] + room + style.gap
+    for text, color, font, line in _texts(cell, style):
+        draw.text((at[0], below), text, color, font)
+        below += line
+
+
+def _paste(
+    whole: Any, draw: Any, pictures: Sequence[Any], at: tuple[int, int], room: tuple[int, int], style: _Style
+) -> None:
+    if not pictures:
+        draw.rounded_rectangle((*at, at[0] + room[0], at[1] + room[1]), style.gap // 2, _HOLE)
+        draw.text((at[0] + room[0] / 2, at[1] + room[1] / 2), "?", _MUTED, style.font, anchor="mm")
+        return
+    places, size = _places([picture.size for picture in pictures], style.inner)
+    left, top = at[0] + (room[0] - size[0]) // 2, at[1] + (room[1] - size[1]) // 2
+    for picture, (x, y, width, height) in zip(pictures, places, strict=True):
+        whole.paste(picture.resize((width, height)), (left + x, top + y))
+
+
+def _places(sizes: Sequence[tuple[int, int]], side: int) -> tuple[list[tuple[int, int, int, int]], tuple[int, int]]:
+    """Where each picture goes, and the whole. Of several, the first is big; the others lie below it, half as large, or
+    beside it where they are upright."""
+    width, height = sizes[0]
+    if len(sizes) == 1:
+        scale = side / max(width, height)
+        big = (max(1, int(width * scale)), max(1, int(height * scale)))
+        return [(0, 0, *big)], big
+    space = max(2, side // 64)
+    lying = width >= height
+    scale = min(side / width, (side - space) / (height * 1.5)) if lying else min(side / height, side / (width * 1.5))
+    big = (max(2, int(width * scale)), max(2, int(height * scale)))
+    half = ((big[0] - space) // 2, int(big[1] / 2)) if lying else (int(big[0] / 2), (big[1] - space) // 2)
+    places = [(0, 0, *big)]
+    for number in range(len(sizes) - 1):
+        step = number * ((half[0] if lying else half[1]) + space)
+        places.append((step, big[1] + space, *half) if lying else (big[0] + space, step, *half))
+    return places, (big[0], big[1] + space + half[1]) if lying else (big[0] + space + half[0], big[1])
+
+
+def _picture_height(cell: Cell, style: _Style) -> int:
+    return _places([p.size for p in cell.pictures], style.inner)[1][1] if cell.pictures else style.inner // 2
+
+
+def _line(font: Any) -> int:
+    return int(font.getbbox(drawable("Ágあ", font))[3] * 1.18)
+
+
+_Text = tuple[str, tuple[int, int, int], Any, int]
+
+
+def _text_height(texts: Sequence[_Text]) -> int:
+    return sum(line for *_, line in texts)
+
+
+def _texts(cell: Cell, style: _Style) -> list[_Text]:
+    room = style.inner
+    small = [(cell.title, _MUTED), *((fact, _MUTED) for fact in cell.facts), (cell.warning, _WARNING)]
+    texts: list[_Text] = [
+        (shortened(drawable(text, style.small), room, style.small.getlength), color, style.small, style.small_line)
+        for text, color in small
+        if text
+    ]
+    caption = drawable(cell.caption, style.font) or (NO_LETTERS if cell.caption.strip() else "")
+    lines = wrapped(caption, room, _LINES, style.font.getlength)
+    return texts + [(line, _TEXT, style.font, style.line) for line in lines]

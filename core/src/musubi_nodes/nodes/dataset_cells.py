@@ -1,0 +1,86 @@
+"""One item of a dataset as a card of the viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.datasets.buckets import bucket_of
+from musubi_nodes.datasets.captions import is_empty
+from musubi_nodes.datasets.facts import image_size, video_facts
+from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.listing import File, file_at, list_folder
+from musubi_nodes.datasets.names import is_image
+from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, effective
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.pictures import first_middle_last, image_picture, video_pictures
+from musubi_nodes.media.sheet import Cell
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image or video; ``caption`` None is a missing one."""
+
+    file: File
+    dataset: Dataset
+    caption: str | None
+    warning: str
+
+
+def entries(found: Scan, config: DatasetConfig) -> list[Entry]:
+    """All items and all media without caption, dataset by dataset, in the order of their names."""
+    datasets = effective(config)
+    made: list[Entry] = []
+    for part in found.datasets:
+        dataset = datasets[part.index]
+        own = [Entry(item.file, dataset, item.caption, _warning(item.caption)) for item in part.items]
+        bare = (file_at(str(path)) for path in part.without_caption)
+        own += [Entry(file, dataset, None, "no caption") for file in bare if file]
+        made += sorted(own, key=lambda entry: entry.file.path)
+    return made
+
+
+def line(number: int, entry: Entry) -> str:
+    """The caption in full, for the text."""
+    return f"{number}. {entry.file.name}: {entry.caption or f'({entry.warning})'}"
+
+
+def cell(entry: Entry, side: int) -> Cell:
+    """The card; a file that cannot be decoded gets one without picture."""
+    path = Path(entry.file.path)
+    try:
+        pictures = [image_picture(path, side)] if entry.dataset.kind == "image" else _frames(path, side)
+        return Cell(pictures, path.name, _facts(entry), entry.caption or "", entry.warning)
+    except MusubiError:
+        return Cell((), path.name, (), entry.caption or "", "cannot be read")
+
+
+def _warning(caption: str | None) -> str:
+    if caption is None:
+        return "caption is not UTF-8"
+    return "empty caption" if is_empty(caption) else ""
+
+
+def _frames(path: Path, side: int) -> list[Any]:
+    if not path.is_dir():
+        return video_pictures(path, side)
+    images = sorted(name for name in list_folder(path).files if is_image(name))
+    return [image_picture(path / images[number], side) for number in first_middle_last(len(images))]
+
+
+def _facts(entry: Entry) -> list[str]:
+    dataset = entry.dataset
+    if isinstance(dataset, ImageDataset):
+        return [_sizes(image_size(entry.file), dataset, dataset.enable_bucket)]
+    (video,) = video_facts([entry.file]).values()
+    if isinstance(video, MusubiError):
+        raise video
+    rate = f" at {video.fps:g} fps" if video.fps else ""
+    return [_sizes((video.width, video.height), dataset, True), f"{video.frames} frames{rate}"]
+
+
+def _sizes(size: tuple[int, int], dataset: Dataset, buckets: bool) -> str:
+    keep = isinstance(dataset, ImageDataset) and dataset.bucket_no_upscale
+    width, height = bucket_of(size, dataset.resolution, enable=buckets, no_upscale=keep)
+    return f"{size[0]}x{size[1]} to {width}x{height}"

@@ -1,0 +1,82 @@
+"""One scan serves IS_CHANGED and the run: what was read is kept, but names, sizes and times are looked at anew."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musubi_nodes.datasets import captions, facts
+from musubi_nodes.datasets.duplicates import same_content
+from musubi_nodes.datasets.listing import list_folder
+from musubi_nodes.datasets.scan import scan
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def old(tmp_path: Path, image: Make) -> Path:
+    """A caption that was written a minute ago."""
+    path = image(tmp_path / "set" / "a.png", "cat").with_suffix(".txt")
+    past = path.stat().st_mtime_ns - 60_000_000_000
+    os.utime(path, ns=(past, past))
+    return path
+
+
+def test_the_second_look_opens_no_file(old: Path, config: Callable) -> None:
+    settings = config({"image_directory": "set"})
+    first = scan(settings)
+    before = captions._kept.cache_info().misses + facts.image_size.cache_info().misses
+    assert scan(settings) == first
+    assert captions._kept.cache_info().misses + facts.image_size.cache_info().misses == before
+
+
+def test_a_caption_of_the_same_length_is_read_again(old: Path, config: Callable) -> None:
+    settings = config({"image_directory": "set"})
+    assert scan(settings).items[0].caption == "cat"
+    old.write_text("dog")
+    assert scan(settings).items[0].caption == "dog"
+    fresh = old.stat().st_mtime_ns
+    old.write_text("cow")
+    os.utime(old, ns=(fresh, fresh))  # a clock so coarse that both changes have one time
+    assert scan(settings).items[0].caption == "cow"
+
+
+def test_the_collector_runs_as_before(old: Path, config: Callable) -> None:
+    scan(config({"image_directory": "set"}))
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        scan(config({"image_directory": "set"}))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_broken_link_is_an_item_that_cannot_be_read(tmp_path: Path, old: Path, config: Callable) -> None:
+    (tmp_path / "set" / "b.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "set" / "b.txt").write_text("b")
+    broken = scan(config({"image_directory": "set"})).items[1]
+    assert broken.file.size == -1 and "cannot be read" in str(broken.size)
+
+
+def test_slow_files_are_read_many_at_a_time_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "_SLOW", 0.0)
+    for number in range(20):
+        (tmp_path / f"{number}").write_text("x")
+    files = list(list_folder(tmp_path).files.values())
+    assert facts.each_file(lambda file: file.name, files) == [file.name for file in files]
+
+
+def test_equal_bytes_are_found_among_files_of_one_size(tmp_path: Path) -> None:
+    long = b"x" * 100_000
+    for name, data in {"a": b"1", "b": b"1", "c": b"2", "d": long + b"1", "e": long + b"2", "f": long + b"1"}.items():
+        (tmp_path / name).write_bytes(data)
+    for name in ("empty1", "empty2"):
+        (tmp_path / name).touch()
+    found = same_content(sorted(list_folder(tmp_path).files.values()))
+    assert [[file.name for file in group] for group in found] == [["a", "b"], ["d", "f"]]

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from musubi_nodes.datasets.schema import DatasetConfig
+from musubi_nodes.datasets.toml import effective, load, parse
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.frames import save_video
+from musubi_nodes.testing.workplace import Workplace
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    made = Workplace(tmp_path)
+    made.dataset()
+    return made
+
+
+def edit(place: Workplace, **values: Any) -> Any:
+    given = {"width": 96, "height": 64} | values
+    if "toml" not in values:
+        given.setdefault("source", str(place.folder / "pictures"))
+    return place.run("DatasetConfigEditor", **given)
+
+
+def tables(made: Any) -> list[dict[str, Any]]:
+    return [one.model_dump() for one in effective(load(Path(made.path)))]
+
+
+def videos(place: Workplace, frames: int = 9) -> str:
+    folder = place.folder / "clips"
+    folder.mkdir()
+    save_video(np.full((frames, 64, 96, 3), 0.5, np.float32), folder / "a.mp4", 16)
+    (folder / "a.txt").write_text("海辺を走る犬", "utf-8")
+    return str(folder)
+
+
+def test_what_is_made_is_the_same_dataset_as_when_its_toml_is_loaded(place: Workplace) -> None:
+    made = edit(place, batch_size=2)
+    loaded = place.load(Path(made.path))
+    assert made.dataset.fingerprint == loaded.fingerprint and made.dataset.source == loaded.source
+    assert tables(made) == [one.model_dump() for one in effective(loaded.config)]
+    assert Path(made.path) == place.host.output_folder / "musubi" / "datasets" / "dataset.toml"
+
+
+def test_a_chain_holds_all_in_order(place: Workplace) -> None:
+    first = edit(place, name="one")
+    both = edit(place, name="both", previous=first.dataset, source=videos(place), kind="video", target_frames="1, 5")
+    kinds = [(table.get("image_directory"), table.get("video_directory")) for table in tables(both)]
+    assert kinds == [(place.folder / "pictures", None), (None, place.folder / "clips")]
+    assert "4 images" in both.summary and "1 video" in both.summary
+    assert len(tables(first)) == 1
+
+
+def test_an_edit_changes_what_was_changed_and_nothing_else(place: Workplace) -> None:
+    path = place.folder / "mine.toml"
+    text = "[general]\ncaption_extension = '.txt'\nresolution = 64\n[[datasets]]\nimage_directory = 'pictures'\n"
+    path.write_text(f"{text}batch_size = 4\n[[datasets]]\nimage_directory = 'pictures'\ncache_directory = 'c'\n")
+    before = path.read_bytes()
+    made = place.run("DatasetConfigEditor", toml=str(path), entry=1, num_repeats=3, cache_directory="d", name="new")
+    first, second = tables(made)
+    assert (first["batch_size"], first["resolution"], first["num_repeats"]) == (4, (64, 64), 1)
+    assert (second["num_repeats"], second["resolution"]) == (3, (64, 64))
+    assert second["cache_directory"] == place.host.input_folder() / "d" and path.read_bytes() == before
+    whole = place.run("DatasetConfigEditor", toml=str(path), replace="all", cache_directory="d", name="new")
+    assert tables(whole)[0]["batch_size"] == 1 and tables(whole)[0]["resolution"] == (960, 544)
+
+
+def test_an_edit_may_mend_what_is_missing(place: Workplace) -> None:
+    path = place.folder / "mine.toml"
+    path.write_text("[[datasets]]\nimage_directory = 'pictures'\nenable_bucket = true\n")
+    with pytest.raises(MusubiError, match="no caption_extension"):
+        place.run("DatasetConfigEditor", toml=str(path))
+    made = place.run("DatasetConfigEditor", toml=str(path), replace="all")
+    assert tables(made)[0]["caption_extension"] == ".txt"
+
+
+def test_another_source_takes_the_place_of_the_old_one(place: Workplace) -> None:
+    first = edit(place)
+    made = place.run("DatasetConfigEditor", toml=first.path, kind="video", source=videos(place), target_frames="5")
+    (table,) = tables(made)
+    assert table["video_directory"] == place.folder / "clips" and "image_directory" not in table
+
+
+def test_comments_are_not_lost_without_a_word(place: Workplace) -> None:
+    path = Path(edit(place).path)
+    path.write_text(path.read_text("utf-8") + "# mine\n", "utf-8")
+    made = edit(place, batch_size=2)
+    assert "had comments" in made.summary and "dataset.toml.bak" in made.summary
+    assert "# mine" in path.with_name("dataset.toml.bak").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"source": ""}, "source is empty"),
+        ({"target_frames": "5"}, "target_frames = [5]: only video datasets have it"),
+        ({"frame_extraction": "slide"}, "frame_extraction = 'slide': only video datasets have it"),
+        ({"kind": "video", "multiple_target": True}, "multiple_target = true: only image datasets have it"),
+        ({"target_frames": "1, x"}, "is no list of whole numbers"),
+        ({"source": "nowhere"}, "does not exist"),
+        ({"control_width": 512}, "set both"),
+        ({"name": "../x"}, "is not a plain file name"),
+        ({"caption_extension": "txt"}, "must begin with a dot: '.txt'"),
+        ({"enable_bucket": False, "width": 112, "height": 65}, "112x65 is not a multiple of 16"),
+        ({"family": "wann"}, "did you mean 'wan'?"),
+        ({"toml": "nowhere.toml"}, "does not exist"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_written(place: Workplace, values: dict[str, Any], words: str) -> None:
+    with pytest.raises(MusubiError) as caught:
+        edit(place, **values)
+    assert words in str(caught.value)
+    assert not (place.host.output_folder / "musubi").exists()
+
+
+def test_an_entry_that_is_not_there_is_named(place: Workplace) -> None:
+    first = edit(place)
+    with pytest.raises(MusubiError, match=r"has 1 .*no.* number 3"):
+        edit(place, toml=first.path, entry=3)
+
+
+def test_lengths_and_rates_are_those_of_the_chosen_family(place: Workplace) -> None:
+    video = {"kind": "video", "source": videos(place), "target_frames": "9"}
+    assert "Wan takes N*4+1 frames" in edit(place, family="wan", **video).summary
+    with pytest.raises(MusubiError, match=r"N\*36\+1 frames .*use 37"):
+        edit(place, family="framepack", **video)
+    assert "another frame rate than the model's 24" in edit(place, family="hunyuan", **video).summary
+
+
+def test_a_changed_caption_is_a_change(place: Workplace) -> None:
+    node = place.node("DatasetConfigEditor")
+    inputs = node.parse({"source": str(place.folder / "pictures")})
+    context: Any = type("C", (), {"host": place.host, "services": place.services})
+    before = node().changed(inputs, context)
+    (place.folder / "pictures" / "p0.txt").write_text("another")
+    assert node().changed(inputs, context) != before
+
+
+PATHS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="'\"~"), min_size=1).map(
+    lambda text: f"x{text.strip()}x"
+)
+SIDES = st.tuples(*[st.integers(2, 500).map(lambda n: n * 16)] * 2)
+SHARED = {
+    "caption_extension": st.just(".txt"), "resolution": SIDES, "batch_size": st.integers(1, 64),
+    "num_repeats": st.integers(1, 99), "bucket_no_upscale": st.booleans(), "cache_directory": PATHS,
+    "control_directory": PATHS, "fp_latent_window_size": st.integers(1, 20),
+}  # fmt: skip
+IMAGE = SHARED | {
+    "multiple_target": st.booleans(), "no_resize_control": st.booleans(), "control_resolution": SIDES,
+    "fp_1f_clean_indices": st.lists(st.integers(-5, 50)), "fp_1f_target_index": st.integers(-5, 50),
+    "fp_1f_no_post": st.booleans(),
+}  # fmt: skip
+VIDEO = SHARED | {
+    "target_frames": st.lists(st.integers(1, 200), min_size=1), "source_fps": st.floats(0.5, 240) | st.integers(1, 240),
+    "frame_extraction": st.sampled_from(["head", "chunk", "slide", "uniform", "full"]),
+    "frame_stride": st.integers(1, 99), "frame_sample": st.integers(1, 99), "max_frames": st.integers(1, 999),
+}  # fmt: skip
+
+
+def _tables(source: str, optional: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    needed = {source: PATHS, "caption_extension": st.just(".txt"), "enable_bucket": st.booleans()}
+    return st.fixed_dictionaries(needed, optional={k: v for k, v in optional.items() if k not in needed})
+
+
+CONFIGS = st.lists(
+    st.one_of(
+        _tables("image_directory", IMAGE), _tables("image_jsonl_file", IMAGE),
+        _tables("video_directory", VIDEO), _tables("video_jsonl_file", VIDEO),
+    ),
+    min_size=1, max_size=4,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(CONFIGS, st.fixed_dictionaries({}, optional={"resolution": SIDES, "batch_size": st.integers(1, 9)}))
+def test_random_configurations_survive_writing_and_reading(raw: list[dict[str, Any]], general: dict[str, Any]) -> None:
+    from musubi_nodes.datasets.toml import dumps, loads
+
+    base = Path(tempfile.gettempdir()).absolute()
+    plain = [{k: list(v) if isinstance(v, tuple) else v for k, v in table.items()} for table in raw]
+    config: DatasetConfig = parse({"general": general, "datasets": plain}, base=base)
+    again = loads(dumps(config), base=Path("/elsewhere").absolute())
+    assert [one.model_dump() for one in effective(again)] == [one.model_dump() for one in effective(config)]
+    assert dumps(again) == dumps(config)
+
+
+def view(place: Workplace, dataset: Any, **values: Any) -> Any:
+    return place.run("DatasetViewer", dataset=dataset, **values)
+
+
+def test_the_viewer_counts_and_shows_captions_in_full(place: Workplace) -> None:
+    folder = place.folder / "pictures"
+    (folder / "p1.txt").write_text("", "utf-8")
+    (folder / "p2.txt").unlink()
+    (folder / "p9.png").write_bytes((folder / "p0.png").read_bytes())
+    (folder / "p9.txt").write_text("雨の路地 " * 40, "utf-8")
+    made = edit(place, missing_captions="skip")
+    text = view(place, made.dataset).text
+    for words in (
+        "4 images", "captions: 3 filled, 1 empty, 1 missing", "same content: p0.png = p9.png", "buckets: 96x64: 4",
+        "cached: nothing yet", "p2.png: (no caption)", "p1.png: (empty caption)", ("雨の路地 " * 40).strip(),
+    ):  # fmt: skip
+        assert words in text
+
+
+def test_only_the_page_is_decoded(place: Workplace) -> None:
+    made = edit(place)
+    broken = place.folder / "pictures" / "p3.png"
+    broken.write_bytes(broken.read_bytes()[:60])  # its header is whole, its pixels are gone
+    first = view(place, made.dataset, per_page=3)
+    assert "page 1 of 2: 1 to 3 of 4" in first.text and first.image.shape[2] == 3
+    last = view(place, made.dataset, per_page=3, page=99, size=128)
+    assert "page 2 of 2: 4 to 4 of 4" in last.text and last.image.shape[1] < 200
+
+
+def test_the_viewer_shows_videos_and_the_clips_that_are_cut(place: Workplace) -> None:
+    made = edit(place, kind="video", source=videos(place), target_frames="1, 5")
+    found = view(place, made.dataset)
+    assert "96x64x1: 1, 96x64x5: 1" in found.text and "a.mp4: 海辺を走る犬" in found.text
+    assert 0 < found.image.max() <= 1
+
+
+def test_a_dataset_that_broke_later_is_shown_with_what_is_wrong(place: Workplace) -> None:
+    made = edit(place)
+    (place.folder / "pictures" / "p0.png").write_bytes(b"<html>")
+    text = view(place, made.dataset).text
+    assert "error: datasets[0]: 1 image that cannot be read: p0.png" in text and "p0.png: a square, number 0" in text
+
+
+def test_caches_are_counted_for_the_family_that_has_them(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from musubi_nodes.families.caches import cached_dataset
+
+    made = edit(place)
+    (part,) = cached_dataset(made.dataset, place.host.output_folder, "wan").config.datasets
+    assert part.cache_directory
+    part.cache_directory.mkdir(parents=True)
+    (part.cache_directory / "p0_0096x0064_wan.safetensors").touch()
+    for number in range(3):
+        (part.cache_directory / f"p{number}_wan_te.safetensors").touch()
+    text = view(place, made.dataset).text
+    assert "cached for Wan: 1 of 4 latents, 3 of 4 texts" in text and "FramePack" not in text
+
+
+def test_the_viewer_looks_again_at_each_queue(place: Workplace) -> None:
+    from musubi_nodes.hosts.comfyui.emit import changed
+
+    node = place.node("DatasetViewer")
+    assert changed(node, place.services, {}) != changed(node, place.services, {})
