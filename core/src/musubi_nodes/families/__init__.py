@@ -10,11 +10,12 @@ from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
+from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
 from musubi_nodes.families.fields import InputFile, ModelFile, Native, Settings, Socket, VaeDtype, Widget
 from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
 from musubi_nodes.families.input_files import find_input
-from musubi_nodes.families.llama_clip import LlamaClipModels, check_video_vae
+from musubi_nodes.families.llama_clip import LLAMA_CLIP_DIT, LlamaClipModels, check_video_vae
 from musubi_nodes.families.lora import check_fits, check_trained, lora_format
 from musubi_nodes.families.model_files import find_model
 from musubi_nodes.families.models import Models, ModelsNode
@@ -30,16 +31,19 @@ from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes.runs.command import Outcome
 from musubi_nodes.runs.executor import Executor, ProcessSpec, RunningProcess
 from musubi_nodes.runs.explain import Explanation, Failure, explain_by
-from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.install import Demo, Install
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [
     "GENERATOR_SPELLING",
+    "LLAMA_CLIP_DIT",
     "TRAINER_SPELLING",
     "Cache",
     "CacheInputs",
     "Context",
     "Dataset",
+    "Demo",
+    "DitSize",
     "Executor",
     "Explanation",
     "Failure",

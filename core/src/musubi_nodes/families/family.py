@@ -8,6 +8,7 @@ from typing import Any
 
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.families.dit_size import DitSize
 
 Spelling = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
 """Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
@@ -43,6 +44,7 @@ class Family:
 
     ``not_convertible`` says why its LoRAs cannot be converted to other programs' format; empty where they can.
     ``lora_modules`` is a regular expression of the module names in its LoRAs as ComfyUI spells them (with dots).
+    ``sizes`` are its DiTs, the one that most people use first; without them there is no advice on memory.
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
     """
 
@@ -56,6 +58,7 @@ class Family:
     fp8_text_encoder: str = ""
     lora_modules: str = ""
     not_convertible: str = ""
+    sizes: tuple[DitSize, ...] = ()
     trainer_spelling: Spelling = field(default_factory=lambda: TRAINER_SPELLING)
     generator_spelling: Spelling = field(default_factory=lambda: GENERATOR_SPELLING)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
 
 GIB = 2**30
@@ -18,22 +19,6 @@ LORA_BYTES = 8
 """A LoRA parameter, its gradient, in fp32; the optimizer's state comes on top."""
 GENERATING = 0.5
 """Without gradients about half of the working memory is needed."""
-
-
-@dataclass(frozen=True)
-class DitSize:
-    """What a DiT weighs. ``blocks`` are counted as ``blocks_to_swap`` counts them, ``most_swap`` is its limit when
-    training and when generating; ``block`` is GiB of one in 8 bits, ``per_kilotoken`` GiB of working memory for a
-    thousand tokens; ``layers`` x ``hidden`` activations are kept per token; ``lora_width`` is the sum of input and
-    output features of a block's linear layers."""
-
-    blocks: int
-    block: float
-    layers: int
-    hidden: int
-    per_kilotoken: float
-    lora_width: int
-    most_swap: tuple[int, int]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,13 @@ from pydantic import Field
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.fields import ModelFile
 from musubi_nodes.families.models import Models
 from musubi_nodes.weights import Header
+
+LLAMA_CLIP_DIT = DitSize("13B", 40, 0.29, 60, 3072, 0.43, 92_160, most_swap=(36, 38))
+"""20 double and 40 single blocks, of which two count as one (docs/hunyuan_video.md and docs/framepack.md, v0.3.4)."""
 
 
 class LlamaClipModels(Models):
@@ -24,9 +28,8 @@ class LlamaClipModels(Models):
     text_encoder2: Annotated[str, ModelFile("text_encoders"), Option()] = Field(description="The CLIP-L text encoder.")
 
     @property
-    def most_blocks_to_swap(self) -> tuple[int, int]:
-        """docs/hunyuan_video.md and docs/framepack.md, v0.3.4."""
-        return 36, 38
+    def dit_size(self) -> DitSize:
+        return LLAMA_CLIP_DIT
 
 
 def check_video_vae(header: Header, name: str) -> None:

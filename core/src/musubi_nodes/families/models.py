@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field
 
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.model_files import SAFETENSORS, find_model, stamp
 from musubi_nodes.families.node import Node
@@ -22,9 +23,14 @@ class Models(Settings):
     )
 
     @property
+    def dit_size(self) -> DitSize | None:
+        """Which of the family's DiTs these files are; ``None``: nothing is known of its memory."""
+        return None
+
+    @property
     def most_blocks_to_swap(self) -> tuple[int, int] | None:
         """How many DiT blocks can be swapped at most, when training and when generating."""
-        return None
+        return self.dit_size.most_swap if self.dit_size else None
 
     def check(self, headers: Mapping[str, Header]) -> None:
         """Compare the files with each other and the task; raise a MusubiError that names the file and the task."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.family import Family, Spelling
-from musubi_nodes.families.footprint import DitSize, Shape, parts
+from musubi_nodes.families.footprint import Shape, parts
 from musubi_nodes.families.settings import Memory
 
 HEADROOM = 0.92
@@ -43,11 +44,15 @@ class Plan:
         """Whether it stays below the budget, with some headroom."""
         return self.total <= self.budget * HEADROOM
 
+    def estimate(self) -> str:
+        """What it takes, altogether and by part."""
+        rows = [f"{gib:6.1f} GiB  {name}" for name, gib in self.parts.items()]
+        return "\n".join([f"about {self.total:.1f} GiB", *rows])
+
     def text(self) -> str:
         """The plan for people: what it takes, and why."""
-        rows = [f"{gib:6.1f} GiB  {name}" for name, gib in self.parts.items()]
         verdict = "fits into" if self.fits else "is more than fits into"
-        lines = [f"about {self.total:.1f} GiB, which {verdict} {self.budget:.1f} GiB", *rows, *self.reasons]
+        lines = [self.estimate(), f"{verdict} {self.budget:.1f} GiB", *self.reasons]
         if not self.fits:
             lines.append("Use a smaller resolution or fewer frames: no setting saves more.")
         return "\n".join(lines)

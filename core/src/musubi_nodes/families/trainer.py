@@ -22,11 +22,13 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.lora import check_fits, check_trained
+from musubi_nodes.families.measured import note
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.samples import write_prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.shapes import largest
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.files import is_inside, plain_name, publish
 from musubi_nodes.runs.folder import RunFolder
@@ -159,6 +161,9 @@ class LoRATrainer(ScriptNode):
             check_fits(lora.path, Path(self.dit_for(inputs)))
         with self.new_folder(context) as folder:
             owned = self.owned(inputs, context, install, folder)
+            memory, training = inputs.memory or Memory(), inputs.training or Training()
+            shape = largest(inputs.latent_cache.dataset.config, rank=training.network_dim)
+            note(folder, self.family.key, inputs.models.dit_size, shape, memory)
             log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
 
             def made(outcome: Outcome) -> Path:

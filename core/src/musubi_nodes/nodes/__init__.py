@@ -5,8 +5,9 @@ from musubi_nodes.nodes.dataset import DatasetConfigLoader
 from musubi_nodes.nodes.dataset_editor import DatasetConfigEditor
 from musubi_nodes.nodes.dataset_viewer import DatasetViewer
 from musubi_nodes.nodes.lora import LoRASelect
+from musubi_nodes.nodes.memory import MemoryOptimizer
 from musubi_nodes.nodes.prompt import PromptNode
-from musubi_nodes.nodes.settings import MemoryOptimizer, OptimizerConfig, SamplingConfig, TrainingConfig
+from musubi_nodes.nodes.settings import OptimizerConfig, SamplingConfig, TrainingConfig
 from musubi_nodes.nodes.video_input import VideoInput
 from musubi_nodes.nodes.video_output import VideoOutput
 

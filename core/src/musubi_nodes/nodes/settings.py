@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, create_model
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.settings import Optimizer, Sampling, Training
 
 
 class SettingsNode(Node):
@@ -51,11 +51,3 @@ class SamplingConfig(SettingsNode):
 
     id, title = "MusubiTuner_SamplingConfig", "Sampling Config"
     settings, output = Sampling, "sampling"
-
-
-class MemoryOptimizer(SettingsNode):
-    """How to save memory: 8-bit weights, block swap, checkpointing, attention, VAE tiling. Connect it to caches,
-    trainers and generators; each takes what it has."""
-
-    id, title = "MusubiTuner_MemoryOptimizer", "Memory Optimizer"
-    settings, output = Memory, "memory"

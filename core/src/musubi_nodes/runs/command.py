@@ -48,3 +48,4 @@ class Outcome:
     last: Progress
     nan_loss: bool
     checkpoint: Path | None = None
+    peak_gpu_bytes: int | None = None

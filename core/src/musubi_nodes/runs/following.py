@@ -19,6 +19,7 @@ from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.masking import Mask, secret_values
 from musubi_nodes.runs.metrics import Metrics, write_all
 from musubi_nodes.runs.output import LineSplitter
+from musubi_nodes.runs.peak import Peak
 from musubi_nodes.runs.progress import Progress, ProgressReader
 from musubi_nodes.runs.stopping import AfterNextSave
 
@@ -42,6 +43,7 @@ class Following:
         self._events = EventFolder(command.events) if command.events else None
         self._stopping = AfterNextSave(folder)
         self._checkpoint: Path | None = None
+        self._peak = Peak(folder)
         self._chunks: queue.Queue[tuple[str, bytes]] = queue.Queue(WAITING_CHUNKS)
         self._over = threading.Event()
 
@@ -64,7 +66,9 @@ class Following:
         if code != 0 and self._checkpoint is None:
             failure = Failure(self._command.script, self._command.family, code, self._last.lines())
             raise explained(failure, explainers, self._folder.log)
-        return Outcome(time.monotonic() - started, self._reader.now, metrics.nan_loss, self._checkpoint)
+        return Outcome(
+            time.monotonic() - started, self._reader.now, metrics.nan_loss, self._checkpoint, self._peak.bytes
+        )
 
     def _start(self, executor: Executor) -> RunningProcess:
         command = self._command
@@ -89,6 +93,7 @@ class Following:
                 self._look()
                 self._still_there()
                 self._stopping.look()
+                self._peak.look()
                 self._take_events(metrics)
                 next_look = now + POLL
                 if ended == math.inf and process.returncode() is not None:

@@ -24,6 +24,12 @@ def nvml() -> Iterator[Any]:
             pynvml.nvmlShutdown()
 
 
+def present() -> bool:
+    """Whether there is an NVIDIA driver to ask."""
+    with nvml() as library:
+        return library is not None
+
+
 def memory(gpu: str) -> tuple[int, int] | None:
     """Free and total bytes of a GPU (its number or UUID, as CUDA_VISIBLE_DEVICES names it); ``None``: not known."""
     with nvml() as library:

@@ -41,6 +41,7 @@ def run(
         outcome = following.run(executor, list(explainers))
         _accept(outcome, accept, folder)
         status = "stopped" if outcome.checkpoint else "done"
+        details = {"peak_gpu_bytes": outcome.peak_gpu_bytes} if outcome.peak_gpu_bytes else {}
         return outcome
     except BaseException as error:
         if error is following.interrupt or not isinstance(error, Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musubi_nodes.families import GENERATOR_SPELLING, Family, FrameRule
+from musubi_nodes.families import GENERATOR_SPELLING, LLAMA_CLIP_DIT, Family, FrameRule
 
 WINDOW = 9
 """latent_window_size: a section has four times as many frames (fpack_train_network.py, v0.3.4)."""
@@ -16,6 +16,7 @@ FRAMEPACK = Family(
     fps=30,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 3.0},
     fp8_text_encoder="fp8_llm",
+    sizes=(LLAMA_CLIP_DIT,),
     lora_modules=(
         r"transformer_blocks\.\d+\.(attn\.\w+(\.0)?|ff(_context)?\.net\.\d(\.proj)?)"
         r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_mlp|proj_out)"

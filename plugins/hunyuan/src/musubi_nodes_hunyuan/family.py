@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musubi_nodes.families import GENERATOR_SPELLING, TRAINER_SPELLING, Family
+from musubi_nodes.families import GENERATOR_SPELLING, LLAMA_CLIP_DIT, TRAINER_SPELLING, Family
 
 NO_SCALED = "musubi-tuner has no fp8_scaled for HunyuanVideo."
 
@@ -14,6 +14,7 @@ HUNYUAN = Family(
     fps=24,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 7.0},
     fp8_text_encoder="fp8_llm",
+    sizes=(LLAMA_CLIP_DIT,),
     lora_modules=(
         r"double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc[12]|mod\.linear)"
         r"|single_blocks\.\d+\.(linear[12]|modulation\.linear)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musubi_nodes.runs.install import Demo
+from musubi_nodes.families import Demo
 
 _WAN = {
     "task": "t2v-14B",

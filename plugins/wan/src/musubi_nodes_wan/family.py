@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from musubi_nodes.families import Family
+from musubi_nodes.families import DitSize, Family
+
+SIZES = {
+    5120: DitSize("14B", 40, 0.33, 40, 5120, 0.8, 119_808, most_swap=(39, 39)),
+    1536: DitSize("1.3B", 30, 0.04, 30, 1536, 0.24, 45_568, most_swap=(29, 29)),
+}
+"""By width (docs/wan.md, v0.3.4); the working memory of the 1.3B is the 14B's in proportion to the width."""
 
 WAN = Family(
     key="wan",
@@ -14,6 +20,7 @@ WAN = Family(
     fps=16,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 3.0},
     fp8_text_encoder="fp8_t5",
+    sizes=tuple(SIZES.values()),
     lora_modules=r"blocks\.\d+\.(self_attn\.[qkvo]|cross_attn\.([qkvo]|k_img|v_img)|ffn\.[02])",
 )
 
@@ -29,17 +36,16 @@ class Task:
     clip: bool = False
     control: bool = False
     boundary: float | None = None
-    blocks_to_swap: int = 39
     shift: float = 5.0
 
 
 TASKS = {
     "t2v-14B": Task(16),
-    "t2v-1.3B": Task(16, dim=1536, blocks_to_swap=29),
+    "t2v-1.3B": Task(16, dim=1536),
     "i2v-14B": Task(36, image=True, clip=True),
     "t2i-14B": Task(16),
     "flf2v-14B": Task(36, image=True, clip=True),
-    "t2v-1.3B-FC": Task(48, dim=1536, control=True, blocks_to_swap=29),
+    "t2v-1.3B-FC": Task(48, dim=1536, control=True),
     "t2v-14B-FC": Task(48, control=True),
     "i2v-14B-FC": Task(48, image=True, clip=True, control=True),
     "i2v-A14B": Task(36, image=True, boundary=0.9),

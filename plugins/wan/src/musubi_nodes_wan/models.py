@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from musubi_nodes.families import Header, ModelFile, Models, MusubiError, Option, Widget, read_header
-from musubi_nodes_wan.family import TASKS, Task
+from musubi_nodes.families import DitSize, Header, ModelFile, Models, MusubiError, Option, Widget, read_header
+from musubi_nodes_wan.family import SIZES, TASKS, Task
 
 DIMS = {task.dim: size for task, size in ((TASKS["t2v-14B"], "14B"), (TASKS["t2v-1.3B"], "1.3B"))}
 
@@ -75,8 +75,8 @@ class WanModels(Models):
         return TASKS[self.task]
 
     @property
-    def most_blocks_to_swap(self) -> tuple[int, int]:
-        return self.needs.blocks_to_swap, self.needs.blocks_to_swap
+    def dit_size(self) -> DitSize:
+        return SIZES[self.needs.dim]
 
     @property
     def two_models(self) -> bool:

@@ -1,0 +1,22 @@
+"""What a DiT weighs: a family's declaration of it, for memory plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DitSize:
+    """``blocks`` are counted as ``blocks_to_swap`` counts them, ``most_swap`` is its limit when training and when
+    generating. ``block`` is GiB of one in 8 bits, ``per_kilotoken`` GiB of working memory for a thousand tokens;
+    ``layers`` times ``hidden`` activations are kept for each token; ``lora_width`` is the sum of input and output
+    features of a block's linear layers."""
+
+    name: str
+    blocks: int
+    block: float
+    layers: int
+    hidden: int
+    per_kilotoken: float
+    lora_width: int
+    most_swap: tuple[int, int]
