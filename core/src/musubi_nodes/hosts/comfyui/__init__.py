@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def mappings() -> tuple[dict[str, Any], dict[str, str]]:
+def mappings() -> tuple[dict[str, type], dict[str, str]]:
     """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS`` of all plugins; adds the page's routes."""
-    from musubi_nodes.hosts.comfyui.emit import emit
     from musubi_nodes.hosts.comfyui.routes import add_routes
-    from musubi_nodes.plugins.manager import plugins
+    from musubi_nodes.hosts.comfyui.start import classes
 
-    found = plugins()
-    add_routes(found)
-    classes = {node.id: emit(node, found) for node in found.nodes}
-    return classes, {node.id: node.title for node in found.nodes}
+    add_routes()
+    return classes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from musubi_nodes.families.fields import ANY, DEFAULT, NONE, FieldSpec
 from musubi_nodes.families.input_files import find_input, input_names
 from musubi_nodes.families.model_files import install_model_names
 from musubi_nodes.families.node import Node
+from musubi_nodes.hosts.comfyui.classes import Facts, build
 
 if TYPE_CHECKING:
     from musubi_nodes.hosts.comfyui.host import ComfyHost
@@ -21,28 +23,28 @@ HIDDEN = {"musubi_node_id": "UNIQUE_ID", "musubi_workflow": "PROMPT", "musubi_ex
 """Names that no widget has: an input and a hidden input of one name hide each other."""
 
 
+def describe(node: type[Node]) -> Facts:
+    """What ComfyUI asks of the node's class when it starts."""
+    outputs = node.outputs()
+    return {
+        "id": node.id,
+        "title": node.title,
+        "name": node.__name__,
+        "__doc__": node.__doc__,
+        "RETURN_TYPES": [spec.wire for spec in outputs],
+        "RETURN_NAMES": [spec.name for spec in outputs],
+        "OUTPUT_IS_LIST": [spec.listed for spec in outputs],
+        "OUTPUT_TOOLTIPS": [spec.description for spec in outputs],
+        "CATEGORY": node.category,
+        "DESCRIPTION": node.description(),
+        "OUTPUT_NODE": node.output_node,
+    }
+
+
 def emit(node: type[Node], plugins: Plugins) -> type:
     """A V1 class for ``node``: everything in it follows from the declaration."""
-    outputs = node.outputs()
-    return type(
-        node.__name__,
-        (),
-        {
-            "__doc__": node.__doc__,
-            "INPUT_TYPES": classmethod(lambda cls: input_types(node, plugins)),
-            "RETURN_TYPES": tuple(spec.wire for spec in outputs),
-            "RETURN_NAMES": tuple(spec.name for spec in outputs),
-            "OUTPUT_IS_LIST": tuple(spec.listed for spec in outputs),
-            "OUTPUT_TOOLTIPS": tuple(spec.description for spec in outputs),
-            "FUNCTION": "execute",
-            "CATEGORY": node.category,
-            "DESCRIPTION": node.description(),
-            "OUTPUT_NODE": node.output_node,
-            "VALIDATE_INPUTS": classmethod(lambda cls, **values: validate(node, plugins, values)),
-            "IS_CHANGED": classmethod(lambda cls, **values: changed(node, plugins, values)),
-            "execute": lambda self, **values: execute(node, plugins, values),
-        },
-    )
+    functions: dict[str, Any] = {f.__name__: f for f in (input_types, validate, changed, execute)}
+    return build(describe(node), lambda name: partial(functions[name], node, plugins))
 
 
 def input_types(node: type[Node], plugins: Plugins) -> dict[str, Any]:

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from musubi_nodes.plugins.manager import Plugins
 
-
-def add_routes(plugins: Plugins) -> None:
+def add_routes() -> None:
     """Add them to the running server; a process without one (a test, an executor of its own) needs none."""
     instance = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     routes = getattr(instance, "routes", None)
@@ -30,7 +28,9 @@ def add_routes(plugins: Plugins) -> None:
 
     @routes.get("/musubi/plugins")
     async def left_out(request: web.Request) -> web.Response:
-        return web.json_response({"left_out": plugins.failed})
+        from musubi_nodes.plugins.manager import plugins
+
+        return web.json_response({"left_out": plugins().failed})
 
     @routes.post("/musubi/runs/{name}/stop")
     async def stop(request: web.Request) -> web.Response:

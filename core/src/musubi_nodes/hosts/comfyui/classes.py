@@ -1,0 +1,30 @@
+"""V1 classes out of plain facts: what ComfyUI asks of a class when it starts is data, the rest waits for its use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Facts = Mapping[str, Any]
+"""What a node looks like from outside, as JSON can hold it."""
+Answer = Callable[..., Any]
+
+LISTS = ("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS")
+VALUES = ("CATEGORY", "DESCRIPTION", "OUTPUT_NODE", "__doc__")
+
+
+def build(facts: Facts, answers: Callable[[str], Answer]) -> type:
+    """The class of a node. ``answers(name)`` is asked for input_types, validate, changed and execute when needed."""
+    return type(
+        facts["name"],
+        (),
+        {
+            **{name: tuple(facts[name]) for name in LISTS},
+            **{name: facts[name] for name in VALUES},
+            "FUNCTION": "execute",
+            "INPUT_TYPES": classmethod(lambda cls: answers("input_types")()),
+            "VALIDATE_INPUTS": classmethod(lambda cls, **values: answers("validate")(values)),
+            "IS_CHANGED": classmethod(lambda cls, **values: answers("changed")(values)),
+            "execute": lambda self, **values: answers("execute")(values),
+        },
+    )

@@ -1,0 +1,102 @@
+"""ComfyUI's start: the classes of all nodes, without importing a plugin where nothing has changed since the last start.
+
+What the nodes look like from outside is kept on disk, with the state of every file, folder and setting that it follows
+from. The plugins themselves are loaded when the page first asks what inputs there are, or a workflow is queued.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes import __version__
+from musubi_nodes.config import cache_folder, config_file
+from musubi_nodes.files import write_json
+from musubi_nodes.hosts.comfyui.classes import Answer, Facts, build
+
+FORMAT = 1
+SETTINGS = "MUSUBI_"
+"""Environment variables that may change what is loaded begin with this."""
+
+
+def classes() -> tuple[dict[str, type], dict[str, str]]:
+    """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS``."""
+    state = _state()  # before plugins are loaded, which changes sys.path
+    nodes = _kept(state) or _loaded(state)
+    made = {each["id"]: build(each, partial(_answer, each["id"])) for each in nodes}
+    return made, {each["id"]: each["title"] for each in nodes}
+
+
+def _answer(node_id: str, name: str) -> Answer:
+    """A function of the emitter for the real node."""
+    from musubi_nodes.hosts.comfyui import emit
+    from musubi_nodes.plugins.manager import plugins
+
+    found = plugins()
+    return partial(getattr(emit, name), next(node for node in found.nodes if node.id == node_id), found)
+
+
+def _loaded(state: dict[str, Any]) -> list[Facts]:
+    """The nodes of all plugins; they are kept for the next start unless a plugin was left out: that is told anew."""
+    from musubi_nodes.hosts.comfyui.emit import describe
+    from musubi_nodes.plugins.manager import plugins
+
+    found = plugins()
+    nodes = [describe(node) for node in found.nodes]
+    if not found.failed:
+        files = _sources({"musubi_nodes", *(node.__module__.split(".")[0] for node in found.nodes)})
+        with contextlib.suppress(OSError):  # a folder that cannot be written costs the next start some time
+            write_json(_file(), {"state": state, "files": files, "nodes": nodes})
+    return nodes
+
+
+def _kept(state: dict[str, Any]) -> list[Facts] | None:
+    """What an earlier start found, if all that it followed from is as it was."""
+    try:
+        kept = json.loads(_file().read_text("utf-8"))
+        same = kept["state"] == state and all(_stamp(path) == stamp for path, stamp in kept["files"].items())
+        return list(kept["nodes"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _file() -> Path:
+    return cache_folder() / "nodes.json"
+
+
+def _state() -> dict[str, Any]:
+    """Settings, and the folders in which a package or a bundled plugin could have come or gone."""
+    plugins = Path(__file__).resolve().parents[5] / "plugins"
+    config = config_file()
+    packages = [entry for entry in sorted(set(sys.path)) if entry.endswith("-packages") and Path(entry).is_dir()]
+    return {
+        "format": [FORMAT, __version__, sys.version, __file__],
+        "settings": {name: value for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)},
+        "config": config.read_text("utf-8", "replace") if config.is_file() else "",
+        "packages": {entry: _stamp(entry) for entry in packages},
+        "plugins": {str(path): _stamp(path) for path in sorted(plugins.glob("*/pyproject.toml"))},
+    }
+
+
+def _sources(packages: set[str]) -> dict[str, list[int]]:
+    """The modules of the core and of the plugins, as far as they were imported."""
+    modules = [module for name, module in list(sys.modules.items()) if _top(name) in packages or _ours(name)]
+    return {str(file): _stamp(file) for module in modules if (file := getattr(module, "__file__", None))}
+
+
+def _top(name: str) -> str:
+    return name.split(".")[0]
+
+
+def _ours(name: str) -> bool:
+    return name.startswith("musubi_nodes_")
+
+
+def _stamp(path: str | Path) -> list[int]:
+    facts = Path(path).stat()
+    return [facts.st_mtime_ns, facts.st_size]
