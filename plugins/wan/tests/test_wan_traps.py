@@ -105,7 +105,8 @@ def video_dataset(text: str, frames: int = 5) -> Provoke:
 
 
 def broken_video(p: Any) -> Any:
-    video_dataset("target_frames = [5]")(p)
+    with pytest.raises(MusubiError, match="shorter"):
+        video_dataset("target_frames = [9]")(p)
     (p.folder / "videos" / "v.mp4").write_bytes(b"no video")
     return p.caches(p.folder / "videos.toml")
 
