@@ -199,7 +199,7 @@ def test_linking_an_output_that_was_not_made_makes_the_node_run_again(
             kept = Kept()
 
             def running_workflow(self) -> Any:
-                return {"9": {"inputs": {each: ["7", names.index(each)] for each in used}}}
+                return {"7": {}, "9": {"inputs": {each: ["7", names.index(each)] for each in used}}}
 
         monkeypatch.setattr(emit, "_host", Host)
         return emit.changed(node, plugins(), {"musubi_node_id": "7"})
@@ -214,3 +214,30 @@ def test_linked_outputs_are_found_in_the_workflow() -> None:
     workflow = {"2:1": {"inputs": {}}, "9": {"inputs": {"images": ["2:1", 1], "text": "x"}}}
     assert emit.linked(node, "2:1", workflow) == {"images"}
     assert emit.linked(node, "2:1", None) is None
+
+
+def test_markup_in_a_line_of_text_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of ComfyUI 0.3.64 writes it with innerHTML, and a prompt may come from a stranger."""
+    import sys
+    import types
+
+    from musubi_nodes.hosts.comfyui.host import ComfyHost
+
+    sent: list[str] = []
+    server = types.SimpleNamespace(client_id=None, send_progress_text=lambda text, node, client: sent.append(text))
+    module = types.SimpleNamespace(PromptServer=types.SimpleNamespace(instance=server))
+    monkeypatch.setitem(sys.modules, "server", module)  # type: ignore[arg-type]
+    ComfyHost().tell("1", "1. <img src=x onerror=alert(1)>")
+    assert sent and "<" not in sent[0] and ">" not in sent[0]
+
+
+def test_another_file_of_the_same_name_is_not_the_one_that_was_made(tmp_path: Path) -> None:
+    kept, context = Kept(), Context(None, plugins())  # type: ignore[arg-type]
+    made = tmp_path / "video.mp4"
+    made.write_bytes(b"a cat")
+    context.made(made)
+    kept.keep("7", context)
+    assert kept.round("7") == ""
+    made.unlink()
+    made.write_bytes(b"a larger dog")
+    assert kept.round("7")

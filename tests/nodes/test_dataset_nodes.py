@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,17 @@ def test_the_viewer_looks_again_at_each_queue(place: Workplace) -> None:
 
     node = place.node("DatasetViewer")
     assert changed(node, place.services, {}) != changed(node, place.services, {})
+
+
+def test_beyond_loopback_a_list_names_only_files_of_the_allowed_folders(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The viewer would show a stranger any picture of the server."""
+    monkeypatch.setattr(place.host, "trusted", False)
+    secret = place.folder / "pictures" / "p0.png"
+    listed = place.host.output_folder / "list.jsonl"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    line = {"image_path": secret.as_posix(), "caption": "x"}
+    listed.write_text(json.dumps(line), "utf-8")
+    with pytest.raises(MusubiError, match="outside the allowed folders"):
+        edit(place, source=str(listed))

@@ -137,3 +137,13 @@ def test_a_clip_of_noise_is_one_error(place: Workplace) -> None:
     (place.folder / "input" / "x.mp4").write_bytes(data[:middle] + bytes(range(256)) * ((len(data) - middle) // 256))
     with pytest.raises(MusubiError, match=r"could not be decoded|no video that ffmpeg can read"):
         run(place, file="x.mp4")
+
+
+@pytest.mark.parametrize("suffix", [".m3u8", ".mp4"])
+def test_a_list_of_other_files_is_no_video(place: Workplace, clip: str, tmp_path: Path, suffix: str) -> None:
+    """It would show videos of the server that no workflow may read."""
+    source = (place.host.input_folder() / clip).absolute()
+    playlist = tmp_path / f"list{suffix}"
+    playlist.write_text(f"#EXTM3U\n#EXTINF:1,\n{source}\n#EXT-X-ENDLIST\n", "utf-8")
+    with pytest.raises(MusubiError):
+        run(place, file=str(playlist))

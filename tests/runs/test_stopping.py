@@ -136,5 +136,21 @@ def test_a_loss_that_stays_nan_ends_the_run_at_once(runs: Any) -> None:
 
 def test_single_steps_without_a_number_are_survived(runs: Any) -> None:
     """fp16 scales its gradients: a step that overflows is skipped, and the next one has a loss again."""
-    assert with_events(runs, ["nan", 0.5] * NAN_STEPS).nan_loss
+    with_events(runs, ["nan", 0.5] * NAN_STEPS)
     assert [json.loads(line)["loss"] for line in runs.folder.metrics.read_text().splitlines()][:2] == [None, 0.5]
+
+
+def test_an_interrupt_is_not_lost_behind_a_loss_that_is_no_number(runs: Any) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt() -> BaseException | None:
+        return Interrupted() if list(runs.folder.path.glob("logs/*")) else None
+
+    import sys
+
+    source = EVENTS.format(tests=str(Path(__file__).parent), losses=["nan"] * 50, end="time.sleep(600)")
+    command = [sys.executable, str(runs.script(source)), str(runs.folder.path)]
+    with pytest.raises(Interrupted):
+        runs(command, interrupt=interrupt, events=runs.folder.path / "logs")
+    assert runs.folder.status()["status"] == "cancelled"

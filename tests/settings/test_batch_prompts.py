@@ -131,3 +131,15 @@ def test_a_line_says_what_the_prompt_says() -> None:
     prompt = Prompt(prompt="a cat\nand a dog", width=512, seed=7, negative_prompt="blurry")
     assert prompt_line(prompt, LINES, Path("/run/x.png")) == "a cat and a dog --w 512 --d 7 --n blurry --i /run/x.png"
     assert prompt_line(Prompt(prompt="a"), LINES, None) == "a"
+
+
+def test_what_one_prompt_says_is_not_said_for_the_next() -> None:
+    """The command line is the first prompt's: a line that says nothing would inherit it."""
+    lines = {**LINES, "steps": "s"}
+    found = [Prompt(prompt="a cat", seed=1, steps=3, negative_prompt="ugly"), Prompt(prompt="a dog", seed=2)]
+    assert numbers(groups(items(*found), lines, 8)) == [[1], [2]]
+
+
+@pytest.mark.parametrize("text", ["a cat\n--i /etc/x.png", "a cat\t--w 8", "a cat \n --d 1"])
+def test_a_line_break_hides_no_option(text: str) -> None:
+    assert numbers(groups(items(Prompt(prompt="x", seed=1), Prompt(prompt=text, seed=2)), LINES, 8)) == [[1], [2]]

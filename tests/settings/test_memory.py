@@ -89,7 +89,7 @@ def test_what_a_plan_does_not_decide_stays_as_it_was_chosen() -> None:
 @pytest.mark.parametrize("key", ["wan", "hunyuan", "framepack"])
 def test_stronger_plans_come_to_an_end(key: str) -> None:
     memory, steps = Memory(gradient_checkpointing=False), []
-    while found := stronger(memory, family(key).trainer_spelling, 36, training=True):
+    while found := stronger(memory, family(key).trainer_spelling, 36, training=True, known=Memory.model_fields):
         memory, told = found
         steps.append(told)
         Memory.model_validate(memory.model_dump())

@@ -84,3 +84,8 @@ def test_the_table_names_only_optimizers_that_can_be_chosen() -> None:
     assert {each for types in PACKAGES.values() for each in types} <= set(TYPES)
     offered = Optimizer.model_fields["lr_scheduler_type"].annotation
     assert set(get_args(get_args(offered)[0])) == set(SCHEDULERS)
+
+
+def test_adafactor_that_takes_the_learning_rate_takes_a_scheduler_too() -> None:
+    Optimizer(optimizer_type="Adafactor", relative_step="off", lr_scheduler="constant_with_warmup")
+    Optimizer(optimizer_type="Adafactor", optimizer_args="relative_step=False", lr_scheduler="constant_with_warmup")

@@ -115,3 +115,9 @@ def test_prompts_that_come_over_a_link_are_not_missed_before_the_run(monkeypatch
 def test_zero_means_not_said_for_sizes() -> None:
     width = next(spec for spec in PromptNode.fields() if spec.name == "width")
     assert (width.minimum, width.unset, width.from_widget(0), width.from_widget(512)) == (0, 0, None, 512)
+
+
+def test_a_picture_that_the_task_would_ignore_is_refused(place: Workplace) -> None:
+    prompts = chain(place, {"prompt": "a", "image": np.zeros((1, 8, 8, 3), np.float32)})
+    with pytest.raises(MusubiError, match="begins with none"):
+        written(place, prompts=prompts)

@@ -165,3 +165,71 @@ def test_each_prompt_may_begin_with_its_own_picture(place: Any) -> None:
     assert len(made.video) == 2 and len(generators(place)) == 1
     lines = (generators(place)[0] / "prompts.txt").read_text("utf-8").splitlines()
     assert all("--i " in line for line in lines)
+
+
+def test_another_video_that_took_the_name_is_not_handed_on(place: Any) -> None:
+    cat = place.generate(prompt="a cat").video.path
+    cat.unlink()
+    dog = place.generate(prompt="a dog").video.path
+    assert dog == cat
+    again = place.generate(prompt="a cat").video.path
+    assert again != dog and len(generators(place)) == 3
+
+
+def test_another_memory_plan_or_name_makes_nothing_anew(place: Any) -> None:
+    first = place.generate(memory=place.settings("MemoryOptimizer", blocks_to_swap=4)).video.path
+    assert place.generate(memory=place.settings("MemoryOptimizer", blocks_to_swap=9)).video.path == first
+    assert place.generate(filename_prefix="other", device="cuda:0").video.path == first
+    assert place.generate(memory=place.settings("MemoryOptimizer", fp8="fp8_scaled")).video.path != first
+
+
+def test_a_picture_as_comfyui_hands_it_reaches_each_prompt(place: Any) -> None:
+    import numpy as np
+
+    models = place.models(
+        task="i2v-14B", dit="miniature/wan_i2v_14b.safetensors", clip="miniature/clip_vision_h.safetensors"
+    )
+    picture = np.zeros((1, 64, 96, 3), np.float32)
+    prompts = place.run("Prompt", prompt="a square", image=picture).prompts
+    assert place.generate(models=models, prompts=prompts).video
+
+
+def test_a_long_prompt_that_looks_like_a_path_is_a_prompt(place: Any) -> None:
+    assert place.generate(prompt="/" + "a cat " * 100).video
+
+
+def test_more_workers_than_gpus_are_refused_before_anything_starts(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    install = replace(place.services.install("miniature"), cpu=False)
+    monkeypatch.setattr(place.services, "install", lambda name=None: install)
+    with pytest.raises(MusubiError, match="no 2 GPUs from cuda:0 on"):
+        place.generate(prompts=batch(place, "a", "b", workers=2))
+    assert not generators(place)
+
+
+def test_few_prompts_are_shared_out_among_the_workers(place: Any) -> None:
+    assert len(place.generate(prompts=batch(place, "a", "b", "c", "d", workers=2)).video) == 4
+    assert len(generators(place)) == 2
+
+
+def test_a_batch_with_failures_is_not_remembered_as_complete(place: Any) -> None:
+    from musubi_nodes.families import Context
+
+    fail(place, "a dog")
+    node = place.node("WanGenerator")
+    context = Context(place.host, place.services, "1")
+    values = {"models": place.models(), "prompts": batch(place, "a cat", "a dog"), "width": 96, "height": 64}
+    node().run(node.parse({**values, "video_length": 5, "infer_steps": 2}), context)
+    assert not context.complete
+
+
+def test_an_output_that_will_not_be_made_is_refused_at_once(place: Any) -> None:
+    from musubi_nodes.families import Context
+
+    node = place.node("WanGenerator")
+    context = Context(place.host, place.services, "1", frozenset({"video"}))
+    values = {"models": place.models(), "prompt": "a cat", "output_type": "images"}
+    with pytest.raises(MusubiError, match="the output video is connected, but output_type images makes none"):
+        node().run(node.parse(values), context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +15,14 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.grouping import Item, groups, items_of
 from musubi_nodes.families.made import Made
+from musubi_nodes.families.plans import same_pictures
 from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.records import Records, key_of
+from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.families.workers import side_by_side
+from musubi_nodes.runs.devices import gpus
+from musubi_nodes.runs.install import Install
 
 if TYPE_CHECKING:
     from musubi_nodes.families.generator import VideoGenerator
@@ -26,9 +31,18 @@ if TYPE_CHECKING:
 ONE = Prompts(items=(Prompt(),))
 
 
-def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> tuple[list[Made], str, Run | None]:
-    """The generator's prompt, or all of its prompts socket: what was made of them, what to tell, and the last run
-    (``None``: all were made before, and are handed on)."""
+@dataclass(frozen=True)
+class Generated:
+    """What came of a generator's prompts; ``last`` is the last run (``None``: all were made before)."""
+
+    made: list[Made]
+    told: str
+    last: Run | None
+    complete: bool
+
+
+def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> Generated:
+    """The generator's prompt, or all of its prompts socket; those made before are handed on."""
     started, runs = time.monotonic(), []
     several = inputs.prompts is not None
     items = items_of(inputs, node.prompt_fields, node.title) if several else [Item(1, Prompt(), inputs)]
@@ -36,31 +50,44 @@ def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> tuple[l
     install = node.ready(items[0].inputs, context)
     batch = Batch(inputs.prompts or ONE, Records(context.host.output_folder))
     batch.made = {item.number: made for item in items if (made := batch.records.find(item.key))}
+    before = len(batch.made)
     left = [item for item in items if item.number not in batch.made]
-    batch.waiting.extend(groups(left, node.lines, batch.prompts.per_start))
+    devices = _devices(node, inputs, install, len(left))
+    per_start = min(batch.prompts.per_start, max(-(-len(left) // len(devices)), 1))
+    batch.waiting.extend(groups(left, node.lines, per_start))
 
-    def work(own: Context, device: str) -> None:
+    def work(number: int, own: Context) -> None:
         def generate(group: list[Item]) -> dict[int, Made]:
             first, rest = group[0], group[1:]
             made, run = node.with_memory(
                 first.inputs,
                 own,
-                lambda inputs: node.generate([replace(first, inputs=inputs), *rest], own, install, device),
+                lambda inputs: node.generate([replace(first, inputs=inputs), *rest], own, install, devices[number]),
             )
             runs.append(run)
             return made
 
         batch.work(generate)
 
-    count = min(batch.prompts.workers, len(batch.waiting))
-    if count > 1 and inputs.device != "cpu":
-        first = 0 if inputs.device == "auto" else int(inputs.device.removeprefix("cuda:"))
-        side_by_side(context, count, lambda number, own: work(own, f"cuda:{first + number}"))
+    if len(devices) > 1:
+        side_by_side(context, devices, work)
     else:
-        work(context, "")
+        work(0, context)
     results, seconds = batch.results(), time.monotonic() - started
     told = _names(results, context, f"in {seconds:.0f} s" if runs else "was made before")
-    return results, batch.report(seconds) if several else told, runs[-1] if runs else None
+    told = batch.report(seconds, before) if several else told
+    return Generated(results, told, runs[-1] if runs else None, not batch.failed)
+
+
+def _devices(node: VideoGenerator, inputs: Any, install: Install, prompts: int) -> list[str]:
+    """One device for each worker; a :class:`MusubiError` where there are not so many GPUs."""
+    count = min(inputs.prompts.workers, prompts) if inputs.prompts else 1
+    if count < 2 or inputs.device == "cpu":
+        return [str(inputs.device)]
+    first = 0 if inputs.device == "auto" else int(inputs.device.removeprefix("cuda:"))
+    if not install.cpu:
+        gpus(f"cuda:{first}", count, {**os.environ, **install.environment})
+    return [f"cuda:{first + number}" for number in range(count)]
 
 
 def _names(results: Sequence[Made], context: Context, how: str) -> str:
@@ -72,7 +99,9 @@ def _named(node: VideoGenerator, item: Item, context: Context) -> Item:
     try:
         install = node.ready(item.inputs, context)
         known = accepted_options(install, node.script)
-        words, _ = node.command_line(item.inputs, known, install.version, {"save_path": "/"})
+        plan = same_pictures(item.inputs.memory or Memory())
+        plain = item.inputs.model_copy(update={"memory": plan})
+        words, _ = node.command_line(plain, known, install.version, {"save_path": "/"})
         program = fingerprint(install, install.script(node.script))
     except MusubiError as error:
         if not item.prompt.prompt:
@@ -132,7 +161,8 @@ class Batch:
             raise self.last_error
         return [self.made[number] for number in sorted(self.made)]
 
-    def report(self, seconds: float) -> str:
-        """How many were made, and why the others were not."""
-        lines = [f"{len(self.made)} of {len(self.prompts.items)} prompts made in {seconds:.0f} s"]
+    def report(self, seconds: float, before: int) -> str:
+        """How many were made, how many of them before, and why the others were not."""
+        handed_on = f", {before} of them before" if before else ""
+        lines = [f"{len(self.made)} of {len(self.prompts.items)} prompts made in {seconds:.0f} s{handed_on}"]
         return "\n".join([*lines, *(self.failed[number] for number in sorted(self.failed))])

@@ -33,6 +33,8 @@ from musubi_nodes.runs.run import Outcome
 from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
+MADE_BY = {"video": ("video", "both"), "latent": ("latent", "both", "latent_images")}
+"""Output -> the output types that make it."""
 PROMPT_FIELDS = {
     "prompt": "prompt",
     "negative_prompt": "negative_prompt",
@@ -136,9 +138,11 @@ class VideoGenerator(ScriptNode):
         if inputs.prompts is not None:
             self._check_prompts(inputs)
         started, output = time.monotonic(), context.host.output_folder
-        results, told, last = generate_all(self, inputs, context)
-        context.made(*(file for each in results for file in each.files()))
-        context.show(*(picture for each in results for picture in each.shown()), text=told)
+        self._check_outputs(inputs.output_type, context)
+        found = generate_all(self, inputs, context)
+        results, last = found.made, found.last
+        context.made(*(file for each in results for file in each.files()), complete=found.complete)
+        context.show(*(picture for each in results for picture in each.shown()), text=found.told)
         seconds = time.monotonic() - started
         return self.Outputs(
             video=[VideoFile(each.video) for each in results if each.video],
@@ -210,6 +214,15 @@ class VideoGenerator(ScriptNode):
                 why="musubi-tuner would round it down without a word.",
                 fix=f"Use {rule.round_down(frames) or rule.shortest}.",
             )
+
+    def _check_outputs(self, output_type: str, context: Context) -> None:
+        """An output that is connected but not made would fail at the next node, after the whole generation."""
+        for name, makers in MADE_BY.items():
+            if context.linked is not None and name in context.linked and output_type not in makers:
+                raise MusubiError(
+                    f"{self.title}: the output {name} is connected, but output_type {output_type} makes none",
+                    fix=f"Set output_type to {' or '.join(makers)}, or unplug it.",
+                )
 
     def _check_prompts(self, inputs: Any) -> None:
         for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):

@@ -43,7 +43,7 @@ def items_of(inputs: Any, fields: Mapping[str, str], title: str) -> list[Item]:
         try:
             found.append(_item(number, prompt, inputs, fields))
         except (ValidationError, ValueError) as error:
-            wrong.append(f"prompt {number} ({prompt.prompt[:40]!r}): {_said(error)}")
+            wrong.append(f"prompt {number} ({prompt.prompt[:40]!r}): {_complaint(error)}")
     if wrong:
         raise problems(f"{title}: prompts that do not fit", wrong, fix="Correct them in the list of prompts.")
     return found
@@ -52,7 +52,7 @@ def items_of(inputs: Any, fields: Mapping[str, str], title: str) -> list[Item]:
 def _item(number: int, prompt: Prompt, inputs: Any, fields: Mapping[str, str]) -> Item:
     seed = (inputs.seed + number - 1) % 2**32 if prompt.seed is None else prompt.seed
     prompt = prompt.model_copy(update={"seed": seed})
-    given = {name: getattr(prompt, name) for name in Prompt.model_fields if getattr(prompt, name) not in (None, "")}
+    given = {name: value for name in Prompt.model_fields if _is_said(value := getattr(prompt, name))}
     factor = given.pop("lora_multiplier", None)
     if strange := [name for name in given if name not in fields]:
         raise ValueError(f"this generator has no {strange[0]}")
@@ -67,7 +67,7 @@ def _item(number: int, prompt: Prompt, inputs: Any, fields: Mapping[str, str]) -
     return Item(number, prompt.model_copy(update=filled), made)
 
 
-def _said(error: Exception) -> str:
+def _complaint(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))} {str(first['msg']).removeprefix('Value error, ')}"
@@ -77,8 +77,9 @@ def _said(error: Exception) -> str:
 def groups(items: Iterable[Item], lines: Mapping[str, str], per_start: int) -> list[list[Item]]:
     """Items that one start of the script can make, in their order; alone where the script reads no prompt file.
 
-    Within a start the file names tell prompts apart by seed, and the encoded texts by prompt; what a line of the file
-    cannot say must be the same (wan_generate_video.py and fpack_generate_video.py, v0.3.4).
+    Within a start the file names tell prompts apart by seed, and the encoded texts by prompt. What a line of the file
+    cannot say must be the same, and so must be which options the lines say: for the others the command line counts
+    (wan_generate_video.py and fpack_generate_video.py, v0.3.4).
     """
     found: list[list[Item]] = []
     for item in items:
@@ -96,6 +97,7 @@ def _fits(item: Item, group: Sequence[Item], lines: Mapping[str, str]) -> bool:
         bool(lines)
         and all(_can_be_a_line(prompt) for prompt in (item.prompt, prompts[0]))
         and _unsaid(item.prompt, lines) == _unsaid(prompts[0], lines)
+        and _said(item.prompt, lines) == _said(prompts[0], lines)
         and item.prompt.seed not in [prompt.seed for prompt in prompts]
         and item.prompt.prompt not in [prompt.prompt for prompt in prompts]
     )
@@ -103,22 +105,26 @@ def _fits(item: Item, group: Sequence[Item], lines: Mapping[str, str]) -> bool:
 
 def _can_be_a_line(prompt: Prompt) -> bool:
     texts = (prompt.prompt, prompt.negative_prompt)
-    return not any(NOT_IN_A_LINE in f" {text}" for text in texts) and not prompt.prompt.lstrip().startswith("#")
+    return not any(NOT_IN_A_LINE in f" {_flat(text)}" for text in texts) and not _flat(prompt.prompt).startswith("#")
 
 
 def _unsaid(prompt: Prompt, lines: Mapping[str, str]) -> dict[str, Any]:
     return {name: getattr(prompt, name) for name in Prompt.model_fields if name not in lines and name != "prompt"}
 
 
+def _said(prompt: Prompt, lines: Mapping[str, str]) -> set[str]:
+    return {name for name in lines if _is_said(getattr(prompt, name))}
+
+
 def prompt_line(prompt: Prompt, lines: Mapping[str, str], image: Path | None) -> str:
     """The prompt as a line of the file that ``--from_file`` reads; line breaks become blanks."""
     values = {name: getattr(prompt, name) for name in lines} | {"image": image}
-    parts = [f"--{lines[name]} {_flat(value)}" for name, value in values.items() if name in lines and _said_so(value)]
+    parts = [f"--{lines[name]} {_flat(value)}" for name, value in values.items() if name in lines and _is_said(value)]
     return " ".join([_flat(prompt.prompt), *parts])
 
 
-def _said_so(value: Any) -> bool:
-    return value is not None and value != ""
+def _is_said(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and not value)
 
 
 def _flat(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,11 @@ FIELDS = (
     "vae_chunk_size vae_spatial_tile_sample_min_size block_swap_h2d_only block_swap_ring_size"
 ).split()
 """What a plan decides; attention and compilation stay as they are chosen."""
+SPEED_ONLY = (
+    "blocks_to_swap use_pinned_memory_for_block_swap block_swap_h2d_only block_swap_ring_size vae_cache_cpu "
+    "disable_numpy_memmap img_in_txt_in_offloading oom_retries"
+).split()
+"""What changes speed and memory, but no picture."""
 TILES = {"vae_tiling": True, "vae_chunk_size": 32, "vae_spatial_tile_sample_min_size": 128}
 OFFLOAD = {"gradient_checkpointing_cpu_offload": True}
 RING = {"block_swap_h2d_only": True, "block_swap_ring_size": 1}
@@ -56,6 +61,11 @@ class Plan:
         if not self.fits:
             lines.append("Use a smaller resolution or fewer frames: no setting saves more.")
         return "\n".join(lines)
+
+
+def same_pictures(memory: Memory) -> Memory:
+    """The plan without what changes no picture."""
+    return memory.model_copy(update={name: Memory.model_fields[name].default for name in SPEED_ONLY})
 
 
 def best_fp8(spelling: Spelling) -> str:
@@ -112,10 +122,16 @@ def _ladder(
     yield {**values, **OFFLOAD, **RING, "blocks_to_swap": most}, [*reasons, *told]
 
 
-def stronger(memory: Memory, spelling: Spelling, most_swap: int | None, training: bool) -> tuple[Memory, str] | None:
-    """The next plan after "out of memory", and what changes in it; ``None`` where nothing is left to save."""
+def stronger(
+    memory: Memory, spelling: Spelling, most_swap: int | None, training: bool, known: Container[str]
+) -> tuple[Memory, str] | None:
+    """The next plan after "out of memory", and what changes in it; ``None`` where nothing is left to save.
+
+    ``known`` are the options of the install's script: a step that it does not have is passed over.
+    """
     for wanted, told in _next_steps(memory, spelling, most_swap or 0, training):
-        return memory.model_copy(update=wanted), told
+        if all(name == "fp8" or name in known for name in wanted):
+            return memory.model_copy(update=wanted), told
     return None
 
 

@@ -23,17 +23,23 @@ class Records:
         self._output, self._folder = output, output / "musubi" / "generated"
 
     def find(self, key: str) -> Made | None:
-        """The files of an item, if all are still there."""
+        """The files of an item, if all are still there; another file that took the name since is none of them."""
         try:
-            names = json.loads((self._folder / f"{key}.json").read_text("utf-8"))["files"]
+            stamps = dict(json.loads((self._folder / f"{key}.json").read_text("utf-8"))["files"])
+            files = {self._output / name: known for name, known in stamps.items()}
+            same = all(stamp(file) == known for file, known in files.items())
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        files = [self._output / name for name in names]
-        return Made.of(files) if files and all(file.is_file() for file in files) else None
+        return Made.of(files) if files and same else None
 
     def keep(self, key: str, made: Made) -> None:
         """Remember an item."""
-        write_json(self._folder / f"{key}.json", {"files": [p.relative_to(self._output) for p in made.files()]})
+        files = {path.relative_to(self._output).as_posix(): stamp(path) for path in made.files()}
+        write_json(self._folder / f"{key}.json", {"files": files})
+
+
+SAME_PICTURES = frozenset({"device", "filename_prefix", "memory", "install"})
+"""Inputs that change no picture by themselves; what of a memory plan does is among the options."""
 
 
 def key_of(words: Sequence[str], program: str, inputs: BaseModel) -> str:
@@ -48,12 +54,15 @@ def key_of(words: Sequence[str], program: str, inputs: BaseModel) -> str:
 
 def _file(word: str) -> str:
     path = Path(word.partition("=")[2] if word.startswith("--") else word)
-    return stamp(path) if path.is_absolute() and path.is_file() else ""
+    try:
+        return stamp(path) if path.is_absolute() and path.is_file() else ""
+    except (OSError, ValueError):  # a long prompt that begins with "/" is no path
+        return ""
 
 
 def _facts(value: Any) -> Iterator[str | bytes]:
     if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
+        for name in sorted(type(value).model_fields.keys() - SAME_PICTURES):
             yield name
             yield from _facts(getattr(value, name))
     elif is_dataclass(value) and not isinstance(value, type):

@@ -49,6 +49,11 @@ def write_prompts(
             )
         entry = {**defaults, **_entry(prompt)}
         picture = image if prompt.image is None else prompt.image
+        if prompt.image is not None and not needs_image:
+            raise MusubiError(
+                f"the sample {prompt.prompt[:60]!r} has a picture, but this task begins with none",
+                fix="Unplug image of the Prompt node.",
+            )
         if needs_image:
             if picture is None:
                 raise MusubiError(

@@ -162,7 +162,8 @@ class ScriptNode(Node):
                 return attempt(inputs)
             except OutOfGpuMemory as error:
                 memory = inputs.memory or Memory()
-                next_plan = stronger(memory, self.spelling(), self.most_blocks_to_swap(inputs), self.trains)
+                known = accepted_options(context.services.install(self.install_name(inputs)), self.script)
+                next_plan = stronger(memory, self.spelling(), self.most_blocks_to_swap(inputs), self.trains, known)
                 if next_plan is None or not retries:
                     raise _proposing(error, next_plan) from error
                 retries -= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -18,30 +18,32 @@ class Ended(BaseException):
     """Another worker was interrupted or failed: this one's run ends too."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class WorkerContext(Context):
     """A context for a thread: ComfyUI's own functions are called by the node's thread only."""
 
-    ended: Event = Event()
-    shown: SimpleQueue[Progress] = SimpleQueue()
-    label: str = ""
+    ended: Event
+    shown: SimpleQueue[Progress]
+    label: str
 
     def progress(self, now: Progress) -> None:
-        self.shown.put(replace(now, stage=f"{self.label}{now.stage}"))
+        self.shown.put(replace(now, stage=f"{self.label} · {now.stage}"))
 
     def raise_if_interrupted(self) -> None:
         if self.ended.is_set():
             raise Ended
 
 
-def side_by_side(context: Context, count: int, work: Callable[[int, WorkerContext], None]) -> None:
-    """Run ``work(number, context)`` in ``count`` threads; the first error, or an interrupt, ends all of them."""
+def side_by_side(context: Context, labels: Sequence[str], work: Callable[[int, WorkerContext], None]) -> None:
+    """Run ``work(number, context)`` in a thread for each label; the first error, or an interrupt, ends all of them."""
     ended, shown = Event(), SimpleQueue[Progress]()
     contexts = [
-        WorkerContext(context.host, context.services, context.node_id, context.linked, ended=ended, shown=shown)
-        for _ in range(count)
+        WorkerContext(
+            context.host, context.services, context.node_id, context.linked, ended=ended, shown=shown, label=label
+        )
+        for label in labels
     ]
-    with ThreadPoolExecutor(count, "musubi-worker") as pool:
+    with ThreadPoolExecutor(len(labels), "musubi-worker") as pool:
         futures = [pool.submit(work, number, each) for number, each in enumerate(contexts)]
         try:
             left = set(futures)
@@ -53,6 +55,7 @@ def side_by_side(context: Context, count: int, work: Callable[[int, WorkerContex
                 context.raise_if_interrupted()
         finally:
             ended.set()
+    context.texts += [text for each in contexts for text in each.texts]
 
 
 def _show(context: Context, shown: SimpleQueue[Progress]) -> None:

@@ -21,6 +21,8 @@ Watch = Callable[[int, int], None]
 
 LOOK_SECONDS = 0.2
 PIPE_BYTES = 1 << 20
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,gif,webp_anim,webp_pipe"
+"""Files that hold their own pictures; lists of other files (HLS, concat, DASH) are not among them."""
 _LINES = 30
 _HOLLOW = re.compile("Task finished|Terminating thread|Conversion failed|Nothing was written")
 
@@ -38,8 +40,8 @@ def executable() -> str:
 
 
 def readable(path: Path) -> list[str]:
-    """The options that open ``path``; a playlist that only calls itself a video must not reach the network."""
-    return ["-protocol_whitelist", "file", "-i", f"file:{path.absolute()}"]
+    """The options that open ``path``; a playlist that calls itself a video reaches neither network nor files."""
+    return ["-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", f"file:{path.absolute()}"]
 
 
 class Ffmpeg:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.fingerprint import fingerprint
+from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.toml import load
@@ -67,6 +68,7 @@ def checked(
     """
     check_roots(config, context)
     found = scan(config)
+    check_items(found, context)
     rule, fps = (family.frame_rule, family.fps) if family else (None, None)
     report = check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
     report.raise_errors()
@@ -96,6 +98,17 @@ def check_roots(config: DatasetConfig, context: Context) -> None:
         for path in [Path(found) for found in paths if found]:
             if not is_inside(path, allowed_roots(context)):
                 raise outside(path)
+
+
+def check_items(found: Scan, context: Context) -> None:
+    """The same for every file that a JSONL names."""
+    if context.host.trusted:
+        return
+    roots = allowed_roots(context)
+    for item in (item for part in found.datasets for item in part.items):
+        for file in (item.file, *item.control_files, *item.target_files):
+            if not is_inside(Path(file.path), roots):
+                raise outside(Path(file.path))
 
 
 def slug(text: str) -> str:

@@ -19,7 +19,7 @@ from musubi_nodes.families.fields import FamilyName, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import plain_name
-from musubi_nodes.nodes.dataset import checked, dataset_path
+from musubi_nodes.nodes.dataset import check_roots, checked, dataset_path
 from musubi_nodes.nodes.dataset_entry import edited, made, numbers
 
 ADVANCED, SIDE = Widget(advanced=True), Widget(step=16)
@@ -148,6 +148,7 @@ class DatasetConfigEditor(Node):
 
     def changed(self, inputs: Any, context: Context) -> str:
         own = self.own(inputs, context)
+        check_roots(own, context)
         return fingerprint(own, scan(own))
 
     def own(self, inputs: Any, context: Context) -> DatasetConfig:

@@ -77,6 +77,7 @@ class VideoOutput(Node):
             context.show(*_shown(written, work, form, previews))
         finally:
             shutil.rmtree(work, ignore_errors=True)
+        context.made(*written)
         place = written[0].parent if form.pictures else written[0]
         context.show(text=_told(place, written, context.host.output_folder, source, inputs))
         return self.Outputs(video=None if form.pictures else VideoFile(place), path=str(place))

@@ -46,6 +46,5 @@ class Outcome:
 
     seconds: float
     last: Progress
-    nan_loss: bool
     checkpoint: Path | None = None
     peak_gpu_bytes: int | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs import gpu
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -26,15 +27,21 @@ def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.enviro
     first = 0 if device == "auto" else int(device.removeprefix("cuda:"))
     visible = _visible(environment)
     wanted = range(first, first + count)
-    if visible is None:
-        return tuple(str(number) for number in wanted)
-    if wanted.stop > len(visible):
+    there = [str(number) for number in range(_driver_count() or wanted.stop)] if visible is None else visible
+    if wanted.stop > len(there):
+        shows = "The driver" if visible is None else "CUDA_VISIBLE_DEVICES"
         raise MusubiError(
             f"there is no GPU {device}" if count == 1 else f"there are no {count} GPUs from {device} on",
-            why=f"CUDA_VISIBLE_DEVICES shows this program {len(visible)}: {', '.join(visible) or 'none'}.",
-            fix="Choose another device, or change that variable and start again.",
+            why=f"{shows} shows this program {len(there)}: {', '.join(there) or 'none'}.",
+            fix="Choose another device, or fewer; `musubi-nodes doctor` lists them.",
         )
-    return tuple(visible[number] for number in wanted)
+    return tuple(there[number] for number in wanted)
+
+
+def _driver_count() -> int | None:
+    """How many GPUs the driver has; ``None``: it cannot be asked (AMD, or none at all)."""
+    with gpu.nvml() as library:
+        return None if library is None else int(library.nvmlDeviceGetCount())
 
 
 def _visible(environment: Mapping[str, str]) -> list[str] | None:

@@ -60,15 +60,16 @@ class Following:
                 self._over.set()
                 process.kill()
                 with contextlib.suppress(OSError):
-                    self._take_events(metrics)
+                    if self._events is not None:
+                        metrics.scalars(self._events.read())
                     metrics.flush()
         self._still_there()
+        if code == 0:
+            self._judge(metrics)
         if code != 0 and self._checkpoint is None:
             failure = Failure(self._command.script, self._command.family, code, self._last.lines())
             raise explained(failure, explainers, self._folder.log)
-        return Outcome(
-            time.monotonic() - started, self._reader.now, metrics.nan_loss, self._checkpoint, self._peak.bytes
-        )
+        return Outcome(time.monotonic() - started, self._reader.now, self._checkpoint, self._peak.bytes)
 
     def _start(self, executor: Executor) -> RunningProcess:
         command = self._command
@@ -151,6 +152,9 @@ class Following:
         metrics.scalars(self._events.read())
         if metrics.lr != before:
             self._tell(self._reader.know(lr=metrics.lr))
+        self._judge(metrics)
+
+    def _judge(self, metrics: Metrics) -> None:
         if metrics.hopeless:
             raise MusubiError(
                 f"the loss of {self._command.script} has been no number (NaN) since step {metrics.nan_since}",

@@ -46,7 +46,6 @@ class Metrics:
         self._from_events = False
         self._epoch: int | None = None
         self.lr: float | None = None
-        self.nan_loss = False
         self.nan_since: int | None = None
         self._nan_steps = 0
 
@@ -60,7 +59,6 @@ class Metrics:
         self._epoch = now.epoch
         if now.stage != "training" or now.loss is None:
             return
-        self.nan_loss |= not math.isfinite(now.loss)
         if not self._from_events:
             self._note(now.current, time.time(), {"average": now.loss})
 
@@ -99,6 +97,5 @@ class Metrics:
         if "loss" not in row:
             return
         bad = row["loss"] is None
-        self.nan_loss |= bad
         self._nan_steps = self._nan_steps + 1 if bad else 0
         self.nan_since = row["step"] - self._nan_steps + 1 if bad else None

@@ -143,7 +143,8 @@ class Optimizer(Settings):
             return ""
         if self.name.lower().endswith("schedulefree"):
             return f"{self.name} has no scheduler"
-        if self.name == "Adafactor" and self.relative_step != "off":
+        own = self.relative_step == "off" or "relative_step=False" in literal_lines(self.optimizer_args)
+        if self.name == "Adafactor" and not own:
             return "Adafactor with relative_step finds the learning rate itself"
         return "lr_scheduler_type is set" if self.lr_scheduler_type and self.lr_scheduler != "constant" else ""
 

@@ -209,8 +209,8 @@ def _ending(error: BaseException) -> str:
 
 def linked(node: type[Node], unique_id: str, prompt: Any) -> frozenset[str] | None:
     """The outputs that some input of the workflow uses; ``None`` where the workflow is not known."""
-    if not isinstance(prompt, dict):
-        return None
+    if not isinstance(prompt, dict) or unique_id not in prompt:
+        return None  # a node that a loop made is not in the queued workflow
     names = [spec.name for spec in node.outputs()]
     used: set[str] = set()
     for other in prompt.values():

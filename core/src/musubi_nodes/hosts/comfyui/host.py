@@ -18,6 +18,10 @@ SECONDS_BETWEEN = 0.1
 """At most ten events a second reach the page."""
 
 
+HARMLESS = {ord("<"): "\u2039", ord(">"): "\u203a"}
+"""The page shows a node's line as markup (frontend 1.27.10), newer ones as text: what would be a tag is made none."""
+
+
 class ComfyHost:
     """Talks to the running ComfyUI; made once, used by every node."""
 
@@ -96,8 +100,9 @@ class ComfyHost:
     def release_models(self) -> None:
         from comfy import model_management
 
-        model_management.unload_all_models()
-        model_management.soft_empty_cache()
+        with self._lock:  # workers of a batch start at once
+            model_management.unload_all_models()
+            model_management.soft_empty_cache()
 
     def ui(self, context: Context) -> dict[str, Any]:
         """What a node shows: pictures and videos of the output folder, and its texts."""
@@ -132,7 +137,7 @@ class ComfyHost:
 
         server = getattr(PromptServer, "instance", None)
         if server is not None and hasattr(server, "send_progress_text"):
-            server.send_progress_text(text, node_id, server.client_id)
+            server.send_progress_text(text.translate(HARMLESS), node_id, server.client_id)
 
 
 @cache
