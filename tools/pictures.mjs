@@ -87,6 +87,8 @@ await page.goto(url);
 await page.waitForFunction(() => window.app?.graph && window.app?.canvas);
 await page.waitForTimeout(4000);
 await page.addStyleTag({ content: "[class*=minimap] { display: none !important }" });
+await page.keyboard.press("Escape"); // the templates, which a ComfyUI shows at its first start
+await page.waitForTimeout(1000);
 let wrong = 0;
 for (const name of wanted.length ? wanted : names) {
   const canvas = read(`${name}.json`);

@@ -105,7 +105,7 @@ def test_a_nan_loss_is_an_error_although_the_script_ends_well(place: Workplace) 
     models = place.run("WanModels", **MODELS).models
     optimizer = place.run("OptimizerConfig", optimizer_type="AdamW", optimizer_args="weight_decay=1000.0").optimizer
     wild = training(place, learning_rate=100.0, max_train_epochs=10)
-    with pytest.raises(MusubiError, match="NaN or infinite"):
+    with pytest.raises(MusubiError, match=r"no number \(NaN\) since step"):
         place.run("WanLoRATrainer", **caches(place, models), training=wild, optimizer=optimizer)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
@@ -19,13 +19,14 @@ from musubi_nodes.families.plans import Plan, plan
 from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.shapes import largest
-from musubi_nodes.families.sizes import Side
+from musubi_nodes.families.sizes import SIZE_STEP, whole_blocks
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.runs import gpu
 from musubi_nodes.runs.devices import gpus
 
 NEW = Widget(added=1)
 RARE = Widget(added=1, advanced=True)
+LaterSide = Annotated[int, Widget(step=SIZE_STEP, added=1), AfterValidator(whole_blocks)]
 DESKTOP = 1.0
 """GiB that a desktop and other programs hold on a card of their own."""
 
@@ -49,8 +50,8 @@ class MemoryOptimizer(Node):
         use: Annotated[Literal["training", "generating"], NEW] = Field(
             "training", description="What the plan is for: gradients need more."
         )
-        width: Annotated[Side, NEW] = Field(832, ge=16, le=4096, description="Width that is trained or generated.")
-        height: Annotated[Side, NEW] = Field(480, ge=16, le=4096, description="Height that is trained or generated.")
+        width: LaterSide = Field(832, ge=16, le=4096, description="Width that is trained or generated.")
+        height: LaterSide = Field(480, ge=16, le=4096, description="Height that is trained or generated.")
         frames: Annotated[int, NEW] = Field(1, ge=1, le=20_000, description="Frames; 1 for pictures.")
         rank: Annotated[int, NEW] = Field(32, ge=1, le=1024, description="network_dim of the LoRA.")
         model_size: Annotated[str, RARE] = Field(
