@@ -1,0 +1,45 @@
+"""Examples in help pages: which node feeds which, and one sensible set of values, from ``locales/examples.toml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from musubi_nodes.families.node import Node
+from musubi_nodes.hosts.texts import Texts, data, package_of
+
+
+@dataclass(frozen=True)
+class Example:
+    """``takes``: input -> ``<node id>.<output>`` that feeds it; ``gives``: output -> the input that takes it."""
+
+    text: str
+    takes: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    gives: dict[str, str] = field(default_factory=dict)
+
+
+def example_of(node: type[Node]) -> Example | None:
+    """The node's example, if its package brings one."""
+    found = data(package_of(node), "examples.toml").get(node.id)
+    return Example(**found) if found else None
+
+
+def example_lines(node: type[Node], texts: Texts) -> list[str]:
+    """The section of the help page; nothing where there is no example."""
+    example = example_of(node)
+    if not example:
+        return []
+    takes = (f"- `{name}` ← {_end(end, texts)}" for name, end in example.takes.items())
+    values = (f"- `{name}` = `{_shown(value)}`" for name, value in example.values.items())
+    gives = (f"- `{name}` → {_end(end, texts)}" for name, end in example.gives.items())
+    return [f"## {texts.of()('Example')}", "", texts.of(node)(example.text), "", *takes, *values, *gives, ""]
+
+
+def _end(end: str, texts: Texts) -> str:
+    id, _, name = end.rpartition(".")
+    return f"*{texts.title(id)}* `{name}`"
+
+
+def _shown(value: Any) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value).replace("\n", " ⏎ ")
