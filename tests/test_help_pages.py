@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from musubi_nodes.families.fields import FieldSpec
 from musubi_nodes.families.node import Node
+from musubi_nodes.hosts.examples import example_of
 from musubi_nodes.hosts.help import help_page, page_name
 from musubi_nodes.hosts.locales import locale_files
 from musubi_nodes.hosts.texts import BETWEEN, Texts
@@ -16,6 +20,9 @@ from musubi_nodes.plugins.manager import plugins
 ROOT = Path(__file__).resolve().parents[1]
 PAGES, LOCALES = ROOT / "web" / "docs", ROOT / "locales"
 NODES = plugins().nodes
+LOADERS = {"LoadImage.IMAGE": "IMAGE"}
+SHOWERS = {"PreviewImage.images": "IMAGE", "PreviewAny.source": "STRING", "SaveVideo.video": "VIDEO"}
+"""Slots of ComfyUI's own nodes (0.3.64); PreviewAny takes any type."""
 RUN = "run: python -m musubi_nodes.hosts.help web/docs locales"
 
 
@@ -38,3 +45,30 @@ def test_the_locale_files_have_not_drifted(language: str) -> None:
 def test_no_page_is_left_of_a_node_that_is_gone() -> None:
     made = {page_name(node, language) for node in NODES for language in BETWEEN}
     assert {path.relative_to(PAGES).as_posix() for path in PAGES.rglob("*.md")} == made
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.id)
+def test_each_node_has_an_example_that_fits_its_declaration(node: type[Node]) -> None:
+    example = example_of(node)
+    assert example
+    inputs, outputs = by_name(node.fields()), by_name(node.outputs())
+    for name, end in example.takes.items():
+        assert end_of(end, Node.outputs, LOADERS) in inputs[name].wire.split(",")
+    for name, end in example.gives.items():
+        assert outputs[name].wire in end_of(end, Node.fields, SHOWERS).split(",")
+    node.parse({name: inputs[name].to_widget(value) for name, value in example.values.items()}, partly=True)
+    needed = {name for name, spec in inputs.items() if spec.required}
+    assert needed <= example.takes.keys() | example.values.keys()
+
+
+def by_name(specs: Iterable[FieldSpec]) -> dict[str, FieldSpec]:
+    return {spec.name: spec for spec in specs}
+
+
+def end_of(end: str, slots: Any, foreign: dict[str, str]) -> str:
+    """The type of ``<node id>.<slot>``."""
+    if end in foreign:
+        return foreign[end]
+    id, _, name = end.rpartition(".")
+    (node,) = [node for node in NODES if node.id == id]
+    return by_name(slots.__func__(node))[name].wire
