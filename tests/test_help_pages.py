@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,9 +19,13 @@ from musubi_nodes.plugins.manager import plugins
 ROOT = Path(__file__).resolve().parents[1]
 PAGES, LOCALES = ROOT / "web" / "docs", ROOT / "locales"
 NODES = plugins().nodes
-LOADERS = {"LoadImage.IMAGE": "IMAGE"}
-SHOWERS = {"PreviewImage.images": "IMAGE", "PreviewAny.source": "STRING", "SaveVideo.video": "VIDEO"}
-"""Slots of ComfyUI's own nodes (0.3.64); PreviewAny takes any type."""
+FOREIGN = {
+    "LoadImage.IMAGE": "IMAGE",
+    "PreviewImage.images": "IMAGE",
+    "PreviewAny.source": "STRING",
+    "SaveVideo.video": "VIDEO",
+}
+"""Slots of ComfyUI's own nodes (0.3.64)."""
 RUN = "run: python -m musubi_nodes.hosts.help web/docs locales"
 
 
@@ -53,9 +56,9 @@ def test_each_node_has_an_example_that_fits_its_declaration(node: type[Node]) ->
     assert example
     inputs, outputs = by_name(node.fields()), by_name(node.outputs())
     for name, end in example.takes.items():
-        assert end_of(end, Node.outputs, LOADERS) in inputs[name].wire.split(",")
+        assert end_of(end, "outputs") in inputs[name].wire.split(",")
     for name, end in example.gives.items():
-        assert outputs[name].wire in end_of(end, Node.fields, SHOWERS).split(",")
+        assert outputs[name].wire in end_of(end, "fields").split(",")
     node.parse({name: inputs[name].to_widget(value) for name, value in example.values.items()}, partly=True)
     needed = {name for name, spec in inputs.items() if spec.required}
     assert needed <= example.takes.keys() | example.values.keys()
@@ -65,10 +68,10 @@ def by_name(specs: Iterable[FieldSpec]) -> dict[str, FieldSpec]:
     return {spec.name: spec for spec in specs}
 
 
-def end_of(end: str, slots: Any, foreign: dict[str, str]) -> str:
+def end_of(end: str, slots: str) -> str:
     """The type of ``<node id>.<slot>``."""
-    if end in foreign:
-        return foreign[end]
     id, _, name = end.rpartition(".")
+    if end in FOREIGN:
+        return FOREIGN[end]
     (node,) = [node for node in NODES if node.id == id]
-    return by_name(slots.__func__(node))[name].wire
+    return by_name(getattr(node, slots)())[name].wire

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from tests.real.comfy import PACK, Comfy, message, start
@@ -31,6 +32,7 @@ def comfy(tmp_path: Path) -> Any:
 def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy, tmp_path: Path) -> None:
     nodes = {name: facts for name, facts in comfy.get("/object_info").items() if "MyModel" in name}
     assert len(nodes) == 5 and all(facts["description"] for facts in nodes.values())
+    assert page(comfy, "MusubiTuner_MyModelLatentCache.md").startswith("# MyModel Latent Cache\n")
     made: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature")
     for step in made.values():
         step["class_type"] = step["class_type"].replace("_Wan", "_MyModel")
@@ -40,3 +42,9 @@ def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy
     assert entry["status"]["status_str"] == "success", message(entry)
     assert list(comfy.folder.glob("models/loras/musubi/demo_lora.safetensors"))
     assert probe(next(comfy.folder.glob("output/musubi/demo.mp4"))).frames == 5
+
+
+def page(comfy: Comfy, name: str) -> str:
+    """A help page, asked for as the canvas does."""
+    with urlopen(f"http://127.0.0.1:{comfy.port}/extensions/musubi-nodes/docs/{name}", timeout=30) as answer:
+        return str(answer.read().decode())

@@ -30,15 +30,17 @@ def example_lines(node: type[Node], texts: Texts) -> list[str]:
     example = example_of(node)
     if not example:
         return []
-    takes = (f"- `{name}` ← {_end(end, texts)}" for name, end in example.takes.items())
+    takes = (_wire(texts.label(node, name), "←", end, texts) for name, end in example.takes.items())
     values = (f"- `{name}` = `{_shown(value)}`" for name, value in example.values.items())
-    gives = (f"- `{name}` → {_end(end, texts)}" for name, end in example.gives.items())
+    gives = (_wire(texts.label(node, name), "→", end, texts) for name, end in example.gives.items())
     return [f"## {texts.of()('Example')}", "", texts.of(node)(example.text), "", *takes, *values, *gives, ""]
 
 
-def _end(end: str, texts: Texts) -> str:
+def _wire(label: str, arrow: str, end: str, texts: Texts) -> str:
+    """One link; the other end's label is told where it is another."""
     id, _, name = end.rpartition(".")
-    return f"*{texts.title(id)}* `{name}`"
+    other = texts.label(id, name)
+    return f"- {label} {arrow} **{texts.title(id)}**" + (f" {other}" if other != label else "")
 
 
 def _shown(value: Any) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from musubi_nodes.commands.option import Option, marker
 from musubi_nodes.families.fields import ANY, FieldSpec
@@ -90,11 +91,15 @@ class _Page:
             values = ", ".join(f"`{choice}`" for choice in spec.choices)
             return self.say("{values}; at first `{first}`").format(values=values, first=first)
         if spec.kind in ("int", "float"):
-            text = self.say("{low:g} to {high:g}; at first {first:g}")
-            return text.format(low=spec.minimum, high=spec.maximum, first=first)
+            low, high, first = (_number(number) for number in (spec.minimum, spec.maximum, first))
+            return self.say("{low} to {high}; at first {first}").format(low=low, high=high, first=first)
         if spec.kind == "bool":
             return self.say("on or off; at first on" if spec.default else "on or off; at first off")
         return self.say(KINDS.get(spec.input_kind or spec.kind, "text")).format(spec.model_kind)
+
+
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _cell(text: str) -> str:

@@ -42,9 +42,13 @@ class Texts:
         node = self._nodes.get(id)
         return self.of(node)(node.title) if node else id
 
-    def label(self, node: type[Node], name: str) -> str:
-        """How a socket is labelled. Widgets keep their names: messages and musubi-tuner's documentation use them."""
-        return self._found("labels", name, package_of(node)) or name
+    def label(self, node: type[Node] | str, name: str) -> str:
+        """How a socket of a node (or of a node's id) is labelled.
+
+        Widgets keep their names: messages and musubi-tuner's documentation use them.
+        """
+        found = self._nodes.get(node) if isinstance(node, str) else node
+        return (found and self._found("labels", name, package_of(found))) or name
 
     def join(self, *sentences: str) -> str:
         """Sentences one after the other; empty ones are left out."""
