@@ -37,6 +37,11 @@ def test_a_help_page_names_every_input_and_output_and_has_not_drifted(node: type
     assert (PAGES / page_name(node, language)).read_text("utf-8") == page, RUN
 
 
+def test_markdown_does_not_take_a_product_for_emphasis() -> None:
+    (node,) = [node for node in NODES if node.id == "MusubiTuner_VideoInput"]
+    assert "Wan and HunyuanVideo N\\*4+1, FramePack N\\*36+1" in help_page(node)
+
+
 @pytest.mark.parametrize("language", BETWEEN)
 def test_the_locale_files_have_not_drifted(language: str) -> None:
     made = locale_files(NODES, Texts(language, NODES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -32,7 +33,9 @@ def comfy(tmp_path: Path) -> Any:
 def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy, tmp_path: Path) -> None:
     nodes = {name: facts for name, facts in comfy.get("/object_info").items() if "MyModel" in name}
     assert len(nodes) == 5 and all(facts["description"] for facts in nodes.values())
-    assert page(comfy, "MusubiTuner_MyModelLatentCache.md").startswith("# MyModel Latent Cache\n")
+    assert page(comfy, "MusubiTuner_MyModelLatentCache.md").startswith("# My Model Latent Cache\n")
+    with pytest.raises(HTTPError, match="404"):
+        page(comfy, "MusubiTuner_MyModelLatentCache/ja.md")  # not translated: the canvas then asks for the English one
     made: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature")
     for step in made.values():
         step["class_type"] = step["class_type"].replace("_Wan", "_MyModel")

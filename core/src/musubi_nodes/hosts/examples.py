@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,7 @@ def example_lines(node: type[Node], texts: Texts) -> list[str]:
     takes = (_wire(texts.label(node, name), "←", end, texts) for name, end in example.takes.items())
     values = (f"- `{name}` = `{_shown(value)}`" for name, value in example.values.items())
     gives = (_wire(texts.label(node, name), "→", end, texts) for name, end in example.gives.items())
-    return [f"## {texts.of()('Example')}", "", texts.of(node)(example.text), "", *takes, *values, *gives, ""]
+    return [f"## {texts.of()('Example')}", "", plain(texts.of(node)(example.text)), "", *takes, *values, *gives, ""]
 
 
 def _wire(label: str, arrow: str, end: str, texts: Texts) -> str:
@@ -41,6 +42,11 @@ def _wire(label: str, arrow: str, end: str, texts: Texts) -> str:
     id, _, name = end.rpartition(".")
     other = texts.label(id, name)
     return f"- {label} {arrow} **{texts.title(id)}**" + (f" {other}" if other != label else "")
+
+
+def plain(text: str) -> str:
+    """``text`` so that Markdown shows it as it is: N*4+1 stands twice in some sentences."""
+    return re.sub(r"([*<])", r"\\\1", text)
 
 
 def _shown(value: Any) -> str:

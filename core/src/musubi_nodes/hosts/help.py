@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from musubi_nodes.commands.option import Option, marker
 from musubi_nodes.families.fields import ANY, FieldSpec
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import write_json, write_text
-from musubi_nodes.hosts.examples import example_lines
+from musubi_nodes.hosts.examples import example_lines, plain
 from musubi_nodes.hosts.locales import locale_files
 from musubi_nodes.hosts.texts import BETWEEN, ENGLISH, Texts
 
@@ -23,6 +23,8 @@ KINDS = {
     "install": "a configured install",
     "family": f"`{ANY}`, or a model family",
 }
+BREAK = "  \n  "
+"""A new line within an item of a Markdown list."""
 
 
 def help_page(node: type[Node], texts: Texts | None = None) -> str:
@@ -51,39 +53,40 @@ def write_all(nodes: Sequence[type[Node]], pages: Path, locales: Path) -> set[tu
 class _Page:
     def __init__(self, node: type[Node], texts: Texts) -> None:
         self.node, self.texts = node, texts
-        self.own, self.say = texts.of(node), texts.of()
+        self.say = texts.of()
+
+    def own(self, sentence: str) -> str:
+        return plain(self.texts.of(self.node)(sentence))
 
     def text(self) -> str:
         node, specs = self.node, self.node.fields()
         lines = [f"# {self.own(node.title)}", "", self.own(node.description()), ""]
         if script := getattr(node, "script", ""):
             lines += [self.say("Runs `{script}` of musubi-tuner.").format(script=script), ""]
-        sockets = [spec for spec in specs if spec.kind == "socket"]
         widgets = [spec for spec in specs if spec.kind != "socket"]
         lines += example_lines(node, self.texts)
-        lines += self.table("Inputs", ("input", "type", "meaning"), map(self.socket, sockets))
-        lines += self.table("Settings", ("setting", "values", "meaning"), map(self.widget, widgets))
-        lines += self.table("Outputs", ("output", "type", "meaning"), map(self.socket, node.outputs()))
+        lines += self.section("Inputs", (self.socket(spec) for spec in specs if spec.kind == "socket"))
+        lines += self.section("Settings", (self.widget(spec) for spec in widgets if not spec.widget.advanced))
+        lines += self.section("Advanced settings", (self.widget(spec) for spec in widgets if spec.widget.advanced))
+        lines += self.section("Outputs", map(self.socket, node.outputs()))
         return "\n".join(lines).rstrip() + "\n"
 
-    def table(self, title: str, heads: Iterable[str], rows: Iterator[tuple[str, ...]]) -> list[str]:
-        body = [f"| {' | '.join(_cell(text) for text in row)} |" for row in rows]
-        if not body:
-            return []
-        columns = [self.say(head) for head in heads]
-        return [f"## {self.say(title)}", "", f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *body, ""]
+    def section(self, title: str, items: Iterable[str]) -> list[str]:
+        """A list, not a table: the help pane is too narrow for three columns."""
+        body = list(items)
+        return [f"## {self.say(title)}", "", *body, ""] if body else []
 
-    def socket(self, spec: FieldSpec) -> tuple[str, ...]:
+    def socket(self, spec: FieldSpec) -> str:
         label = self.texts.label(self.node, spec.name)
-        name = spec.name if label == spec.name else f"{label} `{spec.name}`"
+        name = f"**{label}**" if label == spec.name else f"**{label}** `{spec.name}`"
         needed = "" if spec.required else self.say(" (optional)")
-        return f"{name}{needed}", f"`{spec.wire}`", self.own(spec.description)
+        return f"- {name} `{spec.wire}`{needed}{BREAK}{self.own(spec.description)}"
 
-    def widget(self, spec: FieldSpec) -> tuple[str, ...]:
+    def widget(self, spec: FieldSpec) -> str:
         option = marker(self.node.Inputs.model_fields[spec.name], Option)
         sent = self.say("Sent as `--{name}`.").format(name=option.name or spec.name) if option else ""
-        more = self.say("Shown under advanced.") if spec.widget.advanced else ""
-        return f"`{spec.name}`", self.values(spec), self.texts.join(self.own(spec.description), sent, more)
+        values = self.say("Values: {}.").format(self.values(spec))
+        return f"- **{spec.name}**{BREAK}{self.own(spec.description)}{BREAK}{self.texts.join(values, sent)}"
 
     def values(self, spec: FieldSpec) -> str:
         first = spec.to_widget(spec.default)
@@ -100,10 +103,6 @@ class _Page:
 
 def _number(value: Any) -> str:
     return str(value) if isinstance(value, int) else f"{value:g}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 if __name__ == "__main__":
