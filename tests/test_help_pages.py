@@ -13,7 +13,7 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.examples import example_of
 from musubi_nodes.hosts.help import help_page, page_name
 from musubi_nodes.hosts.locales import locale_files
-from musubi_nodes.hosts.texts import BETWEEN, Texts
+from musubi_nodes.hosts.texts import LANGUAGES, Texts
 from musubi_nodes.plugins.manager import plugins
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,7 @@ FOREIGN = {
 RUN = "run: python -m musubi_nodes.hosts.help web/docs locales"
 
 
-@pytest.mark.parametrize("language", BETWEEN)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("node", NODES, ids=lambda node: node.id)
 def test_a_help_page_names_every_input_and_output_and_has_not_drifted(node: type[Node], language: str) -> None:
     page = help_page(node, Texts(language, NODES))
@@ -42,7 +42,7 @@ def test_markdown_does_not_take_a_product_for_emphasis() -> None:
     assert "Wan and HunyuanVideo N\\*4+1, FramePack N\\*36+1" in help_page(node)
 
 
-@pytest.mark.parametrize("language", BETWEEN)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_locale_files_have_not_drifted(language: str) -> None:
     made = locale_files(NODES, Texts(language, NODES))
     assert {path.name for path in (LOCALES / language).iterdir()} == made.keys()
@@ -51,7 +51,7 @@ def test_the_locale_files_have_not_drifted(language: str) -> None:
 
 
 def test_no_page_is_left_of_a_node_that_is_gone() -> None:
-    made = {page_name(node, language) for node in NODES for language in BETWEEN}
+    made = {page_name(node, language) for node in NODES for language in LANGUAGES}
     assert {path.relative_to(PAGES).as_posix() for path in PAGES.rglob("*.md")} == made
 
 

@@ -14,7 +14,7 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.hosts.examples import example_lines, plain
 from musubi_nodes.hosts.locales import locale_files
-from musubi_nodes.hosts.texts import BETWEEN, ENGLISH, Texts
+from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES, Texts
 
 KINDS = {
     "model": "a file of {}",
@@ -40,7 +40,7 @@ def page_name(node: type[Node], language: str) -> str:
 def write_all(nodes: Sequence[type[Node]], pages: Path, locales: Path) -> set[tuple[str, str]]:
     """All pages and locale files in all languages; returns what has no translation."""
     missing: set[tuple[str, str]] = set()
-    for language in BETWEEN:
+    for language in LANGUAGES:
         texts = Texts(language, nodes)
         for node in nodes:
             write_text(pages / page_name(node, language), help_page(node, texts))
@@ -84,9 +84,9 @@ class _Page:
 
     def widget(self, spec: FieldSpec) -> str:
         option = marker(self.node.Inputs.model_fields[spec.name], Option)
-        sent = self.say("Sent as `--{name}`.").format(name=option.name or spec.name) if option else ""
+        sent = f" `--{option.name or spec.name}`" if option else ""
         values = self.say("Values: {}.").format(self.values(spec))
-        return f"- **{spec.name}**{BREAK}{self.own(spec.description)}{BREAK}{self.texts.join(values, sent)}"
+        return f"- **{spec.name}**{BREAK}{self.own(spec.description)}{BREAK}{values}{sent}"
 
     def values(self, spec: FieldSpec) -> str:
         first = spec.to_widget(spec.default)

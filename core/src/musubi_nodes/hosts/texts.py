@@ -13,8 +13,7 @@ import tomli
 from musubi_nodes.families.node import Node
 
 ENGLISH = "en"
-BETWEEN = {ENGLISH: " ", "ja": ""}
-"""Language -> what stands between two sentences."""
+LANGUAGES = (ENGLISH, "ja")
 CORE = "musubi_nodes"
 
 Say = Callable[[str], str]
@@ -49,10 +48,6 @@ class Texts:
         """
         found = self._nodes.get(node) if isinstance(node, str) else node
         return (found and self._found("labels", name, package_of(found))) or name
-
-    def join(self, *sentences: str) -> str:
-        """Sentences one after the other; empty ones are left out."""
-        return BETWEEN[self.language].join(filter(None, sentences))
 
     def _found(self, table: str, key: str, package: str) -> str:
         for owner in (package, CORE):
