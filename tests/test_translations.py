@@ -20,6 +20,12 @@ NODES = plugins().nodes
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
 PACKAGES = sorted({CORE, *map(package_of, NODES)})
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+START = """
+import sys
+from musubi_nodes.hosts.comfyui import mappings
+mappings()
+print("musubi_nodes.hosts.texts" in sys.modules)
+"""
 KEPT = re.compile(r"\{\w*[^}]*\}|\b[a-z0-9]+_\w+|`[^`]+`|\d+(?:\.\d+)?")
 """What a translation takes over as it is: placeholders, names of options, code, numbers."""
 
@@ -78,8 +84,7 @@ def test_no_text_has_a_character_that_the_page_would_read_as_syntax(language: st
 
 
 def test_nothing_of_it_is_read_when_comfyui_starts() -> None:
-    code = "import sys; from musubi_nodes.hosts.comfyui import mappings; mappings(); print('musubi_nodes.hosts.texts' in sys.modules)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+    said = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, env=ENVIRONMENT, check=True)
     assert said.stdout.split() == ["False"]
 
 
