@@ -19,7 +19,7 @@ if _FOUND != _SOURCE / "musubi_nodes":
 
 from musubi_nodes.hosts.comfyui import mappings  # noqa: E402
 
-NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS = mappings()
+NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS = mappings(Path(__file__).parent.name)
 WEB_DIRECTORY = "./web"
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

@@ -45,6 +45,7 @@ def test_the_registrys_zip_keeps_what_plugins_need():
     source = [file for file in (ROOT / "core").rglob("*") if file.is_file()]
     source += [file for folder in PLUGINS for file in (folder.parent / "src").rglob("*") if file.is_file()]
     source += [file for file in (ROOT / "docs" / "example_family").rglob("*.*") if file.is_file()]
+    source += [file for name in ("web", "locales") for file in (ROOT / name).rglob("*.*")]
     needed = [*PLUGINS, *source, ROOT / "__init__.py", ROOT / "pyproject.toml", ROOT / "requirements.txt"]
     names = [file.relative_to(ROOT).as_posix() for file in needed if file.suffix != ".pyc"]
     assert not [name for name in names if ignored.match_file(name)]

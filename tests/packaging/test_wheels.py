@@ -40,7 +40,11 @@ def test_the_cores_wheel_holds_the_whole_package_and_the_example_family_and_noth
     found = contents(wheels["core"])
     example = {f"musubi_nodes/example_family/{name}" for name in kept(ROOT / "docs" / "example_family")}
     assert {name for name in found if ".dist-info/" not in name} == kept(ROOT / "core" / "src") | example
-    assert {"musubi_nodes/py.typed", "musubi_nodes/commands/tables/v0.3.4.json"} <= found
+    assert {
+        "musubi_nodes/py.typed",
+        "musubi_nodes/commands/tables/v0.3.4.json",
+        "musubi_nodes/locales/ja.toml",
+    } <= found
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

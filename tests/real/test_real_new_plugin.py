@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from tests.real.comfy import PACK, Comfy, message, start
@@ -23,6 +25,9 @@ def comfy(tmp_path: Path) -> Any:
     """A ComfyUI with a clone of the pack whose plugins folder holds the new plugin."""
     pack = Path(shutil.copytree(PACK, tmp_path / "musubi-nodes", ignore=LEFT_OUT))
     new_plugin("my-model", pack / "plugins")
+    (package,) = (pack / "plugins").glob("*my-model/src/*")
+    (package / "locales").mkdir()
+    (package / "locales" / "ja.toml").write_text('[sentences]\n"My Model Models" = "私のモデル"\n', "utf-8")
     started = start(tmp_path, 'install = "miniature"\n', pack=pack)
     yield started
     started.end()
@@ -31,6 +36,13 @@ def comfy(tmp_path: Path) -> Any:
 def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy, tmp_path: Path) -> None:
     nodes = {name: facts for name, facts in comfy.get("/object_info").items() if "MyModel" in name}
     assert len(nodes) == 5 and all(facts["description"] for facts in nodes.values())
+    assert page(comfy, "MusubiTuner_MyModelLatentCache.md").startswith("# My Model Latent Cache\n")
+    assert page(comfy, "MusubiTuner_MyModelModels/ja.md").startswith("# 私のモデル\n")
+    with pytest.raises(HTTPError, match="404"):
+        page(comfy, "MusubiTuner_MyModelModels/fr.md")  # the canvas then asks for the English one
+    assert page(comfy, "MusubiTuner_WanModels/ja.md") == (PACK / "web/docs/MusubiTuner_WanModels/ja.md").read_text(
+        "utf-8"
+    )
     made: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature")
     for step in made.values():
         step["class_type"] = step["class_type"].replace("_Wan", "_MyModel")
@@ -40,3 +52,9 @@ def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy
     assert entry["status"]["status_str"] == "success", message(entry)
     assert list(comfy.folder.glob("models/loras/musubi/demo_lora.safetensors"))
     assert probe(next(comfy.folder.glob("output/musubi/demo.mp4"))).frames == 5
+
+
+def page(comfy: Comfy, name: str) -> str:
+    """A help page, asked for as the canvas does."""
+    with urlopen(f"http://127.0.0.1:{comfy.port}/extensions/musubi-nodes/docs/{name}", timeout=30) as answer:
+        return str(answer.read().decode())

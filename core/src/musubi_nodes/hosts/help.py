@@ -1,78 +1,112 @@
-"""Help pages out of the declarations, so that no input is missing: ``python -m musubi_nodes.hosts.help web/docs``."""
+"""Help pages and locale files out of the declarations, so that no input is missing:
+``python -m musubi_nodes.hosts.help web/docs locales``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from musubi_nodes.commands.option import Option, marker
 from musubi_nodes.families.fields import ANY, FieldSpec
 from musubi_nodes.families.node import Node
-from musubi_nodes.files import write_text
+from musubi_nodes.files import write_json, write_text
+from musubi_nodes.hosts.examples import example_lines, plain
+from musubi_nodes.hosts.locales import locale_files
+from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES, Texts
 
 KINDS = {
     "model": "a file of {}",
-    "input": "a {} of the input folder",
+    "image": "an image of the input folder",
+    "video": "a video of the input folder",
     "install": "a configured install",
     "family": f"`{ANY}`, or a model family",
 }
+BREAK = "  \n  "
+"""A new line within an item of a Markdown list."""
 
 
-def help_page(node: type[Node]) -> str:
+def help_page(node: type[Node], texts: Texts | None = None) -> str:
     """The node's page in Markdown."""
-    lines = [f"# {node.title}", "", node.description(), ""]
-    if script := getattr(node, "script", ""):
-        lines += [f"Runs `{script}` of musubi-tuner.", ""]
-    specs = node.fields()
-    sockets = [spec for spec in specs if spec.kind == "socket"]
-    widgets = [spec for spec in specs if spec.kind != "socket"]
-    lines += _table("Inputs", ("input", "type", "meaning"), (_socket(spec) for spec in sockets))
-    lines += _table("Settings", ("setting", "values", "meaning"), (_widget(node, spec) for spec in widgets))
-    lines += _table("Outputs", ("output", "type", "meaning"), (_socket(spec) for spec in node.outputs()))
-    return "\n".join(lines).rstrip() + "\n"
+    return _Page(node, texts or Texts(ENGLISH, [node])).text()
 
 
-def write_pages(nodes: Iterable[type[Node]], folder: Path) -> list[Path]:
-    """One ``<NodeId>.md`` for each node."""
-    return [write_text(folder / f"{node.id}.md", help_page(node)) for node in nodes]
+def page_name(node: type[Node], language: str) -> str:
+    """Where ComfyUI's page looks for it, below ``docs/`` (fetchCustomNodeHelp, frontend 1.27.10)."""
+    return f"{node.id}.md" if language == ENGLISH else f"{node.id}/{language}.md"
 
 
-def _table(title: str, heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> list[str]:
-    body = [f"| {' | '.join(_cell(text) for text in row)} |" for row in rows]
-    if not body:
-        return []
-    return [f"## {title}", "", f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *body, ""]
+def write_all(nodes: Sequence[type[Node]], pages: Path, locales: Path) -> set[tuple[str, str]]:
+    """All pages and locale files in all languages; returns what has no translation."""
+    missing: set[tuple[str, str]] = set()
+    for language in LANGUAGES:
+        texts = Texts(language, nodes)
+        for node in nodes:
+            write_text(pages / page_name(node, language), help_page(node, texts))
+        for name, content in locale_files(nodes, texts).items():
+            write_json(locales / language / name, content)
+        missing |= texts.missing
+    return missing
 
 
-def _socket(spec: FieldSpec) -> tuple[str, ...]:
-    needed = "" if spec.required else " (optional)"
-    return f"{spec.name}{needed}", f"`{spec.wire}`", spec.description
+class _Page:
+    def __init__(self, node: type[Node], texts: Texts) -> None:
+        self.node, self.texts = node, texts
+        self.say = texts.of()
+
+    def own(self, sentence: str) -> str:
+        return plain(self.texts.of(self.node)(sentence))
+
+    def text(self) -> str:
+        node, specs = self.node, self.node.fields()
+        lines = [f"# {self.own(node.title)}", "", self.own(node.description()), ""]
+        if script := getattr(node, "script", ""):
+            lines += [self.say("Runs `{script}` of musubi-tuner.").format(script=script), ""]
+        widgets = [spec for spec in specs if spec.kind != "socket"]
+        lines += example_lines(node, self.texts)
+        lines += self.section("Inputs", (self.socket(spec) for spec in specs if spec.kind == "socket"))
+        lines += self.section("Settings", (self.widget(spec) for spec in widgets if not spec.widget.advanced))
+        lines += self.section("Advanced settings", (self.widget(spec) for spec in widgets if spec.widget.advanced))
+        lines += self.section("Outputs", map(self.socket, node.outputs()))
+        return "\n".join(lines).rstrip() + "\n"
+
+    def section(self, title: str, items: Iterable[str]) -> list[str]:
+        """A list, not a table: the help pane is too narrow for three columns."""
+        body = list(items)
+        return [f"## {self.say(title)}", "", *body, ""] if body else []
+
+    def socket(self, spec: FieldSpec) -> str:
+        label = self.texts.label(self.node, spec.name)
+        name = f"**{label}**" if label == spec.name else f"**{label}** `{spec.name}`"
+        needed = "" if spec.required else self.say(" (optional)")
+        return f"- {name} `{spec.wire}`{needed}{BREAK}{self.own(spec.description)}"
+
+    def widget(self, spec: FieldSpec) -> str:
+        option = marker(self.node.Inputs.model_fields[spec.name], Option)
+        sent = f" `--{option.name or spec.name}`" if option else ""
+        values = self.say("Values: {}.").format(self.values(spec))
+        return f"- **{spec.name}**{BREAK}{self.own(spec.description)}{BREAK}{values}{sent}"
+
+    def values(self, spec: FieldSpec) -> str:
+        first = spec.to_widget(spec.default)
+        if spec.kind == "choice":
+            values = ", ".join(f"`{choice}`" for choice in spec.choices)
+            return self.say("{values}; at first `{first}`").format(values=values, first=first)
+        if spec.kind in ("int", "float"):
+            low, high, first = (_number(number) for number in (spec.minimum, spec.maximum, first))
+            return self.say("{low} to {high}; at first {first}").format(low=low, high=high, first=first)
+        if spec.kind == "bool":
+            return self.say("on or off; at first on" if spec.default else "on or off; at first off")
+        return self.say(KINDS.get(spec.input_kind or spec.kind, "text")).format(spec.model_kind)
 
 
-def _widget(node: type[Node], spec: FieldSpec) -> tuple[str, ...]:
-    field = node.Inputs.model_fields[spec.name]
-    option = marker(field, Option)
-    sent = f" Sent as `--{option.name or spec.name}`." if option else ""
-    more = " Shown under advanced." if spec.widget.advanced else ""
-    return f"`{spec.name}`", _values(spec), f"{spec.description}{sent}{more}"
-
-
-def _values(spec: FieldSpec) -> str:
-    if spec.kind == "choice":
-        return ", ".join(f"`{choice}`" for choice in spec.choices) + f"; at first `{spec.to_widget(spec.default)}`"
-    if spec.kind in ("int", "float"):
-        return f"{spec.minimum:g} to {spec.maximum:g}; at first {spec.to_widget(spec.default):g}"
-    if spec.kind == "bool":
-        return f"on or off; at first {'on' if spec.default else 'off'}"
-    return KINDS.get(spec.kind, "text").format(spec.model_kind or spec.input_kind)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 if __name__ == "__main__":
     from musubi_nodes.plugins.manager import plugins
 
-    write_pages(plugins().nodes, Path(sys.argv[1]))
+    for package, sentence in sorted(write_all(plugins().nodes, Path(sys.argv[1]), Path(sys.argv[2]))):
+        print(f"{package}/locales has no translation: {sentence}", file=sys.stderr)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 
-def mappings() -> tuple[dict[str, type], dict[str, str]]:
-    """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS`` of all plugins; adds the page's routes."""
+def mappings(pack: str = "musubi-nodes") -> tuple[dict[str, type], dict[str, str]]:
+    """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS`` of all plugins; adds the page's routes.
+
+    ``pack`` is the clone's folder name, below which ComfyUI serves its pages.
+    """
     from musubi_nodes.hosts.comfyui.routes import add_routes
     from musubi_nodes.hosts.comfyui.start import classes
 
-    add_routes()
+    add_routes(pack)
     return classes()

@@ -10,7 +10,7 @@ Facts = Mapping[str, Any]
 Answer = Callable[..., Any]
 
 LISTS = ("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS")
-VALUES = ("CATEGORY", "DESCRIPTION", "OUTPUT_NODE", "__doc__")
+VALUES = ("CATEGORY", "DESCRIPTION", "OUTPUT_NODE", "SEARCH_ALIASES", "__doc__")
 
 
 def build(facts: Facts, answers: Callable[[str], Answer]) -> type:

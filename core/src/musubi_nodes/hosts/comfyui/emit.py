@@ -37,6 +37,8 @@ def describe(node: type[Node]) -> Facts:
         "OUTPUT_TOOLTIPS": [spec.description for spec in outputs],
         "CATEGORY": node.category,
         "DESCRIPTION": node.description(),
+        # words for the search: the title where it is shown in another language, and the script's name
+        "SEARCH_ALIASES": [node.title, *filter(None, [getattr(node, "script", "")])],
         "OUTPUT_NODE": node.output_node,
     }
 

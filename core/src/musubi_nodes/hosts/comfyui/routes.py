@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME
+from musubi_nodes.hosts.comfyui.help_pages import add_help
 from musubi_nodes.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 
-def add_routes() -> None:
+def add_routes(pack: str) -> None:
     """Add them to the running server; a process without one (a test, an executor of its own) needs none."""
     instance = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     routes = getattr(instance, "routes", None)
@@ -31,6 +32,8 @@ def add_routes() -> None:
         from musubi_nodes.plugins.manager import plugins
 
         return web.json_response({"left_out": plugins().failed})
+
+    add_help(routes, pack)
 
     @routes.post("/musubi/runs/{name}/stop")
     async def stop(request: web.Request) -> web.Response:

@@ -1,0 +1,47 @@
+"""Help of nodes whose pages the clone does not bring, those of installed plugins: made from their declarations."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+PAGES = Path(__file__).resolve().parents[5] / "web" / "docs"
+
+
+def add_help(routes: web.RouteTableDef, pack: str) -> None:
+    """The page asks below the folder of the clone, first for its language (fetchCustomNodeHelp, frontend 1.27.10).
+
+    The folder is spelled out: aiohttp takes ComfyUI's static route of it for a shorter pattern (3.14). The pages that
+    are there are left to that static route.
+    """
+    from aiohttp import web
+
+    there = "|".join(re.escape(file.stem) for file in PAGES.glob("*.md"))
+    where = f"/extensions/{quote(pack)}/docs/{{id:(?!(?:{there})[./])[A-Za-z0-9._-]+}}"
+
+    @routes.get(where + ".md")
+    @routes.get(where + "/{language}.md")
+    async def page(request: web.Request) -> web.Response:
+        text = made_page(request.match_info["id"], request.match_info.get("language", "en"))
+        if text is None:
+            raise web.HTTPNotFound
+        return web.Response(text=text, content_type="text/markdown")
+
+
+def made_page(id: str, language: str) -> str | None:
+    """The page of a node; ``None`` where there is no such node, or its package does not speak the language."""
+    from musubi_nodes.hosts.help import help_page
+    from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES, Texts, package_of, translations
+    from musubi_nodes.plugins.manager import plugins
+
+    nodes = {node.id: node for node in plugins().nodes}
+    if id not in nodes or language not in LANGUAGES:
+        return None
+    if language != ENGLISH and not translations(package_of(nodes[id]), language):
+        return None
+    return help_page(nodes[id], Texts(language, nodes.values()))
