@@ -165,7 +165,7 @@ def test_samples_on_the_way_are_made(place: Any) -> None:
 
 def test_a_second_lora_of_the_same_name_does_not_overwrite_the_first(place: Any) -> None:
     caches = place.caches()
-    first, second = place.train(caches), place.train(caches)
+    first, second = place.train(caches), place.train(caches, train_again=True)
     assert (first.lora.path.name, second.lora.path.name) == ("my_lora.safetensors", "my_lora-2.safetensors")
     assert "my_lora.safetensors was there already" in place.texts[0]
 

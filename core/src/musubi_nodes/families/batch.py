@@ -10,15 +10,12 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from musubi_nodes.commands.accepted import accepted_options, fingerprint
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.grouping import Item, groups, items_of
 from musubi_nodes.families.made import Made
-from musubi_nodes.families.plans import same_pictures
 from musubi_nodes.families.prompts import Prompt, Prompts
-from musubi_nodes.families.records import Records, key_of
-from musubi_nodes.families.settings import Memory
+from musubi_nodes.families.records import Records
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.families.workers import side_by_side
 from musubi_nodes.runs.devices import gpus
@@ -48,8 +45,8 @@ def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> Generat
     items = items_of(inputs, node.prompt_fields, node.title) if several else [Item(1, Prompt(), inputs)]
     items = [_named(node, item, context) for item in items]
     install = node.ready(items[0].inputs, context)
-    batch = Batch(inputs.prompts or ONE, Records(context.host.output_folder))
-    batch.made = {item.number: made for item in items if (made := batch.records.find(item.key))}
+    batch = Batch(inputs.prompts or ONE, Records(context.host.output_folder, "generated"))
+    batch.made = {item.number: Made.of(files) for item in items if (files := batch.records.find(item.key))}
     before = len(batch.made)
     left = [item for item in items if item.number not in batch.made]
     devices = _devices(node, inputs, install, len(left))
@@ -98,16 +95,12 @@ def _named(node: VideoGenerator, item: Item, context: Context) -> Item:
     """The item with all its checks passed, and a key that names what it makes."""
     try:
         install = node.ready(item.inputs, context)
-        known = accepted_options(install, node.script)
-        plan = same_pictures(item.inputs.memory or Memory())
-        plain = item.inputs.model_copy(update={"memory": plan})
-        words, _ = node.command_line(plain, known, install.version, {"save_path": "/"})
-        program = fingerprint(install, install.script(node.script))
+        key = node.key(item.inputs, install, {"save_path": "/"})
     except MusubiError as error:
         if not item.prompt.prompt:
             raise  # the generator's own prompt
         raise MusubiError(f"{item.name}: {error.what}", why=error.why, fix=error.fix) from error
-    return replace(item, key=key_of(words, program, item.inputs))
+    return replace(item, key=key)
 
 
 @dataclass
@@ -147,7 +140,7 @@ class Batch:
             for item in group:
                 if item.number in made:
                     self.made[item.number] = made[item.number]
-                    self.records.keep(item.key, made[item.number])
+                    self.records.keep(item.key, made[item.number].files())
 
     def _fail(self, item: Item, error: MusubiError) -> None:
         self.failed[item.number] = f"{item.name}: {error.what}"

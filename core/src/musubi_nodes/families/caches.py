@@ -19,6 +19,7 @@ from musubi_nodes.datasets.caches import (
     text_cache_files,
 )
 from musubi_nodes.datasets.check import check
+from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import effective
@@ -29,6 +30,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.records import Records
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.sockets import Cache, Dataset, Run
 from musubi_nodes.files import is_inside
@@ -78,6 +80,13 @@ class CacheNode(ScriptNode):
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         found = checked_scan(dataset, self.family)
         check_batch_size(inputs.batch_size, dataset)
+        records = Records(context.host.output_folder, "cached")
+        key = self.key(inputs, install, {"dataset_config": "/"}, fingerprint(dataset.config, found))
+        before = set(records.find(key))
+        if before and before == set(_files(found, self.family.architecture, self.kind)):
+            context.made(*before)
+            context.show(text=f"{_count(found)} items were cached before")
+            return self._outputs(inputs, dataset, Run(folder=records.run_of(key), node=self.title, seconds=0.0))
         totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(context) as folder:
             config = dump(dataset.config, folder.path / "dataset.toml")
@@ -88,10 +97,14 @@ class CacheNode(ScriptNode):
 
             outcome = self.execute(inputs, context, install, folder, owned, totals, accept)
             remove_stale(dataset, self.family.architecture, self.kind, config, context.host.output_folder)
-        context.made(*_files(found, self.family.architecture, self.kind))
+        made = _files(found, self.family.architecture, self.kind)
+        records.keep(key, made, folder.path)
+        context.made(*made)
         context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
+        return self._outputs(inputs, dataset, Run(folder=folder.path, node=self.title, seconds=outcome.seconds))
+
+    def _outputs(self, inputs: Any, dataset: Dataset, run: Run) -> BaseModel:
         cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs), made_with=self.title)
-        run = Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
         return self.Outputs(**{f"{self.kind}_cache": cache, "run": run})
 
 
@@ -169,6 +182,12 @@ def _files(found: Scan, architecture: str, kind: Kind) -> list[Path]:
     if kind == "text":
         return [cache for _, cache in expected_text_caches(found, architecture)]
     return [path for _, paths in latent_caches(found, architecture) for path in paths]
+
+
+def cache_files(dataset: Dataset, architecture: str) -> list[Path]:
+    """The latent and text caches of a dataset that was cached, sorted."""
+    found = scan(dataset.config)
+    return sorted({*_files(found, architecture, "latent"), *_files(found, architecture, "text")})
 
 
 def _count(found: Scan) -> int:

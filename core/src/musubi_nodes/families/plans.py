@@ -24,7 +24,7 @@ SPEED_ONLY = (
     "blocks_to_swap use_pinned_memory_for_block_swap block_swap_h2d_only block_swap_ring_size vae_cache_cpu "
     "disable_numpy_memmap img_in_txt_in_offloading oom_retries"
 ).split()
-"""What changes speed and memory, but no picture."""
+"""What changes speed and memory, but nothing of what is made."""
 TILES = {"vae_tiling": True, "vae_chunk_size": 32, "vae_spatial_tile_sample_min_size": 128}
 OFFLOAD = {"gradient_checkpointing_cpu_offload": True}
 RING = {"block_swap_h2d_only": True, "block_swap_ring_size": 1}
@@ -63,8 +63,8 @@ class Plan:
         return "\n".join(lines)
 
 
-def same_pictures(memory: Memory) -> Memory:
-    """The plan without what changes no picture."""
+def same_result(memory: Memory) -> Memory:
+    """The plan without what changes speed and memory only."""
     return memory.model_copy(update={name: Memory.model_fields[name].default for name in SPEED_ONLY})
 
 

@@ -1,50 +1,59 @@
-"""What was generated already: it is handed on, also after a restart, and a stopped batch goes on where it was."""
+"""What was cached, trained or generated already: it is handed on, also after a restart, and a stopped batch goes on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from musubi_nodes.families.made import Made
 from musubi_nodes.families.model_files import stamp
 from musubi_nodes.files import write_json
 
 
 class Records:
-    """What each prompt became, by its key, in ``<output>/musubi/generated``."""
+    """What a run made, by the key of what it was made from, in ``<output>/musubi/<kind>``."""
 
-    def __init__(self, output: Path) -> None:
-        self._output, self._folder = output, output / "musubi" / "generated"
+    def __init__(self, output: Path, kind: str) -> None:
+        self._output, self._folder = output, output / "musubi" / kind
 
-    def find(self, key: str) -> Made | None:
-        """The files of an item, if all are still there; another file that took the name since is none of them."""
+    def find(self, key: str) -> tuple[Path, ...]:
+        """The files, if all are still there; another file that took the name since is none of them."""
         try:
-            stamps = dict(json.loads((self._folder / f"{key}.json").read_text("utf-8"))["files"])
+            stamps = dict(self._read(key)["files"])
             files = {self._output / name: known for name, known in stamps.items()}
-            same = all(stamp(file) == known for file, known in files.items())
+            return tuple(files) if all(stamp(file) == known for file, known in files.items()) else ()
         except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return Made.of(files) if files and same else None
+            return ()
 
-    def keep(self, key: str, made: Made) -> None:
-        """Remember an item."""
-        files = {path.relative_to(self._output).as_posix(): stamp(path) for path in made.files()}
-        write_json(self._folder / f"{key}.json", {"files": files})
+    def run_of(self, key: str) -> Path:
+        """The run folder that made them; it may be gone."""
+        return self._output / "musubi" / "runs" / str(self._read(key).get("run", ""))
+
+    def keep(self, key: str, files: Iterable[Path], run: Path | None = None) -> None:
+        """Remember what a run made."""
+        stamps = {self._name(path): stamp(path) for path in files}
+        write_json(self._folder / f"{key}.json", {"files": stamps, "run": run.name if run else ""})
+
+    def _read(self, key: str) -> dict[str, Any]:
+        return dict(json.loads((self._folder / f"{key}.json").read_text("utf-8")))
+
+    def _name(self, path: Path) -> str:
+        inside = path.is_relative_to(self._output)
+        return (path.relative_to(self._output) if inside else path.absolute()).as_posix()
 
 
-SAME_PICTURES = frozenset({"device", "filename_prefix", "memory", "install"})
-"""Inputs that change no picture by themselves; what of a memory plan does is among the options."""
+SAME_RESULT = frozenset({"device", "filename_prefix", "memory", "install", "source", "made_with", "train_again"})
+"""Inputs that change nothing of what is made; what of a memory plan does is among the options."""
 
 
 def key_of(words: Sequence[str], program: str, inputs: BaseModel) -> str:
-    """Names a generation by all that makes it: options, the program's state, and what comes in over sockets (files by
-    size and time, pictures by their pixels)."""
+    """Names a result by all that makes it: options, the program's state, and what comes in over sockets (files by size
+    and time, pictures by their pixels)."""
     digest = hashlib.sha256()
     for fact in (program, *words, *map(_file, words), *_facts(inputs)):
         digest.update(fact if isinstance(fact, bytes) else fact.encode())
@@ -62,14 +71,14 @@ def _file(word: str) -> str:
 
 def _facts(value: Any) -> Iterator[str | bytes]:
     if isinstance(value, BaseModel):
-        for name in sorted(type(value).model_fields.keys() - SAME_PICTURES):
+        for name in sorted(type(value).model_fields.keys() - SAME_RESULT):
             yield name
             yield from _facts(getattr(value, name))
     elif is_dataclass(value) and not isinstance(value, type):
         for each in fields(value):
             yield from _facts(getattr(value, each.name))
-    elif isinstance(value, tuple | list):
-        for item in value:
+    elif isinstance(value, tuple | list | frozenset):
+        for item in sorted(value) if isinstance(value, frozenset) else value:
             yield from _facts(item)
     elif isinstance(value, Path):
         yield f"{value} {stamp(value) if value.is_file() else ''}"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.commands.accepted import accepted_options, fingerprint
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.check import accepted_arguments, missing_required
 from musubi_nodes.commands.extra import extra_arguments
@@ -24,7 +24,8 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import Node, NodeInputs
-from musubi_nodes.families.plans import stronger
+from musubi_nodes.families.plans import same_result, stronger
+from musubi_nodes.families.records import key_of
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.runs.devices import device_queue, gpus
 from musubi_nodes.runs.environment import child_environment
@@ -137,6 +138,12 @@ class ScriptNode(Node):
             names = ", ".join(f"--{name}" for name in missing)
             raise MusubiError(f"{self.title}: {self.script} needs {names}", fix="Choose a value in the node.")
         return argv(sent, known), sent
+
+    def key(self, inputs: Any, install: Install, owned: Mapping[str, Any], *facts: str) -> str:
+        """Names what a run makes; the same key, the same result. ``owned`` stands for the runner's options."""
+        plain = inputs.model_copy(update={"memory": same_result(inputs.memory or Memory())})
+        words, _ = self.command_line(plain, accepted_options(install, self.script), install.version, owned)
+        return key_of([*words, *facts], fingerprint(install, install.script(self.script)), inputs)
 
     def launcher(self, inputs: Any, install: Install) -> list[str]:
         """What stands before the script: the install's Python, or accelerate run by it."""

@@ -17,14 +17,16 @@ from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.arguments import settings_arguments
-from musubi_nodes.families.caches import checked_scan, verify
+from musubi_nodes.families.caches import cache_files, checked_scan, verify
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.lora import check_fits, check_trained
 from musubi_nodes.families.measured import note
+from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.records import Records
 from musubi_nodes.families.samples import write_prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
@@ -68,6 +70,10 @@ class TrainerInputs(ScriptInputs):
     )
     ddp_static_graph: Annotated[bool, Option(), ADVANCED] = Field(
         False, description="Several GPUs: the graph never changes."
+    )
+
+    train_again: Annotated[bool, Widget(advanced=True, added=1)] = Field(
+        False, description="Train also where the same LoRA was trained before; else that one is handed on."
     )
 
     @field_validator("output_name")
@@ -159,6 +165,9 @@ class LoRATrainer(ScriptNode):
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in _loras(inputs):
             check_fits(lora.path, Path(self.dit_for(inputs)))
+        records, key = Records(context.host.output_folder, "trained"), self._key(inputs, install)
+        if not inputs.train_again and (before := records.find(key)):
+            return self._before(inputs, context, before[0], records.run_of(key))
         with self.new_folder(context) as folder:
             owned = self.owned(inputs, context, install, folder)
             memory, training = inputs.memory or Memory(), inputs.training or Training()
@@ -174,7 +183,28 @@ class LoRATrainer(ScriptNode):
                 check_fits(made(outcome), Path(self.dit_for(inputs)))
 
             outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
-            return self._finish(inputs, context, folder, outcome, made(outcome))
+            outputs = self._finish(inputs, context, folder, outcome, made(outcome))
+            if outcome.checkpoint is None:
+                records.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
+            return outputs
+
+    def _key(self, inputs: Any, install: Install) -> str:
+        """The caches count by their files: another VAE makes another LoRA."""
+        owned = {
+            "dataset_config": "/",
+            "output_dir": "/",
+            "output_name": inputs.output_name,
+            "network_module": self.family.network_module,
+            "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
+        }
+        files = cache_files(inputs.latent_cache.dataset, self.family.architecture)
+        return self.key(inputs, install, owned, *(f"{file} {stamp(file)}" for file in files))
+
+    def _before(self, inputs: Any, context: Context, path: Path, run: Path) -> BaseModel:
+        context.made(path)
+        context.show(text=f"was trained before: musubi/{path.name}; train_again trains it anew")
+        lora = Lora(path=path, family=self.family.key, format="musubi", noise=self.lora_noise(inputs))
+        return self.Outputs(lora=lora, run=Run(folder=run, node=self.title, seconds=0.0))
 
     def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets: where things go, which network, what is sampled and resumed."""
