@@ -78,9 +78,9 @@ class _Page:
 
     def socket(self, spec: FieldSpec) -> str:
         label = self.texts.label(self.node, spec.name)
-        name = f"**{label}**" if label == spec.name else f"**{label}** `{spec.name}`"
         needed = "" if spec.required else self.say(" (optional)")
-        return f"- {name} `{spec.wire}`{needed}{BREAK}{self.own(spec.description)}"
+        name = "" if label == spec.name else f" `{spec.name}`"
+        return f"- **{label}**{needed}{name} `{spec.wire}`{BREAK}{self.own(spec.description)}"
 
     def widget(self, spec: FieldSpec) -> str:
         option = marker(self.node.Inputs.model_fields[spec.name], Option)
