@@ -182,7 +182,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     prompt, extra = values.pop("musubi_workflow", None), values.pop("musubi_extra", None)
     host = _host()
     used = linked(node, unique_id, host.running_workflow())  # as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
-    context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra))
+    context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra), host.queued(extra))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
     try:
