@@ -102,11 +102,8 @@ export class Chart {
     const last = this.run.points.at(-1)[0];
     const end = Math.max(1, this.run.running ? Math.min(roundUp(last), Math.max(steps, last)) : last);
     const positive = (value) => !this.log || value > 0;
-    const calm = (series.smooth.length ? series.smooth : series.loss).map(([, v]) => v).filter(positive);
-    const raw = series.loss.map(([, v]) => v).filter(positive).sort((a, b) => a - b);
-    const part = (share) => raw[Math.round(share * (raw.length - 1))] ?? 1; // a single spike shall not flatten the rest
-    let low = calm.reduce((a, b) => Math.min(a, b), part(0.02));
-    let high = calm.reduce((a, b) => Math.max(a, b), part(0.98));
+    const values = (points) => points.map(([, value]) => value).filter(positive);
+    let [low, high] = range(values(series.loss), values(series.smooth));
     const room = this.log ? 0.03 * Math.log(high / low || 1) : 0.05 * (high - low);
     [low, high] = this.log ? [low / Math.exp(room), high * Math.exp(room)] : [low - room, high + room];
     if (!(high > low)) [low, high] = [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1];
@@ -174,6 +171,14 @@ export class Chart {
     pen.fillText(text, width / 2, height / 2, width - 20);
     this.canvas.setAttribute("aria-label", text);
   }
+}
+
+/** From low to high, without the few that would flatten the rest. */
+function range(...lists) {
+  const part = (sorted, share) => sorted[Math.round(share * (sorted.length - 1))];
+  const sorted = lists.filter((list) => list.length).map((list) => list.sort((a, b) => a - b));
+  if (!sorted.length) return [1, 1];
+  return [Math.min(...sorted.map((list) => part(list, 0.01))), Math.max(...sorted.map((list) => part(list, 0.99)))];
 }
 
 function line(pen, points, x, y, color, width, alpha, dash = []) {

@@ -2,10 +2,11 @@
 import { Buttons } from "./buttons.js";
 import { Chart } from "./chart.js";
 import { clock, gigabytes, short, speed } from "./numbers.js";
+import { followEnd } from "./follow.js";
 import { Samples } from "./samples.js";
 
-const HEIGHT = 338;
-const HEIGHT_OF_SAMPLES = 84;
+const HEIGHT = 336;
+const HEIGHT_OF_SAMPLES = 81;
 
 export class Panel {
   constructor(run) {
@@ -58,9 +59,7 @@ export class Panel {
   lines(log) {
     const text = log.join("\n");
     if (this.log.textContent === text) return;
-    const atEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 8;
-    this.log.textContent = text;
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+    followEnd(this.log, "scrollTop", "clientHeight", "scrollHeight", () => (this.log.textContent = text));
   }
 }
 

@@ -1,4 +1,5 @@
 // The samples that a training made on the way, oldest first; a click shows one large, Escape closes it.
+import { followEnd } from "./follow.js";
 import { fileURL } from "./run.js";
 
 export class Samples {
@@ -15,14 +16,10 @@ export class Samples {
       card.remove();
       this.shown.delete(url);
     }
-    const atEnd = this.element.scrollLeft + this.element.clientWidth >= this.element.scrollWidth - 8;
-    for (const [url, sample] of wanted) {
-      if (this.shown.has(url)) continue;
-      const card = this.card(url, sample);
-      this.shown.set(url, card);
-      this.element.append(card);
-    }
-    if (atEnd) this.element.scrollLeft = this.element.scrollWidth;
+    const added = [...wanted].filter(([url]) => !this.shown.has(url));
+    for (const [url, sample] of added) this.shown.set(url, this.card(url, sample));
+    const append = () => this.element.append(...added.map(([url]) => this.shown.get(url)));
+    if (added.length) followEnd(this.element, "scrollLeft", "clientWidth", "scrollWidth", append);
     this.element.dataset.empty = wanted.size ? "" : state.status === "running" ? "Samples will be here." : "No samples were made.";
   }
 
