@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.runs.series import Series, told_loss
+from musubi_nodes.runs.series import Series
 from musubi_nodes.runs.tail import LINES, Tail
 
 
@@ -95,10 +95,20 @@ def test_smoothing_has_no_pull_to_zero_and_follows(metrics: Path) -> None:
     write(metrics, *({"step": step, "loss": 1.0 if step <= 300 else 3.0} for step in range(1, 1301)))
     series = Series(metrics)
     series.read()
-    smooth = [told_loss(point) or 0 for point in series.points()]
+    smooth = [point["smooth"] for point in series.points()]
     assert smooth[0] == pytest.approx(1.0) and smooth[299] == pytest.approx(1.0)
     assert smooth[400] == pytest.approx(3 - 2 * 2.718281828**-1.01, abs=0.1)
     assert smooth[-1] == pytest.approx(3.0, abs=0.01)
+
+
+def test_without_single_losses_the_average_is_smoothed(metrics: Path) -> None:
+    series = Series(metrics, span=2)
+    write(metrics, {"step": 1, "average": 2.0}, {"step": 2, "average": 1.0})
+    series.read()
+    assert series.last is not None and 1.0 < series.last["smooth"] < 2.0 and not series.single
+    write(metrics, {"step": 3, "loss": 7.0})
+    series.read()
+    assert series.last["smooth"] == pytest.approx(7.0) and series.single
 
 
 def test_a_shorter_file_begins_anew(metrics: Path) -> None:

@@ -79,22 +79,19 @@ export class Chart {
     pen.rect(LEFT, TOP - 2, width - LEFT - RIGHT, height - TOP - BOTTOM + 4);
     pen.clip();
     if (series.rates.length) line(pen, series.rates, place.x, place.rate, RATE, 1, 0.8, [4, 3]);
-    if (series.smooth.length) {
-      line(pen, series.loss, place.x, place.y, LOSS, 1, 0.35);
-      line(pen, series.smooth, place.x, place.y, LOSS, 2, 1);
-    } else line(pen, series.loss, place.x, place.y, LOSS, 2, 1);
+    line(pen, series.loss, place.x, place.y, LOSS, 1, 0.35);
+    line(pen, series.smooth, place.x, place.y, LOSS, 2, 1);
     pen.restore();
     this.legend(pen, series, place, width, height);
   }
 
-  /** Values by step. Without the loss of single steps, musubi-tuner's own average is all there is. */
+  /** Values by step. Without the loss of single steps, musubi-tuner's own average takes its place. */
   series() {
     const { column, points = [] } = this.run ?? {};
     const of = (name) => points.map((p) => [p[0], p[column?.[name]]]).filter(([, value]) => Number.isFinite(value));
-    const [smooth, loss, average] = [of("smooth"), of("loss"), of("average")];
-    const rates = of("lr");
+    const [loss, rates] = [of("loss"), of("lr")];
     const same = rates.every(([, rate]) => Math.abs(rate - rates[0][1]) <= 0.001 * rates[0][1]);
-    return loss.length ? { loss, smooth, rates: same ? [] : rates } : { loss: average, smooth: [], rates: same ? [] : rates };
+    return { loss: loss.length ? loss : of("average"), single: loss.length > 0, smooth: of("smooth"), rates: same ? [] : rates };
   }
 
   place(series, width, height) {
@@ -149,9 +146,8 @@ export class Chart {
     }
     const point = nearest ?? this.run.points.at(-1);
     const of = (name) => short(point[this.run.column[name]]);
-    const told = series.smooth.length
-      ? [["step", String(point[0])], ["loss", of("loss")], ["smoothed", of("smooth")], ["lr", of("lr")]]
-      : [["step", String(point[0])], ["average loss", of("average")], ["lr", of("lr")]];
+    const loss = series.single ? ["loss", of("loss")] : ["average loss", of("average")];
+    const told = [["step", String(point[0])], loss, ["smoothed", of("smooth")], ["lr", of("lr")]];
     pen.fillStyle = nearest ? this.colors.text : this.colors.muted;
     pen.textAlign = "left";
     const text = told.filter(([, value]) => value).map((pair) => pair.join(" ")).join("  ");

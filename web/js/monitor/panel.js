@@ -69,11 +69,10 @@ function part(name) {
   return made;
 }
 
-function amount({ stage = "starting", current, total, step, steps, epoch, epochs }) {
+function amount({ stage = "starting", current, total, step, steps }) {
   const own = stage !== "training" && total ? ` ${current}/${total}` : "";
   const parts = [stage + own];
   if (steps) parts.push(`step ${step}/${steps}`);
-  if (epochs) parts.push(`epoch ${epoch}/${epochs}`);
   return parts.join(" · ");
 }
 
@@ -96,8 +95,8 @@ function numbers(run) {
   const { progress = {} } = run.state;
   const last = run.state.last ?? [];
   const of = (name) => last[run.column[name]];
-  const parts = [];
-  const loss = of("smooth") ?? of("average");
+  const parts = progress.epochs ? [`epoch ${progress.epoch}/${progress.epochs}`] : [];
+  const loss = of("smooth");
   if (loss !== null && loss !== undefined) parts.push(`loss ${short(loss)}`);
   const [lr, effective] = [of("lr"), of("effective_lr")];
   if (lr) parts.push(`lr ${short(lr)}${effective ? ` (effective ${short(effective)})` : ""}`);

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import write_json, write_text
+from musubi_nodes.files import SAFE_NAME, is_inside, write_json, write_text
 from musubi_nodes.runs.progress import Progress
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
@@ -74,6 +74,13 @@ class RunFolder:
     def metrics(self) -> Path:
         """One JSON object a line: step, loss, average, learning rate, epoch, time."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there is a row of metrics, so that it is a training that has begun."""
+        with contextlib.suppress(OSError):
+            return self.metrics.stat().st_size > 0
+        return False
 
     @property
     def stop_request(self) -> Path:
@@ -203,3 +210,18 @@ def run_folders(output: Path) -> Iterator[RunFolder]:
     runs = output / "musubi" / "runs"
     if runs.is_dir():
         yield from (RunFolder(p) for p in sorted(runs.iterdir(), reverse=True) if p.is_dir())
+
+
+def run_named(output: Path, name: str) -> RunFolder:
+    """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
+    runs = output / "musubi" / "runs"
+    folder = runs / name
+    plain = SAFE_NAME.fullmatch(name) and not name.startswith(".")
+    if not plain or not folder.is_dir() or not is_inside(folder, [runs]):
+        raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
+    return RunFolder(folder)
+
+
+def trainings(output: Path) -> Iterator[RunFolder]:
+    """Those of them that have a curve, newest first."""
+    return (folder for folder in run_folders(output) if SAFE_NAME.fullmatch(folder.path.name) and folder.has_metrics)

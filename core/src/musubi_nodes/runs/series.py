@@ -16,7 +16,8 @@ SPAN = 100
 CHUNK = 1 << 20
 LONGEST_LINE = 1 << 16
 COLUMNS = ("step", "loss", "smooth", "average", "lr", "effective_lr", "epoch", "time")
-"""A point's values in this order; ``None``: not known, or no number. ``smooth`` is the moving average of ``loss``."""
+"""A point's values in this order; ``None``: not known, or no number. ``smooth`` is the moving average of ``loss``, or
+of ``average`` where that is all there is."""
 
 Point = dict[str, Any]
 
@@ -24,8 +25,8 @@ Point = dict[str, Any]
 class Series:
     """Points of ``metrics.jsonl`` by step: the first, the last, and between them every ``stride``-th.
 
-    ``version`` changes whenever points that were told already have changed. Where the file holds no loss of single
-    steps (no TensorBoard beside musubi-tuner), ``smooth`` is unknown and musubi-tuner's own ``average`` tells the loss.
+    ``version`` changes whenever points that were told already have changed. ``single``: whether the file holds the loss
+    of single steps; without TensorBoard beside musubi-tuner there is only its own average over an epoch's steps.
     """
 
     def __init__(self, path: Path, most: int = MOST, span: int = SPAN) -> None:
@@ -37,6 +38,7 @@ class Series:
         self.version += 1
         self.stride = 1
         self.count = 0
+        self.single = False
         self.last: Point | None = None
         self.kept: list[Point] = []
         self._offset = 0
@@ -88,8 +90,11 @@ class Series:
             point = self._earlier(step)
         if point is not None:
             point |= {name: _finite(row[name]) for name in COLUMNS[1:] if name in row and name != "smooth"}
-            if "loss" in row:
-                point["smooth"] = self._smoothed(point["loss"])
+            if "loss" in row and not self.single:
+                self.single, self._sum, self._weight = True, 0.0, 0.0
+            told = "loss" if self.single else "average"
+            if told in row:
+                point["smooth"] = self._smoothed(point[told])
 
     def _keep_last(self) -> None:
         if self.last is None or (self.count - 1) % self.stride:
@@ -122,12 +127,6 @@ class Series:
         self._sum = self._decay * self._sum + (1 - self._decay) * loss
         self._weight = self._decay * self._weight + (1 - self._decay)
         return self._sum / self._weight
-
-
-def told_loss(point: Point) -> float | None:
-    """The calm loss of a point: smoothed, or musubi-tuner's average where that is all there is."""
-    smooth = point.get("smooth")
-    return smooth if smooth is not None else point.get("average")
 
 
 def _row(line: bytes) -> Any:

@@ -11,13 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import SAFE_NAME, is_inside
 from musubi_nodes.hosts.comfyui.help_pages import add_help
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.folder import run_named
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aiohttp import web
 
 
@@ -77,13 +74,3 @@ def add_routes(pack: str) -> None:
 
 def _number(text: str | None, default: int) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else default
-
-
-def run_named(output: Path, name: str) -> RunFolder:
-    """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
-    runs = output / "musubi" / "runs"
-    folder = runs / name
-    plain = SAFE_NAME.fullmatch(name) and not name.startswith(".")
-    if not plain or not folder.is_dir() or not is_inside(folder, [runs]):
-        raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
-    return RunFolder(folder)

@@ -54,7 +54,7 @@ _READERS = Readers()
 def listed(output: Path, newest: int) -> dict[str, Any]:
     """The newest runs, newest first, and the names of those among them that have a curve."""
     found = list(islice(_plain(output), newest))
-    names = [folder.path.name for folder in found if _size(folder.metrics)]
+    names = [folder.path.name for folder in found if folder.has_metrics]
     return {"names": names, "runs": [_head(folder) for folder in found]}
 
 
@@ -114,13 +114,6 @@ def _head(folder: RunFolder) -> dict[str, Any]:
 
 def _plain(output: Path) -> Iterator[RunFolder]:
     return (folder for folder in run_folders(output) if SAFE_NAME.fullmatch(folder.path.name))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _seconds(value: Any) -> float | None:
