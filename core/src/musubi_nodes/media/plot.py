@@ -64,10 +64,10 @@ def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool =
         draw.text((width / 2, height / 2), "no values", _TEXT, font, anchor="mm")
         return whole.resize(size)
     _axes(draw, frame, font)
-    for number, curve in enumerate(curves):
-        color = COLORS[number % len(COLORS)]
-        faint = tuple((2 * ground + one) // 3 for ground, one in zip(_GROUND, color, strict=True))
-        _line(draw, frame, curve.raw, faint, _FINER)
+    colors = [COLORS[number % len(COLORS)] for number in range(len(curves))]
+    for curve, color in zip(curves, colors, strict=True):  # all of them first: none may hide a smooth line
+        _line(draw, frame, curve.raw, _faint(color), _FINER)
+    for number, (curve, color) in enumerate(zip(curves, colors, strict=True)):
         _line(draw, frame, curve.smooth, color, 2 * _FINER)
         y = height - line * (len(curves) - number) - line / 4
         draw.rectangle((line * 0.7, y + line * 0.3, line * 1.5, y + line * 0.5), color)
@@ -104,6 +104,10 @@ def ticks(low: float, high: float, log: bool = False) -> list[float]:
     power = 10.0 ** math.floor(math.log10((high - low) / 5))
     step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= (high - low) / 5)
     return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _faint(color: tuple[int, int, int]) -> tuple[int, ...]:
+    return tuple((2 * ground + one) // 3 for ground, one in zip(_GROUND, color, strict=True))
 
 
 def _axes(draw: Any, frame: Frame, font: Any) -> None:
