@@ -54,7 +54,7 @@ def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool =
     from PIL import Image, ImageDraw
 
     width, height = size[0] * _FINER, size[1] * _FINER
-    font = font_for(title + "".join(curve.name for curve in curves), max(11, min(size) // 32) * _FINER)
+    font = font_for(title + "".join(curve.name for curve in curves), max(11, min(size) // 24) * _FINER)
     whole = Image.new("RGB", (width, height), _GROUND)
     draw = ImageDraw.Draw(whole)
     line = int(font.size * 1.5)

@@ -58,11 +58,9 @@ class TrainingMonitor(Node):
         )
         smoothing: int = Field(100, ge=0, le=100_000, description="Steps that the thick line averages over. 0: none.")
         log_scale: bool = Field(False, description="Logarithmic scale of the loss.")
-        width: Annotated[int, Widget(step=32)] = Field(
-            1024, ge=256, le=4096, description="Width of the plot in pixels."
-        )
+        width: Annotated[int, Widget(step=32)] = Field(832, ge=256, le=4096, description="Width of the plot in pixels.")
         height: Annotated[int, Widget(step=32)] = Field(
-            576, ge=192, le=4096, description="Height of the plot in pixels."
+            480, ge=192, le=4096, description="Height of the plot in pixels."
         )
         samples: int = Field(12, ge=1, le=100, description="How many of the newest samples are in the grid.")
         columns: int = Field(4, ge=1, le=20, description="Samples beside each other.")
