@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,33 @@ def test_pictures_become_a_lora_and_a_video(comfy: Comfy, tmp_path: Path) -> Non
     assert "musubi/demo_lora.safetensors" in [name.replace("\\", "/") for name in loras]
     shown = entry["outputs"]["7"]["images"][0]
     assert probe(comfy.folder / "output" / shown["subfolder"] / shown["filename"]).frames == 17
+
+
+def test_a_page_finds_the_run_of_its_node_and_stops_it(comfy: Comfy, tmp_path: Path) -> None:
+    made = long_training(tmp_path)
+    extra = {"extra_pnginfo": {"workflow": {"id": "my-workflow"}}}
+    status, answer = comfy.post("/prompt", {"prompt": made, "extra_data": extra})
+    assert status == 200, answer
+    assert until(lambda: training(comfy), 60)
+    run = next(run for run in comfy.get("/musubi/runs?newest=5")["runs"] if run["status"] == "running")
+    assert run["class"] == "MusubiTuner_WanLoRATrainer" and run["node"] == "6"
+    assert (run["prompt"], run["workflow"]) == (answer["prompt_id"], "my-workflow")
+    told = comfy.get(f"/musubi/runs/{run['name']}")
+    assert told["last"][0] > 3 and "--output_name=demo_lora" in told["command"]
+    step, version = told["points"][-1][0], told["version"]
+    later = comfy.get(f"/musubi/runs/{run['name']}?after={step}&version={version}")
+    assert later["whole"] is (later["version"] != version)
+    status, _ = comfy.post("/interrupt", {"prompt_id": answer["prompt_id"]})
+    entry = comfy.wait(answer["prompt_id"])
+    assert status == 200 and entry["status"]["status_str"] == "error"
+    assert comfy.get(f"/musubi/runs/{run['name']}")["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["..", "%2e%2e", "..%2f..%2fcomfyui.log", "gone", "a%00b", "%0a", "x" * 300])
+def test_a_hostile_run_name_is_answered_with_404(comfy: Comfy, name: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as told:
+        comfy.get(f"/musubi/runs/{name}")
+    assert told.value.code == 404
 
 
 def test_frames_and_video_reach_comfyuis_own_nodes(comfy: Comfy, tmp_path: Path) -> None:

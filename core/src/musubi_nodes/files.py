@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
@@ -28,10 +29,20 @@ def write_bytes(path: Path, data: bytes) -> Path:
     beside = path.with_name(f".{uuid4().hex[:8]}.part")
     try:
         beside.write_bytes(data)
-        os.replace(beside, path)
+        _replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
     return path
+
+
+def _replace(beside: Path, path: Path) -> None:
+    """Windows refuses to replace a file for as long as somebody reads it, such as a page that looks each second."""
+    for _ in range(20):
+        with contextlib.suppress(PermissionError):
+            os.replace(beside, path)
+            return
+        time.sleep(0.01)
+    os.replace(beside, path)
 
 
 def write_json(path: Path, value: object) -> Path:

@@ -70,7 +70,8 @@ class Context:
     """One execution of one node.
 
     ``linked`` are the outputs that somebody uses (``None``: not known, so all). ``workflow`` is what goes into the
-    metadata of files, as ComfyUI writes it: ``prompt`` and ``workflow``; empty where that is switched off.
+    metadata of files, as ComfyUI writes it: ``prompt`` and ``workflow``; empty where that is switched off. ``queued``
+    are the ids of the queued ``prompt`` and of its ``workflow``, as far as the host knows them.
     """
 
     host: Host
@@ -78,6 +79,7 @@ class Context:
     node_id: str = "node"
     linked: frozenset[str] | None = None
     workflow: Mapping[str, Any] = field(default_factory=dict)
+    queued: Mapping[str, str] = field(default_factory=dict)
     pictures: list[Path] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)

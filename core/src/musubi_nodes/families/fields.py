@@ -22,7 +22,10 @@ DEFAULT = "default"
 ANY = "any"
 """The choice of a combo of families that means "none in particular"."""
 
-Kind = Literal["bool", "int", "float", "string", "choice", "model", "input", "install", "family", "socket"]
+NEWEST = "newest"
+"""The choice of a combo of runs that means "whichever is the newest"."""
+
+Kind = Literal["run", "bool", "int", "float", "string", "choice", "model", "input", "install", "family", "socket"]
 
 PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
 """ComfyUI's types of plain values; all others are STRING."""
@@ -86,6 +89,11 @@ class InstallName:
 @dataclass(frozen=True)
 class FamilyName:
     """The field names a registered family by its key; ``None`` is any of them."""
+
+
+@dataclass(frozen=True)
+class RunName:
+    """The field names a training run by its folder; ``None`` is the newest."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +199,8 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
         return FieldSpec(kind="input", input_kind=given.kind, **common)
     if marker(field, InstallName):
         return FieldSpec(kind="install", unset=DEFAULT, **common)
+    if marker(field, RunName):
+        return FieldSpec(kind="run", unset=NEWEST, **common)
     if marker(field, FamilyName):
         return FieldSpec(kind="family", unset=ANY, **common)
     offered = marker(field, Choices)

@@ -103,7 +103,8 @@ class ScriptNode(Node):
 
     def new_folder(self, context: Context) -> AbstractContextManager[RunFolder]:
         """A run folder of its own; whatever ends the block early is told by its status."""
-        return RunFolder.opened(context.host.output_folder, self.id.removeprefix("MusubiTuner_"))
+        name, output = self.id.removeprefix("MusubiTuner_"), context.host.output_folder
+        return RunFolder.opened(output, name, {"class": self.id, "node": context.node_id, **context.queued})
 
     def install_name(self, inputs: Any) -> str | None:
         """Which configured install the user chose."""
@@ -190,6 +191,7 @@ class ScriptNode(Node):
     ) -> Outcome:
         """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
         context.progress(Progress("checking"))
+        folder.write_progress(Progress("checking"))
         known = accepted_options(install, self.script)
         arguments, _ = self.command_line(inputs, known, install.version, owned)
         visible = self.visible_gpus(inputs, install)
@@ -212,6 +214,8 @@ class ScriptNode(Node):
             context.raise_if_interrupted()
 
         held = () if install.cpu else visible or ()
+        if held:
+            folder.write_progress(Progress("waiting for the GPU"))
         with device_queue(cache_folder() / "locks", held, waiting):
             if held:
                 context.host.release_models()

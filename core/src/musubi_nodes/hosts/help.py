@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.commands.option import Option, marker
-from musubi_nodes.families.fields import ANY, FieldSpec
+from musubi_nodes.families.fields import ANY, NEWEST, FieldSpec
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.hosts.examples import example_lines, plain
@@ -21,6 +21,7 @@ KINDS = {
     "image": "an image of the input folder",
     "video": "a video of the input folder",
     "install": "a configured install",
+    "run": f"`{NEWEST}`, or a training run",
     "family": f"`{ANY}`, or a model family",
 }
 BREAK = "  \n  "

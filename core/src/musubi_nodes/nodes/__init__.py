@@ -8,6 +8,7 @@ from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.memory import MemoryOptimizer
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import OptimizerConfig, SamplingConfig, TrainingConfig
+from musubi_nodes.nodes.training_monitor import TrainingMonitor
 from musubi_nodes.nodes.video_input import VideoInput
 from musubi_nodes.nodes.video_output import VideoOutput
 
@@ -22,6 +23,7 @@ NODES = (
     LoRASelect,
     PromptNode,
     BatchProcessor,
+    TrainingMonitor,
     VideoInput,
     VideoOutput,
 )

@@ -10,13 +10,14 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import write_json, write_text
+from musubi_nodes.files import SAFE_NAME, is_inside, write_json, write_text
+from musubi_nodes.runs.progress import Progress
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
@@ -29,9 +30,14 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def opened(cls, output: Path, node: str) -> Iterator[RunFolder]:
-        """A new run folder for the time of one run: whatever ends it early is told by its status."""
+    def opened(cls, output: Path, node: str, origin: Mapping[str, str] | None = None) -> Iterator[RunFolder]:
+        """A new run folder for the time of one run: whatever ends it early is told by its status.
+
+        ``origin`` is where it was queued, as ComfyUI names it: ``class``, ``node`` ("2:1" in a subgraph), ``prompt``
+        and ``workflow``; a reloaded page finds the run of its node by it.
+        """
         folder = cls.create(output, node)
+        write_json(folder.path / "origin.json", {"time": time.time(), **(origin or {})})
         folder.write_status("running", **this_host())
         try:
             yield folder
@@ -70,9 +76,46 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def has_metrics(self) -> bool:
+        """Whether there is a row of metrics, so that it is a training that has begun."""
+        with contextlib.suppress(OSError):
+            return self.metrics.stat().st_size > 0
+        return False
+
+    @property
     def stop_request(self) -> Path:
         """A file whose existence asks a training to end after its next save."""
         return self.path / "stop-after-save"
+
+    @property
+    def samples(self) -> Path:
+        """Where a training puts its samples (``sample_images`` of training/trainer_base.py, v0.3.4)."""
+        return self.out / "sample"
+
+    @property
+    def samples_planned(self) -> bool:
+        """Whether the training was given prompts for samples."""
+        return (self.path / "prompts.json").is_file()
+
+    def origin(self) -> dict[str, Any]:
+        """Where and when it was queued (see :meth:`opened`); empty where it is not known."""
+        return self._json("origin.json")
+
+    def write_progress(self, now: Progress, **more: Any) -> None:
+        """Replace ``progress.json``. It is only shown, so that no run fails for it."""
+        with contextlib.suppress(OSError):
+            write_json(self.path / "progress.json", {**asdict(now), **more})
+
+    def progress(self) -> dict[str, Any]:
+        """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and ``gpu_used`` and
+        ``gpu_total`` in bytes where they are known; empty before there is any."""
+        return self._json("progress.json")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.path / name).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def points(self) -> list[dict[str, Any]]:
         """The metrics by step, one row each: what several rows say of one step is put together, the last word wins."""
@@ -102,6 +145,15 @@ class RunFolder:
         else:
             write_text(self.path / "command.sh", shell(command, cwd, environment)).chmod(0o755)
 
+    def pasted_command(self) -> str:
+        """The command as it is pasted into a terminal (PowerShell on Windows); empty before there is one."""
+        found = self._json("command.json")
+        try:
+            words, cwd, environment = list(found["command"]), str(found["cwd"]), dict(found["environment"])
+            return powershell(words, Path(cwd), environment)[1:] if os.name == "nt" else line(words, cwd, environment)
+        except (KeyError, TypeError, ValueError):
+            return ""
+
     def write_status(self, status: Status, **details: Any) -> None:
         """Replace ``status.json``; readers never see half of it."""
         write_json(self.path / "status.json", {"status": status, "time": time.time(), **details})
@@ -111,10 +163,7 @@ class RunFolder:
 
         A run whose host was killed stays "running" in the file; on its machine it is told as failed.
         """
-        try:
-            found = dict(json.loads((self.path / "status.json").read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            return {"status": "unknown"}
+        found = self._json("status.json") or {"status": "unknown"}
         if found.get("status") == "running" and _host_is_gone(found):
             return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
         return found
@@ -139,6 +188,12 @@ def shell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> 
     return "\n".join(lines) + "\n"
 
 
+def line(command: Sequence[str], cwd: str, environment: Mapping[str, str]) -> str:
+    """The same as one line for a POSIX shell, which goes on afterwards as it was."""
+    values = [f"{name}={value}" for name, value in environment.items()]
+    return f"(cd {shlex.quote(cwd)} && {shlex.join(['env', '-u', 'PYTHONHOME', *values, *command])})"
+
+
 def powershell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
     """A PowerShell script that runs ``command`` again; its first character tells PowerShell 5 the encoding."""
     exports = [f"$env:{name} = {_quoted(value)}" for name, value in environment.items()]
@@ -155,3 +210,18 @@ def run_folders(output: Path) -> Iterator[RunFolder]:
     runs = output / "musubi" / "runs"
     if runs.is_dir():
         yield from (RunFolder(p) for p in sorted(runs.iterdir(), reverse=True) if p.is_dir())
+
+
+def run_named(output: Path, name: str) -> RunFolder:
+    """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
+    runs = output / "musubi" / "runs"
+    folder = runs / name
+    plain = SAFE_NAME.fullmatch(name) and not name.startswith(".")
+    if not plain or not folder.is_dir() or not is_inside(folder, [runs]):
+        raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
+    return RunFolder(folder)
+
+
+def trainings(output: Path) -> Iterator[RunFolder]:
+    """Those of them that have a curve, newest first."""
+    return (folder for folder in run_folders(output) if SAFE_NAME.fullmatch(folder.path.name) and folder.has_metrics)

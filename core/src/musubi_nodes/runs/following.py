@@ -21,6 +21,7 @@ from musubi_nodes.runs.metrics import Metrics, write_all
 from musubi_nodes.runs.output import LineSplitter
 from musubi_nodes.runs.peak import Peak
 from musubi_nodes.runs.progress import Progress, ProgressReader
+from musubi_nodes.runs.recorder import Recorder
 from musubi_nodes.runs.stopping import AfterNextSave
 
 CHUNK = 32_768
@@ -42,6 +43,7 @@ class Following:
         self._last = LastLines()
         self._events = EventFolder(command.events) if command.events else None
         self._stopping = AfterNextSave(folder)
+        self._recorder = Recorder(folder, command.environment)
         self._checkpoint: Path | None = None
         self._peak = Peak(folder)
         self._chunks: queue.Queue[tuple[str, bytes]] = queue.Queue(WAITING_CHUNKS)
@@ -63,6 +65,7 @@ class Following:
                     if self._events is not None:
                         metrics.scalars(self._events.read())
                     metrics.flush()
+                self._recorder.write()
         self._still_there()
         if code == 0:
             self._judge(metrics)
@@ -166,6 +169,7 @@ class Following:
             )
 
     def _tell(self, now: Progress) -> None:
+        self._recorder.note(now)
         try:
             self._watcher.progress(now)
         except BaseException as error:

@@ -152,6 +152,11 @@ class ProgressReader:
         )
 
 
+def is_bar(piece: str) -> bool:
+    """Whether an output piece is an update of a bar and not a line of the log."""
+    return bool(_BAR.search(piece) or _COUNT.search(piece))
+
+
 def _stage_of(line: str) -> str | None:
     for words, stage in _BEGINNINGS:
         if line.startswith(words):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError, did_you_mean, problems
 from musubi_nodes.families.context import Context, Services
-from musubi_nodes.families.fields import ANY, DEFAULT, NONE, FieldSpec
+from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
 from musubi_nodes.families.input_files import find_input, input_names
 from musubi_nodes.families.model_files import install_model_names
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui.classes import Facts, build
+from musubi_nodes.runs.folder import trainings
 
 if TYPE_CHECKING:
     from musubi_nodes.hosts.comfyui.host import ComfyHost
     from musubi_nodes.plugins.manager import Plugins
 
+MOST_RUNS = 100
+"""Runs that a combo offers."""
 SMALL_STEPS = (0.001, 0.0001, 0.00001, 0.000001)
 HIDDEN = {"musubi_node_id": "UNIQUE_ID", "musubi_workflow": "PROMPT", "musubi_extra": "EXTRA_PNGINFO"}
 """Names that no widget has: an input and a hidden input of one name hide each other."""
@@ -69,7 +73,7 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
         options["advanced"] = True
     if spec.kind == "socket":
         return spec.socket, options
-    if spec.kind in ("choice", "model", "input", "install", "family"):
+    if spec.kind in ("choice", "model", "input", "install", "family", "run"):
         choices = _choices(spec, plugins)
         if spec.kind == "input":
             options[f"{spec.input_kind}_upload"] = True
@@ -105,6 +109,8 @@ def _choices(spec: FieldSpec, plugins: Plugins) -> list[str]:
         return [DEFAULT, *plugins.installs()]
     if spec.kind == "input":
         return input_names(_host().input_folder(), spec.input_kind)
+    if spec.kind == "run":
+        return [NEWEST, *(run.path.name for run in islice(trainings(_host().output_folder), MOST_RUNS))]
     if spec.kind == "family":
         return [ANY, *(family.key for family in plugins.families)]
     names = [*_host().model_names(spec.model_kind), *install_model_names(_install(plugins), spec.model_kind)]
@@ -182,7 +188,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     prompt, extra = values.pop("musubi_workflow", None), values.pop("musubi_extra", None)
     host = _host()
     used = linked(node, unique_id, host.running_workflow())  # as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
-    context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra))
+    context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra), host.queued(extra))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
     try:

@@ -68,11 +68,15 @@ class ComfyHost:
 
     def running_workflow(self) -> dict[str, Any] | None:
         """The prompt that is being executed; ``None`` where it is not known."""
-        from server import PromptServer
+        running = _running()
+        return running[2] if running else None
 
-        queue: Any = getattr(getattr(PromptServer, "instance", None), "prompt_queue", None)
-        running = list(getattr(queue, "currently_running", {}).values())
-        return running[0][2] if len(running) == 1 else None
+    def queued(self, extra: Any) -> dict[str, str]:
+        """The ids of the running prompt and of the page's workflow, which EXTRA_PNGINFO holds."""
+        running = _running()
+        workflow = extra.get("workflow") if isinstance(extra, dict) else None
+        found = {"prompt": running[1] if running else "", "workflow": (workflow or {}).get("id")}
+        return {name: str(id_) for name, id_ in found.items() if id_}
 
     def metadata(self, prompt: Any, extra: Any) -> dict[str, Any]:
         """What ComfyUI's own save nodes write into files (nodes_video.py, 0.3.64); empty with --disable-metadata."""
@@ -144,6 +148,15 @@ class ComfyHost:
 def comfy_host() -> ComfyHost:
     """The host of this process."""
     return ComfyHost()
+
+
+def _running() -> Any:
+    """The queue's item (number, prompt id, prompt, ...) that is being executed; ``None`` where it is not known."""
+    from server import PromptServer
+
+    queue: Any = getattr(getattr(PromptServer, "instance", None), "prompt_queue", None)
+    running = list(getattr(queue, "currently_running", {}).values())
+    return running[0] if len(running) == 1 else None
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,22 +1,25 @@
-"""What the page asks for beside nodes: plugins that were left out, and the end of a training after its next save.
+"""What the page asks for beside nodes: plugins that were left out, runs and how far they are, and the end of a training
+after its next save.
 
 GET changes nothing. POST takes JSON only, which a foreign page cannot send without the server's leave.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import SAFE_NAME
 from musubi_nodes.hosts.comfyui.help_pages import add_help
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.folder import run_named
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aiohttp import web
+
+
+MOST_RUNS = 100
+"""Runs that one list names."""
 
 
 def add_routes(pack: str) -> None:
@@ -35,6 +38,27 @@ def add_routes(pack: str) -> None:
 
     add_help(routes, pack)
 
+    @routes.get("/musubi/runs")
+    async def runs(request: web.Request) -> web.Response:
+        from musubi_nodes.hosts.comfyui.host import comfy_host
+        from musubi_nodes.hosts.comfyui.run_state import listed
+
+        newest = _number(request.query.get("newest"), MOST_RUNS)
+        return web.json_response(await asyncio.to_thread(listed, comfy_host().output_folder, min(newest, MOST_RUNS)))
+
+    @routes.get("/musubi/runs/{name}")
+    async def run(request: web.Request) -> web.Response:
+        from musubi_nodes.hosts.comfyui.host import comfy_host
+        from musubi_nodes.hosts.comfyui.run_state import state
+
+        output, query = comfy_host().output_folder, request.query
+        try:
+            folder = run_named(output, request.match_info["name"])
+        except MusubiError as error:
+            return web.json_response({"error": str(error)}, status=404)
+        after, version = _number(query.get("after"), -1), _number(query.get("version"), -1)
+        return web.json_response(await asyncio.to_thread(state, folder, output, after, version))
+
     @routes.post("/musubi/runs/{name}/stop")
     async def stop(request: web.Request) -> web.Response:
         from musubi_nodes.hosts.comfyui.host import comfy_host
@@ -48,9 +72,5 @@ def add_routes(pack: str) -> None:
         return web.json_response({})
 
 
-def run_named(output: Path, name: str) -> RunFolder:
-    """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
-    folder = output / "musubi" / "runs" / name
-    if not SAFE_NAME.fullmatch(name) or name.startswith(".") or not folder.is_dir():
-        raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
-    return RunFolder(folder)
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else default

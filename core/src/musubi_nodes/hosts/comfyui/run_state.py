@@ -1,0 +1,140 @@
+"""What the page is told of runs: bounded however long a run is, and cheap to ask for each second."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.files import SAFE_NAME
+from musubi_nodes.runs.folder import RunFolder, run_folders
+from musubi_nodes.runs.samples import Sample, samples
+from musubi_nodes.runs.series import COLUMNS, Point, Series
+from musubi_nodes.runs.tail import Tail
+
+MOST_SAMPLES = 60
+"""The newest ones."""
+LONGEST_TEXT = 4_000
+LONGEST_COMMAND = 100_000
+
+
+class Reader:
+    """What was read of a run until now: a cache, all of it is in the run folder."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.lock = threading.Lock()
+        self.series, self.tail = Series(folder.metrics), Tail(folder.log)
+
+
+class Readers:
+    """The readers of the runs that were asked for last."""
+
+    def __init__(self, most: int = 16) -> None:
+        self._most = most
+        self._found: OrderedDict[Path, Reader] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, folder: RunFolder) -> Reader:
+        """The reader of a run."""
+        with self._lock:
+            reader = self._found.setdefault(folder.path, Reader(folder))
+            self._found.move_to_end(folder.path)
+            if len(self._found) > self._most:
+                self._found.popitem(last=False)
+            return reader
+
+
+_READERS = Readers()
+
+
+def listed(output: Path, newest: int) -> dict[str, Any]:
+    """The newest runs, newest first, and the names of those among them that have a curve."""
+    found = list(islice(_plain(output), newest))
+    names = [folder.path.name for folder in found if folder.has_metrics]
+    return {"names": names, "runs": [_head(folder) for folder in found]}
+
+
+def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -> dict[str, Any]:
+    """All that a page shows of a run.
+
+    ``after`` and ``version`` are the last step and the version that the page has: it gets the points that came since,
+    or all of them where they were thinned meanwhile. The command comes with all points only.
+    """
+    reader = _READERS.of(folder)
+    with reader.lock:
+        reader.series.read()
+        reader.tail.read()
+        series, lines = reader.series, list(reader.tail.lines)
+        whole = version != series.version
+        kept = series.kept if whole else [point for point in series.kept if point["step"] > after]
+        told = {
+            "version": series.version,
+            "whole": whole,
+            "columns": COLUMNS,
+            "points": [_values(point) for point in kept],
+            "last": _values(series.last) if series.last else None,
+        }
+    made = samples(folder)
+    return {
+        **_head(folder),
+        **told,
+        "progress": _short(folder.progress()),
+        "stop_asked": folder.stop_request.exists(),
+        "log": lines,
+        "log_file": viewed(folder.log, output),
+        "samples": [_sample(each, output) for each in made[-MOST_SAMPLES:]],
+        "samples_made": len(made),
+        "samples_planned": folder.samples_planned,
+        **({"command": folder.pasted_command()[:LONGEST_COMMAND]} if whole else {}),
+    }
+
+
+def viewed(path: Path, output: Path) -> dict[str, str]:
+    """A file as ComfyUI's own /view route names it."""
+    relative = path.relative_to(output)
+    return {"filename": relative.name, "subfolder": "/".join(relative.parts[:-1]), "type": "output"}
+
+
+def _head(folder: RunFolder) -> dict[str, Any]:
+    origin, status = folder.origin(), folder.status()
+    named = {name: str(origin.get(name, ""))[:200] for name in ("class", "node", "prompt", "workflow")}
+    return {
+        "name": folder.path.name,
+        **named,
+        "started": _seconds(origin.get("time")),
+        "status": str(status["status"])[:40] if "status" in status else "unknown",
+        "time": _seconds(status.get("time")),
+        "error": str(status.get("error", ""))[:LONGEST_TEXT],
+    }
+
+
+def _plain(output: Path) -> Iterator[RunFolder]:
+    return (folder for folder in run_folders(output) if SAFE_NAME.fullmatch(folder.path.name))
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+
+
+def _short(progress: dict[str, Any]) -> dict[str, Any]:
+    """Texts cut, and of numbers only those that JSON knows."""
+    texts = {name: value[:200] for name, value in progress.items() if isinstance(value, str)}
+    return texts | {name: value for name, value in progress.items() if _seconds(value) is not None}
+
+
+def _values(point: Point) -> list[Any]:
+    return [point.get(name) for name in COLUMNS]
+
+
+def _sample(sample: Sample, output: Path) -> dict[str, Any]:
+    return {
+        **viewed(sample.path, output),
+        "label": sample.label,
+        "prompt": sample.prompt,
+        "video": sample.is_video,
+        "size": sample.size,
+    }

@@ -1,0 +1,155 @@
+"""A picture of curves: axes, ticks, a legend, each curve thin and its smooth line thick. Pillow only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from musubi_nodes.media.fonts import drawable, font_for
+from musubi_nodes.media.wrapping import shortened
+
+Points = Sequence[tuple[float, float | None]]
+
+_GROUND, _GRID, _TEXT = (30, 32, 36), (62, 66, 72), (226, 228, 232)
+COLORS = ((76, 154, 255), (255, 171, 64), (87, 201, 122), (240, 98, 146), (171, 131, 255), (77, 208, 225))
+_FINER = 2  # drawn larger and made smaller: Pillow's lines have hard edges
+_MOST = 4_000  # points of a line; more than twice the pixels of the widest picture show nothing new
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of the legend: values by step, as they are and smoothed. ``None`` and what is no number leave a gap."""
+
+    name: str
+    raw: Points
+    smooth: Points
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Which values lie where: ``box`` is left, top, right, bottom in pixels."""
+
+    box: tuple[float, float, float, float]
+    steps: tuple[float, float]
+    values: tuple[float, float]
+    log: bool
+
+    def x(self, step: float) -> float:
+        """Pixels from the left."""
+        left, _, right, _ = self.box
+        return left + (step - self.steps[0]) / (self.steps[1] - self.steps[0]) * (right - left)
+
+    def y(self, value: float) -> float:
+        """Pixels from the top, cut at the edges."""
+        _, top, _, bottom = self.box
+        low, high, value = (math.log(max(v, 1e-300)) if self.log else v for v in (*self.values, value))
+        share = (value - low) / (high - low)
+        return bottom - max(0.0, min(1.0, share)) * (bottom - top)
+
+
+def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool = False) -> Any:
+    """A PIL image of ``size`` pixels. Without a single value it says so."""
+    from PIL import Image, ImageDraw
+
+    width, height = size[0] * _FINER, size[1] * _FINER
+    font = font_for(title + "".join(curve.name for curve in curves), max(11, min(size) // 24) * _FINER)
+    whole = Image.new("RGB", (width, height), _GROUND)
+    draw = ImageDraw.Draw(whole)
+    line = int(font.size * 1.5)
+    draw.text((line / 2, line / 3), shortened(drawable(title, font), width - line, font.getlength), _TEXT, font)
+    frame = frame_of(curves, (line * 4.2, line * 1.8, width - line, height - line * (1.6 + len(curves))), log)
+    if frame is None:
+        draw.text((width / 2, height / 2), "no values", _TEXT, font, anchor="mm")
+        return whole.resize(size)
+    _axes(draw, frame, font)
+    colors = [COLORS[number % len(COLORS)] for number in range(len(curves))]
+    for curve, color in zip(curves, colors, strict=True):  # all of them first: none may hide a smooth line
+        _line(draw, frame, curve.raw, _faint(color), _FINER)
+    for number, (curve, color) in enumerate(zip(curves, colors, strict=True)):
+        _line(draw, frame, curve.smooth, color, 2 * _FINER)
+        y = height - line * (len(curves) - number) - line / 4
+        draw.rectangle((line * 0.7, y + line * 0.3, line * 1.5, y + line * 0.5), color)
+        name = shortened(drawable(curve.name, font), width - 3 * line, font.getlength)
+        draw.text((line * 1.9, y), name, _TEXT, font)
+    return whole.resize(size, Image.Resampling.LANCZOS)
+
+
+def frame_of(curves: Sequence[Curve], box: tuple[float, float, float, float], log: bool) -> Frame | None:
+    """The frame that shows all smooth lines whole; of raw values the outermost hundredth may be cut."""
+    raw = sorted(value for curve in curves for _, value in _known(curve.raw, log))
+    smooth = [value for curve in curves for _, value in _known(curve.smooth, log)]
+    steps = [step for curve in curves for step, _ in (*_known(curve.raw, log), *_known(curve.smooth, log))]
+    if not steps:
+        return None
+    most = [raw[round(share * (len(raw) - 1))] for share in (0.01, 0.99)] if raw else []
+    low, high = min([*most, *smooth]), max([*most, *smooth])
+    if log and high > low:
+        room = (high / low) ** 0.04
+        low, high = low / room, high * room
+    else:
+        room = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
+        low, high = low - room if not log else low * 0.9, high + room if not log else high * 1.1
+    return Frame(box, (min(0.0, *steps), max(1.0, *steps)), (low, high), log)
+
+
+def ticks(low: float, high: float, log: bool = False) -> list[float]:
+    """Round numbers from ``low`` to ``high``, some five; on a logarithmic scale 1, 2 and 5 of each power of ten."""
+    if log:
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        found = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+        if len(inside := [value for value in found if low <= value <= high]) >= 2:
+            return inside[:: max(1, len(inside) // 6)]
+    power = 10.0 ** math.floor(math.log10((high - low) / 5))
+    step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= (high - low) / 5)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _faint(color: tuple[int, int, int]) -> tuple[int, ...]:
+    return tuple((2 * ground + one) // 3 for ground, one in zip(_GROUND, color, strict=True))
+
+
+def _axes(draw: Any, frame: Frame, font: Any) -> None:
+    left, top, right, bottom = frame.box
+    gap = font.size * 0.4
+    for value in ticks(*frame.values, frame.log):
+        y = frame.y(value)
+        draw.line((left, y, right, y), _GRID, _FINER)
+        draw.text((left - gap, y), f"{value:.4g}", _TEXT, font, anchor="rm")
+    for step in ticks(*frame.steps):
+        x = frame.x(step)
+        draw.line((x, top, x, bottom), _GRID, _FINER)
+        draw.text((x, bottom + gap), f"{step:.6g}", _TEXT, font, anchor="ma")
+    draw.line((left, top, left, bottom, right, bottom), _TEXT, _FINER)
+
+
+def _line(draw: Any, frame: Frame, points: Points, color: Any, width: int) -> None:
+    for piece in _pieces(points, frame.log):
+        places = [(frame.x(step), frame.y(value)) for step, value in piece]
+        if len(places) > 1:
+            draw.line(places, color, width, joint="curve")
+        else:
+            x, y = places[0]
+            draw.ellipse((x - width, y - width, x + width, y + width), color)
+
+
+def _pieces(points: Points, log: bool) -> Iterator[list[tuple[float, float]]]:
+    """The runs of known values between gaps."""
+    piece: list[tuple[float, float]] = []
+    for step, value in points[:: max(1, len(points) // _MOST)]:
+        if _is_known(value, log):
+            piece.append((step, value))  # type: ignore[arg-type]
+        elif piece:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _known(points: Points, log: bool) -> list[tuple[float, float]]:
+    return [(step, value) for step, value in points if _is_known(value, log)]  # type: ignore[misc]
+
+
+def _is_known(value: float | None, log: bool) -> bool:
+    return value is not None and math.isfinite(value) and (value > 0 or not log)

@@ -1,0 +1,200 @@
+"""Shows a training, running or finished: curve, samples, checkpoints and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import Native, RunName, Widget
+from musubi_nodes.families.lora import lora_format
+from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.media.pictures import image_picture, video_pictures
+from musubi_nodes.media.plot import Curve, plot
+from musubi_nodes.media.sheet import Cell, sheet
+from musubi_nodes.runs.checkpoints import Checkpoint, best, checkpoints
+from musubi_nodes.runs.folder import RunFolder, run_named, trainings
+from musubi_nodes.runs.progress import clock
+from musubi_nodes.runs.samples import Sample, samples
+from musubi_nodes.runs.series import Point, Series
+from musubi_nodes.weights import read_header
+
+MOST_CURVES = 6
+EVERYTHING = 10_000_000
+"""Points: a run is read whole here, so that the loss at each checkpoint is known exactly."""
+ONLY_AVERAGE = (
+    "The loss is musubi-tuner's own average over an epoch's steps: its environment has no TensorBoard, which would "
+    "tell the loss of each step and the learning rate."
+)
+
+
+@dataclass(frozen=True)
+class _Read:
+    folder: RunFolder
+    points: list[Point]
+    single: bool
+
+
+class TrainingMonitor(Node):
+    """Shows the loss of a training, running or finished, with its samples, checkpoints and numbers. Several runs can
+    be laid over each other. The best checkpoint is the saved one with the lowest smoothed loss: a low loss is no
+    promise of a good picture, so look at the samples too."""
+
+    id, title, category = "MusubiTuner_TrainingMonitor", "Training Monitor", "MusubiTuner/Training"
+    output_node = always_runs = True
+
+    class Inputs(NodeInputs):
+        run: Run | None = Field(None, description="A run. Not connected: the one that is chosen below.")
+        name: Annotated[str | None, RunName()] = Field(
+            None, description="Which run is shown, by its folder in musubi/runs. newest: the one that began last."
+        )
+        compare: Annotated[str, Widget(multiline=True)] = Field(
+            "", description="Further runs that are laid over it: names of run folders, one a line, five at most."
+        )
+        smoothing: int = Field(100, ge=0, le=100_000, description="Steps that the thick line averages over. 0: none.")
+        log_scale: bool = Field(False, description="Logarithmic scale of the loss.")
+        width: Annotated[int, Widget(step=32)] = Field(832, ge=256, le=4096, description="Width of the plot in pixels.")
+        height: Annotated[int, Widget(step=32)] = Field(
+            480, ge=192, le=4096, description="Height of the plot in pixels."
+        )
+        samples: int = Field(12, ge=1, le=100, description="How many of the newest samples are in the grid.")
+        columns: int = Field(4, ge=1, le=20, description="Samples beside each other.")
+
+    class Outputs(NodeOutputs):
+        plot: Annotated[Any, Native("IMAGE")] = Field(None, description="The curve of the loss.")
+        grid: Annotated[Any, Native("IMAGE")] = Field(None, description="The newest samples; of videos three frames.")
+        last: Lora | None = Field(None, description="The last checkpoint that was saved.")
+        best: Lora | None = Field(None, description="The checkpoint with the lowest smoothed loss.")
+        text: str = Field(description="Status, steps, epochs, loss, learning rate, duration and checkpoints.")
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if values.get("name") and "run" not in linked:
+            run_named(context.host.output_folder, values["name"])
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        folders = _chosen(inputs, context)
+        reads = [_read(folder, inputs.smoothing) for folder in folders]
+        shown = reads[0]
+        saved = checkpoints(shown.folder, shown.points)
+        if not saved and context.linked and context.linked & {"last", "best"}:
+            raise MusubiError(
+                f"the run {shown.folder.path.name} has saved no checkpoint",
+                fix="Wait for its first save, or choose another run.",
+            )
+        title = f"{shown.folder.path.name}: loss by step" + (", logarithmic" if inputs.log_scale else "")
+        picture = plot([_curve(each) for each in reads], (inputs.width, inputs.height), title, inputs.log_scale)
+        if preview := context.host.preview_folder:
+            preview.mkdir(parents=True, exist_ok=True)
+            path = preview / f"musubi_plot_{context.node_id.replace(':', '_')}_{shown.folder.path.name}.png"
+            picture.save(path)
+            context.show(path)
+        text = "\n\n".join(_told(each) for each in reads)
+        if saved:
+            text += f"\n\n{_about(saved)}"
+        context.show(text=text)
+        made = samples(shown.folder)[-inputs.samples :]
+        grid = _grid(made, inputs.columns, shown.folder.path.name) if context.wanted("grid") else None
+        last, lowest = (saved[-1], best(saved)) if saved else (None, None)
+        return self.Outputs(plot=_array(picture), grid=grid, last=_lora(last), best=_lora(lowest), text=text)
+
+
+def _chosen(inputs: Any, context: Context) -> list[RunFolder]:
+    output = context.host.output_folder
+    if inputs.run:
+        first = RunFolder(inputs.run.folder)
+    elif inputs.name:
+        first = run_named(output, inputs.name)
+    else:
+        newest = next(trainings(output), None)
+        if newest is None:
+            raise MusubiError("there is no training yet", fix="Train a LoRA, then look again.")
+        first = newest
+    further = [run_named(output, line.strip()) for line in inputs.compare.splitlines() if line.strip()]
+    if len(further) >= MOST_CURVES:
+        raise MusubiError(f"compare names {len(further)} runs", fix=f"Compare {MOST_CURVES - 1} at most.")
+    return [first, *further]
+
+
+def _read(folder: RunFolder, span: int) -> _Read:
+    series = Series(folder.metrics, EVERYTHING, span)
+    series.read()
+    return _Read(folder, series.points(), series.single)
+
+
+def _curve(read: _Read) -> Curve:
+    raw = "loss" if read.single else "average"
+    return Curve(
+        f"{read.folder.path.name}{'' if read.single else ' (average loss)'}",
+        [(point["step"], point.get(raw)) for point in read.points],
+        [(point["step"], point.get("smooth")) for point in read.points],
+    )
+
+
+def _told(read: _Read) -> str:
+    """Everything about a run in lines."""
+    folder, points = read.folder, read.points
+    status, progress = folder.status(), folder.progress()
+    lines = [f"{folder.path.name}: {status['status']}"]
+    if status.get("error"):
+        lines.append(str(status["error"]).splitlines()[0])
+    if not points:
+        return "\n".join([*lines, "no steps"])
+    steps, epochs = progress.get("steps"), progress.get("epochs")
+    lines.append(f"step {points[-1]['step']}" + (f" of {steps}" if steps else ""))
+    if epoch := points[-1].get("epoch") or progress.get("epoch"):
+        lines.append(f"epoch {epoch}" + (f" of {epochs}" if epochs else ""))
+    known = [point for point in points if point.get("smooth") is not None]
+    if known:
+        lowest = min(known, key=lambda point: point["smooth"])
+        lines.append(
+            f"smoothed loss: first {known[0]['smooth']:.4g}, last {known[-1]['smooth']:.4g}, "
+            f"lowest {lowest['smooth']:.4g} (step {lowest['step']})"
+        )
+    if rate := next((point["lr"] for point in reversed(points) if point.get("lr") is not None), None):
+        lines.append(f"learning rate {rate:.4g}")
+    times = [point["time"] for point in points if point.get("time")]
+    if len(times) > 1:
+        lines.append(f"training took {clock(times[-1] - times[0])}")
+    return "\n".join(lines if read.single else [*lines, ONLY_AVERAGE])
+
+
+def _about(saved: list[Checkpoint]) -> str:
+    lines = [
+        f"{each.path.name}: step {each.step}" + (f", smoothed loss {each.loss:.4g}" if each.loss is not None else "")
+        for each in saved
+    ]
+    chosen = best(saved)
+    name = chosen.path.name if chosen else ""
+    return "\n".join(["checkpoints:", *lines, f"best: {name}, the lowest smoothed loss of those that were saved"])
+
+
+def _lora(checkpoint: Checkpoint | None) -> Lora | None:
+    if checkpoint is None:
+        return None
+    header = read_header(checkpoint.path)
+    family = header.metadata.get("ss_base_model_version", "")
+    return Lora(path=checkpoint.path, format=lora_format(header), family=family)
+
+
+def _grid(made: list[Sample], columns: int, name: str) -> Any:
+    cells = [Cell(_pictures(each), each.label, [], f"prompt {each.prompt + 1}") for each in made]
+    return _array(sheet(cells, columns, 320, f"{name}: {len(made)} samples" if made else f"{name}: no samples"))
+
+
+def _pictures(sample: Sample) -> list[Any]:
+    try:
+        return video_pictures(sample.path, 320) if sample.is_video else [image_picture(sample.path, 320)]
+    except MusubiError:  # half-written while the run goes on
+        return []
+
+
+def _array(picture: Any) -> Any:
+    """[height, width, 3], 0..1."""
+    import numpy as np
+
+    return np.asarray(picture, np.float32) / 255.0

@@ -1,0 +1,48 @@
+"""Keeps how far a run is in its folder, so that every page and every restart can tell it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.gpu import memory
+from musubi_nodes.runs.progress import Progress
+
+SECONDS_BETWEEN = 1.0
+"""``progress.json`` is written at most this often."""
+
+
+class Recorder:
+    """Notes each progress, writes the latest. ``gpus`` are the driver's names of those that the run holds."""
+
+    def __init__(self, folder: RunFolder, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._gpus = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+        self._training: dict[str, int | None] = {}
+        self._latest: Progress | None = None
+        self._written = 0.0
+
+    def note(self, now: Progress) -> None:
+        """The steps of the training are kept while it loads, samples or saves."""
+        if now.stage == "training" and now.total:
+            self._training = {"step": now.current, "steps": now.total}
+        self._latest = now
+        if time.monotonic() - self._written >= SECONDS_BETWEEN:
+            self.write()
+
+    def write(self) -> None:
+        """Write the latest progress, if there is one that was not written."""
+        if self._latest is None:
+            return
+        self._folder.write_progress(self._latest, **self._training, **self._memory())
+        self._written, self._latest = time.monotonic(), None
+
+    def _memory(self) -> dict[str, Any]:
+        """Of several GPUs, the fullest: it is the one that runs out."""
+        known = [found for name in self._gpus if (found := memory(name.strip()))]
+        if not known:
+            return {}
+        free, total = min(known)
+        return {"gpu_used": total - free, "gpu_total": total}

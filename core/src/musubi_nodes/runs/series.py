@@ -1,0 +1,140 @@
+"""The metrics of a run for showing: read as they grow, smoothed, and thinned while they are read."""
+
+from __future__ import annotations
+
+import bisect
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MOST = 2_000
+"""Points that are kept at most, beside the last one."""
+SPAN = 100
+"""Steps over which the loss is smoothed."""
+CHUNK = 1 << 20
+LONGEST_LINE = 1 << 16
+COLUMNS = ("step", "loss", "smooth", "average", "lr", "effective_lr", "epoch", "time")
+"""A point's values in this order; ``None``: not known, or no number. ``smooth`` is the moving average of ``loss``, or
+of ``average`` where that is all there is."""
+
+Point = dict[str, Any]
+
+
+class Series:
+    """Points of ``metrics.jsonl`` by step: the first, the last, and between them every ``stride``-th.
+
+    ``version`` changes whenever points that were told already have changed. ``single``: whether the file holds the loss
+    of single steps; without TensorBoard beside musubi-tuner there is only its own average over an epoch's steps.
+    """
+
+    def __init__(self, path: Path, most: int = MOST, span: int = SPAN) -> None:
+        self._path, self._most, self._decay = path, most, math.exp(-1 / span) if span else 0.0
+        self.version = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.version += 1
+        self.stride = 1
+        self.count = 0
+        self.single = False
+        self.last: Point | None = None
+        self.kept: list[Point] = []
+        self._offset = 0
+        self._sum = self._weight = 0.0
+
+    def read(self) -> None:
+        """Take what was appended since the last call; a file that is gone or shorter than before begins anew."""
+        try:
+            size = self._path.stat().st_size
+            if size < self._offset:
+                self._begin()
+            if size > self._offset:
+                for row in self._appended():
+                    self._take(row)
+        except FileNotFoundError:
+            if self._offset:
+                self._begin()
+        except OSError:
+            return
+
+    def points(self) -> list[Point]:
+        """What is kept, and the last one."""
+        return [*self.kept, *([self.last] if self.last else [])]
+
+    def _appended(self) -> Iterator[Any]:
+        """Whole lines only: the last one may be half-written while the run goes on."""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            rest = b""
+            while chunk := file.read(CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._offset += len(line) + 1
+                    yield _row(line)
+                if len(rest) > LONGEST_LINE:
+                    self._offset += len(rest)
+                    rest = b""
+
+    def _take(self, row: Any) -> None:
+        step = row.get("step") if isinstance(row, dict) else None
+        if type(step) is not int or step < 0:
+            return
+        if self.last is None or step > self.last["step"]:
+            self._keep_last()
+            self.last = {"step": step}
+            self.count += 1
+            point: Point | None = self.last
+        else:
+            point = self._earlier(step)
+        if point is not None:
+            point |= {name: _finite(row[name]) for name in COLUMNS[1:] if name in row and name != "smooth"}
+            if "loss" in row and not self.single:
+                self.single, self._sum, self._weight = True, 0.0, 0.0
+            told = "loss" if self.single else "average"
+            if told in row:
+                point["smooth"] = self._smoothed(point[told])
+
+    def _keep_last(self) -> None:
+        if self.last is None or (self.count - 1) % self.stride:
+            return
+        self.kept.append(self.last)
+        if len(self.kept) >= self._most:
+            self.kept, self.stride = self.kept[::2], self.stride * 2
+            self.version += 1
+
+    def _earlier(self, step: int) -> Point | None:
+        """The point of a step that was there before: the event files begin when the bar has told some steps already.
+        ``None`` where it was left out."""
+        if self.last and step == self.last["step"]:
+            return self.last
+        at = bisect.bisect_left(self.kept, step, key=lambda point: point["step"])
+        if at < len(self.kept) and self.kept[at]["step"] == step:
+            self.version += 1
+            return self.kept[at]
+        if self.stride > 1:
+            return None
+        self.version += 1
+        self.count += 1
+        self.kept.insert(at, {"step": step})
+        return self.kept[at]
+
+    def _smoothed(self, loss: float | None) -> float | None:
+        """Exponential moving average, without the pull to 0 of its beginning."""
+        if loss is None:
+            return None
+        self._sum = self._decay * self._sum + (1 - self._decay) * loss
+        self._weight = self._decay * self._weight + (1 - self._decay)
+        return self._sum / self._weight
+
+
+def _row(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finite(value: Any) -> float | None:
+    return value if type(value) in (int, float) and math.isfinite(value) else None

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from musubi_nodes.media.plot import COLORS, Curve, frame_of, plot, ticks
+
+SIZE = (480, 320)
+
+
+def near(color: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return sum(abs(a - b) for a, b in zip(color, other, strict=True)) < 90
+
+
+def colored(picture: Any, color: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Where the picture has a color, its legend left out."""
+    width, height = picture.size
+    return [(x, y) for x in range(70, width) for y in range(height - 45) if near(picture.getpixel((x, y)), color)]
+
+
+def test_a_falling_line_falls_from_the_upper_left_to_the_lower_right() -> None:
+    points = [(step, 2 - step / 100) for step in range(1, 101)]
+    places = colored(plot([Curve("run", points, points)], SIZE, "loss"), COLORS[0])
+    left, right = min(places), max(places)
+    assert left[0] < 100 and right[0] > SIZE[0] - 40
+    assert left[1] < 60 and right[1] > SIZE[1] - 90
+    middle = [y for x, y in places if abs(x - (left[0] + right[0]) // 2) <= 1]
+    assert min(middle) - 5 < (left[1] + right[1]) / 2 < max(middle) + 5
+
+
+def test_each_curve_has_its_own_color() -> None:
+    flat = [Curve(str(level), [], [(1, level), (50, level)]) for level in (1.0, 2.0)]
+    picture = plot(flat, SIZE, "two")
+    upper, lower = ({y for _, y in colored(picture, COLORS[n])} for n in (1, 0))
+    assert max(upper) < min(lower)
+
+
+def test_no_raw_line_hides_a_smooth_one() -> None:
+    points = [(step, 1 + (step % 2) / 10) for step in range(1, 300)]
+    calm = [(step, 1.05) for step in range(1, 300)]
+    picture = plot([Curve("under", points, calm), Curve("over", points, [])], SIZE, "two")
+    assert len({x for x, _ in colored(picture, COLORS[0])}) > 0.7 * SIZE[0]
+
+
+def test_a_gap_is_not_bridged() -> None:
+    points = [(step, None if 40 <= step <= 60 else 1.0) for step in range(1, 101)]
+    xs = {x for x, _ in colored(plot([Curve("run", [], points)], SIZE, "gap"), COLORS[0])}
+    inside = range(min(xs), max(xs))
+    assert any(x not in xs for x in inside)
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    "points",
+    [
+        [],
+        [(1, None)],
+        [(1, math.nan), (2, math.inf), (3, -math.inf)],
+        [(1, 0.5)],
+        [(1, 0.0), (2, 0.0)],
+        [(1, -1.0), (2, -2.0)],
+        [(10_000_000, 1e-12), (10_000_001, 1e30)],
+        [(0, 0.5), (0, 0.5)],
+    ],
+)
+def test_no_points_can_break_it(points: list[tuple[float, float | None]], log: bool) -> None:
+    assert plot([Curve("run", points, points)], SIZE, "title", log).size == SIZE
+    assert plot([Curve("名前" * 40, points, [])], (256, 192), "t" * 400, log).size == (256, 192)
+
+
+def test_a_single_spike_does_not_flatten_the_rest() -> None:
+    raw = [(step, 1.0) for step in range(1, 500)] + [(500, 900.0)]
+    smooth = [(step, 1.0 + step / 1000) for step in range(1, 501)]
+    frame = frame_of([Curve("run", raw, smooth)], (0, 0, 100, 100), False)
+    assert frame is not None and frame.values[1] < 2
+    assert frame.y(900.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "log"), [(0.03, 0.11, False), (0.0, 10.0, False), (1e-5, 1e3, True), (0.99, 1.01, True)]
+)
+def test_ticks_are_a_few_and_inside(low: float, high: float, log: bool) -> None:
+    found = ticks(low, high, log)
+    assert 2 <= len(found) <= 13
+    assert all(low * (1 - 1e-9) <= value <= high * (1 + 1e-9) for value in found)
