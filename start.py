@@ -14,9 +14,11 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = Path(os.environ.get("MUSUBI_NODES_VENV", ROOT / ".venv"))
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 COMMANDS = {
-    "demo": ("", ["-m", "musubi_nodes.hosts.terminal.cli", "demo"]),
     "test": ("[test]", ["-m", "pytest"]),
-    "doctor": ("", ["-m", "musubi_nodes.hosts.terminal.cli", "doctor"]),
+    **{
+        name: ("", ["-m", "musubi_nodes.hosts.terminal.cli", name])
+        for name in ("demo", "doctor", "run", "runs", "stop", "new-plugin")
+    },
 }
 
 

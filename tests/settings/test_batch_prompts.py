@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
 from musubi_nodes.families.grouping import Item, groups, prompt_line
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.testing.workplace import Workplace
@@ -143,3 +144,22 @@ def test_what_one_prompt_says_is_not_said_for_the_next() -> None:
 @pytest.mark.parametrize("text", ["a cat\n--i /etc/x.png", "a cat\t--w 8", "a cat \n --d 1"])
 def test_a_line_break_hides_no_option(text: str) -> None:
     assert numbers(groups(items(Prompt(prompt="x", seed=1), Prompt(prompt=text, seed=2)), LINES, 8)) == [[1], [2]]
+
+
+def test_empty_rows_of_a_spreadsheet_are_no_prompts(place: Workplace) -> None:
+    assert [p.prompt for p in read(place, "p.csv", "prompt,seed\na cat,1\n,\na dog,2\n,\n")] == ["a cat", "a dog"]
+
+
+def test_a_line_separator_inside_a_json_text_ends_no_line(place: Workplace) -> None:
+    (found,) = read(place, "p.jsonl", json.dumps({"prompt": "one\u2028two"}, ensure_ascii=False))
+    assert found.prompt == "one\u2028two"
+
+
+def test_another_picture_under_the_same_name_is_noticed(place: Workplace) -> None:
+    (place.folder / "cat.png").write_bytes(b"x")
+    (place.folder / "p.csv").write_text("prompt,image\na cat,cat.png\n", "utf-8")
+    node = place.node("BatchProcessor")
+    context = Context(place.host, place.services, node.title)
+    before = node().changed(node.parse({"file": str(place.folder / "p.csv")}), context)
+    (place.folder / "cat.png").write_bytes(b"another")
+    assert node().changed(node.parse({"file": str(place.folder / "p.csv")}), context) != before

@@ -69,7 +69,7 @@ def test_a_training_that_is_stopped_after_a_save_hands_on_that_checkpoint(place:
     trained = place.train(training=long)
     assert not trained.lora.complete
     assert re.fullmatch(r"my_lora-step\d{8}\.safetensors", trained.lora.path.name)
-    assert "stopped after step" in place.texts[0]
+    assert "stopped early" in place.texts[0]
     assert asked[0].status()["status"] == "stopped"
     assert place.generate(lora=trained.lora).video
 

@@ -69,3 +69,19 @@ def test_any_other_error_is_not_tried_again(place: Any) -> None:
     with pytest.raises(Exception, match="no"):
         place.generate(memory=memory(place, oom_retries=5))
     assert len(tried(place, "WanGenerator")) == 1
+
+
+def test_prompts_after_a_retry_begin_with_the_plan_that_fitted(place: Any) -> None:
+    place.misbehaving("wan_generate_video.py", NEEDS_SWAP)
+    prompts = place.run("BatchProcessor", text="a cat\na dog", per_start=1).prompts
+    assert len(place.generate(prompts=prompts, memory=memory(place, oom_retries=5)).video) == 2
+    attempts = [each.get("blocks_to_swap") for each in tried(place, "WanGenerator")]
+    assert len(attempts) > 2 and attempts[-1] == attempts[-2]
+
+
+def test_a_group_out_of_memory_is_not_tried_prompt_by_prompt(place: Any) -> None:
+    place.misbehaving("wan_generate_video.py", NEEDS_SWAP)
+    prompts = place.run("BatchProcessor", text="a cat\na dog").prompts
+    with pytest.raises(OutOfGpuMemory):
+        place.generate(prompts=prompts)
+    assert len(tried(place, "WanGenerator")) == 1

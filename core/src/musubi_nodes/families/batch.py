@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.grouping import Item, groups, items_of
 from musubi_nodes.families.made import Made
 from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.records import Records
+from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.families.workers import side_by_side
 from musubi_nodes.runs.devices import gpus
@@ -54,15 +55,20 @@ def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> Generat
     batch.waiting.extend(groups(left, node.lines, per_start))
 
     def work(number: int, own: Context) -> None:
-        def generate(group: list[Item]) -> dict[int, Made]:
-            first, rest = group[0], group[1:]
-            made, run = node.with_memory(
-                first.inputs,
-                own,
-                lambda inputs: node.generate([replace(first, inputs=inputs), *rest], own, install, devices[number]),
-            )
+        def generate(group: list[Item]) -> list[tuple[Item, Made]]:
+            group = [_saving(node, item, install, batch.memory) for item in group]
+            used = [group[0].inputs.memory]
+
+            def attempt(inputs: Any) -> tuple[dict[int, Made], Run]:
+                used.append(inputs.memory)
+                return node.generate([replace(group[0], inputs=inputs), *group[1:]], own, install, devices[number])
+
+            made, run = node.with_memory(group[0].inputs, own, attempt)
             runs.append(run)
-            return made
+            if used[-1] != used[0]:
+                batch.memory = used[-1]
+            done = [_saving(node, item, install, batch.memory) for item in group if item.number in made]
+            return [(item, made[item.number]) for item in done]
 
         batch.work(generate)
 
@@ -91,8 +97,17 @@ def _names(results: Sequence[Made], context: Context, how: str) -> str:
     return f"{', '.join(made.told(context.host.output_folder) for made in results)} {how}"
 
 
+def _saving(node: VideoGenerator, item: Item, install: Install, memory: Memory | None) -> Item:
+    """The item with the plan that a retry found to fit, and the key of what it makes then."""
+    if memory is None or memory == item.inputs.memory:
+        return item
+    inputs = item.inputs.model_copy(update={"memory": memory})
+    return replace(item, inputs=inputs, key=node.key(inputs, install, {"save_path": "/"}))
+
+
 def _named(node: VideoGenerator, item: Item, context: Context) -> Item:
     """The item with all its checks passed, and a key that names what it makes."""
+    context.raise_if_interrupted()
     try:
         install = node.ready(item.inputs, context)
         key = node.key(item.inputs, install, {"save_path": "/"})
@@ -113,34 +128,36 @@ class Batch:
     made: dict[int, Made] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     last_error: MusubiError | None = None
+    memory: Memory | None = None
+    """The stronger plan that a retry found to fit; the groups after it begin with it."""
     _lock: Lock = field(default_factory=Lock)
 
-    def work(self, generate: Callable[[list[Item]], Mapping[int, Made]]) -> None:
-        """Take groups until none is left. A group that fails is tried again prompt by prompt; a single prompt that
-        fails is reported and the others go on."""
+    def work(self, generate: Callable[[list[Item]], Sequence[tuple[Item, Made]]]) -> None:
+        """Take groups until none is left. A group that fails is tried again prompt by prompt, but for GPU memory, which
+        a single prompt would lack as well; a single prompt that fails is reported and the others go on."""
         while group := self._take():
             error = None
             try:
-                self._note(group, generate(group))
+                self._note(generate(group))
             except MusubiError as caught:
                 error = caught
             left = [item for item in group if item.number not in self.made]
             with self._lock:
-                if len(group) > 1:
+                if len(group) > 1 and not isinstance(error, OutOfGpuMemory):
                     self.waiting.extendleft([item] for item in reversed(left))
-                elif left:
-                    self._fail(left[0], error or MusubiError("musubi-tuner wrote nothing for it"))
+                else:
+                    for item in left:
+                        self._fail(item, error or MusubiError("musubi-tuner wrote nothing for it"))
 
     def _take(self) -> list[Item]:
         with self._lock:
             return self.waiting.popleft() if self.waiting else []
 
-    def _note(self, group: Sequence[Item], made: Mapping[int, Made]) -> None:
+    def _note(self, done: Sequence[tuple[Item, Made]]) -> None:
         with self._lock:
-            for item in group:
-                if item.number in made:
-                    self.made[item.number] = made[item.number]
-                    self.records.keep(item.key, made[item.number].files())
+            for item, made in done:
+                self.made[item.number] = made
+                self.records.keep(item.key, made.files())
 
     def _fail(self, item: Item, error: MusubiError) -> None:
         self.failed[item.number] = f"{item.name}: {error.what}"

@@ -33,7 +33,11 @@ from musubi_nodes.runs.run import Outcome
 from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
-MADE_BY = {"video": ("video", "both"), "latent": ("latent", "both", "latent_images")}
+MADE_BY = {
+    "video": ("video", "both"),
+    "images": ("video", "images", "both", "latent_images"),
+    "latent": ("latent", "both", "latent_images"),
+}
 """Output -> the output types that make it."""
 PROMPT_FIELDS = {
     "prompt": "prompt",

@@ -95,11 +95,11 @@ def _fits(item: Item, group: Sequence[Item], lines: Mapping[str, str]) -> bool:
     prompts = [other.prompt for other in group]
     return (
         bool(lines)
+        and item.prompt.seed not in [prompt.seed for prompt in prompts]
+        and item.prompt.prompt not in [prompt.prompt for prompt in prompts]
         and all(_can_be_a_line(prompt) for prompt in (item.prompt, prompts[0]))
         and _unsaid(item.prompt, lines) == _unsaid(prompts[0], lines)
         and _said(item.prompt, lines) == _said(prompts[0], lines)
-        and item.prompt.seed not in [prompt.seed for prompt in prompts]
-        and item.prompt.prompt not in [prompt.prompt for prompt in prompts]
     )
 
 

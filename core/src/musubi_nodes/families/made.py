@@ -27,8 +27,8 @@ class Made:
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Made:
-        """The files sorted by what they are."""
-        found = sorted(files)
+        """The files by what they are, in the order given."""
+        found = tuple(files)
         return cls(
             next((p for p in found if p.suffix == ".mp4"), None),
             tuple(p for p in found if p.suffix.lower() in IMAGES),
@@ -41,7 +41,7 @@ class Made:
 
         ``seed``: of several generations in one folder the one with this seed, which their names hold (v0.3.4).
         """
-        files = [p for p in folder.out.rglob("*") if p.is_file()]
+        files = sorted(p for p in folder.out.rglob("*") if p.is_file())
         if seed is not None:
             named = re.compile(rf"\d{{8}}-\d{{6}}[^_/]*_{seed}(?=[_./])")
             files = [p for p in files if named.match(p.relative_to(folder.out).as_posix())]

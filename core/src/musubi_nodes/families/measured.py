@@ -28,7 +28,7 @@ def note(folder: RunFolder, family: str, size: DitSize | None, shape: Shape, mem
 
 
 def correction(output: Path, family: str, size: DitSize, shape: Shape) -> float:
-    """Peak by estimate of the newest finished run of this family, size and shape; 1 where there is none."""
+    """Peak by estimate of the newest finished training of this family, size and shape; 1 where there is none."""
     wanted = json.loads(json.dumps({"family": family, "size": size.name, "shape": asdict(shape)}))
     for facts, peak in _measured(output):
         if wanted.items() <= facts.items():

@@ -51,22 +51,19 @@ SAME_RESULT = frozenset({"device", "filename_prefix", "memory", "install", "sour
 """Inputs that change nothing of what is made; what of a memory plan does is among the options."""
 
 
-def key_of(words: Sequence[str], program: str, inputs: BaseModel) -> str:
-    """Names a result by all that makes it: options, the program's state, and what comes in over sockets (files by size
-    and time, pictures by their pixels)."""
+def key_of(words: Sequence[str], program: str, inputs: BaseModel, files: Iterable[str] = ()) -> str:
+    """Names a result by all that makes it: options, the program's state, the ``files`` among the options' values, and
+    what comes in over sockets (files by size and time, pictures by their pixels)."""
     digest = hashlib.sha256()
-    for fact in (program, *words, *map(_file, words), *_facts(inputs)):
+    for fact in (program, *words, *map(_file, files), *_facts(inputs)):
         digest.update(fact if isinstance(fact, bytes) else fact.encode())
         digest.update(b"\0")
     return digest.hexdigest()[:24]
 
 
-def _file(word: str) -> str:
-    path = Path(word.partition("=")[2] if word.startswith("--") else word)
-    try:
-        return stamp(path) if path.is_absolute() and path.is_file() else ""
-    except (OSError, ValueError):  # a long prompt that begins with "/" is no path
-        return ""
+def _file(value: str) -> str:
+    path = Path(value)
+    return stamp(path) if path.is_file() else ""
 
 
 def _facts(value: Any) -> Iterator[str | bytes]:

@@ -16,6 +16,7 @@ from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.check import accepted_arguments, missing_required
 from musubi_nodes.commands.extra import extra_arguments
 from musubi_nodes.commands.option import Argument, arguments_from
+from musubi_nodes.commands.ownership import PATHS
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory
@@ -143,8 +144,10 @@ class ScriptNode(Node):
     def key(self, inputs: Any, install: Install, owned: Mapping[str, Any], *facts: str) -> str:
         """Names what a run makes; the same key, the same result. ``owned`` stands for the runner's options."""
         plain = inputs.model_copy(update={"memory": same_result(inputs.memory or Memory())})
-        words, _ = self.command_line(plain, accepted_options(install, self.script), install.version, owned)
-        return key_of([*words, *facts], fingerprint(install, install.script(self.script)), inputs)
+        words, sent = self.command_line(plain, accepted_options(install, self.script), install.version, owned)
+        values = [each.value for each in sent if each.name in PATHS]
+        files = [str(file) for value in values for file in (value if isinstance(value, list | tuple) else [value])]
+        return key_of([*words, *facts], fingerprint(install, install.script(self.script)), inputs, files)
 
     def launcher(self, inputs: Any, install: Install) -> list[str]:
         """What stands before the script: the install's Python, or accelerate run by it."""
@@ -154,6 +157,8 @@ class ScriptNode(Node):
         """The GPUs that the process sees: those that it uses. An install that may do without one sees what there is."""
         if install.cpu and self.device(inputs) == "auto":
             return None
+        if install.cpu and self.device(inputs).startswith("cuda:"):
+            return (self.device(inputs).removeprefix("cuda:"),)
         return gpus(self.device(inputs), self.processes(inputs), {**os.environ, **install.environment})
 
     @property

@@ -6,13 +6,10 @@ from musubi_nodes.datasets.schema import DatasetConfig, VideoDataset, effective
 from musubi_nodes.families.footprint import Shape
 
 
-def largest(config: DatasetConfig, *, rank: int, training: bool = True, optimizer_bytes: int = 2) -> Shape:
+def largest(config: DatasetConfig, *, rank: int, training: bool = True) -> Shape:
     """The shape of the dataset's part with the most tokens; buckets keep the resolution's area."""
     shapes = [
-        Shape(
-            *part.resolution, _frames(part), training, batch=part.batch_size, rank=rank, optimizer_bytes=optimizer_bytes
-        )
-        for part in effective(config)
+        Shape(*part.resolution, _frames(part), training, batch=part.batch_size, rank=rank) for part in effective(config)
     ]
     return max(shapes, key=lambda shape: shape.tokens)
 

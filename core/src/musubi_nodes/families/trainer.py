@@ -265,7 +265,8 @@ class LoRATrainer(ScriptNode):
 def _told(made: Path, target: Path, outcome: Outcome) -> str:
     """One line about what was trained."""
     last = outcome.last
-    stopped = f"stopped after step {last.current} of {last.total}: " if outcome.checkpoint else ""
+    step = f" after step {last.current} of {last.total}" if last.stage == "training" else ""
+    stopped = f"stopped early{step}: " if outcome.checkpoint else ""
     renamed = f" ({made.name} was there already)" if target.name != made.name else ""
     loss = f", loss {last.loss:.4g}" if last.loss is not None else ""
     return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"

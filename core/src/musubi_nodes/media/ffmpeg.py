@@ -21,7 +21,7 @@ Watch = Callable[[int, int], None]
 
 LOOK_SECONDS = 0.2
 PIPE_BYTES = 1 << 20
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,gif,webp_anim,webp_pipe"
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,ogg,mpegts,mpeg,mpegvideo,gif,webp_anim,webp_pipe"
 """Files that hold their own pictures; lists of other files (HLS, concat, DASH) are not among them."""
 _LINES = 30
 _HOLLOW = re.compile("Task finished|Terminating thread|Conversion failed|Nothing was written")

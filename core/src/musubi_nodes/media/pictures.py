@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.ffmpeg import readable
 from musubi_nodes.media.probe import probe
 
 _SECONDS = 60
@@ -62,7 +63,7 @@ def _frame(path: Path, seconds: float, side: int) -> Any:
     from PIL import Image
 
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostdin", "-noautorotate"]
-    command += ["-protocol_whitelist", "file,pipe", "-ss", f"{seconds:.6f}", "-i", f"file:{path}", "-map", "0:V:0"]
+    command += ["-ss", f"{seconds:.6f}", *readable(path), "-map", "0:V:0"]
     command += ["-frames:v", "1", "-vf", f"scale={side}:{side}:force_original_aspect_ratio=decrease"]
     command += ["-f", "image2pipe", "-c:v", "png", "pipe:1"]
     try:

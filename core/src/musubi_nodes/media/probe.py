@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.ffmpeg import readable
 
 _SECONDS = 300
 _NEAR_FRAMES = 3
@@ -94,10 +95,8 @@ def _probe(path: Path, size: int, mtime_ns: int) -> VideoFacts:
 def _ask(path: Path) -> tuple[str, str]:
     import imageio_ffmpeg
 
-    # "file:" and the whitelist: a playlist that only calls itself a video must not reach the network.
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:1"]
-    command += ["-protocol_whitelist", "file", "-i", f"file:{path}"]
-    command += ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"]
+    command += [*readable(path), "-map", "0:V:0", "-c", "copy", "-f", "null", "-"]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=_SECONDS, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)

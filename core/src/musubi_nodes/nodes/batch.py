@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.nodes.prompt_tables import read_prompts, written_prompts
@@ -58,9 +59,10 @@ class BatchProcessor(Node):
         before = inputs.previous.items if inputs.previous else ()
         if not own and not before:
             raise MusubiError("the batch has no prompts", fix="Type some into text, or name a file.")
+        if len(before) + len(own) * inputs.repeats > LIMIT:
+            count = len(before) + len(own) * inputs.repeats
+            raise MusubiError(f"the batch has {count} prompts, more than {LIMIT}", fix="Split it into several.")
         items = (*before, *_repeated(own, inputs.repeats, inputs.first_seed))
-        if len(items) > LIMIT:
-            raise MusubiError(f"the batch has {len(items)} prompts, more than {LIMIT}", fix="Split it into several.")
         prompts = Prompts(items=items, workers=inputs.workers, per_start=inputs.per_start, strict=inputs.strict)
         shown = [f"{number}. {prompt.prompt[:80]}" for number, prompt in enumerate(items[:5], 1)]
         more = [f"and {len(items) - 5} more"] if len(items) > 5 else []
@@ -71,8 +73,9 @@ class BatchProcessor(Node):
     def changed(self, inputs: Any, context: Context) -> str:
         if not inputs.file.strip():
             return ""
-        facts = readable_file(inputs.file, "prompt file", context).stat()
-        return f"{facts.st_size}-{facts.st_mtime_ns}"
+        path = readable_file(inputs.file, "prompt file", context)
+        pictures = [file for prompt in read_prompts(path, context) if prompt.image for file in prompt.image.paths]
+        return " ".join(stamp(file) for file in (path, *pictures))
 
 
 def _repeated(prompts: list[Prompt], repeats: int, first_seed: int | None) -> list[Prompt]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -76,8 +77,12 @@ class MemoryOptimizer(Node):
             raise MusubiError(f"mode {inputs.mode} needs to know the model family", fix="Choose family.")
         size, shape = _size(family, inputs.model_size), _shape(inputs)
         factor = correction(context.host.output_folder, family.key, size, shape)
-        found = plan(family, size, shape, _budget(inputs), chosen, factor)
+        found = plan(family, size, shape, _budget(inputs, context), chosen, factor)
         return self._told(found.memory, f"{found.text()}{_how(factor)}", context)
+
+    def changed(self, inputs: Any, context: Context) -> str:
+        looks = inputs.mode == "auto" and inputs.free_memory is None
+        return uuid4().hex if looks else ""
 
     def _told(self, memory: Memory, report: str, context: Context) -> BaseModel:
         if report:
@@ -114,13 +119,14 @@ def _shape(inputs: Any) -> Shape:
     return Shape(inputs.width, inputs.height, inputs.frames, training, rank=inputs.rank)
 
 
-def _budget(inputs: Any) -> float:
+def _budget(inputs: Any, context: Context) -> float:
     """GiB that a run may use."""
     if inputs.free_memory is not None:
         return float(inputs.free_memory)
     if inputs.mode != "auto":
         return float(inputs.mode.split()[0]) - DESKTOP
     chosen = gpus(inputs.device, environment=os.environ)
+    context.host.release_models()  # a run does so too, before it starts
     facts = gpu.memory(chosen[0]) if chosen else None
     if facts is None:
         raise MusubiError(

@@ -73,6 +73,8 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         for row in reader:
             if None in row:
                 raise csv.Error("it has more cells than the first line")
+            if not any(value and value.strip() for value in row.values()):
+                continue
             yield reader.line_num, {str(key).strip(): (value or "").strip() for key, value in row.items()}
     except csv.Error as error:
         raise MusubiError(
@@ -81,7 +83,7 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _json_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -37,4 +37,5 @@ def child_environment(
     kept |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "0.1"}
     kept |= dict(install.environment) | dict(secrets or {})
     kept["PYTHONPATH"] = os.pathsep.join(sources)
+    kept.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the numbers that NVML and nvidia-smi show
     return kept if gpus is None else kept | {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}

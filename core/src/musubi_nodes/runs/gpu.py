@@ -42,7 +42,7 @@ def memory(gpu: str) -> tuple[int, int] | None:
 
 
 def held_by(pids: Iterable[int]) -> int | None:
-    """Bytes of GPU memory that these processes hold together; ``None``: not known (no GPU, or Windows' WDDM)."""
+    """Bytes that these processes hold on the GPU where they hold most; ``None``: not known (no GPU, or WDDM)."""
     wanted = set(pids)
     with nvml() as library:
         if library is None:
@@ -51,8 +51,9 @@ def held_by(pids: Iterable[int]) -> int | None:
         for number in range(library.nvmlDeviceGetCount()):
             with contextlib.suppress(library.NVMLError):
                 processes = library.nvmlDeviceGetComputeRunningProcesses(library.nvmlDeviceGetHandleByIndex(number))
-                found += [int(p.usedGpuMemory) for p in processes if p.pid in wanted and p.usedGpuMemory is not None]
-    return sum(found) if found else None
+                held = [int(p.usedGpuMemory) for p in processes if p.pid in wanted and p.usedGpuMemory is not None]
+                found += [sum(held)] if held else []
+    return max(found, default=None)
 
 
 def _handle(library: Any, gpu: str) -> Any:

@@ -21,11 +21,15 @@ class Kept:
         self._files: dict[str, dict[Path, Stamp]] = {}
         self._complete: dict[str, bool] = {}
         self._rounds: dict[str, int] = {}
+        self._asked: set[str] = set()
 
     def keep(self, node_id: str, context: Context) -> None:
-        """Remember what an execution of a node made."""
-        self._files[node_id] = _stamps(context.files)
-        self._complete[node_id] = context.complete
+        """Remember what an execution of a node made; a node that gets a list is executed several times in a round."""
+        if node_id in self._asked:
+            self._asked.discard(node_id)
+            self._files.pop(node_id, None), self._complete.pop(node_id, None)
+        self._files[node_id] = self._files.get(node_id, {}) | _stamps(context.files)
+        self._complete[node_id] = self._complete.get(node_id, True) and context.complete
 
     def round(self, node_id: str) -> str:
         """A part of the cache key that changes when the node must run again: files are gone or others took their names,
@@ -33,9 +37,10 @@ class Kept:
 
         It stays as it is afterwards, so that an unchanged graph is not run a second time.
         """
+        self._asked.add(node_id)
         if not self._complete.get(node_id, True) or _gone(self._files.get(node_id, {})):
             self._rounds[node_id] = self._rounds.get(node_id, 0) + 1
-            self._files.pop(node_id), self._complete.pop(node_id)
+            self._files.pop(node_id, None), self._complete.pop(node_id, None)
         return f"{self._rounds[node_id]} " if node_id in self._rounds else ""
 
 

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", parents=[common], help="dataset, caches, LoRA and video on the miniature")
-    demo.add_argument("--family", default="wan", metavar="NAME", help="model family, such as framepack (default: wan)")
+    demo.add_argument("--family", default="", metavar="NAME", help="model family; default: the first installed")
     demo.set_defaults(command=_demo)
 
     runs = commands.add_parser("runs", parents=[common], help="list the run folders")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,14 +27,16 @@ PROMPT = "a red ball on a white table"
 TRAINING = {"max_train_epochs": 20, "learning_rate": 0.01, "network_dim": 8, "network_alpha": 8.0}
 
 
-def run_demo(output: Path, install: str, family: str = "wan") -> int:
-    """Make everything below ``output`` and say where it is."""
+def run_demo(output: Path, install: str, family: str = "") -> int:
+    """Make everything below ``output`` and say where it is; without a family with the first installed one."""
     os.environ["MUSUBI_NODES_INSTALL"] = install
+    family = family or next(iter(demos_of(install)))
     services, demo, output = plugins(), demo_of(install, family), output.absolute()
     dataset = make_dataset(output / f"demo_{family}", demo.frames, demo.dataset)
     path = write_json(output / f"demo_{family}_workflow.json", workflow(dataset, install, family))
     print(f"dataset: {dataset.parent} ({len(COLOURS)} {'pictures' if demo.frames == 1 else 'videos'} with captions)")
-    again = shlex.join(["musubi-nodes", "run", str(path), "--install", install, "--output", str(output)])
+    program = [sys.executable, "-m", "musubi_nodes.hosts.terminal.cli"]
+    again = shlex.join([*program, "run", str(path), "--install", install, "--output", str(output)])
     print(f"workflow: {path} (run it again with: {again})")
     host = TerminalHost(output, services.config)
     for step, context in run_workflow(read_workflow(path, services.nodes), host, services):
@@ -44,16 +48,23 @@ def run_demo(output: Path, install: str, family: str = "wan") -> int:
     return 0
 
 
-def demo_of(install: str, family: str) -> Demo:
-    """The family's demo on the install's toy models; a :class:`MusubiError` where it has none."""
-    demos = plugins().install(install).demos
+def demos_of(install: str) -> Mapping[str, Demo]:
+    """The demos of installed families on the install's toy models; a :class:`MusubiError` where it has none."""
+    families = {family.key for family in plugins().families}
+    demos = {name: demo for name, demo in plugins().install(install).demos.items() if name in families}
     if not demos:
         raise MusubiError(
             f"the demo needs the toy models of the miniature, which the install {install!r} does not have",
             fix="Run it without --install.",
         )
-    known = [name for name in demos if name in {family.key for family in plugins().families}]
-    if family not in known:
+    return demos
+
+
+def demo_of(install: str, family: str) -> Demo:
+    """The family's demo; a :class:`MusubiError` where there is none."""
+    demos = demos_of(install)
+    if family not in demos:
+        known = list(demos)
         raise MusubiError(
             f"there is no demo of {family!r}{did_you_mean(family, known)}", fix=f"Choose one of {', '.join(known)}."
         )

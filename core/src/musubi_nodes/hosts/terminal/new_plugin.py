@@ -66,6 +66,10 @@ def renamed(texts: dict[str, str], name: str) -> dict[str, str]:
     return {spelled(path): spelled(text) for path, text in texts.items()}
 
 
+TAKEN = {EXAMPLE: "the example family", "any": "the core", "models": "the core"}
+"""Names that no plugin of this installation has, and that mean something nevertheless."""
+
+
 def _checked(name: str, known: Plugins) -> str:
     """The name, where it can be part of a package's name and is nobody's yet."""
     fix = "Use small letters and digits, with '-' or '_' between words, such as  my-model."
@@ -74,8 +78,8 @@ def _checked(name: str, known: Plugins) -> str:
     taken = {entry: registered.distribution for entry, registered in known.loaded.items()}
     taken |= {family.key: r.distribution for r in known.loaded.values() for family in r.families}
     owner = next((owner for other, owner in taken.items() if _parts(other) == _parts(name)), None)
-    if owner or name == EXAMPLE:
-        raise MusubiError(f"the name {name!r} is taken by {owner or 'the example family'}", fix="Choose another name.")
+    if owner := owner or TAKEN.get(name):
+        raise MusubiError(f"the name {name!r} is taken by {owner}", fix="Choose another name.")
     return name
 
 
