@@ -13,12 +13,13 @@ from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.series import whole
 from musubi_nodes.weights import read_header
 
 
 def demo_workflow(folder: Path) -> Path:
     """The demo's graph as a file; the configuration is read anew afterwards, as in a new process."""
-    path = write_json(folder / "w.json", workflow(make_dataset(folder / "data"), "miniature"))
+    path = write_json(folder / "w.json", workflow(make_dataset(folder / "data"), "miniature", "wan"))
     load_config.cache_clear()
     plugins.cache_clear()
     return path
@@ -34,7 +35,7 @@ def test_the_demo_makes_a_lora_whose_loss_fell_and_a_video(
     assert main(["demo", "--family", family, "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     run = next(tmp_path.glob(f"musubi/runs/*-{trainer}LoRATrainer-*"))
-    points = RunFolder(run).points()
+    points = whole(RunFolder(run).metrics).points()
     assert [point["step"] for point in points] == list(range(1, 81))
     assert points[-1]["average"] < 0.8 * points[0]["average"]
     header = read_header(tmp_path / "models" / "loras" / "musubi" / "demo_lora.safetensors")

@@ -92,13 +92,12 @@ def test_links_out_of_the_run_folders_are_not_followed(tmp_path: Path) -> None:
     assert sample.name not in [each["filename"] for each in state(folder, tmp_path / "output")["samples"]]
 
 
-def test_a_list_names_the_newest_runs_and_those_with_a_curve(tmp_path: Path) -> None:
-    folder = long_run(tmp_path, 3)
+def test_a_list_names_the_newest_runs(tmp_path: Path) -> None:
+    long_run(tmp_path, 3)
     (tmp_path / "musubi" / "runs" / "not plain").mkdir()
     for _ in range(5):
         RunFolder.create(tmp_path, "ZGenerator")
-    told = listed(tmp_path, 100)
-    assert told["names"] == [folder.path.name] and len(told["runs"]) == 6
+    assert len(listed(tmp_path, 100)["runs"]) == 6
     assert len(listed(tmp_path, 2)["runs"]) == 2
 
 
@@ -107,7 +106,7 @@ def test_a_run_knows_its_node_its_prompt_and_how_far_it_came(tmp_path: Path, mon
     from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 
     place = Workplace(tmp_path, plugins())
-    graph: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature")
+    graph: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature", "wan")
     made: dict[str, Any] = {}
     for id_, entry in graph.items():
         node = place.node(entry["class_type"])

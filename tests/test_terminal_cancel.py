@@ -19,7 +19,7 @@ from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 @pytest.mark.skipif(os.name == "nt", reason="signals of this kind are POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_cancels_the_run_and_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
-    graph = workflow(make_dataset(tmp_path / "data"), "miniature")
+    graph = workflow(make_dataset(tmp_path / "data"), "miniature", "wan")
     graph["5"]["inputs"]["max_train_epochs"] = 50_000
     path = write_json(tmp_path / "w.json", graph)
     arguments = ["-m", "musubi_nodes.hosts.terminal.cli", "run", str(path), "--install", "miniature"]

@@ -25,7 +25,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
 def trained(place: Workplace) -> Any:
     """The outputs of a trainer, with three checkpoints and samples."""
     path = make_dataset(place.folder / "data")
-    dataset, models = place.load(path), place.run("WanModels", **workflow(path, "miniature")["2"]["inputs"]).models
+    dataset, models = (
+        place.load(path),
+        place.run("WanModels", **workflow(path, "miniature", "wan")["2"]["inputs"]).models,
+    )
     sizes = {"sample_width": 64, "sample_height": 64, "sample_steps": 1}
     short = {"max_train_epochs": 3, "save_every_n_epochs": 1, "learning_rate": 0.01}
     return place.run(

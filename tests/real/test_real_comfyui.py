@@ -20,6 +20,7 @@ from tests.real.comfy import Comfy, message, start
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.folder import RunFolder, run_folders
+from musubi_nodes.runs.series import whole
 
 pytestmark = pytest.mark.comfyui
 
@@ -48,7 +49,7 @@ def own_comfy(tmp_path: Path) -> Iterator[Callable[[str], Comfy]]:
 
 def graph(folder: Path, **changes: dict[str, Any]) -> dict[str, Any]:
     """The demo's graph with inputs of some nodes changed: ``n5={"max_train_epochs": 2}``."""
-    made: dict[str, Any] = workflow(make_dataset(folder / "data"), "miniature")
+    made: dict[str, Any] = workflow(make_dataset(folder / "data"), "miniature", "wan")
     for name, values in changes.items():
         made[name.removeprefix("n")]["inputs"] |= values
     return made
@@ -82,7 +83,7 @@ def until(condition: Callable[[], Any], seconds: float) -> Any:
 def training(comfy: Comfy) -> RunFolder | None:
     """The run folder of a training that has taken some steps."""
     runs = [folder for folder in run_folders(comfy.folder / "output") if folder.status()["status"] == "running"]
-    return next((folder for folder in runs if len(folder.points()) > 3), None)
+    return next((folder for folder in runs if len(whole(folder.metrics).points()) > 3), None)
 
 
 def test_the_pack_is_there_with_all_its_nodes(comfy: Comfy) -> None:

@@ -43,7 +43,7 @@ def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy
     assert page(comfy, "MusubiTuner_WanModels/ja.md") == (PACK / "web/docs/MusubiTuner_WanModels/ja.md").read_text(
         "utf-8"
     )
-    made: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature")
+    made: dict[str, Any] = workflow(make_dataset(tmp_path / "data"), "miniature", "wan")
     for step in made.values():
         step["class_type"] = step["class_type"].replace("_Wan", "_MyModel")
     made["5"]["inputs"] |= {"max_train_epochs": 2}

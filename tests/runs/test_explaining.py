@@ -27,6 +27,7 @@ def failure(*lines: str, code: int = 1) -> Failure:
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", "GPU's memory"),
         ("torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB", "GPU's memory"),
         ("RuntimeError: [enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: x", "(RAM)"),
+        ("RuntimeError: DataLoader worker (pid 147) is killed by signal: Killed. ", "main memory (RAM)"),
         ("OSError: [Errno 28] No space left on device", "disk is full"),
         ("safetensors_rust.SafetensorError: Error while serializing: IoError: No space left on device", "disk is full"),
         ("hv_train_network.py: error: unrecognized arguments: --x", "does not take the option"),

@@ -119,3 +119,11 @@ def test_the_powershell_script_quotes_everything() -> None:
     text = powershell(["C:\\a b\\python.exe", "it's", "$x `y`"], Path("/data"), {"X": "1'2"})
     assert "$env:X = '1''2'" in text
     assert "& 'C:\\a b\\python.exe' 'it''s' '$x `y`'" in text
+
+
+def test_a_status_file_without_a_status_is_unknown_to_everybody(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "WanLoRATrainer")
+    (folder.path / "status.json").write_text("{}", "utf-8")
+    assert folder.status()["status"] == "unknown"
+    with pytest.raises(MusubiError, match="is not running"):
+        folder.ask_to_stop()

@@ -12,6 +12,7 @@ import pytest
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.metrics import NAN_STEPS
+from musubi_nodes.runs.series import whole
 
 TRAINER = """
 import sys, time
@@ -122,7 +123,9 @@ def with_events(runs: Any, losses: list[Any], end: str = "pass") -> Any:
 
 def test_event_files_tell_loss_and_learning_rate_of_each_step(runs: Any) -> None:
     with_events(runs, [0.5, 0.25, 0.125])
-    found = [(point["step"], point["loss"], point["average"], point["lr"]) for point in runs.folder.points()]
+    found = [
+        (point["step"], point["loss"], point["average"], point["lr"]) for point in whole(runs.folder.metrics).points()
+    ]
     assert found == [(step, loss, 1.0, pytest.approx(step / 1000)) for step, loss in enumerate((0.5, 0.25, 0.125), 1)]
 
 

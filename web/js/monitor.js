@@ -78,13 +78,18 @@ const running = () => [...panels.values()].filter((panel) => panel.run.running);
 const trainersThere = () => trainers.size > 0;
 const trainers = new Set();
 
+async function refresh(panel) {
+  await panel.run.poll(); // also where its folder is gone: then the panel says so, and is left alone
+  panel.show();
+}
+
 async function look() {
   timer = 0;
   if (looking || document.hidden) return;
   looking = true;
   try {
     if (trainersThere() && (unread || (busy && !running().length))) await findRuns();
-    await Promise.all(running().map(async (panel) => (await panel.run.poll()) && panel.show()));
+    await Promise.all(running().map(refresh));
   } finally {
     looking = false;
   }
@@ -96,8 +101,15 @@ function wake(delay = 0) {
   timer = setTimeout(look, delay);
 }
 
+/** A copied node is made once more than it comes onto the graph, so that it counts only when it is there. */
 function watch(node) {
-  trainers.add(node);
+  const added = node.onAdded;
+  node.onAdded = function () {
+    added?.apply(this, arguments);
+    trainers.add(this);
+    unread = true;
+    wake(200);
+  };
   const removed = node.onRemoved;
   node.onRemoved = function () {
     removed?.apply(this, arguments);
@@ -111,8 +123,6 @@ function watch(node) {
     const panel = panels.get(this); // a saved workflow opens without a run: the node is as high as without it
     if (panel) data.size = [data.size[0], data.size[1] - panel.height];
   };
-  unread = true;
-  wake(200);
 }
 
 app.registerExtension({

@@ -12,6 +12,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.folder import RunFolder, run_folders
 from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.series import whole
 from musubi_nodes.weights import read_header
 
 I2V = {
@@ -49,7 +50,7 @@ def test_pictures_become_a_lora_and_a_video(place: Any) -> None:
 
 def test_event_files_tell_loss_and_learning_rate_where_the_trainer_writes_them(place: Any) -> None:
     trained = place.train(training=place.training(log_with="tensorboard"))
-    points = RunFolder(trained.run.folder).points()
+    points = whole(RunFolder(trained.run.folder).metrics).points()
     assert [point["step"] for point in points] == list(range(1, 9))
     assert all(point["lr"] == pytest.approx(0.01) and point["loss"] > 0 and point["average"] for point in points)
 

@@ -23,6 +23,11 @@ def lora_format(header: Header) -> str:
     return "musubi" if any(name.startswith(_MUSUBI) for name in names) else "other"
 
 
+def lora_family(header: Header) -> str:
+    """What the metadata of musubi-tuner says it was trained for (``ss_base_model_version``, v0.3.4)."""
+    return header.metadata.get("ss_base_model_version", "")
+
+
 def check_trained(path: Path, log: Path) -> None:
     """A trained LoRA is whole, holds numbers only, and is not still zero; else a :class:`MusubiError`."""
     if not path.is_file():

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from musubi_nodes.families.model_files import stamp
 from musubi_nodes.files import write_json
+from musubi_nodes.runs.folder import runs_of
 
 
 class Records:
@@ -32,7 +33,7 @@ class Records:
 
     def run_of(self, key: str) -> Path:
         """The run folder that made them; it may be gone."""
-        return self._output / "musubi" / "runs" / str(self._read(key).get("run", ""))
+        return runs_of(self._output) / str(self._read(key).get("run", ""))
 
     def keep(self, key: str, files: Iterable[Path], run: Path | None = None) -> None:
         """Remember what a run made."""

@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import ModelFile
-from musubi_nodes.families.lora import lora_format
+from musubi_nodes.families.lora import lora_family, lora_format
 from musubi_nodes.families.model_files import find_model, stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
-from musubi_nodes.weights import Header, read_header
+from musubi_nodes.weights import read_header
 
 
 class LoRASelect(Node):
@@ -40,7 +40,7 @@ class LoRASelect(Node):
             path=path,
             multiplier=inputs.multiplier,
             noise=inputs.noise,
-            family=_family(header),
+            family=lora_family(header),
             format=found,
             previous=inputs.previous,
         )
@@ -48,8 +48,3 @@ class LoRASelect(Node):
 
     def changed(self, inputs: Any, context: Context) -> str:
         return stamp(find_model(context.host, "loras", inputs.lora))
-
-
-def _family(header: Header) -> str:
-    """What the metadata of musubi-tuner says it was trained for (``ss_base_model_version``, v0.3.4)."""
-    return header.metadata.get("ss_base_model_version", "")

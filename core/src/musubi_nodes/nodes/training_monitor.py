@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native, RunName, Widget
-from musubi_nodes.families.lora import lora_format
+from musubi_nodes.families.lora import lora_family, lora_format
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.media.pictures import image_picture, video_pictures
@@ -21,12 +21,10 @@ from musubi_nodes.runs.checkpoints import Checkpoint, best, checkpoints
 from musubi_nodes.runs.folder import RunFolder, run_named, trainings
 from musubi_nodes.runs.progress import clock
 from musubi_nodes.runs.samples import Sample, samples
-from musubi_nodes.runs.series import Point, Series
+from musubi_nodes.runs.series import Point, whole
 from musubi_nodes.weights import read_header
 
 MOST_CURVES = 6
-EVERYTHING = 10_000_000
-"""Points: a run is read whole here, so that the loss at each checkpoint is known exactly."""
 ONLY_AVERAGE = (
     "The loss is musubi-tuner's own average over an epoch's steps: its environment has no TensorBoard, which would "
     "tell the loss of each step and the learning rate."
@@ -121,8 +119,7 @@ def _chosen(inputs: Any, context: Context) -> list[RunFolder]:
 
 
 def _read(folder: RunFolder, span: int) -> _Read:
-    series = Series(folder.metrics, EVERYTHING, span)
-    series.read()
+    series = whole(folder.metrics, span)  # the loss at each checkpoint is known exactly
     return _Read(folder, series.points(), series.single)
 
 
@@ -177,8 +174,7 @@ def _lora(checkpoint: Checkpoint | None) -> Lora | None:
     if checkpoint is None:
         return None
     header = read_header(checkpoint.path)
-    family = header.metadata.get("ss_base_model_version", "")
-    return Lora(path=checkpoint.path, format=lora_format(header), family=family)
+    return Lora(path=checkpoint.path, format=lora_format(header), family=lora_family(header))
 
 
 def _grid(made: list[Sample], columns: int, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +24,17 @@ class Checkpoint:
 
 def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
     """All whole checkpoints, first to last. ``points`` are all of the run, in order."""
+    known = [point for point in points if point.get("smooth") is not None]
     found = []
     for path in folder.out.glob("*.safetensors"):
         try:
-            text = read_header(path).metadata.get("ss_steps", "")
-        except MusubiError:  # half-written while the run goes on
+            text, time = read_header(path).metadata.get("ss_steps", ""), path.stat().st_mtime_ns
+        except (MusubiError, OSError):  # half-written, or removed by musubi-tuner, while the run goes on
             continue
         if text.isdigit():
             step = int(text)
-            before = [point["smooth"] for point in points if point["step"] <= step and point.get("smooth") is not None]
-            found.append((step, path.stat().st_mtime_ns, Checkpoint(path, step, before[-1] if before else None)))
+            before = bisect.bisect_right(known, step, key=lambda point: point["step"])
+            found.append((step, time, Checkpoint(path, step, known[before - 1]["smooth"] if before else None)))
     return [checkpoint for _, _, checkpoint in sorted(found, key=lambda each: each[:2])]
 
 

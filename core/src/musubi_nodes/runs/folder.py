@@ -19,6 +19,9 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME, is_inside, write_json, write_text
 from musubi_nodes.runs.progress import Progress
 
+BOM = "\ufeff"
+"""Tells PowerShell 5 that a script is UTF-8."""
+
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
 
@@ -52,7 +55,7 @@ class RunFolder:
     def create(cls, output: Path, node: str) -> RunFolder:
         """A new, empty run folder below ``output``."""
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{node}-{uuid4().hex[:6]}"
-        path = output / "musubi" / "runs" / name
+        path = runs_of(output) / name
         try:
             (path / "out").mkdir(parents=True)
         except OSError as error:
@@ -99,7 +102,7 @@ class RunFolder:
 
     def origin(self) -> dict[str, Any]:
         """Where and when it was queued (see :meth:`opened`); empty where it is not known."""
-        return self._json("origin.json")
+        return self.json("origin.json")
 
     def write_progress(self, now: Progress, **more: Any) -> None:
         """Replace ``progress.json``. It is only shown, so that no run fails for it."""
@@ -109,23 +112,14 @@ class RunFolder:
     def progress(self) -> dict[str, Any]:
         """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and ``gpu_used`` and
         ``gpu_total`` in bytes where they are known; empty before there is any."""
-        return self._json("progress.json")
+        return self.json("progress.json")
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the folder; empty where it is missing, half-written, or no object."""
         try:
             return dict(json.loads((self.path / name).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return {}
-
-    def points(self) -> list[dict[str, Any]]:
-        """The metrics by step, one row each: what several rows say of one step is put together, the last word wins."""
-        found: dict[int, dict[str, Any]] = {}
-        with contextlib.suppress(OSError):
-            for line in self.metrics.read_text("utf-8").splitlines():
-                with contextlib.suppress(ValueError):  # the last line may be half-written while the run goes on
-                    row = json.loads(line)
-                    found.setdefault(row["step"], {}).update(row)
-        return [found[step] for step in sorted(found)]
 
     def ask_to_stop(self) -> None:
         """Ask for the end after the next save; a :class:`MusubiError` where the run saves nothing any more."""
@@ -141,16 +135,16 @@ class RunFolder:
         values = {"command": list(command), "cwd": str(cwd), "environment": dict(environment)}
         write_json(self.path / "command.json", values)
         if os.name == "nt":
-            write_text(self.path / "command.ps1", powershell(command, cwd, environment))
+            write_text(self.path / "command.ps1", BOM + powershell(command, cwd, environment))
         else:
             write_text(self.path / "command.sh", shell(command, cwd, environment)).chmod(0o755)
 
     def pasted_command(self) -> str:
         """The command as it is pasted into a terminal (PowerShell on Windows); empty before there is one."""
-        found = self._json("command.json")
+        found = self.json("command.json")
         try:
             words, cwd, environment = list(found["command"]), str(found["cwd"]), dict(found["environment"])
-            return powershell(words, Path(cwd), environment)[1:] if os.name == "nt" else line(words, cwd, environment)
+            return powershell(words, Path(cwd), environment) if os.name == "nt" else line(words, cwd, environment)
         except (KeyError, TypeError, ValueError):
             return ""
 
@@ -163,8 +157,8 @@ class RunFolder:
 
         A run whose host was killed stays "running" in the file; on its machine it is told as failed.
         """
-        found = self._json("status.json") or {"status": "unknown"}
-        if found.get("status") == "running" and _host_is_gone(found):
+        found = {"status": "unknown", **self.json("status.json")}
+        if found["status"] == "running" and _host_is_gone(found):
             return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
         return found
 
@@ -195,33 +189,41 @@ def line(command: Sequence[str], cwd: str, environment: Mapping[str, str]) -> st
 
 
 def powershell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
-    """A PowerShell script that runs ``command`` again; its first character tells PowerShell 5 the encoding."""
+    """A PowerShell script that runs ``command`` again."""
     exports = [f"$env:{name} = {_quoted(value)}" for name, value in environment.items()]
     lines = [*exports, f"Set-Location -LiteralPath {_quoted(str(cwd))}", "& " + " ".join(map(_quoted, command))]
-    return "\ufeff" + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def runs_of(output: Path) -> Path:
+    """Where the run folders of an output folder lie."""
+    return output / "musubi" / "runs"
+
+
 def run_folders(output: Path) -> Iterator[RunFolder]:
-    """All run folders below ``output``, newest first."""
-    runs = output / "musubi" / "runs"
+    """All run folders below ``output``, newest first; what has another name than ours is none of them."""
+    runs = runs_of(output)
     if runs.is_dir():
-        yield from (RunFolder(p) for p in sorted(runs.iterdir(), reverse=True) if p.is_dir())
+        yield from (RunFolder(p) for p in sorted(runs.iterdir(), reverse=True) if _is_ours(p.name) and p.is_dir())
+
+
+def _is_ours(name: str) -> bool:
+    return bool(SAFE_NAME.fullmatch(name)) and not name.startswith(".")
 
 
 def run_named(output: Path, name: str) -> RunFolder:
     """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
-    runs = output / "musubi" / "runs"
+    runs = runs_of(output)
     folder = runs / name
-    plain = SAFE_NAME.fullmatch(name) and not name.startswith(".")
-    if not plain or not folder.is_dir() or not is_inside(folder, [runs]):
+    if not _is_ours(name) or not folder.is_dir() or not is_inside(folder, [runs]):
         raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
     return RunFolder(folder)
 
 
 def trainings(output: Path) -> Iterator[RunFolder]:
     """Those of them that have a curve, newest first."""
-    return (folder for folder in run_folders(output) if SAFE_NAME.fullmatch(folder.path.name) and folder.has_metrics)
+    return (folder for folder in run_folders(output) if folder.has_metrics)

@@ -98,6 +98,7 @@ class Following:
                 self._still_there()
                 self._stopping.look()
                 self._peak.look()
+                self._recorder.look()
                 self._take_events(metrics)
                 next_look = now + POLL
                 if ended == math.inf and process.returncode() is not None:

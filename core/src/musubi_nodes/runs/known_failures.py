@@ -25,6 +25,11 @@ KNOWN: tuple[Row, ...] = (
         "Close other programs, use fewer data loader workers, or enlarge the swap file.",
     ),
     (
+        r"DataLoader worker \(pid.*is killed by signal: Killed",
+        "The system ended a process that reads the dataset; nearly always because the main memory (RAM) was full.",
+        "Lower max_data_loader_n_workers, close other programs, or enlarge the swap file.",
+    ),
+    (
         r"No space left on device|Errno 28|There is not enough space on the disk",
         "The disk is full.",
         "Free some space on the drive of the output folder, then queue again.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable
 
@@ -36,7 +35,7 @@ class Peak:
     def _tree(self) -> list[int]:
         import psutil
 
-        with contextlib.suppress(OSError, ValueError, KeyError, psutil.Error):
-            pid = int(json.loads((self._folder.path / "process.json").read_text("utf-8"))["pid"])
+        with contextlib.suppress(ValueError, TypeError, KeyError, psutil.Error):
+            pid = int(self._folder.json("process.json")["pid"])
             return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
         return []

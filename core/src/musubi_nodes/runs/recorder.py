@@ -15,7 +15,7 @@ SECONDS_BETWEEN = 1.0
 
 
 class Recorder:
-    """Notes each progress, writes the latest. ``gpus`` are the driver's names of those that the run holds."""
+    """Remembers each progress, writes the latest now and then. ``environment`` names the GPUs that the run holds."""
 
     def __init__(self, folder: RunFolder, environment: Mapping[str, str]) -> None:
         self._folder = folder
@@ -29,6 +29,9 @@ class Recorder:
         if now.stage == "training" and now.total:
             self._training = {"step": now.current, "steps": now.total}
         self._latest = now
+
+    def look(self) -> None:
+        """Called often; writes now and then, also when the script has fallen silent since."""
         if time.monotonic() - self._written >= SECONDS_BETWEEN:
             self.write()
 

@@ -52,6 +52,10 @@ def _found(folder: Path) -> Iterator[Sample]:
         name = _NAME.search(entry.name)
         if not name or not entry.name.endswith(SHOWN) or not entry.is_file(follow_symlinks=False):
             continue
-        facts, number = entry.stat(follow_symlinks=False), int(name["number"])
+        try:
+            facts = entry.stat(follow_symlinks=False)
+        except OSError:  # deleted meanwhile
+            continue
+        number = int(name["number"])
         step, epoch = (None, number) if name["epoch"] else (number, None)
         yield Sample(Path(entry.path), int(name["prompt"]), step, epoch, facts.st_size, facts.st_mtime)

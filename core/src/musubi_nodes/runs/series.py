@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import json
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,13 @@ class Series:
         self._sum = self._decay * self._sum + (1 - self._decay) * loss
         self._weight = self._decay * self._weight + (1 - self._decay)
         return self._sum / self._weight
+
+
+def whole(path: Path, span: int = SPAN) -> Series:
+    """All points of a run, as far as it is now."""
+    series = Series(path, sys.maxsize, span)
+    series.read()
+    return series
 
 
 def _row(line: bytes) -> Any:

@@ -12,7 +12,6 @@ def test_every_trap_has_its_answer(place, key):
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -100,8 +99,7 @@ class Overridden:
         assert self.sent or self.never or self.look
         self.provoke(place)
         folder = place.started()[-1]
-        command = json.loads((folder / "command.json").read_text("utf-8"))
-        text = "\n".join(command["command"])
+        text = "\n".join(place.command())
         missing = [pattern for pattern in self.sent if not re.search(rf"^{pattern}$", text, re.MULTILINE)]
         assert not missing, f"{missing} are not in {text}"
         assert not [word for word in text.splitlines() if self.never and word.startswith(self.never)]

@@ -130,8 +130,6 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     Raising gives one error at the node; a returned text would be repeated for each input (execution.py, 0.3.64).
     Taking ``**values`` switches the server's own checks off: :meth:`Node.parse` checks ranges and choices itself.
     """
-    from musubi_nodes.families.context import Context
-
     known = widget_values(node, values)
     linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
     node.parse(known, partly=True, linked=linked)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from musubi_nodes.plugins.discovery import checkout
+
 if TYPE_CHECKING:
     from aiohttp import web
-
-PAGES = Path(__file__).resolve().parents[5] / "web" / "docs"
 
 
 def add_help(routes: web.RouteTableDef, pack: str) -> None:
@@ -21,7 +20,8 @@ def add_help(routes: web.RouteTableDef, pack: str) -> None:
     """
     from aiohttp import web
 
-    there = "|".join(re.escape(file.stem) for file in PAGES.glob("*.md"))
+    root = checkout()
+    there = "|".join(re.escape(file.stem) for file in root.glob("web/docs/*.md")) if root else ""
     where = f"/extensions/{quote(pack)}/docs/{{id:(?!(?:{there})[./])[A-Za-z0-9._-]+}}"
 
     @routes.get(where + ".md")

@@ -12,6 +12,7 @@ from typing import Any
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.comfyui.kept import Kept
+from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.runs.progress import Progress
 
 SECONDS_BETWEEN = 0.1
@@ -121,10 +122,9 @@ class ComfyHost:
         return shown
 
     def _file(self, path: Path) -> dict[str, str]:
-        temporary = self.preview_folder
-        kind = "temp" if temporary and path.is_relative_to(temporary) else "output"
-        relative = path.relative_to(temporary if temporary and kind == "temp" else self.output_folder)
-        return {"filename": relative.name, "subfolder": "/".join(relative.parts[:-1]), "type": kind}
+        if (temporary := self.preview_folder) and path.is_relative_to(temporary):
+            return viewed(path, temporary, "temp")
+        return viewed(path, self.output_folder)
 
     def _bar(self, node_id: str, total: int) -> Any:
         from comfy.utils import ProgressBar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,24 +12,24 @@ from musubi_nodes.families.context import Context
 
 Stamp = tuple[int, int]
 """Size and time of a file."""
+NOTHING: tuple[dict[Path, Stamp], bool] = ({}, True)
 
 
 class Kept:
     """The files behind the outputs that ComfyUI holds in its memory; like that memory, it ends with the process."""
 
     def __init__(self) -> None:
-        self._files: dict[str, dict[Path, Stamp]] = {}
-        self._complete: dict[str, bool] = {}
-        self._rounds: dict[str, int] = {}
+        self._made: dict[str, tuple[dict[Path, Stamp], bool]] = {}
+        self._rounds: Counter[str] = Counter()
         self._asked: set[str] = set()
 
     def keep(self, node_id: str, context: Context) -> None:
         """Remember what an execution of a node made; a node that gets a list is executed several times in a round."""
         if node_id in self._asked:
             self._asked.discard(node_id)
-            self._files.pop(node_id, None), self._complete.pop(node_id, None)
-        self._files[node_id] = self._files.get(node_id, {}) | _stamps(context.files)
-        self._complete[node_id] = self._complete.get(node_id, True) and context.complete
+            self._made.pop(node_id, None)
+        files, complete = self._made.get(node_id, NOTHING)
+        self._made[node_id] = files | _stamps(context.files), complete and context.complete
 
     def round(self, node_id: str) -> str:
         """A part of the cache key that changes when the node must run again: files are gone or others took their names,
@@ -38,9 +38,10 @@ class Kept:
         It stays as it is afterwards, so that an unchanged graph is not run a second time.
         """
         self._asked.add(node_id)
-        if not self._complete.get(node_id, True) or _gone(self._files.get(node_id, {})):
-            self._rounds[node_id] = self._rounds.get(node_id, 0) + 1
-            self._files.pop(node_id, None), self._complete.pop(node_id, None)
+        files, complete = self._made.get(node_id, NOTHING)
+        if not complete or _gone(files):
+            self._rounds[node_id] += 1
+            del self._made[node_id]
         return f"{self._rounds[node_id]} " if node_id in self._rounds else ""
 
 

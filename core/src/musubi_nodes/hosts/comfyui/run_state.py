@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.files import SAFE_NAME
+from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.runs.folder import RunFolder, run_folders
 from musubi_nodes.runs.samples import Sample, samples
 from musubi_nodes.runs.series import COLUMNS, Point, Series
@@ -52,10 +51,8 @@ _READERS = Readers()
 
 
 def listed(output: Path, newest: int) -> dict[str, Any]:
-    """The newest runs, newest first, and the names of those among them that have a curve."""
-    found = list(islice(_plain(output), newest))
-    names = [folder.path.name for folder in found if folder.has_metrics]
-    return {"names": names, "runs": [_head(folder) for folder in found]}
+    """The newest runs, newest first."""
+    return {"runs": [_head(folder) for folder in islice(run_folders(output), newest)]}
 
 
 def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -> dict[str, Any]:
@@ -93,12 +90,6 @@ def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -
     }
 
 
-def viewed(path: Path, output: Path) -> dict[str, str]:
-    """A file as ComfyUI's own /view route names it."""
-    relative = path.relative_to(output)
-    return {"filename": relative.name, "subfolder": "/".join(relative.parts[:-1]), "type": "output"}
-
-
 def _head(folder: RunFolder) -> dict[str, Any]:
     origin, status = folder.origin(), folder.status()
     named = {name: str(origin.get(name, ""))[:200] for name in ("class", "node", "prompt", "workflow")}
@@ -106,14 +97,10 @@ def _head(folder: RunFolder) -> dict[str, Any]:
         "name": folder.path.name,
         **named,
         "started": _seconds(origin.get("time")),
-        "status": str(status["status"])[:40] if "status" in status else "unknown",
+        "status": str(status["status"])[:40],
         "time": _seconds(status.get("time")),
         "error": str(status.get("error", ""))[:LONGEST_TEXT],
     }
-
-
-def _plain(output: Path) -> Iterator[RunFolder]:
-    return (folder for folder in run_folders(output) if SAFE_NAME.fullmatch(folder.path.name))
 
 
 def _seconds(value: Any) -> float | None:

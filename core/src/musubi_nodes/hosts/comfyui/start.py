@@ -18,6 +18,7 @@ from musubi_nodes import __version__
 from musubi_nodes.config import cache_folder, config_file
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts, build
+from musubi_nodes.plugins.discovery import checkout
 
 FORMAT = 1
 SETTINGS = "MUSUBI_"
@@ -71,15 +72,14 @@ def _file() -> Path:
 
 def _state() -> dict[str, Any]:
     """Settings, and the folders in which a package or a bundled plugin could have come or gone."""
-    plugins = Path(__file__).resolve().parents[5] / "plugins"
-    config = config_file()
+    root, config = checkout(), config_file()
     packages = [entry for entry in sorted(set(sys.path)) if entry.endswith("-packages") and Path(entry).is_dir()]
     return {
         "format": [FORMAT, __version__, sys.version, __file__],
         "settings": {name: value for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)},
         "config": config.read_text("utf-8", "replace") if config.is_file() else "",
         "packages": {entry: _stamp(entry) for entry in packages},
-        "plugins": {str(path): _stamp(path) for path in sorted(plugins.glob("*/pyproject.toml"))},
+        "plugins": {str(path): _stamp(path) for path in sorted(root.glob("plugins/*/pyproject.toml") if root else ())},
     }
 
 

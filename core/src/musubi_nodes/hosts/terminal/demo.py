@@ -14,13 +14,13 @@ from musubi_nodes.families import LatentCache, LoRATrainer, ModelsNode, Node, Te
 from musubi_nodes.families.fields import socket_class
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.demo_dataset import COLOURS, SIZE, first_frame, make_dataset
-from musubi_nodes.hosts.terminal.host import TerminalHost
-from musubi_nodes.hosts.terminal.workflow import read_workflow, run_workflow
+from musubi_nodes.hosts.terminal.run import run_file
 from musubi_nodes.nodes.dataset import DatasetConfigLoader
 from musubi_nodes.nodes.settings import TrainingConfig
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.folder import runs_of, trainings
 from musubi_nodes.runs.install import Demo
+from musubi_nodes.runs.series import whole
 
 Kind = TypeVar("Kind", bound=type[Node])
 PROMPT = "a red ball on a white table"
@@ -31,19 +31,14 @@ def run_demo(output: Path, install: str, family: str = "") -> int:
     """Make everything below ``output`` and say where it is; without a family with the first installed one."""
     os.environ["MUSUBI_NODES_INSTALL"] = install
     family = family or next(iter(demos_of(install)))
-    services, demo, output = plugins(), demo_of(install, family), output.absolute()
+    demo, output = demo_of(install, family), output.absolute()
     dataset = make_dataset(output / f"demo_{family}", demo.frames, demo.dataset)
     path = write_json(output / f"demo_{family}_workflow.json", workflow(dataset, install, family))
     print(f"dataset: {dataset.parent} ({len(COLOURS)} {'pictures' if demo.frames == 1 else 'videos'} with captions)")
     program = [sys.executable, "-m", "musubi_nodes.hosts.terminal.cli"]
     again = shlex.join([*program, "run", str(path), "--install", install, "--output", str(output)])
     print(f"workflow: {path} (run it again with: {again})")
-    host = TerminalHost(output, services.config)
-    for step, context in run_workflow(read_workflow(path, services.nodes), host, services):
-        for text in context.texts:
-            print(f"{step.node.title}: {text}")
-        for picture in context.pictures:
-            print(f"{step.node.title}: {picture}")
+    run_file(path, (), output)
     _say_loss(family, output)
     return 0
 
@@ -71,7 +66,7 @@ def demo_of(install: str, family: str) -> Demo:
     return demos[family]
 
 
-def workflow(dataset: Path, install: str, family: str = "wan") -> dict[str, Any]:
+def workflow(dataset: Path, install: str, family: str) -> dict[str, Any]:
     """Dataset -> both caches -> trainer -> generator, as an API file."""
     demo = demo_of(install, family)
     trainer = _node(LoRATrainer, family)
@@ -109,7 +104,8 @@ def _step(node: type[Node], **inputs: Any) -> dict[str, Any]:
 
 def _say_loss(family: str, output: Path) -> None:
     name = _node(LoRATrainer, family).id.removeprefix("MusubiTuner_")
-    run = RunFolder(sorted((output / "musubi" / "runs").glob(f"*-{name}-*"))[-1])
-    first, last = run.points()[0], run.points()[-1]
+    run = next(folder for folder in trainings(output) if f"-{name}-" in folder.path.name)
+    points = whole(run.metrics).points()
+    first, last = points[0], points[-1]
     print(f"loss: {first['average']:.3g} at step {first['step']}, {last['average']:.3g} at step {last['step']}")
-    print(f"run folders: {output / 'musubi' / 'runs'}")
+    print(f"run folders: {runs_of(output)}")

@@ -6,12 +6,12 @@ from itertools import islice
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.folder import run_folders
+from musubi_nodes.runs.folder import run_folders, runs_of
 
 
 def list_runs(output: Path, limit: int) -> int:
     """One line a run: status, name, and the error's first line."""
-    if not (output / "musubi" / "runs").is_dir():
+    if not runs_of(output).is_dir():
         print(f"no runs below {output.absolute()}")
     for folder in islice(run_folders(output), limit):
         status = folder.status()

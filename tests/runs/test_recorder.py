@@ -1,0 +1,28 @@
+"""How far a run is, as it is kept in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from musubi_nodes.runs import recorder
+from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.progress import Progress
+
+
+def test_the_last_progress_is_written_although_the_script_says_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: now[0])
+    folder = RunFolder.create(tmp_path, "WanLoRATrainer")
+    kept = recorder.Recorder(folder, {})
+    kept.note(Progress("loading"))
+    kept.look()
+    kept.note(Progress("saving"))
+    kept.look()
+    assert folder.progress()["stage"] == "loading"
+    now[0] += recorder.SECONDS_BETWEEN
+    kept.look()
+    assert folder.progress()["stage"] == "saving"
