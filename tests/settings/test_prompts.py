@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families import Family
 from musubi_nodes.families.samples import write_prompts
 from musubi_nodes.hosts.comfyui import emit
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import SamplingConfig
 from musubi_nodes.testing.workplace import Workplace
 
-FAMILY = Family(key="x", title="X", architecture="x", network_module="x")
+RULE = FrameRule()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def chain(place: Workplace, *each: dict[str, Any]) -> Any:
 
 def written(place: Workplace, image: Any = None, needs_image: bool = False, **values: Any) -> list[dict[str, Any]]:
     sampling = place.run("SamplingConfig", **{"sample_every_n_epochs": 1, **values}).sampling
-    return json.loads(write_prompts(sampling, FAMILY, image, needs_image, place.folder).read_text("utf-8"))
+    return json.loads(write_prompts(sampling, RULE, "X", image, needs_image, place.folder).read_text("utf-8"))
 
 
 def test_a_prompt_brings_its_own_values_and_takes_the_rest_from_the_node(place: Workplace) -> None:

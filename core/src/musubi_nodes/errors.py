@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 
 class MusubiError(Exception):
@@ -40,6 +41,11 @@ def problems(what: str, found: Sequence[str], *, fix: str = "", limit: int = 10)
     if len(found) > limit:
         lines.append(f"  - and {len(found) - limit} more")
     return MusubiError("\n".join(lines), fix=fix)
+
+
+def finding(error: Mapping[str, Any]) -> str:
+    """What pydantic says of a value, without its own preface."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

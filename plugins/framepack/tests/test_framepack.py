@@ -65,3 +65,9 @@ def test_control_pictures_from_files_are_all_handed_on(place: Any, tmp_path: Any
     saved = save_pngs(pictures, tmp_path, "control")
     assert [path.name for path in saved] == ["control-0.png", "control-1.png"]
     assert saved[1].read_bytes() == (folder / "p1.png").read_bytes()
+
+
+def test_a_single_frame_is_no_section(place: Any) -> None:
+    with pytest.raises(MusubiError, match="video_frames 1 is not whole sections") as caught:
+        place.generate(video_frames=1)
+    assert "Use 9 or 17" in caught.value.fix

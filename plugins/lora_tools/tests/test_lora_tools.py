@@ -94,7 +94,7 @@ def test_ema_takes_all_checkpoints_of_a_run(place: Any) -> None:
     for number in range(2):
         path = place.random(f"r{number}", seed=number).path
         path.rename(folder / "out" / path.name)
-    run = Run(folder=folder, node="trainer", seconds=1.0)
+    run = Run(folder=folder)
     assert place.run("LoRAPostHocEMA", run=run).lora.path.name == "ema.safetensors"
     assert "2 checkpoints averaged" in place.texts[0]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from musubi_nodes.datasets.cache_folders import GLOB_LETTERS, folder_key
 from musubi_nodes.datasets.items import DatasetScan, Item
-from musubi_nodes.datasets.report import Findings
+from musubi_nodes.datasets.report import Findings, named
 
 
 def check_caches(scans: Sequence[DatasetScan], found: Findings) -> None:
@@ -47,6 +47,5 @@ def _same_stem(sharing: Sequence[DatasetScan]) -> list[list[tuple[DatasetScan, I
 
 
 def _twice(group: Sequence[tuple[DatasetScan, Item]]) -> str:
-    paths = ", ".join(f"{item.path} ({scan.name})" for scan, item in group[:4])
-    more = f" and {len(group) - 4} more" if len(group) > 4 else ""
-    return f"one cache file would serve {len(group)} items, silently: {paths}{more}; rename all but one"
+    paths = named((f"{item.path} ({scan.name})" for scan, item in group), 4)
+    return f"one cache file would serve {len(group)} items, silently: {paths}; rename all but one"

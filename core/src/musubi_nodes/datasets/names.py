@@ -36,7 +36,3 @@ def has_ending(name: str, endings: frozenset[str]) -> bool:
 
 def is_image(name: str) -> bool:
     return has_ending(name, IMAGE_EXTENSIONS)
-
-
-def is_video(name: str) -> bool:
-    return has_ending(name, VIDEO_EXTENSIONS)

@@ -12,11 +12,11 @@ from musubi_nodes.families.caches import CacheInputs, LatentCache, LatentCacheIn
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
-from musubi_nodes.families.fields import InputFile, ModelFile, Native, Settings, Socket, VaeDtype, Widget
+from musubi_nodes.families.fields import Dtype, InputFile, ModelFile, Native, Settings, Socket, Widget
 from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.llama_clip import LLAMA_CLIP_DIT, LlamaClipModels, check_video_vae
-from musubi_nodes.families.lora import check_fits, check_trained, lora_format
+from musubi_nodes.families.lora import check_fits, check_trained, checkpoints_of, lora_format, publish_lora
 from musubi_nodes.families.model_files import find_model
 from musubi_nodes.families.models import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
@@ -44,6 +44,7 @@ __all__ = [
     "Dataset",
     "Demo",
     "DitSize",
+    "Dtype",
     "Executor",
     "Explanation",
     "Failure",
@@ -88,7 +89,6 @@ __all__ = [
     "ToolNode",
     "TrainerInputs",
     "Training",
-    "VaeDtype",
     "VideoDataset",
     "VideoGenerator",
     "Widget",
@@ -96,12 +96,14 @@ __all__ = [
     "check_trained",
     "check_video_vae",
     "checked_name",
+    "checkpoints_of",
     "effective",
     "explain_by",
     "find_input",
     "find_model",
     "lora_format",
     "publish",
+    "publish_lora",
     "read_header",
     "save_png",
     "save_pngs",

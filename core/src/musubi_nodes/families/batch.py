@@ -44,13 +44,13 @@ def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> Generat
     started, runs = time.monotonic(), []
     several = inputs.prompts is not None
     items = items_of(inputs, node.prompt_fields, node.title) if several else [Item(1, Prompt(), inputs)]
-    items = [_named(node, item, context) for item in items]
-    install = node.ready(items[0].inputs, context)
+    install = context.services.install(node.install_name(inputs))
+    items = [_named(node, item, context, install) for item in items]
     batch = Batch(inputs.prompts or ONE, Records(context.host.output_folder, "generated"))
     batch.made = {item.number: Made.of(files) for item in items if (files := batch.records.find(item.key))}
     before = len(batch.made)
     left = [item for item in items if item.number not in batch.made]
-    devices = _devices(node, inputs, install, len(left))
+    devices = _devices(inputs, install, len(left))
     per_start = min(batch.prompts.per_start, max(-(-len(left) // len(devices)), 1))
     batch.waiting.extend(groups(left, node.lines, per_start))
 
@@ -67,7 +67,7 @@ def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> Generat
             runs.append(run)
             if used[-1] != used[0]:
                 batch.memory = used[-1]
-            done = [_saving(node, item, install, batch.memory) for item in group if item.number in made]
+            done = [_saving(node, item, install, used[-1]) for item in group if item.number in made]
             return [(item, made[item.number]) for item in done]
 
         batch.work(generate)
@@ -77,12 +77,12 @@ def generate_all(node: VideoGenerator, inputs: Any, context: Context) -> Generat
     else:
         work(0, context)
     results, seconds = batch.results(), time.monotonic() - started
-    told = _names(results, context, f"in {seconds:.0f} s" if runs else "was made before")
-    told = batch.report(seconds, before) if several else told
+    how = f"in {seconds:.0f} s" if runs else "was made before"
+    told = batch.report(seconds, before) if several else _names(results, context, how)
     return Generated(results, told, runs[-1] if runs else None, not batch.failed)
 
 
-def _devices(node: VideoGenerator, inputs: Any, install: Install, prompts: int) -> list[str]:
+def _devices(inputs: Any, install: Install, prompts: int) -> list[str]:
     """One device for each worker; a :class:`MusubiError` where there are not so many GPUs."""
     count = min(inputs.prompts.workers, prompts) if inputs.prompts else 1
     if count < 2 or inputs.device == "cpu":
@@ -105,11 +105,11 @@ def _saving(node: VideoGenerator, item: Item, install: Install, memory: Memory |
     return replace(item, inputs=inputs, key=node.key(inputs, install, {"save_path": "/"}))
 
 
-def _named(node: VideoGenerator, item: Item, context: Context) -> Item:
+def _named(node: VideoGenerator, item: Item, context: Context, install: Install) -> Item:
     """The item with all its checks passed, and a key that names what it makes."""
     context.raise_if_interrupted()
     try:
-        install = node.ready(item.inputs, context)
+        node.ready(item.inputs, context)
         key = node.key(item.inputs, install, {"save_path": "/"})
     except MusubiError as error:
         if not item.prompt.prompt:

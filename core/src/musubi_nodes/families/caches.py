@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,6 +20,7 @@ from musubi_nodes.datasets.caches import (
 from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.report import named
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import effective
 from musubi_nodes.datasets.toml import dump, with_cache_directories
@@ -86,7 +86,7 @@ class CacheNode(ScriptNode):
         if before and before == set(_files(found, self.family.architecture, self.kind)):
             context.made(*before)
             context.show(text=f"{_count(found)} items were cached before")
-            return self._outputs(inputs, dataset, Run(folder=records.run_of(key), node=self.title, seconds=0.0))
+            return self._outputs(inputs, dataset, Run(folder=records.run_of(key)))
         totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(context) as folder:
             config = dump(dataset.config, folder.path / "dataset.toml")
@@ -101,10 +101,10 @@ class CacheNode(ScriptNode):
         records.keep(key, made, folder.path)
         context.made(*made)
         context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
-        return self._outputs(inputs, dataset, Run(folder=folder.path, node=self.title, seconds=outcome.seconds))
+        return self._outputs(inputs, dataset, Run(folder=folder.path))
 
     def _outputs(self, inputs: Any, dataset: Dataset, run: Run) -> BaseModel:
-        cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs), made_with=self.title)
+        cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs))
         return self.Outputs(**{f"{self.kind}_cache": cache, "run": run})
 
 
@@ -152,7 +152,8 @@ def remove_stale(dataset: Dataset, architecture: str, kind: Kind, begun: Path, o
         file.unlink(missing_ok=True)
     if others := sorted(set(stale) - set(ours)):
         raise MusubiError(
-            f"{len(others)} {kind} cache files are of pictures or videos that are gone or changed: {_some(others)}",
+            f"{len(others)} {kind} cache files are of pictures or videos that are gone or changed: "
+            f"{named(map(str, others), 3)}",
             why="musubi-tuner trains on every cache file that it finds in the folder.",
             fix="Delete them, or give each dataset a cache_directory of its own.",
         )
@@ -164,14 +165,14 @@ def verify(found: Scan, architecture: str, kind: Kind, folder: RunFolder | None 
     missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)
     if missing:
         raise MusubiError(
-            f"{len(missing)} of {_count(found)} items have no {kind} cache: {_some(missing)}",
+            f"{len(missing)} of {_count(found)} items have no {kind} cache: {named(map(str, missing), 3)}",
             why="musubi-tuner skips such items without a word." if folder else "",
             fix="Look at these files, then queue the cache node again.",
             log=log,
         )
     if broken := broken_caches(_files(found, architecture, kind)):
         raise MusubiError(
-            f"{len(broken)} {kind} cache files are damaged: {_some(broken)}",
+            f"{len(broken)} {kind} cache files are damaged: {named(map(str, broken), 3)}",
             why="They are only partly written; a training would hang on them.",
             fix="Delete them and queue the cache node again.",
             log=log,
@@ -192,11 +193,6 @@ def cache_files(dataset: Dataset, architecture: str) -> list[Path]:
 
 def _count(found: Scan) -> int:
     return sum(len(part.items) for part in found.datasets)
-
-
-def _some(paths: Sequence[Path], limit: int = 3) -> str:
-    rest = f" and {len(paths) - limit} more" if len(paths) > limit else ""
-    return ", ".join(str(path) for path in paths[:limit]) + rest
 
 
 class LatentCacheInputs(CacheInputs):

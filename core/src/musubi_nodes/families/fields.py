@@ -114,8 +114,8 @@ class Widget:
     added: int = 0
 
 
-VaeDtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), Widget(advanced=True)]
-"""The type of a ``vae_dtype`` field: each script that has the option declares one."""
+Dtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), Widget(advanced=True)]
+"""The type of fields such as ``vae_dtype``: each script that has the option declares one."""
 
 
 @dataclass(frozen=True)

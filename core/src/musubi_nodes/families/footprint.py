@@ -15,8 +15,8 @@ FIXED = 1.0
 """GiB of CUDA itself, kernels and small tensors."""
 SCALED = 1.06
 """fp8_scaled keeps a scale for each block of weights."""
-LORA_BYTES = 8
-"""A LoRA parameter, its gradient, in fp32; the optimizer's state comes on top."""
+LORA_BYTES = 10
+"""A LoRA parameter and its gradient in fp32, and two states of an 8-bit optimizer."""
 GENERATING = 0.5
 """Without gradients about half of the working memory is needed."""
 
@@ -31,7 +31,6 @@ class Shape:
     training: bool = True
     batch: int = 1
     rank: int = 32
-    optimizer_bytes: int = 2
 
     @property
     def tokens(self) -> int:
@@ -39,8 +38,12 @@ class Shape:
         return ((self.frames - 1) // 4 + 1) * (self.height // 16) * (self.width // 16) * self.batch
 
 
-def parts(size: DitSize, shape: Shape, memory: Memory) -> dict[str, float]:
-    """GiB by part."""
+def parts(size: DitSize, shape: Shape, memory: Memory, factor: float = 1.0) -> dict[str, float]:
+    """GiB by part; ``factor`` corrects them by what earlier runs took."""
+    return {name: gib * factor for name, gib in _parts(size, shape, memory).items()}
+
+
+def _parts(size: DitSize, shape: Shape, memory: Memory) -> dict[str, float]:
     swap = memory.blocks_to_swap or 0
     resident = min(size.blocks, size.blocks - swap + 2)
     width = {"off": 2.0, "fp8": 1.0, "fp8_scaled": SCALED}[memory.fp8]
@@ -55,7 +58,7 @@ def parts(size: DitSize, shape: Shape, memory: Memory) -> dict[str, float]:
     elif not memory.gradient_checkpointing_cpu_offload:
         found["checkpoints"] = kept
     parameters = size.blocks * size.lora_width * shape.rank
-    return found | {"LoRA and optimizer": parameters * (LORA_BYTES + shape.optimizer_bytes) / GIB}
+    return found | {"LoRA and optimizer": parameters * LORA_BYTES / GIB}
 
 
 def total(size: DitSize, shape: Shape, memory: Memory) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,6 +16,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.grouping import Item, prompt_line
+from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.lora import check_fits
 from musubi_nodes.families.made import Made
 from musubi_nodes.families.needs import check_packages
@@ -141,18 +141,17 @@ class VideoGenerator(ScriptNode):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         if inputs.prompts is not None:
             self._check_prompts(inputs)
-        started, output = time.monotonic(), context.host.output_folder
+        output = context.host.output_folder
         self._check_outputs(inputs.output_type, context)
         found = generate_all(self, inputs, context)
         results, last = found.made, found.last
         context.made(*(file for each in results for file in each.files()), complete=found.complete)
         context.show(*(picture for each in results for picture in each.shown()), text=found.told)
-        seconds = time.monotonic() - started
         return self.Outputs(
             video=[VideoFile(each.video) for each in results if each.video],
             images=[each.frames() for each in results] if context.wanted("images") else [],
             latent=[Latent(path=each.latent) for each in results if each.latent],
-            run=last or Run(folder=output / "musubi" / "generated", node=self.title, seconds=seconds),
+            run=last or Run(folder=output / "musubi" / "generated"),
         )
 
     def ready(self, inputs: Any, context: Context) -> Install:
@@ -161,9 +160,11 @@ class VideoGenerator(ScriptNode):
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         if inputs.latent:
             read_header(inputs.latent.path)
+        else:
+            self._check_length(getattr(inputs, "video_length", None))
         check_packages(install, inputs.memory or Memory(), None)
         for lora in inputs.lora.chain() if inputs.lora else ():
-            check_fits(lora.path, Path(self.dit_for(inputs, lora)))
+            check_fits(lora.path, Path(inputs.models.main_dit))
         return install
 
     def generate(
@@ -190,10 +191,10 @@ class VideoGenerator(ScriptNode):
                         if not several:
                             raise
 
-            outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
+            self.execute(inputs, context, install, folder, owned, accept=accept)
             output = context.host.output_folder
             published = {number: made.published(output, inputs.filename_prefix) for number, made in found.items()}
-        return published, Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
+        return published, Run(folder=folder.path)
 
     def _prompt_file(self, group: Sequence[Item], folder: Path) -> Path:
         lines = []
@@ -207,17 +208,12 @@ class VideoGenerator(ScriptNode):
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
         self._check_wanted("latent" in linked, values["output_type"], prompt)
         if "video_length" not in linked:
-            self.check_length(values.get("video_length"))
+            self._check_length(values.get("video_length"))
 
-    def check_length(self, frames: int | None) -> None:
-        """A length that does not fit would be rounded down without a word (v0.3.4)."""
-        rule = self.family.frame_rule
-        if frames is not None and not rule.fits(frames):
-            raise MusubiError(
-                f"video_length {frames} does not fit {self.family.title}: it takes {rule.explain()}",
-                why="musubi-tuner would round it down without a word.",
-                fix=f"Use {rule.round_down(frames) or rule.shortest}.",
-            )
+    def _check_length(self, frames: int | None) -> None:
+        if frames is not None:
+            title = self.family.title
+            check_frames(self.family.frame_rule, frames, f"video_length {frames} does not fit {title}")
 
     def _check_outputs(self, output_type: str, context: Context) -> None:
         """An output that is connected but not made would fail at the next node, after the whole generation."""
@@ -240,7 +236,3 @@ class VideoGenerator(ScriptNode):
             )
         if not decodes and not prompt.strip():
             raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
-
-    def dit_for(self, inputs: Any, lora: Lora) -> str:
-        """The DiT file that a LoRA changes."""
-        return str(inputs.models.dit)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from musubi_nodes.errors import problems
+from musubi_nodes.errors import finding, problems
 from musubi_nodes.families.prompts import Prompt
 
 NOT_IN_A_LINE = " --"
@@ -70,7 +70,7 @@ def _item(number: int, prompt: Prompt, inputs: Any, fields: Mapping[str, str]) -
 def _complaint(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))} {str(first['msg']).removeprefix('Value error, ')}"
+        return f"{'.'.join(map(str, first['loc']))} {finding(first)}"
     return str(error)
 
 

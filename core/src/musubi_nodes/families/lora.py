@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
 from musubi_nodes.families.model_files import SAFETENSORS
+from musubi_nodes.families.sockets import Run
+from musubi_nodes.files import publish
+from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.weights import Header, read_header
 
 _UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
@@ -26,6 +30,18 @@ def lora_format(header: Header) -> str:
 def lora_family(header: Header) -> str:
     """What the metadata of musubi-tuner says it was trained for (``ss_base_model_version``, v0.3.4)."""
     return header.metadata.get("ss_base_model_version", "")
+
+
+def publish_lora(context: Context, made: Path, complete: bool = True) -> Path:
+    """Put a finished LoRA into ``models/loras/musubi`` under a name that is free; ``complete``: it was not stopped."""
+    path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
+    context.made(path, complete=complete)
+    return path
+
+
+def checkpoints_of(run: Run) -> list[Path]:
+    """The LoRAs that a training saved, earliest first: by time, as those without metadata do not tell their step."""
+    return sorted(RunFolder(run.folder).out.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
 
 
 def check_trained(path: Path, log: Path) -> None:

@@ -23,6 +23,11 @@ class Models(Settings):
     )
 
     @property
+    def main_dit(self) -> str:
+        """The DiT file that is trained, and that LoRAs change; a family whose field is not ``dit`` overrides it."""
+        return str(self.dit)  # type: ignore[attr-defined]
+
+    @property
     def dit_size(self) -> DitSize | None:
         """Which of the family's DiTs these files are; ``None``: nothing is known of its memory."""
         return None

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from musubi_nodes.errors import problems
+from musubi_nodes.errors import finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import FieldSpec, fields_of
 
@@ -102,7 +102,7 @@ class Node:
 
 def _sentence(specs: dict[str, FieldSpec], error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = finding(error)
     if not where:
         return message
     spec = specs.get(where.split(".")[0])

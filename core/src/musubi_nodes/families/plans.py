@@ -49,18 +49,19 @@ class Plan:
         """Whether it stays below the budget, with some headroom."""
         return self.total <= self.budget * HEADROOM
 
-    def estimate(self) -> str:
-        """What it takes, altogether and by part."""
-        rows = [f"{gib:6.1f} GiB  {name}" for name, gib in self.parts.items()]
-        return "\n".join([f"about {self.total:.1f} GiB", *rows])
-
     def text(self) -> str:
         """The plan for people: what it takes, and why."""
         verdict = "fits into" if self.fits else "is more than fits into"
-        lines = [self.estimate(), f"{verdict} {self.budget:.1f} GiB", *self.reasons]
+        lines = [estimate(self.parts), f"{verdict} {self.budget:.1f} GiB", *self.reasons]
         if not self.fits:
             lines.append("Use a smaller resolution or fewer frames: no setting saves more.")
         return "\n".join(lines)
+
+
+def estimate(by_part: Mapping[str, float]) -> str:
+    """What a plan takes, altogether and by part."""
+    rows = [f"{gib:6.1f} GiB  {name}" for name, gib in by_part.items()]
+    return "\n".join([f"about {sum(by_part.values()):.1f} GiB", *rows])
 
 
 def same_result(memory: Memory) -> Memory:
@@ -83,7 +84,7 @@ def plan(family: Family, size: DitSize, shape: Shape, budget: float, chosen: Mem
     found: Plan | None = None
     for values, reasons in _ladder(spelling, size, shape, budget):
         memory = chosen.model_copy(update={**_off(shape), **values})
-        found = Plan(memory, {k: v * factor for k, v in parts(size, shape, memory).items()}, tuple(reasons), budget)
+        found = Plan(memory, parts(size, shape, memory, factor), tuple(reasons), budget)
         if found.fits:
             return found
     assert found is not None
@@ -103,7 +104,7 @@ def _ladder(
     reasons = ["gradient_checkpointing: activations are computed again instead of kept"] if shape.training else []
     if budget < SMALL_CARD:
         values |= {"fp8_text_encoder": True, **TILES}
-        reasons.append(f"fp8_text_encoder and VAE tiles: the card has less than {SMALL_CARD:.0f} GiB")
+        reasons.append(f"fp8_text_encoder and VAE tiles: less than {SMALL_CARD:.0f} GiB may be used")
     yield dict(values), list(reasons)
     if (fp8 := best_fp8(spelling)) != "off":
         values["fp8"] = fp8

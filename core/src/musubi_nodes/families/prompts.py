@@ -43,6 +43,12 @@ class Prompt(NodeInputs):
     )
 
 
+def written_prompts(text: str) -> list[Prompt]:
+    """One prompt a line; empty lines and those that begin with # are left out, as musubi-tuner does (v0.3.4)."""
+    lines = (line.strip() for line in text.splitlines())
+    return [Prompt(prompt=line) for line in lines if line and not line.startswith("#")]
+
+
 class Prompts(Socket):
     """Prompts in their order. ``workers``: GPUs that work side by side; ``per_start``: how many share a start of the
     models; ``strict``: one that fails ends all."""

@@ -48,7 +48,7 @@ class Records:
         return (path.relative_to(self._output) if inside else path.absolute()).as_posix()
 
 
-SAME_RESULT = frozenset({"device", "filename_prefix", "memory", "install", "source", "made_with", "train_again"})
+SAME_RESULT = frozenset({"device", "filename_prefix", "memory", "install", "source", "train_again"})
 """Inputs that change nothing of what is made; what of a memory plan does is among the options."""
 
 

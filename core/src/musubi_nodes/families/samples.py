@@ -7,8 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.family import Family
+from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.settings import Sampling
 from musubi_nodes.files import write_json
@@ -30,7 +31,8 @@ KEYS = {
 
 def write_prompts(
     sampling: Sampling,
-    family: Family,
+    rule: FrameRule,
+    title: str,
     image: Frames,
     needs_image: bool,
     folder: Path,
@@ -38,11 +40,12 @@ def write_prompts(
 ) -> Path:
     """The prompts as JSON: in a .txt file a prompt that begins with "I " is taken for an image path, and one with " --"
     for options (training/sampling_prompts.py, v0.3.4). ``image`` is the first frame of prompts that have none,
-    ``defaults`` are entries of prompts that do not say otherwise.
+    ``defaults`` are entries of prompts that do not say otherwise, ``title`` is the family's, for messages.
     """
     entries = []
     for number, prompt in enumerate(sampling.samples()):
-        _check_frames(prompt, family)
+        frames = prompt.frames or 1
+        check_frames(rule, frames, f"{frames} frames of the sample {prompt.prompt[:60]!r} do not fit {title}")
         if prompt.lora_multiplier is not None:
             raise MusubiError(
                 f"the sample {prompt.prompt[:60]!r} sets lora_multiplier", fix="Samples use the trained LoRA as it is."
@@ -73,14 +76,3 @@ def _entry(prompt: Prompt) -> dict[str, Any]:
     if prompt.negative_prompt or prompt.cfg_scale is not None:
         entry["negative_prompt"] = prompt.negative_prompt
     return entry
-
-
-def _check_frames(prompt: Prompt, family: Family) -> None:
-    frames = prompt.frames or 1
-    if not family.frame_rule.fits(frames):
-        raise MusubiError(
-            f"{frames} frames of the sample {prompt.prompt[:60]!r} do not fit {family.title}: it takes "
-            f"{family.frame_rule.explain()}",
-            why="musubi-tuner would round them down without a word, or make no sample.",
-            fix=f"Use {family.frame_rule.round_down(frames) or family.frame_rule.shortest}.",
-        )

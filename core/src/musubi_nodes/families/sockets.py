@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from musubi_nodes.datasets.toml import DatasetConfig
 from musubi_nodes.families.fields import Socket
 
@@ -28,7 +26,6 @@ class Cache(Socket):
 
     dataset: Dataset
     flags: frozenset[str] = frozenset()
-    made_with: str = Field("", description="The files it was made with, for messages.")
 
 
 class Lora(Socket):
@@ -61,8 +58,6 @@ class Run(Socket):
     socket: ClassVar[str] = "MUSUBI_RUN"
 
     folder: Path
-    node: str
-    seconds: float
 
 
 class Latent(Socket):

@@ -65,5 +65,5 @@ class ToolNode(ScriptNode):
         accept: Callable[[Outcome], None],
     ) -> Run:
         """Run the script in ``folder``, ``accept`` what it made, and give the run socket."""
-        outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
-        return Run(folder=folder.path, node=self.title, seconds=outcome.seconds)
+        self.execute(inputs, context, install, folder, owned, accept=accept)
+        return Run(folder=folder.path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -21,7 +20,7 @@ from musubi_nodes.families.caches import cache_files, checked_scan, verify
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
-from musubi_nodes.families.lora import check_fits, check_trained
+from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
 from musubi_nodes.families.measured import note
 from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
@@ -32,7 +31,7 @@ from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.shapes import largest
 from musubi_nodes.families.sockets import Lora, Run
-from musubi_nodes.files import is_inside, plain_name, publish
+from musubi_nodes.files import is_inside, plain_name
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
@@ -125,10 +124,6 @@ class LoRATrainer(ScriptNode):
         """For which of two models the LoRA is: both, high or low."""
         return "both"
 
-    def dit_for(self, inputs: Any) -> str:
-        """The DiT file that is trained."""
-        return str(inputs.models.dit)
-
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
         most = inputs.models.most_blocks_to_swap
         return most[0] if most else None
@@ -164,7 +159,7 @@ class LoRATrainer(ScriptNode):
         _check_caches(self, inputs)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in _loras(inputs):
-            check_fits(lora.path, Path(self.dit_for(inputs)))
+            check_fits(lora.path, Path(inputs.models.main_dit))
         records, key = Records(context.host.output_folder, "trained"), self._key(inputs, install)
         if not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
@@ -180,7 +175,7 @@ class LoRATrainer(ScriptNode):
 
             def accept(outcome: Outcome) -> None:
                 check_trained(made(outcome), folder.log)
-                check_fits(made(outcome), Path(self.dit_for(inputs)))
+                check_fits(made(outcome), Path(inputs.models.main_dit))
 
             outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
             outputs = self._finish(inputs, context, folder, outcome, made(outcome))
@@ -190,21 +185,21 @@ class LoRATrainer(ScriptNode):
 
     def _key(self, inputs: Any, install: Install) -> str:
         """The caches count by their files: another VAE makes another LoRA."""
-        owned = {
-            "dataset_config": "/",
-            "output_dir": "/",
+        owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
+        files = cache_files(inputs.latent_cache.dataset, self.family.architecture)
+        return self.key(inputs, install, owned, *(f"{file} {stamp(file)}" for file in files))
+
+    def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
+        return {
             "output_name": inputs.output_name,
             "network_module": self.family.network_module,
             "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
         }
-        files = cache_files(inputs.latent_cache.dataset, self.family.architecture)
-        return self.key(inputs, install, owned, *(f"{file} {stamp(file)}" for file in files))
 
     def _before(self, inputs: Any, context: Context, path: Path, run: Path) -> BaseModel:
         context.made(path)
         context.show(text=f"was trained before: musubi/{path.name}; train_again trains it anew")
-        lora = Lora(path=path, family=self.family.key, format="musubi", noise=self.lora_noise(inputs))
-        return self.Outputs(lora=lora, run=Run(folder=run, node=self.title, seconds=0.0))
+        return self.Outputs(lora=self._lora(inputs, path), run=Run(folder=run))
 
     def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets: where things go, which network, what is sampled and resumed."""
@@ -214,9 +209,7 @@ class LoRATrainer(ScriptNode):
         owned: dict[str, Any] = {
             "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
             "output_dir": str(folder.out),
-            "output_name": inputs.output_name,
-            "network_module": self.family.network_module,
-            "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
+            **self._said(inputs, install),
             "resume": _state(training.resume, context.host.output_folder),
         }
         if training.log_with or tensorboard(install):
@@ -224,8 +217,8 @@ class LoRATrainer(ScriptNode):
         if sampling.samples():
             self.check_samples(inputs)
             needs = self.needs_sample_image(inputs)
-            family, options = replace(self.family, frame_rule=self.sample_rule(inputs)), self.sample_options(inputs)
-            prompts = write_prompts(sampling, family, inputs.sample_image, needs, folder.path, options)
+            rule, options = self.sample_rule(inputs), self.sample_options(inputs)
+            prompts = write_prompts(sampling, rule, self.family.title, inputs.sample_image, needs, folder.path, options)
             owned["sample_prompts"] = str(prompts)
         return owned | _uploads(context.services.config.options, owned)
 
@@ -248,14 +241,14 @@ class LoRATrainer(ScriptNode):
         return [str(install.python), "-m", "accelerate.commands.launch", *given, *flags]
 
     def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome, made: Path) -> BaseModel:
-        target = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
         complete = outcome.checkpoint is None
-        context.made(target, complete=complete)
+        target = publish_lora(context, made, complete)
         context.show(text=_told(made, target, outcome))
-        lora = Lora(
-            path=target, family=self.family.key, format="musubi", noise=self.lora_noise(inputs), complete=complete
-        )
-        return self.Outputs(lora=lora, run=Run(folder=folder.path, node=self.title, seconds=outcome.seconds))
+        return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
+
+    def _lora(self, inputs: Any, path: Path, complete: bool = True) -> Lora:
+        noise = self.lora_noise(inputs)
+        return Lora(path=path, family=self.family.key, format="musubi", noise=noise, complete=complete)
 
     def processes(self, inputs: Any) -> int:
         """accelerate's ``num_processes`` counts those of all machines."""

@@ -44,6 +44,13 @@ def readable(path: Path) -> list[str]:
     return ["-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", f"file:{path.absolute()}"]
 
 
+def asked(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
+    """A short call with all its output; OSError, ValueError or TimeoutExpired where there is none."""
+    command = [executable(), "-hide_banner", "-nostdin", *arguments]
+    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    return subprocess.run(command, capture_output=True, timeout=seconds, creationflags=flags, check=False)
+
+
 class Ffmpeg:
     """``with Ffmpeg([...]) as run``: ``run.process`` has the pipes that were asked for; leaving kills what is left."""
 

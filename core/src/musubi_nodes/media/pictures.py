@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.media.ffmpeg import readable
+from musubi_nodes.media.ffmpeg import asked, readable
 from musubi_nodes.media.probe import probe
 
 _SECONDS = 60
@@ -59,17 +59,13 @@ def _opaque(image: Any, side: int) -> Any:
 
 def _frame(path: Path, seconds: float, side: int) -> Any:
     """The first frame from ``seconds`` on; None where there is none."""
-    import imageio_ffmpeg
     from PIL import Image
 
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostdin", "-noautorotate"]
-    command += ["-ss", f"{seconds:.6f}", *readable(path), "-map", "0:V:0"]
+    command = ["-loglevel", "error", "-noautorotate", "-ss", f"{seconds:.6f}", *readable(path), "-map", "0:V:0"]
     command += ["-frames:v", "1", "-vf", f"scale={side}:{side}:force_original_aspect_ratio=decrease"]
     command += ["-f", "image2pipe", "-c:v", "png", "pipe:1"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=_SECONDS, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        )
+        done = asked(command, _SECONDS)
         return Image.open(io.BytesIO(done.stdout)).convert("RGB") if done.stdout else None
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.media.ffmpeg import readable
+from musubi_nodes.media.ffmpeg import asked, readable
 
 _SECONDS = 300
 _NEAR_FRAMES = 3
@@ -93,14 +93,9 @@ def _probe(path: Path, size: int, mtime_ns: int) -> VideoFacts:
 
 
 def _ask(path: Path) -> tuple[str, str]:
-    import imageio_ffmpeg
-
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:1"]
-    command += [*readable(path), "-map", "0:V:0", "-c", "copy", "-f", "null", "-"]
+    options = ["-nostats", "-progress", "pipe:1", *readable(path), "-map", "0:V:0", "-c", "copy", "-f", "null", "-"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=_SECONDS, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        )
+        done = asked(options, _SECONDS)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise MusubiError(f"ffmpeg could not look at {path}", why=str(error)) from error
     return done.stderr.decode("utf-8", "replace"), done.stdout.decode("utf-8", "replace")

@@ -11,8 +11,8 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.families.prompts import Prompt, Prompts
-from musubi_nodes.nodes.prompt_tables import read_prompts, written_prompts
+from musubi_nodes.families.prompts import Prompt, Prompts, written_prompts
+from musubi_nodes.nodes.prompt_tables import read_prompts
 from musubi_nodes.nodes.reading import readable_file
 
 LIMIT = 10_000

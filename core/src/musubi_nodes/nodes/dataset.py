@@ -18,7 +18,7 @@ from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.input_files import allowed_roots, outside
+from musubi_nodes.families.input_files import allowed_roots, outside, readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import is_inside
@@ -91,13 +91,10 @@ def dataset_path(text: str, context: Context) -> Path:
 
 def check_roots(config: DatasetConfig, context: Context) -> None:
     """Beyond loopback the dataset's own folders lie in the allowed ones too."""
-    if context.host.trusted:
-        return
     for part in effective(config):
-        paths = (part.directory, part.jsonl_file, part.control_directory, part.cache_directory)
-        for path in [Path(found) for found in paths if found]:
-            if not is_inside(path, allowed_roots(context)):
-                raise outside(path)
+        for path in (part.directory, part.jsonl_file, part.control_directory, part.cache_directory):
+            if path:
+                readable(Path(path), context)
 
 
 def check_items(found: Scan, context: Context) -> None:

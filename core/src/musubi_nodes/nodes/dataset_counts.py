@@ -49,9 +49,8 @@ def _buckets(part: DatasetScan, keys: list[tuple[object, ...]] | None) -> Iterat
         return
     frames = part.kind == "video"
     names = Counter(f"{w}x{h}" + (f"x{n}" if frames else "") for w, h, n in keys)
-    listed = ", ".join(f"{name}: {count}" for name, count in names.most_common(_SHOWN))
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    yield f"{'clips (width x height x frames)' if frames else 'buckets'}: {listed or 'none'}{more}"
+    listed = named((f"{name}: {count}" for name, count in names.most_common()), _SHOWN)
+    yield f"{'clips (width x height x frames)' if frames else 'buckets'}: {listed or 'none'}"
 
 
 def _twins(part: DatasetScan) -> Iterator[str]:

@@ -16,7 +16,7 @@ from musubi_nodes.families.fields import FamilyName, Widget
 from musubi_nodes.families.footprint import GIB, Shape, parts
 from musubi_nodes.families.measured import correction
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.families.plans import Plan, plan
+from musubi_nodes.families.plans import estimate, plan
 from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.shapes import largest
@@ -70,32 +70,25 @@ class MemoryOptimizer(Node):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         chosen = Memory(**{name: getattr(inputs, name) for name in Memory.model_fields})
         family = family_named(context.services.families, inputs.family)
-        if inputs.mode == "manual":
-            report = _estimate(family, inputs, chosen, context) if family and family.sizes else ""
-            return self._told(chosen, report, context)
+        manual = inputs.mode == "manual"
+        if manual and not (family and family.sizes):
+            return self.Outputs(memory=chosen)
         if family is None:
             raise MusubiError(f"mode {inputs.mode} needs to know the model family", fix="Choose family.")
         size, shape = _size(family, inputs.model_size), _shape(inputs)
         factor = correction(context.host.output_folder, family.key, size, shape)
-        found = plan(family, size, shape, _budget(inputs, context), chosen, factor)
-        return self._told(found.memory, f"{found.text()}{_how(factor)}", context)
+        if manual:
+            memory, report = chosen, estimate(parts(size, shape, chosen, factor))
+        else:
+            found = plan(family, size, shape, _budget(inputs, context), chosen, factor)
+            memory, report = found.memory, found.text()
+        report += _how(factor)
+        context.show(text=report)
+        return self.Outputs(memory=memory, report=report)
 
     def changed(self, inputs: Any, context: Context) -> str:
         looks = inputs.mode == "auto" and inputs.free_memory is None
         return uuid4().hex if looks else ""
-
-    def _told(self, memory: Memory, report: str, context: Context) -> BaseModel:
-        if report:
-            context.show(text=report)
-        return self.Outputs(memory=memory, report=report)
-
-
-def _estimate(family: Family, inputs: Any, chosen: Memory, context: Context) -> str:
-    """What the plan that was chosen by hand takes."""
-    size, shape = _size(family, inputs.model_size), _shape(inputs)
-    factor = correction(context.host.output_folder, family.key, size, shape)
-    by_part = {name: gib * factor for name, gib in parts(size, shape, chosen).items()}
-    return f"{Plan(chosen, by_part, (), inputs.free_memory or 0.0).estimate()}{_how(factor)}"
 
 
 def _how(factor: float) -> str:

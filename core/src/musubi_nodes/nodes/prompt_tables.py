@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from musubi_nodes.errors import MusubiError, did_you_mean, problems
+from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.input_files import readable
-from musubi_nodes.families.prompts import Prompt
+from musubi_nodes.families.prompts import Prompt, written_prompts
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.media.frames import ImageFiles
 
@@ -23,22 +23,15 @@ LARGEST = 20_000_000
 """Bytes of a prompt file."""
 
 
-def written_prompts(text: str) -> list[Prompt]:
-    """One prompt a line; empty lines and comments are left out."""
-    lines = (line.strip() for line in text.splitlines())
-    return [Prompt(prompt=line) for line in lines if line and not line.startswith("#")]
-
-
 def read_prompts(path: Path, context: Context) -> list[Prompt]:
     """The prompts of a file; one :class:`MusubiError` that names each wrong line, column and value."""
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise MusubiError(f"{path.name} is no prompt file", fix=f"Use one of {', '.join(READERS)}.")
-    text = _text(path)
-    if path.suffix.lower() == ".txt":
-        return written_prompts(text)
+    suffix = path.suffix.lower()
+    if suffix == LINES:
+        return written_prompts(_text(path))
+    if suffix not in TABLES:
+        raise MusubiError(f"{path.name} is no prompt file", fix=f"Use one of {', '.join((LINES, *TABLES))}.")
     found, wrong = [], []
-    for number, row in reader(text, path):
+    for number, row in TABLES[suffix](_text(path), path):
         try:
             found.append(_prompt(row, path, context))
         except (ValueError, ValidationError, MusubiError) as error:
@@ -95,8 +88,7 @@ def _json_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]
         yield number, row
 
 
-Reader = Callable[[str, Path], Iterator[tuple[int, Mapping[str, Any]]]]
-READERS: dict[str, Reader] = {".txt": _csv_rows, ".csv": _csv_rows, ".jsonl": _json_rows}
+LINES, TABLES = ".txt", {".csv": _csv_rows, ".jsonl": _json_rows}
 
 
 def _prompt(row: Mapping[str, Any], path: Path, context: Context) -> Prompt:
@@ -117,5 +109,5 @@ def _prompt(row: Mapping[str, Any], path: Path, context: Context) -> Prompt:
 def _said(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{first['loc'][0]} {str(first['input'])[:60]!r}: {str(first['msg']).removeprefix('Value error, ')}"
+        return f"{first['loc'][0]} {str(first['input'])[:60]!r}: {finding(first)}"
     return error.what if isinstance(error, MusubiError) else str(error)

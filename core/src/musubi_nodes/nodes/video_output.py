@@ -74,7 +74,7 @@ class VideoOutput(Node):
         try:
             made = encode(source, wish, work, watching(context, "encoding"))
             written = _published(made, form, target, inputs.filename_prefix)
-            context.show(*_shown(written, work, form, previews))
+            context.show(*_shown(written, work, previews))
         finally:
             shutil.rmtree(work, ignore_errors=True)
         context.made(*written)
@@ -90,7 +90,7 @@ def _published(made: Sequence[Path], form: Format, folder: Path, prefix: str) ->
     return [publish(made[0], folder, f"{prefix}{form.suffix}", move=True)]
 
 
-def _shown(written: Sequence[Path], work: Path, form: Format, previews: Path | None) -> Sequence[Path]:
+def _shown(written: Sequence[Path], work: Path, previews: Path | None) -> Sequence[Path]:
     """What the node shows: the file, some pictures, or the small copy that browsers can play."""
     copy = work / "preview.mp4"
     if previews is not None and copy.is_file():

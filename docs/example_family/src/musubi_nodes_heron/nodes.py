@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from musubi_nodes.families import (
     Cache,
     CacheInputs,
-    Context,
+    Dtype,
     GeneratorInputs,
     Header,
     LatentCache,
@@ -24,7 +24,6 @@ from musubi_nodes.families import (
     Takes,
     TextEncoderCache,
     TrainerInputs,
-    VaeDtype,
     VideoGenerator,
 )
 from musubi_nodes_heron.family import HERON
@@ -78,7 +77,7 @@ class HeronLatentCache(LatentCache):
 
     class Inputs(LatentCacheInputs):
         models: Annotated[HeronModels, Takes("vae")] = Field(description=MODELS)
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: bfloat16.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: bfloat16.")
 
 
 class HeronTextEncoderCache(TextEncoderCache):
@@ -117,9 +116,6 @@ class HeronGenerator(VideoGenerator):
         guidance_scale: Annotated[float | None, Option()] = Field(
             None, ge=0.0, le=100.0, description="How strictly the prompt is followed. -1: the model's own."
         )
-
-    def check(self, inputs: Any, context: Context) -> None:
-        self.check_length(inputs.video_length)
 
 
 NODES = (HeronModelsNode, HeronLatentCache, HeronTextEncoderCache, HeronLoRATrainer, HeronGenerator)

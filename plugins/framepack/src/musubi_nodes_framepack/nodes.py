@@ -12,6 +12,7 @@ from musubi_nodes.families import (
     Cache,
     CacheInputs,
     Context,
+    Dtype,
     FrameRule,
     GeneratorInputs,
     Header,
@@ -29,7 +30,6 @@ from musubi_nodes.families import (
     Takes,
     TextEncoderCache,
     TrainerInputs,
-    VaeDtype,
     VideoGenerator,
     Widget,
     check_video_vae,
@@ -150,7 +150,7 @@ class FramePackLoRATrainer(LoRATrainer):
         bulk_decode: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Samples: decode all frames at once. Faster, needs more memory."
         )
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE for samples. default: float16.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: float16.")
 
     def needed_flags(self, inputs: Any) -> frozenset[str]:
         return frozenset(name for name in ("f1", "one_frame") if getattr(inputs, name))
@@ -329,8 +329,9 @@ class FramePackGenerator(VideoGenerator):
         if inputs.latent:
             return
         window = inputs.latent_window_size * 4
-        if inputs.video_frames and (inputs.video_frames - 1) % window:
-            lower = max((inputs.video_frames - 1) // window, 1) * window + 1
+        rule = FrameRule(window=inputs.latent_window_size)
+        if inputs.video_frames and not inputs.one_frame_inference and not rule.fits(inputs.video_frames):
+            lower = rule.round_down(inputs.video_frames) or rule.shortest
             raise MusubiError(
                 f"video_frames {inputs.video_frames} is not whole sections of {window} frames and one",
                 fix=f"Use {lower} or {lower + window}.",

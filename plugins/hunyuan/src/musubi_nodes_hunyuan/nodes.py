@@ -12,6 +12,7 @@ from musubi_nodes.families import (
     Cache,
     CacheInputs,
     Context,
+    Dtype,
     GeneratorInputs,
     Header,
     LatentCache,
@@ -26,7 +27,6 @@ from musubi_nodes.families import (
     Takes,
     TextEncoderCache,
     TrainerInputs,
-    VaeDtype,
     VideoGenerator,
     Widget,
     check_video_vae,
@@ -38,8 +38,6 @@ from musubi_nodes_hunyuan.family import HUNYUAN
 ADVANCED = Widget(advanced=True)
 CHANNELS = {"t2v": 16, "i2v": 32}
 """Input channels of the two DiTs (hv_train_network.py, ``--dit_in_channels``, v0.3.4)."""
-
-Dtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), ADVANCED]
 
 
 class HunyuanVideoModels(LlamaClipModels):
@@ -97,7 +95,7 @@ class HunyuanVideoLatentCache(LatentCache):
 
     class Inputs(LatentCacheInputs):
         models: Annotated[HunyuanVideoModels, Takes("vae")] = Field(description=MODELS)
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: float16.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: float16.")
 
 
 class HunyuanVideoTextEncoderCache(TextEncoderCache):
@@ -126,7 +124,7 @@ class HunyuanVideoLoRATrainer(LoRATrainer):
         dit_dtype: Annotated[Literal["bfloat16", "float16"] | None, Option(), ADVANCED] = Field(
             None, description="Precision of the DiT. default: bfloat16."
         )
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE for samples. default: float16.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: float16.")
         text_encoder_dtype: Dtype = Field(None, description="Precision of the encoders for samples. default: float16.")
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
@@ -178,7 +176,7 @@ class HunyuanVideoGenerator(VideoGenerator):
         fp8_fast: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Faster fp8 arithmetic on RTX 40 and newer."
         )
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: float16.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: float16.")
         lycoris: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
         )
@@ -206,7 +204,6 @@ class HunyuanVideoGenerator(VideoGenerator):
             raise MusubiError(f"task {task} {wanted}", fix="Connect image for task i2v, and for i2v only.")
         if task == "i2v" and inputs.video is not None:
             raise MusubiError("task i2v takes no video", fix="Unplug video, or choose task t2v.")
-        self.check_length(inputs.video_length)
 
 
 NODES = (

@@ -21,7 +21,7 @@ from musubi_nodes.families import (
     Widget,
     checked_name,
     lora_format,
-    publish,
+    publish_lora,
     read_header,
 )
 from musubi_nodes_lora_tools.names import family_of, wrong_names
@@ -74,8 +74,7 @@ class LoRAFormatConverter(ToolNode):
                 self._check(made, before, target, context, folder.log, inputs.diffusers_prefix)
 
             run = self.run_tool(inputs, context, install, folder, owned, accept)
-        path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
-        context.made(path)
+        path = publish_lora(context, made)
         context.show(text=f"{found} -> {target}: musubi/{path.name}")
         lora = source.model_copy(update={"path": path, "format": target, "previous": inputs.lora.previous})
         return self.Outputs(lora=lora, format=f"{found} -> {target}", run=run)

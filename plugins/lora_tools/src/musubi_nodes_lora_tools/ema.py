@@ -20,8 +20,9 @@ from musubi_nodes.families import (
     ToolNode,
     check_trained,
     checked_name,
+    checkpoints_of,
     lora_format,
-    publish,
+    publish_lora,
     read_header,
 )
 
@@ -67,8 +68,7 @@ class LoRAPostHocEMA(ToolNode):
                 check_alike([paths[0], made])
 
             run = self.run_tool(inputs, context, install, folder, owned, accept)
-        path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
-        context.made(path)
+        path = publish_lora(context, made)
         context.show(text=f"{len(paths)} checkpoints averaged: musubi/{path.name}")
         lora = Lora(path=path, format=lora_format(read_header(path)))
         return self.Outputs(lora=lora, run=run)
@@ -78,11 +78,7 @@ def checkpoints(inputs: Any) -> list[Path]:
     """The LoRAs to average, earliest first; at least two."""
     if (inputs.run is None) == (inputs.lora is None):
         raise MusubiError("connect either run or lora", fix="run takes all checkpoints of a training, lora a chain.")
-    if inputs.lora:
-        found = [lora.path for lora in inputs.lora.chain()]
-    else:
-        files = (inputs.run.folder / "out").glob("*.safetensors")
-        found = sorted(files, key=lambda path: path.stat().st_mtime_ns)
+    found = [lora.path for lora in inputs.lora.chain()] if inputs.lora else checkpoints_of(inputs.run)
     if len(found) < 2:
         raise MusubiError(
             f"EMA needs at least two checkpoints, and there {'is one' if found else 'are none'}",

@@ -12,8 +12,6 @@ from typing_extensions import Self
 from musubi_nodes.families import DitSize, Header, ModelFile, Models, MusubiError, Option, Widget, read_header
 from musubi_nodes_wan.family import SIZES, TASKS, Task
 
-DIMS = {task.dim: size for task, size in ((TASKS["t2v-14B"], "14B"), (TASKS["t2v-1.3B"], "1.3B"))}
-
 WanTask = Literal[
     "t2v-14B",
     "t2v-1.3B",
@@ -138,12 +136,14 @@ def check_dit(header: Header, name: str, task: str) -> None:
             why=f"Its DiT takes {channels} channels, the task gives {needs.channels}.",
             fix=f"Choose another file, or one of the tasks that fit this file: {fitting}.",
         )
-    if dim in DIMS and dim != needs.dim:
-        raise MusubiError(f"{name} is a {DIMS[dim]} model, but the task is {task}", fix="Choose the task of this size.")
+    if dim in SIZES and dim != needs.dim:
+        raise MusubiError(
+            f"{name} is a {SIZES[dim].name} model, but the task is {task}", fix="Choose the task of this size."
+        )
     has_image = any("img_emb" in n for n in header.tensors)
     if channels == 36 and has_image and needs.boundary is not None:
         raise MusubiError(f"{name} is a Wan 2.1 model, but the task is {task} (Wan 2.2)", fix="Choose i2v-14B.")
-    if channels == 36 and not has_image and needs.clip and dim in DIMS:
+    if channels == 36 and not has_image and needs.clip and dim in SIZES:
         raise MusubiError(f"{name} is a Wan 2.2 model, but the task is {task} (Wan 2.1)", fix="Choose i2v-A14B.")
 
 

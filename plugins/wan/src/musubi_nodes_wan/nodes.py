@@ -12,6 +12,7 @@ from musubi_nodes.families import (
     Cache,
     CacheInputs,
     Context,
+    Dtype,
     GeneratorInputs,
     LatentCache,
     LatentCacheInputs,
@@ -26,7 +27,6 @@ from musubi_nodes.families import (
     TextEncoderCache,
     TrainerInputs,
     Training,
-    VaeDtype,
     VideoGenerator,
     Widget,
     effective,
@@ -71,7 +71,7 @@ class WanLatentCache(LatentCache):
         one_frame: Annotated[bool, Option()] = Field(
             False, description="Cache for one-frame training: each picture with its control pictures."
         )
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: bfloat16.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: bfloat16.")
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         needs = inputs.models.needs
@@ -122,7 +122,7 @@ class WanLoRATrainer(LoRATrainer):
         offload_inactive_dit: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Wan 2.2 with both models: keep the one that rests in main memory. Not with block swap."
         )
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE for samples. default: bfloat16.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: bfloat16.")
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         models: WanModels = inputs.models
@@ -156,9 +156,6 @@ class WanLoRATrainer(LoRATrainer):
 
     def lora_noise(self, inputs: Any) -> str:
         return str(inputs.models.noise)
-
-    def dit_for(self, inputs: Any) -> str:
-        return str(inputs.models.main_dit)
 
     def check(self, inputs: Any, context: Context) -> None:
         memory, precision = inputs.memory or Memory(), (inputs.training or Training()).mixed_precision
@@ -253,7 +250,7 @@ class WanGenerator(VideoGenerator):
         fp8_fast: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Faster fp8 arithmetic on RTX 40 and newer; not together with fp8_scaled."
         )
-        vae_dtype: VaeDtype = Field(None, description="Precision of the VAE. default: the DiT's.")
+        vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: the DiT's.")
         lycoris: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
         )
@@ -295,9 +292,6 @@ class WanGenerator(VideoGenerator):
                 files[f"{name}_path"] = save_pngs(value, folder, name)
         return files
 
-    def dit_for(self, inputs: Any, lora: Lora) -> str:
-        return str(inputs.models.main_dit)
-
     def check(self, inputs: Any, context: Context) -> None:
         models: WanModels = inputs.models
         if inputs.latent:
@@ -317,7 +311,6 @@ class WanGenerator(VideoGenerator):
             raise MusubiError(
                 f"task {models.task} makes one picture, not {length} frames", fix="Set video_length to 0."
             )
-        self.check_length(length)
         if inputs.offload_inactive_dit and inputs.lazy_loading:
             raise MusubiError("offload_inactive_dit and lazy_loading exclude each other", fix="Turn one of them off.")
         memory = inputs.memory or Memory()

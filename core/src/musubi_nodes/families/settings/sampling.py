@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.families.fields import Settings, Widget
-from musubi_nodes.families.prompts import Prompt, Prompts
+from musubi_nodes.families.prompts import Prompt, Prompts, written_prompts
 from musubi_nodes.families.sizes import Side
 
 ADVANCED = Widget(advanced=True)
@@ -112,8 +112,7 @@ class Sampling(Settings):
     def samples(self) -> list[Prompt]:
         """All prompts: the lines of sample_prompts (empty ones and those that begin with # are left out, as
         musubi-tuner does), then the connected ones; what a prompt does not say is taken from here."""
-        lines = (line.strip() for line in self.sample_prompts.splitlines())
-        written = [Prompt(prompt=line) for line in lines if line and not line.startswith("#")]
+        written = written_prompts(self.sample_prompts)
         own: dict[str, Any] = {
             "width": self.sample_width,
             "height": self.sample_height,

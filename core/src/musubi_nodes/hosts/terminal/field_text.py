@@ -22,7 +22,7 @@ MODEL_FOLDERS = (
 )
 """Options that name weights, and ComfyUI's folder for them."""
 
-SHARED_TYPES = {"vae_dtype": "VaeDtype"}
+SHARED_TYPES = {"vae_dtype": "Dtype"}
 """Options whose type the door has already."""
 
 TYPES = {"int": "int", "float": "float", "_int_or_float": "float", "int_or_float": "float"}

@@ -1,0 +1,16 @@
+"""Numbers of frames that a family does not take are refused, for videos and samples alike."""
+
+from __future__ import annotations
+
+from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.errors import MusubiError
+
+
+def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
+    """Raise a :class:`MusubiError` that begins with ``complaint`` where the rule has no place for ``frames``."""
+    if not rule.fits(frames):
+        raise MusubiError(
+            f"{complaint}: it takes {rule.explain()}",
+            why="musubi-tuner would round down without a word, or make no sample.",
+            fix=f"Use {rule.round_down(frames) or rule.shortest}.",
+        )
