@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,9 @@ import pytest
 from musubi_nodes.testing.plugin import REAL
 
 ROOT = Path(__file__).resolve().parents[1]
+
+with contextlib.suppress(ValueError):  # a shell starts jobs with & so that they ignore Ctrl-C, and their children too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

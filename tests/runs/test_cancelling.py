@@ -16,13 +16,11 @@ PROMISE = 2.0
 """Seconds within which a whole tree is gone."""
 
 HOST = """
-import os, signal, sys, threading, time
+import os, sys, threading, time
 from pathlib import Path
 from musubi_nodes.runs.executor import LocalProcess
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.run import Command, run
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs that a shell starts with & ignore it
 
 class Watching:
     def progress(self, now): pass
