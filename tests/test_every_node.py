@@ -1,0 +1,35 @@
+"""Every bundled node runs in a terminal; tests/real has the same workflows in a real ComfyUI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.every_node import FRAMES, GRAPHS, HEIGHT, WIDTH, classes
+
+from musubi_nodes.hosts.terminal.run import run_file
+from musubi_nodes.media.probe import probe
+from musubi_nodes.plugins.manager import plugins
+
+
+@pytest.fixture(autouse=True)
+def miniature(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
+
+
+def test_the_workflows_hold_every_node(tmp_path: Path) -> None:
+    there = classes(made(tmp_path) for made in GRAPHS.values())
+    assert {node.id for node in plugins().nodes} == {name for name in there if name.startswith("MusubiTuner_")}
+
+
+def test_every_node_runs_without_comfyui(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "output"
+    for name, made in GRAPHS.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(made(tmp_path)), "utf-8")
+        assert run_file(path, (), output) == 0
+    for clip, frames in {"every.mp4": FRAMES, "every-2.mp4": FRAMES, "every_hv.mp4": FRAMES}.items():
+        facts = probe(output / "musubi" / clip)
+        assert (facts.width, facts.height, facts.frames) == (WIDTH, HEIGHT, frames)
+    assert (output / "models" / "loras" / "musubi" / "every_ema.safetensors").is_file()
