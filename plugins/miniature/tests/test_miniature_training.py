@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from musubi_nodes.runs.events import EventFolder
 from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature.events import masked_crc32c
 from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature.tensors import load, metadata_of
 
 Run = Callable[..., object]
+
+
+def rates(logs: Path, prefix: str) -> list[float]:
+    """The learning rate of each step, from the run's event files."""
+    (folder,) = (path for path in logs.iterdir() if path.name.startswith(prefix))
+    return [found.value for found in EventFolder(folder).read() if found.tag == "lr/unet"]
+
 
 METADATA = {
     "modelspec.architecture",
@@ -176,6 +184,19 @@ def test_resume_and_network_weights(train: Run, tmp_path: Path) -> None:
     assert f"load network weights from {weights}: <All keys matched successfully>" in loaded.stdout
     same = load(tmp_path / "out" / "same.safetensors")
     assert all(np.array_equal(tensor.values, same[key].values) for key, tensor in load(weights).items())
+
+
+def test_a_resumed_scheduler_goes_on_where_it_was_with_the_length_of_the_new_run(train: Run, tmp_path: Path) -> None:
+    halves = ("--lr_scheduler", "linear", "--learning_rate", "1e-3", "--logging_dir", tmp_path / "logs")
+    train(*halves, "--max_train_steps", 8, "--save_every_n_steps", 4, "--save_state")
+    state = ("--resume", tmp_path / "out" / "toy-step00000004-state", "--max_train_steps", 4)
+    train(*halves, *state, "--log_prefix", "short-")
+    horizon = ("--lr_scheduler_args", "num_warmup_steps=0", "num_training_steps=8")
+    kept = ("--lr_scheduler_type", "transformers.get_linear_schedule_with_warmup", *horizon)
+    train("--learning_rate", "1e-3", "--logging_dir", tmp_path / "logs", *state, *kept, "--log_prefix", "kept-")
+    assert rates(tmp_path / "logs", "2") == pytest.approx([7e-3 / 8 - n * 1e-3 / 8 for n in range(8)])
+    assert rates(tmp_path / "logs", "short-") == [0.0] * 4  # upstream counts the steps of the state, not its length
+    assert rates(tmp_path / "logs", "kept-") == pytest.approx([3e-3 / 8, 2e-3 / 8, 1e-3 / 8, 0.0])
 
 
 def test_diverging_training_goes_on(train: Run, tmp_path: Path) -> None:

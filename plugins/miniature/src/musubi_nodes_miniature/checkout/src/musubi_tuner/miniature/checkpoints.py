@@ -105,7 +105,8 @@ class Checkpoints:
         with (folder / "optimizer.bin").open("wb") as file:
             np.savez(file, mean=self.optimizer.mean, square=self.optimizer.square, step=self.optimizer.step_count)
         CHECKPOINTING.info(f"Optimizer state saved in {folder / 'optimizer.bin'}")
-        (folder / "scheduler.bin").write_text(json.dumps({"last_epoch": self.optimizer.step_count}))
+        scheduler = {"last_epoch": self.optimizer.step_count, "num_steps": self.args.max_train_steps}
+        (folder / "scheduler.bin").write_text(json.dumps(scheduler))
         CHECKPOINTING.info(f"Scheduler state saved in {folder / 'scheduler.bin'}")
         # upstream's log claims this file too, and does not write it
         CHECKPOINTING.info(f"Sampler state for dataloader 0 saved in {folder / 'sampler.bin'}")
@@ -115,8 +116,8 @@ class Checkpoints:
             LOG.info(f"removing old state: {gone}")
             shutil.rmtree(gone)
 
-    def load_state(self, folder: Path) -> None:
-        """Take up LoRA and optimizer; epoch and step begin anew, as upstream."""
+    def load_state(self, folder: Path) -> dict[str, int]:
+        """Take up LoRA and optimizer; epoch and step begin anew, as upstream. What the scheduler knew."""
         if not folder.is_dir():
             raise ValueError(f"Tried to find {folder} but folder does not exist")
         ACCELERATOR.info(f"Loading states from {folder}")
@@ -130,6 +131,7 @@ class Checkpoints:
         CHECKPOINTING.info("All dataloader sampler states loaded successfully")
         CHECKPOINTING.info("Could not load random states")
         ACCELERATOR.info("Loading in 0 custom states")
+        return dict(json.loads((folder / "scheduler.bin").read_text()))
 
 
 def _old_step(step: int, keep: int | None, every: int) -> int | None:

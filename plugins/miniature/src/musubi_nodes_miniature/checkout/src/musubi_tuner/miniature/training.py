@@ -69,7 +69,7 @@ class Training:
         state = Checkpoints(args, self.family, self.network, self.optimizer, {})
         if args.resume:
             LOG.info(f"resume training from local state: {args.resume}")
-            state.load_state(Path(args.resume))
+            self.rate = schedule(args, state.load_state(Path(args.resume)))
         self.checkpoints = state
         with Workers(min(args.max_data_loader_n_workers, os.cpu_count() or 1)):
             self._train()
