@@ -15,6 +15,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.runs.series import whole
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.weights import read_header
 
@@ -99,6 +100,37 @@ def test_image_to_video_with_samples_on_the_way(place: Workplace) -> None:
     trained = place.run("WanLoRATrainer", **ready, training=short, sampling=sampling, sample_image=picture)
     assert list((trained.run.folder / "out" / "sample").glob("*.mp4"))
     assert generate(place, models=models, image=picture, lora=trained.lora).video
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        {},
+        {"lr_scheduler": "linear"},
+        {"lr_scheduler": "cosine", "lr_warmup_steps": 0.2},
+        {"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": 2},
+        {"lr_scheduler": "polynomial", "lr_scheduler_power": 2.0},
+        {"lr_scheduler": "cosine_with_min_lr", "lr_scheduler_min_lr_ratio": 0.2},
+        {"lr_scheduler": "warmup_stable_decay", "lr_warmup_steps": 2, "lr_decay_steps": 0.3},
+        {"lr_scheduler": "rex"},
+    ],
+    ids=lambda scheduler: scheduler.get("lr_scheduler", "constant"),
+)
+def test_a_training_that_goes_on_takes_the_steps_and_learning_rates_of_a_whole_one(
+    place: Workplace, scheduler: dict[str, Any]
+) -> None:
+    ready = caches(place, place.run("WanModels", **MODELS).models)
+    optimizer = place.run("OptimizerConfig", optimizer_type="AdamW", **scheduler).optimizer
+    settings = training(place, max_train_epochs=4, save_state=True)
+    first = place.run("WanLoRATrainer", **ready, training=settings, optimizer=optimizer).run.folder
+    state = (first / "out" / "my_lora-000002-state").relative_to(place.host.output_folder).as_posix()
+    settings = settings.model_copy(update={"resume": state})
+    second = place.run("WanLoRATrainer", **ready, training=settings, optimizer=optimizer).run.folder
+    assert "resume training from local state" in (second / "log.txt").read_text("utf-8")
+    assert read_header(second / "out" / "my_lora.safetensors").metadata["ss_steps"] == "8"
+    whole_one, gone_on = (whole(run / "metrics.jsonl").points() for run in (first, second))
+    assert [point["step"] for point in gone_on] == [point["step"] for point in whole_one] == list(range(1, 17))
+    assert [point["lr"] for point in gone_on] == pytest.approx([point["lr"] for point in whole_one])
 
 
 def test_a_nan_loss_is_an_error_although_the_script_ends_well(place: Workplace) -> None:

@@ -29,6 +29,10 @@ class MusubiError(Exception):
         return "\n".join(lines)
 
 
+class Crashed(MusubiError):
+    """A script ended by itself with an error, for which the reason may be gone the next time."""
+
+
 class OutOfGpuMemory(MusubiError):
     """The GPU's memory was full: the same run with a stronger memory plan may go through."""
 

@@ -32,9 +32,10 @@ def lora_family(header: Header) -> str:
     return header.metadata.get("ss_base_model_version", "")
 
 
-def publish_lora(context: Context, made: Path, complete: bool = True) -> Path:
-    """Put a finished LoRA into ``models/loras/musubi`` under a name that is free; ``complete``: it was not stopped."""
-    path = publish(made, context.host.model_folders("loras")[0] / "musubi", made.name)
+def publish_lora(context: Context, made: Path, name: str = "", complete: bool = True) -> Path:
+    """Put a finished LoRA into ``models/loras/musubi`` under a name that is free (``name``, else its own);
+    ``complete``: it was not stopped."""
+    path = publish(made, context.host.model_folders("loras")[0] / "musubi", name or made.name)
     context.made(path, complete=complete)
     return path
 

@@ -14,7 +14,7 @@ from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches import cache_files, checked_scan, verify
 from musubi_nodes.families.context import Context
@@ -26,15 +26,17 @@ from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
+from musubi_nodes.families.resume import Resume, finishing, plan, resume_point, whatever_length, with_auto
 from musubi_nodes.families.samples import write_prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.shapes import largest
 from musubi_nodes.families.sockets import Lora, Run
-from musubi_nodes.files import is_inside, plain_name
+from musubi_nodes.files import plain_name
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
+from musubi_nodes.runs.states import true_name
 
 ADVANCED = Widget(advanced=True)
 log = logging.getLogger("musubi_nodes")
@@ -150,7 +152,17 @@ class LoRATrainer(ScriptNode):
         return True
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        return self.with_memory(inputs, context, lambda each: self.train(each, context))
+        retries = (inputs.training or Training()).crash_retries
+        while True:
+            try:
+                return self.with_memory(inputs, context, lambda each: self.train(each, context))
+            except Crashed as error:
+                again, install = with_auto(inputs), context.services.install(self.install_name(inputs))
+                if not retries or not self._resume(again, context, install):
+                    raise
+                retries, inputs = retries - 1, again
+                log.warning("%s: %s; goes on from the newest state", self.title, error.what)
+                context.show(text=f"crashed and went on by itself: {error.what}")
 
     def train(self, inputs: Any, context: Context) -> BaseModel:
         """One training from start to end."""
@@ -160,12 +172,20 @@ class LoRATrainer(ScriptNode):
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in _loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
-        records, key = Records(context.host.output_folder, "trained"), self._key(inputs, install)
+        records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
         if not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
+        training, resume = inputs.training or Training(), self._resume(inputs, context, install)
         with self.new_folder(context) as folder:
+            plan(folder, self._key(whatever_length(inputs), install), training)
+            if resume:
+                resume.note(folder)
+                inputs = resume.inputs(inputs)
+                context.show(text=resume.told())
+                log.info("%s: %s", self.title, resume.told())
             owned = self.owned(inputs, context, install, folder)
-            memory, training = inputs.memory or Memory(), inputs.training or Training()
+            owned |= {"resume": str(resume.state.path)} if resume else {}
+            memory = inputs.memory or Memory()
             shape = largest(inputs.latent_cache.dataset.config, rank=training.network_dim)
             note(folder, self.family.key, inputs.models.dit_size, shape, memory)
             log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
@@ -189,6 +209,11 @@ class LoRATrainer(ScriptNode):
         files = cache_files(inputs.latent_cache.dataset, self.family.architecture)
         return self.key(inputs, install, owned, *(f"{file} {stamp(file)}" for file in files))
 
+    def _resume(self, inputs: Any, context: Context, install: Install) -> Resume | None:
+        if inputs.train_again or not (inputs.training or Training()).resume.strip():
+            return None
+        return resume_point(inputs, self._key(whatever_length(inputs), install), context.host.output_folder)
+
     def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
         return {
             "output_name": inputs.output_name,
@@ -209,8 +234,8 @@ class LoRATrainer(ScriptNode):
         owned: dict[str, Any] = {
             "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
             "output_dir": str(folder.out),
+            "resume": None,
             **self._said(inputs, install),
-            "resume": _state(training.resume, context.host.output_folder),
         }
         if training.log_with or tensorboard(install):
             owned["logging_dir"] = str(folder.path / "logs")
@@ -242,8 +267,11 @@ class LoRATrainer(ScriptNode):
 
     def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome, made: Path) -> BaseModel:
         complete = outcome.checkpoint is None
-        target = publish_lora(context, made, complete)
-        context.show(text=_told(made, target, outcome))
+        name = true_name(folder, made)
+        target = publish_lora(context, made, name, complete)
+        context.show(text=_told(name, target, outcome))
+        if not complete and not (inputs.training or Training()).save_state:
+            context.show(text="save_state is off: this training cannot go on from here")
         return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
 
     def _lora(self, inputs: Any, path: Path, complete: bool = True) -> Lora:
@@ -255,12 +283,12 @@ class LoRATrainer(ScriptNode):
         return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
 
 
-def _told(made: Path, target: Path, outcome: Outcome) -> str:
+def _told(name: str, target: Path, outcome: Outcome) -> str:
     """One line about what was trained."""
     last = outcome.last
     step = f" after step {last.current} of {last.total}" if last.stage == "training" else ""
     stopped = f"stopped early{step}: " if outcome.checkpoint else ""
-    renamed = f" ({made.name} was there already)" if target.name != made.name else ""
+    renamed = f" ({name} was there already)" if target.name != name else ""
     loss = f", loss {last.loss:.4g}" if last.loss is not None else ""
     return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"
 
@@ -314,17 +342,3 @@ def _weights(inputs: Any) -> dict[str, Any]:
         "base_weights": [lora.path for lora in merged],
         "base_weights_multiplier": [lora.multiplier for lora in merged],
     }
-
-
-def _state(text: str, output: Path) -> str | None:
-    """A saved state below the output folder; anything else is refused."""
-    if not text.strip():
-        return None
-    path = (output / text.strip()).resolve()
-    if not is_inside(path, [output]) or not (path / "model.safetensors").is_file():
-        raise MusubiError(
-            f"resume: {text[:120]!r} is no saved state below {output}",
-            why="A state is a folder that ends in -state and holds model.safetensors.",
-            fix="Give the folder below the output folder, such as musubi/runs/.../out/my_lora-state.",
-        )
-    return str(path)

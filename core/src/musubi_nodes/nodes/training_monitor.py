@@ -18,7 +18,7 @@ from musubi_nodes.media.pictures import image_picture, video_pictures
 from musubi_nodes.media.plot import Curve, plot
 from musubi_nodes.media.sheet import Cell, sheet
 from musubi_nodes.runs.checkpoints import Checkpoint, best, checkpoints
-from musubi_nodes.runs.folder import RunFolder, run_named, trainings
+from musubi_nodes.runs.folder import RESUMED, RunFolder, run_named, trainings
 from musubi_nodes.runs.progress import clock
 from musubi_nodes.runs.samples import Sample, samples
 from musubi_nodes.runs.series import Point, whole
@@ -154,7 +154,10 @@ def _told(read: _Read) -> str:
         )
     if rate := next((point["lr"] for point in reversed(points) if point.get("lr") is not None), None):
         lines.append(f"learning rate {rate:.4g}")
-    times = [point["time"] for point in points if point.get("time")]
+    begun, _ = folder.before
+    times = [point["time"] for point in points if point.get("time") and point["step"] > begun]
+    if begun:
+        lines.append(f"went on after step {begun} from {folder.json(RESUMED)['state']}")
     if len(times) > 1:
         lines.append(f"training took {clock(times[-1] - times[0])}")
     return "\n".join(lines if read.single else [*lines, ONLY_AVERAGE])

@@ -15,7 +15,8 @@ from musubi_nodes.weights import read_header
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """``step`` is the file's ``ss_steps`` (training/trainer_base.py, v0.3.4), ``loss`` the smoothed one there."""
+    """``step`` is the file's ``ss_steps`` (training/trainer_base.py, v0.3.4) after those of earlier runs, ``loss`` the
+    smoothed one there."""
 
     path: Path
     step: int
@@ -32,7 +33,7 @@ def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
         except (MusubiError, OSError):  # half-written, or removed by musubi-tuner, while the run goes on
             continue
         if text.isdigit():
-            step = int(text)
+            step = folder.before[0] + int(text)
             before = bisect.bisect_right(known, step, key=lambda point: point["step"])
             found.append((step, time, Checkpoint(path, step, known[before - 1]["smooth"] if before else None)))
     return [checkpoint for _, _, checkpoint in sorted(found, key=lambda each: each[:2])]

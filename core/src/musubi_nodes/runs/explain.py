@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from musubi_nodes.errors import MusubiError, OutOfGpuMemory
+from musubi_nodes.errors import Crashed, MusubiError, OutOfGpuMemory
 from musubi_nodes.runs.known_failures import ANYWHERE, CRASHES, GPU_MEMORY, KNOWN, OUTSIDE
 
 _ERROR_LINE = re.compile(
@@ -112,7 +112,7 @@ def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> M
     found = next((e for ask in (*explainers, builtin) if (e := ask(failure))), None)
     words = failure.last_words
     what = f"{failure.script} {_ended(failure)}"
-    kind = OutOfGpuMemory if failure.contains(GPU_MEMORY) else MusubiError
+    kind = OutOfGpuMemory if failure.contains(GPU_MEMORY) else Crashed
     return kind(
         f"{what}: {words}" if words else what,
         why=found.why if found else "",

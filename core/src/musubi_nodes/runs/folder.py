@@ -22,6 +22,9 @@ from musubi_nodes.runs.progress import Progress
 BOM = "\ufeff"
 """Tells PowerShell 5 that a script is UTF-8."""
 
+RESUMED = "resumed.json"
+"""Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
+
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
 
@@ -84,6 +87,13 @@ class RunFolder:
         with contextlib.suppress(OSError):
             return self.metrics.stat().st_size > 0
         return False
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """Steps and whole epochs that earlier runs of this training have done; musubi-tuner counts from 0 again."""
+        found = self.json(RESUMED)
+        steps, epochs = found.get("step"), found.get("epoch")
+        return (steps, epochs) if type(steps) is int and type(epochs) is int else (0, 0)
 
     @property
     def stop_request(self) -> Path:

@@ -39,7 +39,7 @@ class Following:
     def __init__(self, command: Command, folder: RunFolder, watcher: Watcher) -> None:
         self.interrupt: BaseException | None = None
         self._command, self._folder, self._watcher = command, folder, watcher
-        self._reader = ProgressReader(command.totals, command.bar_stage, command.passes)
+        self._reader = ProgressReader(command.totals, command.bar_stage, command.passes, folder.before)
         self._last = LastLines()
         self._events = EventFolder(command.events) if command.events else None
         self._stopping = AfterNextSave(folder)
@@ -52,8 +52,8 @@ class Following:
     def run(self, executor: Executor, explainers: list[Explainer]) -> Outcome:
         """Start, follow, end; files are unbuffered, so that closing them can never fail over the real error."""
         started = time.monotonic()
-        with self._folder.log.open("wb", 0) as log, self._folder.metrics.open("wb", 0) as rows:
-            metrics = Metrics(rows)
+        with self._folder.log.open("wb", 0) as log, self._folder.metrics.open("ab", 0) as rows:
+            metrics = Metrics(rows, self._folder.before[0])
             self._look()
             process = self._start(executor)
             try:

@@ -36,11 +36,12 @@ class Metrics:
     The bar tells only the average. Where the trainer writes event files, they tell the rest, and the exact step: from
     the first event on, only they make rows. A step's row is written when the step is over (a slow step prints two bar
     updates, and with gradient accumulation a step has several events); the reader takes the last row of a step. What
-    is no number becomes ``null``, so that every line is strict JSON.
+    is no number becomes ``null``, so that every line is strict JSON. ``before``: steps that earlier runs of the
+    training have done; the events count from 0 again.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, before: int = 0) -> None:
+        self._file, self._before = file, before
         self._row: dict[str, Any] = {}
         self._losses: list[float] = []
         self._from_events = False
@@ -71,13 +72,13 @@ class Metrics:
             self._from_events = True
             if column.endswith("lr"):
                 self.lr = scalar.value
-            value = scalar.value
+            value, step = scalar.value, self._before + scalar.step
             if column == "loss":
-                if self._row.get("step") != scalar.step:
+                if self._row.get("step") != step:
                     self.flush()
                 self._losses.append(value)
                 value = sum(self._losses) / len(self._losses)
-            self._note(scalar.step, scalar.time, {column: value})
+            self._note(step, scalar.time, {column: value})
 
     def _note(self, step: int, seen: float, values: Mapping[str, float]) -> None:
         if step != self._row.get("step"):

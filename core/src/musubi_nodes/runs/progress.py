@@ -80,10 +80,18 @@ class ProgressReader:
 
     ``totals`` are the units that each dataset's bar will count, for the cache scripts, which print no total.
     ``bar_stage`` names the stage of bars that have no label of their own. A script may make ``passes`` over all
-    datasets (HunyuanVideo's text cache: two).
+    datasets (HunyuanVideo's text cache: two). A training that goes on from a state counts from 0 again: ``before`` are
+    the steps and epochs that were done until then.
     """
 
-    def __init__(self, totals: Sequence[int | None] = (), bar_stage: str = "working", passes: int = 1) -> None:
+    def __init__(
+        self,
+        totals: Sequence[int | None] = (),
+        bar_stage: str = "working",
+        passes: int = 1,
+        before: tuple[int, int] = (0, 0),
+    ) -> None:
+        self._steps, self._epochs = before
         self._totals = list(totals) * passes
         self._bar_stage = bar_stage
         self._dataset = -1
@@ -106,7 +114,8 @@ class ProgressReader:
         if "it [" in text and (count := _COUNT.search(text)):
             return self._count(int(count["n"]), count["inside"])
         if text.startswith("epoch ") and (epoch := _EPOCH.match(text)):
-            return replace(self.now, epoch=int(epoch["n"]), epochs=int(epoch["total"]))
+            number, total = (self._epochs + int(epoch[name]) for name in ("n", "total"))
+            return replace(self.now, epoch=number, epochs=total)
         if text.startswith("saving checkpoint: ") and (saved := _SAVED.match(text)):
             return replace(self.now, stage="saving", checkpoint=saved["path"], message=text)
         body = _LOGGER.sub("", text[:500]) if text.startswith(("INFO:", "WARNING:")) else text[:500]
@@ -141,11 +150,12 @@ class ProgressReader:
             left = max(total - n, 0) / per_second
         if stage == "training" and n <= 1:
             per_second = left = None  # the bar is reset after step 1: its first rate is nonsense (v0.3.4)
+        before = self._steps if stage == "training" else 0
         return replace(
             self.now,
             stage=stage,
-            current=n,
-            total=total,
+            current=before + n,
+            total=before + total if total is not None else None,
             rate=per_second,
             seconds_left=left,
             loss=_number(loss["loss"]) if loss else (self.now.loss if stage == "training" else None),

@@ -40,10 +40,10 @@ class Sample:
 
 def samples(folder: RunFolder) -> list[Sample]:
     """All of them, in the order in which they were made; links and other files are not theirs."""
-    return sorted(_found(folder.samples), key=lambda sample: (sample.time, sample.path.name))
+    return sorted(_found(folder.samples, *folder.before), key=lambda sample: (sample.time, sample.path.name))
 
 
-def _found(folder: Path) -> Iterator[Sample]:
+def _found(folder: Path, steps: int, epochs: int) -> Iterator[Sample]:
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -57,5 +57,5 @@ def _found(folder: Path) -> Iterator[Sample]:
         except OSError:  # deleted meanwhile
             continue
         number = int(name["number"])
-        step, epoch = (None, number) if name["epoch"] else (number, None)
+        step, epoch = (None, epochs + number) if name["epoch"] else (steps + number, None)
         yield Sample(Path(entry.path), int(name["prompt"]), step, epoch, facts.st_size, facts.st_mtime)

@@ -13,6 +13,7 @@ from musubi_nodes.families.settings.lines import key_value_lines
 
 ADVANCED = Widget(advanced=True)
 TEXT = Widget(advanced=True, multiline=True)
+LATER = Widget(advanced=True, added=1)
 
 
 class Training(Settings):
@@ -84,7 +85,8 @@ class Training(Settings):
     )
     resume: Annotated[str, ADVANCED] = Field(
         "",
-        description="A saved state (a ...-state folder below the output folder) to go on from; steps count anew.",
+        description="auto: go on from the newest saved state of this training, if there is one. Or name a state (a "
+        "...-state folder below the output folder). max_train_epochs and _steps are those of the whole training.",
     )
     max_data_loader_n_workers: Annotated[int, Option(), ADVANCED] = Field(
         2, ge=0, le=64, description="Processes that load the caches. Each costs some main memory; 2 is plenty."
@@ -110,6 +112,18 @@ class Training(Settings):
     log_tracker_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the tracker in the logs.")
     wandb_run_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the run in Weights & Biases.")
     log_config: Annotated[bool, Option(), ADVANCED] = Field(False, description="Log the training settings as well.")
+    crash_retries: Annotated[int, LATER] = Field(
+        0, ge=0, le=100, description="After a crash go on from the newest state by itself, so often at most."
+    )
+    accept_lr_change: Annotated[bool, LATER] = Field(
+        False, description="Go on also where another length changes the learning rate (schedulers that fall)."
+    )
+
+    SAME: ClassVar[tuple[str, ...]] = (
+        *("learning_rate", "network_dim", "network_alpha", "network_dropout", "network_args", "seed"),
+        *("mixed_precision", "gradient_accumulation_steps", "scale_weight_norms"),
+    )
+    """Fields that make it another training; with other values of the rest it can go on from a state."""
 
     @field_validator("network_args")
     @classmethod
@@ -124,6 +138,16 @@ class Training(Settings):
         if self.max_train_epochs is not None and self.max_train_steps is not None:
             raise ValueError("max_train_epochs overrides max_train_steps in musubi-tuner: set one of the two to 0")
         return self
+
+    @model_validator(mode="after")
+    def _has_states(self) -> Self:
+        if self.crash_retries and not self.save_state:
+            raise ValueError("crash_retries goes on from saved states: switch save_state on")
+        return self
+
+    def steps(self, per_epoch: int) -> int:
+        """The steps of the whole training."""
+        return self.max_train_epochs * per_epoch if self.max_train_epochs else self.max_train_steps or 0
 
     def options(self) -> dict[str, Any]:
         """The options that are computed from fields."""

@@ -1,0 +1,117 @@
+"""Learning rate schedulers whose curve depends on the training's length, and how a training that goes on keeps it.
+
+musubi-tuner gives a scheduler the length of the run, and a run that goes on from a state is shorter than the whole
+training, while the state brings the steps that were done: linear would then train with a rate of 0 and cosine rise
+again (``get_lr_scheduler`` of training/trainer_base.py and transformers 4.57). So such a run is told the same scheduler
+by its name in transformers, with the whole length. rex keeps its length in the state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from musubi_nodes.families.settings.optimizer import Optimizer
+
+
+@dataclass(frozen=True)
+class Curve:
+    """``function`` of transformers, its own ``arguments``, and its ``factor`` by the share (0..1) after warm-up."""
+
+    function: str
+    factor: Callable[[float, Optimizer], float]
+    arguments: Callable[[Optimizer], Mapping[str, Any]] = lambda _: {}
+
+
+def _cosine(share: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _restarted(share: float, cycles: int) -> float:
+    return 0.0 if share >= 1 else _cosine(cycles * share % 1.0)
+
+
+def _least(optimizer: Optimizer) -> float:
+    return optimizer.lr_scheduler_min_lr_ratio or 0.0
+
+
+CURVES = {
+    "linear": Curve("get_linear_schedule_with_warmup", lambda share, _: 1 - share),
+    "cosine": Curve("get_cosine_schedule_with_warmup", lambda share, _: _cosine(share)),
+    "cosine_with_restarts": Curve(
+        "get_cosine_with_hard_restarts_schedule_with_warmup",
+        lambda share, optimizer: _restarted(share, optimizer.lr_scheduler_num_cycles),
+        lambda optimizer: {"num_cycles": optimizer.lr_scheduler_num_cycles},
+    ),
+    "polynomial": Curve(
+        "get_polynomial_decay_schedule_with_warmup",
+        lambda share, optimizer: (1 - share) ** optimizer.lr_scheduler_power,
+        lambda optimizer: {"power": optimizer.lr_scheduler_power},
+    ),
+    "cosine_with_min_lr": Curve(
+        "get_cosine_with_min_lr_schedule_with_warmup",
+        lambda share, optimizer: _least(optimizer) + (1 - _least(optimizer)) * _cosine(share),
+        lambda optimizer: {"num_cycles": optimizer.lr_scheduler_num_cycles / 2, "min_lr_rate": _least(optimizer)},
+    ),
+}
+"""By musubi-tuner's ``--lr_scheduler``."""
+
+
+def kept(optimizer: Optimizer, total: int, processes: int) -> Optimizer:
+    """The same scheduler for a run that goes on, as if it were one training of ``total`` steps.
+
+    A scheduler counts the steps of all ``processes`` (accelerate), and shares are of them.
+    """
+    steps = total * processes
+    warmup, decay = (_steps(value, steps) for value in (optimizer.lr_warmup_steps, optimizer.lr_decay_steps))
+    if optimizer.lr_scheduler_type or optimizer.lr_scheduler == "constant":
+        return optimizer
+    if optimizer.lr_scheduler == "rex":
+        return optimizer.model_copy(update={"lr_warmup_steps": 0.0})  # the state's own counts
+    if optimizer.lr_scheduler == "warmup_stable_decay":
+        stable = {"num_warmup_steps": warmup, "num_stable_steps": steps - warmup - decay, "num_decay_steps": decay}
+        ending = {"num_cycles": optimizer.lr_scheduler_num_cycles / 2, "min_lr_ratio": _least(optimizer)}
+        return _imported(optimizer, "get_wsd_schedule", stable | ending)
+    if curve := CURVES.get(optimizer.lr_scheduler):
+        given = {"num_warmup_steps": warmup, "num_training_steps": steps, **curve.arguments(optimizer)}
+        return _imported(optimizer, curve.function, given)
+    return optimizer.model_copy(update={"lr_warmup_steps": float(warmup)})
+
+
+def _imported(optimizer: Optimizer, function: str, arguments: Mapping[str, Any]) -> Optimizer:
+    lines = [f"{name}={value!r}" for name, value in arguments.items()]
+    same = {"lr_scheduler": "constant", "lr_scheduler_type": f"transformers.{function}", "lr_warmup_steps": 0.0}
+    own = {"lr_scheduler_args": "\n".join([optimizer.lr_scheduler_args, *lines]), "lr_decay_steps": 0.0}
+    return optimizer.model_copy(update=same | own)
+
+
+def other_length(optimizer: Optimizer, rate: float, step: int, before: int, total: int) -> str:
+    """What another length than the ``before`` of the state changes in the learning rate; "" where it changes nothing.
+
+    ``rate`` is learning_rate, ``step`` where the training goes on, ``total`` the steps that it now has.
+    """
+    name = optimizer.lr_scheduler
+    if before == total or optimizer.lr_scheduler_type:
+        return ""
+    if curve := CURVES.get(name):
+        old, new = (rate * _factor(curve, optimizer, step, length) for length in (before, total))
+        return f"With {name} over {before} steps the rate is {old:.3g} at step {step}, over {total} steps {new:.3g}."
+    if name == "rex":
+        return f"rex keeps its length of {before} steps in the state: after them the rate stays at its end."
+    if name == "warmup_stable_decay":
+        return f"warmup_stable_decay would end its decay at step {total} instead of {before}."
+    shared = 0 < optimizer.lr_warmup_steps < 1 and step < optimizer.lr_warmup_steps * max(before, total)
+    return f"The warm-up is a share of all steps, which are {total} now instead of {before}." if shared else ""
+
+
+def _factor(curve: Curve, optimizer: Optimizer, step: int, total: int) -> float:
+    warmup = _steps(optimizer.lr_warmup_steps, total)
+    if step < warmup:
+        return step / warmup
+    return max(0.0, curve.factor(min(1.0, (step - warmup) / max(1, total - warmup)), optimizer))
+
+
+def _steps(value: float, total: int) -> int:
+    return int(value * total) if 0 < value < 1 else int(value)

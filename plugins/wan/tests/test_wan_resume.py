@@ -1,0 +1,223 @@
+"""A training that was ended goes on from its newest state: the same steps, the same learning rate, one curve."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import Crashed, MusubiError
+from musubi_nodes.runs.folder import RunFolder, run_folders
+from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.states import states, true_name
+
+EPOCH = 4
+"""Steps of an epoch: the pictures of the dataset."""
+EVENTS = {"log_with": "tensorboard"}
+"""The learning rate is in the event files only."""
+CRASH = """
+import glob, os, threading, time
+out = next(word for word in words if word.startswith("--output_dir=")).partition("=")[2]
+def crash():
+    while not glob.glob(out + "/*-{state}-state/random_states_0.pkl"):
+        time.sleep(0.001)
+    os._exit(3)
+if {when}:
+    threading.Thread(target=crash, daemon=True).start()
+"""
+ONCE = 'not any(word.startswith("--resume") for word in words)'
+
+
+def states_on(place: Any, **values: Any) -> Any:
+    return place.training(**{"max_train_epochs": 40, "save_every_n_epochs": 1, "save_state": True, **EVENTS, **values})
+
+
+def crashed(place: Any, caches: Any, training: Any, state: str = "000002", **values: Any) -> RunFolder:
+    """A training that crashes once its state ``state`` is whole."""
+    place.misbehaving("wan_train_network.py", CRASH.format(state=state, when=ONCE))
+    with pytest.raises(Crashed):
+        place.train(caches, training=training, **values)
+    return RunFolder(place.started()[-1])
+
+
+def stopped_after_save(place: Any, caches: Any, training: Any) -> Any:
+    """A training that is asked to stop when it begins."""
+
+    def ask(node_id: str, now: Progress) -> None:
+        run = next(run_folders(place.host.output_folder))
+        if now.stage == "training" and not run.stop_request.exists():
+            run.ask_to_stop()
+
+    place.host.progress = ask
+    try:
+        return place.train(caches, training=training)
+    finally:
+        del place.host.progress
+
+
+def rates(run: Path) -> list[float]:
+    return [point["lr"] for point in whole(run / "metrics.jsonl").points()]
+
+
+def steps(run: Path) -> list[int]:
+    return [point["step"] for point in whole(run / "metrics.jsonl").points()]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"lr_scheduler": "cosine", "lr_warmup_steps": 0.1},
+        {"lr_scheduler": "linear"},
+        {"lr_scheduler": "polynomial", "lr_scheduler_power": 2.0},
+        {"lr_scheduler": "cosine_with_min_lr", "lr_scheduler_min_lr_ratio": 0.2},
+        {"lr_scheduler": "warmup_stable_decay", "lr_warmup_steps": 8, "lr_decay_steps": 0.2},
+        {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 0.5},
+        {"lr_scheduler": "rex"},
+    ],
+    ids=lambda values: values.get("lr_scheduler", "constant"),
+)
+def test_a_crashed_training_goes_on_with_the_steps_and_learning_rates_of_a_whole_one(
+    place: Any, values: dict[str, Any]
+) -> None:
+    caches, training = place.caches(), states_on(place, max_train_epochs=30)
+    optimizer = place.settings("OptimizerConfig", optimizer_type="AdamW", **values)
+    whole_one = place.train(caches, training=training, optimizer=optimizer, output_name="whole")
+    broken = crashed(place, caches, training, optimizer=optimizer)
+    state = states(broken)[-1]
+    training = training.model_copy(update={"resume": "auto"})
+    gone_on = place.train(caches, training=training, optimizer=optimizer)
+    command = " ".join(place.command())
+    assert f"--resume={state.path}" in command and f"--max_train_steps={30 * EPOCH - state.step}" in command
+    assert gone_on.lora.complete and gone_on.lora.path.name == "my_lora.safetensors"
+    assert steps(gone_on.run.folder) == steps(whole_one.run.folder) == list(range(1, 30 * EPOCH + 1))
+    assert rates(gone_on.run.folder) == pytest.approx(rates(whole_one.run.folder))
+    assert RunFolder(gone_on.run.folder).progress()["steps"] == 30 * EPOCH
+
+
+def test_a_training_that_was_stopped_after_a_save_goes_on_to_its_end(place: Any) -> None:
+    caches, training = place.caches(), states_on(place, max_train_epochs=400, save_every_n_epochs=5)
+
+    stopped = stopped_after_save(place, caches, training)
+    assert not stopped.lora.complete
+    made = place.train(caches, training=training.model_copy(update={"resume": "auto"}))
+    (state,) = states(RunFolder(stopped.run.folder))
+    assert made.lora.complete and f"--resume={state.path}" in place.command()
+    assert steps(made.run.folder) == list(range(1, 400 * EPOCH + 1))
+    assert set(rates(made.run.folder)) == {rates(made.run.folder)[0]}
+
+
+def test_a_stopped_training_without_states_says_that_it_cannot_go_on(place: Any) -> None:
+    stopped_after_save(place, place.caches(), place.training(max_train_epochs=400, save_every_n_epochs=5))
+    assert "save_state is off" in place.texts[-1]
+
+
+def test_after_a_crash_it_goes_on_by_itself(place: Any) -> None:
+    caches = place.caches()
+    place.misbehaving("wan_train_network.py", CRASH.format(state="000002", when=ONCE))
+    made = place.train(caches, training=states_on(place, crash_retries=1))
+    assert made.lora.complete and steps(made.run.folder) == list(range(1, 40 * EPOCH + 1))
+    assert any(text.startswith("crashed and went on by itself") for text in place.texts)
+
+
+def test_it_gives_up_after_so_many_crashes(place: Any) -> None:
+    caches = place.caches()
+    place.misbehaving("wan_train_network.py", CRASH.format(state="000001", when="True"))
+    place.forget()
+    with pytest.raises(Crashed):
+        place.train(caches, training=states_on(place, max_train_epochs=1000, crash_retries=2))
+    assert len(place.started_since()) == 3
+
+
+def test_a_crash_without_a_state_is_told_at_once(place: Any) -> None:
+    caches = place.caches()
+    place.misbehaving("wan_train_network.py", "raise SystemExit(5)")
+    place.forget()
+    with pytest.raises(Crashed):
+        place.train(caches, training=states_on(place, crash_retries=5))
+    assert len(place.started_since()) == 1
+
+
+def test_a_half_written_state_is_skipped(place: Any) -> None:
+    caches, training = place.caches(), states_on(place)
+    broken = crashed(place, caches, training, state="000003")
+    first, *_, last = states(broken)
+    for state in states(broken)[1:]:
+        optimizer = state.path / "optimizer.bin"
+        os.truncate(optimizer, optimizer.stat().st_size // 2)
+    assert states(broken) == [first]
+    place.train(caches, training=training.model_copy(update={"resume": "auto"}))
+    assert f"--resume={first.path}" in place.command()
+    named = last.path.relative_to(place.host.output_folder).as_posix()
+    with pytest.raises(MusubiError, match="is not whole"):
+        place.train(caches, training=training.model_copy(update={"resume": named}))
+
+
+def test_without_a_state_auto_begins_at_the_beginning(place: Any) -> None:
+    place.train(training=place.training(resume="auto"))
+    assert not any(word.startswith("--resume") for word in place.command())
+
+
+def test_another_training_leaves_the_state_alone(place: Any) -> None:
+    caches, training = place.caches(), states_on(place)
+    crashed(place, caches, training)
+    other = training.model_copy(update={"resume": "auto", "network_dim": 8, "max_train_epochs": 1})
+    place.train(caches, training=other)
+    assert not any(word.startswith("--resume") for word in place.command())
+
+
+def test_a_finished_training_is_handed_on_and_trains_longer_when_it_is_made_longer(place: Any) -> None:
+    caches, training = place.caches(), states_on(place, max_train_epochs=2)
+    first = place.train(caches, training=training)
+    place.forget()
+    auto = training.model_copy(update={"resume": "auto"})
+    assert place.train(caches, training=auto).lora.path == first.lora.path and not place.started_since()
+    longer = place.train(caches, training=auto.model_copy(update={"max_train_epochs": 3}))
+    assert steps(longer.run.folder) == list(range(1, 3 * EPOCH + 1))
+    assert f"--max_train_steps={EPOCH}" in place.command()
+
+
+def test_a_longer_training_with_a_falling_rate_must_be_accepted(place: Any) -> None:
+    caches, training = place.caches(), states_on(place, max_train_epochs=2)
+    optimizer = place.settings("OptimizerConfig", optimizer_type="AdamW", lr_scheduler="cosine")
+    place.train(caches, training=training, optimizer=optimizer)
+    longer = training.model_copy(update={"resume": "auto", "max_train_epochs": 4})
+    with pytest.raises(MusubiError, match=r"cosine over 8 steps the rate is 0 at step 8, over 16 steps 0\.005"):
+        place.train(caches, training=longer, optimizer=optimizer)
+    made = place.train(caches, training=longer.model_copy(update={"accept_lr_change": True}), optimizer=optimizer)
+    assert rates(made.run.folder)[8] == pytest.approx(0.005, rel=0.3)
+
+
+def test_a_named_state_counts_as_well(place: Any) -> None:
+    caches, training = place.caches(), states_on(place, max_train_epochs=3)
+    first = place.train(caches, training=training)
+    folder = RunFolder(first.run.folder)
+    (state,) = (each for each in states(folder) if each.step == EPOCH)
+    named = {"resume": state.path.relative_to(place.host.output_folder).as_posix()}
+    place.train(caches, training=training.model_copy(update={**named, "max_train_epochs": 2}))
+    assert f"--max_train_steps={EPOCH}" in place.command()
+    with pytest.raises(MusubiError, match="has done 4 steps, and the training has 4"):
+        place.train(caches, training=training.model_copy(update={**named, "max_train_epochs": 1}))
+    alone = Path(shutil.copytree(state.path, place.host.output_folder / "lone-state"))
+    with pytest.raises(MusubiError, match="lies in no run folder"):
+        place.train(caches, training=training.model_copy(update={"resume": alone.name}))
+
+
+def test_names_tell_the_step_or_epoch_of_the_whole_training(place: Any) -> None:
+    caches, training = place.caches(), states_on(place, save_every_n_steps=3, max_train_epochs=3)
+    first = place.train(caches, training=training)
+    by_step = next(s for s in states(RunFolder(first.run.folder)) if s.path.name == "my_lora-step00000003-state")
+    by_epoch = next(s for s in states(RunFolder(first.run.folder)) if s.path.name == "my_lora-000001-state")
+    found = {}
+    for state in (by_step, by_epoch):
+        named = {"resume": state.path.relative_to(place.host.output_folder).as_posix()}
+        folder = RunFolder(place.train(caches, training=training.model_copy(update=named)).run.folder)
+        found[state.step] = {path.stem: true_name(folder, path) for path in folder.out.glob("*.safetensors")}
+    assert found[3]["my_lora-step00000003"] == "my_lora-step00000006.safetensors"
+    assert found[3]["my_lora-000001"] == "my_lora-step00000007.safetensors"  # no epoch of the whole training ends here
+    assert found[4]["my_lora-000001"] == "my_lora-000002.safetensors"
+    assert found[4]["my_lora"] == "my_lora.safetensors"

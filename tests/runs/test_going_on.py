@@ -1,0 +1,108 @@
+"""A run that goes on from a state counts from 0 again; everything that is told counts from the training's beginning."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.checkpoints import checkpoints
+from musubi_nodes.runs.events import Scalar
+from musubi_nodes.runs.folder import RESUMED, RunFolder
+from musubi_nodes.runs.metrics import Metrics
+from musubi_nodes.runs.progress import ProgressReader
+from musubi_nodes.runs.samples import samples
+from musubi_nodes.runs.states import FILES, Length, State, go_on, is_whole, length_of, states
+
+HEAD = (
+    "  num batches per epoch / 1epochのバッチ数: 10\n  gradient accumulation steps / 勾配を合計するステップ数 = 4\n"
+    "  total optimization steps / 学習ステップ数: 12\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """A run that goes on after step 30, in the 11th epoch of three steps."""
+    made = RunFolder.create(tmp_path, "Trainer")
+    write_json(made.path / RESUMED, {"state": "x/out/y-state", "step": 30, "epoch": 10})
+    made.log.write_text(f"loading\rloading\n{HEAD}\nepoch 1/4\n", "utf-8")
+    return made
+
+
+def a_state(path: Path) -> Path:
+    path.mkdir()
+    save_file({"x": np.zeros(2, np.float32)}, path / FILES[0])
+    with zipfile.ZipFile(path / FILES[1], "w") as optimizer:
+        optimizer.writestr("state", b"x" * 100)
+    for name in FILES[2:]:
+        (path / name).write_bytes(b"x")
+    return path
+
+
+def test_progress_tells_the_step_and_epoch_of_the_whole_training() -> None:
+    reader = ProgressReader(before=(30, 10))
+    reader.read("epoch 2/4")
+    now = reader.read("steps:  50%|█████     | 6/12 [00:06<00:06,  1.00it/s, avr_loss=0.1]")
+    assert now and (now.current, now.total, now.epoch, now.epochs, now.seconds_left) == (36, 42, 12, 14, 6.0)
+    other = reader.read("Sampling timesteps:  50%|█████     | 1/2 [00:01<00:01,  1.00it/s]")
+    assert other and (other.current, other.total) == (1, 2)
+
+
+def test_metrics_tell_the_step_of_the_whole_training(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    metrics = Metrics(file, before=30)  # type: ignore[arg-type]
+    metrics.scalars([Scalar("loss/current", 1, 0.5, 1.0), Scalar("lr/unet", 1, 0.1, 1.0)])
+    metrics.flush()
+    assert json.loads(file.getvalue())["step"] == 31
+
+
+def test_checkpoints_and_samples_tell_it_too(folder: RunFolder) -> None:
+    save_file({"x": np.zeros(2, np.float32)}, folder.out / "a-000001.safetensors", metadata={"ss_steps": "3"})
+    folder.samples.mkdir()
+    for name in ("a_e000001_00_20261125000000.png", "a_000002_00_20261125000001.png"):
+        (folder.samples / name).write_bytes(b"x")
+    assert [each.step for each in checkpoints(folder, [])] == [33]
+    assert {each.label for each in samples(folder)} == {"epoch 11", "step 32"}
+
+
+def test_states_are_found_by_the_step_of_the_whole_training(folder: RunFolder) -> None:
+    names = ("a-state", "a-000002-state", "a-step00000005-state")
+    for name in names:
+        a_state(folder.out / name)
+    assert length_of(folder.log) == Length(per_epoch=3, total=12)
+    assert [(state.path.name, state.step) for state in states(folder)] == [
+        ("a-step00000005-state", 35), ("a-000002-state", 36), ("a-state", 42),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_state_with_a_missing_or_empty_file_is_not_whole(tmp_path: Path, name: str) -> None:
+    state = a_state(tmp_path / "a-state")
+    assert is_whole(state)
+    (state / name).write_bytes(b"")
+    assert not is_whole(state)
+    (state / name).unlink()
+    assert not is_whole(state)
+
+
+def test_a_run_that_never_trained_has_no_states(tmp_path: Path) -> None:
+    made = RunFolder.create(tmp_path, "Trainer")
+    a_state(made.out / "a-state")
+    assert states(made) == []
+    made.log.write_text("ValueError: no\n", "utf-8")
+    assert states(made) == []
+
+
+def test_the_curve_until_the_state_is_taken_over(folder: RunFolder, tmp_path: Path) -> None:
+    earlier = RunFolder.create(tmp_path, "Trainer")
+    rows = [json.dumps({"step": step}) for step in range(1, 6)]
+    earlier.metrics.write_text("\n".join([*rows[:4], "no json", rows[4]]) + '\n{"step": 2', "utf-8")
+    go_on(folder, State(earlier.out / "a-state", 3, Length(2, 5)), earlier)
+    assert [json.loads(row)["step"] for row in folder.metrics.read_text("utf-8").splitlines()] == [1, 2, 3]
+    assert folder.before == (3, 1)
