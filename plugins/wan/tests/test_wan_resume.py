@@ -39,7 +39,7 @@ def states_on(place: Any, **values: Any) -> Any:
 def crashed(place: Any, caches: Any, training: Any, state: str = "000002", **values: Any) -> RunFolder:
     """A training that crashes once its state ``state`` is whole."""
     place.misbehaving("wan_train_network.py", CRASH.format(state=state, when=ONCE))
-    with pytest.raises(Crashed):
+    with pytest.raises(Crashed, match=r"resume set to auto .* goes on after step \d"):
         place.train(caches, training=training, **values)
     return RunFolder(place.started()[-1])
 

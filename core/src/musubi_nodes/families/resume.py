@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.files import is_inside, write_json
@@ -65,6 +65,14 @@ def finishing(inputs: Any) -> Any:
     named = "" if training.resume.strip() == AUTO else training.resume
     plain = {"crash_retries": 0, "accept_lr_change": False, "resume": named}
     return inputs.model_copy(update={"training": training.model_copy(update=plain)})
+
+
+def going_on(error: Crashed, point: Resume | None) -> Crashed:
+    """The error with the way to go on, where there is one."""
+    if point is None:
+        return error
+    how = f"With resume set to auto in Training Config, queueing again goes on after step {point.state.step}."
+    return Crashed(error.what, why=error.why, fix=f"{error.fix} {how}", log=error.log)
 
 
 def with_auto(inputs: Any) -> Any:

@@ -26,7 +26,7 @@ from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
-from musubi_nodes.families.resume import Resume, finishing, plan, resume_point, whatever_length, with_auto
+from musubi_nodes.families.resume import Resume, finishing, going_on, plan, resume_point, whatever_length, with_auto
 from musubi_nodes.families.samples import write_prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
@@ -158,8 +158,9 @@ class LoRATrainer(ScriptNode):
                 return self.with_memory(inputs, context, lambda each: self.train(each, context))
             except Crashed as error:
                 again, install = with_auto(inputs), context.services.install(self.install_name(inputs))
-                if not retries or not self._resume(again, context, install):
-                    raise
+                point = self._resume(again, context, install)
+                if not retries or not point:
+                    raise going_on(error, point) from error
                 retries, inputs = retries - 1, again
                 log.warning("%s: %s; goes on from the newest state", self.title, error.what)
                 context.show(text=f"crashed and went on by itself: {error.what}")
