@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.runs.folder import RunFolder, run_folders
@@ -155,6 +157,17 @@ def test_a_half_written_state_is_skipped(place: Any) -> None:
     named = last.path.relative_to(place.host.output_folder).as_posix()
     with pytest.raises(MusubiError, match="is not whole"):
         place.train(caches, training=training.model_copy(update={"resume": named}))
+
+
+def test_a_state_of_a_loss_that_was_no_number_is_skipped(place: Any) -> None:
+    caches, training = place.caches(), states_on(place)
+    broken = crashed(place, caches, training, state="000003")
+    first, *later = states(broken)
+    for state in later:
+        path = state.path / "model.safetensors"
+        save_file({name: np.full_like(tensor, np.nan) for name, tensor in load_file(path).items()}, path)
+    place.train(caches, training=training.model_copy(update={"resume": "auto"}))
+    assert f"--resume={first.path}" in place.command()
 
 
 def test_without_a_state_auto_begins_at_the_beginning(place: Any) -> None:

@@ -74,6 +74,11 @@ def check_trained(path: Path, log: Path) -> None:
         )
 
 
+def only_numbers(path: Path) -> bool:
+    """Whether no tensor holds NaN or infinity."""
+    return not _judge(path)[0]
+
+
 def _judge(path: Path) -> tuple[list[str], bool]:
     """Names of tensors with NaN or infinity, and whether all up weights are zero."""
     from safetensors import deserialize

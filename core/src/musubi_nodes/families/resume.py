@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import Crashed, MusubiError
+from musubi_nodes.families.lora import only_numbers
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.files import is_inside, write_json
@@ -98,13 +99,15 @@ def resume_point(inputs: Any, key: str, output: Path) -> Resume | None:
 
 
 def _newest(training: Training, key: str, output: Path) -> Resume | None:
-    """The last whole state of the newest run of this training that has one before its end."""
+    """The last whole state of the newest run of this training that has one before its end; none after a loss that was
+    no number (NaN): that never comes back."""
     for run in run_folders(output):
         if run.json(PLAN).get("key") != key or run.status()["status"] == "running":
             continue
         usable = [found for found in _all(run, training) if found.state.step < found.total]
-        if usable:
-            return usable[-1]
+        for found in reversed(usable):
+            if only_numbers(found.state.path / "model.safetensors"):
+                return found
     return None
 
 
