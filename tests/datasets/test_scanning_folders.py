@@ -55,12 +55,6 @@ def test_captions_keep_a_byte_order_mark_and_must_be_utf8(tmp_path: Path, image:
     assert found.marked_captions == (folder / "a.txt",) and found.not_utf8 == (folder / "b.txt",)
 
 
-def test_captions_need_not_be_read(tmp_path: Path, image: Make, config: Callable) -> None:
-    image(tmp_path / "set" / "a.png", "x")
-    found = scan(config({"image_directory": "set"}), read_captions=False).datasets[0]
-    assert found.items[0].caption is None and found.not_utf8 == ()
-
-
 def test_a_missing_folder_and_a_file_in_its_place_are_told(tmp_path: Path, look: Callable) -> None:
     assert look().trouble == "does not exist"
     (tmp_path / "set").write_text("x")

@@ -45,7 +45,7 @@ class _Sorted:
         return len(self.stems) == len(self.media) and os.name != "nt"
 
 
-def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> DatasetScan:
+def scan_folder(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     """``empty`` filled with what lies in the dataset's folder."""
     try:
         listing = list_folder(empty.source)
@@ -56,11 +56,11 @@ def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Data
     bare = [file for stem, file in files.media if stem not in files.captions]
     targets = _targets(dataset, captioned, bare)
     controls = _controls(dataset, captioned)
-    items = _items(files, targets, controls, captions)
+    items = _items(files, targets, controls)
     claimed = {file for found in targets.of.values() for file in found}
     wanted = dataset.control_directory is not None
     return replace(
-        with_item_findings(replace(empty, items=items), files.unique, read=captions),
+        with_item_findings(replace(empty, items=items), files.unique),
         without_caption=_paths(file for file in bare if file not in claimed),
         captions_alone=_captions_alone(files),
         ignored=_paths(file for file in files.others if not has_ending(file.name.lower(), _SILENT)),
@@ -70,14 +70,14 @@ def scan_folder(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Data
     )
 
 
-def with_item_findings(scan: DatasetScan, unique: bool, *, read: bool) -> DatasetScan:
+def with_item_findings(scan: DatasetScan, unique: bool) -> DatasetScan:
     """``scan`` with what is wrong with the captions of its items, and, unless all are ``unique``, those of one stem."""
     odd = [item for item in scan.items if not item.caption or item.caption[0] == "\ufeff"]
     where = [(Path((item.caption_file or item.file).path), item.caption) for item in odd]
     texts = [(path, text) for path, text in where if text is not None]
     return replace(
         scan,
-        not_utf8=tuple(path for path, text in where if text is None) if read else (),
+        not_utf8=tuple(path for path, text in where if text is None),
         empty_captions=tuple(path for path, text in texts if is_empty(text)),
         marked_captions=tuple(path for path, text in texts if is_marked(text) and not is_empty(text)),
         duplicate_stems=() if unique else _duplicates(scan.items),
@@ -100,14 +100,15 @@ def _sorted(listing: Listing, dataset: Dataset) -> _Sorted:
     return found
 
 
-def _items(files: _Sorted, targets: Controls, controls: Controls, read: bool) -> tuple[Item, ...]:
+def _items(files: _Sorted, targets: Controls, controls: Controls) -> tuple[Item, ...]:
     """Everything is read in the folder's own order; the items come in the order of their names."""
     media = files.captioned
     captions = [files.captions[stem] for stem, _ in files.media if stem in files.captions]
-    texts = read_captions(captions) if read else repeat(None)
     sizes = image_sizes(media) if files.kind == "image" else repeat(None)
     nothing, none = repeat(()), repeat(None)
-    items = list(map(Item._make, zip(media, captions, texts, nothing, nothing, none, sizes, strict=False)))
+    items = list(
+        map(Item._make, zip(media, captions, read_captions(captions), nothing, nothing, none, sizes, strict=False))
+    )
     items.sort(key=lambda item: item.file.path)
     if targets.of or controls.of:
         items = [_with_companions(item, targets, controls) for item in items]

@@ -15,7 +15,7 @@ from musubi_nodes.errors import MusubiError
 class Item(NamedTuple):
     """One image or video that musubi-tuner would train on. There may be 100,000: paths are made when asked for.
 
-    ``caption`` is its text as musubi-tuner reads it, None if it was not read or is not UTF-8; ``caption_file`` is None
+    ``caption`` is its text as musubi-tuner reads it, None if it is not UTF-8; ``caption_file`` is None
     for JSONL lines. ``target_files`` are further images of a layered item. ``size`` is an image's width and height as
     stored, or why they cannot be read; None for videos.
     """

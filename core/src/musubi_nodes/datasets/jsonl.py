@@ -34,7 +34,7 @@ class _Named(NamedTuple):
     caption: str
 
 
-def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> DatasetScan:
+def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     """``empty`` filled with the lines of the dataset's JSONL file; relative paths count from the working directory."""
     try:
         text = empty.source.read_bytes().decode("utf-8")
@@ -48,13 +48,10 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Datas
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         _read_line(number, line, empty.kind, layered, found)
     sizes = image_sizes(item.file for item in found.items) if empty.kind == "image" else repeat(None)
-    items = tuple(
-        item._replace(caption=item.caption if captions else None, size=size)
-        for item, size in zip(found.items, sizes, strict=False)
-    )
+    items = tuple(item._replace(size=size) for item, size in zip(found.items, sizes, strict=False))
     controlled = any(item.control_files for item in items)
     return replace(
-        with_item_findings(replace(empty, items=items), False, read=False),
+        with_item_findings(replace(empty, items=items), False),
         missing_controls=tuple(item.path for item in items if controlled and not item.control_files),
         missing_files=tuple(found.missing),
         relative_lines=tuple(found.relative),

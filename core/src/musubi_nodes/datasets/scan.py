@@ -14,14 +14,14 @@ from musubi_nodes.datasets.schema import DatasetConfig, cache_folder_of, effecti
 __all__ = ["DatasetScan", "Item", "Scan", "scan"]
 
 
-def scan(config: DatasetConfig, *, read_captions: bool = True) -> Scan:
+def scan(config: DatasetConfig) -> Scan:
     """List every dataset; no pixel is decoded. Raises nothing for bad content: :mod:`.check` judges."""
     found = []
     with _no_garbage():
         for index, dataset in enumerate(effective(config)):
             empty = DatasetScan(index, dataset.kind, source_of(dataset), cache_folder_of(dataset))
             look = scan_folder if dataset.directory is not None else scan_jsonl
-            found.append(look(empty, dataset, captions=read_captions))
+            found.append(look(empty, dataset))
     return Scan(tuple(found))
 
 
