@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from musubi_nodes.datasets.headers import header_size
-from musubi_nodes.datasets.listing import File, list_folder
-from musubi_nodes.datasets.names import is_image
+from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import VideoFacts, probe
 
@@ -59,7 +58,7 @@ def _by_pillow(path: str) -> tuple[int, int]:
 def _video(file: File) -> VideoFacts:
     if not file.is_folder:
         return probe(Path(file.path))
-    images = sorted(image for name, image in list_folder(file.path).files.items() if is_image(name))
+    images = images_in(file.path)
     if not images:
         raise MusubiError(f"the folder {file.path} holds no images")
     width, height = image_size(images[0])

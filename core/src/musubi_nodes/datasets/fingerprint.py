@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from musubi_nodes.datasets.items import Item, Scan
-from musubi_nodes.datasets.listing import File, list_folder
-from musubi_nodes.datasets.names import is_image
+from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 
 # What training reads again at its start does not change a cache, nor does where the caches lie.
@@ -49,6 +48,6 @@ def _members(file: File) -> Sequence[File]:
     if not file.is_folder:
         return (file,)
     try:
-        return sorted(image for name, image in list_folder(file.path).files.items() if is_image(name))
+        return images_in(file.path)
     except OSError:
         return (file,)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from musubi_nodes.datasets.names import is_image
+
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 """How media and captions are opened: Windows would change bytes otherwise."""
 
@@ -59,6 +61,11 @@ def list_folder(folder: Path | str) -> Listing:
             else:
                 files[name] = make(File, (entry.path, known.st_size, known.st_mtime_ns, False))
     return found
+
+
+def images_in(folder: Path | str) -> list[File]:
+    """The images of a folder that stands for a video, in the order of its frames; raises as :func:`list_folder`."""
+    return sorted(file for name, file in list_folder(folder).files.items() if is_image(name))
 
 
 def file_at(path: str) -> File | None:

@@ -10,8 +10,7 @@ from musubi_nodes.datasets.buckets import bucket_of
 from musubi_nodes.datasets.captions import is_empty
 from musubi_nodes.datasets.facts import image_size, video_facts
 from musubi_nodes.datasets.items import Scan
-from musubi_nodes.datasets.listing import File, file_at, list_folder
-from musubi_nodes.datasets.names import is_image
+from musubi_nodes.datasets.listing import File, file_at, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, effective
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.pictures import first_middle_last, image_picture, video_pictures
@@ -65,8 +64,8 @@ def _warning(caption: str | None) -> str:
 def _frames(path: Path, side: int) -> list[Any]:
     if not path.is_dir():
         return video_pictures(path, side)
-    images = sorted(name for name in list_folder(path).files if is_image(name))
-    return [image_picture(path / images[number], side) for number in first_middle_last(len(images))]
+    images = images_in(path)
+    return [image_picture(Path(images[number].path), side) for number in first_middle_last(len(images))]
 
 
 def _facts(entry: Entry) -> list[str]:
