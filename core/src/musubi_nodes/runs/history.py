@@ -31,6 +31,8 @@ class History:
             return
         self._rows.append(row)
         with contextlib.suppress(OSError):
+            if not self._path.parent.is_dir():  # a deleted run folder is not made anew
+                return
             if len(self._rows) == 1 or len(self._rows) > self._most:
                 self._thin()
                 write_text(self._path, "".join(map(_line, self._rows)))
