@@ -43,7 +43,7 @@ def bars(rows: Sequence[Bar], kinds: Sequence[str], width: int, title: str, text
     height = int(line * (2 + 2.1 * len(rows) + (1.4 if shown else 0)))
     whole = Image.new("RGB", (wide, height), GROUND)
     draw = ImageDraw.Draw(whole)
-    draw.text((line / 2, line / 3), shortened(drawable(title, font), wide - line, font.getlength), TEXT, font)
+    draw.text((line * 0.7, line / 3), shortened(drawable(title, font), wide - line, font.getlength), TEXT, font)
     color = {**dict(zip(kinds, COLORS, strict=False)), kinds[-1]: OTHERS}
     top = line * 1.8
     for row in rows:

@@ -70,8 +70,10 @@ def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool =
     whole = Image.new("RGB", (width, height), GROUND)
     draw = ImageDraw.Draw(whole)
     line = int(font.size * 1.5)
-    draw.text((line / 2, line / 3), shortened(drawable(title, font), width - line, font.getlength), TEXT, font)
-    frame = frame_of(curves, (line * 4.2, line * 1.8, width - line, height - line * (1.6 + len(curves))), log)
+    draw.text((line * 0.7, line / 3), shortened(drawable(title, font), width - line, font.getlength), TEXT, font)
+    legend = list(_legend([curve.name for curve in curves], width, line, font))
+    rows = legend[-1].row + 1 if legend else 0
+    frame = frame_of(curves, (line * 4.2, line * 1.8, width - line, height - line * (1.6 + rows)), log)
     if frame and scale.values:
         frame = replace(frame, values=scale.values)
     if frame is None:
@@ -81,13 +83,33 @@ def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool =
     colors = [COLORS[number % len(COLORS)] for number in range(len(curves))]
     for curve, color in zip(curves, colors, strict=True):  # all of them first: none may hide a smooth line
         _line(draw, frame, curve.raw, _faint(color), FINER)
-    for number, (curve, color) in enumerate(zip(curves, colors, strict=True)):
+    for curve, color, entry in zip(curves, colors, legend, strict=True):
         _line(draw, frame, curve.smooth, color, 2 * FINER)
-        y = height - line * (len(curves) - number) - line / 4
-        draw.rectangle((line * 0.7, y + line * 0.3, line * 1.5, y + line * 0.5), color)
-        name = shortened(drawable(curve.name, font), width - 3 * line, font.getlength)
-        draw.text((line * 1.9, y), name, TEXT, font)
+        x, y = entry.left, height - line * (rows - entry.row) - line / 4
+        draw.rectangle((x, y + line * 0.3, x + line * 0.8, y + line * 0.5), color)
+        draw.text((x + line * 1.2, y), entry.name, TEXT, font)
     return whole.resize(size, Image.Resampling.LANCZOS)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A name of the legend, its row and its pixels from the left."""
+
+    name: str
+    row: int
+    left: float
+
+
+def _legend(names: Sequence[str], width: int, line: int, font: Any) -> Iterator[_Entry]:
+    """Beside each other as far as they fit."""
+    row, left = 0, line * 0.7
+    for name in names:
+        shown = shortened(drawable(name, font), width - 3 * line, font.getlength)
+        room = line * 2.2 + font.getlength(shown)
+        if left > line and left + room > width:
+            row, left = row + 1, line * 0.7
+        yield _Entry(shown, row, left)
+        left += room
 
 
 def frame_of(curves: Sequence[Curve], box: tuple[float, float, float, float], log: bool) -> Frame | None:

@@ -42,7 +42,7 @@ CARD = (
     Rule(
         lambda gpu: gpu.lacks and not gpu.runs,
         "{0.free:.1f} GiB are free on {0.gpu}, and mode {0.mode} GB of the Memory Optimizer counts on nearly all of "
-        "it. Use mode auto {0.fitting}.",
+        "it. {0.fitting}",
     ),
     Rule(
         lambda gpu: gpu.share >= BRIM and bool(gpu.runs),
@@ -87,9 +87,13 @@ MACHINE = (
 )
 DISK = (
     Rule(
-        lambda disk: disk.nearly_full,
+        lambda disk: disk.nearly_full and bool(disk.largest),
         "{0.free:.1f} GiB are left on the disk of {0.folder}. The largest of ours there: {0.largest}. Delete old runs "
         "and caches of datasets that you do not train any more.",
+    ),
+    Rule(
+        lambda disk: disk.nearly_full and not disk.largest,
+        "{0.free:.1f} GiB are left on the disk of {0.folder}, and hardly any of it is ours. Free some space there.",
     ),
 )
 RECORD = (

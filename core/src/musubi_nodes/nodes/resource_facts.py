@@ -16,10 +16,12 @@ from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.gpu import names_in
 from musubi_nodes.runs.history import read_history
 from musubi_nodes.runs.machine import Disk, Machine, disks, program_name
-from musubi_nodes.runs.trees import ram, running, tree
+from musubi_nodes.runs.trees import ram, running, this_program, tree
 from musubi_nodes.runs.watching import Moment
 
 RUNS, SELF, OTHERS = "musubi's runs", "this program", "others"
+PERCENT = (0.0, 100.0)
+"""From where to where plots go."""
 HIDDEN = "a process that is not seen from here"
 
 
@@ -50,12 +52,14 @@ class Holder:
 
 @dataclass(frozen=True)
 class Facts:
-    """``refusal``: why no driver answers. ``record``: the run whose history is shown, and its rows."""
+    """``own_ram``: bytes of main memory that this program holds. ``refusal``: why no driver answers. ``record``: the
+    run whose history is shown, and its rows."""
 
     moments: Sequence[Moment]
     runs: Sequence[OurRun]
     disks: Sequence[Disk]
     output: Path
+    own_ram: int = 0
     refusal: str = ""
     record: Path | None = None
     rows: Sequence[dict[str, Any]] = ()
@@ -102,6 +106,7 @@ def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunF
         [_run(folder) for folder in running(output)],
         disks([output, output / "musubi" / "cache", cache_folder()]),
         output,
+        ram(this_program()),
         refusal,
         record.path if record else None,
         read_history(record.resources) if record else (),
@@ -111,6 +116,11 @@ def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunF
 def gib(size: float | None) -> str:
     """``12.3``; ``?`` where it is not known."""
     return "?" if size is None else f"{size / GIB:.1f}"
+
+
+def percent(part: float | None, whole: float | None) -> float | None:
+    """``part`` of ``whole``; ``None`` where one of them is not known."""
+    return 100 * part / whole if whole and part is not None else None
 
 
 def _run(folder: RunFolder) -> OurRun:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from musubi_nodes.media.bars import Bar, Part, bars, stacked
 from musubi_nodes.media.plot import Curve, Points, Scale, plot
-from musubi_nodes.nodes.resource_facts import OTHERS, RUNS, SELF, Facts, gib
+from musubi_nodes.nodes.resource_facts import OTHERS, PERCENT, RUNS, SELF, Facts, gib, percent
+from musubi_nodes.nodes.resource_record import record_plot
 from musubi_nodes.nodes.resource_text import figures, memory
 from musubi_nodes.runs.cards import Card
 from musubi_nodes.runs.machine import Machine
 
 CURVES = 6
 """In one plot: so many colors there are."""
-PERCENT = (0.0, 100.0)
-UNITS = (("s", 1.0), ("min", 60.0), ("h", 3600.0))
-"""With their seconds."""
 
 
 def picture(facts: Facts, size: tuple[int, int]) -> Any:
@@ -29,7 +27,7 @@ def picture(facts: Facts, size: tuple[int, int]) -> Any:
         scale = Scale(" s", " %", PERCENT)
         parts += [plot(curves[at : at + CURVES], size, over, scale=scale) for at in range(0, len(curves), CURVES)]
     if facts.record and facts.rows:
-        parts.append(_recorded(facts, size))
+        parts.append(record_plot(facts, size))
     return stacked(parts)
 
 
@@ -38,11 +36,10 @@ def _bars(facts: Facts) -> Iterator[Bar]:
         told = ", ".join(filter(None, (memory(card), figures(card))))
         yield Bar(f"GPU {card.number} {card.name}", told, _held(facts, card))
     now = facts.machine
-    ours = sum(run.ram for run in facts.runs)
     yield Bar("CPU", f"{now.cpu:.0f} %", [Part(OTHERS, now.cpu / 100)])
-    others = max(0, now.ram_used - ours)
-    parts = [Part(RUNS, ours / now.ram_total), Part(OTHERS, others / now.ram_total)]
-    yield Bar("RAM", f"{gib(now.ram_used)} of {gib(now.ram_total)} GiB", parts)
+    by_kind = {RUNS: sum(run.ram for run in facts.runs), SELF: facts.own_ram}
+    told = f"{gib(now.ram_used)} of {gib(now.ram_total)} GiB"
+    yield Bar("RAM", told, _parts(by_kind, now.ram_used, now.ram_total))
     if now.swap_total and now.swap_used is not None:
         told = f"{gib(now.swap_used)} of {gib(now.swap_total)} GiB"
         yield Bar("swap", told, [Part(OTHERS, now.swap_used / now.swap_total)])
@@ -57,45 +54,24 @@ def _held(facts: Facts, card: Card) -> list[Part]:
         return []
     found = facts.holders(card)
     by_kind = {kind: sum(each.bytes or 0 for each in found if each.kind == kind) for kind in (RUNS, SELF)}
-    rest = max(0, card.used - sum(by_kind.values()))
-    return [Part(kind, held / card.total) for kind, held in {**by_kind, OTHERS: rest}.items()]
+    return _parts(by_kind, card.used, card.total)
+
+
+def _parts(by_kind: Mapping[str, int], used: int, total: int) -> list[Part]:
+    rest = max(0, used - sum(by_kind.values()))
+    return [Part(kind, held / total) for kind, held in {**by_kind, OTHERS: rest}.items()]
 
 
 def _watched(facts: Facts) -> Iterator[Curve]:
     yield _curve("CPU", [(moment.at, moment.machine.cpu) for moment in facts.moments])
     yield _curve("RAM", [(moment.at, _ram(moment.machine)) for moment in facts.moments])
     for card in facts.cards:
-        yield _curve(f"GPU {card.number} memory", _of(facts, card, lambda each: share(each.used, each.total)))
+        yield _curve(f"GPU {card.number} memory", _of(facts, card, lambda each: percent(each.used, each.total)))
         yield _curve(f"GPU {card.number} use", _of(facts, card, lambda each: each.use))
 
 
 def _of(facts: Facts, card: Card, figure: Callable[[Card], float | None]) -> Points:
     return [(m.at, figure(each)) for m in facts.moments for each in m.cards if each.number == card.number]
-
-
-def _recorded(facts: Facts, size: tuple[int, int]) -> Any:
-    """By the time since the run's first row, in seconds, minutes or hours."""
-    rows = [row for row in facts.rows if "time" in row]
-    start, end = (rows[0]["time"], rows[-1]["time"]) if rows else (0.0, 0.0)
-    unit, seconds = next((each for each in UNITS if end - start < 180 * each[1]), UNITS[-1])
-    figures: dict[str, Callable[[dict[str, Any]], float | None]] = {
-        "CPU": lambda row: row.get("cpu"),
-        "RAM": lambda row: share(row.get("ram_used"), row.get("ram_total")),
-        "GPU memory": lambda row: share(row.get("gpu_used"), row.get("gpu_total")),
-        "GPU memory of the run itself": lambda row: share(row.get("gpu_own"), row.get("gpu_total")),
-        "GPU use": lambda row: row.get("gpu_use"),
-    }
-    points = {
-        name: [((row["time"] - start) / seconds, figure(row)) for row in rows] for name, figure in figures.items()
-    }
-    most = {
-        name: max((value for _, value in found if value is not None), default=None) for name, found in points.items()
-    }
-    curves = [
-        Curve(f"{name}, at most {most[name]:.0f} %", [], points[name]) for name in figures if most[name] is not None
-    ]
-    name = facts.record.name if facts.record else ""
-    return plot(curves, size, f"{name}, while it ran", scale=Scale(f" {unit}", " %", PERCENT))
 
 
 def _curve(name: str, points: Points) -> Curve:
@@ -104,9 +80,4 @@ def _curve(name: str, points: Points) -> Curve:
 
 
 def _ram(machine: Machine) -> float | None:
-    return share(machine.ram_used, machine.ram_total)
-
-
-def share(part: float | None, whole: float | None) -> float | None:
-    """Percent."""
-    return 100 * part / whole if whole and part is not None else None
+    return percent(machine.ram_used, machine.ram_total)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from musubi_nodes.families.footprint import GIB
-from musubi_nodes.nodes.resource_facts import Facts, gib
+from musubi_nodes.nodes.resource_facts import SELF, Facts, gib
 from musubi_nodes.runs.cards import Card
 from musubi_nodes.runs.progress import clock
 
@@ -61,6 +61,7 @@ def _machine(facts: Facts) -> Iterator[str]:
     over = f", {facts.cpu:.0f} % on average over {facts.moments[-1].at:g} s" if len(facts.moments) > 1 else ""
     yield f"CPU {now.cpu:.0f} % of {os.cpu_count()} cores{over}"
     yield f"RAM {gib(now.ram_used)} of {gib(now.ram_total)} GiB"
+    yield f"- {SELF}: {facts.own_ram / GIB:.2f} GiB"
     yield from (f"- {run.name} ({run.stage}): {run.ram / GIB:.2f} GiB" for run in facts.runs)
     if now.swap_total:
         yield f"swap {gib(now.swap_used)} of {gib(now.swap_total)} GiB"

@@ -94,14 +94,14 @@ class OnCard:
 
     @property
     def fitting(self) -> str:
-        """The mode that needs no more than what is free."""
+        """Which modes need no more than what is free."""
         sizes = [size for size in MODES if size - DESKTOP <= self.free]
-        return f"or {max(sizes)} GB" if sizes else "only, as it is less than the smallest card's"
+        return f"Use mode auto or {max(sizes)} GB." if sizes else "No mode counts on so little: free some of it first."
 
     @property
     def lacks(self) -> bool:
-        """Whether clearly less is free than the card's own mode plans for."""
-        return self.card.free is not None and self.free < self.mode - 2 * DESKTOP
+        """Whether clearly less is free than the card's own mode plans for; a run unloads what this program holds."""
+        return self.card.free is not None and self.free + self.own_gib < self.mode - 2 * DESKTOP
 
     @cached_property
     def use(self) -> float | None:
@@ -181,12 +181,12 @@ class OnDisk:
 
     @cached_property
     def largest(self) -> str:
-        """Our largest folders on it."""
+        """Our largest folders on it; empty where none is large."""
         output = self.facts.output
         ours = [*_inside(runs_of(output)), output / "musubi" / "cache", cache_folder()]
         sizes = {path: _size(path) for path in ours if _device(path) == _device(self.disk.folder)}
-        found = sorted(((size, path) for path, size in sizes.items() if size), reverse=True)[:NAMED]
-        return ", ".join(f"{path} {gib(size)} GiB" for size, path in found) or "nothing"
+        found = sorted(((size, path) for path, size in sizes.items() if size >= GIB // 20), reverse=True)[:NAMED]
+        return ", ".join(f"{path} {gib(size)} GiB" for size, path in found)
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ class Peak:
         self,
         folder: RunFolder,
         environment: Mapping[str, str],
-        library: Callable[[], AbstractContextManager[Any]] = gpu.nvml,
+        library: Callable[[], AbstractContextManager[Any]] | None = None,
     ) -> None:
         self.bytes: int | None = None
-        self._folder, self._library = folder, library
+        self._folder, self._library = folder, library or gpu.nvml
         self._names = gpu.names_in(environment.get("CUDA_VISIBLE_DEVICES", ""))
         self._history = History(folder.resources)
         self._driver = True
