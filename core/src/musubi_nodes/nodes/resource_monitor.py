@@ -58,7 +58,7 @@ class ResourceMonitor(Node):
         image: Annotated[Any, Native("IMAGE")] = Field(
             None, description="What is held now as bars, and the curves over the time."
         )
-        text: str = Field(description="All numbers, and what to do.")
+        text: str = Field(description="What to do, and all numbers.")
         free_memory: float | None = Field(
             None,
             description="GiB that are free on the GPU now, for the Memory Optimizer; nothing where no driver tells it.",
@@ -72,7 +72,7 @@ class ResourceMonitor(Node):
         record = _record(inputs, context)
         moments, refusal = _watched(inputs.seconds, context)
         facts = gathered(context.host.output_folder, moments, refusal, record)
-        text = "\n".join([told(facts), "", *advice(facts)])
+        text = "\n".join([*advice(facts), "", told(facts)])  # the page shows two lines before one scrolls
         context.show(text=text)
         made = picture(facts, (inputs.width, inputs.height))
         show_picture(made, f"resources_{time.time_ns()}", context)

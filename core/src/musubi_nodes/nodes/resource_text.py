@@ -37,7 +37,7 @@ def memory(card: Card) -> str:
 
 def _gpus(facts: Facts) -> Iterator[str]:
     if facts.refusal:
-        yield f"no NVIDIA GPU answers: {facts.refusal}"
+        yield f"no NVIDIA GPU answers ({facts.refusal}); GPUs of other makers are not read"
     elif not facts.cards:
         yield "the NVIDIA driver answers, and has no GPU"
     for card in facts.cards:
