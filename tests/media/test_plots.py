@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.media.plot import COLORS, Curve, frame_of, plot, ticks
+from musubi_nodes.media.plot import COLORS, Curve, Scale, frame_of, plot, ticks
 
 SIZE = (480, 320)
 
@@ -28,6 +28,25 @@ def test_a_falling_line_falls_from_the_upper_left_to_the_lower_right() -> None:
     assert left[1] < 60 and right[1] > SIZE[1] - 90
     middle = [y for x, y in places if abs(x - (left[0] + right[0]) // 2) <= 1]
     assert min(middle) - 5 < (left[1] + right[1]) / 2 < max(middle) + 5
+
+
+def test_names_share_a_line_of_the_legend_as_far_as_they_fit() -> None:
+    def lowest(*names: str) -> int:
+        curves = [Curve(name, [], [(1, 1.0 + n), (2, 2.0 + n)]) for n, name in enumerate(names)]
+        return max(y for _, y in colored(plot(curves, SIZE, "legend"), COLORS[0]))
+
+    assert abs(lowest("a") - lowest("a", "b", "c")) < 10
+    assert lowest("a" * 40, "b" * 40, "c" * 40) < lowest("a", "b", "c") - 20
+
+
+def test_a_fixed_scale_keeps_its_ends_and_names_its_units() -> None:
+    points = [(0, 40.0), (10, 60.0)]
+    half = plot([Curve("use", [], points)], SIZE, "use", scale=Scale(" s", " %", (0.0, 100.0)))
+    whole = plot([Curve("use", [], points)], SIZE, "use")
+    heights = [max(ys) - min(ys) for ys in ([y for _, y in colored(each, COLORS[0])] for each in (half, whole))]
+    assert heights[0] < heights[1] / 2
+    labels = [each.crop((0, 0, 60, SIZE[1] - 60)).tobytes() for each in (half, whole)]
+    assert labels[0] != labels[1]
 
 
 def test_each_curve_has_its_own_color() -> None:

@@ -139,6 +139,30 @@ def test_frames_and_video_reach_comfyuis_own_nodes(comfy: Comfy, tmp_path: Path)
     assert list((comfy.folder / "output").glob("saved*.mp4"))
 
 
+def test_the_machine_is_watched_and_its_free_memory_reaches_the_memory_optimizer(comfy: Comfy) -> None:
+    """Where no driver tells what is free, the mode's own figure counts."""
+    made = {
+        "1": {"class_type": "MusubiTuner_ResourceMonitor", "inputs": {"seconds": 1}},
+        "2": {
+            "class_type": "MusubiTuner_MemoryOptimizer",
+            "inputs": {"mode": "16 GB", "family": "wan", "free_memory": ["1", 2]},
+        },
+        "3": {"class_type": "PreviewAny", "inputs": {"source": ["2", 1]}},
+        "4": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+    }
+    for _ in range(2):
+        entry = comfy.wait(comfy.queue(made))
+        assert entry["status"]["status_str"] == "success", message(entry)
+        (shown,) = entry["outputs"]["1"]["images"]
+        assert (comfy.folder / "temp" / shown["filename"]).is_file() and shown["type"] == "temp"
+        assert "\nCPU " in entry["outputs"]["1"]["text"][0] and "\nRAM " in entry["outputs"]["1"]["text"][0]
+        assert " into " in entry["outputs"]["3"]["text"][0] and len(entry["outputs"]["4"]["images"]) == 1
+    prompt = comfy.queue({"1": {"class_type": "MusubiTuner_ResourceMonitor", "inputs": {"seconds": 300}}})
+    assert until(lambda: comfy.get("/queue")["queue_running"], 20)
+    comfy.post("/interrupt", {})
+    assert comfy.wait(prompt, 20)["status"]["status_str"] == "error"
+
+
 def test_an_unchanged_graph_runs_nothing_again(comfy: Comfy, tmp_path: Path) -> None:
     made = graph(tmp_path, n5={"max_train_epochs": 1, "seed": 77})
     comfy.wait(comfy.queue(made))

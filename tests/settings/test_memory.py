@@ -15,7 +15,6 @@ from musubi_nodes.families.plans import HEADROOM, plan, stronger
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.peak import Peak
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -160,25 +159,3 @@ def test_a_training_notes_what_its_memory_was_needed_for(place: Workplace) -> No
     folder = RunFolder.create(place.host.output_folder, "x")
     note(folder, "wan", None, Shape(96, 64, 1), Memory())
     assert not (folder.path / "memory.json").exists()
-
-
-def test_the_peak_is_the_most_that_the_tree_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import json
-    import os
-
-    folder = RunFolder.create(tmp_path, "x")
-    (folder.path / "process.json").write_text(json.dumps({"pid": os.getpid()}))
-    seen, values = [], iter([5, 9, 3])
-    peak = Peak(folder, lambda pids: seen.append(list(pids)) or next(values))
-    monkeypatch.setattr("musubi_nodes.runs.peak.SECONDS", 0)
-    for _ in range(3):
-        peak.look()
-    assert peak.bytes == 9 and os.getpid() in seen[0]
-
-
-def test_without_a_driver_nothing_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr("musubi_nodes.runs.gpu.present", lambda: bool(asked.append(1)))
-    peak = Peak(RunFolder.create(tmp_path, "x"))
-    peak.look(), peak.look()
-    assert peak.bytes is None and len(asked) == 1

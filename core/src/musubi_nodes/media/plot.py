@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from musubi_nodes.media.fonts import drawable, font_for
@@ -12,9 +12,9 @@ from musubi_nodes.media.wrapping import shortened
 
 Points = Sequence[tuple[float, float | None]]
 
-_GROUND, _GRID, _TEXT = (30, 32, 36), (62, 66, 72), (226, 228, 232)
+GROUND, GRID, TEXT = (30, 32, 36), (62, 66, 72), (226, 228, 232)
 COLORS = ((76, 154, 255), (255, 171, 64), (87, 201, 122), (240, 98, 146), (171, 131, 255), (77, 208, 225))
-_FINER = 2  # drawn larger and made smaller: Pillow's lines have hard edges
+FINER = 2  # drawn larger and made smaller: Pillow's lines have hard edges
 _MOST = 4_000  # points of a line; more than twice the pixels of the widest picture show nothing new
 
 
@@ -25,6 +25,18 @@ class Curve:
     name: str
     raw: Points
     smooth: Points
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the axes count, written behind each tick, and from where to where the values go if that is fixed."""
+
+    step: str = ""
+    value: str = ""
+    values: tuple[float, float] | None = None
+
+
+PLAIN = Scale()
 
 
 @dataclass(frozen=True)
@@ -49,31 +61,55 @@ class Frame:
         return bottom - max(0.0, min(1.0, share)) * (bottom - top)
 
 
-def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool = False) -> Any:
+def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool = False, scale: Scale = PLAIN) -> Any:
     """A PIL image of ``size`` pixels. Without a single value it says so."""
     from PIL import Image, ImageDraw
 
-    width, height = size[0] * _FINER, size[1] * _FINER
-    font = font_for(title + "".join(curve.name for curve in curves), max(11, min(size) // 24) * _FINER)
-    whole = Image.new("RGB", (width, height), _GROUND)
+    width, height = size[0] * FINER, size[1] * FINER
+    font = font_for(title + "".join(curve.name for curve in curves), max(11, min(size) // 24) * FINER)
+    whole = Image.new("RGB", (width, height), GROUND)
     draw = ImageDraw.Draw(whole)
     line = int(font.size * 1.5)
-    draw.text((line / 2, line / 3), shortened(drawable(title, font), width - line, font.getlength), _TEXT, font)
-    frame = frame_of(curves, (line * 4.2, line * 1.8, width - line, height - line * (1.6 + len(curves))), log)
+    draw.text((line * 0.7, line / 3), shortened(drawable(title, font), width - line, font.getlength), TEXT, font)
+    legend = list(_legend([curve.name for curve in curves], width, line, font))
+    rows = legend[-1].row + 1 if legend else 0
+    frame = frame_of(curves, (line * 4.2, line * 1.8, width - line, height - line * (1.6 + rows)), log)
+    if frame and scale.values:
+        frame = replace(frame, values=scale.values)
     if frame is None:
-        draw.text((width / 2, height / 2), "no values", _TEXT, font, anchor="mm")
+        draw.text((width / 2, height / 2), "no values", TEXT, font, anchor="mm")
         return whole.resize(size)
-    _axes(draw, frame, font)
+    _axes(draw, frame, font, scale)
     colors = [COLORS[number % len(COLORS)] for number in range(len(curves))]
     for curve, color in zip(curves, colors, strict=True):  # all of them first: none may hide a smooth line
-        _line(draw, frame, curve.raw, _faint(color), _FINER)
-    for number, (curve, color) in enumerate(zip(curves, colors, strict=True)):
-        _line(draw, frame, curve.smooth, color, 2 * _FINER)
-        y = height - line * (len(curves) - number) - line / 4
-        draw.rectangle((line * 0.7, y + line * 0.3, line * 1.5, y + line * 0.5), color)
-        name = shortened(drawable(curve.name, font), width - 3 * line, font.getlength)
-        draw.text((line * 1.9, y), name, _TEXT, font)
+        _line(draw, frame, curve.raw, _faint(color), FINER)
+    for curve, color, entry in zip(curves, colors, legend, strict=True):
+        _line(draw, frame, curve.smooth, color, 2 * FINER)
+        x, y = entry.left, height - line * (rows - entry.row) - line / 4
+        draw.rectangle((x, y + line * 0.3, x + line * 0.8, y + line * 0.5), color)
+        draw.text((x + line * 1.2, y), entry.name, TEXT, font)
     return whole.resize(size, Image.Resampling.LANCZOS)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A name of the legend, its row and its pixels from the left."""
+
+    name: str
+    row: int
+    left: float
+
+
+def _legend(names: Sequence[str], width: int, line: int, font: Any) -> Iterator[_Entry]:
+    """Beside each other as far as they fit."""
+    row, left = 0, line * 0.7
+    for name in names:
+        shown = shortened(drawable(name, font), width - 3 * line, font.getlength)
+        room = line * 2.2 + font.getlength(shown)
+        if left > line and left + room > width:
+            row, left = row + 1, line * 0.7
+        yield _Entry(shown, row, left)
+        left += room
 
 
 def frame_of(curves: Sequence[Curve], box: tuple[float, float, float, float], log: bool) -> Frame | None:
@@ -107,21 +143,21 @@ def ticks(low: float, high: float, log: bool = False) -> list[float]:
 
 
 def _faint(color: tuple[int, int, int]) -> tuple[int, ...]:
-    return tuple((2 * ground + one) // 3 for ground, one in zip(_GROUND, color, strict=True))
+    return tuple((2 * ground + one) // 3 for ground, one in zip(GROUND, color, strict=True))
 
 
-def _axes(draw: Any, frame: Frame, font: Any) -> None:
+def _axes(draw: Any, frame: Frame, font: Any, scale: Scale) -> None:
     left, top, right, bottom = frame.box
     gap = font.size * 0.4
     for value in ticks(*frame.values, frame.log):
         y = frame.y(value)
-        draw.line((left, y, right, y), _GRID, _FINER)
-        draw.text((left - gap, y), f"{value:.4g}", _TEXT, font, anchor="rm")
+        draw.line((left, y, right, y), GRID, FINER)
+        draw.text((left - gap, y), f"{value:.4g}{scale.value}", TEXT, font, anchor="rm")
     for step in ticks(*frame.steps):
         x = frame.x(step)
-        draw.line((x, top, x, bottom), _GRID, _FINER)
-        draw.text((x, bottom + gap), f"{step:.6g}", _TEXT, font, anchor="ma")
-    draw.line((left, top, left, bottom, right, bottom), _TEXT, _FINER)
+        draw.line((x, top, x, bottom), GRID, FINER)
+        draw.text((x, bottom + gap), f"{step:.6g}{scale.step}", TEXT, font, anchor="ma")
+    draw.line((left, top, left, bottom, right, bottom), TEXT, FINER)
 
 
 def _line(draw: Any, frame: Frame, points: Points, color: Any, width: int) -> None:

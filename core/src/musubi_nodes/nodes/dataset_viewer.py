@@ -18,6 +18,7 @@ from musubi_nodes.media.sheet import sheet
 from musubi_nodes.nodes.dataset import check_roots
 from musubi_nodes.nodes.dataset_cells import Entry, cell, entries, line
 from musubi_nodes.nodes.dataset_counts import counts
+from musubi_nodes.nodes.previews import image_of
 
 _DECODERS = 4
 
@@ -65,10 +66,7 @@ class DatasetViewer(Node):
 
     def picture(self, shown: list[Entry], inputs: Any, heading: str, context: Context) -> Any:
         """The page as an array [height, width, 3], 0..1."""
-        import numpy as np
-
         context.raise_if_interrupted()
         with ThreadPoolExecutor(_DECODERS, thread_name_prefix="dataset-viewer") as pool:
             cells = list(pool.map(lambda entry: cell(entry, inputs.size), shown))
-        made = sheet(cells, inputs.columns, inputs.size, f"{inputs.dataset.name}, {heading}")
-        return np.asarray(made, np.float32) / 255.0
+        return image_of(sheet(cells, inputs.columns, inputs.size, f"{inputs.dataset.name}, {heading}"))

@@ -17,6 +17,7 @@ from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.media.pictures import image_picture, video_pictures
 from musubi_nodes.media.plot import Curve, plot
 from musubi_nodes.media.sheet import Cell, sheet
+from musubi_nodes.nodes.previews import image_of, show_picture
 from musubi_nodes.runs.checkpoints import Checkpoint, best, checkpoints
 from musubi_nodes.runs.folder import RESUMED, RunFolder, run_named, trainings
 from musubi_nodes.runs.progress import clock
@@ -86,11 +87,7 @@ class TrainingMonitor(Node):
             )
         title = f"{shown.folder.path.name}: loss by step" + (", logarithmic" if inputs.log_scale else "")
         picture = plot([_curve(each) for each in reads], (inputs.width, inputs.height), title, inputs.log_scale)
-        if preview := context.host.preview_folder:
-            preview.mkdir(parents=True, exist_ok=True)
-            path = preview / f"musubi_plot_{context.node_id.replace(':', '_')}_{shown.folder.path.name}.png"
-            picture.save(path)
-            context.show(path)
+        show_picture(picture, f"plot_{shown.folder.path.name}", context)
         text = "\n\n".join(_told(each) for each in reads)
         if saved:
             text += f"\n\n{_about(saved)}"
@@ -98,7 +95,7 @@ class TrainingMonitor(Node):
         made = samples(shown.folder)[-inputs.samples :]
         grid = _grid(made, inputs.columns, shown.folder.path.name) if context.wanted("grid") else None
         last, lowest = (saved[-1], best(saved)) if saved else (None, None)
-        return self.Outputs(plot=_array(picture), grid=grid, last=_lora(last), best=_lora(lowest), text=text)
+        return self.Outputs(plot=image_of(picture), grid=grid, last=_lora(last), best=_lora(lowest), text=text)
 
 
 def _chosen(inputs: Any, context: Context) -> list[RunFolder]:
@@ -182,7 +179,7 @@ def _lora(checkpoint: Checkpoint | None) -> Lora | None:
 
 def _grid(made: list[Sample], columns: int, name: str) -> Any:
     cells = [Cell(_pictures(each), each.label, [], f"prompt {each.prompt + 1}") for each in made]
-    return _array(sheet(cells, columns, 320, f"{name}: {len(made)} samples" if made else f"{name}: no samples"))
+    return image_of(sheet(cells, columns, 320, f"{name}: {len(made)} samples" if made else f"{name}: no samples"))
 
 
 def _pictures(sample: Sample) -> list[Any]:
@@ -190,10 +187,3 @@ def _pictures(sample: Sample) -> list[Any]:
         return video_pictures(sample.path, 320) if sample.is_video else [image_picture(sample.path, 320)]
     except MusubiError:  # half-written while the run goes on
         return []
-
-
-def _array(picture: Any) -> Any:
-    """[height, width, 3], 0..1."""
-    import numpy as np
-
-    return np.asarray(picture, np.float32) / 255.0

@@ -82,6 +82,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def resources(self) -> Path:
+        """The history of GPU and main memory while it ran: see :mod:`runs.history` and :mod:`runs.peak`."""
+        return self.path / "resources.jsonl"
+
+    @property
     def has_metrics(self) -> bool:
         """Whether there is a row of metrics, so that it is a training that has begun."""
         with contextlib.suppress(OSError):

@@ -45,7 +45,7 @@ class Following:
         self._stopping = AfterNextSave(folder)
         self._recorder = Recorder(folder, command.environment)
         self._checkpoint: Path | None = None
-        self._peak = Peak(folder)
+        self._peak = Peak(folder, command.environment)
         self._chunks: queue.Queue[tuple[str, bytes]] = queue.Queue(WAITING_CHUNKS)
         self._over = threading.Event()
 

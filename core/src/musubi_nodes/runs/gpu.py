@@ -1,9 +1,9 @@
-"""GPU memory through NVML: what is free, and what a process tree holds. Without an NVIDIA GPU nothing is known."""
+"""The NVIDIA driver through NVML: whether it answers, and what is free. Other makers' GPUs are not known."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -24,10 +24,17 @@ def nvml() -> Iterator[Any]:
             pynvml.nvmlShutdown()
 
 
-def present() -> bool:
-    """Whether there is an NVIDIA driver to ask."""
-    with nvml() as library:
-        return library is not None
+def refusal() -> str:
+    """Why the driver does not answer, in NVML's words; empty where it does."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return str(error)
+    with contextlib.suppress(pynvml.NVMLError):
+        pynvml.nvmlShutdown()
+    return ""
 
 
 def memory(gpu: str) -> tuple[int, int] | None:
@@ -41,19 +48,9 @@ def memory(gpu: str) -> tuple[int, int] | None:
     return None
 
 
-def held_by(pids: Iterable[int]) -> int | None:
-    """Bytes that these processes hold on the GPU where they hold most; ``None``: not known (no GPU, or WDDM)."""
-    wanted = set(pids)
-    with nvml() as library:
-        if library is None:
-            return None
-        found: list[int] = []
-        for number in range(library.nvmlDeviceGetCount()):
-            with contextlib.suppress(library.NVMLError):
-                processes = library.nvmlDeviceGetComputeRunningProcesses(library.nvmlDeviceGetHandleByIndex(number))
-                held = [int(p.usedGpuMemory) for p in processes if p.pid in wanted and p.usedGpuMemory is not None]
-                found += [sum(held)] if held else []
-    return max(found, default=None)
+def names_in(visible: str) -> list[str]:
+    """The GPUs that a run's CUDA_VISIBLE_DEVICES names."""
+    return [name.strip() for name in visible.split(",") if name.strip()]
 
 
 def _handle(library: Any, gpu: str) -> Any:

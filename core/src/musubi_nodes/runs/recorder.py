@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.gpu import memory
+from musubi_nodes.runs.gpu import memory, names_in
 from musubi_nodes.runs.progress import Progress
 
 SECONDS_BETWEEN = 1.0
@@ -19,7 +19,7 @@ class Recorder:
 
     def __init__(self, folder: RunFolder, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        self._gpus = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+        self._gpus = names_in(environment.get("CUDA_VISIBLE_DEVICES", ""))
         self._training: dict[str, int | None] = {}
         self._latest: Progress | None = None
         self._written = 0.0
@@ -44,7 +44,7 @@ class Recorder:
 
     def _memory(self) -> dict[str, Any]:
         """Of several GPUs, the fullest: it is the one that runs out."""
-        known = [found for name in self._gpus if (found := memory(name.strip()))]
+        known = [found for name in self._gpus if (found := memory(name))]
         if not known:
             return {}
         free, total = min(known)

@@ -13,7 +13,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.files import checked_name, is_inside, publish
-from musubi_nodes.media.frames import ImageFiles, VideoFile, save_png
+from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png
 
 CATEGORY = "terminal"
 
@@ -82,7 +82,7 @@ class SaveImage(PreviewImage):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         checked_name(inputs.filename_prefix.replace("/", "_"), "filename_prefix")
-        frames = inputs.images.frames() if hasattr(inputs.images, "frames") else inputs.images
+        frames = as_array(inputs.images)
         for number in range(len(frames)):
             name = f"{inputs.filename_prefix.replace('/', '_')}_{number:05d}.png"
             beside = save_png(frames, context.host.output_folder / f".{name}", number)

@@ -1,0 +1,23 @@
+"""Pictures that a node draws: shown in the node, and handed on as IMAGE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from musubi_nodes.families.context import Context
+
+
+def show_picture(picture: Any, name: str, context: Context) -> None:
+    """Show a PIL image in the node, where the host has somebody who sees it; ``name`` tells it from others."""
+    if preview := context.host.preview_folder:
+        preview.mkdir(parents=True, exist_ok=True)
+        path = preview / f"musubi_{context.node_id.replace(':', '_')}_{name}.png"
+        picture.save(path)
+        context.show(path)
+
+
+def image_of(picture: Any) -> Any:
+    """A PIL image as an array [height, width, 3], 0..1."""
+    import numpy as np
+
+    return np.asarray(picture, np.float32) / 255.0

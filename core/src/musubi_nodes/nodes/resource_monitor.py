@@ -1,0 +1,119 @@
+"""Shows what the machine holds: GPUs, CPU, memory and disks, over some seconds, and what follows from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Set
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import Native, RunName, Widget
+from musubi_nodes.families.footprint import GIB
+from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.script import DEVICES
+from musubi_nodes.families.sockets import Run
+from musubi_nodes.nodes.previews import image_of, show_picture
+from musubi_nodes.nodes.resource_advice import advice
+from musubi_nodes.nodes.resource_facts import gathered
+from musubi_nodes.nodes.resource_picture import picture
+from musubi_nodes.nodes.resource_text import told
+from musubi_nodes.runs import gpu
+from musubi_nodes.runs.devices import gpus
+from musubi_nodes.runs.folder import RunFolder, run_named, trainings
+from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.watching import Moment, watch
+
+POLL = 0.1
+"""Seconds between two looks for an interrupt."""
+
+
+class ResourceMonitor(Node):
+    """Shows what the machine holds, watched for some seconds: memory, use, temperature and power of each NVIDIA GPU and
+    who holds its memory, CPU, main memory and free disk space; and what to do where something is nearly full or idle.
+    Of a run it also shows what was recorded while it ran. Nothing is changed or ended."""
+
+    id, title, category = "MusubiTuner_ResourceMonitor", "Resource Monitor", "MusubiTuner/Training"
+    output_node = always_runs = True
+
+    class Inputs(NodeInputs):
+        run: Run | None = Field(None, description="A run whose record is shown as well. Not connected: see name.")
+        name: Annotated[str | None, RunName()] = Field(
+            None,
+            description="A training whose record is shown as well, by its folder in musubi/runs. newest: the one that "
+            "runs now, if one does.",
+        )
+        seconds: int = Field(10, ge=0, le=300, description="How long the machine is watched. 0: only as it is now.")
+        device: DEVICES = Field("auto", description="The GPU of free_memory. auto: the first one.")
+        width: Annotated[int, Widget(step=32)] = Field(
+            832, ge=256, le=4096, description="Width of the picture in pixels."
+        )
+        height: Annotated[int, Widget(step=32)] = Field(
+            480, ge=192, le=4096, description="Height of each plot in pixels."
+        )
+
+    class Outputs(NodeOutputs):
+        image: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="What is held now as bars, and the curves over the time."
+        )
+        text: str = Field(description="What to do, and all numbers.")
+        free_memory: float | None = Field(
+            None,
+            description="GiB that are free on the GPU now, for the Memory Optimizer; nothing where no driver tells it.",
+        )
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if values.get("name") and "run" not in linked:
+            run_named(context.host.output_folder, values["name"])
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        record = _record(inputs, context)
+        moments, refusal = _watched(inputs.seconds, context)
+        facts = gathered(context.host.output_folder, moments, refusal, record)
+        text = "\n".join([*advice(facts), "", told(facts)])  # the page shows two lines before one scrolls
+        context.show(text=text)
+        made = picture(facts, (inputs.width, inputs.height))
+        show_picture(made, f"resources_{time.time_ns()}", context)
+        return self.Outputs(image=image_of(made), text=text, free_memory=_free(inputs.device))
+
+
+def _record(inputs: Any, context: Context) -> RunFolder | None:
+    output = context.host.output_folder
+    if inputs.run:
+        return RunFolder(inputs.run.folder)
+    if inputs.name:
+        return run_named(output, inputs.name)
+    newest = next(trainings(output), None)
+    return newest if newest and newest.status()["status"] == "running" else None
+
+
+def _watched(seconds: int, context: Context) -> tuple[list[Moment], str]:
+    """The readings, and why no driver answers."""
+
+    def wait(left: float) -> None:
+        until = time.monotonic() + left
+        context.raise_if_interrupted()
+        while (now := time.monotonic()) < until:
+            time.sleep(min(POLL, until - now))
+            context.raise_if_interrupted()
+
+    def tell(done: int, total: int) -> None:
+        context.progress(Progress("watching", done, total))
+
+    with gpu.nvml() as library:
+        moments = watch(seconds, library, wait, tell)
+    return moments, "" if library else gpu.refusal()
+
+
+def _free(device: str) -> float | None:
+    """GiB; where no GPU may be used at all, nothing is known as well."""
+    try:
+        names = gpus(device)
+    except MusubiError:
+        if device != "auto":
+            raise
+        return None
+    facts = gpu.memory(names[0]) if names else None
+    return facts[0] / GIB if facts else None

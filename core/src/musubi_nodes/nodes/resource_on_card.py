@@ -1,0 +1,118 @@
+"""What the advice about a GPU speaks of. Each figure is worked out only where a rule asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import get_args
+
+from musubi_nodes.families.footprint import GIB
+from musubi_nodes.nodes.memory import DESKTOP, MemoryOptimizer
+from musubi_nodes.nodes.resource_facts import OTHERS, SELF, Facts, Holder, gib
+from musubi_nodes.nodes.resource_text import memory
+from musubi_nodes.runs.cards import Card
+
+MODES = [
+    int(mode.split()[0]) for mode in get_args(MemoryOptimizer.Inputs.model_fields["mode"].annotation) if " " in mode
+]
+"""GB of the cards that the Memory Optimizer has a plan for, from small to large."""
+NAMED = 3
+"""Programs that a sentence names."""
+
+
+@dataclass(frozen=True)
+class OnCard:
+    """A GPU."""
+
+    facts: Facts
+    card: Card
+
+    @property
+    def gpu(self) -> str:
+        return f"GPU {self.card.number}"
+
+    @property
+    def memory(self) -> str:
+        return memory(self.card)
+
+    @property
+    def share(self) -> float:
+        """Of its memory that is held; 0 where it is not known, so that nothing follows from it."""
+        return self.card.used / self.card.total if self.card.total and self.card.used is not None else 0.0
+
+    @property
+    def free(self) -> float:
+        return (self.card.free or 0) / GIB
+
+    @cached_property
+    def holders(self) -> Sequence[Holder]:
+        return self.facts.holders(self.card)
+
+    @property
+    def foreign(self) -> Sequence[Holder]:
+        """Other programs of this system."""
+        return [each for each in self.holders if each.kind == OTHERS and each.seen]
+
+    @property
+    def foreign_gib(self) -> float:
+        return sum(each.bytes or 0 for each in self.foreign) / GIB
+
+    @property
+    def programs(self) -> str:
+        """Those that hold most, with how much where it is told."""
+        shown = [each.name + ("" if each.bytes is None else f" {gib(each.bytes)} GiB") for each in self.foreign[:NAMED]]
+        return ", ".join(shown)
+
+    @property
+    def untold(self) -> bool:
+        """Whether the driver names programs, but not what they hold."""
+        return bool(self.foreign) and all(each.bytes is None for each in self.foreign)
+
+    @property
+    def own_gib(self) -> float:
+        """What this program itself holds: in ComfyUI, its models."""
+        return sum(each.bytes or 0 for each in self.holders if each.kind == SELF) / GIB
+
+    @property
+    def runs(self) -> str:
+        return ", ".join(run.name for run in self.facts.runs_on(self.card))
+
+    @property
+    def mode(self) -> int:
+        """The Memory Optimizer's mode for such a card; 0 for a smaller one."""
+        total = (self.card.total or 0) / GIB
+        return max((size for size in MODES if size <= total + DESKTOP), default=0)
+
+    @property
+    def fitting(self) -> str:
+        """Which modes need no more than what is free."""
+        sizes = [size for size in MODES if size - DESKTOP <= self.free]
+        return f"Use mode auto or {max(sizes)} GB." if sizes else "No mode counts on so little: free some of it first."
+
+    @property
+    def lacks(self) -> bool:
+        """Whether clearly less is free than the card's own mode plans for; a run unloads what this program holds."""
+        return self.card.free is not None and self.free + self.own_gib < self.mode - 2 * DESKTOP
+
+    @cached_property
+    def use(self) -> float | None:
+        """Percent on average; ``None`` where it was not told often enough."""
+        uses = self.facts.uses(self.card)
+        return fmean(uses) if len(uses) >= 5 else None
+
+    @property
+    def starves(self) -> bool:
+        trains = any(run.stage == "training" for run in self.facts.runs_on(self.card))
+        return trains and self.use is not None and self.use < 30
+
+    @property
+    def idle(self) -> bool:
+        return self.use is not None and self.use < 5 and self.share < 0.1 and not self.runs
+
+    @property
+    def busy_elsewhere(self) -> str:
+        """The runs on other GPUs."""
+        others = (OnCard(self.facts, card) for card in self.facts.cards if card.number != self.card.number)
+        return ", ".join(f"{each.runs} on {each.gpu}" for each in others if each.runs)

@@ -1,0 +1,105 @@
+"""What the advice about main memory and disks speaks of. Each figure is worked out only where a rule asks for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from musubi_nodes.config import cache_folder
+from musubi_nodes.families.footprint import GIB
+from musubi_nodes.nodes.resource_facts import SELF, Facts, gib
+from musubi_nodes.runs.folder import runs_of
+from musubi_nodes.runs.machine import Disk, largest_programs
+
+NAMED = 3
+"""Programs and folders that a sentence names."""
+
+
+@dataclass(frozen=True)
+class OnMachine:
+    """CPU and main memory."""
+
+    facts: Facts
+
+    @property
+    def share(self) -> float:
+        return self.facts.machine.ram_used / self.facts.machine.ram_total
+
+    @property
+    def ram(self) -> str:
+        return f"{gib(self.facts.machine.ram_used)} of {gib(self.facts.machine.ram_total)} GiB"
+
+    @property
+    def runs(self) -> str:
+        return ", ".join(f"{run.name} {gib(run.ram)} GiB" for run in self.facts.runs)
+
+    @property
+    def swap_share(self) -> float:
+        now = self.facts.machine
+        return now.swap_used / now.swap_total if now.swap_total and now.swap_used is not None else 0.0
+
+    @property
+    def swap(self) -> str:
+        return f"{gib(self.facts.machine.swap_used)} of {gib(self.facts.machine.swap_total)} GiB"
+
+    @property
+    def programs(self) -> str:
+        """The largest programs that are no runs of ours."""
+        found = largest_programs(NAMED, {pid for run in self.facts.runs for pid in run.pids})
+        names = {os.getpid(): SELF}
+        return ", ".join(f"{names.get(p.pid, p.name)} (pid {p.pid}) {gib(p.ram)} GiB" for p in found)
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A disk that we write to."""
+
+    facts: Facts
+    disk: Disk
+
+    @property
+    def folder(self) -> Path:
+        return self.disk.folder
+
+    @property
+    def free(self) -> float:
+        return self.disk.free / GIB
+
+    @property
+    def nearly_full(self) -> bool:
+        return self.free < 10 or (self.free < 50 and self.disk.free < 0.03 * self.disk.total)
+
+    @cached_property
+    def largest(self) -> str:
+        """Our largest folders on it; empty where none is large."""
+        output = self.facts.output
+        ours = [*_inside(runs_of(output)), output / "musubi" / "cache", cache_folder()]
+        sizes = {path: _size(path) for path in ours if _device(path) == _device(self.disk.folder)}
+        found = sorted(((size, path) for path, size in sizes.items() if size >= GIB // 20), reverse=True)[:NAMED]
+        return ", ".join(f"{path} {gib(size)} GiB" for size, path in found)
+
+
+def _inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _device(path: Path) -> int | None:
+    """Which disk it is on; ``None`` where it does not exist."""
+    try:
+        return path.stat().st_dev
+    except OSError:
+        return None
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below; links are not followed."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - as os.walk gives it
+            except OSError:
+                continue
+    return total

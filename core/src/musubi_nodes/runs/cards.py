@@ -1,0 +1,110 @@
+"""What each NVIDIA GPU tells of itself. A card may refuse any single question: that figure is ``None``, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Card:
+    """One GPU; ``None`` is what the driver does not tell.
+
+    ``used`` and ``total`` in bytes, ``use`` in percent, ``temperature`` and ``slowdown`` (from which on the card slows
+    down) in degrees Celsius, ``power`` and ``power_limit`` in watts. ``hot``: whether it is slowed down by heat now.
+    ``held``: bytes by process; ``None`` for a process of which they are not told (WDDM, the usual mode on Windows).
+    """
+
+    number: int
+    uuid: str = ""
+    name: str = "a GPU that does not answer"
+    used: int | None = None
+    total: int | None = None
+    use: int | None = None
+    temperature: int | None = None
+    slowdown: int | None = None
+    power: float | None = None
+    power_limit: float | None = None
+    hot: bool | None = None
+    held: Mapping[int, int | None] | None = None
+
+    @property
+    def free(self) -> int | None:
+        """Bytes that nobody holds."""
+        return None if self.used is None or self.total is None else self.total - self.used
+
+    def held_by(self, pids: Collection[int]) -> int | None:
+        """Bytes that these processes hold; ``None`` where none of them is told."""
+        found = [held for pid, held in (self.held or {}).items() if pid in pids and held is not None]
+        return sum(found) if found else None
+
+    def is_called(self, name: str) -> bool:
+        """Whether CUDA_VISIBLE_DEVICES means this card by ``name``: its number or its UUID."""
+        return name == str(self.number) or (bool(self.uuid) and name == self.uuid)
+
+
+def cards(library: Any) -> list[Card]:
+    """All GPUs of this machine. ``library`` is the initialised pynvml module; ``None`` where there is no driver."""
+    if library is None:
+        return []
+    return [_card(library, number) for number in range(_told(library, "nvmlDeviceGetCount") or 0)]
+
+
+def held(library: Any, handle: Any) -> dict[int, int | None] | None:
+    """Bytes by process. One that computes and draws is in both lists with the same figure."""
+    lists = [_told(library, f"nvmlDeviceGet{kind}RunningProcesses", handle) for kind in ("Compute", "Graphics")]
+    if all(found is None for found in lists):
+        return None
+    by_pid: dict[int, int | None] = {}
+    for process in (process for found in lists for process in found or ()):
+        told = [figure for figure in (by_pid.get(process.pid), process.usedGpuMemory) if figure is not None]
+        by_pid[int(process.pid)] = max(map(int, told), default=None)
+    return by_pid
+
+
+def _card(library: Any, number: int) -> Card:
+    handle = _told(library, "nvmlDeviceGetHandleByIndex", number)
+    if handle is None:  # lost or not permitted
+        return Card(number)
+
+    def told(question: str, *more: Any) -> Any:
+        return _told(library, f"nvmlDeviceGet{question}", handle, *more)
+
+    memory, rates = told("MemoryInfo"), told("UtilizationRates")
+    return Card(
+        number,
+        _text(told("UUID")),
+        _text(told("Name")) or "NVIDIA GPU",
+        used=int(memory.total - memory.free) if memory else None,
+        total=int(memory.total) if memory else None,
+        use=int(rates.gpu) if rates else None,
+        temperature=told("Temperature", library.NVML_TEMPERATURE_GPU),
+        slowdown=told("TemperatureThreshold", library.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN),
+        power=_watts(told("PowerUsage")),
+        power_limit=_watts(told("EnforcedPowerLimit")),
+        hot=_hot(library, told("CurrentClocksThrottleReasons")),
+        held=held(library, handle),
+    )
+
+
+def _told(library: Any, question: str, *about: Any) -> Any:
+    try:
+        return getattr(library, question)(*about)
+    except library.NVMLError:
+        return None
+
+
+def _text(name: Any) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")
+
+
+def _watts(milliwatts: Any) -> float | None:
+    return None if milliwatts is None else milliwatts / 1000
+
+
+def _hot(library: Any, reasons: Any) -> bool | None:
+    if reasons is None:
+        return None
+    heat = library.nvmlClocksThrottleReasonSwThermalSlowdown | library.nvmlClocksThrottleReasonHwThermalSlowdown
+    return bool(reasons & heat)

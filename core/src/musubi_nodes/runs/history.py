@@ -1,0 +1,59 @@
+"""A history that never grows beyond some kilobytes: one JSON object a line, thinned as it gets longer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.files import write_text
+
+MOST = 500
+"""Rows that are kept at most."""
+
+Row = Mapping[str, Any]
+
+
+class History:
+    """Appends rows; when they are too many, every second one goes, and from then on every second one is kept."""
+
+    def __init__(self, path: Path, most: int = MOST) -> None:
+        self._path, self._most = path, most
+        self._rows: list[Row] = []
+        self._stride, self._count = 1, 0
+
+    def add(self, row: Row) -> None:
+        """It is only shown, so that no run fails for it."""
+        self._count += 1
+        if (self._count - 1) % self._stride:
+            return
+        self._rows.append(row)
+        with contextlib.suppress(OSError):
+            if not self._path.parent.is_dir():  # a deleted run folder is not made anew
+                return
+            if len(self._rows) == 1 or len(self._rows) > self._most:
+                self._thin()
+                write_text(self._path, "".join(map(_line, self._rows)))
+            else:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(_line(row))
+
+    def _thin(self) -> None:
+        if len(self._rows) > self._most:
+            self._rows, self._stride = self._rows[::2], self._stride * 2
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """The rows; a half-written last one, and what is no object, is left out."""
+    rows: list[dict[str, Any]] = []
+    with contextlib.suppress(OSError):
+        for line in path.read_text("utf-8", "replace").splitlines():
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
+                rows.append(dict(json.loads(line)))
+    return rows
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row) + "\n"

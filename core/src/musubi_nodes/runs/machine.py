@@ -1,0 +1,88 @@
+"""CPU, main memory and disks of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    """``cpu`` in percent of all cores since the reading before; the rest in bytes. What Linux keeps of files in memory
+    counts as free, as it gives way. ``swap_used`` is ``None`` where the system does not tell."""
+
+    cpu: float
+    ram_used: int
+    ram_total: int
+    swap_used: int | None = None
+    swap_total: int | None = None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The disk of ``folder``, in bytes."""
+
+    folder: Path
+    free: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process and the bytes of main memory that it holds."""
+
+    pid: int
+    name: str
+    ram: int
+
+
+def machine() -> Machine:
+    """One reading. The first one of a process tells no CPU: 0."""
+    import psutil
+
+    memory, swap = psutil.virtual_memory(), None
+    with contextlib.suppress(psutil.Error, OSError, RuntimeError):
+        swap = psutil.swap_memory()
+    return Machine(
+        psutil.cpu_percent(),
+        int(memory.total - memory.available),
+        int(memory.total),
+        int(swap.used) if swap else None,
+        int(swap.total) if swap else None,
+    )
+
+
+def disks(folders: Iterable[Path]) -> list[Disk]:
+    """The disks that these folders lie on, each once; of a folder that is not made yet, its nearest parent's."""
+    import psutil
+
+    found: dict[int, Disk] = {}
+    for folder in folders:
+        with contextlib.suppress(OSError, StopIteration):
+            there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+            usage = psutil.disk_usage(str(there))
+            found.setdefault(there.stat().st_dev, Disk(folder, int(usage.free), int(usage.total)))
+    return list(found.values())
+
+
+def largest_programs(most: int, without: Collection[int]) -> list[Program]:
+    """The processes that hold most main memory, but for ``without``."""
+    import psutil
+
+    found = [
+        Program(process.pid, process.info["name"] or "?", int(process.info["memory_info"].rss))
+        for process in psutil.process_iter(["name", "memory_info"])
+        if process.info["memory_info"] and process.pid not in without
+    ]
+    return sorted(found, key=lambda program: -program.ram)[:most]
+
+
+def program_name(pid: int) -> str | None:
+    """What a process is called; ``None`` where this system does not show it (it ended, or is in another container)."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return str(psutil.Process(pid).name())
+    return None
