@@ -27,7 +27,7 @@ def classes(graphs: Iterable[Graph]) -> set[str]:
 
 
 def wan(folder: Path) -> Graph:
-    """Training with all settings, samples, a batch of two videos, monitor, viewer, and a LoRA that is converted."""
+    """Training with all settings, samples, a batch of two videos, monitors, viewer, and a LoRA that is converted."""
     made = _demo(folder, "wan", video_length=FRAMES, filename_prefix="every")
     made["6"]["inputs"] |= {"optimizer": ["10", 0], "sampling": ["12", 0], "memory": ["13", 0]}
     made["7"]["inputs"]["prompts"] = ["14", 0]
@@ -43,6 +43,8 @@ def wan(folder: Path) -> Graph:
         "18": node("PreviewImage", images=["17", 0]),
         "19": node("LoRAFormatConverter", lora=["6", 0], output_name="every_converted"),
         "20": node("PreviewImage", images=["7", 1]),
+        "21": node("ResourceMonitor", run=["6", 1], seconds=0, width=640),
+        "22": node("PreviewImage", images=["21", 0]),
     }
 
 

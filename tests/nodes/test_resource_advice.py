@@ -14,8 +14,8 @@ import psutil
 import pytest
 from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 
-from musubi_nodes.nodes.resource_advice import CARD, DISK, MACHINE, NOTHING, RECORD, advice
-from musubi_nodes.nodes.resource_facts import Facts, OurRun
+from musubi_nodes.nodes.resources.advice import CARD, DISK, MACHINE, NOTHING, RECORD, advice
+from musubi_nodes.nodes.resources.facts import Facts, OurRun
 from musubi_nodes.runs.cards import cards
 from musubi_nodes.runs.machine import Disk, Machine
 from musubi_nodes.runs.watching import Moment

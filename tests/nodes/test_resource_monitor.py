@@ -19,7 +19,7 @@ from tests.fake_nvml import FakeGpu, FakeNvml
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.terminal.demo import workflow
-from musubi_nodes.nodes import resource_monitor
+from musubi_nodes.nodes.resources import monitor as resource_monitor
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs import gpu, peak, watching
 from musubi_nodes.runs.executor import LocalProcess

@@ -42,6 +42,7 @@ def test_every_node_runs_and_hands_on_what_is_documented(comfy: Comfy, tmp_path:
     outputs = made["wan"]
     assert sizes("16") == [(640, 320)]
     assert sizes("20") == [(WIDTH, HEIGHT)] * 2 * FRAMES
+    assert sizes("22")[0][0] == 640 and "RAM" in outputs["21"]["text"][0]
     assert len(sizes("18")) == 1 and "page 1 of 2" in outputs["17"]["text"][0]
     assert [probe(path).frames for path in shown(comfy, outputs, "7")] == [FRAMES, FRAMES]
     outputs = made["tools"]

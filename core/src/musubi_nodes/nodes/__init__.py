@@ -7,7 +7,7 @@ from musubi_nodes.nodes.dataset_viewer import DatasetViewer
 from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.memory import MemoryOptimizer
 from musubi_nodes.nodes.prompt import PromptNode
-from musubi_nodes.nodes.resource_monitor import ResourceMonitor
+from musubi_nodes.nodes.resources.monitor import ResourceMonitor
 from musubi_nodes.nodes.settings import OptimizerConfig, SamplingConfig, TrainingConfig
 from musubi_nodes.nodes.training_monitor import TrainingMonitor
 from musubi_nodes.nodes.video_input import VideoInput

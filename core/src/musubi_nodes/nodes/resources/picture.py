@@ -7,9 +7,9 @@ from typing import Any
 
 from musubi_nodes.media.bars import Bar, Part, bars, stacked
 from musubi_nodes.media.plot import Curve, Points, Scale, plot
-from musubi_nodes.nodes.resource_facts import OTHERS, PERCENT, RUNS, SELF, Facts, gib, percent
-from musubi_nodes.nodes.resource_record import record_plot
-from musubi_nodes.nodes.resource_text import figures, memory
+from musubi_nodes.nodes.resources.facts import OTHERS, PERCENT, RUNS, SELF, Facts, gib, percent
+from musubi_nodes.nodes.resources.record import record_plot
+from musubi_nodes.nodes.resources.text import figures, memory
 from musubi_nodes.runs.cards import Card
 from musubi_nodes.runs.machine import Machine
 

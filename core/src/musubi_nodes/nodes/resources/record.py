@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from musubi_nodes.media.plot import Curve, Scale, plot
-from musubi_nodes.nodes.resource_facts import PERCENT, Facts, percent
+from musubi_nodes.nodes.resources.facts import PERCENT, Facts, percent
 
 Row = Mapping[str, Any]
 

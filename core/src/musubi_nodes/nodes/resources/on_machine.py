@@ -9,7 +9,7 @@ from pathlib import Path
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.families.footprint import GIB
-from musubi_nodes.nodes.resource_facts import SELF, Facts, gib
+from musubi_nodes.nodes.resources.facts import SELF, Facts, gib
 from musubi_nodes.runs.folder import runs_of
 from musubi_nodes.runs.machine import Disk, largest_programs
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from musubi_nodes.families.footprint import GIB
-from musubi_nodes.nodes.resource_facts import SELF, Facts, gib
+from musubi_nodes.nodes.resources.facts import SELF, Facts, gib
 from musubi_nodes.runs.cards import Card
 from musubi_nodes.runs.progress import clock
 

@@ -16,10 +16,10 @@ from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.nodes.previews import image_of, show_picture
-from musubi_nodes.nodes.resource_advice import advice
-from musubi_nodes.nodes.resource_facts import gathered
-from musubi_nodes.nodes.resource_picture import picture
-from musubi_nodes.nodes.resource_text import told
+from musubi_nodes.nodes.resources.advice import advice
+from musubi_nodes.nodes.resources.facts import gathered
+from musubi_nodes.nodes.resources.picture import picture
+from musubi_nodes.nodes.resources.text import told
 from musubi_nodes.runs import gpu
 from musubi_nodes.runs.devices import gpus
 from musubi_nodes.runs.folder import RunFolder, run_named, trainings

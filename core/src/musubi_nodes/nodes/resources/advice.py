@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from musubi_nodes.nodes.resource_facts import Facts
-from musubi_nodes.nodes.resource_on_card import OnCard
-from musubi_nodes.nodes.resource_on_machine import OnDisk, OnMachine
-from musubi_nodes.nodes.resource_on_record import OnRecord
+from musubi_nodes.nodes.resources.facts import Facts
+from musubi_nodes.nodes.resources.on_card import OnCard
+from musubi_nodes.nodes.resources.on_machine import OnDisk, OnMachine
+from musubi_nodes.nodes.resources.on_record import OnRecord
 from musubi_nodes.runs.folder import RunFolder
 
 NOTHING = "Nothing stands out."

@@ -10,8 +10,8 @@ from typing import get_args
 
 from musubi_nodes.families.footprint import GIB
 from musubi_nodes.nodes.memory import DESKTOP, MemoryOptimizer
-from musubi_nodes.nodes.resource_facts import OTHERS, SELF, Facts, Holder, gib
-from musubi_nodes.nodes.resource_text import memory
+from musubi_nodes.nodes.resources.facts import OTHERS, SELF, Facts, Holder, gib
+from musubi_nodes.nodes.resources.text import memory
 from musubi_nodes.runs.cards import Card
 
 MODES = [

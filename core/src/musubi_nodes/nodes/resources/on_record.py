@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from musubi_nodes.nodes.resource_facts import Facts, gib
+from musubi_nodes.nodes.resources.facts import Facts, gib
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.series import whole
 
