@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,4 +124,16 @@ def host_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-Faulty = Callable[..., FaultyPlace]
+@pytest.fixture
+def until() -> Callable[..., bool]:
+    """Waits for a condition, at most ``seconds``; tells whether it came."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 60) -> bool:
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    return wait
