@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -29,6 +30,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
@@ -89,14 +91,14 @@ class CacheNode(ScriptNode):
             return self._outputs(inputs, dataset, Run(folder=records.run_of(key)))
         totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(context) as folder:
-            config = dump(dataset.config, folder.path / "dataset.toml")
-            owned = {"dataset_config": str(config), "keep_cache": True}
+            owned = {"dataset_config": str(dump(dataset.config, folder.path / "dataset.toml")), "keep_cache": True}
+            there = cache_stamps(dataset, self.family.architecture, self.kind)
 
             def accept(outcome: Outcome) -> None:
                 verify(found, self.family.architecture, self.kind, folder)
 
             outcome = self.execute(inputs, context, install, folder, owned, totals, accept)
-            remove_stale(dataset, self.family.architecture, self.kind, config, context.host.output_folder)
+            remove_stale(dataset, self.family.architecture, self.kind, there, context.host.output_folder)
         made = _files(found, self.family.architecture, self.kind)
         records.keep(key, made, folder.path)
         context.made(*made)
@@ -138,15 +140,20 @@ def cached_dataset(dataset: Dataset, output: Path, family: str) -> Dataset:
     return dataset.model_copy(update={"config": with_cache_directories(dataset.config, base)})
 
 
-def remove_stale(dataset: Dataset, architecture: str, kind: Kind, begun: Path, output: Path) -> None:
+def cache_stamps(dataset: Dataset, architecture: str, kind: Kind) -> dict[Path, str]:
+    """The cache files that are there for a dataset, each with its size and time."""
+    look = latent_cache_files if kind == "latent" else text_cache_files
+    return {file: stamp(file) for part in effective(dataset.config) for file in look(part, architecture)}
+
+
+def remove_stale(dataset: Dataset, architecture: str, kind: Kind, before: Mapping[Path, str], output: Path) -> None:
     """Cache files that this run did not write belong to items that are gone: a training would use them.
 
-    Every run writes all its items anew, so what is older than ``begun``, a file written before it, is stale. In a
-    folder of the user's own they are named instead of removed.
+    Every run writes all its items anew, so what is as it was ``before`` is stale. Times are compared with each other,
+    not with the clock, which may be set back. In a folder of the user's own they are named instead of removed.
     """
-    look = latent_cache_files if kind == "latent" else text_cache_files
-    files = [file for part in effective(dataset.config) for file in look(part, architecture)]
-    stale = [file for file in files if file.stat().st_mtime_ns < begun.stat().st_mtime_ns]
+    now = cache_stamps(dataset, architecture, kind)
+    stale = [file for file, known in now.items() if before.get(file) == known]
     ours = [file for file in stale if is_inside(file, [output / "musubi" / "cache"])]
     for file in ours:
         file.unlink(missing_ok=True)

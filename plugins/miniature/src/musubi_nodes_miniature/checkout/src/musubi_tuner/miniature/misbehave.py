@@ -96,6 +96,19 @@ def _nan(_: str) -> None:
     setattr(tensors, "save", poisoned)  # noqa: B010
 
 
+def _clock_back(_: str) -> None:
+    """Files get the times that they would have if the clock had been set back an hour when the script began."""
+    from . import tensors
+
+    save = tensors.save
+
+    def earlier(path: str, *args: Any) -> None:
+        save(path, *args)
+        os.utime(path, (time.time() - 3600,) * 2)
+
+    setattr(tensors, "save", earlier)  # noqa: B010
+
+
 def _garbage(_: str) -> None:
     """Bytes that are no text in any encoding, and the controls that a terminal acts on."""
     for stream in (sys.stdout.buffer, sys.stderr.buffer):
@@ -129,6 +142,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "stubborn": _in_the_middle(_stubborn),
     "truncated": _truncated,
     "nan": _nan,
+    "clock_back": _clock_back,
     "garbage": _garbage,
     "flood": _flood,
     "daemon": _daemon,
