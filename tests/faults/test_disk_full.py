@@ -96,9 +96,7 @@ def test_a_lora_that_cannot_be_handed_on_stays_in_its_run(faulty: Any, small_dis
 
 
 @pytest.mark.parametrize("leave", [0, 20_480, 102_400])
-def test_the_disk_of_the_output_folder_is_full(
-    faulty: Any, small_disk: Callable[[str], Path], leave: int
-) -> None:
+def test_the_disk_of_the_output_folder_is_full(faulty: Any, small_disk: Callable[[str], Path], leave: int) -> None:
     """From "not even a run folder" to "the log fits in, but not the rest"."""
     place, disk = faulty("flood=3 wan_train_network.py"), small_disk("4m")
     place.host.output_folder = disk / "output"

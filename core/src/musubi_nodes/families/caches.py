@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -27,6 +28,7 @@ from musubi_nodes.datasets.schema import effective
 from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.cache_locks import alone_on_caches
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
@@ -37,6 +39,7 @@ from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.sockets import Cache, Dataset, Run
 from musubi_nodes.files import is_inside
 from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
@@ -53,6 +56,19 @@ class CacheInputs(ScriptInputs):
     num_workers: Annotated[int | None, Option(), ADVANCED] = Field(
         None, ge=1, le=64, description="Threads that read the media. 0: one less than there are cores."
     )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One caching: what the user gave, and what was found out about it."""
+
+    inputs: Any
+    context: Context
+    install: Install
+    dataset: Dataset
+    found: Scan
+    records: Records
+    key: str
 
 
 class CacheNode(ScriptNode):
@@ -82,32 +98,43 @@ class CacheNode(ScriptNode):
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         found = checked_scan(dataset, self.family)
         check_batch_size(inputs.batch_size, dataset)
-        records = Records(context.host.output_folder, "cached")
         key = self.key(inputs, install, {"dataset_config": "/"}, fingerprint(dataset.config, found))
-        before = set(records.find(key))
-        if before and before == set(_files(found, self.family.architecture, self.kind)):
-            context.made(*before)
-            context.show(text=f"{_count(found)} items were cached before")
-            return self._outputs(inputs, dataset, Run(folder=records.run_of(key)))
-        totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
+        job = _Job(inputs, context, install, dataset, found, Records(context.host.output_folder, "cached"), key)
+        if before := self._before(job):
+            return before
+        with alone_on_caches(dataset, context, self.title):
+            return self._before(job) or self._make(job)  # another program may have made them meanwhile
+
+    def _before(self, job: _Job) -> BaseModel | None:
+        """What was cached already."""
+        before = set(job.records.find(job.key))
+        if not before or before != set(_files(job.found, self.family.architecture, self.kind)):
+            return None
+        job.context.made(*before)
+        job.context.show(text=f"{_count(job.found)} items were cached before")
+        return self._outputs(job, job.records.run_of(job.key))
+
+    def _make(self, job: _Job) -> BaseModel:
+        found, architecture, context = job.found, self.family.architecture, job.context
+        totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(context) as folder:
-            owned = {"dataset_config": str(dump(dataset.config, folder.path / "dataset.toml")), "keep_cache": True}
-            there = cache_stamps(dataset, self.family.architecture, self.kind)
+            owned = {"dataset_config": str(dump(job.dataset.config, folder.path / "dataset.toml")), "keep_cache": True}
+            there = cache_stamps(job.dataset, architecture, self.kind)
 
             def accept(outcome: Outcome) -> None:
-                verify(found, self.family.architecture, self.kind, folder)
+                verify(found, architecture, self.kind, folder)
 
-            outcome = self.execute(inputs, context, install, folder, owned, totals, accept)
-            remove_stale(dataset, self.family.architecture, self.kind, there, context.host.output_folder)
-        made = _files(found, self.family.architecture, self.kind)
-        records.keep(key, made, folder.path)
+            outcome = self.execute(job.inputs, context, job.install, folder, owned, totals, accept)
+            remove_stale(job.dataset, architecture, self.kind, there, context.host.output_folder)
+        made = _files(found, architecture, self.kind)
+        job.records.keep(job.key, made, folder.path)
         context.made(*made)
         context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
-        return self._outputs(inputs, dataset, Run(folder=folder.path))
+        return self._outputs(job, folder.path)
 
-    def _outputs(self, inputs: Any, dataset: Dataset, run: Run) -> BaseModel:
-        cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs))
-        return self.Outputs(**{f"{self.kind}_cache": cache, "run": run})
+    def _outputs(self, job: _Job, run: Path) -> BaseModel:
+        cache = self.cache(dataset=job.dataset, flags=self.cache_flags(job.inputs))
+        return self.Outputs(**{f"{self.kind}_cache": cache, "run": Run(folder=run)})
 
 
 def checked_scan(dataset: Dataset, family: Family) -> Scan:

@@ -16,6 +16,7 @@ from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.arguments import settings_arguments
+from musubi_nodes.families.cache_locks import caches_in_use
 from musubi_nodes.families.caches import cache_files, checked_scan, verify
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
@@ -150,7 +151,8 @@ class LoRATrainer(ScriptNode):
         return True
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        return self.with_memory(inputs, context, lambda each: self.train(each, context))
+        with caches_in_use(inputs.latent_cache.dataset, context, self.title):
+            return self.with_memory(inputs, context, lambda each: self.train(each, context))
 
     def train(self, inputs: Any, context: Context) -> BaseModel:
         """One training from start to end."""

@@ -18,6 +18,4 @@ def disk_error(error: OSError, run: Path) -> MusubiError:
     if error.errno in _FULL:
         return MusubiError(f"the disk of {where} is full", fix="Free some space there, then queue again.", log=found)
     what = f"the run folder {run}" if where == run else str(where)
-    return MusubiError(
-        f"{what} cannot be written: {error}", fix="Check that folder and its permissions.", log=found
-    )
+    return MusubiError(f"{what} cannot be written: {error}", fix="Check that folder and its permissions.", log=found)

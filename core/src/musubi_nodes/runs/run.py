@@ -16,6 +16,7 @@ from musubi_nodes.runs.following import Following
 
 __all__ = ["Command", "Outcome", "Watcher", "run"]
 
+
 def run(
     command: Command,
     folder: RunFolder,
