@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.faults.conftest import MODELS
 
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.demo import workflow
 from musubi_nodes.runs.folder import RunFolder
-from tests.faults.conftest import MODELS
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -65,9 +66,7 @@ def test_after_the_next_output_nothing_is_told_any_more(faulty: Any, monkeypatch
     place.host.progress = lambda node_id, now: shown.append(now)
     place.train()
     assert any(now.silent is not None for now in shown)
-    assert any(
-        before.silent is not None and after.silent is None for before, after in zip(shown, shown[1:], strict=False)
-    )
+    assert any(before.silent is not None and after.silent is None for before, after in pairwise(shown))
 
 
 def test_a_script_that_ignores_sigterm_ends_when_it_is_cancelled(faulty: Any) -> None:

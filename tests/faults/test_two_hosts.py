@@ -8,13 +8,13 @@ import sys
 from typing import Any
 
 import pytest
+from tests.faults.conftest import MODELS
 
 from musubi_nodes.families.cache_locks import alone_on_caches, caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.lora import check_trained
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.demo import workflow
-from tests.faults.conftest import MODELS
 
 
 class GaveUp(Exception):

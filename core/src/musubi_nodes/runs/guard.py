@@ -43,7 +43,7 @@ def record(path: str, **values: Any) -> None:
         os.replace(path + ".part", path)
     except OSError:
         with contextlib.suppress(OSError):
-            os.unlink(path + ".part")
+            os.remove(path + ".part")  # noqa: PTH107
 
 
 def marked(token: str) -> list[Any]:

@@ -90,7 +90,7 @@ def record(path: str, **values: Any) -> None:
         os.replace(path + ".part", path)
     except OSError:
         with contextlib.suppress(OSError):
-            os.unlink(path + ".part")
+            os.remove(path + ".part")  # noqa: PTH107
 
 
 def main() -> int:

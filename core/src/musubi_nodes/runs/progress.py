@@ -38,8 +38,8 @@ class Progress:
     """How far a run is. ``seconds_left`` and ``rate`` (units per second) are musubi-tuner's own estimates.
 
     ``current`` counts bar units of the stage; ``total`` is ``None`` where nobody knows it. ``loss`` is the average that
-    the bar shows; ``lr`` is known only where event files are followed. ``silent`` are the seconds since the last output,
-    where they are worth a warning.
+    the bar shows; ``lr`` is known only where event files are followed. ``silent`` are the seconds since the last
+    output, where they are worth a warning.
     """
 
     stage: str = "starting"

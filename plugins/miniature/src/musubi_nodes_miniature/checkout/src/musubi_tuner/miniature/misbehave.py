@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 VARIABLE = "MUSUBI_MINIATURE_MISBEHAVE"
@@ -33,9 +34,9 @@ def _out_of_gpu_memory() -> None:
     raise error(
         "CUDA out of memory. Tried to allocate 2.25 GiB. GPU 0 has a total capacity of 23.64 GiB of which 1.19 GiB is "
         "free. Including non-PyTorch memory, this process has 22.44 GiB memory in use. Of the allocated memory 21.03 "
-        "GiB is allocated by PyTorch, and 987.55 MiB is reserved by PyTorch but unallocated. If reserved but unallocated "
-        "memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  See "
-        "documentation for Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
+        "GiB is allocated by PyTorch, and 987.55 MiB is reserved by PyTorch but unallocated. If reserved but "
+        "unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.  "
+        "See documentation for Memory Management  (https://pytorch.org/docs/stable/notes/cuda.html#environment-variables)"
     )
 
 
@@ -77,7 +78,7 @@ def _truncated(_: str) -> None:
 
     def half(path: str, *args: Any) -> None:
         save(path, *args)
-        os.truncate(path, os.path.getsize(path) // 2)
+        os.truncate(path, Path(path).stat().st_size // 2)
 
     setattr(tensors, "save", half)  # noqa: B010
 
