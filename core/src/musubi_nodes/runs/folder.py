@@ -121,9 +121,10 @@ class RunFolder:
         return self.json("origin.json")
 
     def write_progress(self, now: Progress, **more: Any) -> None:
-        """Replace ``progress.json``. It is only shown, so that no run fails for it."""
+        """Replace ``progress.json``. It is only shown: no run fails for it, and no deleted folder comes back."""
         with contextlib.suppress(OSError):
-            write_json(self.path / "progress.json", {**asdict(now), **more})
+            if self.path.is_dir():
+                write_json(self.path / "progress.json", {**asdict(now), **more})
 
     def progress(self) -> dict[str, Any]:
         """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and ``gpu_used`` and
