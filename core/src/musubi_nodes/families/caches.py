@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, create_model
 
@@ -29,6 +30,7 @@ from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.cache_locks import alone_on_caches
+from musubi_nodes.families.cache_state import Kind, cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
@@ -43,7 +45,6 @@ from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
-Kind = Literal["latent", "text"]
 
 
 class CacheInputs(ScriptInputs):
@@ -66,9 +67,7 @@ class _Job:
     context: Context
     install: Install
     dataset: Dataset
-    found: Scan
     records: Records
-    key: str
 
 
 class CacheNode(ScriptNode):
@@ -96,26 +95,25 @@ class CacheNode(ScriptNode):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
-        found = checked_scan(dataset, self.family)
         check_batch_size(inputs.batch_size, dataset)
-        key = self.key(inputs, install, {"dataset_config": "/"}, fingerprint(dataset.config, found))
-        job = _Job(inputs, context, install, dataset, found, Records(context.host.output_folder, "cached"), key)
-        if before := self._before(job):
+        job = _Job(inputs, context, install, dataset, Records(context.host.output_folder, "cached"))
+        if before := self._before(job, dataset.fingerprint):
             return before
         with alone_on_caches(dataset, context, self.title):
-            return self._before(job) or self._make(job)  # another program may have made them meanwhile
+            found = checked_scan(dataset, self.family)
+            now = fingerprint(dataset.config, found)
+            return self._before(job, now) or self._make(job, found, now)  # another program may have made them
 
-    def _before(self, job: _Job) -> BaseModel | None:
-        """What was cached already."""
-        before = set(job.records.find(job.key))
-        if not before or before != set(_files(job.found, self.family.architecture, self.kind)):
+    def _before(self, job: _Job, of: str) -> BaseModel | None:
+        """What was cached already; ``of`` is the dataset's fingerprint."""
+        key, state = self._key(job, of), self._state(job)
+        if not job.records.holds(key, state):
             return None
-        job.context.made(*before)
-        job.context.show(text=f"{_count(job.found)} items were cached before")
-        return self._outputs(job, job.records.run_of(job.key))
+        job.context.show(text=f"{job.dataset.name} was cached before")
+        return self._outputs(job, job.records.run_of(key), state)
 
-    def _make(self, job: _Job) -> BaseModel:
-        found, architecture, context = job.found, self.family.architecture, job.context
+    def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
+        architecture, context = self.family.architecture, job.context
         totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(context) as folder:
             owned = {"dataset_config": str(dump(job.dataset.config, folder.path / "dataset.toml")), "keep_cache": True}
@@ -126,14 +124,20 @@ class CacheNode(ScriptNode):
 
             outcome = self.execute(job.inputs, context, job.install, folder, owned, totals, accept)
             remove_stale(job.dataset, architecture, self.kind, there, context.host.output_folder)
-        made = _files(found, architecture, self.kind)
-        job.records.keep(job.key, made, folder.path)
-        context.made(*made)
+        state = self._state(job)
+        job.records.keep(self._key(job, of), (), folder.path, state)
         context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
-        return self._outputs(job, folder.path)
+        return self._outputs(job, folder.path, state)
 
-    def _outputs(self, job: _Job, run: Path) -> BaseModel:
-        cache = self.cache(dataset=job.dataset, flags=self.cache_flags(job.inputs))
+    def _key(self, job: _Job, of: str) -> str:
+        return self.key(job.inputs, job.install, {"dataset_config": "/"}, of)
+
+    def _state(self, job: _Job) -> str:
+        return cache_state(job.dataset, self.family.architecture, self.kind)
+
+    def _outputs(self, job: _Job, run: Path, state: str) -> BaseModel:
+        job.context.made_state(partial(self._state, job), state)
+        cache = self.cache(dataset=job.dataset, flags=self.cache_flags(job.inputs), state=state)
         return self.Outputs(**{f"{self.kind}_cache": cache, "run": Run(folder=run)})
 
 
@@ -217,12 +221,6 @@ def _files(found: Scan, architecture: str, kind: Kind) -> list[Path]:
     if kind == "text":
         return [cache for _, cache in expected_text_caches(found, architecture)]
     return [path for _, paths in latent_caches(found, architecture) for path in paths]
-
-
-def cache_files(dataset: Dataset, architecture: str) -> list[Path]:
-    """The latent and text caches of a dataset that was cached, sorted."""
-    found = scan(dataset.config)
-    return sorted({*_files(found, architecture, "latent"), *_files(found, architecture, "text")})
 
 
 def _count(found: Scan) -> int:

@@ -34,15 +34,24 @@ class Records:
         except (OSError, ValueError, KeyError, TypeError):
             return ()
 
+    def holds(self, key: str, state: str) -> bool:
+        """Whether a run made very many files, and they are as it left them."""
+        try:
+            return bool(state) and self._read(key).get("state") == state
+        except (OSError, ValueError, TypeError):
+            return False
+
     def run_of(self, key: str) -> Path:
         """The run folder that made them; it may be gone."""
         return runs_of(self._output) / str(self._read(key).get("run", ""))
 
-    def keep(self, key: str, files: Iterable[Path], run: Path | None = None) -> None:
-        """Remember what a run made. Where that cannot be written, what was made is good all the same."""
+    def keep(self, key: str, files: Iterable[Path], run: Path | None = None, state: str = "") -> None:
+        """Remember what a run made: files, or the ``state`` of very many. Where that cannot be written, what was made
+        is good all the same."""
         stamps = {self._name(path): stamp(path) for path in files}
+        record = {"files": stamps, "state": state, "run": run.name if run else ""}
         try:
-            write_json(self._folder / f"{key}.json", {"files": stamps, "run": run.name if run else ""})
+            write_json(self._folder / f"{key}.json", record)
         except OSError as error:
             log.warning("what was made cannot be remembered, so it will be made again next time: %s", error)
 

@@ -17,13 +17,12 @@ from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.cache_locks import caches_in_use
-from musubi_nodes.families.caches import cache_files, checked_scan, verify
+from musubi_nodes.families.caches import checked_scan, verify
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
 from musubi_nodes.families.measured import note
-from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
@@ -159,12 +158,13 @@ class LoRATrainer(ScriptNode):
         install = self.prepare(inputs, context)
         (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
         _check_caches(self, inputs)
-        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
-        for lora in _loras(inputs):
-            check_fits(lora.path, Path(inputs.models.main_dit))
         records, key = Records(context.host.output_folder, "trained"), self._key(inputs, install)
         if not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
+        _check_files(self, inputs)
+        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
+        for lora in _loras(inputs):
+            check_fits(lora.path, Path(inputs.models.main_dit))
         with self.new_folder(context) as folder:
             owned = self.owned(inputs, context, install, folder)
             memory, training = inputs.memory or Memory(), inputs.training or Training()
@@ -186,10 +186,9 @@ class LoRATrainer(ScriptNode):
             return outputs
 
     def _key(self, inputs: Any, install: Install) -> str:
-        """The caches count by their files: another VAE makes another LoRA."""
+        """The caches count by the state of their files: another VAE makes another LoRA."""
         owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
-        files = cache_files(inputs.latent_cache.dataset, self.family.architecture)
-        return self.key(inputs, install, owned, *(f"{file} {stamp(file)}" for file in files))
+        return self.key(inputs, install, owned)
 
     def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
         return {
@@ -281,6 +280,11 @@ def _check_caches(node: LoRATrainer, inputs: Any) -> None:
             f"the latent cache was made {made}, but this training needs one made {wants}",
             fix="Connect the same models node to the latent cache and to the trainer, and cache again.",
         )
+
+
+def _check_files(node: LoRATrainer, inputs: Any) -> None:
+    """The dataset is what was cached, and each of its items has caches that can be read."""
+    latent = inputs.latent_cache
     found = checked_scan(latent.dataset, node.family)
     if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:
         raise MusubiError(
