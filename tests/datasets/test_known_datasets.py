@@ -119,7 +119,7 @@ def test_other_rules_are_another_question(place: Workplace) -> None:
     (place.folder / "pictures" / "p0.txt").unlink()
     settle(place.folder / "pictures")
     assert place.load(path, missing_captions="skip")
-    with pytest.raises(Exception, match="without .txt caption"):
+    with pytest.raises(Exception, match=r"without \.txt caption"):
         place.load(path)
 
 
