@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import batch, flood, imports, interrupt, latency, overhead, scan, video
+from bench import batch, flood, imports, interrupt, latency, overhead, rerun, scan, soak, video
 from bench.common import Row
 
-MEASURES = (overhead, latency, flood, interrupt, imports, batch, video, scan)
+MEASURES = (overhead, latency, flood, interrupt, soak, imports, rerun, batch, video, scan)
 ALL = {module.__name__.rpartition(".")[2]: module for module in MEASURES}
 
 

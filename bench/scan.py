@@ -11,17 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.common import Row
+from bench.dataset import PICTURES, forget_media, link_pictures, pictures
 
-from musubi_nodes.datasets import captions, facts
 from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import DatasetConfig, parse
 from musubi_nodes.runs.install import load_install
 
-PICTURES = 48
-SIZES = ((1024, 768), (1280, 720), (1536, 1024), (768, 1152))
-FORMATS = ("png", "jpg", "webp")
 READ = """
 import argparse, sys, time
 from musubi_tuner.dataset import config_utils as c
@@ -43,11 +40,11 @@ def measure(folder: Path, quick: bool) -> Iterator[Row]:
     Processor time is compared, so that other programs on the machine do not blur it; nothing waits for a disk here.
     """
     count = 10_000 if quick else 100_000
-    config = _dataset(folder / "set", _pictures(folder / "pictures"), count)
+    config = _dataset(folder / "set", pictures(folder / "pictures"), count)
     floors, firsts, agains = [], [], []
     for _ in range(2 if quick else 4):  # in turns, so that a slow phase of the machine hits all three
         floors.append(_floor(folder / "set"))
-        _forget()
+        forget_media()
         firsts.append(_ours(config))
         agains.append(_ours(config))
     floor, first, again = min(floors), min(firsts), min(agains)
@@ -60,28 +57,8 @@ def measure(folder: Path, quick: bool) -> Iterator[Row]:
     yield from _compared(folder, first / count)
 
 
-def _pictures(folder: Path) -> list[Path]:
-    import numpy as np
-    from PIL import Image
-
-    folder.mkdir()
-    made = []
-    for number in range(PICTURES):
-        width, height = SIZES[number % len(SIZES)]
-        coarse = np.random.default_rng(number).integers(0, 255, (height // 16, width // 16, 3), np.uint8)
-        path = folder / f"{number}.{FORMATS[number % len(FORMATS)]}"
-        Image.fromarray(coarse).resize((width, height)).save(path)
-        made.append(path)
-    return made
-
-
-def _dataset(folder: Path, pictures: list[Path], count: int) -> DatasetConfig:
-    """``count`` links to the pictures, each with a caption file of its own."""
-    folder.mkdir()
-    for number in range(count):
-        picture = pictures[number % len(pictures)]
-        os.link(picture, folder / f"image_{number:06d}{picture.suffix}")
-        (folder / f"image_{number:06d}.txt").write_text(f"a photo of thing number {number}, seen from above", "utf-8")
+def _dataset(folder: Path, made: list[Path], count: int) -> DatasetConfig:
+    link_pictures(folder, made, count)
     table = {
         "image_directory": folder.as_posix(),
         "caption_extension": ".txt",
@@ -111,15 +88,9 @@ def _ours(config: DatasetConfig) -> float:
     return seconds
 
 
-def _forget() -> None:
-    """What a new process has not read yet."""
-    captions._kept.cache_clear()
-    facts.image_size.cache_clear()
-
-
 def _memory(config: DatasetConfig) -> int:
     """The peak of Python's own memory; a picture would be megabytes."""
-    _forget()
+    forget_media()
     tracemalloc.start()
     _ours(config)
     peak = tracemalloc.get_traced_memory()[1]

@@ -76,7 +76,8 @@ function amount({ stage = "starting", current, total, step, steps }) {
   return parts.join(" · ");
 }
 
-function times({ rate, seconds_left: left, stage }) {
+function times({ rate, seconds_left: left, stage, silent }) {
+  if (silent) return `no output for ${clock(silent)}`;
   const parts = [];
   if (rate) parts.push(speed(rate));
   if (left !== null && left !== undefined && rate) parts.push(`${clock(left)} left${stage === "training" ? "" : ` (${stage})`}`);

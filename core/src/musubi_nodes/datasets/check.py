@@ -33,7 +33,7 @@ def check(
         check_content(one, dataset, found, missing_captions)
         if isinstance(dataset, VideoDataset) and not one.trouble:
             check_videos(one, dataset, found, frame_rule or FrameRule(), fps)
-    check_caches(scan.datasets, found)
+    check_caches(scan.datasets, datasets, found)
     lines = tuple(_line(one, datasets[one.index]) for one in scan.datasets)
     return Report(tuple(found.errors), tuple(found.warnings), lines)
 

@@ -9,17 +9,21 @@ from pathlib import Path
 from musubi_nodes.datasets.cache_folders import GLOB_LETTERS, folder_key
 from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.report import Findings, named
+from musubi_nodes.datasets.schema import Dataset
 
 
-def check_caches(scans: Sequence[DatasetScan], found: Findings) -> None:
-    """Add what is wrong with the cache folders of ``scans`` to ``found``."""
+def check_caches(scans: Sequence[DatasetScan], datasets: Sequence[Dataset], found: Findings) -> None:
+    """Add what is wrong with the cache folders of ``scans`` to ``found``.
+
+    A dataset without ``cache_directory`` gets a folder below the output folder, whatever its media folder is called.
+    """
     folders: dict[tuple[object, ...], list[DatasetScan]] = {}
     for scan in scans:
         if scan.cache_folder is None:
             found.errors.append(f"{scan.name}: a JSONL dataset needs a cache_directory")
             continue
         folders.setdefault(folder_key(scan.cache_folder), []).append(scan)
-        if GLOB_LETTERS & set(str(scan.cache_folder)):
+        if datasets[scan.index].cache_directory and GLOB_LETTERS & set(str(scan.cache_folder)):
             found.errors.append(_glob(scan.name, scan.cache_folder))
     for sharing in folders.values():
         if len(sharing) > 1:

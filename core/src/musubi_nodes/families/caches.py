@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, create_model
 
@@ -26,19 +29,22 @@ from musubi_nodes.datasets.schema import effective
 from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.cache_locks import alone_on_caches
+from musubi_nodes.families.cache_state import Kind, cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.sockets import Cache, Dataset, Run
 from musubi_nodes.files import is_inside
 from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
-Kind = Literal["latent", "text"]
 
 
 class CacheInputs(ScriptInputs):
@@ -51,6 +57,17 @@ class CacheInputs(ScriptInputs):
     num_workers: Annotated[int | None, Option(), ADVANCED] = Field(
         None, ge=1, le=64, description="Threads that read the media. 0: one less than there are cores."
     )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One caching: what the user gave, and what was found out about it."""
+
+    inputs: Any
+    context: Context
+    install: Install
+    dataset: Dataset
+    records: Records
 
 
 class CacheNode(ScriptNode):
@@ -78,34 +95,50 @@ class CacheNode(ScriptNode):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
-        found = checked_scan(dataset, self.family)
         check_batch_size(inputs.batch_size, dataset)
-        records = Records(context.host.output_folder, "cached")
-        key = self.key(inputs, install, {"dataset_config": "/"}, fingerprint(dataset.config, found))
-        before = set(records.find(key))
-        if before and before == set(_files(found, self.family.architecture, self.kind)):
-            context.made(*before)
-            context.show(text=f"{_count(found)} items were cached before")
-            return self._outputs(inputs, dataset, Run(folder=records.run_of(key)))
-        totals = cache_totals(found, dataset.config, self.kind, fps=self.family.fps)
+        job = _Job(inputs, context, install, dataset, Records(context.host.output_folder, "cached"))
+        if before := self._before(job, dataset.fingerprint):
+            return before
+        with alone_on_caches(dataset, context, self.title):
+            found = checked_scan(dataset, self.family)
+            now = fingerprint(dataset.config, found)
+            return self._before(job, now) or self._make(job, found, now)  # another program may have made them
+
+    def _before(self, job: _Job, of: str) -> BaseModel | None:
+        """What was cached already; ``of`` is the dataset's fingerprint."""
+        key, state = self._key(job, of), self._state(job)
+        if not job.records.holds(key, state):
+            return None
+        job.context.show(text=f"{job.dataset.name} was cached before")
+        return self._outputs(job, job.records.run_of(key), state)
+
+    def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
+        architecture, context = self.family.architecture, job.context
+        totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(context) as folder:
-            config = dump(dataset.config, folder.path / "dataset.toml")
-            owned = {"dataset_config": str(config), "keep_cache": True}
+            owned = {"dataset_config": str(dump(job.dataset.config, folder.path / "dataset.toml")), "keep_cache": True}
+            there = cache_stamps(job.dataset, architecture, self.kind)
 
             def accept(outcome: Outcome) -> None:
-                verify(found, self.family.architecture, self.kind, folder)
+                verify(found, architecture, self.kind, folder)
 
-            outcome = self.execute(inputs, context, install, folder, owned, totals, accept)
-            remove_stale(dataset, self.family.architecture, self.kind, config, context.host.output_folder)
-        made = _files(found, self.family.architecture, self.kind)
-        records.keep(key, made, folder.path)
-        context.made(*made)
+            outcome = self.execute(job.inputs, context, job.install, folder, owned, totals, accept)
+            remove_stale(job.dataset, architecture, self.kind, there, context.host.output_folder)
+        state = self._state(job)
+        job.records.keep(self._key(job, of), (), folder.path, state)
         context.show(text=f"{_count(found)} items cached in {outcome.seconds:.0f} s")
-        return self._outputs(inputs, dataset, Run(folder=folder.path))
+        return self._outputs(job, folder.path, state)
 
-    def _outputs(self, inputs: Any, dataset: Dataset, run: Run) -> BaseModel:
-        cache = self.cache(dataset=dataset, flags=self.cache_flags(inputs))
-        return self.Outputs(**{f"{self.kind}_cache": cache, "run": run})
+    def _key(self, job: _Job, of: str) -> str:
+        return self.key(job.inputs, job.install, {"dataset_config": "/"}, of)
+
+    def _state(self, job: _Job) -> str:
+        return cache_state(job.dataset, self.family.architecture, self.kind)
+
+    def _outputs(self, job: _Job, run: Path, state: str) -> BaseModel:
+        job.context.made_state(partial(self._state, job), state)
+        cache = self.cache(dataset=job.dataset, flags=self.cache_flags(job.inputs), state=state)
+        return self.Outputs(**{f"{self.kind}_cache": cache, "run": Run(folder=run)})
 
 
 def checked_scan(dataset: Dataset, family: Family) -> Scan:
@@ -138,15 +171,20 @@ def cached_dataset(dataset: Dataset, output: Path, family: str) -> Dataset:
     return dataset.model_copy(update={"config": with_cache_directories(dataset.config, base)})
 
 
-def remove_stale(dataset: Dataset, architecture: str, kind: Kind, begun: Path, output: Path) -> None:
+def cache_stamps(dataset: Dataset, architecture: str, kind: Kind) -> dict[Path, str]:
+    """The cache files that are there for a dataset, each with its size and time."""
+    look = latent_cache_files if kind == "latent" else text_cache_files
+    return {file: stamp(file) for part in effective(dataset.config) for file in look(part, architecture)}
+
+
+def remove_stale(dataset: Dataset, architecture: str, kind: Kind, before: Mapping[Path, str], output: Path) -> None:
     """Cache files that this run did not write belong to items that are gone: a training would use them.
 
-    Every run writes all its items anew, so what is older than ``begun``, a file written before it, is stale. In a
-    folder of the user's own they are named instead of removed.
+    Every run writes all its items anew, so what is as it was ``before`` is stale. Times are compared with each other,
+    not with the clock, which may be set back. In a folder of the user's own they are named instead of removed.
     """
-    look = latent_cache_files if kind == "latent" else text_cache_files
-    files = [file for part in effective(dataset.config) for file in look(part, architecture)]
-    stale = [file for file in files if file.stat().st_mtime_ns < begun.stat().st_mtime_ns]
+    now = cache_stamps(dataset, architecture, kind)
+    stale = [file for file, known in now.items() if before.get(file) == known]
     ours = [file for file in stale if is_inside(file, [output / "musubi" / "cache"])]
     for file in ours:
         file.unlink(missing_ok=True)
@@ -183,12 +221,6 @@ def _files(found: Scan, architecture: str, kind: Kind) -> list[Path]:
     if kind == "text":
         return [cache for _, cache in expected_text_caches(found, architecture)]
     return [path for _, paths in latent_caches(found, architecture) for path in paths]
-
-
-def cache_files(dataset: Dataset, architecture: str) -> list[Path]:
-    """The latent and text caches of a dataset that was cached, sorted."""
-    found = scan(dataset.config)
-    return sorted({*_files(found, architecture, "latent"), *_files(found, architecture, "text")})
 
 
 def _count(found: Scan) -> int:

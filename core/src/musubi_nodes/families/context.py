@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -83,6 +83,7 @@ class Context:
     pictures: list[Path] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    states: list[tuple[Callable[[], str], str]] = field(default_factory=list)
     complete: bool = True
 
     def progress(self, now: Progress) -> None:
@@ -101,6 +102,11 @@ class Context:
         """What the outputs stand for on disk: where it is gone later, or not complete, the node must run again."""
         self.files += files
         self.complete = self.complete and complete
+
+    def made_state(self, look: Callable[[], str], state: str) -> None:
+        """The same for very many files: ``look`` tells their ``state``; where it is another later, the node must run
+        again."""
+        self.states.append((look, state))
 
     def show(self, *pictures: Path, text: str = "") -> None:
         """Show files of the output or preview folder, or a text, in the node."""

@@ -41,8 +41,12 @@ def publish_lora(context: Context, made: Path, name: str = "", complete: bool = 
 
 
 def checkpoints_of(run: Run) -> list[Path]:
-    """The LoRAs that a training saved, earliest first: by time, as those without metadata do not tell their step."""
-    return sorted(RunFolder(run.folder).out.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
+    """The LoRAs that a training saved, earliest first: by their step, and by time where they do not tell it."""
+    found = sorted(RunFolder(run.folder).out.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
+    steps = [read_header(path).metadata.get("ss_steps", "") for path in found]
+    if not all(step.isdigit() for step in steps):
+        return found
+    return [path for _, path in sorted(zip(map(int, steps), found, strict=True), key=lambda pair: pair[0])]
 
 
 def check_trained(path: Path, log: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic import BaseModel
 from musubi_nodes.families.model_files import stamp
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.folder import runs_of
+
+log = logging.getLogger("musubi_nodes")
 
 
 class Records:
@@ -31,14 +34,26 @@ class Records:
         except (OSError, ValueError, KeyError, TypeError):
             return ()
 
+    def holds(self, key: str, state: str) -> bool:
+        """Whether a run made very many files, and they are as it left them."""
+        try:
+            return bool(state) and self._read(key).get("state") == state
+        except (OSError, ValueError, TypeError):
+            return False
+
     def run_of(self, key: str) -> Path:
         """The run folder that made them; it may be gone."""
         return runs_of(self._output) / str(self._read(key).get("run", ""))
 
-    def keep(self, key: str, files: Iterable[Path], run: Path | None = None) -> None:
-        """Remember what a run made."""
+    def keep(self, key: str, files: Iterable[Path], run: Path | None = None, state: str = "") -> None:
+        """Remember what a run made: files, or the ``state`` of very many. Where that cannot be written, what was made
+        is good all the same."""
         stamps = {self._name(path): stamp(path) for path in files}
-        write_json(self._folder / f"{key}.json", {"files": stamps, "run": run.name if run else ""})
+        record = {"files": stamps, "state": state, "run": run.name if run else ""}
+        try:
+            write_json(self._folder / f"{key}.json", record)
+        except OSError as error:
+            log.warning("what was made cannot be remembered, so it will be made again next time: %s", error)
 
     def _read(self, key: str) -> dict[str, Any]:
         return dict(json.loads((self._folder / f"{key}.json").read_text("utf-8")))

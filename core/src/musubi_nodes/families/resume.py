@@ -68,7 +68,7 @@ def finishing(inputs: Any) -> Any:
     return inputs.model_copy(update={"training": training.model_copy(update=plain)})
 
 
-def going_on(error: Crashed, point: Resume | None) -> Crashed:
+def told_to_go_on(error: Crashed, point: Resume | None) -> Crashed:
     """The error with the way to go on, where there is one."""
     if point is None:
         return error

@@ -16,17 +16,25 @@ from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
-from musubi_nodes.families.caches import cache_files, checked_scan, verify
+from musubi_nodes.families.cache_locks import caches_in_use
+from musubi_nodes.families.caches import checked_scan, verify
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
 from musubi_nodes.families.measured import note
-from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
-from musubi_nodes.families.resume import Resume, finishing, going_on, plan, resume_point, whatever_length, with_auto
+from musubi_nodes.families.resume import (
+    Resume,
+    finishing,
+    plan,
+    resume_point,
+    told_to_go_on,
+    whatever_length,
+    with_auto,
+)
 from musubi_nodes.families.samples import write_prompts
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
@@ -152,15 +160,20 @@ class LoRATrainer(ScriptNode):
         return True
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
+        with caches_in_use(inputs.latent_cache.dataset, context, self.title):
+            return self.with_memory(inputs, context, lambda each: self.persist(each, context))
+
+    def persist(self, inputs: Any, context: Context) -> BaseModel:
+        """One training; after a crash again from its newest state, as often as the settings allow."""
         retries = (inputs.training or Training()).crash_retries
         while True:
             try:
-                return self.with_memory(inputs, context, lambda each: self.train(each, context))
+                return self.train(inputs, context)
             except Crashed as error:
                 again, install = with_auto(inputs), context.services.install(self.install_name(inputs))
                 point = self._resume(again, context, install)
                 if not retries or not point:
-                    raise going_on(error, point) from error
+                    raise told_to_go_on(error, point) from error
                 retries, inputs = retries - 1, again
                 log.warning("%s: %s; goes on from the newest state", self.title, error.what)
                 context.show(text=f"crashed and went on by itself: {error.what}")
@@ -170,12 +183,13 @@ class LoRATrainer(ScriptNode):
         install = self.prepare(inputs, context)
         (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
         _check_caches(self, inputs)
-        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
-        for lora in _loras(inputs):
-            check_fits(lora.path, Path(inputs.models.main_dit))
         records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
         if not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
+        _check_files(self, inputs)
+        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
+        for lora in _loras(inputs):
+            check_fits(lora.path, Path(inputs.models.main_dit))
         training, resume = inputs.training or Training(), self._resume(inputs, context, install)
         with self.new_folder(context) as folder:
             plan(folder, self._key(whatever_length(inputs), install), training)
@@ -205,10 +219,9 @@ class LoRATrainer(ScriptNode):
             return outputs
 
     def _key(self, inputs: Any, install: Install) -> str:
-        """The caches count by their files: another VAE makes another LoRA."""
+        """The caches count by the state of their files: another VAE makes another LoRA."""
         owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
-        files = cache_files(inputs.latent_cache.dataset, self.family.architecture)
-        return self.key(inputs, install, owned, *(f"{file} {stamp(file)}" for file in files))
+        return self.key(inputs, install, owned)
 
     def _resume(self, inputs: Any, context: Context, install: Install) -> Resume | None:
         if inputs.train_again or not (inputs.training or Training()).resume.strip():
@@ -308,6 +321,11 @@ def _check_caches(node: LoRATrainer, inputs: Any) -> None:
             f"the latent cache was made {made}, but this training needs one made {wants}",
             fix="Connect the same models node to the latent cache and to the trainer, and cache again.",
         )
+
+
+def _check_files(node: LoRATrainer, inputs: Any) -> None:
+    """The dataset is what was cached, and each of its items has caches that can be read."""
+    latent = inputs.latent_cache
     found = checked_scan(latent.dataset, node.family)
     if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:
         raise MusubiError(

@@ -12,6 +12,7 @@ from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.known import Found, Known
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.toml import load
@@ -49,9 +50,7 @@ class DatasetConfigLoader(Node):
         return self.Outputs(dataset=dataset, summary=report.summary())
 
     def changed(self, inputs: Any, context: Context) -> str:
-        config = load(dataset_path(inputs.path, context))
-        check_roots(config, context)
-        return fingerprint(config, scan(config))
+        return fingerprint_of(load(dataset_path(inputs.path, context)), context, inputs.missing_captions)
 
 
 def checked(
@@ -67,19 +66,37 @@ def checked(
     Frame lengths and rates are judged for ``family``; without one, by what holds for all of them.
     """
     check_roots(config, context)
-    found = scan(config)
-    check_items(found, context)
     rule, fps = (family.frame_rule, family.fps) if family else (None, None)
-    report = check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
-    report.raise_errors()
+    known = Known(config, _judged(missing_captions, family))
+    before = known.find() if context.host.trusted else None  # else every file is looked at: links may lead outside
+    if before is None:
+        found = scan(config)
+        check_items(found, context)
+        report = check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
+        report.raise_errors()
+        before = Found(fingerprint(config, found), report)
+        known.keep(before)
     dataset = Dataset(
         name=name,
         source=source,
         config=config,
-        fingerprint=fingerprint(config, found),
+        fingerprint=before.fingerprint,
         missing_captions=missing_captions,
     )
-    return dataset, report
+    return dataset, before.report
+
+
+def fingerprint_of(
+    config: DatasetConfig, context: Context, missing_captions: OnMissing, family: Family | None = None
+) -> str:
+    """Of what :func:`checked` looks at; a dataset with errors has one too."""
+    check_roots(config, context)
+    before = Known(config, _judged(missing_captions, family)).ask()
+    return before.fingerprint if before else fingerprint(config, scan(config))
+
+
+def _judged(missing_captions: OnMissing, family: Family | None) -> str:
+    return f"{missing_captions} {family.frame_rule} {family.fps}" if family else missing_captions
 
 
 def dataset_path(text: str, context: Context) -> Path:

@@ -8,9 +8,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.datasets.check_content import OnMissing
-from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.saving import save_toml
-from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig, FrameExtraction, effective
 from musubi_nodes.datasets.toml import dumps
 from musubi_nodes.families.context import Context
@@ -19,7 +17,7 @@ from musubi_nodes.families.fields import FamilyName, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import plain_name
-from musubi_nodes.nodes.dataset import check_roots, checked, dataset_path
+from musubi_nodes.nodes.dataset import checked, dataset_path, fingerprint_of
 from musubi_nodes.nodes.dataset_entry import edited, made, numbers
 
 ADVANCED, SIDE = Widget(advanced=True), Widget(step=16)
@@ -147,9 +145,8 @@ class DatasetConfigEditor(Node):
         return self.Outputs(dataset=dataset, summary=summary, toml=text, path=str(path))
 
     def changed(self, inputs: Any, context: Context) -> str:
-        own = self.own(inputs, context)
-        check_roots(own, context)
-        return fingerprint(own, scan(own))
+        family = family_named(context.services.families, inputs.family)
+        return fingerprint_of(self.own(inputs, context), context, inputs.missing_captions, family)
 
     def own(self, inputs: Any, context: Context) -> DatasetConfig:
         """This node's entry, or the TOML that it edits."""

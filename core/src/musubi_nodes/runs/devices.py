@@ -7,13 +7,10 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs import gpu
-
-if TYPE_CHECKING:
-    from filelock import FileLock
+from musubi_nodes.runs.locks import held
 
 
 def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -61,37 +58,7 @@ def device_queue(locks: Path, devices: Sequence[str], waiting: Callable[[], None
     While another run holds one, ``waiting`` is called every ``poll`` seconds; it may raise to give up. They are taken
     in one order everywhere, so that two runs with several GPUs never wait for each other.
     """
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         for name in sorted(devices):
-            held.enter_context(_held(locks / f"cuda-{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock", waiting, poll))
+            stack.enter_context(held(locks / f"cuda-{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock", waiting, poll))
         yield
-
-
-@contextlib.contextmanager
-def _held(path: Path, waiting: Callable[[], None], poll: float) -> Iterator[None]:
-    from filelock import FileLock  # not at the top: it would cost ComfyUI's start 7 ms
-
-    lock = FileLock(path)
-    while not _acquired(lock, poll):
-        waiting()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _acquired(lock: FileLock, seconds: float) -> bool:
-    from filelock import Timeout
-
-    try:
-        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=seconds)
-    except Timeout:
-        return False
-    except (OSError, NotImplementedError) as error:
-        raise MusubiError(
-            f"the lock file {lock.lock_file} cannot be used: {error}",
-            why="Runs on one GPU take turns by that file.",
-            fix="Make its folder writable, or set MUSUBI_NODES_CACHE to a folder on a local disk.",
-        ) from error
-    return True

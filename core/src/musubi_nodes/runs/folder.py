@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME, is_inside, write_json, write_text
+from musubi_nodes.runs.disk import disk_error
 from musubi_nodes.runs.progress import Progress
 
 BOM = "\ufeff"
@@ -24,6 +26,9 @@ BOM = "\ufeff"
 
 RESUMED = "resumed.json"
 """Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
+
+TIME = "%Y%m%d-%H%M%S"
+"""How a run's name begins: names sort by time."""
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
@@ -40,25 +45,36 @@ class RunFolder:
         """A new run folder for the time of one run: whatever ends it early is told by its status.
 
         ``origin`` is where it was queued, as ComfyUI names it: ``class``, ``node`` ("2:1" in a subgraph), ``prompt``
-        and ``workflow``; a reloaded page finds the run of its node by it.
+        and ``workflow``; a reloaded page finds the run of its node by it. A file that cannot be written becomes a
+        :class:`MusubiError`.
         """
         folder = cls.create(output, node)
-        write_json(folder.path / "origin.json", {"time": time.time(), **(origin or {})})
-        folder.write_status("running", **this_host())
         try:
+            write_json(folder.path / "origin.json", {"time": time.time(), **(origin or {})})
+            folder.write_status("running", **this_host())
             yield folder
+        except OSError as error:
+            if error.errno is None:  # raised by a host for a reason of its own
+                folder._write_end(error)
+                raise
+            shown = disk_error(error, folder.path)
+            folder._write_end(shown)
+            raise shown from error
         except BaseException as error:
-            with contextlib.suppress(OSError):
-                if folder.path.is_dir() and folder.status()["status"] not in ("failed", "cancelled"):
-                    status: Status = "failed" if isinstance(error, Exception) else "cancelled"
-                    folder.write_status(status, error=str(error))
+            folder._write_end(error)
             raise
+
+    def _write_end(self, error: BaseException) -> None:
+        """The status of a run that ``error`` ended, unless the run itself has told it."""
+        with contextlib.suppress(OSError):
+            if self.path.is_dir() and self.status()["status"] not in ("failed", "cancelled"):
+                status: Status = "failed" if isinstance(error, Exception) else "cancelled"
+                self.write_status(status, error=str(error))
 
     @classmethod
     def create(cls, output: Path, node: str) -> RunFolder:
         """A new, empty run folder below ``output``."""
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{node}-{uuid4().hex[:6]}"
-        path = runs_of(output) / name
+        path = runs_of(output) / f"{_next_time(runs_of(output))}-{node}-{uuid4().hex[:6]}"
         try:
             (path / "out").mkdir(parents=True)
         except OSError as error:
@@ -120,9 +136,10 @@ class RunFolder:
         return self.json("origin.json")
 
     def write_progress(self, now: Progress, **more: Any) -> None:
-        """Replace ``progress.json``. It is only shown, so that no run fails for it."""
+        """Replace ``progress.json``. It is only shown: no run fails for it, and no deleted folder comes back."""
         with contextlib.suppress(OSError):
-            write_json(self.path / "progress.json", {**asdict(now), **more})
+            if self.path.is_dir():
+                write_json(self.path / "progress.json", {**asdict(now), **more})
 
     def progress(self) -> dict[str, Any]:
         """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and ``gpu_used`` and
@@ -176,6 +193,17 @@ class RunFolder:
         if found["status"] == "running" and _host_is_gone(found):
             return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
         return found
+
+
+def _next_time(runs: Path) -> str:
+    """The local time, or a second after the newest run: the clock may have been set back, as it is each autumn."""
+    now = time.strftime(TIME)
+    names = [entry.name for entry in os.scandir(runs)] if runs.is_dir() else []
+    later = sorted(name[: len(now)] for name in names if _is_ours(name) and name[: len(now)] > now)
+    for last in reversed(later):
+        with contextlib.suppress(ValueError, OverflowError):
+            return (datetime.strptime(last, TIME) + timedelta(seconds=1)).strftime(TIME)
+    return now
 
 
 def this_host() -> dict[str, Any]:

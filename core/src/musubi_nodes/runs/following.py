@@ -22,6 +22,7 @@ from musubi_nodes.runs.output import LineSplitter
 from musubi_nodes.runs.peak import Peak
 from musubi_nodes.runs.progress import Progress, ProgressReader
 from musubi_nodes.runs.recorder import Recorder
+from musubi_nodes.runs.silence import Silence
 from musubi_nodes.runs.stopping import AfterNextSave
 
 CHUNK = 32_768
@@ -44,6 +45,7 @@ class Following:
         self._events = EventFolder(command.events) if command.events else None
         self._stopping = AfterNextSave(folder)
         self._recorder = Recorder(folder, command.environment)
+        self._silence = Silence(command.script, folder.log)
         self._checkpoint: Path | None = None
         self._peak = Peak(folder, command.environment)
         self._chunks: queue.Queue[tuple[str, bytes]] = queue.Queue(WAITING_CHUNKS)
@@ -98,6 +100,7 @@ class Following:
                 self._still_there()
                 self._stopping.look()
                 self._peak.look()
+                self._look_for_silence()
                 self._recorder.look()
                 self._take_events(metrics)
                 next_look = now + POLL
@@ -110,6 +113,8 @@ class Following:
             except queue.Empty:
                 continue
             last_chunk = now
+            if self._silence.heard():
+                self._tell(self._reader.know(silent=None))
             mask, splitter = texts[name] if chunk else texts.pop(name)
             self._take(mask.feed(chunk) if chunk else mask.finish(), splitter, log, metrics, last=not chunk)
         for mask, splitter in texts.values():
@@ -148,6 +153,10 @@ class Following:
         metrics.add(now)
         self._tell(now)
         self._checkpoint = self._checkpoint or self._stopping.read(now)
+
+    def _look_for_silence(self) -> None:
+        if (seconds := self._silence.look()) is not None:
+            self._tell(self._reader.know(silent=seconds))
 
     def _take_events(self, metrics: Metrics) -> None:
         if self._events is None:

@@ -37,10 +37,13 @@ sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.a
 
 def record(path: str, **values: Any) -> None:
     """Write the record beside and rename it; a full disk must not keep the tree alive."""
-    with contextlib.suppress(OSError):
+    try:
         with open(path + ".part", "w", encoding="utf-8") as file:
             json.dump(values, file)
         os.replace(path + ".part", path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.remove(path + ".part")  # noqa: PTH107
 
 
 def marked(token: str) -> list[Any]:

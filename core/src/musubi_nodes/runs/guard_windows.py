@@ -84,10 +84,13 @@ def stop_when_asked() -> None:
 
 def record(path: str, **values: Any) -> None:
     """Write the record beside and rename it; a full disk must not keep the tree alive."""
-    with contextlib.suppress(OSError):
+    try:
         with open(path + ".part", "w", encoding="utf-8") as file:
             json.dump(values, file)
         os.replace(path + ".part", path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.remove(path + ".part")  # noqa: PTH107
 
 
 def main() -> int:

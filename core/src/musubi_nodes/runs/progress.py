@@ -38,7 +38,8 @@ class Progress:
     """How far a run is. ``seconds_left`` and ``rate`` (units per second) are musubi-tuner's own estimates.
 
     ``current`` counts bar units of the stage; ``total`` is ``None`` where nobody knows it. ``loss`` is the average that
-    the bar shows; ``lr`` is known only where event files are followed.
+    the bar shows; ``lr`` is known only where event files are followed. ``silent`` are the seconds since the last
+    output, where they are worth a warning.
     """
 
     stage: str = "starting"
@@ -52,6 +53,7 @@ class Progress:
     checkpoint: str | None = None
     message: str = ""
     lr: float | None = None
+    silent: float | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -70,7 +72,9 @@ class Progress:
             parts.append(f"lr {self.lr:.3g}")
         if self.rate:
             parts.append(f"{self.rate:.2f} it/s" if self.rate >= 1 else f"{1 / self.rate:.1f} s/it")
-        if self.seconds_left is not None and self.total and self.current < self.total:
+        if self.silent is not None:
+            parts.append(f"no output for {clock(self.silent)}")
+        elif self.seconds_left is not None and self.total and self.current < self.total:
             parts.append(f"{clock(self.seconds_left)} left")
         return " · ".join(parts)
 

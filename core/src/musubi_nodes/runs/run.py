@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.command import Command, Outcome, Watcher
+from musubi_nodes.runs.disk import disk_error
 from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.explain import Explainer
 from musubi_nodes.runs.folder import RunFolder, Status, this_host
 from musubi_nodes.runs.following import Following
 
 __all__ = ["Command", "Outcome", "Watcher", "run"]
-
-_FULL = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 def run(
@@ -47,7 +45,7 @@ def run(
         if error is following.interrupt or not isinstance(error, Exception):
             status = "cancelled"
             raise
-        shown = _disk_error(error, folder) if isinstance(error, OSError) else error
+        shown = disk_error(error, folder.path) if isinstance(error, OSError) else error
         details = {"error": str(shown)}
         if shown is error:
             raise
@@ -63,14 +61,6 @@ def _accept(outcome: Outcome, accept: Callable[[Outcome], None], folder: RunFold
     except MusubiError as error:
         error.log = error.log or folder.log
         raise
-
-
-def _disk_error(error: OSError, folder: RunFolder) -> MusubiError:
-    if error.errno in _FULL:
-        return MusubiError(f"the disk of {folder.path} is full", fix="Free some space there, then queue again.")
-    return MusubiError(
-        f"the run folder {folder.path} cannot be written: {error}", fix="Check that folder and its permissions."
-    )
 
 
 def _write_end(folder: RunFolder, status: Status, script: str, details: Mapping[str, Any]) -> None:

@@ -59,6 +59,8 @@ class LoRAPostHocEMA(ToolNode):
         name = checked_name(inputs.output_name, "output_name")
         paths = checkpoints(inputs)
         check_alike(paths)
+        if inputs.run:  # their order is known better than by time: a clock may have been set back
+            inputs = inputs.model_copy(update={"no_sort": True})
         with self.new_folder(context) as folder:
             made = folder.out / f"{name}.safetensors"
             owned = {"path": [str(path) for path in paths], "output_file": str(made)}

@@ -5,21 +5,36 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from musubi_nodes.families.context import Context
 
 Stamp = tuple[int, int]
 """Size and time of a file."""
-NOTHING: tuple[dict[Path, Stamp], bool] = ({}, True)
+State = tuple[Callable[[], str], str]
+"""How to look at very many files, and what the look told when they were made."""
+
+
+@dataclass
+class Behind:
+    """What the outputs of a node stand for."""
+
+    files: dict[Path, Stamp] = field(default_factory=dict)
+    states: list[State] = field(default_factory=list)
+    complete: bool = True
+
+    def there(self) -> bool:
+        """Whether all of it is as it was."""
+        return self.complete and not _gone(self.files) and all(look() == state for look, state in self.states)
 
 
 class Kept:
     """The files behind the outputs that ComfyUI holds in its memory; like that memory, it ends with the process."""
 
     def __init__(self) -> None:
-        self._made: dict[str, tuple[dict[Path, Stamp], bool]] = {}
+        self._made: dict[str, Behind] = {}
         self._rounds: Counter[str] = Counter()
         self._asked: set[str] = set()
 
@@ -28,8 +43,10 @@ class Kept:
         if node_id in self._asked:
             self._asked.discard(node_id)
             self._made.pop(node_id, None)
-        files, complete = self._made.get(node_id, NOTHING)
-        self._made[node_id] = files | _stamps(context.files), complete and context.complete
+        made = self._made.setdefault(node_id, Behind())
+        made.files |= _stamps(context.files)
+        made.states += context.states
+        made.complete = made.complete and context.complete
 
     def round(self, node_id: str) -> str:
         """A part of the cache key that changes when the node must run again: files are gone or others took their names,
@@ -38,8 +55,7 @@ class Kept:
         It stays as it is afterwards, so that an unchanged graph is not run a second time.
         """
         self._asked.add(node_id)
-        files, complete = self._made.get(node_id, NOTHING)
-        if not complete or _gone(files):
+        if node_id in self._made and not self._made[node_id].there():
             self._rounds[node_id] += 1
             del self._made[node_id]
         return f"{self._rounds[node_id]} " if node_id in self._rounds else ""

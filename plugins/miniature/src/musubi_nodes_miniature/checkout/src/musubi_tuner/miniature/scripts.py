@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from . import misbehave
 from .output import start_log
 from .parser import parser_of
 
@@ -48,5 +49,6 @@ def run(file: str) -> None:
     parser = parser_of(name, script.description)
     args = parser.parse_args()
     start_log()
+    misbehave.begin(name)
     family = import_module(f"{__package__}.{script.family}").FAMILY if script.family else None
     sys.exit(import_module(f"{__package__}.{script.module}").run(args, parser, family))

@@ -1,0 +1,22 @@
+"""The state of a dataset's cache files as one short text: the same state, the same files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from musubi_nodes.datasets.folder_state import FolderState
+from musubi_nodes.datasets.schema import cache_folder_of, effective
+from musubi_nodes.families.sockets import Dataset
+
+Kind = Literal["latent", "text"]
+ENDINGS: dict[Kind, str] = {"latent": "_{}.safetensors", "text": "_{}_te.safetensors"}
+"""How the names of a family's caches end (dataset/image_video_dataset.py, v0.3.4)."""
+
+
+def cache_state(dataset: Dataset, architecture: str, kind: Kind) -> str:
+    """Of all cache files of this kind in the dataset's folders; "" where a folder cannot be read."""
+    folders = [folder for part in effective(dataset.config) if (folder := cache_folder_of(part))]
+    try:
+        return FolderState.of(folders, ENDINGS[kind].format(architecture)).digest
+    except OSError:
+        return ""

@@ -1,0 +1,82 @@
+"""Locks between all processes of this user: of one holder, and of one writer or several readers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from musubi_nodes.errors import MusubiError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+POLL = 0.2
+"""Seconds between two tries; ``waiting`` is called after each, and may raise to give up."""
+
+
+@contextlib.contextmanager
+def held(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
+    """Hold the lock file ``path`` alone. A holder that dies lets go."""
+    from filelock import FileLock  # not at the top: it would cost ComfyUI's start 7 ms
+
+    lock = FileLock(path)
+    while not _acquired(lock, poll):
+        waiting()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def reading(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
+    """Hold ``path`` together with other readers, while nobody writes. Each reader has a lock file of its own beside."""
+    own = path.with_name(f"{path.stem}-{uuid4().hex[:8]}.lock")
+    with contextlib.ExitStack() as stack:
+        with held(path, waiting, poll):
+            stack.callback(own.unlink, missing_ok=True)
+            stack.enter_context(held(own, waiting, poll))
+        yield
+
+
+@contextlib.contextmanager
+def writing(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
+    """Hold ``path`` alone, when all who read have finished; who comes to read meanwhile waits."""
+    with held(path, waiting, poll):
+        while _readers(path):
+            waiting()
+            time.sleep(poll)
+        yield
+
+
+def _readers(path: Path) -> bool:
+    from filelock import FileLock
+
+    for own in path.parent.glob(f"{path.stem}-*.lock"):
+        lock = FileLock(own)
+        if not _acquired(lock, 0):
+            return True
+        lock.release()
+        own.unlink(missing_ok=True)  # its reader was killed
+    return False
+
+
+def _acquired(lock: FileLock, seconds: float) -> bool:
+    from filelock import Timeout
+
+    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        return False
+    except (OSError, NotImplementedError) as error:
+        raise MusubiError(
+            f"the lock file {lock.lock_file} cannot be used: {error}",
+            why="Runs that share a GPU or a cache folder take turns by such files.",
+            fix="Make its folder writable, or set MUSUBI_NODES_CACHE to a folder on a local disk.",
+        ) from error
+    return True

@@ -1,0 +1,108 @@
+"""The disk is full: for a cache file, the LoRA, the log, the run folder, the place where LoRAs are handed on."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+
+FULL = Path("/dev/full")
+needs_dev_full = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a disk of the given size (``64k``)."""
+    made: list[Path] = []
+
+    def mount(size: str) -> Path:
+        folder = tmp_path / f"disk{len(made)}"
+        folder.mkdir()
+        program = shutil.which("mount")
+        command = [program or "mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if program is None or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("needs the right to mount a small tmpfs")
+        made.append(folder)
+        return folder
+
+    yield mount
+    for folder in made:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path, leave: int = 0) -> Path:
+    """Write until nothing more goes, then give ``leave`` bytes back."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", 0) as file:
+        try:
+            while True:
+                file.write(b"x" * 4096)
+        except OSError:
+            size = file.tell()
+    with ballast.open("r+b") as file:
+        file.truncate(max(size - leave, 0))
+    return ballast
+
+
+@needs_dev_full
+def test_a_cache_file_that_does_not_fit(faulty: Any) -> None:
+    place = faulty()
+    place.caches()
+    cache = next(place.folder.glob("output/musubi/cache/**/*_wan.safetensors"))
+    cache.unlink()
+    cache.symlink_to(FULL)
+    with pytest.raises(MusubiError, match=r"The disk is full|damaged") as caught:
+        place.caches()
+    assert "Free some space" in caught.value.fix
+    cache.unlink()
+    place.survived(caught.value)
+
+
+@needs_dev_full
+def test_a_lora_that_does_not_fit(faulty: Any) -> None:
+    place = faulty()
+
+    def occupy(node_id: str, now: Any) -> None:
+        for out in place.folder.glob("output/musubi/runs/*Trainer*/out"):
+            if not (lora := out / "my_lora.safetensors").is_symlink():
+                lora.symlink_to(FULL)
+
+    place.host.progress = occupy
+    with pytest.raises(MusubiError) as caught:
+        place.train()
+    assert "The disk is full" in caught.value.why and place.published() == []
+    del place.host.progress
+    place.survived(caught.value)
+
+
+def test_a_lora_that_cannot_be_handed_on_stays_in_its_run(faulty: Any, small_disk: Callable[[str], Path]) -> None:
+    """LoRAs lie on another disk than the runs."""
+    place, disk = faulty(), small_disk("512k")
+    place.services.config.models["loras"] = [str(disk)]
+    ballast = fill(disk)
+    with pytest.raises(MusubiError, match="is full") as caught:
+        place.train()
+    assert str(disk) in caught.value.what and not list(disk.rglob("*.safetensors"))
+    assert place.newest.status()["status"] == "failed"
+    assert (place.newest.out / "my_lora.safetensors").is_file()
+    ballast.unlink()
+    place.survived(caught.value)
+
+
+@pytest.mark.parametrize("leave", [0, 20_480, 102_400])
+def test_the_disk_of_the_output_folder_is_full(faulty: Any, small_disk: Callable[[str], Path], leave: int) -> None:
+    """From "not even a run folder" to "the log fits in, but not the rest"."""
+    place, disk = faulty("flood=3 wan_train_network.py"), small_disk("4m")
+    place.host.output_folder = disk / "output"
+    place.train()
+    ballast = fill(disk, leave)
+    with pytest.raises(MusubiError, match=r"full|No space left") as caught:
+        place.train("faulty", train_again=True)
+    ballast.unlink()
+    place.survived(caught.value, log=False)
