@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.page import Page
+from tests.browser.page import Page, StandIn
 
 from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
 
@@ -23,7 +23,7 @@ ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.WarnBlueprintOverwrite": False}
+SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.ShowMissingNodesWarning": False}
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +44,8 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """Address and folder of a stand-in whose install is the miniature; its input folder holds a small dataset."""
+def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A stand-in whose install is the miniature; its input folder holds a small dataset."""
     folder = tmp_path_factory.mktemp("comfy")
     make_dataset(folder / "input" / "balls")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MUSUBI_")}
@@ -59,14 +59,14 @@ def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         env={**inherited, **{f"MUSUBI_NODES_{name}": value for name, value in own.items()}},
     ) as process:
         assert process.stdin and process.stdout
-        yield process.stdout.readline().strip(), folder
+        yield StandIn(process.stdout.readline().strip(), folder, process.pid)
         process.stdin.close()
 
 
 @pytest.fixture(scope="module")
-def page(chromium: Any, comfy: tuple[str, Path]) -> Iterator[Page]:
+def page(chromium: Any, comfy: StandIn) -> Iterator[Page]:
     """The page of the stand-in."""
-    opened = Page(chromium, *comfy)
+    opened = Page(chromium, comfy)
     opened.start(SETTINGS)
     yield opened
     opened.context.close()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
+
+from musubi_nodes.runs.guard import TOKEN
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "wan_lora_training.json"
 SECONDS = 60
 READY = "window.app?.graph && window.app?.canvas && window.app.extensionManager?.setting && !window.app.loading"
-TRAINER = "MusubiTuner_WanLoRATrainer"
 SMALL = {
     "MusubiTuner_DatasetConfigLoader": {"path": "balls/demo.toml"},
     "MusubiTuner_WanModels": {
@@ -30,19 +35,35 @@ SET = """values => {
 }"""
 PANELS = """async () => {
   const { panels } = await import("/extensions/musubi-nodes/js/monitor/panels.js");
-  return [...panels].map(([node, { run }]) => ({
-    node: String(node.id), run: run.name, status: run.state.status, points: run.points.map(([step, ...rest]) => [step, rest]),
-  }));
+  const points = (run) => run.points.map(([step, ...values]) => [step, values]);
+  return [...panels.values()].map(({ run }) => ({ run: run.name, points: points(run) }));
 }"""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A running stand-in: its address, its folder, and its process."""
+
+    url: str
+    folder: Path
+    pid: int
+
+    def run_token(self) -> str:
+        """What marks the processes of the run that it has started."""
+        for child in psutil.Process(self.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if token := child.environ().get(TOKEN):
+                    return token
+        raise AssertionError("no run is going on")
 
 
 class Page:
     """One browser window on a stand-in."""
 
-    def __init__(self, browser: Any, url: str, folder: Path) -> None:
-        self.url, self.folder = url, folder
+    def __init__(self, browser: Any, comfy: StandIn) -> None:
+        self.comfy, self.url = comfy, comfy.url
         self.context = browser.new_context(viewport={"width": 1600, "height": 900})
-        self.context.route(lambda other: not other.startswith(url), lambda route: route.abort())
+        self.context.route(lambda other: not other.startswith(comfy.url), lambda route: route.abort())
         self.context.set_default_timeout(SECONDS * 1000)
         self.page = self.context.new_page()
 
@@ -70,17 +91,28 @@ class Page:
     def open_example(self, changes: dict[str, dict[str, Any]]) -> None:
         """Open the example of a Wan training through the page's own file chooser, and fill in what it needs."""
         workflow = {**json.loads(EXAMPLE.read_text("utf-8")), "id": str(uuid4())}
-        file = {"name": f"{workflow['id']}.json", "mimeType": "application/json", "buffer": json.dumps(workflow).encode()}
+        self.open(workflow)
+        self.page.evaluate(SET, {**SMALL, **changes})
+
+    def open(self, workflow: dict[str, Any]) -> None:
+        """Open a workflow through the page's own file chooser."""
+        content = json.dumps(workflow).encode()
+        file = {"name": f"{workflow['id']}.json", "mimeType": "application/json", "buffer": content}
         self.page.locator("#comfy-file-input").set_input_files(file)
         self.page.wait_for_function(f"app.graph.id === '{workflow['id']}'")
-        self.page.evaluate(SET, {**SMALL, **changes})
 
     def queue(self) -> None:
         """Queue by the page's own key."""
         self.page.keyboard.press("Control+Enter")
 
+    def stop(self) -> None:
+        """Stop the run that is going on by the panel's button."""
+        self.see("text=Stop now").click()
+        self.see("text=Really stop?").click()
+        self.see(".musubi-panel[data-status=cancelled]")
+
     def panels(self) -> list[dict[str, Any]]:
-        """What the panels of the page know: node, run, status, and points as [step, values]."""
+        """What the panels of the page know: the run, and its points as [step, values]."""
         found: list[dict[str, Any]] = self.page.evaluate(PANELS)
         return found
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from tests.browser.page import TRAINER, Page
+from tests.browser.page import Page
 
 from musubi_nodes.runs.folder import run_named
 from musubi_nodes.runs.guard import marked
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>"
-CURVE = ".musubi-chart canvas"
-STEPS_SEEN = "([least]) => Number(document.querySelector('.musubi-chart canvas')?.ariaLabel?.match(/^step (\\d+)/)?.[1]) >= least"
+STEPS_SEEN = """([least]) => {
+  const text = document.querySelector(".musubi-chart canvas")?.ariaLabel;
+  return Number(text?.match(/^step (\\d+)/)?.[1]) >= least;
+}"""
 
 
 def test_a_training_grows_survives_a_reload_and_is_cancelled(page: Page) -> None:
@@ -27,8 +29,22 @@ def test_a_training_grows_survives_a_reload_and_is_cancelled(page: Page) -> None
     assert after["run"] == before["run"]
     assert dict(before["points"][:-1]).items() <= dict(after["points"]).items()
 
-    stop = page.see("text=Stop now")
-    stop.click()
-    page.see("text=Really stop?").click()
-    page.see(".musubi-panel[data-status=cancelled]")
-    assert run_named(page.folder / "output", before["run"]).status()["status"] == "cancelled"
+    token = page.comfy.run_token()
+    page.stop()
+    assert run_named(page.comfy.folder / "output", before["run"]).status()["status"] == "cancelled"
+    assert marked(token) == []
+
+
+def test_what_a_log_holds_is_text(page: Page) -> None:
+    page.open_example({"MusubiTuner_TrainingConfig": {"max_train_epochs": 1}})
+    page.queue()
+    page.see(".musubi-panel[data-status=done]")
+    folder = run_named(page.comfy.folder / "output", page.panels()[0]["run"])
+    with folder.log.open("a") as log:
+        log.write(f"{HOSTILE}\n")
+    folder.write_status("failed", error=HOSTILE)
+    page.reload()
+    assert page.see(".musubi-log").text_content().endswith(HOSTILE)
+    assert HOSTILE in page.see(".musubi-text").text_content()
+    assert page.page.locator("img[src=x]").count() == 0
+    assert page.page.title() != "hacked"

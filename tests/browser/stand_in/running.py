@@ -11,7 +11,6 @@ from typing import Any
 
 from tests.browser.stand_in.modules import InterruptProcessingException, Server
 
-HIDDEN = ("UNIQUE_ID", "PROMPT", "EXTRA_PNGINFO")
 Item = tuple[float, str, dict[str, Any], dict[str, Any], list[str]]
 """Number, prompt id, prompt, extra data, and the output nodes that are wanted."""
 
@@ -21,7 +20,9 @@ def is_link(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
 
 
-def given(cls: Any, node_id: str, inputs: Mapping[str, Any], made: Mapping[str, Any], hidden: Any = ("", {}, None)) -> Any:
+def given(
+    cls: Any, node_id: str, inputs: Mapping[str, Any], made: Mapping[str, Any], prompt: Any = None, extra: Any = None
+) -> dict[str, Any]:
     """What a method of the class gets; an input over a link whose value is not known is ``None``."""
     types = cls.INPUT_TYPES()
     known = {*types.get("required", {}), *types.get("optional", {})}
@@ -31,7 +32,7 @@ def given(cls: Any, node_id: str, inputs: Mapping[str, Any], made: Mapping[str, 
             values[name] = made[value[0]][value[1]] if value[0] in made else None
         elif name in known:
             values[name] = value
-    told = dict(zip(HIDDEN, (node_id, *hidden[1:]), strict=True))
+    told = {"UNIQUE_ID": node_id, "PROMPT": prompt or {}, "EXTRA_PNGINFO": extra}
     return values | {name: told[kind] for name, kind in types.get("hidden", {}).items()}
 
 
@@ -124,8 +125,8 @@ class Queue:
                 self._tell("execution_cached", prompt_id, nodes=[id_])
             else:
                 self._tell("executing", prompt_id, node=id_, display_node=id_)
-                hidden = (id_, prompt, extra.get("extra_pnginfo"))
-                found = getattr(cls(), cls.FUNCTION)(**given(cls, id_, inputs, made, hidden))
+                values = given(cls, id_, inputs, made, prompt, extra.get("extra_pnginfo"))
+                found = getattr(cls(), cls.FUNCTION)(**values)
                 made[id_], shown = (found["result"], found["ui"]) if isinstance(found, dict) else (found, None)
                 self.kept[id_] = (keys[id_], made[id_], shown)
             if shown:
