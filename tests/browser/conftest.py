@@ -23,7 +23,11 @@ ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Workflow.ShowMissingNodesWarning": False}
+SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.ShowMissingNodesWarning": False,
+    "Comfy.VueNodes.Enabled": "FRONTEND" in os.environ,  # a newer page is looked at with its own kind of nodes
+}
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +47,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """A stand-in whose install is the miniature; its input folder holds a small dataset."""
     folder = tmp_path_factory.mktemp("comfy")
@@ -63,7 +67,7 @@ def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         process.stdin.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page(chromium: Any, comfy: StandIn) -> Iterator[Page]:
     """The page of the stand-in."""
     opened = Page(chromium, comfy)

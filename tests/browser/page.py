@@ -17,6 +17,7 @@ from musubi_nodes.runs.guard import TOKEN
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "wan_lora_training.json"
 SECONDS = 60
 READY = "window.app?.graph && window.app?.canvas && window.app.extensionManager?.setting && !window.app.loading"
+TRAINER = "MusubiTuner_WanLoRATrainer"
 SMALL = {
     "MusubiTuner_DatasetConfigLoader": {"path": "balls/demo.toml"},
     "MusubiTuner_WanModels": {
@@ -32,6 +33,11 @@ SET = """values => {
   for (const node of app.graph.nodes)
     for (const widget of node.widgets ?? [])
       if (widget.name in (values[node.type] ?? {})) widget.value = values[node.type][widget.name];
+}"""
+SHOW = """kind => {
+  const node = app.canvas.graph.nodes.find((each) => each.type === kind);
+  app.canvas.centerOnNode(node);
+  app.canvas.setDirty(true, true);
 }"""
 PANELS = """async () => {
   const { panels } = await import("/extensions/musubi-nodes/js/monitor/panels.js");
@@ -92,7 +98,11 @@ class Page:
         """Open the example of a Wan training through the page's own file chooser, and fill in what it needs."""
         workflow = {**json.loads(EXAMPLE.read_text("utf-8")), "id": str(uuid4())}
         self.open(workflow)
-        self.page.evaluate(SET, {**SMALL, **changes})
+        self.set({**SMALL, **changes})
+
+    def set(self, values: dict[str, dict[str, Any]]) -> None:
+        """Set widgets, by node and widget."""
+        self.page.evaluate(SET, values)
 
     def open(self, workflow: dict[str, Any]) -> None:
         """Open a workflow through the page's own file chooser."""
@@ -100,6 +110,11 @@ class Page:
         file = {"name": f"{workflow['id']}.json", "mimeType": "application/json", "buffer": content}
         self.page.locator("#comfy-file-input").set_input_files(file)
         self.page.wait_for_function(f"app.graph.id === '{workflow['id']}'")
+
+    def show(self, kind: str) -> None:
+        """Bring the node of this type into the middle of the canvas."""
+        self.page.evaluate(SHOW, kind)
+        self.page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => done(true)))")
 
     def queue(self) -> None:
         """Queue by the page's own key."""
@@ -110,6 +125,10 @@ class Page:
         self.see("text=Stop now").click()
         self.see("text=Really stop?").click()
         self.see(".musubi-panel[data-status=cancelled]")
+
+    def height(self, kind: str) -> float:
+        """How high the node of this type is."""
+        return float(self.page.evaluate("kind => app.graph.nodes.find((each) => each.type === kind).size[1]", kind))
 
     def panels(self) -> list[dict[str, Any]]:
         """What the panels of the page know: the run, and its points as [step, values]."""

@@ -7,7 +7,7 @@ import { newestRuns } from "./monitor/run.js";
 const SECOND = 1000;
 const NEWEST = 50;
 let busy = false; // whether the server's queue holds anything
-let unread = true; // whether nodes came that may have a run
+let unread = true; // whether there may be runs that are not shown yet
 let timer = 0;
 let looking = false;
 
@@ -102,7 +102,8 @@ app.registerExtension({
     document.head.append(style);
     api.addEventListener("status", ({ detail }) => {
       busy = (detail?.exec_info?.queue_remaining ?? 0) > 0;
-      if (busy) wake();
+      unread = true; // also at the end: a short run may have begun since the last look
+      wake();
     });
     document.addEventListener("visibilitychange", () => wake());
   },

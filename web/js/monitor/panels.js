@@ -1,4 +1,5 @@
 // The panels that nodes have. A node gets one widget, which stays: the page's Vue nodes do not show another in its place.
+import { forwardToCanvas } from "./canvas.js";
 import { Panel } from "./panel.js";
 import { Run } from "./run.js";
 
@@ -29,6 +30,7 @@ function placeOf(node) {
   if (places.has(node)) return places.get(node);
   const element = document.createElement("div");
   element.className = "musubi-run";
+  forwardToCanvas(element);
   places.set(node, element);
   node.addDOMWidget("musubi_run", "MUSUBI_RUN", element, {
     serialize: false,
