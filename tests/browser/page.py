@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import urllib.request
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Page:
     """One browser window on a stand-in."""
 
     def __init__(self, browser: Any, comfy: StandIn) -> None:
-        self.comfy, self.url = comfy, comfy.url
+        self.comfy, self.url, self.seeds = comfy, comfy.url, itertools.count()
         self.context = browser.new_context(viewport={"width": 1600, "height": 900})
         self.context.route(lambda other: not other.startswith(comfy.url), lambda route: route.abort())
         self.context.set_default_timeout(SECONDS * 1000)
@@ -94,11 +95,14 @@ class Page:
         head = {"Content-Type": "application/json"}
         urllib.request.urlopen(urllib.request.Request(self.url + path, json.dumps(value).encode(), head)).close()
 
-    def open_example(self, changes: dict[str, dict[str, Any]]) -> None:
-        """Open the example of a Wan training through the page's own file chooser, and fill in what it needs."""
+    def open_example(self, **training: Any) -> None:
+        """Open the example of a Wan training and fill in what it needs; ``training`` are widgets of Training Config.
+
+        Each time it has another seed, because what was trained before is not trained again.
+        """
         workflow = {**json.loads(EXAMPLE.read_text("utf-8")), "id": str(uuid4())}
         self.open(workflow)
-        self.set({**SMALL, **changes})
+        self.set({**SMALL, "MusubiTuner_TrainingConfig": {"seed": next(self.seeds), **training}})
 
     def set(self, values: dict[str, dict[str, Any]]) -> None:
         """Set widgets, by node and widget."""
@@ -125,10 +129,6 @@ class Page:
         self.see("text=Stop now").click()
         self.see("text=Really stop?").click()
         self.see(".musubi-panel[data-status=cancelled]")
-
-    def height(self, kind: str) -> float:
-        """How high the node of this type is."""
-        return float(self.page.evaluate("kind => app.graph.nodes.find((each) => each.type === kind).size[1]", kind))
 
     def panels(self) -> list[dict[str, Any]]:
         """What the panels of the page know: the run, and its points as [step, values]."""

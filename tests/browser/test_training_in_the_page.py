@@ -15,7 +15,7 @@ STEPS_SEEN = """([least]) => {
 
 
 def test_a_training_grows_survives_a_reload_and_is_cancelled(page: Page) -> None:
-    page.open_example({"MusubiTuner_TrainingConfig": {"max_train_epochs": 4000}})
+    page.open_example(max_train_epochs=4000)
     page.queue()
     page.wait(STEPS_SEEN, 3)
     first = page.panels()[0]
@@ -36,7 +36,7 @@ def test_a_training_grows_survives_a_reload_and_is_cancelled(page: Page) -> None
 
 
 def test_what_a_log_holds_is_text(page: Page) -> None:
-    page.open_example({"MusubiTuner_TrainingConfig": {"max_train_epochs": 1}})
+    page.open_example(max_train_epochs=1)
     page.queue()
     page.see(".musubi-panel[data-status=done]")
     folder = run_named(page.comfy.folder / "output", page.panels()[0]["run"])

@@ -65,6 +65,16 @@ async function look() {
   if (running().length || (trainersThere() && (busy || unread))) timer ||= setTimeout(look, SECOND);
 }
 
+/** The page tells of no removal where a workflow with subgraphs is replaced by another: their nodes only go out of use. */
+function leaveOut() {
+  const root = app.rootGraph ?? app.graph;
+  for (const node of trainers) {
+    if (node.graph === root || (node.graph && root.subgraphs?.get(node.graph.id) === node.graph)) continue;
+    trainers.delete(node);
+    forget(node);
+  }
+}
+
 function wake(delay = 0) {
   clearTimeout(timer);
   timer = setTimeout(look, delay);
@@ -111,6 +121,7 @@ app.registerExtension({
     if (isTrainer(node)) watch(node);
   },
   afterConfigureGraph() {
+    leaveOut();
     unread = true;
     wake();
   },
