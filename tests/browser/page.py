@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from uuid import uuid4
 
 import psutil
 
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.guard import TOKEN
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "wan_lora_training.json"
@@ -103,6 +106,14 @@ class Page:
         workflow = {**json.loads(EXAMPLE.read_text("utf-8")), "id": str(uuid4())}
         self.open(workflow)
         self.set({**SMALL, "MusubiTuner_TrainingConfig": {"seed": next(self.seeds), **training}})
+
+    def open_with_run(self, folder: RunFolder) -> None:
+        """Open the example as the workflow whose trainer has made this run."""
+        workflow = {**json.loads(EXAMPLE.read_text("utf-8")), "id": str(uuid4())}
+        node = next(each for each in workflow["nodes"] if each["type"] == TRAINER)
+        origin = {"class": TRAINER, "node": str(node["id"]), "workflow": workflow["id"], "time": time.time() - 60}
+        write_json(folder.path / "origin.json", origin)
+        self.open(workflow)
 
     def set(self, values: dict[str, dict[str, Any]]) -> None:
         """Set widgets, by node and widget."""
