@@ -1,4 +1,4 @@
-"""Chromium on the stand-in (see stand_in/__main__.py); skipped, visibly, without either."""
+"""Chromium on a stand-in for ComfyUI; skipped, visibly, where Chromium or a package is missing."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.page import Page, StandIn
+from tests.browser.page import Comfy, Page
+from tests.real.comfy import start
 
 from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
 
@@ -48,10 +50,17 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """A stand-in whose install is the miniature; its input folder holds a small dataset."""
-    folder = tmp_path_factory.mktemp("comfy")
-    make_dataset(folder / "input" / "balls")
+def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comfy]:
+    """A stand-in, or with COMFYUI_ROOT the real ComfyUI, on the miniature; its input folder holds a small dataset."""
+    serve = real if "COMFYUI_ROOT" in os.environ else stand_in
+    with serve(tmp_path_factory.mktemp("comfy")) as started:
+        make_dataset(started.folder / "input" / "balls")
+        yield started
+
+
+@contextmanager
+def stand_in(folder: Path) -> Iterator[Comfy]:
+    """See stand_in/__main__.py."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MUSUBI_")}
     own = {"CONFIG": str(folder / "config.toml"), "CACHE": str(folder / "cache"), "INSTALL": "miniature"}
     with subprocess.Popen(
@@ -63,13 +72,22 @@ def comfy(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         env={**inherited, **{f"MUSUBI_NODES_{name}": value for name, value in own.items()}},
     ) as process:
         assert process.stdin and process.stdout
-        yield StandIn(process.stdout.readline().strip(), folder, process.pid)
+        yield Comfy(process.stdout.readline().strip(), folder, process.pid)
         process.stdin.close()
 
 
+@contextmanager
+def real(folder: Path) -> Iterator[Comfy]:
+    """The real ComfyUI, which shows whether the stand-in is true to it."""
+    page = ["--front-end-root", os.environ["FRONTEND"]] if "FRONTEND" in os.environ else []
+    started = start(folder, 'install = "miniature"\n', *page)
+    yield Comfy(f"http://127.0.0.1:{started.port}", started.folder, started.process.pid)
+    started.end()
+
+
 @pytest.fixture(scope="session")
-def page(chromium: Any, comfy: StandIn) -> Iterator[Page]:
-    """The page of the stand-in."""
+def page(chromium: Any, comfy: Comfy) -> Iterator[Page]:
+    """The page, with no workflow of ours yet."""
     opened = Page(chromium, comfy)
     opened.start(SETTINGS)
     yield opened

@@ -51,8 +51,8 @@ PANELS = """async () => {
 
 
 @dataclass(frozen=True)
-class StandIn:
-    """A running stand-in: its address, its folder, and its process."""
+class Comfy:
+    """A running ComfyUI, or what stands in for it: its address, its folder, and its process."""
 
     url: str
     folder: Path
@@ -68,9 +68,9 @@ class StandIn:
 
 
 class Page:
-    """One browser window on a stand-in."""
+    """One browser window."""
 
-    def __init__(self, browser: Any, comfy: StandIn) -> None:
+    def __init__(self, browser: Any, comfy: Comfy) -> None:
         self.comfy, self.url, self.seeds = comfy, comfy.url, itertools.count()
         self.context = browser.new_context(viewport={"width": 1600, "height": 900})
         self.context.route(lambda other: not other.startswith(comfy.url), lambda route: route.abort())
