@@ -4,9 +4,10 @@
 stock frontend package, or another one's ``static`` folder in FRONTEND), this pack as ComfyUI imports it (its door, node
 classes, routes, scripts and texts), and what the nodes do on the miniature.
 
-Stood in for are the few modules of ComfyUI that the pack imports (modules.py), its queue and the calls of a node's
-class (running.py), and the answers that the page asks for (answers.py), as of ComfyUI 0.3.64. There are no nodes but
-the pack's, no lists between nodes, no lazy inputs, no previews, one user. tests/real holds what must be the real one.
+Stood in for are the few modules of ComfyUI that the pack imports (modules.py), its queue (running.py), the calls of a
+node's class (executing.py), and the answers that the page asks for (answers.py), as of ComfyUI 0.3.64. There are no
+nodes but the pack's, no lists between nodes, no lazy inputs, no previews, one user. With COMFYUI_ROOT the same tests
+run on the real one.
 """
 
 from __future__ import annotations
