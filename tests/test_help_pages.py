@@ -12,7 +12,7 @@ from musubi_nodes.families.fields import FieldSpec
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.examples import example_of
 from musubi_nodes.hosts.help import help_page, page_name
-from musubi_nodes.hosts.locales import locale_files
+from musubi_nodes.hosts.locales import SETTINGS, locale_files
 from musubi_nodes.hosts.texts import LANGUAGES, Texts
 from musubi_nodes.plugins.manager import plugins
 
@@ -48,6 +48,11 @@ def test_the_locale_files_have_not_drifted(language: str) -> None:
     assert {path.name for path in (LOCALES / language).iterdir()} == made.keys()
     for name, content in made.items():
         assert json.loads((LOCALES / language / name).read_text("utf-8")) == content, RUN
+
+
+def test_the_page_has_the_settings_that_are_translated() -> None:
+    script = (ROOT / "web" / "js" / "notify.js").read_text("utf-8")
+    assert all(text in script for texts in SETTINGS.values() for text in texts)
 
 
 def test_no_page_is_left_of_a_node_that_is_gone() -> None:

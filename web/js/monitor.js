@@ -1,14 +1,13 @@
 // Shows a training in its node: while it runs, afterwards, and after a reload. What runs is read from the run folders.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { Panel } from "./monitor/panel.js";
-import { newestRuns, Run } from "./monitor/run.js";
+import { forget, panels, show } from "./monitor/panels.js";
+import { newestRuns } from "./monitor/run.js";
 
 const SECOND = 1000;
 const NEWEST = 50;
-const panels = new Map(); // node -> panel
 let busy = false; // whether the server's queue holds anything
-let unread = true; // whether nodes came that may have a run
+let unread = true; // whether there may be runs that are not shown yet
 let timer = 0;
 let looking = false;
 
@@ -33,36 +32,6 @@ function isHere(run) {
   return run.workflow ? run.workflow === own : run.status === "running";
 }
 
-async function show(node, found) {
-  const known = panels.get(node);
-  if (known?.run.name === found.name) return;
-  const run = new Run(found.name);
-  if (!(await run.poll()) || !node.graph) return;
-  remove(node);
-  const panel = new Panel(run);
-  const widget = node.addDOMWidget("musubi_run", "MUSUBI_RUN", panel.element, {
-    serialize: false,
-    hideOnZoom: false,
-    getMinHeight: () => panel.height,
-  });
-  panel.widget = widget;
-  panels.set(node, panel);
-  const [width, height] = node.computeSize();
-  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1] + panel.height, height)]);
-  node.setDirtyCanvas(true, true);
-}
-
-function remove(node) {
-  const panel = panels.get(node);
-  if (!panel) return;
-  panels.delete(node);
-  const at = node.widgets?.indexOf(panel.widget) ?? -1;
-  if (at >= 0) node.widgets.splice(at, 1);
-  panel.widget.onRemove?.();
-  panel.end();
-  node.setSize([node.size[0], Math.max(node.size[1] - panel.height, node.computeSize()[1])]);
-}
-
 async function findRuns() {
   unread = false;
   const seen = new Set();
@@ -70,7 +39,7 @@ async function findRuns() {
     const node = run.node && nodeOf(run.node);
     if (!node || seen.has(node) || node.comfyClass !== run.class || !isTrainer(node) || !isHere(run)) continue;
     seen.add(node);
-    await show(node, run);
+    await show(node, run.name);
   }
 }
 
@@ -96,6 +65,16 @@ async function look() {
   if (running().length || (trainersThere() && (busy || unread))) timer ||= setTimeout(look, SECOND);
 }
 
+/** The page tells of no removal where a workflow with subgraphs is replaced by another: their nodes only go out of use. */
+function leaveOut() {
+  const root = app.rootGraph ?? app.graph;
+  for (const node of trainers) {
+    if (node.graph === root || (node.graph && root.subgraphs?.get(node.graph.id) === node.graph)) continue;
+    trainers.delete(node);
+    forget(node);
+  }
+}
+
 function wake(delay = 0) {
   clearTimeout(timer);
   timer = setTimeout(look, delay);
@@ -114,8 +93,7 @@ function watch(node) {
   node.onRemoved = function () {
     removed?.apply(this, arguments);
     trainers.delete(this);
-    panels.get(this)?.end();
-    panels.delete(this);
+    forget(this);
   };
   const serialized = node.onSerialize;
   node.onSerialize = function (data) {
@@ -134,7 +112,8 @@ app.registerExtension({
     document.head.append(style);
     api.addEventListener("status", ({ detail }) => {
       busy = (detail?.exec_info?.queue_remaining ?? 0) > 0;
-      if (busy) wake();
+      unread = true; // also at the end: a short run may have begun since the last look
+      wake();
     });
     document.addEventListener("visibilitychange", () => wake());
   },
@@ -142,6 +121,7 @@ app.registerExtension({
     if (isTrainer(node)) watch(node);
   },
   afterConfigureGraph() {
+    leaveOut();
     unread = true;
     wake();
   },

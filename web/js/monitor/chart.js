@@ -78,7 +78,7 @@ export class Chart {
     pen.beginPath();
     pen.rect(LEFT, TOP - 2, width - LEFT - RIGHT, height - TOP - BOTTOM + 4);
     pen.clip();
-    if (series.rates.length) line(pen, series.rates, place.x, place.rate, RATE, 1, 0.8, [4, 3]);
+    if (series.rates.length) line(pen, series.rates, place.x, place.rate, RATE, 1, 1, [4, 3]);
     line(pen, series.loss, place.x, place.y, LOSS, 1, 0.35);
     line(pen, series.smooth, place.x, place.y, LOSS, 2, 1);
     pen.restore();

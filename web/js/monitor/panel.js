@@ -1,6 +1,7 @@
 // What a trainer's node shows of its run. All parts have their height from the start, so that nothing moves.
 import { Buttons } from "./buttons.js";
 import { Chart } from "./chart.js";
+import { keepWheel } from "./canvas.js";
 import { clock, gigabytes, short, speed } from "./numbers.js";
 import { followEnd } from "./follow.js";
 import { Samples } from "./samples.js";
@@ -23,6 +24,7 @@ export class Panel {
     this.chart = new Chart();
     this.samples = new Samples();
     this.log = part("musubi-log");
+    keepWheel(this.log);
     this.buttons = new Buttons(run);
     this.element.append(this.head, this.bar, this.numbers, this.chart.element);
     this.planned = Boolean(run.state.samples_planned);

@@ -1,4 +1,5 @@
 // The samples that a training made on the way, oldest first; a click shows one large, Escape closes it.
+import { keepWheel } from "./canvas.js";
 import { followEnd } from "./follow.js";
 import { fileURL } from "./run.js";
 
@@ -7,6 +8,7 @@ export class Samples {
     this.shown = new Map();
     this.element = document.createElement("div");
     this.element.className = "musubi-samples";
+    keepWheel(this.element);
   }
 
   show(state) {

@@ -9,14 +9,31 @@ from musubi_nodes.families.fields import FieldSpec
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.texts import Texts
 
+SETTINGS = {
+    "musubi_notify": (
+        "Notify when a run of over a minute ends",
+        "A notification of the browser: which node, how it ended, and how long it took.",
+    )
+}
+"""Name and tooltip of each setting in web/js; the page looks them up by the setting's id with "_" for "."."""
+
 
 def locale_files(nodes: Iterable[type[Node]], texts: Texts) -> dict[str, Any]:
     """File name -> content (``build_translations`` of app/custom_node_manager.py, ComfyUI 0.3.64)."""
     nodes = list(nodes)
     return {
         "nodeDefs.json": {node.id: node_texts(node, texts) for node in nodes},
-        "main.json": {"nodeCategories": categories(nodes, texts)},
+        "main.json": {
+            "nodeCategories": categories(nodes, texts),
+            "settingsCategories": {"Training": texts.of()("Training")},
+        },
+        "settings.json": {id_: setting_texts(name, tooltip, texts) for id_, (name, tooltip) in SETTINGS.items()},
     }
+
+
+def setting_texts(name: str, tooltip: str, texts: Texts) -> dict[str, str]:
+    """A setting of the page."""
+    return {"name": texts.of()(name), "tooltip": texts.of()(tooltip)}
 
 
 def categories(nodes: Iterable[type[Node]], texts: Texts) -> dict[str, str]:

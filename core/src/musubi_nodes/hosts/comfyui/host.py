@@ -15,8 +15,8 @@ from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.runs.progress import Progress
 
-SECONDS_BETWEEN = 0.1
-"""At most ten events a second reach the page."""
+SECONDS_BETWEEN = 0.25
+"""A node tells its bar and its line of text, two events: at most ten a second reach the page."""
 
 
 HARMLESS = {ord("<"): "\u2039", ord(">"): "\u203a"}
@@ -28,7 +28,8 @@ class ComfyHost:
 
     def __init__(self) -> None:
         self._bars: dict[str, tuple[Any, int]] = {}
-        self._told: dict[str, float] = {}
+        self._next: dict[str, float] = {}
+        self._full: set[str] = set()
         self._lock = threading.Lock()
         self.kept = Kept()
 
@@ -88,11 +89,13 @@ class ComfyHost:
         return {**(extra or {}), **({"prompt": prompt} if prompt else {})}
 
     def progress(self, node_id: str, now: Progress) -> None:
-        """The node's bar, and one line of text in it."""
+        """The node's bar, and one line of text in it; a bar that has become full is told at once."""
         with self._lock:
-            if time.monotonic() - self._told.get(node_id, 0) < SECONDS_BETWEEN and now.fraction != 1:
+            full, early = now.fraction == 1, time.monotonic() < self._next.get(node_id, 0)
+            if early and (not full or node_id in self._full):
                 return
-            self._told[node_id] = time.monotonic()
+            self._next[node_id] = time.monotonic() + SECONDS_BETWEEN * (2 if early else 1)
+            (self._full.add if full else self._full.discard)(node_id)
         if now.total:
             self._bar(node_id, now.total).update_absolute(now.current, now.total)
         self.tell(node_id, now.text())

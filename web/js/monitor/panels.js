@@ -1,0 +1,41 @@
+// The panels that nodes have. A node gets one widget, which stays: the page's Vue nodes do not show another in its place.
+import { forwardToCanvas } from "./canvas.js";
+import { Panel } from "./panel.js";
+import { Run } from "./run.js";
+
+export const panels = new Map(); // node -> panel
+const places = new WeakMap(); // node -> the element of its widget
+
+export async function show(node, name) {
+  if (panels.get(node)?.run.name === name) return;
+  const run = new Run(name);
+  if (!(await run.poll()) || !node.graph) return;
+  const before = panels.get(node)?.height ?? 0;
+  forget(node);
+  const panel = new Panel(run);
+  panels.set(node, panel);
+  placeOf(node).append(panel.element);
+  const [width, height] = node.computeSize();
+  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1] + panel.height - before, height)]);
+  node.setDirtyCanvas(true, true);
+}
+
+/** For a run that is replaced, and a node that leaves the graph. */
+export function forget(node) {
+  panels.get(node)?.end();
+  panels.delete(node);
+}
+
+function placeOf(node) {
+  if (places.has(node)) return places.get(node);
+  const element = document.createElement("div");
+  element.className = "musubi-run";
+  forwardToCanvas(element);
+  places.set(node, element);
+  node.addDOMWidget("musubi_run", "MUSUBI_RUN", element, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: () => panels.get(node)?.height ?? 0,
+  });
+  return element;
+}
