@@ -3,6 +3,7 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { clock } from "./monitor/numbers.js";
 import { newestRuns } from "./monitor/run.js";
+import { say } from "./monitor/texts.js";
 
 const SETTING = "musubi.notify";
 const LONG = 60; // seconds
@@ -15,7 +16,7 @@ const titleOf = (run) => globalThis.LiteGraph?.registered_node_types?.[run.class
 
 function tell(run) {
   const body = [clock(run.time - run.started), run.error.split("\n")[0]].filter(Boolean).join(" · ");
-  const shown = new Notification(`${titleOf(run)}: ${run.status}`, { body, tag: run.name });
+  const shown = new Notification(`${titleOf(run)}: ${say(run.status)}`, { body, tag: run.name });
   shown.onclick = () => window.focus();
 }
 
@@ -34,8 +35,8 @@ async function switched(value, before) {
   if (!value || before === undefined) return; // it is told at the page's start too
   const answer = (await globalThis.Notification?.requestPermission()) ?? "denied";
   if (answer === "granted") return look();
-  const detail = "The browser does not allow notifications of this page. Allow them in the browser's settings of this site.";
-  app.extensionManager.toast.add({ severity: "warn", summary: "Musubi Nodes", detail, life: 8000 });
+  const why = "The browser does not allow notifications of this page. Allow them in the browser's settings of this site.";
+  app.extensionManager.toast.add({ severity: "warn", summary: "Musubi Nodes", detail: say(why), life: 8000 });
 }
 
 app.registerExtension({

@@ -1,6 +1,7 @@
 // What can be done with a run. Stopping at once loses what was not saved: it takes two clicks.
 import { app } from "../../../../scripts/app.js";
 import { fileURL } from "./run.js";
+import { say } from "./texts.js";
 
 const SECONDS_TO_CONFIRM = 4;
 
@@ -17,8 +18,8 @@ export class Buttons {
 
   button(text, title, click) {
     const made = document.createElement("button");
-    made.textContent = text;
-    made.title = title;
+    made.textContent = say(text);
+    made.title = say(title);
     made.addEventListener("click", () => Promise.resolve(click()).catch((error) => tell("error", String(error.message ?? error))));
     this.element.append(made);
     return made;
@@ -27,33 +28,33 @@ export class Buttons {
   show(state) {
     for (const each of [this.after, this.now]) each.style.display = state.status === "running" ? "" : "none";
     this.after.disabled = state.stop_asked;
-    this.after.textContent = state.stop_asked ? "Stops after save" : "Stop after save";
+    this.after.textContent = say(state.stop_asked ? "Stops after save" : "Stop after save");
   }
 
   async stopAfter() {
     await this.run.stopAfterSave();
     this.after.disabled = true;
-    this.after.textContent = "Stops after save";
+    this.after.textContent = say("Stops after save");
   }
 
   async stopNow() {
     const asked = this.asked && Date.now() - this.asked < SECONDS_TO_CONFIRM * 1000;
     this.asked = asked ? 0 : Date.now();
     this.now.classList.toggle("musubi-asked", !asked);
-    this.now.textContent = asked ? "Stopping" : "Really stop?";
+    this.now.textContent = say(asked ? "Stopping" : "Really stop?");
     if (asked) return this.run.stopNow();
     setTimeout(() => {
       if (!this.asked) return;
       this.now.classList.remove("musubi-asked");
-      this.now.textContent = "Stop now";
+      this.now.textContent = say("Stop now");
     }, SECONDS_TO_CONFIRM * 1000);
   }
 
   async copy() {
     const text = this.run.state?.command;
-    if (!text) throw new Error("The command is not known yet.");
+    if (!text) throw new Error(say("The command is not known yet."));
     await (navigator.clipboard?.writeText(text) ?? Promise.reject()).catch(() => copied(text));
-    tell("success", "The command is in the clipboard.");
+    tell("success", say("The command is in the clipboard."));
   }
 
   open() {
@@ -69,7 +70,7 @@ function copied(text) {
   field.select();
   const done = document.execCommand("copy");
   field.remove();
-  if (!done) throw new Error("The browser does not allow copying.");
+  if (!done) throw new Error(say("The browser does not allow copying."));
 }
 
 function tell(severity, detail) {

@@ -1,5 +1,6 @@
 // The curve of the loss: each step thin, the smoothed one thick, the learning rate dashed on a scale of its own.
 import { roundUp, short, ticks } from "./numbers.js";
+import { say } from "./texts.js";
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [46, 8, 20, 16];
 const LOSS = "#3b8eea";
@@ -15,7 +16,7 @@ export class Chart {
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("role", "img");
     this.scale = document.createElement("button");
-    this.scale.title = "Logarithmic or linear scale of the loss";
+    this.scale.title = say("Logarithmic or linear scale of the loss");
     this.scale.addEventListener("click", () => this.toggle());
     this.element.append(this.canvas, this.scale);
     this.canvas.addEventListener("pointermove", (event) => this.hover(event.offsetX));
@@ -35,7 +36,7 @@ export class Chart {
 
   toggle(log = !this.log) {
     this.log = log;
-    this.scale.textContent = log ? "log" : "linear";
+    this.scale.textContent = say(log ? "log" : "linear");
     this.queue();
   }
 
@@ -163,7 +164,7 @@ export class Chart {
   empty(pen, width, height) {
     pen.fillStyle = this.colors.muted;
     pen.textAlign = "center";
-    const text = this.run?.running ? "The curve begins with the first step." : "This run has no steps.";
+    const text = say(this.run?.running ? "The curve begins with the first step." : "This run has no steps.");
     pen.fillText(text, width / 2, height / 2, width - 20);
     this.canvas.setAttribute("aria-label", text);
   }

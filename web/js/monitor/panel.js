@@ -5,6 +5,7 @@ import { keepWheel } from "./canvas.js";
 import { clock, gigabytes, short, speed } from "./numbers.js";
 import { followEnd } from "./follow.js";
 import { Samples } from "./samples.js";
+import { say } from "./texts.js";
 
 const HEIGHT = 336;
 const HEIGHT_OF_SAMPLES = 81;
@@ -47,7 +48,7 @@ export class Panel {
     const { progress = {} } = state;
     this.element.dataset.status = state.status;
     this.amount.textContent = state.status === "running" ? amount(progress) : ending(state, progress);
-    this.amount.title = state.error || "";
+    this.amount.title = state.error || state.made || "";
     this.time.textContent = state.status === "running" ? times(progress) : "";
     const [step, steps] = [progress.step ?? 0, progress.steps ?? 0];
     this.done.style.width = `${steps ? Math.min(100, (100 * step) / steps) : 0}%`;
@@ -73,23 +74,25 @@ function part(name) {
 
 function amount({ stage = "starting", current, total, step, steps }) {
   const own = stage !== "training" && total ? ` ${current}/${total}` : "";
-  const parts = [stage + own];
-  if (steps) parts.push(`step ${step}/${steps}`);
+  const parts = [say(stage) + own];
+  if (steps) parts.push(say("step {}/{}", step, steps));
   return parts.join(" · ");
 }
 
 function times({ rate, seconds_left: left, stage, silent }) {
-  if (silent) return `no output for ${clock(silent)}`;
+  if (silent) return say("no output for {}", clock(silent));
   const parts = [];
   if (rate) parts.push(speed(rate));
-  if (left !== null && left !== undefined && rate) parts.push(`${clock(left)} left${stage === "training" ? "" : ` (${stage})`}`);
+  if (left !== null && left !== undefined && rate)
+    parts.push(stage === "training" ? say("{} left", clock(left)) : say("{} left ({})", clock(left), say(stage)));
   return parts.join(" · ");
 }
 
 function ending(state, { step, steps }) {
-  const parts = [state.status];
-  if (steps) parts.push(step >= steps ? `${steps} steps` : `step ${step}/${steps}`);
+  const parts = [say(state.status)];
+  if (steps) parts.push(step >= steps ? say("{} steps", steps) : say("step {}/{}", step, steps));
   if (state.started && state.time) parts.push(clock(state.time - state.started));
+  if (state.made) parts.push(state.made);
   if (state.error) parts.push(state.error.split("\n")[0]);
   return parts.join(" · ");
 }
@@ -98,11 +101,12 @@ function numbers(run) {
   const { progress = {} } = run.state;
   const last = run.state.last ?? [];
   const of = (name) => last[run.column[name]];
-  const parts = progress.epochs ? [`epoch ${progress.epoch}/${progress.epochs}`] : [];
+  const parts = progress.epochs ? [say("epoch {}/{}", progress.epoch, progress.epochs)] : [];
   const loss = of("smooth");
   if (loss !== null && loss !== undefined) parts.push(`loss ${short(loss)}`);
   const [lr, effective] = [of("lr"), of("effective_lr")];
   if (lr) parts.push(`lr ${short(lr)}${effective ? ` (effective ${short(effective)})` : ""}`);
-  if (progress.gpu_total) parts.push(`GPU memory ${gigabytes(progress.gpu_used)} of ${gigabytes(progress.gpu_total)} GB`);
+  if (progress.gpu_total)
+    parts.push(say("GPU memory {} of {} GB", gigabytes(progress.gpu_used), gigabytes(progress.gpu_total)));
   return parts.join(" · ");
 }

@@ -2,6 +2,7 @@
 import { keepWheel } from "./canvas.js";
 import { followEnd } from "./follow.js";
 import { fileURL } from "./run.js";
+import { say } from "./texts.js";
 
 export class Samples {
   constructor() {
@@ -22,12 +23,14 @@ export class Samples {
     for (const [url, sample] of added) this.shown.set(url, this.card(url, sample));
     const append = () => this.element.append(...added.map(([url]) => this.shown.get(url)));
     if (added.length) followEnd(this.element, "scrollLeft", "clientWidth", "scrollWidth", append);
-    this.element.dataset.empty = wanted.size ? "" : state.status === "running" ? "Samples will be here." : "No samples were made.";
+    this.element.dataset.empty = wanted.size
+      ? ""
+      : say(state.status === "running" ? "Samples will be here." : "No samples were made.");
   }
 
   card(url, sample) {
     const card = document.createElement("button");
-    card.title = `${sample.label}, prompt ${sample.prompt + 1}`;
+    card.title = say("{}, prompt {}", sample.label, sample.prompt + 1);
     const label = document.createElement("span");
     label.textContent = sample.label;
     card.append(picture(url, sample, false), label);
@@ -44,7 +47,7 @@ export class Samples {
       if (!card) return;
       url = to;
       const title = document.createElement("p");
-      title.textContent = `${card.title} (${urls.indexOf(to) + 1} of ${urls.length}; arrow keys, Escape closes)`;
+      title.textContent = say("{} ({} of {}; arrow keys, Escape closes)", card.title, urls.indexOf(to) + 1, urls.length);
       dialog.replaceChildren(picture(to, { video: card.querySelector("video") !== null }, true), title);
     };
     dialog.addEventListener("keydown", (event) => {

@@ -283,6 +283,7 @@ class LoRATrainer(ScriptNode):
         complete = outcome.checkpoint is None
         name = true_name(folder, made)
         target = publish_lora(context, made, name, complete)
+        folder.note_made(f"musubi/{target.name}")
         context.show(text=_told(name, target, outcome))
         if not complete and not (inputs.training or Training()).save_state:
             context.show(text="save_state is off: this training cannot go on from here")

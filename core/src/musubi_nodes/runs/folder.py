@@ -184,6 +184,10 @@ class RunFolder:
         """Replace ``status.json``; readers never see half of it."""
         write_json(self.path / "status.json", {"status": status, "time": time.time(), **details})
 
+    def note_made(self, name: str) -> None:
+        """Add to ``status.json`` what was handed on."""
+        write_json(self.path / "status.json", {**self.json("status.json"), "made": name})
+
     def status(self) -> dict[str, Any]:
         """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
 

@@ -100,6 +100,7 @@ def _head(folder: RunFolder) -> dict[str, Any]:
         "status": str(status["status"])[:40],
         "time": _seconds(status.get("time")),
         "error": str(status.get("error", ""))[:LONGEST_TEXT],
+        "made": str(status.get("made", ""))[:200],
     }
 
 
