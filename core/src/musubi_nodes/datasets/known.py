@@ -43,8 +43,9 @@ class Known:
     _asked: ClassVar[tuple[Path, float, str] | None] = None
 
     def __init__(self, config: DatasetConfig, judged: str) -> None:
-        text = f"{EDITION}\0{judged}\0{config.model_dump_json()}"
-        self._file = cache_folder() / "datasets" / f"{sha256(text.encode()).hexdigest()[:24]}.json"
+        text = f"{EDITION}\0{judged}\0{config!r}"
+        name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        self._file = cache_folder() / "datasets" / f"{name}.json"
         self._state = self._just_looked() or _state(config)
 
     def _just_looked(self) -> str:
