@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import repeat
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from musubi_nodes.datasets.facts import image_sizes
@@ -60,6 +62,17 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset, *, captions: bool) -> Datas
         relative_lines=tuple(found.relative),
         bad_lines=tuple(found.bad),
     )
+
+
+def named_files(dataset: Dataset) -> Iterator[Path]:
+    """The files that the lines of the dataset's JSONL file name, not looked at; lines that are wrong name none."""
+    source, layered = dataset.jsonl_file, isinstance(dataset, ImageDataset) and dataset.multiple_target
+    with contextlib.suppress(OSError, ValueError):
+        text = source.read_bytes().decode("utf-8") if source else ""
+        for line in io.StringIO(text, newline=None):
+            with contextlib.suppress(ValueError, RecursionError):
+                named = _named(json.loads(line), dataset.kind, layered)
+                yield from map(Path, (named.main, *named.targets, *named.controls))
 
 
 def _read_line(number: int, line: str, kind: Kind, layered: bool, found: _Found) -> None:

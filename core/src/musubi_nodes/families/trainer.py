@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 from musubi_nodes.commands.option import Argument, Option, arguments_from, arguments_of
 from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
+from musubi_nodes.config import config_file
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
@@ -31,7 +32,7 @@ from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.shapes import largest
 from musubi_nodes.families.sockets import Lora, Run
-from musubi_nodes.files import is_inside, plain_name
+from musubi_nodes.files import cleaned_path, is_file, is_inside, plain_name
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
@@ -134,6 +135,10 @@ class LoRATrainer(ScriptNode):
     def defaults(self) -> Mapping[str, Any]:
         return self.family.training_defaults
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "main_process_ip" not in linked:
+            _check_machine(values["main_process_ip"], context)
+
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
         yield from settings_arguments(inputs.training or Training(), "the training settings")
@@ -155,6 +160,7 @@ class LoRATrainer(ScriptNode):
     def train(self, inputs: Any, context: Context) -> BaseModel:
         """One training from start to end."""
         install = self.prepare(inputs, context)
+        _check_machine(inputs.main_process_ip, context)
         (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
         _check_caches(self, inputs)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
@@ -265,6 +271,16 @@ def _told(made: Path, target: Path, outcome: Outcome) -> str:
     return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"
 
 
+def _check_machine(address: str, context: Context) -> None:
+    """Processes that train together trust each other, so that no workflow may choose whom this machine talks to."""
+    if address and address not in context.services.config.machines:
+        raise MusubiError(
+            f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
+            why="A workflow may come from a stranger, and machines that train together trust each other.",
+            fix=f"Write  machines = [{address[:80]!r}]  into {config_file()} and start again, or leave it empty.",
+        )
+
+
 def _check_caches(node: LoRATrainer, inputs: Any) -> None:
     latent, text = inputs.latent_cache, inputs.text_cache
     if latent.dataset.fingerprint != text.dataset.fingerprint:
@@ -320,11 +336,11 @@ def _state(text: str, output: Path) -> str | None:
     """A saved state below the output folder; anything else is refused."""
     if not text.strip():
         return None
-    path = (output / text.strip()).resolve()
-    if not is_inside(path, [output]) or not (path / "model.safetensors").is_file():
+    path = output / cleaned_path(text)
+    if not is_inside(path, [output]) or not is_file(path / "model.safetensors"):
         raise MusubiError(
             f"resume: {text[:120]!r} is no saved state below {output}",
             why="A state is a folder that ends in -state and holds model.safetensors.",
             fix="Give the folder below the output folder, such as musubi/runs/.../out/my_lora-state.",
         )
-    return str(path)
+    return str(path.resolve())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +12,9 @@ from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.jsonl import named_files
 from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -21,7 +22,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.input_files import allowed_roots, outside, readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
-from musubi_nodes.files import is_inside
+from musubi_nodes.files import is_inside, slug
 from musubi_nodes.nodes.reading import readable_file
 
 
@@ -90,24 +91,43 @@ def dataset_path(text: str, context: Context) -> Path:
 
 
 def check_roots(config: DatasetConfig, context: Context) -> None:
-    """Beyond loopback the dataset's own folders lie in the allowed ones too."""
+    """Beyond loopback the dataset's own folders lie in the allowed ones too, and so does every file that a JSONL names:
+    nothing outside is looked at, so that no message tells what is there."""
     for part in effective(config):
         for path in (part.directory, part.jsonl_file, part.control_directory, part.cache_directory):
             if path:
-                readable(Path(path), context)
+                readable(path, context)
+        if part.jsonl_file and not context.host.trusted:
+            check_inside(named_files(part), context)
+
+
+def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> None:
+    """Where a workflow may let caches be written: in the allowed folders, and on this machine beside the dataset."""
+    if part.cache_directory is None:
+        return
+    source, roots = source_of(part), allowed_roots(context)
+    if context.host.trusted:
+        beside = source.parent if source.parent != Path(source.anchor) else source
+        roots += [beside]
+    if not is_inside(part.cache_directory, roots):
+        raise MusubiError(
+            f"cache_directory {part.cache_directory} lies neither beside the dataset nor in an allowed folder",
+            why="A workflow may come from a stranger, and caches are written there.",
+            fix=f"Choose a folder in {roots[-1]}, leave it empty, or add the folder to read_roots in config.toml.",
+        )
 
 
 def check_items(found: Scan, context: Context) -> None:
-    """The same for every file that a JSONL names."""
-    if context.host.trusted:
-        return
+    """The same for what lies in the folders: a link may lead elsewhere."""
+    if not context.host.trusted:
+        items = (item for part in found.datasets for item in part.items)
+        files = (file for item in items for file in (*item.media, item.caption_file) if file)
+        check_inside((Path(file.path) for file in files), context)
+
+
+def check_inside(paths: Iterable[Path], context: Context) -> None:
+    """Raise for the first of ``paths`` that lies in no allowed root."""
     roots = allowed_roots(context)
-    for item in (item for part in found.datasets for item in part.items):
-        for file in (item.file, *item.control_files, *item.target_files):
-            if not is_inside(Path(file.path), roots):
-                raise outside(Path(file.path))
-
-
-def slug(text: str) -> str:
-    """A plain file name out of any text."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or "dataset"
+    for path in paths:
+        if not is_inside(path, roots):
+            raise outside(path)

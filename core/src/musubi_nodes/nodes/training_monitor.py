@@ -14,6 +14,7 @@ from musubi_nodes.families.fields import Native, RunName, Widget
 from musubi_nodes.families.lora import lora_family, lora_format
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.files import slug
 from musubi_nodes.media.pictures import image_picture, video_pictures
 from musubi_nodes.media.plot import Curve, plot
 from musubi_nodes.media.sheet import Cell, sheet
@@ -88,7 +89,7 @@ class TrainingMonitor(Node):
         picture = plot([_curve(each) for each in reads], (inputs.width, inputs.height), title, inputs.log_scale)
         if preview := context.host.preview_folder:
             preview.mkdir(parents=True, exist_ok=True)
-            path = preview / f"musubi_plot_{context.node_id.replace(':', '_')}_{shown.folder.path.name}.png"
+            path = preview / f"musubi_plot_{slug(context.node_id, 'node')}_{shown.folder.path.name}.png"
             picture.save(path)
             context.show(path)
         text = "\n\n".join(_told(each) for each in reads)

@@ -8,8 +8,10 @@ from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.ownership import NAMES
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import key_value_lines
+from musubi_nodes.files import plain_name
 
 ADVANCED = Widget(advanced=True)
 TEXT = Widget(advanced=True, multiline=True)
@@ -110,6 +112,11 @@ class Training(Settings):
     log_tracker_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the tracker in the logs.")
     wandb_run_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the run in Weights & Biases.")
     log_config: Annotated[bool, Option(), ADVANCED] = Field(False, description="Log the training settings as well.")
+
+    @field_validator(*sorted(NAMES))
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return plain_name(name) if name else name
 
     @field_validator("network_args")
     @classmethod
