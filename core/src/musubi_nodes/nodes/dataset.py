@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.fingerprint import fingerprint
-from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.jsonl import named_files
+from musubi_nodes.datasets.listing import led_to
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
 from musubi_nodes.datasets.toml import load
@@ -69,7 +69,6 @@ def checked(
     """
     check_roots(config, context)
     found = scan(config)
-    check_items(found, context)
     rule, fps = (family.frame_rule, family.fps) if family else (None, None)
     report = check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
     report.raise_errors()
@@ -91,14 +90,16 @@ def dataset_path(text: str, context: Context) -> Path:
 
 
 def check_roots(config: DatasetConfig, context: Context) -> None:
-    """Beyond loopback the dataset's own folders lie in the allowed ones too, and so does every file that a JSONL names:
-    nothing outside is looked at, so that no message tells what is there."""
+    """Beyond loopback the dataset's own folders lie in the allowed ones, and so does what is linked in them, and every
+    file that a JSONL names. Nothing outside is looked at, so that no message tells what is there."""
     for part in effective(config):
         for path in (part.directory, part.jsonl_file, part.control_directory, part.cache_directory):
             if path:
                 readable(path, context)
-        if part.jsonl_file and not context.host.trusted:
+        if not context.host.trusted:
             check_inside(named_files(part), context)
+            for folder in filter(None, (part.directory, part.control_directory)):
+                check_inside(led_to(folder), context)
 
 
 def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> None:
@@ -115,14 +116,6 @@ def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> N
             why="A workflow may come from a stranger, and caches are written there.",
             fix=f"Choose a folder in {roots[-1]}, leave it empty, or add the folder to read_roots in config.toml.",
         )
-
-
-def check_items(found: Scan, context: Context) -> None:
-    """The same for what lies in the folders: a link may lead elsewhere."""
-    if not context.host.trusted:
-        items = (item for part in found.datasets for item in part.items)
-        files = (file for item in items for file in (*item.media, item.caption_file) if file)
-        check_inside((Path(file.path) for file in files), context)
 
 
 def check_inside(paths: Iterable[Path], context: Context) -> None:
