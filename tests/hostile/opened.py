@@ -38,3 +38,31 @@ def opened(root: Path) -> Iterator[list[str]]:
         yield entry[1]
     finally:
         _WATCHED.remove(entry)
+
+
+_STARTS = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system")
+_started: list[list[str]] = []
+
+
+def _starts(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _STARTS:
+        for found in _started:
+            found.append(f"{event} {arguments!r:.200}")
+
+
+@contextmanager
+def started() -> Iterator[list[str]]:
+    """The programs that this process starts meanwhile."""
+    global _listening
+    if not _listening:
+        sys.addaudithook(_starts)
+        _listening = True
+    found: list[str] = []
+    _started.append(found)
+    try:
+        yield found
+    finally:
+        _started.remove(found)
+
+
+_listening = False
