@@ -87,7 +87,7 @@ PARSERS: dict[str, tuple[Parse, str, str]] = {
 }
 
 
-AT_LEAST = 200
+AT_LEAST = 150
 """Different bad inputs of each parser."""
 
 

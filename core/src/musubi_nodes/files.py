@@ -20,8 +20,8 @@ _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write UTF-8 ``text`` beside ``path`` and rename it into place."""
-    return write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 ``text`` beside ``path`` and rename it into place; half a character becomes an escape of JSON."""
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, data: bytes) -> Path:

@@ -15,9 +15,9 @@ from musubi_nodes.errors import MusubiError
 
 LONGEST_WORD = 30_000
 """Characters of one word: Linux takes 131,072 bytes in one, Windows 32,767 characters in the whole line."""
+LONGEST_LINE = 31_000 if os.name == "nt" else 500_000
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 """No system takes them in a command: NUL, and halves of characters, which JSON can spell."""
-LONGEST_LINE = 31_000 if os.name == "nt" else 500_000
 
 
 def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
