@@ -245,6 +245,16 @@ def test_a_network_share_is_read_only_where_it_is_configured(
         world.run(LOADER, **values)
 
 
+def test_a_line_of_a_jsonl_that_names_a_share_is_refused_on_loopback_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.host, "trusted", True)
+    spelled = (r"//host/a.png", r"\\\\host\\a.png", r"/\\host/a.png", r"\/\/host/a.png", r"\u002f\u002Fhost/a.png")
+    for name in spelled:
+        with pytest.raises(MusubiError, match="A network share must be"):
+            world.run(LOADER, **jsonl(world, f'{{"caption": "a", "image_path": "{name}"}}\n'))
+
+
 @pytest.mark.parametrize("where", ["pictures/cache", "pictures-cache", "caches/pictures"])
 def test_on_loopback_caches_may_lie_beside_the_dataset(
     where: str, world: World, monkeypatch: pytest.MonkeyPatch

@@ -145,9 +145,9 @@ def is_inside(path: Path, roots: Iterable[Path]) -> bool:
     return any(resolved.is_relative_to(root.resolve()) for root in roots)
 
 
-def is_share(path: Path) -> bool:
+def is_share(path: Path | str) -> bool:
     """Whether ``path`` is on a network share or a device: ``\\\\host\\share``, ``//host/share``, ``\\\\.\\device``."""
-    return str(path).replace("\\", "/").startswith("//")
+    return str(path)[:2].replace("\\", "/") == "//"
 
 
 def is_file(path: Path) -> bool:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.fingerprint import fingerprint
-from musubi_nodes.datasets.jsonl import named_files
+from musubi_nodes.datasets.jsonl import named_files, named_shares
 from musubi_nodes.datasets.listing import led_to
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
@@ -91,15 +91,16 @@ def dataset_path(text: str, context: Context) -> Path:
 
 def check_roots(config: DatasetConfig, context: Context) -> None:
     """Beyond loopback the dataset's own folders lie in the allowed ones, and so does what is linked in them, and every
-    file that a JSONL names. Nothing outside is looked at, so that no message tells what is there."""
+    file that a JSONL names; on loopback what is on a network share. Nothing outside is looked at, so that no message
+    tells what is there."""
+    trusted = context.host.trusted
     for part in effective(config):
         for path in (part.directory, part.jsonl_file, part.control_directory, part.cache_directory):
             if path:
                 readable(path, context)
-        if not context.host.trusted:
-            check_inside(named_files(part), context)
-            for folder in filter(None, (part.directory, part.control_directory)):
-                check_inside(led_to(folder), context)
+        check_inside(map(Path, named_shares(part) if trusted else named_files(part)), context)
+        for folder in filter(None, (part.directory, part.control_directory)):
+            check_inside(led_to(folder) if not trusted else (), context)
 
 
 def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> None:
