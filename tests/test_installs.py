@@ -111,7 +111,7 @@ def test_what_does_not_exist_is_named(tmp_path):
         load_install("mine", str(gone))
     with pytest.raises(MusubiError, match=f"Python of musubi-tuner does not exist: {folder}"):
         load_install("mine", str(tmp_path), str(gone))
-    with pytest.raises(MusubiError, match="line break or NUL"):
+    with pytest.raises(MusubiError, match="line break or control"):
         load_install("mine", "C:\new")
 
 

@@ -5,8 +5,11 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.hostile.bad_inputs import OUTPUT, always_the_same, broken
 
-from musubi_nodes.runs.progress import Progress, ProgressReader, clock
+from musubi_nodes.errors import CONTROLS
+from musubi_nodes.runs.output import LineSplitter
+from musubi_nodes.runs.progress import Progress, ProgressReader, clock, is_bar
 
 TRAINING = """\
 accelerator device: cpu
@@ -199,6 +202,24 @@ def test_no_text_at_all_makes_it_fail(pieces: list[str]) -> None:
         reader.read(piece)
         assert reader.now.text()
         assert reader.now.fraction is None or 0 <= reader.now.fraction <= 1
+
+
+def followed(data: bytes) -> list[Progress]:
+    """Bytes of a child as a run follows them: split into pieces, and each of them read."""
+    splitter, reader, found = LineSplitter(), ProgressReader(totals=[4], bar_stage="encoding"), []
+    for piece in (*splitter.feed(data), *splitter.finish()):
+        is_bar(piece)
+        reader.read(piece)
+        found.append(reader.now)
+    return found
+
+
+@always_the_same
+@given(broken(OUTPUT).map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=300))
+def test_no_bytes_at_all_make_it_fail_or_reach_the_page_as_more_than_a_short_line(data: bytes) -> None:
+    for now in followed(data):
+        assert len(now.text()) < 300 and not CONTROLS.search(now.text()) and "<" not in now.text()
+        assert now.fraction is None or 0 <= now.fraction <= 1
 
 
 _inside = st.text(alphabet="0123456789.:<?,/its avr_loss=nanef+-", max_size=40)

@@ -43,6 +43,8 @@ class Config(_Section):
     models: dict[str, list[str]] = Field(default_factory=dict, description="Model folders by kind, for the terminal.")
     comfyui: str | None = Field(None, description="A ComfyUI folder whose models/ the terminal uses.")
     read_roots: list[str] = Field(default_factory=list, description="Folders that may be read beyond loopback.")
+    shared: bool = Field(False, description="Others reach ComfyUI although it listens on loopback.")
+    machines: list[str] = Field(default_factory=list, description="Machines that may lead a training over several.")
     secrets: dict[str, str] = Field(default_factory=dict, description="WANDB_API_KEY, HF_TOKEN: reach the child only.")
     options: dict[str, Any] = Field(default_factory=dict, description="Upload options sent to every trainer.")
 

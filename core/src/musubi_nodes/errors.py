@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+LONGEST = 4_000
+"""Characters of each part of a message."""
+LONGEST_NAME = 200
+"""Characters of a name that are compared with what there is."""
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys, what turns the writing round, and halves of characters; line breaks and tabs are none."""
+
+
+def printable(text: str, longest: int = LONGEST) -> str:
+    """``text`` as it can be shown anywhere: control characters spelled out, and a long one without its middle."""
+    if len(text) > longest:
+        text = f"{text[: longest * 3 // 4]} ... {text[-(longest // 4 - 5) :]}"
+    return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class MusubiError(Exception):
     """A message for the user.
 
     ``what`` says what is wrong and where, ``why`` the cause, ``fix`` what to do next, ``log`` the file to read.
+    Whatever a workflow or a file brought into them, they are printable and of bounded length.
     """
 
     def __init__(self, what: str, *, why: str = "", fix: str = "", log: Path | None = None) -> None:
-        self.what, self.why, self.fix, self.log = what, why, fix, log
+        self.what, self.why, self.fix = (printable(text) for text in (what, why, fix))
+        self.log = log
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -54,5 +71,5 @@ def finding(error: Mapping[str, Any]) -> str:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """``" (did you mean 'x'?)"`` for a near miss, else an empty string."""
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    near = get_close_matches(name[:LONGEST_NAME], known, n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""

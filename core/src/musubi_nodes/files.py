@@ -9,18 +9,19 @@ import re
 import shutil
 import time
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from uuid import uuid4
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import CONTROLS, MusubiError
 
+LONGEST_PATH = 4_096
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write UTF-8 ``text`` beside ``path`` and rename it into place."""
-    return write_bytes(path, text.encode("utf-8"))
+    """Write UTF-8 ``text`` beside ``path`` and rename it into place; half a character becomes an escape of JSON."""
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
@@ -128,10 +129,38 @@ def plain_name(name: str) -> str:
         ) from None
 
 
+def slug(text: str, otherwise: str = "dataset") -> str:
+    """A plain file name out of any text."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or otherwise
+
+
 def is_inside(path: Path, roots: Iterable[Path]) -> bool:
-    """Whether the resolved ``path`` lies in one of the resolved ``roots``."""
+    """Whether the resolved ``path`` lies in one of the resolved ``roots``.
+
+    A network share is inside only where a root is written as on it: looking at any other would be a login there.
+    """
+    if is_share(path):
+        return ".." not in path.parts and any(path.is_relative_to(root) for root in roots)
     resolved = path.resolve()
     return any(resolved.is_relative_to(root.resolve()) for root in roots)
+
+
+def is_share(path: Path | str) -> bool:
+    """Whether ``path`` is on a network share or a device: ``\\\\host\\share``, ``//host/share``, ``\\\\.\\device``."""
+    return str(path)[:2].replace("\\", "/") == "//"
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file that can be looked at; names that no system takes are none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_relative(name: str) -> bool:
+    """Whether ``name`` stays below the folder that it is joined to, on every system: ``C:x`` and ``/x`` do not."""
+    return not PureWindowsPath(name).anchor and ".." not in PureWindowsPath(name).parts
 
 
 def cleaned_path(text: str) -> Path:
@@ -139,6 +168,11 @@ def cleaned_path(text: str) -> Path:
     text = text.strip()
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()
-    if "\0" in text or "\n" in text:
-        raise MusubiError(f"the path {text[:80]!r} holds a line break or NUL", fix="Type the path again.")
-    return Path(text).expanduser()
+    if CONTROLS.search(text) or re.search(r"[\n\t]", text):
+        raise MusubiError(f"the path {text[:80]!r} holds a line break or control character", fix="Type the path again.")
+    if len(text) > LONGEST_PATH:
+        raise MusubiError(f"the path {text[:80]!r} ... has {len(text)} characters", fix="Type the path again.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise MusubiError(f"nobody's home folder is meant by {text[:80]!r}", fix="Write the whole path.") from None

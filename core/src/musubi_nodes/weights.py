@@ -51,7 +51,7 @@ def read_header(path: Path) -> Header:
         return _checked(json.loads(text), size - 8 - length)
     except _TooShort as error:
         raise MusubiError(f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise MusubiError(
             f"{path} is no safetensors file", why=f"Its header is damaged: {error}", fix=_DOWNLOAD
         ) from error

@@ -9,6 +9,7 @@ import pytest
 
 from musubi_nodes.families import Failure, MusubiError
 from musubi_nodes.testing.contract import Case, cases, set_twice
+from musubi_nodes.testing.hostile import check_texts
 from musubi_nodes_heron import musubi_explain_error
 from musubi_nodes_heron.nodes import NODES
 
@@ -28,6 +29,11 @@ def test_the_script_accepts_what_the_node_sends(case: Case) -> None:
 @pytest.mark.parametrize("node", [node for node in NODES if hasattr(node, "script")], ids=lambda node: node.id)
 def test_each_option_has_one_owner(node: Any) -> None:
     assert not set_twice(node)
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.id)
+def test_a_hostile_text_stays_a_text(node: Any) -> None:
+    assert check_texts(node)
 
 
 def test_pictures_become_a_lora_and_a_video(musubi_workplace: Any) -> None:

@@ -109,6 +109,7 @@ def test_models_of_the_host_stay_where_no_gpu_is_used(place: Any, monkeypatch: p
 
 
 def test_several_processes_and_machines_are_told_to_accelerate(place: Any) -> None:
+    place.services.config = place.services.config.model_copy(update={"machines": ["10.0.0.1"]})
     place.train(num_processes=2, num_machines=2, machine_rank=1, main_process_ip="10.0.0.1", main_process_port=29500)
     words = place.command()
     launcher = words[: next(n for n, word in enumerate(words) if word.endswith("wan_train_network.py"))]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import subprocess
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from musubi_nodes.commands.helptext import parse_help
 from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, table
@@ -79,7 +81,11 @@ def fingerprint(install: Install, path: Path) -> str:
 
 def _read(path: Path) -> dict[str, OptionSpec] | None:
     try:
-        rows = json.loads(path.read_text("utf-8"))
-        return {row["name"]: OptionSpec(**{**row, "choices": tuple(row["choices"])}) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError):
+        return {spec.name: spec for spec in _rows().validate_json(path.read_bytes())}
+    except (OSError, ValueError):
         return None
+
+
+@cache
+def _rows() -> TypeAdapter[list[OptionSpec]]:
+    return TypeAdapter(list[OptionSpec])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +12,12 @@ from typing import Any
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.tables import OptionSpec, Table
 from musubi_nodes.errors import MusubiError
+
+LONGEST_WORD = 30_000
+"""Characters of one word: Linux takes 131,072 bytes in one, Windows 32,767 characters in the whole line."""
+LONGEST_LINE = 31_000 if os.name == "nt" else 500_000
+_IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
+"""No system takes them in a command: NUL, and halves of characters, which JSON can spell."""
 
 
 def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
@@ -26,7 +34,14 @@ def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
             rest += [f"--{argument.name}", *(_item(argument, value) for value in argument.value)]
         else:
             rest.append(f"--{argument.name}={_text(argument, argument.value)}")
-    return first + rest
+    words = first + rest
+    if (length := sum(len(word) + 1 for word in words)) > LONGEST_LINE:
+        longest = max(words, key=len).partition("=")[0]
+        raise MusubiError(
+            f"the command would be {length} characters long, more than {LONGEST_LINE}",
+            fix=f"Shorten the texts; the longest is {longest[:80]!r}.",
+        )
+    return words
 
 
 def plain(value: Any) -> str:
@@ -42,8 +57,12 @@ def _listed(value: Any) -> list[Any]:
 
 def _text(argument: Argument, value: Any) -> str:
     text = plain(value)
-    if "\0" in text:
-        raise MusubiError(f"--{argument.name} holds a NUL character", fix="Type the text again.")
+    if found := _IMPOSSIBLE.search(text):
+        raise MusubiError(f"--{argument.name} holds the character {found[0]!r}", fix="Type the text again.")
+    if len(text) > LONGEST_WORD:
+        raise MusubiError(
+            f"--{argument.name} has {len(text)} characters, more than {LONGEST_WORD}", fix="Shorten the text."
+        )
     return text
 
 

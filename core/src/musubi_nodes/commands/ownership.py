@@ -25,12 +25,16 @@ SECRET = frozenset("wandb_api_key huggingface_token".split())
 
 PATHS = frozenset(
     "base_weights byt5 ckpt_dir clip control_image_mask_path control_image_path control_path dit dit_high_noise "
-    "end_image_path i image_dir image_encoder image_last image_path latent_path log_tracker_config lora_weight "
-    "lora_weight_high_noise mask_path model_org model_path model_tuned network_weights network_weights_ema "
+    "end_image_path i image_dir image_encoder image_last image_path latent_path layout_bboxes log_tracker_config "
+    "lora_weight lora_weight_high_noise mask_path model_org model_path model_tuned network_weights network_weights_ema "
     "network_weights_proj override_dit path ref_images resume sample_prompts save_to t5 text_encoder "
     "text_encoder1 text_encoder2 text_encoder_clip text_encoder_qwen turbo_dit unconditional_dit vae video_path".split()
 )
 """Options of all scripts of v0.3.4 that name files or folders."""
+
+NAMES = frozenset("log_prefix log_tracker_name".split())
+"""Texts that become names of folders below logging_dir (accelerator_setup.py, v0.3.4, and accelerate's TensorBoard
+tracker): plain names only, ``../`` would lead out of the run folder."""
 
 _UPLOAD = re.compile(r"huggingface_\w+|async_upload|save_state_to_huggingface|resume_from_huggingface")
 _LOOKS_LIKE_PATH = re.compile(

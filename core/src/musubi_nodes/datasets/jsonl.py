@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import repeat
@@ -17,6 +19,10 @@ from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
 from musubi_nodes.errors import did_you_mean
+from musubi_nodes.files import is_share
+
+_SHARE = re.compile(rb'"(?:/[/\\]|\\[/\\uU])')
+"""A text of JSON that begins with two slashes or backslashes, or may do so in another spelling."""
 
 
 @dataclass
@@ -57,6 +63,30 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
         relative_lines=tuple(found.relative),
         bad_lines=tuple(found.bad),
     )
+
+
+def named_files(dataset: Dataset) -> Iterator[str]:
+    """The paths that the lines of the dataset's JSONL file name, not looked at; lines that are wrong name none."""
+    source, layered = dataset.jsonl_file, isinstance(dataset, ImageDataset) and dataset.multiple_target
+    try:
+        text = source.read_bytes().decode("utf-8") if source else ""
+    except (OSError, ValueError):
+        return
+    for line in io.StringIO(text, newline=None):
+        try:
+            named = _named(json.loads(line), dataset.kind, layered)
+        except (ValueError, RecursionError):
+            continue
+        yield named.main
+        yield from named.targets
+        yield from named.controls
+
+
+def named_shares(dataset: Dataset) -> Iterator[str]:
+    """Those of them that are on a network share; a file that cannot name one is not parsed."""
+    with contextlib.suppress(OSError):
+        if dataset.jsonl_file and _SHARE.search(dataset.jsonl_file.read_bytes()):
+            yield from filter(is_share, named_files(dataset))
 
 
 def _read_line(number: int, line: str, kind: Kind, layered: bool, found: _Found) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -75,3 +76,19 @@ def file_at(path: str) -> File | None:
     except (OSError, ValueError):
         return None
     return File(path, known.st_size, known.st_mtime_ns, stat.S_ISDIR(known.st_mode))
+
+
+def led_to(folder: Path) -> Iterator[Path]:
+    """What leads out of ``folder``, if anything does: the links in it, its subfolders, and the links in those."""
+    for path in _links_and_folders(folder):
+        yield path
+        if not path.is_symlink():
+            yield from _links_and_folders(path)
+
+
+def _links_and_folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_symlink() or entry.is_dir()]
+    except (OSError, ValueError):
+        return []

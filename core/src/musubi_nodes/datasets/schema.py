@@ -45,7 +45,7 @@ class General(BaseModel):
             return None
         if not value.startswith("."):
             raise ValueError(f"must begin with a dot: '.{value or 'txt'}'")
-        if len(value) < 2 or set(value[1:]) & set("./\\*?[] \t"):
+        if not 2 <= len(value) <= 40 or not value.isprintable() or set(value[1:]) & set("./\\*?[] "):
             raise ValueError("must be one ending such as '.txt'")
         return value
 

@@ -201,4 +201,6 @@ def _built(model: type[Any], values: Mapping[str, Any], where: str, found: list[
         return model(**values)
     except ValidationError as error:
         found.extend(in_words(where, error))
-        return None
+    except UnicodeEncodeError as error:  # JSON can spell halves of characters
+        found.append(f"{where}: a text holds half a character ({error.object[error.start : error.end]!r}); remove it")
+    return None

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from musubi_nodes.config import Config
+from musubi_nodes.errors import printable
 from musubi_nodes.families.family import Family
 from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.explain import Explainer
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.progress import Progress
+
+LONGEST_TEXT = 100_000
+"""Characters that a node shows."""
 
 
 class Host(Protocol):
@@ -112,4 +116,4 @@ class Context:
         """Show files of the output or preview folder, or a text, in the node."""
         self.pictures += pictures
         if text:
-            self.texts.append(text)
+            self.texts.append(printable(text, LONGEST_TEXT))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import types
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
@@ -31,11 +32,20 @@ PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
 """ComfyUI's types of plain values; all others are STRING."""
 
 
+def whole_text(value: Any) -> Any:
+    """``value``; a ValueError where it is a text with half a character, which JSON can spell and no file can hold."""
+    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+        raise ValueError("holds half a character; type the text again")
+    return value
+
+
 class Socket(BaseModel):
     """A value that travels along a wire: frozen, with one ComfyUI type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
     socket: ClassVar[str]
+
+    _whole = field_validator("*", mode="before")(whole_text)
 
 
 class Settings(Socket):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
-from musubi_nodes.files import cleaned_path, is_inside
+from musubi_nodes.files import cleaned_path, is_file, is_inside, is_share
 
 SUFFIXES = {
     "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".gif"),
@@ -35,7 +35,7 @@ def find_input(context: Context, kind: str, name: str) -> Path:
     if not given.is_absolute() and ".." in given.parts:
         raise MusubiError(f"the file {name[:120]!r} leaves the {place} folder", fix="Choose a file of the folder.")
     readable(path, context)
-    if not text.strip() or not path.is_file():
+    if not text.strip() or not is_file(path):
         known = input_names(folders["input"], kind)
         raise MusubiError(
             f"there is no {kind} {name[:120]!r} in the input folder{did_you_mean(name, known)}",
@@ -45,20 +45,24 @@ def find_input(context: Context, kind: str, name: str) -> Path:
 
 
 def readable(path: Path, context: Context) -> None:
-    """Raise where ComfyUI listens beyond this machine and ``path`` is in none of the allowed folders."""
-    if not context.host.trusted and not is_inside(path, allowed_roots(context)):
+    """Raise where ``path`` is in none of the allowed folders and ComfyUI listens beyond this machine, or it is on a
+    network share: Windows would send the user's login to whatever host a stranger's workflow names."""
+    if (is_share(path) or not context.host.trusted) and not is_inside(path, allowed_roots(context)):
         raise outside(path)
 
 
 def allowed_roots(context: Context) -> list[Path]:
-    """Where workflows may read beyond loopback."""
-    return [context.host.input_folder(), context.host.output_folder, *map(Path, context.services.config.read_roots)]
+    """Where workflows may read beyond loopback, and on network shares."""
+    configured = (Path(root).expanduser() for root in context.services.config.read_roots)
+    return [context.host.input_folder(), context.host.output_folder, *configured]
 
 
 def outside(path: Path) -> MusubiError:
     """The error for a path that lies in no allowed root."""
     return MusubiError(
         f"{path} lies outside the allowed folders",
-        why="ComfyUI listens beyond this machine, so workflows read only from its own and the configured folders.",
+        why="A network share must be one of the configured folders."
+        if is_share(path)
+        else "ComfyUI listens beyond this machine, so workflows read only from its own and the configured folders.",
         fix="Add the folder to read_roots in config.toml.",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Host
+from musubi_nodes.files import is_file, is_relative
 from musubi_nodes.runs.install import Install
 
 SAFETENSORS = (".safetensors", ".sft")
@@ -45,7 +46,7 @@ def find_model(host: Host, kind: str, name: str, install: Install | None = None)
         folders = [(own, name.split("/", 1)[1])]
     for folder, relative in folders:
         path = folder / relative
-        if ".." not in Path(relative).parts and not Path(relative).is_absolute() and path.is_file():
+        if is_relative(relative) and is_file(path):
             return path.absolute()
     known = [*model_names([folder for folder, _ in folders]), *install_model_names(install, kind)]
     raise MusubiError(

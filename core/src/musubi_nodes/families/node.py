@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from musubi_nodes.errors import finding, problems
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.fields import FieldSpec, fields_of
+from musubi_nodes.families.fields import FieldSpec, fields_of, whole_text
 
 
 class NodeInputs(BaseModel):
     """Base of a node's declared inputs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
+
+    _whole = field_validator("*", mode="before")(whole_text)
 
 
 class NodeOutputs(BaseModel):

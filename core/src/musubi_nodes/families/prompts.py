@@ -6,11 +6,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.fields import Native, Socket, Widget
 from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.sizes import SideOrNone
 
 ADVANCED = Widget(advanced=True)
+MOST = 10_000
+"""Prompts of one list."""
 OPEN = "0: as the node that takes the prompt says."
 
 
@@ -45,8 +48,15 @@ class Prompt(NodeInputs):
 
 def written_prompts(text: str) -> list[Prompt]:
     """One prompt a line; empty lines and those that begin with # are left out, as musubi-tuner does (v0.3.4)."""
-    lines = (line.strip() for line in text.splitlines())
-    return [Prompt(prompt=line) for line in lines if line and not line.startswith("#")]
+    lines = [line for each in text.splitlines() if (line := each.strip()) and not line.startswith("#")]
+    check_count(len(lines))
+    return [Prompt(prompt=line) for line in lines]
+
+
+def check_count(count: int) -> None:
+    """Raise where one list has more prompts than anybody waits for."""
+    if count > MOST:
+        raise MusubiError(f"the list has {count} prompts, more than {MOST}", fix="Split it into several.")
 
 
 class Prompts(Socket):

@@ -11,7 +11,7 @@ from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.lora import only_numbers
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
-from musubi_nodes.files import is_inside, write_json
+from musubi_nodes.files import cleaned_path, is_file, is_inside, write_json
 from musubi_nodes.runs.folder import RunFolder, run_folders
 from musubi_nodes.runs.states import State, go_on, is_whole, states
 
@@ -116,16 +116,16 @@ def _all(run: RunFolder, training: Training) -> Iterator[Resume]:
 
 
 def _named(training: Training, text: str, output: Path) -> Resume:
-    path = (output / text).resolve()
+    path = output / cleaned_path(text)
     where = "Give a folder below the output folder, such as musubi/runs/.../out/my_lora-state, or auto."
-    if not is_inside(path, [output]) or not path.is_dir():
-        why = "A state is a folder whose name ends in -state."
+    if not is_inside(path, [output]) or not is_file(path / "model.safetensors"):
+        why = "A state is a folder that ends in -state and holds model.safetensors."
         raise MusubiError(f"resume: {text[:120]!r} is no saved state below {output}", why=why, fix=where)
     if not is_whole(path):
         why = "A file of it is missing or cut off: the training was ended while it was written."
         raise MusubiError(f"resume: the state {path.name} is not whole", why=why, fix="Take an earlier one, or auto.")
-    run = RunFolder(path.parents[1])
-    found = next((each for each in _all(run, training) if each.state.path.resolve() == path), None)
+    run = RunFolder(path.resolve().parents[1])
+    found = next((each for each in _all(run, training) if each.state.path.samefile(path)), None)
     if found is None:
         raise MusubiError(
             f"resume: {path} lies in no run folder",

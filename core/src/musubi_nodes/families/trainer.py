@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator
 from musubi_nodes.commands.option import Argument, Option, arguments_from, arguments_of
 from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
+from musubi_nodes.config import config_file
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import Crashed, MusubiError
@@ -144,6 +145,10 @@ class LoRATrainer(ScriptNode):
     def defaults(self) -> Mapping[str, Any]:
         return self.family.training_defaults
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "main_process_ip" not in linked:
+            _check_machine(values["main_process_ip"], context)
+
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
         yield from settings_arguments(inputs.training or Training(), "the training settings")
@@ -181,6 +186,7 @@ class LoRATrainer(ScriptNode):
     def train(self, inputs: Any, context: Context) -> BaseModel:
         """One training from start to end."""
         install = self.prepare(inputs, context)
+        _check_machine(inputs.main_process_ip, context)
         (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
         _check_caches(self, inputs)
         records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
@@ -306,6 +312,16 @@ def _told(name: str, target: Path, outcome: Outcome) -> str:
     renamed = f" ({name} was there already)" if target.name != name else ""
     loss = f", loss {last.loss:.4g}" if last.loss is not None else ""
     return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"
+
+
+def _check_machine(address: str, context: Context) -> None:
+    """Processes that train together trust each other, so that no workflow may choose whom this machine talks to."""
+    if address and address not in context.services.config.machines:
+        raise MusubiError(
+            f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
+            why="A workflow may come from a stranger, and machines that train together trust each other.",
+            fix=f"Write  machines = [{address[:80]!r}]  into {config_file()} and start again, or leave it empty.",
+        )
 
 
 def _check_caches(node: LoRATrainer, inputs: Any) -> None:

@@ -11,12 +11,9 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.model_files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.families.prompts import Prompt, Prompts, written_prompts
+from musubi_nodes.families.prompts import Prompt, Prompts, check_count, written_prompts
 from musubi_nodes.nodes.prompt_tables import read_prompts
 from musubi_nodes.nodes.reading import readable_file
-
-LIMIT = 10_000
-"""Prompts of one batch."""
 
 
 class BatchProcessor(Node):
@@ -59,9 +56,7 @@ class BatchProcessor(Node):
         before = inputs.previous.items if inputs.previous else ()
         if not own and not before:
             raise MusubiError("the batch has no prompts", fix="Type some into text, or name a file.")
-        if len(before) + len(own) * inputs.repeats > LIMIT:
-            count = len(before) + len(own) * inputs.repeats
-            raise MusubiError(f"the batch has {count} prompts, more than {LIMIT}", fix="Split it into several.")
+        check_count(len(before) + len(own) * inputs.repeats)
         items = (*before, *_repeated(own, inputs.repeats, inputs.first_seed))
         prompts = Prompts(items=items, workers=inputs.workers, per_start=inputs.per_start, strict=inputs.strict)
         shown = [f"{number}. {prompt.prompt[:80]}" for number, prompt in enumerate(items[:5], 1)]

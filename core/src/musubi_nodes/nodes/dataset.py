@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.fingerprint import fingerprint
-from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.jsonl import named_files, named_shares
 from musubi_nodes.datasets.known import Found, Known
+from musubi_nodes.datasets.listing import led_to
 from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -22,7 +23,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.input_files import allowed_roots, outside, readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
-from musubi_nodes.files import is_inside
+from musubi_nodes.files import is_inside, slug
 from musubi_nodes.nodes.reading import readable_file
 
 
@@ -71,7 +72,6 @@ def checked(
     before = known.find() if context.host.trusted else None  # else every file is looked at: links may lead outside
     if before is None:
         found = scan(config)
-        check_items(found, context)
         report = check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
         report.raise_errors()
         before = Found(fingerprint(config, found), report)
@@ -107,24 +107,38 @@ def dataset_path(text: str, context: Context) -> Path:
 
 
 def check_roots(config: DatasetConfig, context: Context) -> None:
-    """Beyond loopback the dataset's own folders lie in the allowed ones too."""
+    """Beyond loopback the dataset's own folders lie in the allowed ones, and so does what is linked in them, and every
+    file that a JSONL names; on loopback what is on a network share. Nothing outside is looked at, so that no message
+    tells what is there."""
+    trusted = context.host.trusted
     for part in effective(config):
         for path in (part.directory, part.jsonl_file, part.control_directory, part.cache_directory):
             if path:
-                readable(Path(path), context)
+                readable(path, context)
+        check_inside(map(Path, named_shares(part) if trusted else named_files(part)), context)
+        for folder in filter(None, (part.directory, part.control_directory)):
+            check_inside(led_to(folder) if not trusted else (), context)
 
 
-def check_items(found: Scan, context: Context) -> None:
-    """The same for every file that a JSONL names."""
-    if context.host.trusted:
+def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> None:
+    """Where a workflow may let caches be written: in the allowed folders, and on this machine beside the dataset."""
+    if part.cache_directory is None:
         return
+    source, roots = source_of(part), allowed_roots(context)
+    if context.host.trusted:
+        beside = source.parent if source.parent != Path(source.anchor) else source
+        roots += [beside]
+    if not is_inside(part.cache_directory, roots):
+        raise MusubiError(
+            f"cache_directory {part.cache_directory} lies neither beside the dataset nor in an allowed folder",
+            why="A workflow may come from a stranger, and caches are written there.",
+            fix=f"Choose a folder in {roots[-1]}, leave it empty, or add the folder to read_roots in config.toml.",
+        )
+
+
+def check_inside(paths: Iterable[Path], context: Context) -> None:
+    """Raise for the first of ``paths`` that lies in no allowed root."""
     roots = allowed_roots(context)
-    for item in (item for part in found.datasets for item in part.items):
-        for file in (item.file, *item.control_files, *item.target_files):
-            if not is_inside(Path(file.path), roots):
-                raise outside(Path(file.path))
-
-
-def slug(text: str) -> str:
-    """A plain file name out of any text."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or "dataset"
+    for path in paths:
+        if not is_inside(path, roots):
+            raise outside(path)

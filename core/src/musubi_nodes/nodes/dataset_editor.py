@@ -17,7 +17,7 @@ from musubi_nodes.families.fields import FamilyName, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import plain_name
-from musubi_nodes.nodes.dataset import checked, dataset_path, fingerprint_of
+from musubi_nodes.nodes.dataset import check_cache_folder, checked, dataset_path, fingerprint_of
 from musubi_nodes.nodes.dataset_entry import edited, made, numbers
 
 ADVANCED, SIDE = Widget(advanced=True), Widget(step=16)
@@ -151,9 +151,11 @@ class DatasetConfigEditor(Node):
     def own(self, inputs: Any, context: Context) -> DatasetConfig:
         """This node's entry, or the TOML that it edits."""
         base = context.host.input_folder()
-        if not inputs.toml.strip():
-            return made(inputs, base)
-        return edited(inputs, dataset_path(inputs.toml, context), base)
+        is_new = not inputs.toml.strip()
+        config = made(inputs, base) if is_new else edited(inputs, dataset_path(inputs.toml, context), base)
+        if inputs.cache_directory.strip():
+            check_cache_folder(config.datasets[0 if is_new else inputs.entry], context)
+        return config
 
 
 def _rule(family: Family | None, config: DatasetConfig) -> list[str]:

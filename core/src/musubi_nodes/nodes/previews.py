@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from musubi_nodes.families.context import Context
+from musubi_nodes.files import slug
 
 
 def show_picture(picture: Any, name: str, context: Context) -> None:
     """Show a PIL image in the node, where the host has somebody who sees it; ``name`` tells it from others."""
     if preview := context.host.preview_folder:
         preview.mkdir(parents=True, exist_ok=True)
-        path = preview / f"musubi_{context.node_id.replace(':', '_')}_{name}.png"
+        path = preview / f"musubi_{slug(context.node_id, 'node')}_{name}.png"
         picture.save(path)
         context.show(path)
 

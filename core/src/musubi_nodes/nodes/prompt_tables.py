@@ -15,7 +15,7 @@ from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.prompts import Prompt, written_prompts
-from musubi_nodes.files import cleaned_path
+from musubi_nodes.files import cleaned_path, is_file
 from musubi_nodes.media.frames import ImageFiles
 
 COLUMNS = tuple(Prompt.model_fields)
@@ -57,12 +57,12 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     head = text.splitlines()[0] if text.strip() else ""
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names = [str(name).strip() for name in reader.fieldnames or ()]
-    if "prompt" not in names:
-        raise MusubiError(
-            f"{path.name} has no column prompt", fix=f"Name the columns in the first line: {', '.join(COLUMNS)}."
-        )
     try:
+        names = [str(name).strip() for name in reader.fieldnames or ()]
+        if "prompt" not in names:
+            raise MusubiError(
+                f"{path.name} has no column prompt", fix=f"Name the columns in the first line: {', '.join(COLUMNS)}."
+            )
         for row in reader:
             if None in row:
                 raise csv.Error("it has more cells than the first line")
@@ -81,7 +81,7 @@ def _json_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MusubiError(f"{path.name}, line {number} is no JSON: {error}", fix="One object a line.") from error
         if not isinstance(row, dict):
             raise MusubiError(f"{path.name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.')
@@ -100,7 +100,7 @@ def _prompt(row: Mapping[str, Any], path: Path, context: Context) -> Prompt:
     if "image" in values:
         picture = path.parent / cleaned_path(str(values["image"]))
         readable(picture, context)
-        if not picture.is_file():
+        if not is_file(picture):
             raise ValueError(f"the image does not exist: {picture}")
         values["image"] = ImageFiles((picture,))
     return Prompt(**values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+LONGEST = 20_000
 _KEY = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -13,6 +14,8 @@ def key_value_lines(text: str) -> list[str]:
 
     Raises ValueError for a line that is no ``key=value``.
     """
+    if len(text) > LONGEST:
+        raise ValueError(f"it has {len(text)} characters, more than {LONGEST}")
     found = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
         key, equals, value = (part.strip() for part in line.partition("="))

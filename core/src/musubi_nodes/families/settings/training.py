@@ -8,8 +8,10 @@ from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.ownership import NAMES
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import key_value_lines
+from musubi_nodes.files import plain_name
 
 ADVANCED = Widget(advanced=True)
 TEXT = Widget(advanced=True, multiline=True)
@@ -124,6 +126,11 @@ class Training(Settings):
         *("mixed_precision", "gradient_accumulation_steps", "scale_weight_norms"),
     )
     """Fields that make it another training; with other values of the rest it can go on from a state."""
+
+    @field_validator(*sorted(NAMES))
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return plain_name(name) if name else name
 
     @field_validator("network_args")
     @classmethod

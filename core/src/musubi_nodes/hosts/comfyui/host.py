@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from musubi_nodes.config import load_config
+from musubi_nodes.errors import printable
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
@@ -41,10 +43,10 @@ class ComfyHost:
 
     @property
     def trusted(self) -> bool:
-        """Whether ComfyUI listens on loopback only."""
+        """Whether ComfyUI listens on loopback only, and nobody forwards to it."""
         from comfy.cli_args import args
 
-        return all(_is_loopback(address) for address in str(args.listen).split(","))
+        return not load_config().shared and all(_is_loopback(address) for address in str(args.listen).split(","))
 
     def model_folders(self, kind: str) -> Sequence[Path]:
         import folder_paths
@@ -144,7 +146,7 @@ class ComfyHost:
 
         server = getattr(PromptServer, "instance", None)
         if server is not None and hasattr(server, "send_progress_text"):
-            server.send_progress_text(text.translate(HARMLESS), node_id, server.client_id)
+            server.send_progress_text(printable(text).translate(HARMLESS), node_id, server.client_id)
 
 
 @cache

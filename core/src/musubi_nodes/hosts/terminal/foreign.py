@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native
+from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.files import checked_name, is_inside, publish
+from musubi_nodes.files import checked_name, cleaned_path, is_file, is_inside, publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png
 
 CATEGORY = "terminal"
@@ -44,8 +45,9 @@ def picture(name: str, context: Context) -> Path:
     from PIL import Image
 
     folder = context.host.input_folder()
-    path = folder / name
-    if not path.is_file() or not (context.host.trusted or is_inside(path, [folder])):
+    path = folder / cleaned_path(name)
+    readable(path, context)
+    if not is_file(path):
         raise MusubiError(f"the picture does not exist: {path}", fix="Correct `image` of LoadImage.")
     try:
         with Image.open(path) as opened:
@@ -108,7 +110,7 @@ class SaveVideo(Node):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         if not isinstance(inputs.video, VideoFile):
             raise MusubiError("SaveVideo got no video", fix="Set output_type of the generator to video or both.")
-        prefix = Path(inputs.filename_prefix.replace("\\", "/"))
+        prefix = cleaned_path(inputs.filename_prefix.replace("\\", "/"))
         folder = context.host.output_folder / prefix.parent
         if not is_inside(folder, [context.host.output_folder]):
             raise MusubiError(f"filename_prefix {inputs.filename_prefix!r} leaves the output folder", fix="Correct it.")

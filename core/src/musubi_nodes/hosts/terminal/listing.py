@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, printable
 from musubi_nodes.runs.folder import run_folders, runs_of
 
 
@@ -15,7 +15,7 @@ def list_runs(output: Path, limit: int) -> int:
         print(f"no runs below {output.absolute()}")
     for folder in islice(run_folders(output), limit):
         status = folder.status()
-        error = str(status.get("error", "")).split("\n")[0]
+        error = printable(str(status.get("error", "")).split("\n")[0])
         print(f"{status['status']:<10} {folder.path.name}  {error}".rstrip())
     return 0
 

@@ -41,7 +41,7 @@ def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
         raw = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise MusubiError(f"the workflow cannot be read: {error}", fix="Correct the path.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MusubiError(f"{path} is no JSON: {error}", fix="Export it again: Workflow > Export (API).") from None
     if not isinstance(raw, dict) or "nodes" in raw:
         raise MusubiError(

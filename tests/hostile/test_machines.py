@@ -1,0 +1,37 @@
+"""Processes that train together trust each other: only the configuration says with whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.hostile.every_node import every_node
+
+from musubi_nodes.config import Config
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.trainer import LoRATrainer
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.hostile import HOSTILE, assert_clear
+
+TRAINERS = [node for node in every_node() if issubclass(node, LoRATrainer)]
+
+
+def foreseen(node: Any, address: str, *machines: str) -> None:
+    services = plugins()
+    services.config = Config(machines=list(machines))
+    context = Context(None, services)  # type: ignore[arg-type]
+    node().foresee({"main_process_ip": address}, set(), context)
+
+
+@pytest.mark.parametrize("node", TRAINERS, ids=lambda node: node.id)
+def test_a_workflow_does_not_choose_whom_a_training_talks_to(node: Any) -> None:
+    for address in ("10.0.0.1", "host.example", "localhost", *HOSTILE.values()):
+        with pytest.raises(MusubiError, match="main_process_ip") as caught:
+            foreseen(node, address, "10.0.0.2")
+        assert_clear(caught.value)
+
+
+def test_a_configured_machine_may_lead_and_none_is_needed() -> None:
+    foreseen(TRAINERS[0], "10.0.0.2", "10.0.0.2")
+    foreseen(TRAINERS[0], "")
