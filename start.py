@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = Path(os.environ.get("MUSUBI_NODES_VENV", ROOT / ".venv"))
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 COMMANDS = {
-    "test": ("[test]", ["-m", "pytest"]),
+    "test": ("[test]", ["-m", "pytest", "-n", "auto"]),
     **{
         name: ("", ["-m", "musubi_nodes.hosts.terminal.cli", name])
         for name in ("demo", "doctor", "run", "runs", "stop", "new-plugin")

@@ -19,7 +19,9 @@ from tests.hostile.world import World
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
+from musubi_nodes.families.resume import resume_point
 from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.settings import Training
 from musubi_nodes.hosts.comfyui.host import ComfyHost
 from musubi_nodes.testing.hostile import assert_clear, text_fields
 
@@ -216,8 +218,6 @@ def test_a_configured_folder_may_be_read(world: World) -> None:
 
 
 def test_a_state_to_resume_lies_in_the_output_folder(world: World) -> None:
-    from musubi_nodes.families.trainer import _state
-
     output, state = world.host.output_folder, world.outside / "a-state"
     state.mkdir()
     (state / "model.safetensors").write_bytes(b"")
@@ -225,7 +225,7 @@ def test_a_state_to_resume_lies_in_the_output_folder(world: World) -> None:
     (output / "linked-state").symlink_to(state, target_is_directory=True)
     for text in (str(state), "../../outside/a-state", "linked-state", "//host/a-state", "\\\\host\\a-state", "~/a"):
         with pytest.raises(MusubiError, match="resume: ") as caught:
-            _state(text, output)
+            resume_point(types.SimpleNamespace(training=Training(resume=text), optimizer=None), "", output)
         assert_clear(caught.value)
 
 
