@@ -50,7 +50,7 @@ def stopped_after_save(place: Any, caches: Any, training: Any) -> Any:
     """A training that is asked to stop when it begins."""
 
     def ask(node_id: str, now: Progress) -> None:
-        run = next(run_folders(place.host.output_folder))
+        run = next(run for run in run_folders(place.host.output_folder) if "Trainer" in run.path.name)
         if now.stage == "training" and not run.stop_request.exists():
             run.ask_to_stop()
 
