@@ -11,9 +11,10 @@ let unread = true; // whether there may be runs that are not shown yet
 let timer = 0;
 let looking = false;
 
+/** By the type of an input: categories and names come in the page's language. */
 function isTrainer(node) {
-  const { category, output } = node.constructor.nodeData ?? {};
-  return category === "MusubiTuner/Training" && Boolean(output?.includes("MUSUBI_RUN"));
+  const { required, optional } = node.constructor.nodeData?.input ?? {};
+  return Object.values({ ...required, ...optional }).some(([type]) => type === "MUSUBI_TRAINING");
 }
 
 /** "12", or "12:5" for a node inside the subgraph node 12. */
