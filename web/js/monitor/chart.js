@@ -151,7 +151,7 @@ export class Chart {
     const told = [["step", String(point[0])], loss, ["smoothed", of("smooth")], ["lr", of("lr")]];
     pen.fillStyle = nearest ? this.colors.text : this.colors.muted;
     pen.textAlign = "left";
-    const text = told.filter(([, value]) => value).map((pair) => pair.join(" ")).join("  ");
+    const text = told.filter(([, value]) => value).map(([name, value]) => `${say(name)} ${value}`).join("  ");
     pen.fillText(text, 6, 10, width - 60);
     this.canvas.setAttribute("aria-label", text);
   }

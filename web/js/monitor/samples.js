@@ -30,9 +30,11 @@ export class Samples {
 
   card(url, sample) {
     const card = document.createElement("button");
-    card.title = say("{}, prompt {}", sample.label, sample.prompt + 1);
+    const [kind, number] = sample.label.split(" ");
+    const text = say(kind === "epoch" ? "epoch {}" : "step {}", number);
+    card.title = say("{}, prompt {}", text, sample.prompt + 1);
     const label = document.createElement("span");
-    label.textContent = sample.label;
+    label.textContent = text;
     card.append(picture(url, sample, false), label);
     card.addEventListener("click", () => this.large(url));
     return card;
