@@ -25,7 +25,8 @@ from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.tool import ToolInputs, ToolNode
-from musubi_nodes.families.trainer import LoRATrainer, TrainerInputs
+from musubi_nodes.families.trainer import LoRATrainer
+from musubi_nodes.families.trainer_inputs import TrainerInputs
 from musubi_nodes.files import checked_name, publish
 from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes.runs.command import Outcome

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel
 
-from musubi_nodes.commands.option import Argument, Option, arguments_from, arguments_of
+from musubi_nodes.commands.option import Argument, arguments_from, arguments_of
 from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
-from musubi_nodes.config import config_file
-from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.cache_locks import caches_in_use
-from musubi_nodes.families.caches import checked_scan, verify
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
-from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.launch import accelerate_launch
 from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
 from musubi_nodes.families.measured import note
 from musubi_nodes.families.needs import check_packages, optimizer_of, tensorboard
-from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
 from musubi_nodes.families.resume import (
     Resume,
@@ -37,11 +34,13 @@ from musubi_nodes.families.resume import (
     with_auto,
 )
 from musubi_nodes.families.samples import write_prompts
-from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.shapes import largest
 from musubi_nodes.families.sockets import Lora, Run
-from musubi_nodes.files import plain_name
+from musubi_nodes.families.starting_weights import starting_loras, starting_weights
+from musubi_nodes.families.trainer_checks import check_caches, check_files, check_machine
+from musubi_nodes.families.trainer_inputs import TrainerInputs, TrainerOutputs
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.run import Outcome
@@ -49,54 +48,6 @@ from musubi_nodes.runs.states import true_name
 
 ADVANCED = Widget(advanced=True)
 log = logging.getLogger("musubi_nodes")
-
-
-class TrainerInputs(ScriptInputs):
-    """What every LoRA trainer takes; a family adds ``models``, ``latent_cache`` and ``text_cache`` of its own types."""
-
-    training: Training | None = Field(None, description="Length, rank, learning rate, saving.")
-    optimizer: Optimizer | None = Field(None, description="Optimizer and scheduler.")
-    sampling: Sampling | None = Field(None, description="Timesteps, and samples on the way.")
-    network_weights: Lora | None = Field(None, description="A LoRA to go on training from.")
-    base_weights: Lora | None = Field(None, description="LoRAs that are merged into the model before training.")
-    sample_image: Annotated[Any, Native("IMAGE")] = Field(
-        None, description="First picture of the samples, for models that turn pictures into videos."
-    )
-    output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.")
-    num_processes: Annotated[int, ADVANCED] = Field(
-        1, ge=1, le=64, description="Processes of accelerate: one for each GPU that trains together."
-    )
-    num_machines: Annotated[int, ADVANCED] = Field(1, ge=1, le=64, description="Machines that train together.")
-    machine_rank: Annotated[int, ADVANCED] = Field(0, ge=0, le=63, description="Number of this machine; 0 leads.")
-    main_process_ip: Annotated[str, ADVANCED] = Field("", description="Address of machine 0, for several machines.")
-    main_process_port: Annotated[int | None, ADVANCED] = Field(
-        None, ge=1, le=65535, description="Port of machine 0. 0: accelerate's own."
-    )
-    ddp_timeout: Annotated[int | None, Option(), ADVANCED] = Field(
-        None, ge=1, le=100_000, description="Minutes that processes wait for each other. 0: the default."
-    )
-    ddp_gradient_as_bucket_view: Annotated[bool, Option(), ADVANCED] = Field(
-        False, description="Several GPUs: share the memory of gradients."
-    )
-    ddp_static_graph: Annotated[bool, Option(), ADVANCED] = Field(
-        False, description="Several GPUs: the graph never changes."
-    )
-
-    train_again: Annotated[bool, Widget(advanced=True, added=1)] = Field(
-        False, description="Train also where the same LoRA was trained before; else that one is handed on."
-    )
-
-    @field_validator("output_name")
-    @classmethod
-    def _plain(cls, name: str) -> str:
-        return plain_name(name)
-
-
-class TrainerOutputs(NodeOutputs):
-    """A trained LoRA and its run."""
-
-    lora: Lora = Field(description="The trained LoRA, already in models/loras/musubi.")
-    run: Run = Field(description="The run folder: log, metrics, checkpoints, samples.")
 
 
 class LoRATrainer(ScriptNode):
@@ -147,7 +98,7 @@ class LoRATrainer(ScriptNode):
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "main_process_ip" not in linked:
-            _check_machine(values["main_process_ip"], context)
+            check_machine(values["main_process_ip"], context)
 
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
@@ -158,7 +109,7 @@ class LoRATrainer(ScriptNode):
         sampled = bool(sampling.samples())
         asked = {name for name in self.sample_models if sampled or (name in known and known[name].required)}
         yield from arguments_of(inputs.models, "models", asked)
-        yield from arguments_from(_weights(inputs), self.title)
+        yield from arguments_from(starting_weights(inputs), self.title)
 
     @property
     def trains(self) -> bool:
@@ -186,15 +137,15 @@ class LoRATrainer(ScriptNode):
     def train(self, inputs: Any, context: Context) -> BaseModel:
         """One training from start to end."""
         install = self.prepare(inputs, context)
-        _check_machine(inputs.main_process_ip, context)
+        check_machine(inputs.main_process_ip, context)
         (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
-        _check_caches(self, inputs)
+        check_caches(inputs, self.needed_flags(inputs))
         records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
         if not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
-        _check_files(self, inputs)
+        check_files(inputs, self.family)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
-        for lora in _loras(inputs):
+        for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
         training, resume = inputs.training or Training(), self._resume(inputs, context, install)
         with self.new_folder(context) as folder:
@@ -268,22 +219,8 @@ class LoRATrainer(ScriptNode):
         return owned | _uploads(context.services.config.options, owned)
 
     def launcher(self, inputs: Any, install: Install) -> list[str]:
-        """accelerate through the install's own Python, every count explicit (else it prints notices and guesses)."""
         precision = (inputs.training or Training()).mixed_precision
-        several = inputs.num_processes > 1 or inputs.num_machines > 1
-        options = {
-            "num_processes": inputs.num_processes,
-            "num_machines": inputs.num_machines,
-            "machine_rank": inputs.machine_rank,
-            "main_process_ip": inputs.main_process_ip,
-            "main_process_port": inputs.main_process_port,
-            "dynamo_backend": "no",
-            "num_cpu_threads_per_process": 1,
-            "mixed_precision": precision,
-        }
-        flags = ["--multi_gpu"] * several + ["--cpu"] * (self.device(inputs) == "cpu" or install.cpu)
-        given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
-        return [str(install.python), "-m", "accelerate.commands.launch", *given, *flags]
+        return accelerate_launch(install, inputs, precision, cpu=self.device(inputs) == "cpu" or install.cpu)
 
     def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome, made: Path) -> BaseModel:
         complete = outcome.checkpoint is None
@@ -314,67 +251,8 @@ def _told(name: str, target: Path, outcome: Outcome) -> str:
     return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"
 
 
-def _check_machine(address: str, context: Context) -> None:
-    """Processes that train together trust each other, so that no workflow may choose whom this machine talks to."""
-    if address and address not in context.services.config.machines:
-        raise MusubiError(
-            f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
-            why="A workflow may come from a stranger, and machines that train together trust each other.",
-            fix=f"Write  machines = [{address[:80]!r}]  into {config_file()} and start again, or leave it empty.",
-        )
-
-
-def _check_caches(node: LoRATrainer, inputs: Any) -> None:
-    latent, text = inputs.latent_cache, inputs.text_cache
-    if latent.dataset.fingerprint != text.dataset.fingerprint:
-        raise MusubiError(
-            f"the latent cache ({latent.dataset.name}) and the text cache ({text.dataset.name}) are of two datasets",
-            fix="Connect both cache nodes to the same dataset node.",
-        )
-    needed = node.needed_flags(inputs)
-    if latent.flags != needed:
-        made, wants = _flags(latent.flags), _flags(needed)
-        raise MusubiError(
-            f"the latent cache was made {made}, but this training needs one made {wants}",
-            fix="Connect the same models node to the latent cache and to the trainer, and cache again.",
-        )
-
-
-def _check_files(node: LoRATrainer, inputs: Any) -> None:
-    """The dataset is what was cached, and each of its items has caches that can be read."""
-    latent = inputs.latent_cache
-    found = checked_scan(latent.dataset, node.family)
-    if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:
-        raise MusubiError(
-            f"the dataset {latent.dataset.name} has changed since it was cached",
-            fix="Queue again: both caches are made anew then.",
-        )
-    verify(found, node.family.architecture, "latent")
-    verify(found, node.family.architecture, "text")
-
-
 def _uploads(options: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:
     """[options] of the server's configuration; what the runner sets is not theirs."""
     if taken := sorted((RUNNER | owned.keys()) & options.keys()):
         raise MusubiError(f"[options] of config.toml sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
     return dict(options)
-
-
-def _flags(flags: frozenset[str]) -> str:
-    return "with " + " and ".join(sorted(flags)) if flags else "for text to video"
-
-
-def _loras(inputs: Any) -> Sequence[Lora]:
-    first = inputs.network_weights.chain() if inputs.network_weights else ()
-    if len(first) > 1:
-        raise MusubiError("network_weights takes one LoRA, not a chain", fix="Use base_weights to merge several.")
-    return (*first, *(inputs.base_weights.chain() if inputs.base_weights else ()))
-
-
-def _weights(inputs: Any) -> dict[str, Any]:
-    merged = inputs.base_weights.chain() if inputs.base_weights else ()
-    return {
-        "network_weights": str(inputs.network_weights.path) if inputs.network_weights else None,
-        "base_weights": [lora.path for lora in merged],
-        "base_weights_multiplier": [lora.multiplier for lora in merged],
-    }

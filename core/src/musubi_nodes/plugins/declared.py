@@ -25,7 +25,8 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.takes import Takes
-from musubi_nodes.families.trainer import LoRATrainer, TrainerInputs
+from musubi_nodes.families.trainer import LoRATrainer
+from musubi_nodes.families.trainer_inputs import TrainerInputs
 
 NodeClass = type[Node]
 Is = Callable[[Any], bool]

@@ -1,0 +1,27 @@
+"""The LoRAs that a training begins with: one to go on from, and some that are merged into the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.sockets import Lora
+
+
+def starting_loras(inputs: Any) -> Sequence[Lora]:
+    """All of them."""
+    first = inputs.network_weights.chain() if inputs.network_weights else ()
+    if len(first) > 1:
+        raise MusubiError("network_weights takes one LoRA, not a chain", fix="Use base_weights to merge several.")
+    return (*first, *(inputs.base_weights.chain() if inputs.base_weights else ()))
+
+
+def starting_weights(inputs: Any) -> dict[str, Any]:
+    """The same as options."""
+    merged = inputs.base_weights.chain() if inputs.base_weights else ()
+    return {
+        "network_weights": str(inputs.network_weights.path) if inputs.network_weights else None,
+        "base_weights": [lora.path for lora in merged],
+        "base_weights_multiplier": [lora.multiplier for lora in merged],
+    }

@@ -1,0 +1,65 @@
+"""What every LoRA trainer takes and hands on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from musubi_nodes.commands.option import Option
+from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.script import ScriptInputs
+from musubi_nodes.families.settings import Optimizer, Sampling, Training
+from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.files import plain_name
+
+ADVANCED = Widget(advanced=True)
+
+
+class TrainerInputs(ScriptInputs):
+    """What every LoRA trainer takes; a family adds ``models``, ``latent_cache`` and ``text_cache`` of its own types."""
+
+    training: Training | None = Field(None, description="Length, rank, learning rate, saving.")
+    optimizer: Optimizer | None = Field(None, description="Optimizer and scheduler.")
+    sampling: Sampling | None = Field(None, description="Timesteps, and samples on the way.")
+    network_weights: Lora | None = Field(None, description="A LoRA to go on training from.")
+    base_weights: Lora | None = Field(None, description="LoRAs that are merged into the model before training.")
+    sample_image: Annotated[Any, Native("IMAGE")] = Field(
+        None, description="First picture of the samples, for models that turn pictures into videos."
+    )
+    output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.")
+    num_processes: Annotated[int, ADVANCED] = Field(
+        1, ge=1, le=64, description="Processes of accelerate: one for each GPU that trains together."
+    )
+    num_machines: Annotated[int, ADVANCED] = Field(1, ge=1, le=64, description="Machines that train together.")
+    machine_rank: Annotated[int, ADVANCED] = Field(0, ge=0, le=63, description="Number of this machine; 0 leads.")
+    main_process_ip: Annotated[str, ADVANCED] = Field("", description="Address of machine 0, for several machines.")
+    main_process_port: Annotated[int | None, ADVANCED] = Field(
+        None, ge=1, le=65535, description="Port of machine 0. 0: accelerate's own."
+    )
+    ddp_timeout: Annotated[int | None, Option(), ADVANCED] = Field(
+        None, ge=1, le=100_000, description="Minutes that processes wait for each other. 0: the default."
+    )
+    ddp_gradient_as_bucket_view: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Several GPUs: share the memory of gradients."
+    )
+    ddp_static_graph: Annotated[bool, Option(), ADVANCED] = Field(
+        False, description="Several GPUs: the graph never changes."
+    )
+
+    train_again: Annotated[bool, Widget(advanced=True, added=1)] = Field(
+        False, description="Train also where the same LoRA was trained before; else that one is handed on."
+    )
+
+    @field_validator("output_name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return plain_name(name)
+
+
+class TrainerOutputs(NodeOutputs):
+    """A trained LoRA and its run."""
+
+    lora: Lora = Field(description="The trained LoRA, already in models/loras/musubi.")
+    run: Run = Field(description="The run folder: log, metrics, checkpoints, samples.")
