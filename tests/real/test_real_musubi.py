@@ -15,6 +15,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.runs.events import EventFolder
 from musubi_nodes.runs.series import whole
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.weights import read_header
@@ -23,6 +24,16 @@ pytestmark = pytest.mark.musubi
 
 MODELS = toys.MODELS["Wan"]
 BOTH = {"task": "t2v-A14B", "dit": "wan22_low.safetensors", "dit_high_noise": "wan22_high.safetensors"}
+SCALARS = """
+import json, pathlib, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+found = []
+for folder in {file.parent for file in pathlib.Path(sys.argv[1]).rglob("events.out.tfevents.*")}:
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    for tag in events.Tags()["scalars"]:
+        found += [[tag, each.step, each.value, each.wall_time] for each in events.Scalars(tag)]
+print(json.dumps(found))
+"""
 I2V = {"task": "i2v-A14B", "dit": "wan22_i2v_low.safetensors", "dit_high_noise": "wan22_i2v_high.safetensors"}
 
 
@@ -49,6 +60,12 @@ def training(place: Workplace, **values: Any) -> Any:
     return place.run("TrainingConfig", **given).training
 
 
+def scalars_by_tensorboard(place: Workplace, logs: Path) -> list[list[Any]]:
+    """What TensorBoard's own reader, in the environment of musubi-tuner, tells of a folder of event files."""
+    program = [str(place.services.install().python), "-c", SCALARS, str(logs)]
+    return sorted(json.loads(subprocess.run(program, check=True, capture_output=True, text=True).stdout))
+
+
 def generate(place: Workplace, **values: Any) -> Any:
     small = {"prompt": "a square", "width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
     return place.run("WanGenerator", **small, **values)
@@ -66,7 +83,9 @@ def test_wan_2_1_from_pictures_to_a_lora_and_a_video(place: Workplace) -> None:
     assert any(name.startswith("lora_unet_blocks_0_self_attn_q.") for name in tensors) and len(metadata) > 40
     rows = (trained.run.folder / "metrics.jsonl").read_text("utf-8").splitlines()
     assert json.loads(rows[-1])["step"] == 8
-    assert list((trained.run.folder / "logs").rglob("events.out.tfevents.*"))
+    logs = trained.run.folder / "logs"
+    ours = sorted([each.tag, each.step, each.value, each.time] for each in EventFolder(logs).read())
+    assert len(ours) > 20 and ours == scalars_by_tensorboard(place, logs)
     made = generate(place, models=models, lora=trained.lora)
     assert probe(made.video.path).frames == 5
 
