@@ -12,8 +12,10 @@ from musubi_nodes.testing.plugin import REAL
 
 ROOT = Path(__file__).resolve().parents[1]
 
-with contextlib.suppress(ValueError):  # a shell starts jobs with & so that they ignore Ctrl-C, and their children too
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+with contextlib.suppress(ValueError):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job with & ignores Ctrl-C, its children too
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as what nohup starts ignores this one
 
 
 @pytest.fixture(autouse=True)
