@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.common import Row
+from bench.common import Row, configured
 from tests.tiny_musubi.config import toy_config
 
-from musubi_nodes.config import load_config
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 
 PROMPTS = 8
@@ -31,18 +29,15 @@ measured, not the start and the loading."""
 
 def measure(folder: Path, quick: bool) -> Iterator[Row]:
     """On the miniature; with MUSUBI_TUNER_ROOT also on the real Wan script with toy weights."""
-    os.environ["MUSUBI_NODES_CONFIG"], os.environ["MUSUBI_NODES_CACHE"] = str(folder / "config.toml"), str(folder / "c")
-    real = {name: os.environ.pop(f"MUSUBI_TUNER_{name.upper()}", "") for name in ("root", "python")}
-    (folder / "config.toml").write_text('install = "miniature"\n', "utf-8")
-    yield from _compared(folder / "miniature", "miniature", MINIATURE, SMALL)
+    with configured(folder, 'install = "miniature"\n'):
+        yield from _compared(folder / "miniature", "miniature", MINIATURE, SMALL)
+    real = {name: os.environ.get(f"MUSUBI_TUNER_{name.upper()}", "") for name in ("root", "python")}
     if real["root"] and not quick:
-        (folder / "config.toml").write_text(toy_config({k: v for k, v in real.items() if v}, folder), "utf-8")
-        yield from _compared(folder / "toys", "real script, toy weights", TOYS, FAST)
+        with configured(folder, toy_config({k: v for k, v in real.items() if v}, folder)):
+            yield from _compared(folder / "toys", "real script, toy weights", TOYS, FAST)
 
 
 def _compared(folder: Path, what: str, models: dict[str, str], values: dict[str, Any]) -> Iterator[Row]:
-    load_config.cache_clear()
-    plugins.cache_clear()
     place = Workplace(folder)
     chosen = place.run("WanModels", **models).models
     texts = [f"a red ball, number {number}" for number in range(PROMPTS)]

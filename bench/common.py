@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from musubi_nodes.config import load_config
+from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.executor import LocalProcess
 from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.progress import Progress
@@ -58,3 +61,25 @@ def run_script(
 def quantile(values: list[float], share: float) -> float:
     """The value below which ``share`` of all lie."""
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+@contextmanager
+def configured(folder: Path, config: str) -> Iterator[None]:
+    """This pack with a config.toml and caches of its own, and with nothing of the surroundings'."""
+    (folder / "config.toml").write_text(config, "utf-8")
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith("MUSUBI_")]:
+        del os.environ[name]
+    os.environ |= {"MUSUBI_NODES_CONFIG": str(folder / "config.toml"), "MUSUBI_NODES_CACHE": str(folder / "c")}
+    _forget()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        _forget()
+
+
+def _forget() -> None:
+    load_config.cache_clear()
+    plugins.cache_clear()

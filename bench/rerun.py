@@ -11,16 +11,14 @@ from typing import Any
 from unittest.mock import patch
 
 from bench.batch import MINIATURE
-from bench.common import Row
+from bench.common import Row, configured
 from bench.dataset import forget_media, linked_dataset, pictures
 
-from musubi_nodes.config import load_config
 from musubi_nodes.datasets.known import SETTLED_NS
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.families.caches import CacheNode
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.trainer import LoRATrainer
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.progress import Progress
 from musubi_nodes.runs.run import Outcome
 from musubi_nodes.testing.workplace import Workplace
@@ -37,10 +35,11 @@ def measure(folder: Path, quick: bool) -> Iterator[Row]:
     """The first queue is prepared: instead of hours of encoding, each item gets a link to a cache file that the
     miniature made, and the trainer a LoRA of the miniature; all else is what the nodes do. Then they are queued again,
     with everything forgotten that a restart forgets, and once more in the same program."""
-    os.environ["MUSUBI_NODES_CONFIG"], os.environ["MUSUBI_NODES_CACHE"] = str(folder / "config.toml"), str(folder / "c")
-    (folder / "config.toml").write_text('install = "miniature"\n', "utf-8")
-    load_config.cache_clear()
-    plugins.cache_clear()
+    with configured(folder, 'install = "miniature"\n'):
+        yield from _all_measured(folder, quick)
+
+
+def _all_measured(folder: Path, quick: bool) -> Iterator[Row]:
     few = Workplace(folder / "few")
     lora = queue(few, few.dataset()).lora.path
     texts = sorted(few.folder.rglob("cache/**/*_te.safetensors"))
