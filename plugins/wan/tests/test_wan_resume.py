@@ -25,7 +25,7 @@ CRASH = """
 import glob, os, threading, time
 out = next(word for word in words if word.startswith("--output_dir=")).partition("=")[2]
 def crash():
-    while not glob.glob(out + "/*-{state}-state/random_states_0.pkl"):
+    while not any(map(os.path.getsize, glob.glob(out + "/*-{state}-state/random_states_0.pkl"))):
         time.sleep(0.001)
     os._exit(3)
 if {when}:
