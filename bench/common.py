@@ -11,9 +11,9 @@ from pathlib import Path
 
 from musubi_nodes.config import load_config
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.executor import LocalProcess
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.process.executor import LocalProcess
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Command, Outcome, run
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.common import Row, quantile, run_script, script
 
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.record.progress import Progress
 
 TURN = 10**12
 """The clock in the bar's counter: microseconds, the last twelve digits."""

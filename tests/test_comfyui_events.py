@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from musubi_nodes.hosts.comfyui.host import ComfyHost
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.record.progress import Progress
 
 
 @pytest.fixture

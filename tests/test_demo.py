@@ -12,8 +12,8 @@ from musubi_nodes.hosts.terminal.cli import main
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.series import whole
 from musubi_nodes.weights import read_header
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.made import Made
+from musubi_nodes.families.generating.made import Made
 from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.testing.workplace import Workplace
 

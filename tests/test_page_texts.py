@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from musubi_nodes.runs import progress
-from musubi_nodes.runs.folder import Status
+from musubi_nodes.runs.record import progress
+from musubi_nodes.runs.record.folder import Status
 
 JS = Path(__file__).resolve().parents[1] / "web" / "js"
 TEXTS = JS / "monitor" / "texts.js"

@@ -8,7 +8,7 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.cli import main
-from musubi_nodes.runs.folder import RunFolder, run_named, this_host
+from musubi_nodes.runs.record.folder import RunFolder, run_named, this_host
 
 
 def running(output: Path, node: str) -> RunFolder:

@@ -15,8 +15,8 @@ from uuid import uuid4
 import psutil
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.guard import TOKEN
+from musubi_nodes.runs.process.guard import TOKEN
+from musubi_nodes.runs.record.folder import RunFolder
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "wan_lora_training.json"
 SECONDS = 60

@@ -10,7 +10,7 @@ import pytest
 from tests.browser.page import Page
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 
 SETTING = "app.extensionManager.setting"
 RECORD = """() => {

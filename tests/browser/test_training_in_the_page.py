@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.browser.page import Page
 
-from musubi_nodes.runs.folder import RunFolder, run_named
-from musubi_nodes.runs.guard import marked
+from musubi_nodes.runs.process.guard import marked
+from musubi_nodes.runs.record.folder import RunFolder, run_named
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>"
 STEPS_SEEN = """([least]) => {

@@ -25,11 +25,11 @@ def place(tmp_path: Path, musubi_surroundings: Path, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Each whole look at a dataset."""
-    from musubi_nodes.nodes import dataset
+    from musubi_nodes.nodes.datasets import loader
 
     found: list[Any] = []
-    scan = dataset.scan
-    monkeypatch.setattr(dataset, "scan", lambda config: (found.append(config), scan(config))[1])
+    scan = loader.scan
+    monkeypatch.setattr(loader, "scan", lambda config: (found.append(config), scan(config))[1])
     return found
 
 

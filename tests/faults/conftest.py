@@ -18,7 +18,7 @@ from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.lora import check_trained
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.testing.workplace import Workplace
 
 MODELS = {"dit": "wan_t2v_14b.safetensors", "vae": "wan_vae.safetensors", "t5": "umt5_xxl.safetensors"}

@@ -13,7 +13,7 @@ import pytest
 
 from musubi_nodes.families.lora import checkpoints_of
 from musubi_nodes.families.sockets import Run
-from musubi_nodes.runs.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
 
 
 @pytest.fixture

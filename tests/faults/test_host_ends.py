@@ -14,7 +14,7 @@ from tests.faults.conftest import MODELS
 
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.demo import workflow
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.folder import runs_of
+from musubi_nodes.runs.record.folder import runs_of
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
 

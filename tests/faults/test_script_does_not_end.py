@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.runs import silence
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.process import silence
+from musubi_nodes.runs.record.progress import Progress
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from musubi_nodes.runs.devices import device_queue
+from musubi_nodes.runs.hardware.devices import device_queue
 
 DEVICES = ["0", "1", "0,1", "1,0", "0", "1", "0,1", "0", "1", "0"]
 """What each wants; some name both in another order."""
@@ -24,7 +24,7 @@ print(json.dumps([devices.split(","), began, time.monotonic()]), file=open(journ
 PROGRAM = f"""
 import subprocess, sys
 from pathlib import Path
-from musubi_nodes.runs.devices import device_queue
+from musubi_nodes.runs.hardware.devices import device_queue
 
 devices, locks, journal = sys.argv[1:]
 with device_queue(Path(locks), devices.split(","), lambda: None, 0.02):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.faults.conftest import MODELS
 
-from musubi_nodes.families.cache_locks import alone_on_caches, caches_in_use
+from musubi_nodes.families.caches.locks import alone_on_caches, caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.lora import check_trained
 from musubi_nodes.files import write_json
@@ -71,7 +71,7 @@ def test_while_another_uses_the_caches_a_run_waits_and_says_so(faulty: Any, what
 
 
 def cached(place: Any) -> Any:
-    from musubi_nodes.families.caches import cached_dataset
+    from musubi_nodes.families.caches.node import cached_dataset
 
     return cached_dataset(place.load(place.folder / "pictures.toml"), place.host.output_folder, "wan")
 

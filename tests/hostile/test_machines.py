@@ -10,7 +10,7 @@ from tests.hostile.every_node import every_node
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.trainer import LoRATrainer
+from musubi_nodes.families.training.trainer import LoRATrainer
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.hostile import HOSTILE, assert_clear
 

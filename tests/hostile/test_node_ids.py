@@ -9,7 +9,7 @@ import pytest
 from tests.hostile.world import World
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.testing.hostile import HOSTILE
 
 

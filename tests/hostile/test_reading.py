@@ -19,9 +19,9 @@ from tests.hostile.world import World
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
-from musubi_nodes.families.resume import resume_point
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Training
+from musubi_nodes.families.training.resume import resume_point
 from musubi_nodes.hosts.comfyui.host import ComfyHost
 from musubi_nodes.testing.hostile import assert_clear, text_fields
 

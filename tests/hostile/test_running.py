@@ -18,7 +18,7 @@ from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.files import write_text
 from musubi_nodes.media.frames import VideoFile, save_video
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.testing.hostile import HOSTILE, assert_clear, text_fields
 
 SMALL = {"width": 96, "height": 64, "infer_steps": 2, "prompt": "a square"}

@@ -18,7 +18,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import is_inside
 from musubi_nodes.media.frames import save_video
-from musubi_nodes.runs.executor import ProcessSpec, RunningProcess
+from musubi_nodes.runs.process.executor import ProcessSpec, RunningProcess
 from musubi_nodes.testing.hostile import assert_clear
 from musubi_nodes.testing.parsers import parser_for
 from musubi_nodes.testing.workplace import Workplace

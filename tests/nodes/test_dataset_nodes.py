@@ -237,7 +237,7 @@ def test_a_dataset_that_broke_later_is_shown_with_what_is_wrong(place: Workplace
 
 
 def test_caches_are_counted_for_the_family_that_has_them(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from musubi_nodes.families.caches import cached_dataset
+    from musubi_nodes.families.caches.node import cached_dataset
 
     made = edit(place)
     (part,) = cached_dataset(made.dataset, place.host.output_folder, "wan").config.datasets

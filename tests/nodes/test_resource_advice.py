@@ -16,9 +16,9 @@ from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 
 from musubi_nodes.nodes.resources.advice import CARD, DISK, MACHINE, NOTHING, RECORD, advice
 from musubi_nodes.nodes.resources.facts import Facts, OurRun
-from musubi_nodes.runs.cards import cards
-from musubi_nodes.runs.machine import Disk, Machine
-from musubi_nodes.runs.watching import Moment
+from musubi_nodes.runs.hardware.cards import cards
+from musubi_nodes.runs.hardware.machine import Disk, Machine
+from musubi_nodes.runs.hardware.watching import Moment
 
 RUN, WORKER = 2**22 + 11, 2**22 + 12
 """Process ids that no process has."""

@@ -21,10 +21,10 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.terminal.demo import workflow
 from musubi_nodes.nodes.resources import monitor as resource_monitor
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs import gpu, peak, watching
-from musubi_nodes.runs.executor import LocalProcess
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.hardware import gpu, peak, watching
+from musubi_nodes.runs.process.executor import LocalProcess
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Command, run
 from musubi_nodes.testing.workplace import Workplace
 

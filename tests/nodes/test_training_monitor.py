@@ -11,8 +11,8 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.checkpoints import Checkpoint, best
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.checkpoints import Checkpoint, best
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.testing.workplace import Workplace
 
 

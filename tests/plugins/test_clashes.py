@@ -99,7 +99,7 @@ def test_the_cores_own_sockets_are_taken_from_the_start(place, told, more):
 
 def test_the_cores_own_executor_is_taken(place, told):
     place.install("bbb-second", source("B", EXECUTOR.format(name="local")))
-    assert place.load().executor().start.__module__ == "musubi_nodes.runs.executor"
+    assert place.load().executor().start.__module__ == "musubi_nodes.runs.process.executor"
     assert "the executor 'local' is already taken by musubi-nodes" in told()[0]
 
 

@@ -12,7 +12,7 @@ import pytest
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.explain import Explanation, Failure, explained
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Command, run
 
 HEAD = "from musubi_nodes import hookimpl\n"

@@ -19,8 +19,8 @@ from tests.real.comfy import Comfy, message, start
 
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
-from musubi_nodes.runs.folder import RunFolder, run_folders
-from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.series import whole
 
 pytestmark = pytest.mark.comfyui
 

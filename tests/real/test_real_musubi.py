@@ -15,8 +15,8 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.events import EventFolder
-from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.record.events import EventFolder
+from musubi_nodes.runs.record.series import whole
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.weights import read_header
 

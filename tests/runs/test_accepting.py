@@ -11,7 +11,7 @@ import pytest
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.lora import check_trained
 from musubi_nodes.runs.command import Command
-from musubi_nodes.runs.executor import LocalProcess
+from musubi_nodes.runs.process.executor import LocalProcess
 from musubi_nodes.runs.run import run
 
 SAVE = """

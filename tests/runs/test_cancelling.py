@@ -18,8 +18,8 @@ PROMISE = 2.0
 HOST = """
 import os, sys, threading, time
 from pathlib import Path
-from musubi_nodes.runs.executor import LocalProcess
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.process.executor import LocalProcess
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Command, run
 
 class Watching:
@@ -66,7 +66,7 @@ def test_progress_may_interrupt_as_well(runs: Any) -> None:
         def raise_if_interrupted(self) -> None:
             pass
 
-    from musubi_nodes.runs.executor import LocalProcess
+    from musubi_nodes.runs.process.executor import LocalProcess
     from musubi_nodes.runs.run import Command, run
 
     stop = Stop()

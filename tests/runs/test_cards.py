@@ -8,7 +8,7 @@ import pynvml
 import pytest
 from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 
-from musubi_nodes.runs.cards import Card, cards
+from musubi_nodes.runs.hardware.cards import Card, cards
 
 QUESTIONS = {
     "UUID": {"uuid": ""},

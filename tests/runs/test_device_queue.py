@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.devices import device_queue, gpus
+from musubi_nodes.runs.hardware.devices import device_queue, gpus
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from musubi_nodes.runs.devices import device_queue
+from musubi_nodes.runs.hardware.devices import device_queue
 
 name, locks, device, journal = sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
 with device_queue(locks, device.split(","), lambda: None, 0.02):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musubi_nodes.runs.events import EventFolder, scalars, split_records
+from musubi_nodes.runs.record.events import EventFolder, scalars, split_records
 
 
 def varint(value: int) -> bytes:
@@ -82,7 +82,7 @@ def test_a_damaged_file_is_left_alone_and_others_go_on(file: Path, tmp_path: Pat
 
 
 def test_a_large_file_is_read_in_pieces(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("musubi_nodes.runs.events.CHUNK", 100)
+    monkeypatch.setattr("musubi_nodes.runs.record.events.CHUNK", 100)
     file.write_bytes(b"".join(record(event("a", step, 1.0)) for step in range(1, 50)))
     assert [scalar.step for scalar in EventFolder(tmp_path / "logs").read()] == list(range(1, 50))
 

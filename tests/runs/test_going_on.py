@@ -12,13 +12,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.checkpoints import checkpoints
-from musubi_nodes.runs.events import Scalar
-from musubi_nodes.runs.folder import RESUMED, RunFolder
-from musubi_nodes.runs.metrics import Metrics
-from musubi_nodes.runs.progress import ProgressReader
-from musubi_nodes.runs.samples import samples
-from musubi_nodes.runs.states import FILES, Length, State, go_on, is_whole, length_of, states
+from musubi_nodes.runs.record.checkpoints import checkpoints
+from musubi_nodes.runs.record.events import Scalar
+from musubi_nodes.runs.record.folder import RESUMED, RunFolder
+from musubi_nodes.runs.record.metrics import Metrics
+from musubi_nodes.runs.record.progress import ProgressReader
+from musubi_nodes.runs.record.samples import samples
+from musubi_nodes.runs.record.states import FILES, Length, State, go_on, is_whole, length_of, states
 
 HEAD = (
     "  num batches per epoch / 1epochのバッチ数: 10\n  gradient accumulation steps / 勾配を合計するステップ数 = 4\n"

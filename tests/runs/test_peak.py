@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 
-from musubi_nodes.runs import peak
-from musubi_nodes.runs.cards import cards
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.history import History, read_history
-from musubi_nodes.runs.peak import Peak, of_run
+from musubi_nodes.runs.hardware import peak
+from musubi_nodes.runs.hardware.cards import cards
+from musubi_nodes.runs.hardware.history import History, read_history
+from musubi_nodes.runs.hardware.peak import Peak, of_run
+from musubi_nodes.runs.record.folder import RunFolder
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.hostile.bad_inputs import OUTPUT, always_the_same, broken
 
 from musubi_nodes.errors import CONTROLS
-from musubi_nodes.runs.output import LineSplitter
-from musubi_nodes.runs.progress import Progress, ProgressReader, clock, is_bar
+from musubi_nodes.runs.process.output import LineSplitter
+from musubi_nodes.runs.record.progress import Progress, ProgressReader, clock, is_bar
 
 TRAINING = """\
 accelerator device: cpu

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.runs import recorder
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.record import recorder
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.progress import Progress
 
 
 def test_the_last_progress_is_written_although_the_script_says_nothing_more(

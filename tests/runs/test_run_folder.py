@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.folder import RunFolder, powershell, run_folders
+from musubi_nodes.runs.record.folder import RunFolder, powershell, run_folders
 
 FULL = """
 import json, os, resource, sys
 from pathlib import Path
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.executor import LocalProcess
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.process.executor import LocalProcess
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Command, run
 
 class Watching:
@@ -92,7 +92,7 @@ def test_run_folders_come_newest_first(tmp_path: Path) -> None:
 def test_a_run_whose_host_is_gone_is_told_as_failed(tmp_path: Path, until: Callable[..., bool]) -> None:
     folder = RunFolder.create(tmp_path, "node")
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    from musubi_nodes.runs.folder import this_host
+    from musubi_nodes.runs.record.folder import this_host
 
     folder.write_status("running", **{**this_host(), "host": int(ended.stdout)})
     assert folder.status()["status"] == "failed"

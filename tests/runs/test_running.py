@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.environment import child_environment
-from musubi_nodes.runs.executor import ProcessSpec
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.environment import child_environment
+from musubi_nodes.runs.process.executor import ProcessSpec
 from musubi_nodes.runs.run import Command, run
 
 BARS = """
@@ -192,7 +192,7 @@ def test_a_command_that_cannot_be_started_is_a_clear_error(runs: Any, what: str)
 
 def test_no_module_of_the_runner_hides_one_of_python() -> None:
     """The guard is started as a script, so its folder is on the path while it imports."""
-    from musubi_nodes.runs import guard
+    from musubi_nodes.runs.process import guard
 
     names = {path.stem for path in Path(guard.__file__).parent.glob("*.py")}
     assert not names & set(sys.stdlib_module_names)

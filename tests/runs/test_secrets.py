@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.masking import Mask, secret_values
+from musubi_nodes.runs.process.masking import Mask, secret_values
 
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.runs.series import Series
-from musubi_nodes.runs.tail import LINES, Tail
+from musubi_nodes.runs.record.series import Series
+from musubi_nodes.runs.record.tail import LINES, Tail
 
 
 def write(path: Path, *rows: dict[str, Any], mode: str = "a") -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.metrics import NAN_STEPS
-from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.metrics import NAN_STEPS
+from musubi_nodes.runs.record.series import whole
 
 TRAINER = """
 import sys, time

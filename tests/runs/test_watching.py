@@ -13,10 +13,10 @@ import psutil
 import pytest
 from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 
-from musubi_nodes.runs.folder import RunFolder, this_host
-from musubi_nodes.runs.machine import disks, largest_programs, machine, program_name
-from musubi_nodes.runs.trees import ram, running, tree
-from musubi_nodes.runs.watching import FIRST, STEP, watch
+from musubi_nodes.runs.hardware.machine import disks, largest_programs, machine, program_name
+from musubi_nodes.runs.hardware.trees import ram, running, tree
+from musubi_nodes.runs.hardware.watching import FIRST, STEP, watch
+from musubi_nodes.runs.record.folder import RunFolder, this_host
 
 HOLDS = """
 import os, subprocess, sys, time
@@ -32,7 +32,7 @@ time.sleep(600)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that goes by what is waited for only, and those waits."""
     waited: list[float] = []
-    monkeypatch.setattr("musubi_nodes.runs.watching.time.monotonic", lambda: sum(waited))
+    monkeypatch.setattr("musubi_nodes.runs.hardware.watching.time.monotonic", lambda: sum(waited))
     return waited
 
 

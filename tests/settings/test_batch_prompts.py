@@ -10,7 +10,7 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.grouping import Item, groups, prompt_line
+from musubi_nodes.families.generating.grouping import Item, groups, prompt_line
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.testing.workplace import Workplace
 

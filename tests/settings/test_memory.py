@@ -9,12 +9,12 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.family import Family, family_named
-from musubi_nodes.families.footprint import GIB, Shape, total
-from musubi_nodes.families.measured import correction, note
-from musubi_nodes.families.plans import HEADROOM, plan, stronger
+from musubi_nodes.families.memory.footprint import GIB, Shape, total
+from musubi_nodes.families.memory.measured import correction, note
+from musubi_nodes.families.memory.plans import HEADROOM, plan, stronger
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -137,7 +137,7 @@ def test_what_cannot_be_planned_is_told(place: Workplace, values: dict[str, Any]
 
 
 def test_without_a_driver_auto_says_what_to_do(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("musubi_nodes.runs.gpu.memory", lambda gpu: None)
+    monkeypatch.setattr("musubi_nodes.runs.hardware.gpu.memory", lambda gpu: None)
     with pytest.raises(MusubiError, match="free memory of the GPU is not known"):
         run(place, mode="auto")
 

@@ -11,7 +11,7 @@ import pytest
 
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.samples import write_prompts
+from musubi_nodes.families.training.sample_prompts import write_prompts
 from musubi_nodes.hosts.comfyui import emit
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import SamplingConfig

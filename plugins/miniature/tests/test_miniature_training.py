@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musubi_nodes.runs.events import EventFolder
+from musubi_nodes.runs.record.events import EventFolder
 from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature.events import masked_crc32c
 from musubi_nodes_miniature.checkout.src.musubi_tuner.miniature.tensors import load, metadata_of
 

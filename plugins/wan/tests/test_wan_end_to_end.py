@@ -10,9 +10,9 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import probe
-from musubi_nodes.runs.folder import RunFolder, run_folders
-from musubi_nodes.runs.progress import Progress
-from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.runs.record.series import whole
 from musubi_nodes.weights import read_header
 
 I2V = {

@@ -12,10 +12,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from musubi_nodes.errors import Crashed, MusubiError
-from musubi_nodes.runs.folder import RunFolder, run_folders
-from musubi_nodes.runs.progress import Progress
-from musubi_nodes.runs.series import whole
-from musubi_nodes.runs.states import states, true_name
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.runs.record.series import whole
+from musubi_nodes.runs.record.states import states, true_name
 
 EPOCH = 4
 """Steps of an epoch: the pictures of the dataset."""

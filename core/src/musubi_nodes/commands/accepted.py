@@ -16,8 +16,8 @@ from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, tab
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.environment import child_environment
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.environment import child_environment
 
 FORMAT = 2
 SECONDS = 120

@@ -8,31 +8,31 @@ from musubi_nodes.commands.option import Option
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.caches import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
+from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
-from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
 from musubi_nodes.families.fields import Dtype, InputFile, ModelFile, Native, Settings, Socket, Widget
-from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
+from musubi_nodes.families.generating.generator import GeneratorInputs, VideoGenerator
 from musubi_nodes.families.input_files import find_input
-from musubi_nodes.families.llama_clip import LLAMA_CLIP_DIT, LlamaClipModels, check_video_vae
 from musubi_nodes.families.lora import check_fits, check_trained, checkpoints_of, lora_format, publish_lora
-from musubi_nodes.families.model_files import find_model
-from musubi_nodes.families.models import Models, ModelsNode
+from musubi_nodes.families.models.dit_size import DitSize
+from musubi_nodes.families.models.files import find_model
+from musubi_nodes.families.models.llama_clip import LLAMA_CLIP_DIT, LlamaClipModels, check_video_vae
+from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.tool import ToolInputs, ToolNode
-from musubi_nodes.families.trainer import LoRATrainer
-from musubi_nodes.families.trainer_inputs import TrainerInputs
+from musubi_nodes.families.training.inputs import TrainerInputs
+from musubi_nodes.families.training.trainer import LoRATrainer
 from musubi_nodes.files import checked_name, publish
 from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes.runs.command import Outcome
-from musubi_nodes.runs.executor import Executor, ProcessSpec, RunningProcess
 from musubi_nodes.runs.explain import Explanation, Failure, explain_by
 from musubi_nodes.runs.install import Demo, Install
+from musubi_nodes.runs.process.executor import Executor, ProcessSpec, RunningProcess
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [

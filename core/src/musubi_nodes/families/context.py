@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from musubi_nodes.config import Config
 from musubi_nodes.errors import printable
 from musubi_nodes.families.family import Family
-from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.explain import Explainer
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.process.executor import Executor
+from musubi_nodes.runs.record.progress import Progress
 
 LONGEST_TEXT = 100_000
 """Characters that a node shows."""

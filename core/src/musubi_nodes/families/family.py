@@ -8,7 +8,7 @@ from typing import Any
 
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError, did_you_mean
-from musubi_nodes.families.dit_size import DitSize
+from musubi_nodes.families.models.dit_size import DitSize
 
 Spelling = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
 """Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""

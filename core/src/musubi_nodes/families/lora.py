@@ -6,10 +6,10 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.model_files import SAFETENSORS
+from musubi_nodes.families.models.files import SAFETENSORS
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.files import publish
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.weights import Header, read_header
 
 _UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from musubi_nodes.families.model_files import stamp
+from musubi_nodes.families.models.files import stamp
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.folder import runs_of
+from musubi_nodes.runs.record.folder import runs_of
 
 log = logging.getLogger("musubi_nodes")
 

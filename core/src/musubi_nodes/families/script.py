@@ -24,16 +24,16 @@ from musubi_nodes.families.arguments import memory_arguments, own_arguments, spe
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.memory.plans import same_result, stronger
 from musubi_nodes.families.node import Node, NodeInputs
-from musubi_nodes.families.plans import same_result, stronger
 from musubi_nodes.families.records import key_of
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.runs.devices import device_queue, gpus
-from musubi_nodes.runs.environment import child_environment
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.hardware.devices import device_queue, gpus
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.masking import is_secret
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.process.environment import child_environment
+from musubi_nodes.runs.process.masking import is_secret
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Command, Outcome, run
 
 T = TypeVar("T")

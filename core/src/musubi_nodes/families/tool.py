@@ -15,8 +15,8 @@ from musubi_nodes.families.fields import InstallName, Widget
 from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.sockets import Run
-from musubi_nodes.runs.folder import RunFolder
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Outcome
 
 NO_FAMILY = Family(key="", title="LoRA tools", architecture="", network_module="")

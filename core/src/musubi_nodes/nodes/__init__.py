@@ -1,9 +1,9 @@
 """The core's own nodes."""
 
 from musubi_nodes.nodes.batch import BatchProcessor
-from musubi_nodes.nodes.dataset import DatasetConfigLoader
-from musubi_nodes.nodes.dataset_editor import DatasetConfigEditor
-from musubi_nodes.nodes.dataset_viewer import DatasetViewer
+from musubi_nodes.nodes.datasets.editor import DatasetConfigEditor
+from musubi_nodes.nodes.datasets.loader import DatasetConfigLoader
+from musubi_nodes.nodes.datasets.viewer import DatasetViewer
 from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.memory import MemoryOptimizer
 from musubi_nodes.nodes.prompt import PromptNode

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
-from musubi_nodes.families.model_files import stamp
+from musubi_nodes.families.models.files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.prompts import Prompt, Prompts, check_count, written_prompts
 from musubi_nodes.nodes.prompt_tables import read_prompts

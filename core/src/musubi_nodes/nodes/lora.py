@@ -10,7 +10,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import ModelFile
 from musubi_nodes.families.lora import lora_family, lora_format
-from musubi_nodes.families.model_files import find_model, stamp
+from musubi_nodes.families.models.files import find_model, stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
 from musubi_nodes.weights import read_header

@@ -10,20 +10,20 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.dit_size import DitSize
 from musubi_nodes.families.family import Family, family_named
 from musubi_nodes.families.fields import FamilyName, Widget
-from musubi_nodes.families.footprint import GIB, Shape, parts
-from musubi_nodes.families.measured import correction
+from musubi_nodes.families.memory.footprint import GIB, Shape, parts
+from musubi_nodes.families.memory.measured import correction
+from musubi_nodes.families.memory.plans import estimate, plan
+from musubi_nodes.families.memory.shapes import largest
+from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.families.plans import estimate, plan
 from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.families.shapes import largest
 from musubi_nodes.families.sizes import SIZE_STEP, whole_blocks
 from musubi_nodes.families.sockets import Dataset
-from musubi_nodes.runs import gpu
-from musubi_nodes.runs.devices import gpus
+from musubi_nodes.runs.hardware import gpu
+from musubi_nodes.runs.hardware.devices import gpus
 
 NEW = Widget(added=1)
 RARE = Widget(added=1, advanced=True)

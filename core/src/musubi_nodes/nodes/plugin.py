@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from musubi_nodes import hookimpl
 from musubi_nodes.families.node import Node
 from musubi_nodes.nodes import NODES
-from musubi_nodes.runs.executor import Executor, LocalProcess
+from musubi_nodes.runs.process.executor import Executor, LocalProcess
 
 
 @hookimpl

@@ -18,11 +18,11 @@ from musubi_nodes.media.pictures import image_picture, video_pictures
 from musubi_nodes.media.plot import Curve, plot
 from musubi_nodes.media.sheet import Cell, sheet
 from musubi_nodes.nodes.previews import image_of, show_picture
-from musubi_nodes.runs.checkpoints import Checkpoint, best, checkpoints
-from musubi_nodes.runs.folder import RESUMED, RunFolder, run_named, trainings
-from musubi_nodes.runs.progress import clock
-from musubi_nodes.runs.samples import Sample, samples
-from musubi_nodes.runs.series import Point, whole
+from musubi_nodes.runs.record.checkpoints import Checkpoint, best, checkpoints
+from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_named, trainings
+from musubi_nodes.runs.record.progress import clock
+from musubi_nodes.runs.record.samples import Sample, samples
+from musubi_nodes.runs.record.series import Point, whole
 from musubi_nodes.weights import read_header
 
 MOST_CURVES = 6

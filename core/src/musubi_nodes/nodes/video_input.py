@@ -13,13 +13,13 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, InputFile, Native, Widget
 from musubi_nodes.families.input_files import find_input
-from musubi_nodes.families.model_files import stamp
+from musubi_nodes.families.models.files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.media.cut import RESIZE, Cut
 from musubi_nodes.media.ffmpeg import Watch
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.media.probe import probe
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.record.progress import Progress
 
 ROUNDING: Mapping[str, FrameRule] = {
     "none": FrameRule(1, 1),

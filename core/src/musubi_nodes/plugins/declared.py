@@ -16,17 +16,17 @@ from pydantic.fields import FieldInfo
 
 from musubi_nodes.commands.option import Option, marker
 from musubi_nodes.errors import did_you_mean
-from musubi_nodes.families.caches import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
+from musubi_nodes.families.caches.node import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import FieldSpec, socket_class, without_none
-from musubi_nodes.families.generator import GeneratorInputs, VideoGenerator
-from musubi_nodes.families.models import Models, ModelsNode
+from musubi_nodes.families.generating.generator import GeneratorInputs, VideoGenerator
+from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.takes import Takes
-from musubi_nodes.families.trainer import LoRATrainer
-from musubi_nodes.families.trainer_inputs import TrainerInputs
+from musubi_nodes.families.training.inputs import TrainerInputs
+from musubi_nodes.families.training.trainer import LoRATrainer
 
 NodeClass = type[Node]
 Is = Callable[[Any], bool]

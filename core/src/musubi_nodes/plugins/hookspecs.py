@@ -8,9 +8,9 @@ import pluggy
 
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
-from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.explain import Explanation, Failure
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.executor import Executor
 
 hookspec = pluggy.HookspecMarker("musubi_nodes")
 

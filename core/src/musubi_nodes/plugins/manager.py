@@ -16,9 +16,9 @@ from musubi_nodes.plugins.hooks import Hooks
 from musubi_nodes.plugins.installs import Known, choose_install, known_installs
 from musubi_nodes.plugins.names import Names
 from musubi_nodes.plugins.registered import Registered, collect
-from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.explain import Explainer, Explanation, Failure
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.executor import Executor
 
 log = logging.getLogger("musubi_nodes")
 

@@ -11,8 +11,8 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.files import SAFE_NAME
 from musubi_nodes.plugins.declared import problems_of
 from musubi_nodes.plugins.errors import PluginError
-from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.executor import Executor
 
 Ask = Callable[[str], Any]
 """A hook's name -> the plugin's answer."""

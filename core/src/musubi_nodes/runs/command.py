@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.record.progress import Progress
 
 
 class Watcher(Protocol):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.environment import child_environment
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.environment import child_environment
 
 _ASK = """
 import importlib.metadata as m, json, os, re, sys

@@ -8,11 +8,11 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.command import Command, Outcome, Watcher
-from musubi_nodes.runs.disk import disk_error
-from musubi_nodes.runs.executor import Executor
 from musubi_nodes.runs.explain import Explainer
-from musubi_nodes.runs.folder import RunFolder, Status, this_host
-from musubi_nodes.runs.following import Following
+from musubi_nodes.runs.hardware.disk import disk_error
+from musubi_nodes.runs.process.executor import Executor
+from musubi_nodes.runs.process.following import Following
+from musubi_nodes.runs.record.folder import RunFolder, Status, this_host
 
 __all__ = ["Command", "Outcome", "Watcher", "run"]
 

@@ -11,10 +11,10 @@ from musubi_nodes.errors import MusubiError, did_you_mean, problems
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
 from musubi_nodes.families.input_files import find_input, input_names
-from musubi_nodes.families.model_files import install_model_names
+from musubi_nodes.families.models.files import install_model_names
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui.classes import Facts, build
-from musubi_nodes.runs.folder import trainings
+from musubi_nodes.runs.record.folder import trainings
 
 if TYPE_CHECKING:
     from musubi_nodes.hosts.comfyui.host import ComfyHost

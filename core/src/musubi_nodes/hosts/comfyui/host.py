@@ -15,7 +15,7 @@ from musubi_nodes.errors import printable
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.record.progress import Progress
 
 SECONDS_BETWEEN = 0.25
 """A node tells its bar and its line of text, two events: at most ten a second reach the page."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.comfyui.help_pages import add_help
-from musubi_nodes.runs.folder import run_named
+from musubi_nodes.runs.record.folder import run_named
 
 if TYPE_CHECKING:
     from aiohttp import web

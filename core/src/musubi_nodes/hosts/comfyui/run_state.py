@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.hosts.comfyui.viewed import viewed
-from musubi_nodes.runs.folder import RunFolder, run_folders
-from musubi_nodes.runs.samples import Sample, samples
-from musubi_nodes.runs.series import COLUMNS, Point, Series
-from musubi_nodes.runs.tail import Tail
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.samples import Sample, samples
+from musubi_nodes.runs.record.series import COLUMNS, Point, Series
+from musubi_nodes.runs.record.tail import Tail
 
 MOST_SAMPLES = 60
 """The newest ones."""

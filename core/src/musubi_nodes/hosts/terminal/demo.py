@@ -15,12 +15,12 @@ from musubi_nodes.families.fields import socket_class
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.demo_dataset import COLOURS, SIZE, first_frame, make_dataset
 from musubi_nodes.hosts.terminal.run import run_file
-from musubi_nodes.nodes.dataset import DatasetConfigLoader
+from musubi_nodes.nodes.datasets.loader import DatasetConfigLoader
 from musubi_nodes.nodes.settings import TrainingConfig
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.folder import runs_of, trainings
 from musubi_nodes.runs.install import Demo
-from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.record.folder import runs_of, trainings
+from musubi_nodes.runs.record.series import whole
 
 Kind = TypeVar("Kind", bound=type[Node])
 PROMPT = "a red ball on a white table"

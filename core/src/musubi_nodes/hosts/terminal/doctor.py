@@ -13,9 +13,9 @@ from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.manager import Plugins, plugins
-from musubi_nodes.runs.environment import child_environment
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
+from musubi_nodes.runs.process.environment import child_environment
 
 NEEDED = ("torch", "accelerate", "transformers", "safetensors")
 WATCHED = (*NEEDED, "bitsandbytes", "tensorboard", "xformers", "flash_attn", "sageattention")

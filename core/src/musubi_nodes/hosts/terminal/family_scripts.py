@@ -10,13 +10,13 @@ from musubi_nodes.commands.accepted import accepted_options
 from musubi_nodes.commands.tables import RELEASES, Table, scripts, table
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError, did_you_mean
-from musubi_nodes.families.caches import LatentCache, TextEncoderCache
+from musubi_nodes.families.caches.node import LatentCache, TextEncoderCache
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Spelling
 from musubi_nodes.families.fields import Settings
-from musubi_nodes.families.generator import VideoGenerator
+from musubi_nodes.families.generating.generator import VideoGenerator
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
-from musubi_nodes.families.trainer import LoRATrainer
+from musubi_nodes.families.training.trainer import LoRATrainer
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.runs.install import SOURCE_FOLDERS, Install, load_install
 

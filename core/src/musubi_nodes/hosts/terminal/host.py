@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from musubi_nodes.config import Config
-from musubi_nodes.runs.progress import Progress
+from musubi_nodes.runs.record.progress import Progress
 
 COMFYUI_FOLDERS = {
     "diffusion_models": ("diffusion_models", "unet"),

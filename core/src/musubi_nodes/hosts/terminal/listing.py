@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError, printable
-from musubi_nodes.runs.folder import run_folders, runs_of
+from musubi_nodes.runs.record.folder import run_folders, runs_of
 
 
 def list_runs(output: Path, limit: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context, Services
-from musubi_nodes.families.model_files import find_model
+from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.hosts.terminal.host import TerminalHost

@@ -10,7 +10,7 @@ from musubi_nodes.nodes.resources.facts import Facts
 from musubi_nodes.nodes.resources.on_card import OnCard
 from musubi_nodes.nodes.resources.on_machine import OnDisk, OnMachine
 from musubi_nodes.nodes.resources.on_record import OnRecord
-from musubi_nodes.runs.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder
 
 NOTHING = "Nothing stands out."
 FULL, BRIM = 0.9, 0.97

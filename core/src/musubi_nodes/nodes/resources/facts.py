@@ -10,14 +10,14 @@ from statistics import fmean
 from typing import Any
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.families.footprint import GIB
-from musubi_nodes.runs.cards import Card
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.gpu import names_in
-from musubi_nodes.runs.history import read_history
-from musubi_nodes.runs.machine import Disk, Machine, disks, program_name
-from musubi_nodes.runs.trees import ram, running, this_program, tree
-from musubi_nodes.runs.watching import Moment
+from musubi_nodes.families.memory.footprint import GIB
+from musubi_nodes.runs.hardware.cards import Card
+from musubi_nodes.runs.hardware.gpu import names_in
+from musubi_nodes.runs.hardware.history import read_history
+from musubi_nodes.runs.hardware.machine import Disk, Machine, disks, program_name
+from musubi_nodes.runs.hardware.trees import ram, running, this_program, tree
+from musubi_nodes.runs.hardware.watching import Moment
+from musubi_nodes.runs.record.folder import RunFolder
 
 RUNS, SELF, OTHERS = "musubi's runs", "this program", "others"
 PERCENT = (0.0, 100.0)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native, RunName, Widget
-from musubi_nodes.families.footprint import GIB
+from musubi_nodes.families.memory.footprint import GIB
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.sockets import Run
@@ -20,11 +20,11 @@ from musubi_nodes.nodes.resources.advice import advice
 from musubi_nodes.nodes.resources.facts import gathered
 from musubi_nodes.nodes.resources.picture import picture
 from musubi_nodes.nodes.resources.text import told
-from musubi_nodes.runs import gpu
-from musubi_nodes.runs.devices import gpus
-from musubi_nodes.runs.folder import RunFolder, run_named, trainings
-from musubi_nodes.runs.progress import Progress
-from musubi_nodes.runs.watching import Moment, watch
+from musubi_nodes.runs.hardware import gpu
+from musubi_nodes.runs.hardware.devices import gpus
+from musubi_nodes.runs.hardware.watching import Moment, watch
+from musubi_nodes.runs.record.folder import RunFolder, run_named, trainings
+from musubi_nodes.runs.record.progress import Progress
 
 POLL = 0.1
 """Seconds between two looks for an interrupt."""

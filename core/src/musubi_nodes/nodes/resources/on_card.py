@@ -8,11 +8,11 @@ from functools import cached_property
 from statistics import fmean
 from typing import get_args
 
-from musubi_nodes.families.footprint import GIB
+from musubi_nodes.families.memory.footprint import GIB
 from musubi_nodes.nodes.memory import DESKTOP, MemoryOptimizer
 from musubi_nodes.nodes.resources.facts import OTHERS, SELF, Facts, Holder, gib
 from musubi_nodes.nodes.resources.text import memory
-from musubi_nodes.runs.cards import Card
+from musubi_nodes.runs.hardware.cards import Card
 
 MODES = [
     int(mode.split()[0]) for mode in get_args(MemoryOptimizer.Inputs.model_fields["mode"].annotation) if " " in mode

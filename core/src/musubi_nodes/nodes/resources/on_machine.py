@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.families.footprint import GIB
+from musubi_nodes.families.memory.footprint import GIB
 from musubi_nodes.nodes.resources.facts import SELF, Facts, gib
-from musubi_nodes.runs.folder import runs_of
-from musubi_nodes.runs.machine import Disk, largest_programs
+from musubi_nodes.runs.hardware.machine import Disk, largest_programs
+from musubi_nodes.runs.record.folder import runs_of
 
 NAMED = 3
 """Programs and folders that a sentence names."""

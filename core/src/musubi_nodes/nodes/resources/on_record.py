@@ -7,8 +7,8 @@ from functools import cached_property
 from statistics import fmean
 
 from musubi_nodes.nodes.resources.facts import Facts, gib
-from musubi_nodes.runs.folder import RunFolder
-from musubi_nodes.runs.series import whole
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.series import whole
 
 
 @dataclass(frozen=True)

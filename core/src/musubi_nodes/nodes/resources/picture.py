@@ -10,8 +10,8 @@ from musubi_nodes.media.plot import Curve, Points, Scale, plot
 from musubi_nodes.nodes.resources.facts import OTHERS, PERCENT, RUNS, SELF, Facts, gib, percent
 from musubi_nodes.nodes.resources.record import record_plot
 from musubi_nodes.nodes.resources.text import figures, memory
-from musubi_nodes.runs.cards import Card
-from musubi_nodes.runs.machine import Machine
+from musubi_nodes.runs.hardware.cards import Card
+from musubi_nodes.runs.hardware.machine import Machine
 
 CURVES = 6
 """In one plot: so many colors there are."""

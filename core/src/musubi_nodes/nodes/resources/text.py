@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from statistics import fmean
 
-from musubi_nodes.families.footprint import GIB
+from musubi_nodes.families.memory.footprint import GIB
 from musubi_nodes.nodes.resources.facts import SELF, Facts, gib
-from musubi_nodes.runs.cards import Card
-from musubi_nodes.runs.progress import clock
+from musubi_nodes.runs.hardware.cards import Card
+from musubi_nodes.runs.record.progress import clock
 
 
 def told(facts: Facts) -> str:

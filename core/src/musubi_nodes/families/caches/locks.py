@@ -1,0 +1,58 @@
+"""Two programs that share a cache folder: while one writes there, no other writes or trains from it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.config import cache_folder
+from musubi_nodes.datasets.schema import cache_folder_of, effective
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.sockets import Dataset
+from musubi_nodes.runs.process.locks import reading, writing
+from musubi_nodes.runs.record.progress import Progress
+
+log = logging.getLogger("musubi_nodes")
+
+
+@contextmanager
+def alone_on_caches(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
+    """Nobody else writes into the dataset's cache folders, or trains from them."""
+    with _locked(writing, dataset, context, title):
+        yield
+
+
+@contextmanager
+def caches_in_use(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
+    """Nobody writes into the dataset's cache folders; others may train from them as well."""
+    with _locked(reading, dataset, context, title):
+        yield
+
+
+@contextmanager
+def _locked(kind: Any, dataset: Dataset, context: Context, title: str) -> Iterator[None]:
+    told: list[str] = []
+
+    def waiting() -> None:
+        if not told:
+            told.append(f"waiting: another run uses the caches of {dataset.name}")
+            log.info("%s: %s (%s)", title, told[0], ", ".join(map(str, folders)))
+        context.progress(Progress(told[0]))
+        context.raise_if_interrupted()
+
+    folders = {folder for part in effective(dataset.config) if (folder := cache_folder_of(part))}
+    with ExitStack() as stack:
+        for path in sorted(map(_lock_of, folders)):  # in one order everywhere, so that two never wait for each other
+            stack.enter_context(kind(path, waiting))
+        yield
+
+
+def _lock_of(folder: Path) -> Path:
+    """Beside the device locks: a folder of the user's own may be read only, or on a drive without locks."""
+    name = os.path.normcase(os.path.realpath(folder))
+    return cache_folder() / "locks" / f"caches_{sha256(os.fsencode(name)).hexdigest()[:16]}.lock"

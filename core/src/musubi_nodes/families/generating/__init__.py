@@ -1,0 +1,1 @@
+"""Generator nodes: one video, or a batch of them on every GPU."""

@@ -1,0 +1,238 @@
+"""The base of a family's video generator node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field, field_validator
+
+from musubi_nodes.commands.option import Argument, Option, arguments_from
+from musubi_nodes.commands.tables import Table
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Spelling
+from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.generating.batch import generate_all
+from musubi_nodes.families.generating.grouping import Item, prompt_line
+from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.lengths import check_frames
+from musubi_nodes.families.lora import check_fits
+from musubi_nodes.families.memory.needs import check_packages
+from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.prompts import Prompts
+from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.settings import Memory
+from musubi_nodes.families.sizes import Side
+from musubi_nodes.families.sockets import Latent, Lora, Run
+from musubi_nodes.files import plain_name, write_text
+from musubi_nodes.media.frames import VideoFile, save_png
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.run import Outcome
+from musubi_nodes.weights import read_header
+
+ADVANCED = Widget(advanced=True)
+MADE_BY = {
+    "video": ("video", "both"),
+    "images": ("video", "images", "both", "latent_images"),
+    "latent": ("latent", "both", "latent_images"),
+}
+"""Output -> the output types that make it."""
+PROMPT_FIELDS = {
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "width": "width",
+    "height": "height",
+    "frames": "video_length",
+    "steps": "infer_steps",
+    "seed": "seed",
+    "flow_shift": "flow_shift",
+    "image": "image",
+}
+"""Field of a prompt -> field of a generator, as far as all generators have them."""
+
+
+class GeneratorInputs(ScriptInputs):
+    """What every generator takes; a family adds ``models`` and its own inputs."""
+
+    lora: Lora | None = Field(None, description="One LoRA, or a chain of several.")
+    latent: Latent | None = Field(None, description="A latent file to decode instead of generating.")
+    prompts: Prompts | None = Field(
+        None, description="Many prompts instead of the one below, with their own seed, size and steps."
+    )
+    prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the video shows.")
+    negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
+        "", description="What it should not show. Empty: the model's own."
+    )
+    width: Side = Field(832, ge=16, le=4096, description="Width in pixels.")
+    height: Side = Field(480, ge=16, le=4096, description="Height in pixels.")
+    seed: Annotated[int, Option(), Widget(seed=True)] = Field(
+        1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
+    )
+    filename_prefix: Annotated[str, Widget(last=1)] = Field(
+        "video", description="Begin of the file names in output/musubi."
+    )
+    output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
+        Field("video", description="What is written: a video, single images, the latent, or two of them.")
+    )
+
+    @field_validator("filename_prefix")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return plain_name(name)
+
+
+class GeneratorOutputs(NodeOutputs):
+    """What was generated, one entry for each prompt; what nobody uses is not decoded."""
+
+    video: Annotated[list[Any], Native("VIDEO")] = Field([], description="The video, if output_type makes one.")
+    images: Annotated[list[Any], Native("IMAGE")] = Field([], description="All frames.")
+    latent: list[Latent] = Field([], description="The latent file, if output_type makes one.")
+    run: Run = Field(description="The run folder: log, command, status.")
+
+
+class VideoGenerator(ScriptNode):
+    """Generates a video."""
+
+    category: ClassVar[str] = "MusubiTuner/Generation"
+    output_node: ClassVar[bool] = True
+    lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
+    Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
+    Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
+    bar_stage: ClassVar[str] = "denoising"
+    prompt_fields: ClassVar[Mapping[str, str]] = PROMPT_FIELDS
+    """Field of a prompt of a batch -> the field of this node that it replaces."""
+    lines: ClassVar[Mapping[str, str]] = {}
+    """Field of a prompt -> its option in a line of ``--from_file``; empty where the script reads no prompt file."""
+    prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt", "prompts"})
+    """Inputs that may bring the prompt over a link instead of the widget."""
+    size_option: ClassVar[str] = "video_size"
+    """The option that takes height and width; "" where the family's own fields send them."""
+
+    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+        most = inputs.models.most_blocks_to_swap
+        return most[1] if most else None
+
+    def spelling(self) -> Spelling:
+        return self.family.generator_spelling
+
+    def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
+        """How the script takes LoRAs. HunyuanVideo and FramePack crash without an explicit multiplier (v0.3.4)."""
+        return {"lora_weight": [x.path for x in chain], "lora_multiplier": [x.multiplier for x in chain]}
+
+    def prompt(self, inputs: Any) -> str:
+        """The prompt as the script takes it."""
+        return str(inputs.prompt)
+
+    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+        """Pictures and videos that the script reads, written into the run folder; by option."""
+        return {}
+
+    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+        yield from super().arguments(inputs, known, version)
+        unused = "decoded from a latent" if inputs.latent else ""  # hv_generate_video.py asks for one even then
+        yield Argument("prompt", self.prompt(inputs) or unused, self.title)
+        if self.size_option:
+            yield Argument(self.size_option, [inputs.height, inputs.width], self.title)
+        chain = inputs.lora.chain() if inputs.lora else ()
+        yield from arguments_from(self.lora_options(inputs, chain), "the LoRAs")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        if inputs.prompts is not None:
+            self._check_prompts(inputs)
+        output = context.host.output_folder
+        self._check_outputs(inputs.output_type, context)
+        found = generate_all(self, inputs, context)
+        results, last = found.made, found.last
+        context.made(*(file for each in results for file in each.files()), complete=found.complete)
+        context.show(*(picture for each in results for picture in each.shown()), text=found.told)
+        return self.Outputs(
+            video=[VideoFile(each.video) for each in results if each.video],
+            images=[each.frames() for each in results] if context.wanted("images") else [],
+            latent=[Latent(path=each.latent) for each in results if each.latent],
+            run=last or Run(folder=output / "musubi" / "generated"),
+        )
+
+    def ready(self, inputs: Any, context: Context) -> Install:
+        """The install, after all checks that need no process."""
+        install = self.prepare(inputs, context)
+        self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
+        if inputs.latent:
+            read_header(inputs.latent.path)
+        else:
+            self._check_length(getattr(inputs, "video_length", None))
+        check_packages(install, inputs.memory or Memory(), None)
+        for lora in inputs.lora.chain() if inputs.lora else ():
+            check_fits(lora.path, Path(inputs.models.main_dit))
+        return install
+
+    def generate(
+        self, group: Sequence[Item], context: Context, install: Install, device: str = ""
+    ) -> tuple[dict[int, Made], Run]:
+        """One start of the script for one prompt, or for several that share it; what it made, by number."""
+        inputs = group[0].inputs.model_copy(update={"device": device}) if device else group[0].inputs
+        several = len(group) > 1
+        found: dict[int, Made] = {}
+        with self.new_folder(context) as folder:
+            owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
+            if inputs.latent:
+                owned["latent_path"] = [inputs.latent.path]
+            if several:
+                owned["from_file"] = str(self._prompt_file(group, folder.path))
+
+            def accept(outcome: Outcome) -> None:
+                for item in group:
+                    try:
+                        found[item.number] = Made.collect(
+                            folder, inputs.output_type, item.prompt.seed if several else None
+                        )
+                    except MusubiError:
+                        if not several:
+                            raise
+
+            self.execute(inputs, context, install, folder, owned, accept=accept)
+            output = context.host.output_folder
+            published = {number: made.published(output, inputs.filename_prefix) for number, made in found.items()}
+        return published, Run(folder=folder.path)
+
+    def _prompt_file(self, group: Sequence[Item], folder: Path) -> Path:
+        lines = []
+        for item in group:
+            image = item.prompt.image
+            path = None if image is None else save_png(image, folder / f"image-{item.number}.png")
+            lines.append(prompt_line(item.prompt, self.lines, path))
+        return write_text(folder / "prompts.txt", "\n".join(lines) + "\n")
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
+        self._check_wanted("latent" in linked, values["output_type"], prompt)
+        if "video_length" not in linked:
+            self._check_length(values.get("video_length"))
+
+    def _check_length(self, frames: int | None) -> None:
+        if frames is not None:
+            title = self.family.title
+            check_frames(self.family.frame_rule, frames, f"video_length {frames} does not fit {title}")
+
+    def _check_outputs(self, output_type: str, context: Context) -> None:
+        """An output that is connected but not made would fail at the next node, after the whole generation."""
+        for name, makers in MADE_BY.items():
+            if context.linked is not None and name in context.linked and output_type not in makers:
+                raise MusubiError(
+                    f"{self.title}: the output {name} is connected, but output_type {output_type} makes none",
+                    fix=f"Set output_type to {' or '.join(makers)}, or unplug it.",
+                )
+
+    def _check_prompts(self, inputs: Any) -> None:
+        for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):
+            if getattr(inputs, name) is not None:
+                raise MusubiError(f"{self.title}: prompts and {name} exclude each other", fix="Unplug one of them.")
+
+    def _check_wanted(self, decodes: bool, output_type: str, prompt: str) -> None:
+        if decodes and output_type not in ("video", "images"):
+            raise MusubiError(
+                f"output_type {output_type} cannot be made from a latent file", fix="Choose video or images."
+            )
+        if not decodes and not prompt.strip():
+            raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")

@@ -1,0 +1,97 @@
+"""The files of one generation: found, checked, published, shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import publish
+from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
+from musubi_nodes.runs.record.folder import RunFolder
+
+IMAGES = (".png", ".jpg", ".jpeg", ".webp")
+LATENT = "_latent.safetensors"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one prompt became."""
+
+    video: Path | None
+    images: tuple[Path, ...]
+    latent: Path | None
+
+    @classmethod
+    def of(cls, files: Iterable[Path]) -> Made:
+        """The files by what they are, in the order given."""
+        found = tuple(files)
+        return cls(
+            next((p for p in found if p.suffix == ".mp4"), None),
+            tuple(p for p in found if p.suffix.lower() in IMAGES),
+            next((p for p in found if p.name.endswith(LATENT)), None),
+        )
+
+    @classmethod
+    def collect(cls, folder: RunFolder, output_type: str, seed: int | None = None) -> Made:
+        """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read.
+
+        ``seed``: of several generations in one folder the one with this seed, which their names hold (v0.3.4).
+        """
+        files = sorted(p for p in folder.out.rglob("*") if p.is_file())
+        if seed is not None:
+            named = re.compile(rf"\d{{8}}-\d{{6}}[^_/]*_{seed}(?=[_./])")
+            files = [p for p in files if named.match(p.relative_to(folder.out).as_posix())]
+        made = cls.of(files)
+        shown = made.video or made.images
+        promised = {
+            "video": shown,
+            "images": made.images,
+            "latent": made.latent,
+            "both": made.latent and shown,
+            "latent_images": made.latent,
+        }
+        if not promised[output_type]:
+            raise MusubiError(
+                f"musubi-tuner ended without an error, but wrote no {output_type}",
+                fix="The log's last lines say more.",
+                log=folder.log,
+            )
+        if made.video:
+            check_video(made.video)
+        return made
+
+    def published(self, output: Path, prefix: str) -> Made:
+        """The same files in ``<output>/musubi``, under names that were free."""
+        target = output / "musubi"
+        video = _moved(self.video, target, f"{prefix}.mp4") if self.video else None
+        images = tuple(_moved(p, target, f"{prefix}{p.suffix}") for p in self.images)
+        latent = _moved(self.latent, target, f"{prefix}{LATENT}") if self.latent else None
+        return Made(video, images, latent)
+
+    def files(self) -> tuple[Path, ...]:
+        """All of it."""
+        return tuple(p for p in (self.video, *self.images, self.latent) if p)
+
+    def shown(self) -> tuple[Path, ...]:
+        """What the node shows."""
+        return (self.video,) if self.video else self.images[:16]
+
+    def told(self, output: Path) -> str:
+        """The names of what was made."""
+        names = [p.relative_to(output).as_posix() for p in (self.video, *self.images[:1], self.latent) if p]
+        more = f" and {len(self.images) - 1} more" if len(self.images) > 1 else ""
+        return f"{', '.join(names)}{more}"
+
+    def frames(self) -> Any:
+        """All frames, still on disk."""
+        if self.images:
+            return ImageFiles(self.images)
+        return VideoFile(self.video) if self.video else None
+
+
+def _moved(source: Path, folder: Path, name: str) -> Path:
+    return publish(source, folder, name, move=True)

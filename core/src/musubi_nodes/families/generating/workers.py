@@ -1,0 +1,66 @@
+"""Workers beside each other, one for each GPU; the node's own thread shows their progress and is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from threading import Event
+
+from musubi_nodes.families.context import Context
+from musubi_nodes.runs.record.progress import Progress
+
+POLL = 0.2
+
+
+class Ended(BaseException):
+    """Another worker was interrupted or failed: this one's run ends too."""
+
+
+@dataclass(kw_only=True)
+class WorkerContext(Context):
+    """A context for a thread: ComfyUI's own functions are called by the node's thread only."""
+
+    ended: Event
+    shown: SimpleQueue[Progress]
+    label: str
+
+    def progress(self, now: Progress) -> None:
+        self.shown.put(replace(now, stage=f"{self.label} · {now.stage}"))
+
+    def raise_if_interrupted(self) -> None:
+        if self.ended.is_set():
+            raise Ended
+
+
+def side_by_side(context: Context, labels: Sequence[str], work: Callable[[int, WorkerContext], None]) -> None:
+    """Run ``work(number, context)`` in a thread for each label; the first error, or an interrupt, ends all of them."""
+    ended, shown = Event(), SimpleQueue[Progress]()
+    contexts = [
+        WorkerContext(
+            context.host, context.services, context.node_id, context.linked, ended=ended, shown=shown, label=label
+        )
+        for label in labels
+    ]
+    with ThreadPoolExecutor(len(labels), "musubi-worker") as pool:
+        futures = [pool.submit(work, number, each) for number, each in enumerate(contexts)]
+        try:
+            left = set(futures)
+            while left:
+                done, left = wait(left, POLL, FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                _show(context, shown)
+                context.raise_if_interrupted()
+        finally:
+            ended.set()
+    context.texts += [text for each in contexts for text in each.texts]
+
+
+def _show(context: Context, shown: SimpleQueue[Progress]) -> None:
+    try:
+        while True:
+            context.progress(shown.get_nowait())
+    except Empty:
+        return

@@ -1,0 +1,1 @@
+"""Model nodes: the files of a model, told from each other by their headers."""

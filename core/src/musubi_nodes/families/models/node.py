@@ -1,0 +1,84 @@
+"""The base of a family's models node: names files, loads nothing, and compares their headers with the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import InstallName, Settings, Widget
+from musubi_nodes.families.models.dit_size import DitSize
+from musubi_nodes.families.models.files import SAFETENSORS, find_model, stamp
+from musubi_nodes.families.node import Node
+from musubi_nodes.weights import Header, read_header
+
+
+class Models(Settings):
+    """Model files (fields marked :class:`ModelFile`): names in the node, absolute paths on the wire."""
+
+    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
+        None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
+    )
+
+    @property
+    def main_dit(self) -> str:
+        """The DiT file that is trained, and that LoRAs change; a family whose field is not ``dit`` overrides it."""
+        return str(self.dit)  # type: ignore[attr-defined]
+
+    @property
+    def dit_size(self) -> DitSize | None:
+        """Which of the family's DiTs these files are; ``None``: nothing is known of its memory."""
+        return None
+
+    @property
+    def most_blocks_to_swap(self) -> tuple[int, int] | None:
+        """How many DiT blocks can be swapped at most, when training and when generating."""
+        return self.dit_size.most_swap if self.dit_size else None
+
+    def check(self, headers: Mapping[str, Header]) -> None:
+        """Compare the files with each other and the task; raise a MusubiError that names the file and the task."""
+
+
+class ModelsNode(Node):
+    """Names model files for a family. Declare ``models``: it is both the inputs and what travels on the wire."""
+
+    category: ClassVar[str] = "MusubiTuner/Models"
+    models: ClassVar[type[Models]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "models" in cls.__dict__:
+            cls.Inputs = cls.models
+            cls.Outputs = _outputs(cls.models)
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        install = context.services.install(inputs.install)
+        paths: dict[str, Any] = {}
+        headers: dict[str, Header] = {}
+        for spec in self.fields():
+            name = getattr(inputs, spec.name)
+            if spec.kind == "model" and name is not None:
+                path = find_model(context.host, spec.model_kind, name, install)
+                paths[spec.name] = str(path)
+                if path.suffix.lower() in SAFETENSORS or not spec.pickled:
+                    headers[spec.name] = read_header(path)
+        inputs.check(headers)
+        return self.Outputs(models=inputs.model_copy(update=paths))
+
+    def changed(self, inputs: Any, context: Context) -> str:
+        install = context.services.install(inputs.install)
+        names = [(spec.model_kind, getattr(inputs, spec.name)) for spec in self.fields() if spec.kind == "model"]
+        return " ".join(
+            stamp(find_model(context.host, kind, name, install)) for kind, name in names if name is not None
+        )
+
+
+def _outputs(models: type[Models]) -> type[BaseModel]:
+    from pydantic import create_model
+
+    from musubi_nodes.families.node import NodeOutputs
+
+    field = Field(description="The chosen files, for the nodes of this family.")
+    return create_model("Outputs", __base__=NodeOutputs, models=(models, field))

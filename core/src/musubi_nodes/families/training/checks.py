@@ -1,0 +1,55 @@
+"""What a training is checked for before anything starts: its caches, and whom it talks to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from musubi_nodes.config import config_file
+from musubi_nodes.datasets.fingerprint import fingerprint
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.caches.node import checked_scan, verify
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Family
+
+
+def check_machine(address: str, context: Context) -> None:
+    """Processes that train together trust each other, so that no workflow may choose whom this machine talks to."""
+    if address and address not in context.services.config.machines:
+        raise MusubiError(
+            f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
+            why="A workflow may come from a stranger, and machines that train together trust each other.",
+            fix=f"Write  machines = [{address[:80]!r}]  into {config_file()} and start again, or leave it empty.",
+        )
+
+
+def check_caches(inputs: Any, needed: frozenset[str]) -> None:
+    """Both caches are of one dataset, and made with the flags that are ``needed``."""
+    latent, text = inputs.latent_cache, inputs.text_cache
+    if latent.dataset.fingerprint != text.dataset.fingerprint:
+        raise MusubiError(
+            f"the latent cache ({latent.dataset.name}) and the text cache ({text.dataset.name}) are of two datasets",
+            fix="Connect both cache nodes to the same dataset node.",
+        )
+    if latent.flags != needed:
+        made, wants = _flags(latent.flags), _flags(needed)
+        raise MusubiError(
+            f"the latent cache was made {made}, but this training needs one made {wants}",
+            fix="Connect the same models node to the latent cache and to the trainer, and cache again.",
+        )
+
+
+def check_files(inputs: Any, family: Family) -> None:
+    """The dataset is what was cached, and each of its items has caches that can be read."""
+    latent = inputs.latent_cache
+    found = checked_scan(latent.dataset, family)
+    if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:
+        raise MusubiError(
+            f"the dataset {latent.dataset.name} has changed since it was cached",
+            fix="Queue again: both caches are made anew then.",
+        )
+    verify(found, family.architecture, "latent")
+    verify(found, family.architecture, "text")
+
+
+def _flags(flags: frozenset[str]) -> str:
+    return "with " + " and ".join(sorted(flags)) if flags else "for text to video"

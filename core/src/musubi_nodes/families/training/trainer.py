@@ -1,0 +1,258 @@
+"""The base of a family's LoRA trainer node."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from musubi_nodes.commands.option import Argument, arguments_from, arguments_of
+from musubi_nodes.commands.ownership import RUNNER
+from musubi_nodes.commands.tables import Table
+from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.errors import Crashed, MusubiError
+from musubi_nodes.families.arguments import settings_arguments
+from musubi_nodes.families.caches.locks import caches_in_use
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Spelling
+from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
+from musubi_nodes.families.memory.measured import note
+from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
+from musubi_nodes.families.memory.shapes import largest
+from musubi_nodes.families.records import Records
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.families.training.checks import check_caches, check_files, check_machine
+from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
+from musubi_nodes.families.training.launch import accelerate_launch
+from musubi_nodes.families.training.resume import (
+    Resume,
+    finishing,
+    plan,
+    resume_point,
+    told_to_go_on,
+    whatever_length,
+    with_auto,
+)
+from musubi_nodes.families.training.sample_prompts import write_prompts
+from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.states import true_name
+from musubi_nodes.runs.run import Outcome
+
+ADVANCED = Widget(advanced=True)
+log = logging.getLogger("musubi_nodes")
+
+
+class LoRATrainer(ScriptNode):
+    """Trains a LoRA on finished caches. Declare ``sample_models``: fields of the models that only samples need."""
+
+    category: ClassVar[str] = "MusubiTuner/Training"
+    output_node: ClassVar[bool] = True
+    Inputs: ClassVar[type[BaseModel]] = TrainerInputs
+    Outputs: ClassVar[type[BaseModel]] = TrainerOutputs
+    bar_stage: ClassVar[str] = "sampling"
+    sample_models: ClassVar[tuple[str, ...]] = ()
+    refused_options: ClassVar[Mapping[str, str]] = {
+        "dim_from_weights": "it fails (TypeError, v0.3.4): connect the LoRA to network_weights instead"
+    }
+
+    def needed_flags(self, inputs: Any) -> frozenset[str]:
+        """The flags that the latent cache must have been made with."""
+        return frozenset()
+
+    def needs_sample_image(self, inputs: Any) -> bool:
+        """Whether samples of this task begin with a picture."""
+        return False
+
+    def sample_options(self, inputs: Any) -> Mapping[str, Any]:
+        """What samples are made with unless their prompts say otherwise, by its name in a JSON prompt file."""
+        return {}
+
+    def sample_rule(self, inputs: Any) -> FrameRule:
+        """How many frames a sample may have."""
+        return self.family.frame_rule
+
+    def check_samples(self, inputs: Any) -> None:
+        """Raise a MusubiError where this training cannot make samples: musubi-tuner would only warn (v0.3.4)."""
+
+    def lora_noise(self, inputs: Any) -> str:
+        """For which of two models the LoRA is: both, high or low."""
+        return "both"
+
+    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+        most = inputs.models.most_blocks_to_swap
+        return most[0] if most else None
+
+    def spelling(self) -> Spelling:
+        return self.family.trainer_spelling
+
+    def defaults(self) -> Mapping[str, Any]:
+        return self.family.training_defaults
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "main_process_ip" not in linked:
+            check_machine(values["main_process_ip"], context)
+
+    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+        yield from super().arguments(inputs, known, version)
+        yield from settings_arguments(inputs.training or Training(), "the training settings")
+        optimizer, sampling = inputs.optimizer or Optimizer(), inputs.sampling or Sampling()
+        yield from settings_arguments(optimizer, "the optimizer settings")
+        yield from settings_arguments(sampling, "the sampling settings")
+        sampled = bool(sampling.samples())
+        asked = {name for name in self.sample_models if sampled or (name in known and known[name].required)}
+        yield from arguments_of(inputs.models, "models", asked)
+        yield from arguments_from(starting_weights(inputs), self.title)
+
+    @property
+    def trains(self) -> bool:
+        return True
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        with caches_in_use(inputs.latent_cache.dataset, context, self.title):
+            return self.with_memory(inputs, context, lambda each: self.persist(each, context))
+
+    def persist(self, inputs: Any, context: Context) -> BaseModel:
+        """One training; after a crash again from its newest state, as often as the settings allow."""
+        retries = (inputs.training or Training()).crash_retries
+        while True:
+            try:
+                return self.train(inputs, context)
+            except Crashed as error:
+                again, install = with_auto(inputs), context.services.install(self.install_name(inputs))
+                point = self._resume(again, context, install)
+                if not retries or not point:
+                    raise told_to_go_on(error, point) from error
+                retries, inputs = retries - 1, again
+                log.warning("%s: %s; goes on from the newest state", self.title, error.what)
+                context.show(text=f"crashed and went on by itself: {error.what}")
+
+    def train(self, inputs: Any, context: Context) -> BaseModel:
+        """One training from start to end."""
+        install = self.prepare(inputs, context)
+        check_machine(inputs.main_process_ip, context)
+        (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
+        check_caches(inputs, self.needed_flags(inputs))
+        records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
+        if not inputs.train_again and (before := records.find(key)):
+            return self._before(inputs, context, before[0], records.run_of(key))
+        check_files(inputs, self.family)
+        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
+        for lora in starting_loras(inputs):
+            check_fits(lora.path, Path(inputs.models.main_dit))
+        training, resume = inputs.training or Training(), self._resume(inputs, context, install)
+        with self.new_folder(context) as folder:
+            plan(folder, self._key(whatever_length(inputs), install), training)
+            if resume:
+                resume.note(folder)
+                inputs = resume.inputs(inputs)
+                context.show(text=resume.told())
+                log.info("%s: %s", self.title, resume.told())
+            owned = self.owned(inputs, context, install, folder)
+            owned |= {"resume": str(resume.state.path)} if resume else {}
+            memory = inputs.memory or Memory()
+            shape = largest(inputs.latent_cache.dataset.config, rank=training.network_dim)
+            note(folder, self.family.key, inputs.models.dit_size, shape, memory)
+            log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
+
+            def made(outcome: Outcome) -> Path:
+                return outcome.checkpoint or folder.out / f"{inputs.output_name}.safetensors"
+
+            def accept(outcome: Outcome) -> None:
+                check_trained(made(outcome), folder.log)
+                check_fits(made(outcome), Path(inputs.models.main_dit))
+
+            outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
+            outputs = self._finish(inputs, context, folder, outcome, made(outcome))
+            if outcome.checkpoint is None:
+                records.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
+            return outputs
+
+    def _key(self, inputs: Any, install: Install) -> str:
+        """The caches count by the state of their files: another VAE makes another LoRA."""
+        owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
+        return self.key(inputs, install, owned)
+
+    def _resume(self, inputs: Any, context: Context, install: Install) -> Resume | None:
+        if inputs.train_again or not (inputs.training or Training()).resume.strip():
+            return None
+        return resume_point(inputs, self._key(whatever_length(inputs), install), context.host.output_folder)
+
+    def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
+        return {
+            "output_name": inputs.output_name,
+            "network_module": self.family.network_module,
+            "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
+        }
+
+    def _before(self, inputs: Any, context: Context, path: Path, run: Path) -> BaseModel:
+        context.made(path)
+        context.show(text=f"was trained before: musubi/{path.name}; train_again trains it anew")
+        return self.Outputs(lora=self._lora(inputs, path), run=Run(folder=run))
+
+    def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
+        """The options that the runner sets: where things go, which network, what is sampled and resumed."""
+        from musubi_nodes.datasets.toml import dump
+
+        training, sampling = inputs.training or Training(), inputs.sampling or Sampling()
+        owned: dict[str, Any] = {
+            "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
+            "output_dir": str(folder.out),
+            "resume": None,
+            **self._said(inputs, install),
+        }
+        if training.log_with or tensorboard(install):
+            owned["logging_dir"] = str(folder.path / "logs")
+        if sampling.samples():
+            self.check_samples(inputs)
+            needs = self.needs_sample_image(inputs)
+            rule, options = self.sample_rule(inputs), self.sample_options(inputs)
+            prompts = write_prompts(sampling, rule, self.family.title, inputs.sample_image, needs, folder.path, options)
+            owned["sample_prompts"] = str(prompts)
+        return owned | _uploads(context.services.config.options, owned)
+
+    def launcher(self, inputs: Any, install: Install) -> list[str]:
+        precision = (inputs.training or Training()).mixed_precision
+        return accelerate_launch(install, inputs, precision, cpu=self.device(inputs) == "cpu" or install.cpu)
+
+    def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome, made: Path) -> BaseModel:
+        complete = outcome.checkpoint is None
+        name = true_name(folder, made)
+        target = publish_lora(context, made, name, complete)
+        folder.note_made(f"musubi/{target.name}")
+        context.show(text=_told(name, target, outcome))
+        if not complete and not (inputs.training or Training()).save_state:
+            context.show(text="save_state is off: this training cannot go on from here")
+        return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
+
+    def _lora(self, inputs: Any, path: Path, complete: bool = True) -> Lora:
+        noise = self.lora_noise(inputs)
+        return Lora(path=path, family=self.family.key, format="musubi", noise=noise, complete=complete)
+
+    def processes(self, inputs: Any) -> int:
+        """accelerate's ``num_processes`` counts those of all machines."""
+        return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
+
+
+def _told(name: str, target: Path, outcome: Outcome) -> str:
+    """One line about what was trained."""
+    last = outcome.last
+    step = f" after step {last.current} of {last.total}" if last.stage == "training" else ""
+    stopped = f"stopped early{step}: " if outcome.checkpoint else ""
+    renamed = f" ({name} was there already)" if target.name != name else ""
+    loss = f", loss {last.loss:.4g}" if last.loss is not None else ""
+    return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"
+
+
+def _uploads(options: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:
+    """[options] of the server's configuration; what the runner sets is not theirs."""
+    if taken := sorted((RUNNER | owned.keys()) & options.keys()):
+        raise MusubiError(f"[options] of config.toml sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
+    return dict(options)

@@ -1,0 +1,72 @@
+"""Shows what is in a dataset: pictures with their captions, page by page, and counts."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from musubi_nodes.datasets.check import check
+from musubi_nodes.datasets.scan import scan
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import family_named
+from musubi_nodes.families.fields import FamilyName, Native, Widget
+from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.sockets import Dataset
+from musubi_nodes.media.sheet import sheet
+from musubi_nodes.nodes.datasets.cells import Entry, cell, entries, line
+from musubi_nodes.nodes.datasets.counts import counts
+from musubi_nodes.nodes.datasets.loader import check_roots
+from musubi_nodes.nodes.previews import image_of
+
+_DECODERS = 4
+
+
+class DatasetViewer(Node):
+    """Shows a page of a dataset's pictures with their captions, of videos the first, middle and last frame, and tells
+    what is in it: captions, buckets, duplicates, files that cannot be read, and what is cached for which family. Only
+    the shown page is decoded."""
+
+    id, title, category = "MusubiTuner_DatasetViewer", "Dataset Viewer", "MusubiTuner/Dataset"
+    output_node = always_runs = True
+
+    class Inputs(NodeInputs):
+        dataset: Dataset = Field(description="The dataset.")
+        page: int = Field(1, ge=1, le=1_000_000, description="Which page; the last one if there are fewer.")
+        per_page: int = Field(9, ge=1, le=100, description="Pictures on a page.")
+        columns: int = Field(3, ge=1, le=20, description="Pictures beside each other.")
+        size: Annotated[int, Widget(step=32)] = Field(320, ge=96, le=1024, description="Width of a picture in pixels.")
+        family: Annotated[str | None, FamilyName()] = Field(
+            None, description="Whose frame rate counts for the clips of videos. any: frames are not dropped."
+        )
+
+    class Outputs(NodeOutputs):
+        image: Annotated[Any, Native("IMAGE")] = Field(None, description="The page, for Preview Image or Save Image.")
+        text: str = Field(description="Counts, and the captions of the page in full.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        family = family_named(context.services.families, inputs.family)
+        config = inputs.dataset.config
+        check_roots(config, context)
+        found = scan(config)
+        rule, fps = (family.frame_rule, family.fps) if family else (None, None)
+        report = check(found, config, frame_rule=rule, fps=fps, missing_captions=inputs.dataset.missing_captions)
+        everything = entries(found, config)
+        pages = max(1, -(-len(everything) // inputs.per_page))
+        page = min(inputs.page, pages)
+        first = (page - 1) * inputs.per_page
+        shown = everything[first : first + inputs.per_page]
+        heading = f"page {page} of {pages}: {first + 1} to {first + len(shown)} of {len(everything)}"
+        summary = "\n".join([*counts(found, inputs.dataset, context, fps), *report.problems()])
+        context.show(text=f"{summary}\n{heading}")
+        text = "\n".join([summary, "", heading, *(line(first + n, entry) for n, entry in enumerate(shown, 1))])
+        image = self.picture(shown, inputs, heading, context) if context.wanted("image") else None
+        return self.Outputs(image=image, text=text)
+
+    def picture(self, shown: list[Entry], inputs: Any, heading: str, context: Context) -> Any:
+        """The page as an array [height, width, 3], 0..1."""
+        context.raise_if_interrupted()
+        with ThreadPoolExecutor(_DECODERS, thread_name_prefix="dataset-viewer") as pool:
+            cells = list(pool.map(lambda entry: cell(entry, inputs.size), shown))
+        return image_of(sheet(cells, inputs.columns, inputs.size, f"{inputs.dataset.name}, {heading}"))

@@ -1,0 +1,76 @@
+"""The most GPU memory that a run held, and the history of GPU and main memory, looked at every other second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from musubi_nodes.runs.hardware import gpu
+from musubi_nodes.runs.hardware.cards import Card, cards
+from musubi_nodes.runs.hardware.history import History
+from musubi_nodes.runs.hardware.machine import machine
+from musubi_nodes.runs.hardware.trees import tree
+from musubi_nodes.runs.record.folder import RunFolder
+
+SECONDS = 2.0
+
+
+class Peak:
+    """``bytes`` is ``None`` where nothing could be seen. ``environment`` names the GPUs that the run holds. Without a
+    driver it stops asking for GPUs after the first time."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        environment: Mapping[str, str],
+        library: Callable[[], AbstractContextManager[Any]] | None = None,
+    ) -> None:
+        self.bytes: int | None = None
+        self._folder, self._library = folder, library or gpu.nvml
+        self._names = gpu.names_in(environment.get("CUDA_VISIBLE_DEVICES", ""))
+        self._history = History(folder.resources)
+        self._driver = True
+        self._looked = False
+        self._next = 0.0
+
+    def look(self) -> None:
+        """Called often; looks now and then."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + SECONDS
+        now = machine()
+        row = {"time": round(time.time(), 1), "ram_used": now.ram_used, "ram_total": now.ram_total}
+        cpu = {"cpu": now.cpu} if self._looked else {}
+        self._looked = True
+        self._history.add({**row, **cpu, **self._gpu()})
+
+    def _gpu(self) -> dict[str, Any]:
+        if not self._driver:
+            return {}
+        with self._library() as library:
+            self._driver = library is not None
+            found = cards(library)
+        pids = {process.pid for process in tree(self._folder)} if found else set()
+        facts = of_run(found, self._names, pids)
+        if (own := facts.get("gpu_own")) is not None:
+            self.bytes = max(self.bytes or 0, own)
+        return facts
+
+
+def of_run(found: Sequence[Card], names: Sequence[str], pids: Collection[int]) -> dict[str, Any]:
+    """``gpu_own``: bytes of the run on the GPU where it holds most. Of its GPUs, ``gpu_used`` and ``gpu_total`` of the
+    fullest, and ``gpu_use`` of the idlest, as the others wait for it; only what the driver tells."""
+    own = [held for card in found if (held := card.held_by(pids)) is not None]
+    mine = [card for card in found if any(card.is_called(name) for name in names)]
+    told = [(card.free, card.used, card.total) for card in mine if card.free is not None]
+    uses = [card.use for card in mine if card.use is not None]
+    _, used, total = min(told, default=(None, None, None))
+    facts = {
+        "gpu_own": max(own, default=None),
+        "gpu_used": used,
+        "gpu_total": total,
+        "gpu_use": min(uses, default=None),
+    }
+    return {name: value for name, value in facts.items() if value is not None}

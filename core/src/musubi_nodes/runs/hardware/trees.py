@@ -1,0 +1,56 @@
+"""Which processes belong to the runs of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from musubi_nodes.runs.record.folder import RunFolder, run_folders, this_host
+
+
+def running(output: Path) -> Iterator[RunFolder]:
+    """The runs of an output folder that run now, on this machine."""
+    here = this_host()["machine"]
+    for folder in run_folders(output):
+        status = folder.status()
+        if status["status"] == "running" and status.get("machine") == here:
+            yield folder
+
+
+def tree(folder: RunFolder) -> list[Any]:
+    """The run's processes (psutil): its guard, the command, and all that descends from them; none when it is over."""
+    import psutil
+
+    record = folder.json("process.json")
+    if "returncode" in record:
+        return []
+    with contextlib.suppress(ValueError, TypeError, KeyError, psutil.Error):
+        top = psutil.Process(int(record["guard"] if "guard" in record else record["pid"]))
+        return [top, *top.children(recursive=True)]
+    return []
+
+
+def this_program() -> list[Any]:
+    """This very process."""
+    import psutil
+
+    return [psutil.Process()]
+
+
+def ram(processes: Iterable[Any]) -> int:
+    """Bytes of main memory that they hold. Linux tells each one's share of what forked workers have in common; counted
+    whole, a model of 20 GB would be there again for each worker."""
+    return sum(_ram(process) for process in processes)
+
+
+def _ram(process: Any) -> int:
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        facts = process.memory_full_info()
+        return int(getattr(facts, "pss", facts.uss))
+    with contextlib.suppress(psutil.Error, OSError):
+        return int(process.memory_info().rss)
+    return 0

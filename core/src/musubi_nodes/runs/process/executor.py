@@ -1,0 +1,132 @@
+"""Where a command runs. The built-in executor is a process on this machine; plugins may provide others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+from uuid import uuid4
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.process import guard
+
+GUARD = Path(guard.__file__).absolute().with_name("guard_windows.py" if os.name == "nt" else "guard.py")
+
+_WINDOWS_FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """A command with all it needs: absolute argument list, whole environment, working folder and its run folder."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    cwd: Path
+    folder: Path
+
+
+class RunningProcess(Protocol):
+    """A started command. ``streams`` are read to their end and closed by the runner."""
+
+    streams: Mapping[str, BinaryIO]
+
+    def returncode(self) -> int | None:
+        """The exit code, negative for a signal; ``None`` while it runs. MusubiError: the executor itself failed."""
+
+    def stop(self) -> None:
+        """Ask for the end of the whole tree: politely first, by force soon after. Returns at once; may be repeated."""
+
+    def kill(self) -> None:
+        """End what is left at once and release everything; called last, in every case. Ends within seconds."""
+
+
+class Executor(Protocol):
+    """Starts commands. ``name`` is what the configuration chooses it by."""
+
+    name: str
+
+    def start(self, spec: ProcessSpec) -> RunningProcess:
+        """Start ``spec``; OSError where it cannot be started."""
+
+
+class LocalProcess:
+    """The built-in executor: a guarded process group on this machine."""
+
+    name = "local"
+
+    def start(self, spec: ProcessSpec) -> RunningProcess:
+        """Start the guard, which starts the command in a process group of its own."""
+        return _Guarded(spec)
+
+
+class _Guarded:
+    def __init__(self, spec: ProcessSpec) -> None:
+        self._record = spec.folder / "process.json"
+        self._record.unlink(missing_ok=True)
+        self._token = uuid4().hex
+        self._guard = subprocess.Popen(
+            [sys.executable, "-E", str(GUARD), str(self._record.absolute()), *spec.command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=spec.cwd,
+            env={**spec.environment, guard.TOKEN: self._token},
+            start_new_session=os.name != "nt",
+            creationflags=_WINDOWS_FLAGS,
+        )
+        streams = {"stdout": self._guard.stdout, "stderr": self._guard.stderr}
+        self.streams: Mapping[str, BinaryIO] = cast("dict[str, BinaryIO]", streams)
+
+    def returncode(self) -> int | None:
+        code = self._guard.poll()
+        if code is None:
+            return None
+        record = self._read()
+        recorded = record.get("returncode")
+        if isinstance(recorded, int):
+            return recorded
+        if code < 0 or (os.name == "nt" and "pid" in record):
+            raise MusubiError(
+                "the process that guards the run was killed, and the run with it",
+                why="Somebody ended it from outside, or the system did because the main memory (RAM) was full.",
+                fix="Queue again. If it happens again, look for 'out of memory' in the system's log.",
+            )
+        return code if code <= 128 or os.name == "nt" else 128 - code  # a full disk keeps the record away
+
+    def stop(self) -> None:
+        if self._guard.stdin:
+            with contextlib.suppress(OSError):
+                self._guard.stdin.close()
+
+    def kill(self) -> None:
+        self.stop()
+        try:
+            self._guard.wait(2 * guard.POLITE_SECONDS + 0.5)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._guard.wait(guard.POLITE_SECONDS)
+        if "returncode" not in self._read():
+            self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """If the guard itself was killed, what it started may still live."""
+        until = time.monotonic() + 2 * guard.POLITE_SECONDS
+        while (left := guard.marked(self._token)) and time.monotonic() < until:
+            for process in left:
+                with contextlib.suppress(Exception):
+                    process.kill()
+            time.sleep(0.02)
+
+    def _read(self) -> dict[str, object]:
+        try:
+            return dict(json.loads(self._record.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}

@@ -1,0 +1,276 @@
+"""The folder of one run: the whole state of the run lies here, so that every reader sees the same."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import SAFE_NAME, is_inside, write_json, write_text
+from musubi_nodes.runs.hardware.disk import disk_error
+from musubi_nodes.runs.record.progress import Progress
+
+BOM = "\ufeff"
+"""Tells PowerShell 5 that a script is UTF-8."""
+
+RESUMED = "resumed.json"
+"""Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
+
+TIME = "%Y%m%d-%H%M%S"
+"""How a run's name begins: names sort by time."""
+
+Status = Literal["running", "done", "stopped", "cancelled", "failed"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``<output>/musubi/runs/<time>-<node>-<id>``: command, log, metrics, status, and what came out."""
+
+    path: Path
+
+    @classmethod
+    @contextmanager
+    def opened(cls, output: Path, node: str, origin: Mapping[str, str] | None = None) -> Iterator[RunFolder]:
+        """A new run folder for the time of one run: whatever ends it early is told by its status.
+
+        ``origin`` is where it was queued, as ComfyUI names it: ``class``, ``node`` ("2:1" in a subgraph), ``prompt``
+        and ``workflow``; a reloaded page finds the run of its node by it. A file that cannot be written becomes a
+        :class:`MusubiError`.
+        """
+        folder = cls.create(output, node)
+        try:
+            write_json(folder.path / "origin.json", {"time": time.time(), **(origin or {})})
+            folder.write_status("running", **this_host())
+            yield folder
+        except OSError as error:
+            if error.errno is None:  # raised by a host for a reason of its own
+                folder._write_end(error)
+                raise
+            shown = disk_error(error, folder.path)
+            folder._write_end(shown)
+            raise shown from error
+        except BaseException as error:
+            folder._write_end(error)
+            raise
+
+    def _write_end(self, error: BaseException) -> None:
+        """The status of a run that ``error`` ended, unless the run itself has told it."""
+        with contextlib.suppress(OSError):
+            if self.path.is_dir() and self.status()["status"] not in ("failed", "cancelled"):
+                status: Status = "failed" if isinstance(error, Exception) else "cancelled"
+                self.write_status(status, error=str(error))
+
+    @classmethod
+    def create(cls, output: Path, node: str) -> RunFolder:
+        """A new, empty run folder below ``output``."""
+        path = runs_of(output) / f"{_next_time(runs_of(output))}-{node}-{uuid4().hex[:6]}"
+        try:
+            (path / "out").mkdir(parents=True)
+        except OSError as error:
+            fix = "Free some space, or make the output folder writable."
+            raise MusubiError(f"the run folder {path} cannot be made: {error}", fix=fix) from error
+        return cls(path)
+
+    @property
+    def log(self) -> Path:
+        """Everything that the process printed, byte for byte."""
+        return self.path / "log.txt"
+
+    @property
+    def out(self) -> Path:
+        """Where musubi-tuner writes."""
+        return self.path / "out"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line: step, loss, average, learning rate, epoch, time."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def resources(self) -> Path:
+        """The history of GPU and main memory while it ran: see :mod:`musubi_nodes.runs.hardware.history` and :mod:`musubi_nodes.runs.hardware.peak`."""
+        return self.path / "resources.jsonl"
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether there is a row of metrics, so that it is a training that has begun."""
+        with contextlib.suppress(OSError):
+            return self.metrics.stat().st_size > 0
+        return False
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """Steps and whole epochs that earlier runs of this training have done; musubi-tuner counts from 0 again."""
+        found = self.json(RESUMED)
+        steps, epochs = found.get("step"), found.get("epoch")
+        return (steps, epochs) if type(steps) is int and type(epochs) is int else (0, 0)
+
+    @property
+    def stop_request(self) -> Path:
+        """A file whose existence asks a training to end after its next save."""
+        return self.path / "stop-after-save"
+
+    @property
+    def samples(self) -> Path:
+        """Where a training puts its samples (``sample_images`` of training/trainer_base.py, v0.3.4)."""
+        return self.out / "sample"
+
+    @property
+    def samples_planned(self) -> bool:
+        """Whether the training was given prompts for samples."""
+        return (self.path / "prompts.json").is_file()
+
+    def origin(self) -> dict[str, Any]:
+        """Where and when it was queued (see :meth:`opened`); empty where it is not known."""
+        return self.json("origin.json")
+
+    def write_progress(self, now: Progress, **more: Any) -> None:
+        """Replace ``progress.json``. It is only shown: no run fails for it, and no deleted folder comes back."""
+        with contextlib.suppress(OSError):
+            if self.path.is_dir():
+                write_json(self.path / "progress.json", {**asdict(now), **more})
+
+    def progress(self) -> dict[str, Any]:
+        """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and ``gpu_used`` and
+        ``gpu_total`` in bytes where they are known; empty before there is any."""
+        return self.json("progress.json")
+
+    def json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the folder; empty where it is missing, half-written, or no object."""
+        try:
+            return dict(json.loads((self.path / name).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def ask_to_stop(self) -> None:
+        """Ask for the end after the next save; a :class:`MusubiError` where the run saves nothing any more."""
+        status = self.status()["status"]
+        if status != "running":
+            raise MusubiError(
+                f"the run {self.path.name} is not running ({status})", fix="`musubi-nodes runs` lists them."
+            )
+        write_text(self.stop_request, "")
+
+    def write_command(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
+        """``command.json`` and a script that runs the same command again."""
+        values = {"command": list(command), "cwd": str(cwd), "environment": dict(environment)}
+        write_json(self.path / "command.json", values)
+        if os.name == "nt":
+            write_text(self.path / "command.ps1", BOM + powershell(command, cwd, environment))
+        else:
+            write_text(self.path / "command.sh", shell(command, cwd, environment)).chmod(0o755)
+
+    def pasted_command(self) -> str:
+        """The command as it is pasted into a terminal (PowerShell on Windows); empty before there is one."""
+        found = self.json("command.json")
+        try:
+            words, cwd, environment = list(found["command"]), str(found["cwd"]), dict(found["environment"])
+            return powershell(words, Path(cwd), environment) if os.name == "nt" else line(words, cwd, environment)
+        except (KeyError, TypeError, ValueError):
+            return ""
+
+    def write_status(self, status: Status, **details: Any) -> None:
+        """Replace ``status.json``; readers never see half of it."""
+        write_json(self.path / "status.json", {"status": status, "time": time.time(), **details})
+
+    def note_made(self, name: str) -> None:
+        """Add to ``status.json`` what was handed on."""
+        write_json(self.path / "status.json", {**self.json("status.json"), "made": name})
+
+    def status(self) -> dict[str, Any]:
+        """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
+
+        A run whose host was killed stays "running" in the file; on its machine it is told as failed.
+        """
+        found = {"status": "unknown", **self.json("status.json")}
+        if found["status"] == "running" and _host_is_gone(found):
+            return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
+        return found
+
+
+def _next_time(runs: Path) -> str:
+    """The local time, or a second after the newest run: the clock may have been set back, as it is each autumn."""
+    now = time.strftime(TIME)
+    names = [entry.name for entry in os.scandir(runs)] if runs.is_dir() else []
+    later = sorted(name[: len(now)] for name in names if _is_ours(name) and name[: len(now)] > now)
+    for last in reversed(later):
+        with contextlib.suppress(ValueError, OverflowError):
+            return (datetime.strptime(last, TIME) + timedelta(seconds=1)).strftime(TIME)
+    return now
+
+
+def this_host() -> dict[str, Any]:
+    """Which process runs a run, as ``status.json`` names it."""
+    return {"host": os.getpid(), "machine": platform.node()}
+
+
+def _host_is_gone(status: Mapping[str, Any]) -> bool:
+    import psutil
+
+    here = status.get("machine") == platform.node()
+    return here and isinstance(status.get("host"), int) and not psutil.pid_exists(status["host"])
+
+
+def shell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
+    """A POSIX shell script that runs ``command`` again."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    lines = ["#!/bin/sh", "unset PYTHONHOME", *exports, f"cd {shlex.quote(str(cwd))}", "exec " + shlex.join(command)]
+    return "\n".join(lines) + "\n"
+
+
+def line(command: Sequence[str], cwd: str, environment: Mapping[str, str]) -> str:
+    """The same as one line for a POSIX shell, which goes on afterwards as it was."""
+    values = [f"{name}={value}" for name, value in environment.items()]
+    return f"(cd {shlex.quote(cwd)} && {shlex.join(['env', '-u', 'PYTHONHOME', *values, *command])})"
+
+
+def powershell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
+    """A PowerShell script that runs ``command`` again."""
+    exports = [f"$env:{name} = {_quoted(value)}" for name, value in environment.items()]
+    lines = [*exports, f"Set-Location -LiteralPath {_quoted(str(cwd))}", "& " + " ".join(map(_quoted, command))]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def runs_of(output: Path) -> Path:
+    """Where the run folders of an output folder lie."""
+    return output / "musubi" / "runs"
+
+
+def run_folders(output: Path) -> Iterator[RunFolder]:
+    """All run folders below ``output``, newest first; what has another name than ours is none of them."""
+    runs = runs_of(output)
+    if runs.is_dir():
+        yield from (RunFolder(p) for p in sorted(runs.iterdir(), reverse=True) if _is_ours(p.name) and p.is_dir())
+
+
+def _is_ours(name: str) -> bool:
+    return bool(SAFE_NAME.fullmatch(name)) and not name.startswith(".")
+
+
+def run_named(output: Path, name: str) -> RunFolder:
+    """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
+    runs = runs_of(output)
+    folder = runs / name
+    if not _is_ours(name) or not folder.is_dir() or not is_inside(folder, [runs]):
+        raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
+    return RunFolder(folder)
+
+
+def trainings(output: Path) -> Iterator[RunFolder]:
+    """Those of them that have a curve, newest first."""
+    return (folder for folder in run_folders(output) if folder.has_metrics)

@@ -1,0 +1,61 @@
+"""The samples that a training made on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from musubi_nodes.runs.record.folder import RunFolder
+
+_NAME = re.compile(r"(?:^|_)(?P<epoch>e)?(?P<number>\d{6,})_(?P<prompt>\d{2,})_\d{14}(?:_\d+)?(?:_\d{3})?\.\w+$")
+"""``<output_name>_<e000002 or 000010>_<prompt>_<time>[_<seed>][_<picture>]`` (training/trainer_base.py, v0.3.4)."""
+VIDEOS = (".mp4", ".webm")
+SHOWN = (".png", ".jpg", ".webp", *VIDEOS)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture or video of prompt number ``prompt``, made after a step or at the end of an epoch."""
+
+    path: Path
+    prompt: int
+    step: int | None
+    epoch: int | None
+    size: int
+    time: float
+
+    @property
+    def label(self) -> str:
+        """``epoch 2`` or ``step 40``."""
+        return f"epoch {self.epoch}" if self.epoch is not None else f"step {self.step}"
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it moves."""
+        return self.path.suffix in VIDEOS
+
+
+def samples(folder: RunFolder) -> list[Sample]:
+    """All of them, in the order in which they were made; links and other files are not theirs."""
+    return sorted(_found(folder.samples, *folder.before), key=lambda sample: (sample.time, sample.path.name))
+
+
+def _found(folder: Path, steps: int, epochs: int) -> Iterator[Sample]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        name = _NAME.search(entry.name)
+        if not name or not entry.name.endswith(SHOWN) or not entry.is_file(follow_symlinks=False):
+            continue
+        try:
+            facts = entry.stat(follow_symlinks=False)
+        except OSError:  # deleted meanwhile
+            continue
+        number = int(name["number"])
+        step, epoch = (None, epochs + number) if name["epoch"] else (steps + number, None)
+        yield Sample(Path(entry.path), int(name["prompt"]), step, epoch, facts.st_size, facts.st_mtime)

@@ -1,0 +1,113 @@
+"""The states that a training saved, to go on from: which are whole, and at which step of the whole training each is."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import write_bytes, write_json
+from musubi_nodes.runs.record.folder import RESUMED, RunFolder
+from musubi_nodes.weights import read_header
+
+_NAME = re.compile(r"-(?:step(?P<step>\d{8,})|(?P<epoch>\d{6,}))$")
+"""How a checkpoint's name ends before ``.safetensors`` or ``-state`` (utils/train_utils.py, v0.3.4)."""
+_FACTS = {
+    "batches": re.compile(rb"num batches per epoch[^:]*: (\d+)"),
+    "accumulated": re.compile(rb"gradient accumulation steps[^=]*= (\d+)"),
+    "total": re.compile(rb"total optimization steps[^:]*: (\d+)"),
+}
+"""What a training says before its first step (``_run_training_loop`` of training/trainer_base.py, v0.3.4)."""
+FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
+"""In the order in which accelerate writes them: where the last one is, the others were finished."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """Steps of one epoch, and of the run as musubi-tuner counts it: from 0, also where it goes on from a state."""
+
+    per_epoch: int
+    total: int
+
+
+@dataclass(frozen=True)
+class State:
+    """``step`` counts from the beginning of the whole training, whatever runs it took."""
+
+    path: Path
+    step: int
+    length: Length
+
+
+def length_of(log: Path) -> Length | None:
+    """How long a run's own log says that it is; ``None`` before it has begun to train."""
+    found: dict[str, int] = {}
+    try:
+        with log.open("rb") as lines:
+            for line in lines:
+                found |= {name: int(match[1]) for name, fact in _FACTS.items() if (match := fact.search(line))}
+                if found.keys() == _FACTS.keys():
+                    return Length(ceil(found["batches"] / max(found["accumulated"], 1)), found["total"])
+    except OSError:
+        pass
+    return None
+
+
+def states(folder: RunFolder) -> list[State]:
+    """All whole states of a run, by step; half-written ones are left out."""
+    length, (before, _) = length_of(folder.log), folder.before
+    if length is None:
+        return []
+    whole = (path for path in folder.out.glob("*-state") if is_whole(path))
+    found = [State(path, before + _own_step(path.name.removesuffix("-state"), length), length) for path in whole]
+    return sorted(found, key=lambda state: state.step)
+
+
+def is_whole(state: Path) -> bool:
+    """Whether nothing of a state is missing or cut off, as far as its files tell without PyTorch."""
+    try:
+        read_header(state / FILES[0])
+        return all((state / name).stat().st_size for name in FILES) and zipfile.is_zipfile(state / "optimizer.bin")
+    except (MusubiError, OSError):
+        return False
+
+
+def _own_step(name: str, length: Length) -> int:
+    """The step of its own run; a name without a number is the end's."""
+    ending = _NAME.search(name)
+    if not ending:
+        return length.total
+    return int(ending["step"]) if ending["step"] else int(ending["epoch"]) * length.per_epoch
+
+
+def true_name(folder: RunFolder, checkpoint: Path) -> str:
+    """The name of a checkpoint by its step or epoch in the whole training: a run that goes on counts from 0 again."""
+    steps, epochs = folder.before
+    name, ending = checkpoint.stem, _NAME.search(checkpoint.stem)
+    length = length_of(folder.log) if steps and ending else None
+    if not ending or length is None:
+        return checkpoint.name
+    if ending["epoch"] and steps % length.per_epoch == 0:
+        number = f"{int(ending['epoch']) + epochs:06d}"
+    else:
+        number = f"step{steps + _own_step(name, length):08d}"
+    return f"{name[: ending.start()]}-{number}{checkpoint.suffix}"
+
+
+def go_on(folder: RunFolder, state: State, earlier: RunFolder) -> None:
+    """Note in ``folder`` where it goes on, and take over the curve until there."""
+    where = {"state": f"{earlier.path.name}/out/{state.path.name}", "step": state.step}
+    write_json(folder.path / RESUMED, {**where, "epoch": state.step // state.length.per_epoch})
+    rows = earlier.metrics.read_bytes().splitlines(keepends=True) if earlier.metrics.is_file() else []
+    write_bytes(folder.metrics, b"".join(row for row in rows if _until(row, state.step)))
+
+
+def _until(row: bytes, step: int) -> bool:
+    try:
+        return bool(row.endswith(b"\n") and json.loads(row)["step"] <= step)
+    except (ValueError, TypeError, KeyError):
+        return False

@@ -1,0 +1,38 @@
+"""The last lines of a log that grows."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+from musubi_nodes.runs.process.output import LineSplitter
+from musubi_nodes.runs.record.progress import is_bar
+
+FIRST_LOOK = 1 << 18
+"""Bytes at the end of a log that are looked at; a bar's updates are most of them."""
+LINES, LETTERS = 12, 300
+
+
+class Tail:
+    """The last lines, without the updates of bars. Reads only what was appended."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._splitter = LineSplitter()
+        self.lines: deque[str] = deque(maxlen=LINES)
+
+    def read(self) -> None:
+        """Take what was appended since the last call."""
+        try:
+            with self._path.open("rb") as file:
+                end = file.seek(0, 2)
+                if end < self._offset:
+                    self._offset, self._splitter = 0, LineSplitter()
+                    self.lines.clear()
+                file.seek(max(self._offset, end - FIRST_LOOK))
+                pieces = self._splitter.feed(file.read(FIRST_LOOK))
+                self.lines.extend(piece[:LETTERS] for piece in pieces if not is_bar(piece))
+                self._offset = file.tell()
+        except OSError:
+            return
