@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import tempfile
 from pathlib import Path
 
 from bench import batch, flood, imports, interrupt, latency, overhead, rerun, scan, soak, video
-from bench.common import Row
+from bench.common import Row, told
+from bench.machine import machine
 
 MEASURES = (overhead, latency, flood, interrupt, soak, imports, rerun, batch, video, scan)
+LINE = "| {:<55} | {:>11} | {:>36} | {:>8} |"
 ALL = {module.__name__.rpartition(".")[2]: module for module in MEASURES}
 
 
@@ -23,8 +24,9 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in ALL]:
         parser.error(f"there is no measure {', '.join(unknown)}; there are {', '.join(ALL)}")
-    print(f"Python {platform.python_version()}, {platform.system()}\n")
-    print(f"| {'measure':<54} | {'result':>11} | {'limit':>9} |\n|{'-' * 56}|{'-' * 12}:|{'-' * 10}:|")
+    print(f"{machine()}\n")
+    print(LINE.format("measure", "result", "anchor", "limit"))
+    print(f"|{'-' * 57}|{'-' * 12}:|{'-' * 37}:|{'-' * 9}:|")
     rows = [row for name in options.names or ALL for row in _measure(name, options.quick)]
     broken = [row for row in rows if not row.kept]
     for row in broken:
@@ -36,8 +38,8 @@ def _measure(name: str, quick: bool) -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory(prefix="musubi-bench-") as folder:
         for row in ALL[name].measure(Path(folder), quick):
-            limit = "" if row.limit is None else f"{row.limit:g} {row.unit}"
-            print(f"| {row.measure:<54} | {f'{row.value:.3g} {row.unit}':>11} | {limit:>9} |", flush=True)
+            limit = "" if row.limit is None else told(row.limit, row.unit)
+            print(LINE.format(row.measure, told(row.value, row.unit), row.anchor, limit), flush=True)
             rows.append(row)
     return rows
 

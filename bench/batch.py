@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.common import Row, configured
+from bench.common import Row, configured, told
 from tests.tiny_musubi.config import toy_config
 
 from musubi_nodes.testing.workplace import Workplace
@@ -45,8 +45,9 @@ def _compared(folder: Path, what: str, models: dict[str, str], values: dict[str,
     single = _seconds(lambda: [place.run("WanGenerator", models=chosen, prompt=text, **values) for text in texts])
     prompts = place.run("BatchProcessor", text="\n".join(texts)).prompts
     together = _seconds(lambda: place.run("WanGenerator", models=chosen, prompts=prompts, **values))
-    yield Row(f"{PROMPTS} single generations ({what})", single, "s")
-    yield Row(f"a batch of the same {PROMPTS} prompts, of that time", together / single, "x", LIMIT)
+    anchor = f"{told(single, 's')}, one by one"
+    yield Row(f"a batch of {PROMPTS} prompts, {what}", together, "s", anchor=anchor)
+    yield Row("the same, of that time", together / single, "x", LIMIT)
 
 
 def _seconds(work: Any) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.common import Row, run_script, script
+from bench.common import Row, run_script, script, told
 
 CODE = """
 import sys, time
@@ -22,10 +22,9 @@ for step in range(1, steps + 1):
 def measure(folder: Path, quick: bool) -> Iterator[Row]:
     """An empty command shows the fixed cost; a training of ten seconds shows what following its output costs."""
     bare, extra = _compared(folder, script(folder, CODE, "0"), 10)
-    yield Row("run() adds to an empty command", extra, "s", 0.3)
+    yield Row("run() adds to an empty command", extra, "s", 0.3, f"{told(bare, 's')} alone")
     bare, extra = _compared(folder, script(folder, CODE, "40" if quick else "200"), 2 if quick else 5)
-    yield Row("a command that prints 20 bars a second, alone", bare, "s")
-    yield Row("run() adds to it", extra, "s", 0.3)
+    yield Row("run() adds to a command that prints 20 bars a second", extra, "s", 0.3, f"{told(bare, 's')} alone")
     if not quick:
         yield Row("run() adds to it, of its time", 100 * extra / bare, "%", 1)
 

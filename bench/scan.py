@@ -10,7 +10,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.common import Row
+from bench.common import Row, told
 from bench.dataset import PICTURES, forget_media, link_pictures, pictures
 
 from musubi_nodes.datasets.check import check
@@ -48,11 +48,11 @@ def measure(folder: Path, quick: bool) -> Iterator[Row]:
         firsts.append(_ours(config))
         agains.append(_ours(config))
     floor, first, again = min(floors), min(firsts), min(agains)
-    yield Row(f"bare floor: list and open {2 * count:,} files", floor, "s")
-    yield Row(f"scan, check and fingerprint {count:,} images", first, "s")
-    yield Row("the same, as a multiple of the floor", first / floor, "x", 3)
-    yield Row("again, nothing changed (the run after IS_CHANGED)", again, "s")
-    yield Row("again, as a multiple of the floor", again / floor, "x", 2)
+    anchor = f"{told(floor, 's')}, list and open {2 * count:,} files"
+    yield Row(f"scan, check and fingerprint {count:,} images", first, "s", anchor=anchor)
+    yield Row("the same, as a multiple of the anchor", first / floor, "x", 3)
+    yield Row("again, nothing changed (the run after IS_CHANGED)", again, "s", anchor=anchor)
+    yield Row("the same, as a multiple of the anchor", again / floor, "x", 2)
     yield Row("memory that Python holds meanwhile, for an item", _memory(config) / count / 1000, "kB", 4)
     yield from _compared(folder, first / count)
 
@@ -112,8 +112,9 @@ def _compared(folder: Path, ours: float) -> Iterator[Row]:
     dump(few, toml)
     environment = {**os.environ, "PYTHONPATH": str(install.root / "src")}
     command = [str(install.python), "-c", READ, str(toml)]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
-    theirs = float(told[-1]) / int(told[-2])
-    yield Row("musubi-tuner's own reading, items a second", 1 / theirs, "/s")
-    yield Row("ours, items a second", 1 / ours, "/s")
-    yield Row("an item of ours, as a share of one of musubi-tuner's", 100 * ours / theirs, "%", 1)
+    *_, count, seconds = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    theirs = float(seconds) / int(count)
+    yield Row("items a second", 1 / ours, "/s", anchor=f"{told(1 / theirs, '/s')}, musubi-tuner's reading")
+    yield Row("an item, of musubi-tuner's own reading of it", 100 * ours / theirs, "%", 1)

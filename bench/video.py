@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.common import Row
+from bench.common import Row, told
 
 from musubi_nodes.media.encode import Wish, encode
 from musubi_nodes.media.ffmpeg import executable
@@ -56,10 +56,11 @@ def _compared(
             start = time.perf_counter()
             way(target)
             best[name] = min(best[name], time.perf_counter() - start)
+    ours = best.pop("this pack")
     for name, seconds in best.items():
-        yield Row(f"{what}, {name}", frames / seconds, "fps")
-    if "PyAV" in best:
-        yield Row(f"{what}, our time of PyAV's", 100 * best["this pack"] / best["PyAV"], "%", limit)
+        yield Row(what, frames / ours, "fps", anchor=f"{told(frames / seconds, 'fps')}, {name}")
+        if name == "PyAV":
+            yield Row("the same, our time of PyAV's", 100 * ours / seconds, "%", limit)
 
 
 def _ours(clip: Path) -> Any:

@@ -99,7 +99,7 @@ class RunFolder:
 
     @property
     def resources(self) -> Path:
-        """The history of GPU and main memory while it ran: see :mod:`musubi_nodes.runs.hardware.history` and :mod:`musubi_nodes.runs.hardware.peak`."""
+        """The history of GPU and main memory while it ran (`runs/hardware/peak.py`)."""
         return self.path / "resources.jsonl"
 
     @property
