@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 from pathlib import Path
@@ -99,3 +100,10 @@ def test_any_bytes_are_survived(data: bytes) -> None:
     list(scalars(data))
     used, messages = split_records(data)
     assert used <= len(data) and all(isinstance(message, bytes) for message in messages)
+
+
+def test_a_real_trainers_file_gives_what_tensorboard_itself_told() -> None:
+    """Written by wan_train_network.py v0.3.4 with toy weights; TensorBoard's answer was kept beside it."""
+    folder = Path(__file__).with_name("tensorboard")
+    told = json.loads((folder / "told.json").read_text("utf-8"))["scalars"]
+    assert sorted([each.tag, each.step, each.value, each.time] for each in EventFolder(folder).read()) == told
