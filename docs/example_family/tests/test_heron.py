@@ -9,6 +9,7 @@ import pytest
 
 from musubi_nodes.families import Failure, MusubiError
 from musubi_nodes.testing.contract import Case, cases, set_twice
+from musubi_nodes.testing.family_place import FamilyPlace
 from musubi_nodes.testing.hostile import check_texts
 from musubi_nodes_heron import musubi_explain_error
 from musubi_nodes_heron.nodes import NODES
@@ -19,6 +20,15 @@ MODELS = {
     "t5": "miniature/umt5_xxl.safetensors",
 }
 SMALL = {"width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
+
+
+class HeronPlace(FamilyPlace):
+    prefix, files, small = "MusubiTuner_Heron", MODELS, SMALL
+
+
+@pytest.fixture
+def place(tmp_path: Path, musubi_miniature: str) -> HeronPlace:
+    return HeronPlace(tmp_path)
 
 
 @pytest.mark.parametrize("case", cases(NODES), ids=str)
@@ -36,27 +46,21 @@ def test_a_hostile_text_stays_a_text(node: Any) -> None:
     assert check_texts(node)
 
 
-def test_pictures_become_a_lora_and_a_video(musubi_workplace: Any) -> None:
-    place = musubi_workplace
-    dataset, models = place.load(place.dataset()), place.run("HeronModels", **MODELS).models
-    latent = place.run("HeronLatentCache", dataset=dataset, models=models).latent_cache
-    text = place.run("HeronTextEncoderCache", dataset=dataset, models=models).text_cache
-    training = place.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.01).training
-    trained = place.run("HeronLoRATrainer", models=models, latent_cache=latent, text_cache=text, training=training)
+def test_pictures_become_a_lora_and_a_video(place: HeronPlace) -> None:
+    trained = place.train()
     assert Path(trained.lora.path).is_file() and trained.lora.family == "heron"
-    made = place.run("HeronGenerator", models=models, lora=trained.lora, prompt="a square", **SMALL)
+    made = place.generate(lora=trained.lora)
     assert Path(made.video.path).is_file()
 
 
-def test_another_models_file_is_refused(musubi_workplace: Any) -> None:
+def test_another_models_file_is_refused(place: HeronPlace) -> None:
     with pytest.raises(MusubiError, match="is no Heron DiT"):
-        musubi_workplace.run("HeronModels", **{**MODELS, "dit": "miniature/hunyuan_video_t2v.safetensors"})
+        place.models(dit="miniature/hunyuan_video_t2v.safetensors")
 
 
-def test_a_length_that_would_be_rounded_is_refused(musubi_workplace: Any) -> None:
-    models = musubi_workplace.run("HeronModels", **MODELS).models
+def test_a_length_that_would_be_rounded_is_refused(place: HeronPlace) -> None:
     with pytest.raises(MusubiError, match="video_length 6"):
-        musubi_workplace.run("HeronGenerator", models=models, prompt="a square", **{**SMALL, "video_length": 6})
+        place.generate(video_length=6)
 
 
 def test_an_error_of_the_scripts_is_explained() -> None:

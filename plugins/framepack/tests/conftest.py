@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from musubi_nodes.media.frames import ImageFiles, save_video
-from musubi_nodes.testing.workplace import Workplace
+from musubi_nodes.testing.family_place import FamilyPlace
 
 MODELS = {
     "dit": "miniature/framepack_i2v.safetensors",
@@ -20,8 +20,16 @@ MODELS = {
 }
 
 
-class FramePackPlace(Workplace):
-    """Shortcuts from models to a trained LoRA."""
+class FramePackPlace(FamilyPlace):
+    prefix = "MusubiTuner_FramePack"
+    files = MODELS
+    small: ClassVar[dict[str, Any]] = {
+        "width": 96,
+        "height": 64,
+        "infer_steps": 2,
+        "latent_window_size": 2,
+        "video_frames": 17,
+    }
 
     def videos(self, frames: int = 9, extra: str = "") -> Path:
         """Two short videos with captions; a section has 8 frames."""
@@ -51,22 +59,9 @@ class FramePackPlace(Workplace):
             section = self.run("FramePackSection", prompt=prompt, previous=section).section
         return section
 
-    def models(self, **values: Any) -> Any:
-        return self.run("FramePackModels", **{**MODELS, **values}).models
-
-    def caches(self, path: Path | None = None, **values: Any) -> dict[str, Any]:
-        dataset, models = self.load(path or self.videos()), self.models()
-        latent = self.run("FramePackLatentCache", dataset=dataset, models=models, **values).latent_cache
-        text = self.run("FramePackTextEncoderCache", dataset=dataset, models=models).text_cache
-        return {"models": models, "latent_cache": latent, "text_cache": text}
-
-    def train(self, caches: dict[str, Any] | None = None, **values: Any) -> Any:
-        short = self.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.01).training
-        return self.run("FramePackLoRATrainer", **{"training": short, **(caches or self.caches()), **values})
-
-    def generate(self, **values: Any) -> Any:
-        small = {"prompt": "a square", "width": 96, "height": 64, "infer_steps": 2, "latent_window_size": 2}
-        return self.run("FramePackGenerator", **{"models": self.models(), **small, "video_frames": 17, **values})
+    def caches(self, path: Path | None = None, models: Any = None, **values: Any) -> dict[str, Any]:
+        """Of videos, which FramePack is made for."""
+        return super().caches(path or self.videos(), models, **values)
 
 
 @pytest.fixture

@@ -110,6 +110,10 @@ class Workplace:
         self.weights("loras", name, **pairs)
         return self.run("LoRASelect", lora=name).lora
 
+    def settings(self, name: str, **values: Any) -> Any:
+        """The only output of a settings node."""
+        return next(iter(dict(self.run(name, **values)).values()))
+
     def load(self, path: Path, **values: Any) -> Any:
         """The dataset of a TOML."""
         return self.run("DatasetConfigLoader", path=str(path), **values).dataset
