@@ -84,6 +84,17 @@ def test_the_examples_of_a_family_train_and_generate(
     assert (tmp_path / "musubi" / f"{family}.mp4").is_file()
 
 
+def test_the_watched_example_makes_samples_and_tells_of_the_curve(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [f"SamplingConfig.sample_{name}={value}" for name, value in (("width", 96), ("height", 64), ("steps", 2))]
+    data = f"DatasetConfigLoader.path={make_dataset(tmp_path / 'data', size=(96, 64))}"
+    run("wan_training_watched", data, *toys("wan"), *small)
+    (folder,) = (tmp_path / "musubi" / "runs").glob("*Trainer*")
+    assert list((folder / "out" / "sample").glob("*.png"))
+    assert "best: my_wan_lora.safetensors" in capsys.readouterr().out
+
+
 def test_the_lora_examples_convert_and_merge(run: Run, tmp_path: Path) -> None:
     data = f"DatasetConfigLoader.path={make_dataset(tmp_path / 'data', size=(96, 64))}"
     for name in ("first", "second", "third"):
