@@ -46,6 +46,7 @@ async function open({ canvas, size, margin }) {
   app.canvas.ds.offset[1] = (size.height / scale - top - bottom) / 2;
   app.canvas.deselectAll();
   app.canvas.show_info = false;
+  app.canvas.min_font_size_for_lod = 0; // text is drawn at any zoom
   const { x, y } = app.canvas.canvas.getBoundingClientRect();
   const corner = { x: Math.max(x, 70), y: Math.max(y, 90) }; // right of and below the bars that lie over the canvas
   app.canvas.ds.offset[0] += (corner.x - x) / scale;
