@@ -38,6 +38,29 @@ def numbers(frames: Array) -> list[int]:
     return [round(float(value) * 255) for value in frames[:, 0, 0, 0]]
 
 
+H264 = ["-c:v", "libx264", "-crf", "4", "-g", "20", "-pix_fmt", "yuv420p"]
+"""With B-frames, which are stored in another order than shown."""
+OTHERS = {".gif": ["-c:v", "gif"], ".webm": ["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "4", "-g", "20"]}
+"""What an ending needs that does not take H.264."""
+HEARD = ["-f", "lavfi", "-i", "aevalsrc='if(gt(t,1),sin(6000*t),0)':d=5"]
+"""Five seconds of sound, silent until second 1."""
+
+
+def barred(path: Path, *options: Any, frames: int = 75, sound: bool = False) -> Path:
+    """A video at 25 frames a second that says its numbers however it is encoded: the left ``n`` columns of frame ``n``
+    are white. ``sound`` is :data:`HEARD`."""
+    raw = path.with_suffix(".gray")
+    (np.broadcast_to(np.arange(96) < np.arange(frames)[:, None, None], (frames, 32, 96)) * np.uint8(255)).tofile(raw)
+    source = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "96x32", "-r", 25, "-i", raw]
+    ffmpeg(*source, *(HEARD if sound else []), *(options or OTHERS.get(path.suffix, H264)), path)
+    return path
+
+
+def bars(frames: Array) -> list[int]:
+    """The numbers of :func:`barred` frames."""
+    return [int(count) for count in (frames[:, 16, :, 1] > 0.5).sum(1)]
+
+
 def tone(seconds: float = 3.0, rate: int = 44100) -> Audio:
     """Two channels of different pitch."""
     t = np.arange(round(seconds * rate)) / rate

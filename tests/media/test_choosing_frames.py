@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.moving import ffmpeg, moving, numbered, numbers, written
+from tests.moving import H264, HEARD, barred, bars, ffmpeg, moving, numbered, numbers, written
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.input_files import SUFFIXES
 from musubi_nodes.media.cut import Cut
-from musubi_nodes.media.frames import VideoFile
+from musubi_nodes.media.encode import Wish, encode
+from musubi_nodes.media.formats import formats
+from musubi_nodes.media.frames import VideoFile, source_of
+from musubi_nodes.media.probe import probe
 
 BOTH = pytest.mark.parametrize("form", ["mkv-ffv1", "mp4-lossless"], ids=["milliseconds", "exact times"])
 
@@ -61,6 +65,45 @@ def test_start_counts_from_the_frame_that_begins_there(tmp_path: Path, form: str
     assert taken(path, start=1.51)[0] == 37  # the first frame at or after it
 
 
+@pytest.mark.parametrize("sound", [False, True], ids=["silent", "sound"])
+@pytest.mark.parametrize("suffix", [*SUFFIXES["video"], ".flv"])
+def test_start_is_exact_in_every_container(tmp_path: Path, suffix: str, sound: bool) -> None:
+    if suffix == ".gif" and sound:
+        pytest.skip("a GIF is silent")
+    path = barred(tmp_path / f"x{suffix}", sound=sound)
+    for first in (1, 10, 19, 20, 50):
+        found = bars(VideoFile(path, Cut(start=first / 25)).frames())
+        assert found == list(range(first, 75))
+    assert bars(VideoFile(path, Cut(start=2.0, length=3, every=3)).frames()) == [50, 53, 56]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fragmented.mp4", [*H264, "-movflags", "frag_keyframe+empty_moov"]),
+        ("open.mp4", [*H264, "-x264-params", "open-gop=1:bframes=8:b-adapt=0"]),
+        ("live.webm", ["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "4", "-g", "20", "-live", "1"]),
+        ("raw.mpg", ["-c:v", "mpeg2video", "-q:v", "2", "-bf", "2", "-f", "mpeg2video"]),
+    ],
+)
+def test_start_is_exact_where_the_index_is_poor(tmp_path: Path, name: str, options: list[str]) -> None:
+    path = barred(tmp_path / name, *options)
+    for first in (1, 18, 19, 20, 39, 50):
+        assert bars(VideoFile(path, Cut(start=first / 25)).frames()) == list(range(first, 75))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".flv"])
+def test_a_picture_that_begins_later_than_the_sound_keeps_its_place_in_it(tmp_path: Path, suffix: str) -> None:
+    """Sound is heard from second 1 on, the picture begins at 0.48: frame 13 is the first that is heard."""
+    path, picture = tmp_path / f"x{suffix}", barred(tmp_path / "picture.mp4")
+    ffmpeg("-itsoffset", 0.48, "-i", picture, *HEARD, "-map", "0:v", "-map", "1:a", "-c:v", "copy", path)
+    for first in (0, 10):
+        video = VideoFile(path, Cut(start=first / 25, length=50))
+        found, sound = bars(video.frames()), video.audio(50)
+        assert found == list(range(first, first + 50)) and sound
+        assert abs(np.argmax(np.abs(sound.samples[0]) > 0.1) / sound.rate - (13 - first) / 25) < 0.03
+
+
 def test_length_counts_frames_that_come_out(tmp_path: Path) -> None:
     path = written(tmp_path, numbered(60), fps=30)
     assert taken(path, length=5) == [0, 1, 2, 3, 4]
@@ -71,7 +114,7 @@ def test_length_counts_frames_that_come_out(tmp_path: Path) -> None:
 def test_every_nth_comes_after_the_rate(tmp_path: Path) -> None:
     path = written(tmp_path, numbered(60), fps=30)
     assert taken(path, fps=16, every=3) == as_musubi_tuner(60, 30, 16)[::3]
-    assert float(Cut(fps=16, every=2).rate(_facts(path))) == 8
+    assert float(Cut(fps=16, every=2).rate(probe(path))) == 8
 
 
 def test_a_varying_rate_is_resampled_by_time(tmp_path: Path) -> None:
@@ -82,6 +125,44 @@ def test_a_varying_rate_is_resampled_by_time(tmp_path: Path) -> None:
     ffmpeg("-i", even, "-vf", times, "-fps_mode", "vfr", "-c:v", "ffv1", "-pix_fmt", "bgr0", path)
     assert taken(path, fps=10) == [*range(0, 20, 2), *range(20, 30)]
     assert taken(path, start=1.1) == list(range(21, 30)) and taken(path, start=0.5) == list(range(10, 30))
+
+
+def test_no_frame_is_lost_where_a_varying_rate_tells_a_mean(tmp_path: Path) -> None:
+    """50 frames in 10 seconds, then 45 in one, as a phone in the dark and then in the light."""
+    times = r"setpts=if(lt(N\,50)\,N/5\,10+(N-50)/50)/TB"
+    raw = barred(tmp_path / "even.mkv", "-c:v", "ffv1", frames=95)
+    ffmpeg("-i", raw, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/1000", *H264, tmp_path / "varying.mp4")
+    assert bars(VideoFile(tmp_path / "varying.mp4").frames()) == list(range(95))
+    video = VideoFile(tmp_path / "varying.mp4", Cut(start=10.0))
+    assert bars(video.frames()) == list(range(50, 95)) and video.count() == 45
+    part = encode(source_of(video, 0), Wish(formats()["mkv-ffv1"]), tmp_path)[0]
+    assert bars(VideoFile(part).frames()) == list(range(50, 95))
+
+
+@pytest.mark.parametrize("fps", [11.99, 14.985, 23.976, 23.98, 29.97, 59.94])
+def test_the_rate_of_the_file_itself_drops_nothing(tmp_path: Path, fps: float) -> None:
+    path = written(tmp_path, numbered(82), "mp4-lossless", fps=fps)
+    assert taken(path, fps=fps) == list(range(82))
+    exact = probe(path).rate
+    assert exact.denominator == 1001 and Cut(fps=fps).rate(probe(path)) == exact
+
+
+def test_frames_of_a_part_that_an_edit_list_shows_are_counted(tmp_path: Path) -> None:
+    """A cut without encoding, as phones do it: the file holds more frames than it shows."""
+    whole = barred(tmp_path / "whole.mp4")
+    ffmpeg("-ss", 0.6, "-i", whole, "-c", "copy", tmp_path / "part.mp4")
+    video = VideoFile(tmp_path / "part.mp4")
+    assert bars(video.frames()) == list(range(15, 75)) and video.count() == 60
+    assert bars(VideoFile(video.path, Cut(start=1)).frames()) == list(range(40, 75))
+
+
+@pytest.mark.parametrize("form", ["gif", "webp"])
+@pytest.mark.parametrize("fps", [16, 24, 30])
+def test_a_coarse_clock_keeps_the_length(tmp_path: Path, form: str, fps: int) -> None:
+    """GIF counts hundredths of a second, WebP thousandths; the first frames' delay alone is another rate."""
+    path = written(tmp_path, moving(81), form, fps=fps)
+    assert probe(path).frames == 81 and abs(probe(path).duration - 81 / fps) < 0.02
+    assert len(VideoFile(path, Cut(start=1)).frames()) == 81 - fps
 
 
 def test_frames_are_whole_numbers_of_255_in_one_float_array(tmp_path: Path) -> None:
@@ -128,9 +209,3 @@ def test_a_start_behind_the_end_is_told(tmp_path: Path) -> None:
     for start in (1, 1.2, 99):
         with pytest.raises(MusubiError, match="behind the end"):
             VideoFile(path, Cut(start=start)).frames()
-
-
-def _facts(path: Path):  # type: ignore[no-untyped-def]
-    from musubi_nodes.media.probe import probe
-
-    return probe(path)

@@ -138,6 +138,29 @@ def test_the_workflow_comes_back_from_webp_and_it_still_plays(tmp_path: Path) ->
     assert {t.partition(":")[0]: json.loads(t.partition(":")[2]) for t in texts} == WORKFLOW
 
 
+def test_one_frame_as_webp_keeps_the_workflow(tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = made_of(tmp_path, moving(1, 95, 63), "webp", workflow=WORKFLOW)[0]
+    with Image.open(path) as picture:
+        assert picture.size == (95, 63) and picture.getexif()[0x0110] == f"prompt:{json.dumps(WORKFLOW['prompt'])}"
+    assert psnr(back([path]), moving(1, 95, 63)) > 30
+
+
+@pytest.mark.parametrize("form", sorted(formats().keys() - {"png"}))
+def test_frames_that_are_equal_stay_as_many(tmp_path: Path, form: str) -> None:
+    path = made_of(tmp_path, np.repeat(moving(1), 9, 0), form, fps=16)[0]
+    assert len(VideoFile(path).frames()) == 9
+
+
+@pytest.mark.parametrize("tag", ["hev1", "hvc1"])
+def test_hevc_in_mp4_has_the_tag_that_quicktime_plays(tmp_path: Path, tag: str) -> None:
+    first = tmp_path / "first.mp4"
+    ffmpeg("-i", written(tmp_path / "a", moving(3)), "-c:v", "libx265", "-pix_fmt", "yuv420p", "-tag:v", tag, first)
+    copied, encoded = (made_of(tmp_path / s, f, "mp4-h265")[0] for s, f in (("b", VideoFile(first)), ("c", moving(3))))
+    assert all(b"hvc1" in path.read_bytes() and b"hev1" not in path.read_bytes() for path in (copied, encoded))
+
+
 def packets(path: Path) -> bytes:
     return ffmpeg("-i", path, "-map", "0:v", "-c", "copy", "-f", "framemd5", "-").split(b"#software", 1)[-1]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,26 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(place: Workplace, clip: s
     (place.folder / "input" / "text.mp4").write_text("no video at all")
     with pytest.raises(MusubiError, match=message):
         run(place, file=file)
+
+
+@pytest.mark.parametrize(
+    ("values", "linked", "message"),
+    [
+        ({"file": "none.mp4"}, set(), "there is no video"),
+        ({"file": "text.mp4"}, {"start"}, "no video"),
+        ({"file": "clip.mkv", "start": 2.0}, set(), "behind the end"),
+        ({"file": "clip.mkv", "start": 2.0}, {"start"}, ""),
+        ({"file": "none.mp4"}, {"file"}, ""),
+        ({"file": "clip.mkv", "start": 1.9, "fps": 12.0}, set(), ""),
+    ],
+)
+def test_what_cannot_be_read_is_told_before_the_queue_runs(
+    place: Workplace, clip: str, values: dict[str, Any], linked: set[str], message: str
+) -> None:
+    (place.folder / "input" / "text.mp4").write_text("no video at all")
+    node = place.node("VideoInput")
+    with pytest.raises(MusubiError, match=message) if message else contextlib.nullcontext():
+        node().foresee(node.known(values), linked, Context(place.host, place.services))
 
 
 def test_files_are_found_in_subfolders_the_output_folder_and_by_path(place: Workplace, clip: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,25 @@ def test_frames_or_a_video_must_be_connected(place: Workplace, values: dict[str,
         run(place, **values)
 
 
+@pytest.mark.parametrize(
+    ("values", "linked", "message"),
+    [
+        ({}, {"images", "video"}, "both images and video"),
+        ({}, {"audio"}, "neither images nor a video"),
+        ({"format": "gif", "fps": 120.0}, {"images"}, "at most 50"),
+        ({"format": "gif", "fps": 120.0}, {"images", "fps"}, ""),
+        ({"format": "gif", "fps": 120.0}, {"video"}, ""),
+        ({"format": "gif", "fps": 50.0}, {"images"}, ""),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_queue_runs(
+    place: Workplace, values: dict[str, Any], linked: set[str], message: str
+) -> None:
+    node = place.node("VideoOutput")
+    with pytest.raises(MusubiError, match=message) if message else contextlib.nullcontext():
+        node().foresee(node.known(values), linked, Context(place.host, place.services))
+
+
 @pytest.mark.parametrize("prefix", ["../x", "a/b", "", "con", "/etc/x", "a\\b", ".x"])
 def test_the_prefix_is_a_plain_name(place: Workplace, prefix: str) -> None:
     with pytest.raises(MusubiError, match="filename_prefix"):
@@ -87,8 +107,10 @@ def test_what_was_done_differently_is_told(place: Workplace) -> None:
         and "padded to an even size" in place.texts[0]
         and "musubi/video.mp4" in place.texts[0]
     )
-    run(place, images=moving(3), format="gif", audio=tone(1))
-    assert "without sound" in place.texts[0]
+    run(place, images=moving(3), format="gif", audio=tone(1), fps=16)
+    assert "without sound" in place.texts[0] and "16 fps on average: frames last 6 or 7 of 100" in place.texts[0]
+    run(place, images=moving(3), format="gif", fps=20)
+    assert "average" not in place.texts[0]
 
 
 def test_a_cancel_leaves_nothing(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.ffmpeg import Ffmpeg, readable
+from musubi_nodes.media.probe import probe
 
 if TYPE_CHECKING:
     import numpy as np
+
+_TOGETHER = ("mpegts", "mpeg")
+"""Containers in which ffmpeg counts time from the first of the streams that are read, so the picture is read too."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +33,19 @@ class Audio:
 
 
 def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> Audio | None:
-    """The first sound stream from ``start`` on, at its own rate and with its own channels; ``None`` where none is left.
+    """The first sound stream from ``start`` on, in seconds from the first picture, at its own rate and with its own
+    channels; ``None`` where none is left.
 
     Silence stands where sound begins later than the picture, so that both stay together. It is decoded from the
     beginning of the file: seeking is exact to a packet only.
     """
     import numpy as np
 
-    part = f",atrim=start={start:.6f}" + (f":duration={seconds:.6f}" if seconds else "")
+    facts = probe(path)
+    part = f",atrim=start={facts.begin + start:.6f}" + (f":duration={seconds:.6f}" if seconds else "")
     command = [*readable(path), "-map", "0:a:0?", "-af", f"aresample=async=1:first_pts=0{part},asetpts=PTS-STARTPTS"]
-    with Ffmpeg([*command, "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"], stdout=subprocess.PIPE) as run:
+    beside = ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"] if facts.container in _TOGETHER else []
+    with Ffmpeg([*command, "-c:a", "pcm_f32le", "-f", "wav", "pipe:1", *beside], stdout=subprocess.PIPE) as run:
         data = run.process.stdout.read() if run.process.stdout else b""
         if run.wait(lambda: None) and data:
             raise MusubiError(f"the sound of {path} cannot be decoded", why=run.said(), fix="Convert the file.")

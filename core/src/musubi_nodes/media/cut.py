@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.media.probe import VideoFacts
+from musubi_nodes.media.probe import VideoFacts, exact_rate
 
 RESIZE: Mapping[str, str] = {
     "stretch": "scale={w}:{h}",
@@ -23,12 +23,15 @@ _EARLY = 0.001
 _NEAR = 0.1
 """How far, in frames, a time may lie beside a whole frame and still mean it; for the same reason."""
 
+_REORDERED = 16
+"""Frames that may be stored in another order than shown (H.264's most): by so much an index may find a place late."""
+
 
 @dataclass(frozen=True)
 class Cut:
-    """``start`` in seconds of the file; ``length`` in frames of the result, 0: to the end; ``fps`` 0: as the file has
-    them; ``every``: of the frames that ``fps`` leaves, each so many-th; ``width`` and ``height`` 0: as the file, or, if
-    one is given, in proportion."""
+    """``start`` in seconds from the first frame; ``length`` in frames of the result, 0: to the end; ``fps`` 0: as the
+    file has them; ``every``: of the frames that ``fps`` leaves, each so many-th; ``width`` and ``height`` 0: as the
+    file, or, if one is given, in proportion."""
 
     start: float = 0.0
     length: int = 0
@@ -51,14 +54,16 @@ class Cut:
 
     def rate(self, facts: VideoFacts) -> Fraction:
         """Frames per second of the result, so that it lasts as long as what was taken."""
-        rate = Fraction(self.fps).limit_denominator(1001) if self.fps else facts.rate
-        return rate / self.every
+        return self._target(facts) / self.every
+
+    def _target(self, facts: VideoFacts) -> Fraction:
+        return exact_rate(self.fps) if self.fps else facts.rate
 
     def most(self, facts: VideoFacts) -> int:
         """At most so many frames come out: exact where the rate stays, else two too many at most."""
         left = facts.frames - (math.ceil(self.start * float(facts.rate) - 2 * _NEAR) if self.start else 0)
         if facts.uneven:
-            left = facts.frames if self.start <= facts.end else 0
+            left = facts.frames if self.start <= max(facts.end, facts.duration) else 0
         if left <= 0:
             raise MusubiError(
                 f"start {self.start:g} s lies behind the end of the video, which lasts {facts.duration:.2f} s",
@@ -66,38 +71,54 @@ class Cut:
             )
         if self.fps:
             seconds = max(left / facts.rate, Fraction(facts.end - self.start))
-            left = math.ceil(seconds * self.rate(facts) * self.every) + 2
+            left = math.ceil(seconds * self._target(facts)) + 2
         left = -(-left // self.every)
         return min(left, self.length) if self.length else left
 
-    def opening(self) -> list[str]:
-        """Options before ``-i``."""
-        return ["-ss", f"{max(self.start - _EARLY, 0):.6f}"] if self.start else []
+    def opening(self, facts: VideoFacts) -> list[str]:
+        """Options before ``-i``: what need not be decoded is skipped, where the container finds the place."""
+        skipped = self._skipped(facts)
+        return ["-ss", f"{facts.begin + skipped:.6f}"] if skipped else []
+
+    def _skipped(self, facts: VideoFacts) -> float:
+        """Seconds before ``start`` that ffmpeg leaves out on opening; the rest is cut exactly by a filter."""
+        return max(self.start - _EARLY - float(_REORDERED / facts.rate), 0) if facts.indexed else 0
 
     def filters(self, facts: VideoFacts) -> list[str]:
         """ffmpeg's filters: first the frames, then their size. Frames come out evenly timed at :meth:`rate`."""
-        found = ["settb=AVTB", "setpts=PTS-STARTPTS"] if self.picks() else []
+        found = ["settb=AVTB", *self._begun(facts), "setpts=PTS-STARTPTS"] if self.picks() else []
+        target = self._target(facts)
         if self.fps:
-            found += [
-                _dropped(facts.rate, self.fps) if self.fps < facts.rate else f"fps={self.rate(facts) * self.every}"
-            ]
+            found += [_dropped(facts.rate, target) if target < facts.rate else f"fps={target}"]
         if self.every > 1:
             found += [rf"select=not(mod(n\,{self.every}))"]
         if self.picks():
-            found += [f"setpts=N/({self.rate(facts)})/TB"]
+            found += evenly(self.rate(facts))
         width, height = self.size(facts)
         if (width, height) != facts.upright:
             found += [RESIZE[self.resize].format(w=width, h=height), "setsar=1"]
         return found
 
+    def _begun(self, facts: VideoFacts) -> list[str]:
+        """The filters that begin at ``start``; behind a skip times count from there, else from the first frame."""
+        skipped = self._skipped(facts)
+        trim = [f"trim=start={self.start - _EARLY - skipped:.6f}"] if self.start > _EARLY else []
+        return trim if skipped else ["setpts=PTS-STARTPTS", *trim]
 
-def _dropped(source: Fraction, fps: float) -> str:
+
+def evenly(rate: Fraction) -> list[str]:
+    """The filters that give each frame its own place at ``rate``. Ticks of an hour leave nothing of how long it lasted:
+    ffmpeg repeats a frame that lasts longer than one place."""
+    return ["settb=3600", "settb=AVTB", f"setpts=N/({rate})/TB"]
+
+
+def _dropped(source: Fraction, fps: Fraction) -> str:
     """Each frame that is the first one of its place at ``fps``, as musubi-tuner drops frames for ``source_fps``.
 
     dataset/image_video_dataset.py and media_utils.py, v0.3.4: frame n is kept where int(n * fps / source_fps) grows.
     The place of a frame is its number where times are even, else its time.
     """
     place = f"if(lt(abs({{t}}-round({{t}})),{_NEAR}),round({{t}}),{{t}})"
-    index = "floor((" + place + f")*{fps / float(source):.9f}+1e-6)"
+    index = "floor((" + place + f")*{float(fps / source):.9f}+1e-6)"
     now, before = (index.format(t=f"({name}*{float(source):.9f})") for name in ("t", "prev_selected_t"))
     return f"select=if(isnan(prev_selected_t),1,gt({now},{before}))".replace(",", r"\,")

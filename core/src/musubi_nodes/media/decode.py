@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import Cut, evenly
 from musubi_nodes.media.ffmpeg import LOOK_SECONDS, Ffmpeg, Watch, progressed, readable, unwatched
 from musubi_nodes.media.probe import VideoFacts, probe
 
@@ -66,7 +66,7 @@ def _convert(block: Any, target: Any, free: queue.Queue[Any]) -> None:
 def count(path: Path, cut: Cut, watch: Watch = unwatched) -> int:
     """How many frames :func:`decode` would return, without keeping any."""
     facts = probe(path)
-    if not cut.picks():
+    if not cut.picks() and not facts.uneven:
         return facts.frames
     most, done = cut.most(facts), 0
     options = _command(path, replace(cut, width=0, height=0), facts, most)
@@ -80,8 +80,8 @@ def count(path: Path, cut: Cut, watch: Watch = unwatched) -> int:
 def _command(path: Path, cut: Cut, facts: VideoFacts, most: int) -> list[str]:
     """Evenly timed frames at the output's own rate: no version of ffmpeg then doubles or drops any."""
     rate = cut.rate(facts)
-    filters = [*cut.filters(facts), "settb=AVTB", f"setpts=N/({rate})/TB"]
-    return [*cut.opening(), *readable(path), "-map", "0:V:0", "-vf", ",".join(filters), "-r", str(rate),
+    filters = [*cut.filters(facts), *evenly(rate)]
+    return [*cut.opening(facts), *readable(path), "-map", "0:V:0", "-vf", ",".join(filters), "-r", str(rate),
             "-frames:v", str(most)]  # fmt: skip
 
 

@@ -93,7 +93,8 @@ def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -
 def _inputs(source: Source, wish: Wish, folder: Path) -> list[str]:
     """Input 0 is the picture, then sound and metadata where there are any."""
     if source.path is not None:
-        options = [*source.cut.opening(), *readable(source.path)]
+        opening = source.cut.opening(source.facts) if source.facts else []
+        options = [*opening, *readable(source.path)]
     else:
         size = f"{source.width}x{source.height}"
         options = [

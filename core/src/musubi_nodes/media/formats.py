@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ class Format:
     output: tuple[str, ...] = ()
     even: bool = False
     max_fps: float | None = None
+    clock: int | None = None
     copies: tuple[str, ...] = ()
     copies_audio: tuple[str, ...] = ()
     metadata: str = ""
@@ -52,6 +55,14 @@ def formats() -> Mapping[str, Format]:
 
 def _frozen(table: Mapping[str, object]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def unequal(form: Format, rate: Fraction) -> str:
+    """How long frames last where the container's clock cannot say so many frames a second; empty where it can."""
+    if form.clock is None or not form.clock % rate:
+        return ""
+    ticks = math.floor(form.clock / rate)
+    return f"{float(rate):g} fps on average: frames last {ticks} or {ticks + 1} of {form.clock} parts of a second"
 
 
 def check_rate(form: Format, fps: float) -> None:

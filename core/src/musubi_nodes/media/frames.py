@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from musubi_nodes.media.decode import count, decode
 from musubi_nodes.media.encode import Source, Wish, encode, file_source, sizes_differ
 from musubi_nodes.media.ffmpeg import Watch, unwatched
 from musubi_nodes.media.formats import formats
-from musubi_nodes.media.probe import probe
+from musubi_nodes.media.probe import exact_rate, probe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,7 +99,7 @@ def source_of(frames: Frames, fps: float) -> Source:
     """Frames as :func:`encode` takes them: image files are read one by one; a video has its own ``fps``."""
     if isinstance(frames, VideoFile):
         return file_source(frames.path, frames.cut)
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = exact_rate(fps)
     if isinstance(frames, ImageFiles):
         height, width = next(frames.pictures()).shape[:2]
         return Source(width, height, rate, len(frames.paths), pictures=frames.pictures())

@@ -13,7 +13,7 @@ from typing import Any
 MODEL, MAKE = 0x0110, 0x010F
 """The EXIF tags of the prompt, and of the first other entry; further ones count down (nodes_images.py, 0.3.64)."""
 
-_ANIMATED = b"VP8X"
+_EXTENDED, _HAS_EXIF = b"VP8X", 0x08
 
 
 def texts(workflow: Mapping[str, Any]) -> dict[str, str]:
@@ -44,7 +44,7 @@ def _chunk(body: bytes) -> bytes:
 
 
 def write_exif(workflow: Mapping[str, Any], path: Path) -> None:
-    """Append an EXIF chunk to an animated WebP."""
+    """Append an EXIF chunk to a WebP; a plain picture, which is what one frame becomes, is made an extended one."""
     from PIL import Image
 
     exif, others = Image.Exif(), [(name, text) for name, text in texts(workflow).items() if name != "prompt"]
@@ -53,13 +53,15 @@ def write_exif(workflow: Mapping[str, Any], path: Path) -> None:
     for number, (name, text) in enumerate(others):
         exif[MAKE - number] = f"{name}:{text}"
     body = exif.tobytes().removeprefix(b"Exif\0\0")
-    with path.open("r+b") as file:
-        head = file.read(21)
-        if head[12:16] != _ANIMATED:
-            return  # one frame only: a plain picture has no place for it
-        file.seek(20)
-        file.write(bytes([head[20] | 0x08]))  # the flag that says there is EXIF
-        end = file.seek(0, 2)
-        file.write(b"EXIF" + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2))
-        file.seek(4)
-        file.write(struct.pack("<I", end + len(body) + len(body) % 2))
+    chunks = path.read_bytes()[12:]
+    if chunks[:4] != _EXTENDED:
+        with Image.open(path) as picture:
+            width, height = picture.size
+        canvas = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+        chunks = _riff(_EXTENDED, bytes(4) + canvas) + chunks
+    flags = bytes([chunks[8] | _HAS_EXIF])
+    path.write_bytes(_riff(b"RIFF", b"WEBP" + chunks[:8] + flags + chunks[9:] + _riff(b"EXIF", body)))
+
+
+def _riff(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)

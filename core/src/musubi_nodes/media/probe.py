@@ -14,7 +14,19 @@ from musubi_nodes.media.ffmpeg import asked, readable
 
 _SECONDS = 300
 _NEAR_FRAMES = 3
-_NTSC = [Fraction(whole * 1000, 1001) for whole in (24, 30, 48, 60, 120)]
+_ROUNDED = 0.02
+"""The header has two digits of a rate, and of a high one none."""
+_NTSC = [Fraction(whole * 1000, 1001) for whole in (12, 15, 24, 30, 48, 60, 120)]
+_INDEXED = ("mov", "matroska")
+"""Containers, by ffmpeg's first name for them, whose index finds a place; it guesses in the others, or has none."""
+_GUESSED = ("gif", "webp_anim")
+"""Here each picture says how long it is shown; the rate in ffmpeg's header is the first pictures' only."""
+
+
+def exact_rate(fps: float) -> Fraction:
+    """Frames per second without the rounding of a header or a widget: 29.97 is 30000/1001."""
+    near = (rate for rate in _NTSC if abs(rate - Fraction(fps)) < Fraction(6, 1000))
+    return next(near, Fraction(fps).limit_denominator(1001))
 
 
 @dataclass(frozen=True)
@@ -22,8 +34,9 @@ class VideoFacts:
     """Size in pixels as stored (a rotation flag is not applied), frames per second, frames, seconds.
 
     ``rotation`` in degrees, as the file asks players to turn the picture; ``codec`` and ``pixels`` as ffmpeg names
-    them; ``audio`` the codec of the first sound stream, empty where there is none. ``end``: the
-    second at which the last frame is, by the file's own times.
+    them; ``audio`` the codec of the first sound stream, empty where there is none. ``container``: ffmpeg's first name
+    for it. ``begin``: the second of the file at which the first frame is; ``end``: the last one, by the file's own
+    times. ``ticks``: ticks a second that the frames' times seem to follow, where they do not follow ``fps``.
     """
 
     width: int
@@ -35,18 +48,26 @@ class VideoFacts:
     codec: str = ""
     pixels: str = ""
     audio: str = ""
+    container: str = field(default="", compare=False)
+    begin: float = field(default=0.0, compare=False)
     end: float = field(default=0.0, compare=False)
+    ticks: float = field(default=0.0, compare=False)
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second without the rounding of ffmpeg's header (29.97 is 30000/1001); 25 where nobody knows."""
-        near = (rate for rate in _NTSC if abs(rate - Fraction(self.fps)) < Fraction(6, 1000))
-        return next(near, Fraction(self.fps or 25).limit_denominator(1000))
+        """Frames per second, :func:`exact_rate`; 25 where nobody knows."""
+        return exact_rate(self.fps or 25)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether a place in the middle is found without decoding all before it."""
+        return self.container in _INDEXED
 
     @property
     def uneven(self) -> bool:
-        """Whether the times of the frames are not those of :attr:`rate`."""
-        return abs(self.end - self.frames / self.rate) * self.rate > _NEAR_FRAMES
+        """Whether the times of the frames may not be those of :attr:`rate`."""
+        apart = abs(self.end - self.frames / self.rate) * self.rate > _NEAR_FRAMES
+        return apart or bool(self.ticks) or self.container in _GUESSED
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -80,16 +101,32 @@ def _probe(path: Path, size: int, mtime_ns: int) -> VideoFacts:
     if not stream or not shape or not frames:
         why = "It holds sound, but no pictures." if sound and not stream else _reason(header)
         raise MusubiError(f"{path} is no video that ffmpeg can read", why=why, fix="Convert it to .mp4.")
-    rate = re.search(r"([\d.]+)(k?) (?:fps|tbr)", stream[0])
-    fps = float(rate[1]) * (1000 if rate[2] else 1) if rate else 0.0
+    container = header.partition("Input #0, ")[2].partition(",")[0]
+    ticks = _number(r"([\d.]+)(k?) tbr", stream[0])
+    fps = _number(r"([\d.]+)(k?) fps", stream[0]) or ticks
     times = re.findall(r"^out_time_us=(\d+)", progress, re.MULTILINE)
     turned = re.search(r"rotation of (-?\d+)", header)
     pixels = re.search(r"Video: [^,]*(?:\([^)]*\)[^,]*)*, (\w+)", stream[0])
+    end = int(times[-1]) / 1e6 if times else 0.0
+    if container in _GUESSED and end:
+        fps = round(frames / end, 2)
     return VideoFacts(
         int(shape[1]), int(shape[2]), fps, frames, frames / fps if fps else _duration(header),
         rotation=int(turned[1]) if turned else 0, codec=stream["codec"], pixels=pixels[1] if pixels else "",
-        audio=sound[1] if sound else "", end=int(times[-1]) / 1e6 if times else 0.0,
+        audio=sound[1] if sound else "", container=container, begin=_begin(header, stream[0]), end=end,
+        ticks=0 if abs(ticks - fps) < _ROUNDED else ticks,
     )  # fmt: skip
+
+
+def _number(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    return float(found[1]) * (1000 if found[2] else 1) if found else 0.0
+
+
+def _begin(header: str, stream: str) -> float:
+    """The picture's own start less that of the file; ffmpeg leaves a start at 0 out."""
+    own, whole = (re.search(r", start:? (-?[\d.]+)", text) for text in (stream, header))
+    return max(float(own[1]) - float(whole[1]), 0) if own and whole else 0.0
 
 
 def _ask(path: Path) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -41,7 +41,7 @@ class VideoInput(Node):
     class Inputs(NodeInputs):
         file: Annotated[str, InputFile("video")] = Field(description="A file of the input folder, or upload one.")
         start: Annotated[float, Widget(step=0.1)] = Field(
-            0.0, ge=0, le=86400, description="Where to begin, in seconds of the file."
+            0.0, ge=0, le=86400, description="Where to begin, in seconds from the first frame."
         )
         length: int = Field(0, ge=0, le=100_000, description="How many frames come out at most; 0: to the end.")
         fps: Annotated[float, Widget(step=0.01)] = Field(
@@ -72,6 +72,13 @@ class VideoInput(Node):
         count: int = Field(description="How many frames come out.")
         width: int = Field(description="Their width in pixels.")
         height: int = Field(description="Their height in pixels.")
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "file" in linked:
+            return
+        facts = probe(find_input(context, "video", values["file"]))
+        if not linked & values.keys():
+            _cut(self.Inputs.model_construct(**values)).most(facts)
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         path = find_input(context, "video", inputs.file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -16,7 +16,7 @@ from musubi_nodes.families.fields import Choices, Native, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.files import plain_name, publish, publish_folder
 from musubi_nodes.media.encode import Source, Wish, encode, is_copied, padding
-from musubi_nodes.media.formats import Format, formats
+from musubi_nodes.media.formats import Format, check_rate, formats, unequal
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.nodes.video_input import watching
 
@@ -60,11 +60,14 @@ class VideoOutput(Node):
         video: Annotated[Any, Native("VIDEO")] = Field(None, description="The written video; nothing for png.")
         path: str = Field(description="Where it was written: the file, or the folder of the pictures.")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        _check_sources("images" in linked, "video" in linked)
+        if "images" in linked and not linked & {"format", "fps"}:  # a video keeps its own rate
+            check_rate(formats()[values["format"]], values["fps"])
+
     def run(self, inputs: Any, context: Context) -> BaseModel:
         form = formats()[inputs.format]
-        if (inputs.images is None) == (inputs.video is None):
-            found = "both images and video" if inputs.images is not None else "neither images nor a video"
-            raise MusubiError(f"{self.title}: {found} are connected", fix="Connect one of the two.")
+        _check_sources(inputs.images is not None, inputs.video is not None)
         source = source_of(inputs.images if inputs.video is None else inputs.video, inputs.fps)
         previews = context.host.preview_folder
         wish = Wish(form, inputs.quality, inputs.audio, context.workflow, previews is not None)
@@ -81,6 +84,12 @@ class VideoOutput(Node):
         place = written[0].parent if form.pictures else written[0]
         context.show(text=_told(place, written, context.host.output_folder, source, inputs))
         return self.Outputs(video=None if form.pictures else VideoFile(place), path=str(place))
+
+
+def _check_sources(images: bool, video: bool) -> None:
+    if images == video:
+        found = "both images and video" if images else "neither images nor a video"
+        raise MusubiError(f"{VideoOutput.title}: {found} are connected", fix="Connect one of the two.")
 
 
 def _published(made: Sequence[Path], form: Format, folder: Path, prefix: str) -> list[Path]:
@@ -108,6 +117,8 @@ def _told(place: Path, written: Sequence[Path], output: Path, source: Source, in
     parts = [place.relative_to(output).as_posix(), shape, f"{size / 1e6:.2f} MB"]
     if copied:
         parts.append("copied, not encoded again")
+    if lasting := unequal(form, source.rate):
+        parts.append(lasting)
     if right or below:
         parts.append("padded to an even size")
     if inputs.audio and not form.audio:
