@@ -137,6 +137,8 @@ def test_no_frame_is_lost_where_a_varying_rate_tells_a_mean(tmp_path: Path) -> N
     assert bars(video.frames()) == list(range(50, 95)) and video.count() == 45
     part = encode(source_of(video, 0), Wish(formats()["mkv-ffv1"]), tmp_path)[0]
     assert bars(VideoFile(part).frames()) == list(range(50, 95))
+    ffmpeg("-i", raw, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/1000", *H264, tmp_path / "varying.mkv")
+    assert abs(probe(tmp_path / "varying.mkv").duration - 10.9) < 0.1
 
 
 @pytest.mark.parametrize("fps", [11.99, 14.985, 23.976, 23.98, 29.97, 59.94])

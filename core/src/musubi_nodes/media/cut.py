@@ -89,7 +89,7 @@ class Cut:
         found = ["settb=AVTB", *self._begun(facts), "setpts=PTS-STARTPTS"] if self.picks() else []
         target = self._target(facts)
         if self.fps:
-            found += [_dropped(facts.rate, target) if target < facts.rate else f"fps={target}"]
+            found += [_dropped(facts, target) if target < facts.rate else f"fps={target}"]
         if self.every > 1:
             found += [rf"select=not(mod(n\,{self.every}))"]
         if self.picks():
@@ -112,13 +112,14 @@ def evenly(rate: Fraction) -> list[str]:
     return ["settb=3600", "settb=AVTB", f"setpts=N/({rate})/TB"]
 
 
-def _dropped(source: Fraction, fps: Fraction) -> str:
+def _dropped(facts: VideoFacts, fps: Fraction) -> str:
     """Each frame that is the first one of its place at ``fps``, as musubi-tuner drops frames for ``source_fps``.
 
     dataset/image_video_dataset.py and media_utils.py, v0.3.4: frame n is kept where int(n * fps / source_fps) grows.
     The place of a frame is its number where times are even, else its time.
     """
-    place = f"if(lt(abs({{t}}-round({{t}})),{_NEAR}),round({{t}}),{{t}})"
-    index = "floor((" + place + f")*{float(fps / source):.9f}+1e-6)"
-    now, before = (index.format(t=f"({name}*{float(source):.9f})") for name in ("t", "prev_selected_t"))
+    source, early = float(facts.rate), float(fps) * _EARLY if facts.ticks else 0
+    place = "{t}" if facts.ticks else f"if(lt(abs({{t}}-round({{t}})),{_NEAR}),round({{t}}),{{t}})"
+    index = "floor((" + place + f")*{float(fps / facts.rate):.9f}+{1e-6 + early:.6f})"
+    now, before = (index.format(t=f"({name}*{source:.9f})") for name in ("t", "prev_selected_t"))
     return f"select=if(isnan(prev_selected_t),1,gt({now},{before}))".replace(",", r"\,")

@@ -21,6 +21,8 @@ _INDEXED = ("mov", "matroska")
 """Containers, by ffmpeg's first name for them, whose index finds a place; it guesses in the others, or has none."""
 _GUESSED = ("gif", "webp_anim")
 """Here each picture says how long it is shown; the rate in ffmpeg's header is the first pictures' only."""
+_STATED = ("matroska",)
+"""Here the rate in the header is what the writer meant, or its clock's (a browser's recording: 1000), and no mean."""
 
 
 def exact_rate(fps: float) -> Fraction:
@@ -108,13 +110,14 @@ def _probe(path: Path, size: int, mtime_ns: int) -> VideoFacts:
     turned = re.search(r"rotation of (-?\d+)", header)
     pixels = re.search(r"Video: [^,]*(?:\([^)]*\)[^,]*)*, (\w+)", stream[0])
     end = int(times[-1]) / 1e6 if times else 0.0
-    if container in _GUESSED and end:
+    apart = abs(end * fps - frames) > _NEAR_FRAMES
+    if end and (container in _GUESSED or (apart and container in _STATED)):
         fps = round(frames / end, 2)
     return VideoFacts(
         int(shape[1]), int(shape[2]), fps, frames, frames / fps if fps else _duration(header),
         rotation=int(turned[1]) if turned else 0, codec=stream["codec"], pixels=pixels[1] if pixels else "",
         audio=sound[1] if sound else "", container=container, begin=_begin(header, stream[0]), end=end,
-        ticks=0 if abs(ticks - fps) < _ROUNDED else ticks,
+        ticks=0 if container in _GUESSED or abs(ticks - fps) < _ROUNDED else ticks,
     )  # fmt: skip
 
 
