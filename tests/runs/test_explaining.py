@@ -66,6 +66,24 @@ def test_a_known_failure_is_explained_with_or_without_accelerate(line: str, why:
 
 
 @pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", "GPU's memory"),
+        ("MemoryError", "(RAM)"),
+        ("RuntimeError: DataLoader worker (pid 147) is killed by signal: Killed. ", "(RAM)"),
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+    ],
+)
+def test_memory_and_disk_are_found_although_another_error_follows(line: str, why: str) -> None:
+    found = builtin(failure(line, "RuntimeError: the writer thread is gone", *ACCELERATE, STATUS))
+    assert found and why in found.why
+
+
+def test_what_only_the_last_error_tells_is_not_found_before_another() -> None:
+    assert builtin(failure("KeyError: 'clipL'", "RuntimeError: the writer thread is gone")) is None
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "AssertionError",

@@ -6,11 +6,12 @@ from functools import lru_cache
 from math import sqrt
 
 Size = tuple[int, int]
-STEP = 16  # for every family but HiDream O1 (32)
+SIZE_STEP = 16
+"""What width and height are divisible by: the VAE's 8 times the DiT's patch of 2. Every family's but HiDream O1's (32)."""
 
 
 @lru_cache(maxsize=256)
-def bucket_sizes(resolution: Size, step: int = STEP) -> tuple[Size, ...]:
+def bucket_sizes(resolution: Size, step: int = SIZE_STEP) -> tuple[Size, ...]:
     """All sizes near the area of ``resolution``, sorted; upright and lying."""
     area = resolution[0] * resolution[1]
     side = int(sqrt(area))
@@ -21,7 +22,7 @@ def bucket_sizes(resolution: Size, step: int = STEP) -> tuple[Size, ...]:
     return tuple(sorted(sizes))
 
 
-def bucket_of(size: Size, resolution: Size, *, enable: bool, no_upscale: bool = False, step: int = STEP) -> Size:
+def bucket_of(size: Size, resolution: Size, *, enable: bool, no_upscale: bool = False, step: int = SIZE_STEP) -> Size:
     """Width and height of the bucket for an image of ``size``."""
     if not enable:
         return resolution

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import VideoDataset
 
-_STRIDE = 4  # every family's VAE takes N*4+1 frames
+_RULE = FrameRule()  # every family's VAE takes N*4+1 frames; FramePack's windows come later, in its cache script
 Clip = tuple[int, int]  # first frame, number of frames
 
 
 def rounded_targets(dataset: VideoDataset) -> tuple[int, ...]:
     """``target_frames`` rounded down to N*4+1, sorted, each once."""
-    return tuple(sorted({_rounded(frames) for frames in dataset.target_frames}))
+    return tuple(sorted({_RULE.round_down(frames) for frames in dataset.target_frames}))
 
 
 def extraction(dataset: VideoDataset) -> str:
@@ -43,7 +44,7 @@ def clips_of(dataset: VideoDataset, frames: int, fps: float | None = None) -> tu
     """The clips of a video of so many frames, in upstream's order; empty: the video is silently left out."""
     frames = frames_read(dataset, frames, fps)
     if extraction(dataset) == "full":
-        length = _rounded(min(frames, dataset.max_frames))
+        length = _RULE.round_down(min(frames, dataset.max_frames))
         return ((0, length),) if length > 0 else ()
     return tuple((start, length) for length in rounded_targets(dataset) for start in _starts(dataset, frames, length))
 
@@ -58,7 +59,3 @@ def _starts(dataset: VideoDataset, frames: int, length: int) -> tuple[int, ...]:
         last = dataset.frame_sample - 1
         return tuple(room if i == last else int(i * (room / last)) for i in range(dataset.frame_sample))
     return tuple(range(0, room + 1, length if way == "chunk" else dataset.frame_stride))
-
-
-def _rounded(frames: int) -> int:
-    return (frames - 1) // _STRIDE * _STRIDE + 1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from musubi_nodes.datasets.buckets import SIZE_STEP
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
-
-_STEP = 16  # musubi-tuner's bucket step for every video family (dataset/bucket.py, v0.3.4)
 
 
 def config_problems(config: DatasetConfig) -> list[str]:
@@ -23,9 +22,9 @@ def config_problems(config: DatasetConfig) -> list[str]:
 def _resolution(dataset: Dataset) -> list[str]:
     width, height = dataset.resolution
     buckets = dataset.enable_bucket or dataset.kind == "video"  # videos are always put into buckets for their latents
-    if buckets and width * height < (2 * _STEP) ** 2:
-        return [f"{width}x{height} is too small for buckets; use at least {2 * _STEP}x{2 * _STEP}"]
-    if not buckets and (width % _STEP or height % _STEP):
-        near = f"[{width - width % _STEP}, {height - height % _STEP}]"
-        return [f"{width}x{height} is not a multiple of {_STEP}; use {near} or enable_bucket = true"]
+    if buckets and width * height < (2 * SIZE_STEP) ** 2:
+        return [f"{width}x{height} is too small for buckets; use at least {2 * SIZE_STEP}x{2 * SIZE_STEP}"]
+    if not buckets and (width % SIZE_STEP or height % SIZE_STEP):
+        near = f"[{width - width % SIZE_STEP}, {height - height % SIZE_STEP}]"
+        return [f"{width}x{height} is not a multiple of {SIZE_STEP}; use {near} or enable_bucket = true"]
     return []

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Literal
 
-from musubi_nodes.datasets.buckets import STEP, bucket_of
+from musubi_nodes.datasets.buckets import SIZE_STEP, bucket_of
 from musubi_nodes.datasets.clips import clips_of
 from musubi_nodes.datasets.facts import video_facts
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
@@ -21,7 +21,7 @@ def cache_totals(
     kind: Literal["latent", "text"] = "latent",
     *,
     fps: float | None = None,
-    bucket_step: int = STEP,
+    bucket_step: int = SIZE_STEP,
 ) -> tuple[int | None, ...]:
     """Batches for each dataset; None where a file's header cannot be read.
 
@@ -33,7 +33,7 @@ def cache_totals(
 
 
 def batch_keys(
-    found: DatasetScan, dataset: Dataset, *, fps: float | None = None, bucket_step: int = STEP
+    found: DatasetScan, dataset: Dataset, *, fps: float | None = None, bucket_step: int = SIZE_STEP
 ) -> list[tuple[object, ...]] | None:
     """What musubi-tuner sorts an image or a clip by before it makes batches: width and height of the bucket, then the
     number of controls or of frames. None where a header cannot be read, or ``source_fps`` needs ``fps``."""

@@ -6,10 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from musubi_nodes.datasets.buckets import SIZE_STEP
 from musubi_nodes.families.fields import Widget
-
-SIZE_STEP = 16
-"""What width and height must be divisible by: the VAE's 8 times the DiT's patch of 2 (all bundled families, v0.3.4)."""
 
 
 def whole_blocks(size: int | None) -> int | None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from musubi_nodes.datasets.buckets import SIZE_STEP
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, family_named
@@ -20,7 +21,7 @@ from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.node import Node, NodeOutputs
 from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.families.sizes import SIZE_STEP, whole_blocks
+from musubi_nodes.families.sizes import whole_blocks
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.runs.hardware import gpu
 from musubi_nodes.runs.hardware.devices import gpus

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musubi_nodes.errors import Crashed, MusubiError, OutOfGpuMemory
-from musubi_nodes.runs.known_failures import ANYWHERE, CRASHES, GPU_MEMORY, KNOWN, OUTSIDE
+from musubi_nodes.runs.known_failures import CRASHES, GPU_MEMORY, KNOWN, OUTSIDE
 
 _ERROR_LINE = re.compile(
     r"(?:[A-Za-z_][\w.]*\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|StopIteration)(?:$|[: ])"
@@ -98,12 +98,10 @@ def builtin(failure: Failure) -> Explanation | None:
     if failure.signal in OUTSIDE:
         return Explanation(*OUTSIDE[failure.signal])
     reason = failure.reason
-    for pattern, why, fix in KNOWN:
-        if re.search(pattern, reason):
-            return Explanation(why, fix)
-    for pattern, why, fix in ANYWHERE:
-        if failure.contains(pattern):
-            return Explanation(why, fix)
+    found = next((row for row in KNOWN if re.search(row.pattern, reason)), None)
+    found = found or next((row for row in KNOWN if row.anywhere and failure.contains(row.pattern)), None)
+    if found:
+        return Explanation(found.why, found.fix)
     return Explanation(*CRASHES[failure.signal]) if failure.signal in CRASHES else None
 
 

@@ -2,124 +2,135 @@
 
 from __future__ import annotations
 
-Row = tuple[str, str, str]
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """``anywhere``: it is looked for in all last lines, as what follows it is often a different error."""
+
+    pattern: str
+    why: str
+    fix: str
+    anywhere: bool = False
+
 
 GPU_MEMORY = r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|hip.*out of memory"
 """What PyTorch says when the GPU's memory is full."""
 
 KNOWN: tuple[Row, ...] = (
-    (
+    Row(
         r"^cannot start ",
         "The program of this install is not there, or it must not be run.",
         "Correct MUSUBI_TUNER_PYTHON, or `python` of the install in config.toml; `musubi-nodes doctor` checks it.",
     ),
-    (
+    Row(
         GPU_MEMORY,
         "The GPU's memory is full.",
         "In the Memory Optimizer raise blocks_to_swap, turn on fp8 or gradient checkpointing; or use a smaller "
         "resolution, fewer frames or a lower rank.",
+        anywhere=True,
     ),
-    (
+    Row(
         r"DefaultCPUAllocator: can't allocate memory|MemoryError|Cannot allocate memory",
         "The main memory (RAM) is full.",
         "Close other programs, use fewer data loader workers, or enlarge the swap file.",
+        anywhere=True,
     ),
-    (
+    Row(
         r"DataLoader worker \(pid.*is killed by signal: Killed",
         "The system ended a process that reads the dataset; nearly always because the main memory (RAM) was full.",
         "Lower max_data_loader_n_workers, close other programs, or enlarge the swap file.",
+        anywhere=True,
     ),
-    (
+    Row(
         r"No space left on device|Errno 28|There is not enough space on the disk",
         "The disk is full.",
         "Free some space on the drive of the output folder, then queue again.",
+        anywhere=True,
     ),
-    (
+    Row(
         r"unrecognized arguments|ambiguous option|invalid choice|error: argument",
         "This musubi-tuner does not take the option as it was given.",
         "Run `musubi-nodes doctor`; update musubi-tuner if it is older than the option.",
     ),
-    (
+    Row(
         r"No training items found",
         "No item has both a latent cache and a text encoder cache.",
         "Queue the latent cache and the text encoder cache nodes of this dataset again.",
     ),
-    (
+    Row(
         r"PicklingError.*SafetensorError|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeader",
         "A weights or cache file is damaged: only a part of it is there, or it is no safetensors file.",
         "The lines above in the log name it. Download the weights again, or delete that cache file and cache again.",
     ),
-    (
+    Row(
         r"Error\(s\) in loading state_dict|size mismatch for|(Missing|Unexpected) key\(s\) in state_dict"
         r"|is invalid for input of size|Could not find the dtype in the model weights",
         "The weights do not belong to this task or model.",
         "Choose the file that fits the task in the models node.",
     ),
-    (
+    Row(
         r"Cannot copy out of meta tensor",
         "The VAE file is not the VAE of this model.",
         "Choose the right VAE in the models node.",
     ),
-    (
+    Row(
         r"No module named '(musubi_tuner|torch|accelerate|transformers|diffusers)|ModuleNotFoundError",
         "A Python package is missing in musubi-tuner's environment.",
         "Run `musubi-nodes doctor`, then install musubi-tuner's requirements into its own environment.",
     ),
-    (
+    Row(
         r"No bitsandbytes|bitsandbytes",
         "The 8-bit optimizers need the package bitsandbytes in musubi-tuner's environment.",
         "Install it there, or choose AdamW in the optimizer node.",
     ),
-    (
+    Row(
         r"We couldn't connect to 'https://huggingface.co'|expected str, bytes or os.PathLike object, not NoneType"
         r"|Either model_file or model_proto must be specified|LocalEntryNotFoundError",
         "A tokenizer has to be fetched from the Hugging Face Hub once, and the Hub cannot be reached.",
         "Connect to the internet for the first run, or set HF_HOME to a folder that has the tokenizer.",
     ),
-    (
+    Row(
         r"UnidentifiedImageError|InvalidDataError|cannot identify image file|image file is truncated",
         "An image or video of the dataset cannot be read.",
         "The lines above in the log name it. Replace or remove the file.",
     ),
-    (
+    Row(
         r"UnicodeDecodeError",
         "A caption or the dataset TOML is not UTF-8.",
         "Save the file as UTF-8 and queue again.",
     ),
-    (
+    Row(
         r"CUDA driver version is insufficient|no kernel image is available|Torch not compiled with CUDA|No CUDA GPUs",
         "PyTorch in musubi-tuner's environment cannot use this GPU.",
         "Run `musubi-nodes doctor`; install a PyTorch with the right CUDA version there.",
     ),
-    (
+    Row(
         r"'NoneType' object is not callable|FlashAttention|flash_attn|xformers",
         "The chosen attention needs a package that is missing in musubi-tuner's environment.",
         "Choose sdpa in the Memory Optimizer, or install the package there.",
     ),
-    (
+    Row(
         r"KeyError: '(latents_image|clip|latents_control)'",
         "The latent cache was made for another task.",
         "Queue the latent cache again with the models node set to this task.",
     ),
-    (
+    Row(
         r"KeyError: 'clipL'",
         "The text encoder cache was interrupted, and its second pass is missing.",
         "Queue the text encoder cache of this dataset again, without skipping what exists.",
     ),
-    (
+    Row(
         r"Alpha tensors for key .* do not match",
         "The checkpoints were trained with different values of network_alpha.",
         "Average checkpoints of one training only.",
     ),
-    (
+    Row(
         r"k_lens is not supported|either --sdpa",
         "The chosen attention does not fit this run.",
         "Choose sdpa, with a resolution that is divisible by 16.",
     ),
 )
-
-ANYWHERE: tuple[Row, ...] = KNOWN[1:4]
-"""Memory and disk are looked for in all last lines: what follows them is often a different error."""
 
 OUTSIDE: dict[str, tuple[str, str]] = {
     "SIGKILL": (
