@@ -36,6 +36,7 @@ def test_the_peak_is_the_most_that_the_tree_held(folder: RunFolder) -> None:
         gpu.compute, gpu.used, gpu.use = {os.getpid(): held, 1: 4.0}, held + 4, 50
         watching.look()
     assert watching.bytes == 9 * GIB
+    assert watching.gpu == {"gpu_used": 7 * GIB, "gpu_total": 24 * GIB, "gpu_use": 50}
     rows = read_history(folder.resources)
     assert [row["gpu_own"] / GIB for row in rows] == [5, 9, 3]
     assert [row["gpu_used"] / GIB for row in rows] == [9, 13, 7] and rows[0]["gpu_total"] == 24 * GIB
@@ -64,6 +65,7 @@ def test_what_the_driver_does_not_tell_is_left_out_of_the_history(folder: RunFol
     watching.look()
     (row,) = read_history(folder.resources)
     assert row["gpu_used"] == GIB and not {"gpu_own", "gpu_use"} & row.keys() and watching.bytes is None
+    assert watching.gpu == {"gpu_used": GIB, "gpu_total": 24 * GIB, "gpu_use": None}
 
 
 def test_of_several_gpus_the_fullest_and_the_idlest_of_the_run_count() -> None:

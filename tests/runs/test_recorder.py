@@ -17,12 +17,20 @@ def test_the_last_progress_is_written_although_the_script_says_nothing_more(
     now = [100.0]
     monkeypatch.setattr(recorder.time, "monotonic", lambda: now[0])
     folder = RunFolder.create(tmp_path, "WanLoRATrainer")
-    kept = recorder.Recorder(folder, {})
+    kept = recorder.Recorder(folder, dict)
     kept.note(Progress("loading"))
     kept.look()
     kept.note(Progress("saving"))
     kept.look()
-    assert folder.progress()["stage"] == "loading"
+    assert folder.progress()["stage"] == "loading" and "gpu_use" not in folder.progress()
     now[0] += recorder.SECONDS_BETWEEN
     kept.look()
     assert folder.progress()["stage"] == "saving"
+
+
+def test_beside_the_progress_it_tells_of_the_gpu(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "WanLoRATrainer")
+    kept = recorder.Recorder(folder, lambda: {"gpu_used": 5, "gpu_total": 9, "gpu_use": None})
+    kept.note(Progress("loading"))
+    kept.look()
+    assert {"gpu_used": 5, "gpu_total": 9, "gpu_use": None}.items() <= folder.progress().items()

@@ -7,7 +7,7 @@ from math import sqrt
 
 Size = tuple[int, int]
 SIZE_STEP = 16
-"""What width and height are divisible by: the VAE's 8 times the DiT's patch of 2. Every family's but HiDream O1's (32)."""
+"""What width and height are divisible by: the VAE's 8 times the DiT's patch of 2 (HiDream O1: 32)."""
 
 
 @lru_cache(maxsize=256)

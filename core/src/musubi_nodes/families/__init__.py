@@ -17,7 +17,7 @@ from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.lora import check_fits, check_trained, checkpoints_of, lora_format, publish_lora
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import find_model
-from musubi_nodes.families.models.llama_clip import LLAMA_CLIP_DIT, LlamaClipModels, check_video_vae
+from musubi_nodes.families.models.llama_clip import LLAMA_CLIP_DIT, TILED_VAE, LlamaClipModels, check_video_vae
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
@@ -38,6 +38,7 @@ from musubi_nodes.weights import Header, read_header
 __all__ = [
     "GENERATOR_SPELLING",
     "LLAMA_CLIP_DIT",
+    "TILED_VAE",
     "TRAINER_SPELLING",
     "Cache",
     "CacheInputs",

@@ -45,6 +45,8 @@ class Family:
     ``not_convertible`` says why its LoRAs cannot be converted to other programs' format; empty where they can.
     ``lora_modules`` is a regular expression of the module names in its LoRAs as ComfyUI spells them (with dots).
     ``sizes`` are its DiTs, the one that most people use first; without them there is no advice on memory.
+    ``vae_saving`` are the memory fields, with their values, that let its VAE hold less at once. ``trainer_split_attn``
+    and ``generator_split_attn`` say with which attention that script needs ``split_attn``, and why.
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
     """
 
@@ -59,6 +61,9 @@ class Family:
     lora_modules: str = ""
     not_convertible: str = ""
     sizes: tuple[DitSize, ...] = ()
+    vae_saving: Mapping[str, Any] = field(default_factory=dict)
+    trainer_split_attn: Mapping[str, str] = field(default_factory=dict)
+    generator_split_attn: Mapping[str, str] = field(default_factory=dict)
     trainer_spelling: Spelling = field(default_factory=lambda: TRAINER_SPELLING)
     generator_spelling: Spelling = field(default_factory=lambda: GENERATOR_SPELLING)
 

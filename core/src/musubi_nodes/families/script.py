@@ -176,7 +176,7 @@ class ScriptNode(Node):
             except OutOfGpuMemory as error:
                 memory = inputs.memory or Memory()
                 known = accepted_options(context.services.install(self.install_name(inputs)), self.script)
-                next_plan = stronger(memory, self.spelling(), self.most_blocks_to_swap(inputs), self.trains, known)
+                next_plan = stronger(memory, self.family, self.most_blocks_to_swap(inputs), self.trains, known)
                 if next_plan is None or not retries:
                     raise _proposing(error, next_plan) from error
                 retries -= 1

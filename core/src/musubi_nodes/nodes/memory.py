@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Set
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
@@ -15,7 +16,8 @@ from musubi_nodes.families.family import Family, family_named
 from musubi_nodes.families.fields import FamilyName, Widget
 from musubi_nodes.families.memory.footprint import GIB, Shape, parts
 from musubi_nodes.families.memory.measured import correction
-from musubi_nodes.families.memory.plans import estimate, plan
+from musubi_nodes.families.memory.needs import attentions
+from musubi_nodes.families.memory.plans import CARD_SIZES, estimate, plan
 from musubi_nodes.families.memory.shapes import largest
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.node import Node, NodeOutputs
@@ -29,6 +31,7 @@ from musubi_nodes.runs.hardware.devices import gpus
 NEW = Widget(added=1)
 RARE = Widget(added=1, advanced=True)
 LaterSide = Annotated[int, Widget(step=SIZE_STEP, added=1), AfterValidator(whole_blocks)]
+Mode = Literal[("manual", "auto", *(f"{size} GB" for size in CARD_SIZES))]  # type: ignore[valid-type]
 DESKTOP = 1.0
 """GiB that a desktop and other programs hold on a card of their own."""
 
@@ -36,16 +39,16 @@ DESKTOP = 1.0
 class MemoryOptimizer(Node):
     """How to save memory: 8-bit weights, block swap, checkpointing, attention, VAE tiling. Connect it to caches,
     trainers and generators; each takes what it has. With mode auto, or a card, it works out precision, swap,
-    checkpointing and tiles itself, from the family, resolution, frames and rank, and says why; their widgets are not
-    looked at then."""
+    checkpointing, attention and VAE itself, from the family, resolution, frames and rank, and says why; their widgets
+    are not looked at then, but for an attention other than sdpa."""
 
     id, title, category = "MusubiTuner_MemoryOptimizer", "Memory Optimizer", "MusubiTuner/Settings"
 
     class Inputs(Memory):
         dataset: Dataset | None = Field(None, description="Takes resolution, frames and batch size from this dataset.")
-        mode: Annotated[
-            Literal["manual", "auto", "8 GB", "12 GB", "16 GB", "24 GB", "32 GB", "48 GB", "80 GB"], NEW
-        ] = Field("manual", description="manual: the widgets. auto: what is free on the GPU now. Or a card's size.")
+        mode: Annotated[Mode, NEW] = Field(
+            "manual", description="manual: the widgets. auto: what is free on the GPU now. Or a card's size."
+        )
         family: Annotated[str | None, FamilyName(), NEW] = Field(
             None, description="For which model family the plan is; needed unless mode is manual."
         )
@@ -70,22 +73,31 @@ class MemoryOptimizer(Node):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         chosen = Memory(**{name: getattr(inputs, name) for name in Memory.model_fields})
-        family = family_named(context.services.families, inputs.family)
-        manual = inputs.mode == "manual"
-        if manual and not (family and family.sizes):
+        found = _sized(inputs.mode, inputs.family, inputs.model_size, context)
+        if found is None:
             return self.Outputs(memory=chosen)
-        if family is None:
-            raise MusubiError(f"mode {inputs.mode} needs to know the model family", fix="Choose family.")
-        size, shape = _size(family, inputs.model_size), _shape(inputs)
+        family, size = found
+        shape = _shape(inputs, size)
         factor = correction(context.host.output_folder, family.key, size, shape)
-        if manual:
+        if inputs.mode == "manual":
             memory, report = chosen, estimate(parts(size, shape, chosen, factor))
         else:
-            found = plan(family, size, shape, _budget(inputs, context), chosen, factor)
-            memory, report = found.memory, found.text()
+            budget = _budget(inputs.mode, inputs.free_memory, inputs.device, context)
+            planned = plan(family, size, shape, budget, chosen, factor, _attentions(context))
+            memory, report = planned.memory, planned.text()
         report += _how(factor)
         context.show(text=report)
         return self.Outputs(memory=memory, report=report)
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if not linked & {"mode", "family", "model_size"}:
+            _sized(values["mode"], values["family"], values["model_size"], context)
+        if (
+            values["mode"] == "auto"
+            and values["free_memory"] is None
+            and not linked & {"mode", "free_memory", "device"}
+        ):
+            _free(values["device"])
 
     def changed(self, inputs: Any, context: Context) -> str:
         looks = inputs.mode == "auto" and inputs.free_memory is None
@@ -94,6 +106,24 @@ class MemoryOptimizer(Node):
 
 def _how(factor: float) -> str:
     return "" if factor == 1.0 else f"\ncorrected by {factor:.2f}: what earlier runs of this shape took"
+
+
+def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[Family, DitSize] | None:
+    """Whose memory is reckoned with; ``None`` by hand where it is not known. A :class:`MusubiError` for a plan."""
+    found = family_named(context.services.families, family)
+    if mode == "manual" and not (found and found.sizes):
+        return None
+    if found is None:
+        raise MusubiError(f"mode {mode} needs to know the model family", fix="Choose family.")
+    return found, _size(found, size)
+
+
+def _attentions(context: Context) -> frozenset[str] | None:
+    """What the server's own choice of install has; a plan needs none."""
+    try:
+        return attentions(context.services.install())
+    except MusubiError:
+        return None
 
 
 def _size(family: Family, name: str) -> DitSize:
@@ -106,21 +136,27 @@ def _size(family: Family, name: str) -> DitSize:
     return sizes[name] if name else family.sizes[0]
 
 
-def _shape(inputs: Any) -> Shape:
+def _shape(inputs: Any, size: DitSize) -> Shape:
     training = inputs.use == "training"
+    rank = inputs.rank if training else Shape.rank
     if inputs.dataset is not None:
-        return largest(inputs.dataset.config, rank=inputs.rank, training=training)
-    return Shape(inputs.width, inputs.height, inputs.frames, training, rank=inputs.rank)
+        return largest(inputs.dataset.config, size, rank=rank, training=training)
+    return Shape(inputs.width, inputs.height, inputs.frames, training, rank=rank)
 
 
-def _budget(inputs: Any, context: Context) -> float:
+def _budget(mode: str, given: float | None, device: str, context: Context) -> float:
     """GiB that a run may use."""
-    if inputs.free_memory is not None:
-        return float(inputs.free_memory)
-    if inputs.mode != "auto":
-        return float(inputs.mode.split()[0]) - DESKTOP
-    chosen = gpus(inputs.device, environment=os.environ)
+    if given is not None:
+        return given
+    if mode != "auto":
+        return float(mode.split()[0]) - DESKTOP
     context.host.release_models()  # a run does so too, before it starts
+    return _free(device)
+
+
+def _free(device: str) -> float:
+    """GiB that nobody holds on the GPU."""
+    chosen = gpus(device, environment=os.environ)
     facts = gpu.memory(chosen[0]) if chosen else None
     if facts is None:
         raise MusubiError(

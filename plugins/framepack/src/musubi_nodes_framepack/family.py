@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from musubi_nodes.families import GENERATOR_SPELLING, LLAMA_CLIP_DIT, Family, FrameRule
+from dataclasses import replace
+
+from musubi_nodes.families import GENERATOR_SPELLING, LLAMA_CLIP_DIT, TILED_VAE, Family, FrameRule
 
 WINDOW = 9
 """latent_window_size: a section has four times as many frames (fpack_train_network.py, v0.3.4)."""
+
+DIT = replace(LLAMA_CLIP_DIT, window=WINDOW, context=2.5)
+"""Of what was made before it sees two latent frames whole, two at an eighth and 16 at a 64th of their tokens
+(fpack_cache_latents.py, frame_pack/hunyuan_video_packed.py, v0.3.4)."""
 
 FRAMEPACK = Family(
     key="framepack",
@@ -16,7 +22,11 @@ FRAMEPACK = Family(
     fps=30,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 3.0},
     fp8_text_encoder="fp8_llm",
-    sizes=(LLAMA_CLIP_DIT,),
+    sizes=(DIT,),
+    vae_saving=TILED_VAE,
+    trainer_split_attn=dict.fromkeys(
+        ("sdpa", "flash", "flash3", "xformers"), "FramePack trains batches of more than one item only so"
+    ),
     lora_modules=(
         r"transformer_blocks\.\d+\.(attn\.\w+(\.0)?|ff(_context)?\.net\.\d(\.proj)?)"
         r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_mlp|proj_out)"

@@ -12,6 +12,7 @@ from musubi_nodes.families import (
     Cache,
     CacheInputs,
     Context,
+    DitSize,
     Dtype,
     FrameRule,
     GeneratorInputs,
@@ -37,7 +38,7 @@ from musubi_nodes.families import (
     save_png,
     save_pngs,
 )
-from musubi_nodes_framepack.family import FRAMEPACK, WINDOW
+from musubi_nodes_framepack.family import DIT, FRAMEPACK, WINDOW
 from musubi_nodes_framepack.sections import FramePackSection, Section, indices, joined
 
 ADVANCED = Widget(advanced=True)
@@ -53,6 +54,10 @@ class FramePackModels(LlamaClipModels):
     socket = "MUSUBI_FRAMEPACK_MODELS"
 
     image_encoder: Annotated[str, ModelFile("clip_vision"), Option()] = Field(description="The SigLIP image encoder.")
+
+    @property
+    def dit_size(self) -> DitSize:
+        return DIT
 
     def check(self, headers: Mapping[str, Header]) -> None:
         if "vae" in headers:
@@ -288,6 +293,9 @@ class FramePackGenerator(VideoGenerator):
         no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
             False, description="Leave the settings out of the latent file."
         )
+
+    def frames(self, inputs: Any) -> int:
+        return 1 if inputs.one_frame_inference else sections(inputs) * inputs.latent_window_size * 4 + 1
 
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         whole = sections(inputs) * inputs.latent_window_size * 4 / RATE

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from musubi_nodes.families import DitSize, Family
 
 SIZES = {
-    5120: DitSize("14B", 40, 0.33, 40, 5120, 0.8, 119_808, most_swap=(39, 39)),
-    1536: DitSize("1.3B", 30, 0.04, 30, 1536, 0.24, 45_568, most_swap=(29, 29)),
+    5120: DitSize("14B", 40, 0.33, 40, 5120, (0.4, 0.13), 119_808, most_swap=(39, 39)),
+    1536: DitSize("1.3B", 30, 0.04, 30, 1536, (0.12, 0.04), 45_568, most_swap=(29, 29)),
 }
 """By width (docs/wan.md, v0.3.4); the working memory of the 1.3B is the 14B's in proportion to the width."""
+A14B = replace(
+    SIZES[5120],
+    name="A14B",
+    per_kilotoken=(0.79, 0.49),
+    notes="Wan 2.2: force_v2_1_time_embedding of the trainer and the generator saves half of the working memory and "
+    "more; with lazy_loading of the generator only one of the two models is on the GPU.",
+)
+"""Wan 2.2 holds a modulation of its own for each token, in fp32 (wan/modules/model.py, v0.3.4)."""
 
 WAN = Family(
     key="wan",
@@ -20,7 +28,8 @@ WAN = Family(
     fps=16,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 3.0},
     fp8_text_encoder="fp8_t5",
-    sizes=tuple(SIZES.values()),
+    sizes=(*SIZES.values(), A14B),
+    vae_saving={"vae_cache_cpu": True},
     lora_modules=r"blocks\.\d+\.(self_attn\.[qkvo]|cross_attn\.([qkvo]|k_img|v_img)|ffn\.[02])",
 )
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.families import DitSize, Header, ModelFile, Models, MusubiError, Option, Widget, read_header
-from musubi_nodes_wan.family import SIZES, TASKS, Task
+from musubi_nodes_wan.family import A14B, SIZES, TASKS, Task
 
 WanTask = Literal[
     "t2v-14B",
@@ -74,7 +74,7 @@ class WanModels(Models):
 
     @property
     def dit_size(self) -> DitSize:
-        return SIZES[self.needs.dim]
+        return A14B if self.two_models else SIZES[self.needs.dim]
 
     @property
     def two_models(self) -> bool:

@@ -258,6 +258,9 @@ class WanGenerator(VideoGenerator):
             False, description="Leave the settings out of the latent file."
         )
 
+    def frames(self, inputs: Any) -> int:
+        return inputs.video_length or (1 if inputs.models.task.startswith("t2i") else 81)
+
     def derived(self, inputs: Any) -> Mapping[str, Any]:
         models: WanModels = inputs.models
         boundary = models.timestep_boundary

@@ -19,6 +19,8 @@ from musubi_nodes.families.generating.grouping import Item, prompt_line
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.lora import check_fits
+from musubi_nodes.families.memory.footprint import Shape, tokens
+from musubi_nodes.families.memory.measured import note
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.prompts import Prompts
@@ -29,6 +31,7 @@ from musubi_nodes.families.sockets import Latent, Lora, Run
 from musubi_nodes.files import plain_name, write_text
 from musubi_nodes.media.frames import VideoFile, save_png
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Outcome
 from musubi_nodes.weights import read_header
 
@@ -117,6 +120,10 @@ class VideoGenerator(ScriptNode):
     def spelling(self) -> Spelling:
         return self.family.generator_spelling
 
+    def frames(self, inputs: Any) -> int:
+        """How many frames it makes; a family whose length is another field, or may be left open, overrides it."""
+        return int(getattr(inputs, "video_length", None) or 1)
+
     def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
         """How the script takes LoRAs. HunyuanVideo and FramePack crash without an explicit multiplier (v0.3.4)."""
         return {"lora_weight": [x.path for x in chain], "lora_multiplier": [x.multiplier for x in chain]}
@@ -178,6 +185,8 @@ class VideoGenerator(ScriptNode):
             owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
             if inputs.latent:
                 owned["latent_path"] = [inputs.latent.path]
+            else:
+                self._note_memory([item.inputs for item in group], folder)
             if several:
                 owned["from_file"] = str(self._prompt_file(group, folder.path))
 
@@ -195,6 +204,12 @@ class VideoGenerator(ScriptNode):
             output = context.host.output_folder
             published = {number: made.published(output, inputs.filename_prefix) for number, made in found.items()}
         return published, Run(folder=folder.path)
+
+    def _note_memory(self, group: Sequence[Any], folder: RunFolder) -> None:
+        if size := group[0].models.dit_size:
+            shapes = [Shape(each.width, each.height, self.frames(each), training=False) for each in group]
+            largest = max(shapes, key=lambda shape: tokens(size, shape))
+            note(folder, self.family.key, size, largest, group[0].memory or Memory())
 
     def _prompt_file(self, group: Sequence[Item], folder: Path) -> Path:
         lines = []

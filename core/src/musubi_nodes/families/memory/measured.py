@@ -20,15 +20,14 @@ LOOKED_AT = 300
 NAME = "memory.json"
 
 
-def note(folder: RunFolder, family: str, size: DitSize | None, shape: Shape, memory: Memory) -> None:
+def note(folder: RunFolder, family: str, size: DitSize, shape: Shape, memory: Memory) -> None:
     """Write down for what a run's memory is needed; its peak is in its status when it has ended."""
-    if size is not None:
-        facts = {"family": family, "size": size.name, "shape": asdict(shape), "estimate": total(size, shape, memory)}
-        write_json(folder.path / NAME, facts)
+    facts = {"family": family, "size": size.name, "shape": asdict(shape), "estimate": total(size, shape, memory)}
+    write_json(folder.path / NAME, facts)
 
 
 def correction(output: Path, family: str, size: DitSize, shape: Shape) -> float:
-    """Peak by estimate of the newest finished training of this family, size and shape; 1 where there is none."""
+    """Peak by estimate of the newest finished run of this family, size and shape; 1 where there is none."""
     wanted = json.loads(json.dumps({"family": family, "size": size.name, "shape": asdict(shape)}))
     for facts, peak in _measured(output):
         if wanted.items() <= facts.items():

@@ -26,6 +26,14 @@ def check_packages(install: Install, memory: Memory, optimizer: Optimizer | None
             )
 
 
+def attentions(install: Install) -> frozenset[str] | None:
+    """The attention modes that the environment has all packages for; ``None`` where it cannot be asked."""
+    packages = installed_packages(install)
+    if not packages:
+        return None
+    return frozenset({"sdpa", *(mode for mode, package in ATTENTION_PACKAGES.items() if _has(packages, package))})
+
+
 def optimizer_of(optimizer: Optimizer, install: Install) -> str:
     """The optimizer to send; auto is AdamW8bit if the environment has bitsandbytes, else AdamW."""
     if optimizer.optimizer_type != "auto":

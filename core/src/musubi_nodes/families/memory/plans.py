@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +14,20 @@ from musubi_nodes.families.settings import Memory
 HEADROOM = 0.92
 """Share of the memory that a plan may fill: estimates are off, and other programs draw windows."""
 SMALL_CARD = 16.0
-"""GiB; below it text encoders go to 8 bits and the VAE works in tiles."""
+"""GiB; below it text encoders go to 8 bits and the VAE holds less at once."""
+CARD_SIZES = (8, 12, 16, 24, 32, 48, 80)
+"""GB of the cards that there are plans for, from small to large."""
 FIELDS = (
-    "fp8 fp8_text_encoder blocks_to_swap gradient_checkpointing gradient_checkpointing_cpu_offload vae_tiling "
-    "vae_chunk_size vae_spatial_tile_sample_min_size block_swap_h2d_only block_swap_ring_size"
+    "fp8 fp8_text_encoder blocks_to_swap gradient_checkpointing gradient_checkpointing_cpu_offload attention "
+    "split_attn vae_tiling vae_chunk_size vae_spatial_tile_sample_min_size vae_cache_cpu block_swap_h2d_only "
+    "block_swap_ring_size"
 ).split()
-"""What a plan decides; attention and compilation stay as they are chosen."""
+"""What a plan decides; compilation stays as it is chosen."""
 SPEED_ONLY = (
     "blocks_to_swap use_pinned_memory_for_block_swap block_swap_h2d_only block_swap_ring_size vae_cache_cpu "
     "disable_numpy_memmap img_in_txt_in_offloading oom_retries"
 ).split()
 """What changes speed and memory, but nothing of what is made."""
-TILES = {"vae_tiling": True, "vae_chunk_size": 32, "vae_spatial_tile_sample_min_size": 128}
 OFFLOAD = {"gradient_checkpointing_cpu_offload": True}
 RING = {"block_swap_h2d_only": True, "block_swap_ring_size": 1}
 
@@ -38,6 +40,7 @@ class Plan:
     parts: Mapping[str, float]
     reasons: tuple[str, ...]
     budget: float
+    notes: str = ""
 
     @property
     def total(self) -> float:
@@ -54,14 +57,14 @@ class Plan:
         verdict = "fits into" if self.fits else "is more than fits into"
         lines = [estimate(self.parts), f"{verdict} {self.budget:.1f} GiB", *self.reasons]
         if not self.fits:
-            lines.append("Use a smaller resolution or fewer frames: no setting saves more.")
-        return "\n".join(lines)
+            lines.append("Use a smaller resolution or fewer frames: by this estimate no setting here saves enough.")
+        return "\n".join([*lines, self.notes] if self.notes else lines)
 
 
 def estimate(by_part: Mapping[str, float]) -> str:
     """What a plan takes, altogether and by part."""
     rows = [f"{gib:6.1f} GiB  {name}" for name, gib in by_part.items()]
-    return "\n".join([f"about {sum(by_part.values()):.1f} GiB", *rows])
+    return "\n".join([f"about {sum(by_part.values()):.1f} GiB, an estimate for the DiT", *rows])
 
 
 def same_result(memory: Memory) -> Memory:
@@ -75,16 +78,25 @@ def best_fp8(spelling: Spelling) -> str:
     return next((name for name in ("fp8_scaled", "fp8") if name in offered), "off")
 
 
-def plan(family: Family, size: DitSize, shape: Shape, budget: float, chosen: Memory, factor: float = 1.0) -> Plan:
+def plan(
+    family: Family,
+    size: DitSize,
+    shape: Shape,
+    budget: float,
+    chosen: Memory,
+    factor: float = 1.0,
+    installed: Collection[str] | None = None,
+) -> Plan:
     """The mildest plan whose estimate stays below ``budget`` GiB; the strongest where none does.
 
     ``chosen`` keeps what a plan does not decide; ``factor`` corrects the estimate by what earlier runs took.
+    ``installed`` are the attention modes that the environment has; ``None``: not known.
     """
-    spelling = family.trainer_spelling if shape.training else family.generator_spelling
+    attention, why = _attention(family, shape, chosen, installed)
     found: Plan | None = None
-    for values, reasons in _ladder(spelling, size, shape, budget):
-        memory = chosen.model_copy(update={**_off(shape), **values})
-        found = Plan(memory, parts(size, shape, memory, factor), tuple(reasons), budget)
+    for values, reasons in _ladder(family, size, shape, budget):
+        memory = chosen.model_copy(update={**_off(shape), **attention, **values})
+        found = Plan(memory, parts(size, shape, memory, factor), (*why, *reasons), budget, size.notes)
         if found.fits:
             return found
     assert found is not None
@@ -96,17 +108,43 @@ def _off(shape: Shape) -> dict[str, Any]:
     return defaults | {"gradient_checkpointing": shape.training}
 
 
-def _ladder(
-    spelling: Spelling, size: DitSize, shape: Shape, budget: float
-) -> Iterator[tuple[dict[str, Any], list[str]]]:
+def _attention(
+    family: Family, shape: Shape, chosen: Memory, installed: Collection[str] | None
+) -> tuple[dict[str, Any], list[str]]:
+    """flash where it is installed, else what PyTorch brings; another one that was chosen and can run stays."""
+    modes = spelling_of(family, shape).get("attention", {})
+    can = {mode for mode, how in modes.items() if not isinstance(how, str)} & {
+        *(modes if installed is None else installed)
+    }
+    split = family.trainer_split_attn if shape.training else family.generator_split_attn
+    if chosen.attention != "sdpa" and chosen.attention in can:
+        mode, why, keeps = chosen.attention, "as chosen", chosen.split_attn
+    elif "flash" in can and installed is not None:
+        mode, why, keeps = "flash", "its package is installed", False
+    else:
+        mode, why, keeps = "sdpa", "built into PyTorch", False
+    reasons = [f"attention {mode}: {why}"]
+    if mode in split:
+        reasons.append(f"split_attn: {split[mode]}")
+    return {"attention": mode, "split_attn": keeps or mode in split}, reasons
+
+
+def spelling_of(family: Family, shape: Shape) -> Spelling:
+    """How the script that the shape is for spells a plan."""
+    return family.trainer_spelling if shape.training else family.generator_spelling
+
+
+def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """Sets of values from mild to strong, each with its reasons."""
     values: dict[str, Any] = {}
     reasons = ["gradient_checkpointing: activations are computed again instead of kept"] if shape.training else []
     if budget < SMALL_CARD:
-        values |= {"fp8_text_encoder": True, **TILES}
-        reasons.append(f"fp8_text_encoder and VAE tiles: less than {SMALL_CARD:.0f} GiB may be used")
+        encoder = {"fp8_text_encoder": True} if family.fp8_text_encoder else {}
+        values |= {**encoder, **family.vae_saving}
+        if values:
+            reasons.append(f"{', '.join(values)}: less than {SMALL_CARD:.0f} GiB may be used")
     yield dict(values), list(reasons)
-    if (fp8 := best_fp8(spelling)) != "off":
+    if (fp8 := best_fp8(spelling_of(family, shape))) != "off":
         values["fp8"] = fp8
         reasons.append(f"{fp8}: half the weights' memory")
         yield dict(values), list(reasons)
@@ -124,19 +162,23 @@ def _ladder(
 
 
 def stronger(
-    memory: Memory, spelling: Spelling, most_swap: int | None, training: bool, known: Container[str]
+    memory: Memory, family: Family, most_swap: int | None, training: bool, known: Container[str]
 ) -> tuple[Memory, str] | None:
     """The next plan after "out of memory", and what changes in it; ``None`` where nothing is left to save.
 
     ``known`` are the options of the install's script: a step that it does not have is passed over.
     """
-    for wanted, told in _next_steps(memory, spelling, most_swap or 0, training):
+    for wanted, told in _next_steps(memory, family, most_swap or 0, training):
         if all(name == "fp8" or name in known for name in wanted):
             return memory.model_copy(update=wanted), told
-    return None
+    vae = {name: value for name, value in family.vae_saving.items() if name in known and getattr(memory, name) != value}
+    if training or not vae:
+        return None
+    return memory.model_copy(update=vae), f"save memory in the VAE with {', '.join(vae)}"
 
 
-def _next_steps(memory: Memory, spelling: Spelling, most: int, training: bool) -> Iterator[tuple[dict[str, Any], str]]:
+def _next_steps(memory: Memory, family: Family, most: int, training: bool) -> Iterator[tuple[dict[str, Any], str]]:
+    spelling = family.trainer_spelling if training else family.generator_spelling
     if training and not memory.gradient_checkpointing:
         yield {"gradient_checkpointing": True}, "turn on gradient_checkpointing"
     if memory.fp8 == "off" and (fp8 := best_fp8(spelling)) != "off":
@@ -149,5 +191,3 @@ def _next_steps(memory: Memory, spelling: Spelling, most: int, training: bool) -
         yield dict(OFFLOAD), "turn on gradient_checkpointing_cpu_offload"
     if training and swap and not memory.block_swap_h2d_only:
         yield dict(RING), "turn on block_swap_h2d_only with block_swap_ring_size 1"
-    if not training and not memory.vae_tiling:
-        yield dict(TILES), "turn on vae_tiling with vae_chunk_size 32 and vae_spatial_tile_sample_min_size 128"

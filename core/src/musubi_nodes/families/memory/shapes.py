@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from musubi_nodes.datasets.schema import DatasetConfig, VideoDataset, effective
-from musubi_nodes.families.memory.footprint import Shape
+from musubi_nodes.families.memory.footprint import Shape, tokens
+from musubi_nodes.families.models.dit_size import DitSize
 
 
-def largest(config: DatasetConfig, *, rank: int, training: bool = True) -> Shape:
-    """The shape of the dataset's part with the most tokens; buckets keep the resolution's area."""
+def largest(config: DatasetConfig, size: DitSize, *, rank: int, training: bool = True) -> Shape:
+    """The shape of the dataset's part with the most tokens for a DiT; buckets keep the resolution's area."""
     shapes = [
         Shape(*part.resolution, _frames(part), training, batch=part.batch_size, rank=rank) for part in effective(config)
     ]
-    return max(shapes, key=lambda shape: shape.tokens)
+    return max(shapes, key=lambda shape: tokens(size, shape))
 
 
 def _frames(part: object) -> int:

@@ -157,9 +157,9 @@ class LoRATrainer(ScriptNode):
                 log.info("%s: %s", self.title, resume.told())
             owned = self.owned(inputs, context, install, folder)
             owned |= {"resume": str(resume.state.path)} if resume else {}
-            memory = inputs.memory or Memory()
-            shape = largest(inputs.latent_cache.dataset.config, rank=training.network_dim)
-            note(folder, self.family.key, inputs.models.dit_size, shape, memory)
+            if size := inputs.models.dit_size:
+                shape = largest(inputs.latent_cache.dataset.config, size, rank=training.network_dim)
+                note(folder, self.family.key, size, shape, inputs.memory or Memory())
             log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
 
             def made(outcome: Outcome) -> Path:

@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from typing import get_args
 
 from musubi_nodes.families.memory.footprint import GIB
-from musubi_nodes.nodes.memory import DESKTOP, MemoryOptimizer
+from musubi_nodes.families.memory.plans import CARD_SIZES
+from musubi_nodes.nodes.memory import DESKTOP
 from musubi_nodes.nodes.resources.facts import OTHERS, SELF, Facts, Holder, gib
 from musubi_nodes.nodes.resources.text import memory
 from musubi_nodes.runs.hardware.cards import Card
 
-MODES = [
-    int(mode.split()[0]) for mode in get_args(MemoryOptimizer.Inputs.model_fields["mode"].annotation) if " " in mode
-]
-"""GB of the cards that the Memory Optimizer has a plan for, from small to large."""
 NAMED = 3
 """Programs that a sentence names."""
 
@@ -83,12 +79,12 @@ class OnCard:
     def mode(self) -> int:
         """The Memory Optimizer's mode for such a card; 0 for a smaller one."""
         total = (self.card.total or 0) / GIB
-        return max((size for size in MODES if size <= total + DESKTOP), default=0)
+        return max((size for size in CARD_SIZES if size <= total + DESKTOP), default=0)
 
     @property
     def fitting(self) -> str:
         """Which modes need no more than what is free."""
-        sizes = [size for size in MODES if size - DESKTOP <= self.free]
+        sizes = [size for size in CARD_SIZES if size - DESKTOP <= self.free]
         return f"Use mode auto or {max(sizes)} GB." if sizes else "No mode counts on so little: free some of it first."
 
     @property

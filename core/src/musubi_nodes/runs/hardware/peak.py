@@ -15,11 +15,14 @@ from musubi_nodes.runs.hardware.trees import tree
 from musubi_nodes.runs.record.folder import RunFolder
 
 SECONDS = 2.0
+SHOWN = ("gpu_used", "gpu_total", "gpu_use")
+"""What the page shows of a run while it runs."""
 
 
 class Peak:
-    """``bytes`` is ``None`` where nothing could be seen. ``environment`` names the GPUs that the run holds. Without a
-    driver it stops asking for GPUs after the first time."""
+    """``bytes`` is ``None`` where nothing could be seen. ``gpu`` are the last figures of :data:`SHOWN` (see
+    :func:`of_run`), the use ``None`` where it is not told; empty where the memory is not. ``environment`` names the
+    GPUs that the run holds. Without a driver it stops asking for GPUs after the first time."""
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Peak:
         library: Callable[[], AbstractContextManager[Any]] | None = None,
     ) -> None:
         self.bytes: int | None = None
+        self.gpu: Mapping[str, int | None] = {}
         self._folder, self._library = folder, library or gpu.nvml
         self._names = gpu.names_in(environment.get("CUDA_VISIBLE_DEVICES", ""))
         self._history = History(folder.resources)
@@ -56,6 +60,7 @@ class Peak:
         facts = of_run(found, self._names, pids)
         if (own := facts.get("gpu_own")) is not None:
             self.bytes = max(self.bytes or 0, own)
+        self.gpu = {name: facts.get(name) for name in SHOWN} if "gpu_total" in facts else {}
         return facts
 
 

@@ -44,10 +44,10 @@ class Following:
         self._last = LastLines()
         self._events = EventFolder(command.events) if command.events else None
         self._stopping = AfterNextSave(folder)
-        self._recorder = Recorder(folder, command.environment)
         self._silence = Silence(command.script, folder.log)
         self._checkpoint: Path | None = None
         self._peak = Peak(folder, command.environment)
+        self._recorder = Recorder(folder, lambda: self._peak.gpu)
         self._chunks: queue.Queue[tuple[str, bytes]] = queue.Queue(WAITING_CHUNKS)
         self._over = threading.Event()
 

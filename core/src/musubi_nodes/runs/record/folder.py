@@ -142,8 +142,9 @@ class RunFolder:
                 write_json(self.path / "progress.json", {**asdict(now), **more})
 
     def progress(self) -> dict[str, Any]:
-        """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and ``gpu_used`` and
-        ``gpu_total`` in bytes where they are known; empty before there is any."""
+        """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and where they are known
+        ``gpu_used`` and ``gpu_total`` in bytes and ``gpu_use`` in percent (else ``None``), of the moment when
+        :class:`musubi_nodes.runs.hardware.peak.Peak` last looked; empty before there is any."""
         return self.json("progress.json")
 
     def json(self, name: str) -> dict[str, Any]:

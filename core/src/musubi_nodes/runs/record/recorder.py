@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from musubi_nodes.runs.hardware.gpu import memory, names_in
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 
@@ -15,11 +14,10 @@ SECONDS_BETWEEN = 1.0
 
 
 class Recorder:
-    """Remembers each progress, writes the latest now and then. ``environment`` names the GPUs that the run holds."""
+    """Remembers each progress, writes the latest now and then, with what ``gpu`` tells of the run's GPUs."""
 
-    def __init__(self, folder: RunFolder, environment: Mapping[str, str]) -> None:
-        self._folder = folder
-        self._gpus = names_in(environment.get("CUDA_VISIBLE_DEVICES", ""))
+    def __init__(self, folder: RunFolder, gpu: Callable[[], Mapping[str, Any]]) -> None:
+        self._folder, self._gpu = folder, gpu
         self._training: dict[str, int | None] = {}
         self._latest: Progress | None = None
         self._written = 0.0
@@ -39,13 +37,5 @@ class Recorder:
         """Write the latest progress, if there is one that was not written."""
         if self._latest is None:
             return
-        self._folder.write_progress(self._latest, **self._training, **self._memory())
+        self._folder.write_progress(self._latest, **self._training, **self._gpu())
         self._written, self._latest = time.monotonic(), None
-
-    def _memory(self) -> dict[str, Any]:
-        """Of several GPUs, the fullest: it is the one that runs out."""
-        known = [found for name in self._gpus if (found := memory(name))]
-        if not known:
-            return {}
-        free, total = min(known)
-        return {"gpu_used": total - free, "gpu_total": total}
