@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import OutOfGpuMemory
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes_wan.nodes import WanGenerator
 
 NEEDS_SWAP = """
 swap = [int(w.split('=')[1]) for w in words if w.startswith('--blocks_to_swap=')]
@@ -85,3 +87,20 @@ def test_a_group_out_of_memory_is_not_tried_prompt_by_prompt(place: Any) -> None
     with pytest.raises(OutOfGpuMemory):
         place.generate(prompts=prompts)
     assert len(tried(place, "WanGenerator")) == 1
+
+
+def test_what_generating_took_corrects_the_plan_for_generating(place: Any) -> None:
+    run = RunFolder(place.generate(width=96, height=64, video_length=5).run.folder)
+    noted = run.json("memory.json")
+    assert noted["size"] == "14B" and noted["shape"]["frames"] == 5 and not noted["shape"]["training"]
+    run.write_status("done", peak_gpu_bytes=round(1.5 * noted["estimate"] * 2**30))
+    asked = {"family": "wan", "mode": "80 GB", "width": 96, "height": 64, "frames": 5, "rank": 4}
+    assert "corrected by 1.50" in place.run("MemoryOptimizer", use="generating", **asked).report
+    assert "corrected" not in place.run("MemoryOptimizer", use="training", **asked).report
+
+
+def test_a_length_that_is_left_open_is_noted_as_the_tasks_own(place: Any) -> None:
+    node, models = WanGenerator(), place.models()
+    inputs = node.Inputs(models=models, prompt="x")
+    assert node.frames(inputs) == 81
+    assert node.frames(inputs.model_copy(update={"models": models.model_copy(update={"task": "t2i-14B"})})) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Set
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -31,7 +31,11 @@ from musubi_nodes.runs.hardware.devices import gpus
 NEW = Widget(added=1)
 RARE = Widget(added=1, advanced=True)
 LaterSide = Annotated[int, Widget(step=SIZE_STEP, added=1), AfterValidator(whole_blocks)]
-Mode = Literal[("manual", "auto", *(f"{size} GB" for size in CARD_SIZES))]  # type: ignore[valid-type]
+MODES = ("manual", "auto", *(f"{size} GB" for size in CARD_SIZES))
+if TYPE_CHECKING:
+    Mode = str
+else:
+    Mode = Literal[MODES]
 DESKTOP = 1.0
 """GiB that a desktop and other programs hold on a card of their own."""
 
@@ -105,7 +109,9 @@ class MemoryOptimizer(Node):
 
 
 def _how(factor: float) -> str:
-    return "" if factor == 1.0 else f"\ncorrected by {factor:.2f}: what earlier runs of this shape took"
+    if factor == 1.0:
+        return "\nan estimate without VAE and text encoders; a finished run of this shape will make it better"
+    return f"\ncorrected by {factor:.2f}: what earlier runs of this shape took"
 
 
 def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[Family, DitSize] | None:

@@ -64,7 +64,7 @@ class Plan:
 def estimate(by_part: Mapping[str, float]) -> str:
     """What a plan takes, altogether and by part."""
     rows = [f"{gib:6.1f} GiB  {name}" for name, gib in by_part.items()]
-    return "\n".join([f"about {sum(by_part.values()):.1f} GiB, an estimate for the DiT", *rows])
+    return "\n".join([f"about {sum(by_part.values()):.1f} GiB", *rows])
 
 
 def same_result(memory: Memory) -> Memory:
@@ -113,16 +113,15 @@ def _attention(
 ) -> tuple[dict[str, Any], list[str]]:
     """flash where it is installed, else what PyTorch brings; another one that was chosen and can run stays."""
     modes = spelling_of(family, shape).get("attention", {})
-    can = {mode for mode, how in modes.items() if not isinstance(how, str)} & {
-        *(modes if installed is None else installed)
-    }
+    there = modes if installed is None else installed
+    can = {mode for mode, how in modes.items() if mode in there and not isinstance(how, str)}
     split = family.trainer_split_attn if shape.training else family.generator_split_attn
-    if chosen.attention != "sdpa" and chosen.attention in can:
+    mode: str = "sdpa"
+    why, keeps = "built into PyTorch", False
+    if chosen.attention != mode and chosen.attention in can:
         mode, why, keeps = chosen.attention, "as chosen", chosen.split_attn
     elif "flash" in can and installed is not None:
-        mode, why, keeps = "flash", "its package is installed", False
-    else:
-        mode, why, keeps = "sdpa", "built into PyTorch", False
+        mode, why = "flash", "its package is installed"
     reasons = [f"attention {mode}: {why}"]
     if mode in split:
         reasons.append(f"split_attn: {split[mode]}")
