@@ -1,9 +1,9 @@
 """How much GPU memory a run takes: a first estimate by parts, to be corrected by what earlier runs took.
 
-For training, the figures were fitted on users' measurements, which they meet within 15 %. Nobody measured generating:
-there the tensors that a small DiT of the same proportions holds at once were counted (on the CPU, v0.3.4), and enlarged
-by as much as training took more than such a count. Both agree with what musubi-tuner's documents say fits where. The
-VAE and the text encoders, which have their turn before or after the DiT, are not in it.
+Where users measured trainings, the figures were fitted on them and meet them within 15 %. Generating was measured by
+nobody: there, and for Wan 2.1, the tensors were counted that a small DiT of the same proportions holds at once (on the
+CPU, v0.3.4), and enlarged by as much as a measured training took more than its count. Both agree with what is known to
+fit where. The VAE and the text encoders, which have their turn before or after the DiT, are not in it.
 """
 
 from __future__ import annotations
