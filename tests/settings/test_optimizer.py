@@ -9,7 +9,9 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Optimizer
-from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, PACKAGES, SCHEDULERS
+from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, PACKAGES, TAKES
+from musubi_nodes.families.settings.schedulers import FIELDS, OF_PYTORCH, SCHEDULERS
+from musubi_nodes.families.settings.schedules import CURVES
 
 TYPES = get_args(Optimizer.model_fields["optimizer_type"].annotation)
 NAMES = {each.rsplit(".", 1)[-1] for each in TYPES}
@@ -57,11 +59,90 @@ def test_nothing_set_means_nothing_sent() -> None:
         ({"lr_scheduler_type": "StepLR", "lr_scheduler": "cosine", "lr_scheduler_args": "step_size=9"}, "is set"),
         ({"lr_scheduler_type": "CosineAnnealingLR"}, "needs T_max in lr_scheduler_args"),
         ({"lr_scheduler_type": "os.system"}, "Input should be"),
+        ({"optimizer_args": "foo='a=b'"}, "splits at each ="),
+        ({"optimizer_args": "weight_decay=0.1\nweight_decay=0.2"}, "weight_decay is there twice"),
+        (
+            {"optimizer_type": "AdamW", "optimizer_args": "wieght_decay=0.1"},
+            r"takes no 'wieght_decay' in optimizer_args \(did you mean 'weight_decay'",
+        ),
+        ({"optimizer_args": "lr=0.1"}, "takes no 'lr' in optimizer_args"),
+        ({"lr_scheduler_args": "gamma=0.9"}, "constant takes no 'gamma' in lr_scheduler_args"),
+        (
+            {"lr_scheduler_type": "StepLR", "lr_scheduler_args": "step_size=9\ngama=0.9"},
+            r"StepLR takes no 'gama' in lr_scheduler_args \(did you mean 'gamma'",
+        ),
+        (
+            {"lr_scheduler": "warmup_stable_decay", "lr_warmup_steps": 0.6, "lr_decay_steps": 0.6},
+            "lr_warmup_steps 0.6 and lr_decay_steps 0.6 are more than the whole training",
+        ),
+        ({"lr_scheduler": "piecewise_constant"}, "needs step_rules in lr_scheduler_args"),
+        ({"lr_scheduler": "piecewise_constant", "lr_scheduler_args": "step_rules='1:10'"}, "step_rules '1:10'"),
+        ({"lr_scheduler": "adafactor"}, "adafactor needs optimizer_type Adafactor"),
+        ({"lr_scheduler": "adafactor", "optimizer_type": "Adafactor", "relative_step": "off"}, "relative_step"),
+        ({"optimizer_type": "schedulefree.AdamWScheduleFree", "lr_warmup_steps": 10}, "lr_warmup_steps would be"),
     ],
 )
 def test_what_contradicts_itself_is_refused_with_the_reason(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Optimizer(**values)
+
+
+WORTH = {
+    "lr_warmup_steps": 10,
+    "lr_decay_steps": 0.2,
+    "lr_scheduler_num_cycles": 3,
+    "lr_scheduler_power": 2.0,
+    "lr_scheduler_timescale": 100,
+    "lr_scheduler_min_lr_ratio": 0.1,
+}
+NEEDED_ARGUMENTS = {"step_rules": "'1:10,0.1'", "gamma": "0.9"}
+
+
+def chosen(scheduler: str, fields: tuple[str, ...]) -> dict[str, Any]:
+    """The scheduler with all that it needs, and values for ``fields``."""
+    needs = SCHEDULERS[scheduler].needs
+    values = {name: WORTH[name] for name in (*fields, *needs) if name in WORTH}
+    lines = [f"{name}={NEEDED_ARGUMENTS.get(name, 9)}" for name in needs if name not in WORTH]
+    where = "lr_scheduler_type" if scheduler in OF_PYTORCH else "lr_scheduler"
+    kind = "Adafactor" if scheduler == "adafactor" else "auto"
+    return {where: scheduler, "optimizer_type": kind, "lr_scheduler_args": "\n".join(lines), **values}
+
+
+@pytest.mark.parametrize("scheduler", sorted(SCHEDULERS))
+def test_a_scheduler_takes_and_sends_its_own_fields_and_no_other(scheduler: str) -> None:
+    own = SCHEDULERS[scheduler].fields
+    sent = Optimizer(**chosen(scheduler, own)).options()
+    assert {name: sent[name] for name in own} == {name: WORTH[name] for name in own}
+    assert not {name for name in FIELDS if name in sent} - set(own)
+    for name in sorted(set(FIELDS) - set(own)):
+        with pytest.raises(ValueError, match=f"{scheduler} takes no {name}|rate itself: {name} would be"):
+            Optimizer(**chosen(scheduler, (*own, name)))
+
+
+def test_the_help_names_the_schedulers_that_take_a_field() -> None:
+    for name, takers in FIELDS.items():
+        said = Optimizer.model_fields[name].description or ""
+        if name != "lr_warmup_steps":  # all but two or three take it
+            assert said.startswith(", ".join(takers) + ": ")
+
+
+def test_the_advice_of_a_refusal_is_not_refused_in_turn() -> None:
+    with pytest.raises(ValueError, match="StepLR takes no lr_warmup_steps: set lr_warmup_steps to 0") as told:
+        Optimizer(lr_scheduler_type="StepLR", lr_scheduler_args="step_size=9", lr_warmup_steps=10)
+    assert "constant_with_warmup" not in str(told.value)
+    with pytest.raises(ValueError, match="lr_scheduler_type is set: cosine would be ignored"):
+        Optimizer(lr_scheduler_type="CosineAnnealingLR", lr_scheduler_args="T_max=9", lr_scheduler="cosine")
+
+
+def test_an_argument_of_an_optimizer_that_nobody_knows_is_sent() -> None:
+    given = {"optimizer_type": "prodigyplus.ProdigyPlusScheduleFree", "optimizer_args": "use_something_new=True"}
+    assert arguments(**given) == {"use_something_new": True}
+
+
+def test_a_piecewise_rate_and_adafactors_own_can_be_chosen() -> None:
+    made = Optimizer(lr_scheduler="piecewise_constant", lr_scheduler_args='step_rules="1:100,0.1:200,0.01"')
+    assert made.options()["lr_scheduler_args"] == ['step_rules="1:100,0.1:200,0.01"']
+    assert Optimizer(optimizer_type="Adafactor", lr_scheduler="adafactor").lr_scheduler == "adafactor"
 
 
 def test_a_scheduler_of_pytorch_is_sent_with_its_arguments() -> None:
@@ -82,8 +163,11 @@ def test_the_table_names_only_optimizers_that_can_be_chosen() -> None:
     assert set().union(*ARGUMENTS.values()) <= NAMES and LEARNS_RATE <= NAMES
     assert ARGUMENTS["weight_decay"] == NAMES
     assert {each for types in PACKAGES.values() for each in types} <= set(TYPES)
+    assert set(TAKES) <= NAMES
     offered = Optimizer.model_fields["lr_scheduler_type"].annotation
-    assert set(get_args(get_args(offered)[0])) == set(SCHEDULERS)
+    assert set(get_args(get_args(offered)[0])) == set(OF_PYTORCH)
+    named = set(get_args(Optimizer.model_fields["lr_scheduler"].annotation))
+    assert named == SCHEDULERS.keys() - OF_PYTORCH and named >= CURVES.keys()
 
 
 def test_adafactor_that_takes_the_learning_rate_takes_a_scheduler_too() -> None:

@@ -80,6 +80,7 @@ def steps(run: Path) -> list[int]:
         {"lr_scheduler": "warmup_stable_decay", "lr_warmup_steps": 8, "lr_decay_steps": 0.2},
         {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 0.5},
         {"lr_scheduler": "rex"},
+        {"lr_scheduler": "piecewise_constant", "lr_scheduler_args": "step_rules='1:30,0.1:70,0.01'"},
     ],
     ids=lambda values: values.get("lr_scheduler", "constant"),
 )

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
-from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.fields import Settings, Widget
-from musubi_nodes.families.settings.lines import literal_lines
-from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, LOWEST_RATE, PACKAGES, SCHEDULERS
+from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.families.fields import Settings, Widget, fields_of
+from musubi_nodes.families.settings.lines import key_value_lines, literals
+from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, LOWEST_RATE, PACKAGES, TAKES
+from musubi_nodes.families.settings.schedulers import FIELDS, SCHEDULERS, Scheduler, of
 
 ADVANCED = Widget(advanced=True)
 TEXT = Widget(advanced=True, multiline=True)
 LATER = Widget(advanced=True, added=1)
+COUNTED = ("lr_warmup_steps", "lr_decay_steps")
+_FACTOR = r"\s*\d*\.?\d+(e-?\d+)?\s*"
+_STEP_RULES = re.compile(rf"({_FACTOR}:\s*\d+\s*,)+{_FACTOR}")
+"""``get_piecewise_constant_schedule`` of diffusers 0.32."""
 Switch = Annotated[Literal["on", "off"] | None, LATER]
 """default: the optimizer's own."""
 
@@ -41,7 +48,7 @@ class Optimizer(Settings):
     lr_scheduler: Annotated[
         Literal[
             "constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "linear", "polynomial",
-            "inverse_sqrt", "cosine_with_min_lr", "warmup_stable_decay", "rex",
+            "inverse_sqrt", "cosine_with_min_lr", "warmup_stable_decay", "rex", "piecewise_constant", "adafactor",
         ],
         Option(),
     ] = Field("constant", description="How the learning rate changes over the training.")  # fmt: skip
@@ -49,22 +56,28 @@ class Optimizer(Settings):
         0.0, ge=0.0, le=1_000_000.0, description="Steps until the full learning rate; below 1: share of all steps."
     )
     lr_decay_steps: Annotated[float, ADVANCED] = Field(
-        0.0, ge=0.0, le=1_000_000.0, description="warmup_stable_decay: steps of the decay; below 1: share of all steps."
+        0.0,
+        ge=0.0,
+        le=1_000_000.0,
+        description=of("lr_decay_steps", "steps of the decay; below 1: share of all steps."),
     )
-    lr_scheduler_num_cycles: Annotated[int, Option(), ADVANCED] = Field(
-        1, ge=1, le=1000, description="cosine_with_restarts: number of restarts."
+    lr_scheduler_num_cycles: Annotated[int, ADVANCED] = Field(
+        1, ge=1, le=1000, description=of("lr_scheduler_num_cycles", "how often the rate falls.")
     )
-    lr_scheduler_power: Annotated[float, Option(), ADVANCED] = Field(
-        1.0, ge=0.0, le=100.0, description="polynomial: the power."
+    lr_scheduler_power: Annotated[float, ADVANCED] = Field(
+        1.0, ge=0.0, le=100.0, description=of("lr_scheduler_power", "the power.")
     )
-    lr_scheduler_timescale: Annotated[int | None, Option(), ADVANCED] = Field(
-        None, ge=1, le=10_000_000, description="inverse_sqrt: the time scale. 0: the warm-up steps."
+    lr_scheduler_timescale: Annotated[int | None, ADVANCED] = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description=of("lr_scheduler_timescale", "the time scale. 0: the warm-up steps."),
     )
-    lr_scheduler_min_lr_ratio: Annotated[float | None, Option(), ADVANCED] = Field(
+    lr_scheduler_min_lr_ratio: Annotated[float | None, ADVANCED] = Field(
         None,
         ge=0.0,
         le=1.0,
-        description="cosine_with_min_lr, rex: the end as a share of the learning rate. -1: default.",
+        description=of("lr_scheduler_min_lr_ratio", "the end as a share of the learning rate. -1: default."),
     )
     lr_scheduler_args: Annotated[str, TEXT] = Field("", description="Arguments of the scheduler, one key=value a line.")
     lr_scheduler_type: Annotated[
@@ -112,41 +125,79 @@ class Optimizer(Settings):
     @field_validator("optimizer_args", "lr_scheduler_args")
     @classmethod
     def _lines(cls, text: str) -> str:
-        literal_lines(text)
+        literals(text)
         return text
 
+    @property
+    def scheduler(self) -> Scheduler:
+        """What the chosen scheduler takes; nothing but arguments where it is imported by a name of its own."""
+        return SCHEDULERS.get(self.lr_scheduler_type or self.lr_scheduler, Scheduler())
+
     @model_validator(mode="after")
-    def _scheduler_fits(self) -> Self:
-        if self.lr_scheduler == "constant" and self.lr_warmup_steps:
-            raise ValueError(
-                f"lr_scheduler constant takes no lr_warmup_steps (it is {self.lr_warmup_steps:g}): "
-                "choose constant_with_warmup, or set lr_warmup_steps to 0"
-            )
-        if self.lr_scheduler == "warmup_stable_decay" and not self.lr_decay_steps:
-            raise ValueError("lr_scheduler warmup_stable_decay needs lr_decay_steps (0.2: the last fifth)")
-        if self.lr_scheduler == "cosine_with_min_lr" and self.lr_scheduler_min_lr_ratio is None:
-            raise ValueError("lr_scheduler cosine_with_min_lr needs lr_scheduler_min_lr_ratio (0.1 is a good start)")
-        if self.lr_scheduler_type:
-            given = {line.partition("=")[0] for line in literal_lines(self.lr_scheduler_args)}
-            if missing := [name for name in SCHEDULERS[self.lr_scheduler_type] if name not in given]:
-                raise ValueError(
-                    f"lr_scheduler_type {self.lr_scheduler_type} needs {', '.join(missing)} in lr_scheduler_args"
-                )
-        if reason := self._without_scheduler():
-            ignored = self.lr_scheduler_type or self.lr_scheduler
-            raise ValueError(f"{reason}: {ignored} would be ignored; choose lr_scheduler constant")
+    def _nothing_is_ignored(self) -> Self:
+        """musubi-tuner says nothing about a choice that it does not look at (v0.3.4)."""
+        if self.lr_scheduler_type and self.lr_scheduler != "constant":
+            raise ValueError(f"lr_scheduler_type is set: {self.lr_scheduler} would be ignored; choose constant")
+        relative = self.name == "Adafactor" and self._argument("relative_step") in (None, True)
+        if self.lr_scheduler == "adafactor" and not relative:
+            raise ValueError("lr_scheduler adafactor needs optimizer_type Adafactor with relative_step on")
+        if relative:
+            self._check_without_scheduler("Adafactor with relative_step finds the learning rate itself")
+        elif self.name.lower().endswith("schedulefree"):
+            self._check_without_scheduler(f"{self.name} has no scheduler")
         return self
 
-    def _without_scheduler(self) -> str:
-        """Why musubi-tuner would not look at the chosen scheduler; an empty string where it does."""
-        if self.lr_scheduler == "constant" and not self.lr_scheduler_type:
-            return ""
-        if self.name.lower().endswith("schedulefree"):
-            return f"{self.name} has no scheduler"
-        own = self.relative_step == "off" or "relative_step=False" in literal_lines(self.optimizer_args)
-        if self.name == "Adafactor" and not own:
-            return "Adafactor with relative_step finds the learning rate itself"
-        return "lr_scheduler_type is set" if self.lr_scheduler_type and self.lr_scheduler != "constant" else ""
+    def _check_without_scheduler(self, reason: str) -> None:
+        if self.lr_scheduler not in ("constant", "adafactor"):
+            raise ValueError(f"{reason}: {self.lr_scheduler} would be ignored; choose lr_scheduler constant")
+        if self.lr_scheduler_type:
+            raise ValueError(f"{reason}: {self.lr_scheduler_type} would be ignored; choose lr_scheduler_type default")
+        if changed := self._changed(*FIELDS, "lr_scheduler_args"):
+            raise ValueError(f"{reason}: {changed[0]} would be ignored; {self._back(changed[0])}")
+
+    @model_validator(mode="after")
+    def _scheduler_takes_fields(self) -> Self:
+        chosen, changed = self._chosen(), self._changed(*FIELDS)
+        for name in changed:
+            if name not in self.scheduler.fields:
+                other = "" if self.lr_scheduler_type else f"choose {_one_of(FIELDS[name])}, or "
+                raise ValueError(f"{chosen} takes no {name}: {other}{self._back(name)}")
+        for name, start in self.scheduler.needs.items():
+            if name in FIELDS and name not in changed:
+                raise ValueError(f"{chosen} needs {name} ({start})")
+        warmup, decay = self.lr_warmup_steps, self.lr_decay_steps
+        if warmup < 1 and decay < 1 < warmup + decay:
+            raise ValueError(
+                f"lr_warmup_steps {warmup:g} and lr_decay_steps {decay:g} are more than the whole training"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _scheduler_takes_arguments(self) -> Self:
+        chosen, given = self._chosen(), literals(self.lr_scheduler_args)
+        for name, start in self.scheduler.needs.items():
+            if name not in FIELDS and name not in given:
+                raise ValueError(f"{chosen} needs {name} in lr_scheduler_args ({start})")
+        _check_known(given, self.scheduler.arguments, chosen, "lr_scheduler_args")
+        rules = given.get("step_rules", "1:1,1")
+        if not isinstance(rules, str) or not _STEP_RULES.fullmatch(rules):
+            raise ValueError(
+                f"step_rules {rules!r}: write factor:step pairs and the last factor, as 1:100,0.1:200,0.01"
+            )
+        return self
+
+    def _chosen(self) -> str:
+        own = self.lr_scheduler_type
+        return f"lr_scheduler_type {own}" if own else f"lr_scheduler {self.lr_scheduler}"
+
+    def _changed(self, *names: str) -> list[str]:
+        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
+
+    def _back(self, name: str) -> str:
+        """How to take a setting back, by what the widget then shows."""
+        spec = next(spec for spec in fields_of(type(self)) if spec.name == name)
+        first = spec.to_widget(spec.default)
+        return f"empty {name}" if first == "" else f"set {name} to {first:g}"
 
     @model_validator(mode="after")
     def _optimizer_fits(self) -> Self:
@@ -158,9 +209,11 @@ class Optimizer(Settings):
             raise ValueError("beta1 and beta2 go together: set both, or none")
         if self.warmup_init == "on" and self.relative_step == "off":
             raise ValueError("warmup_init needs relative_step: Adafactor would turn it on again")
-        written = {line.partition("=")[0] for line in literal_lines(self.optimizer_args)}
-        if twice := sorted(written & self._arguments().keys()):
+        written = literals(self.optimizer_args)
+        if twice := sorted(written.keys() & self._arguments().keys()):
             raise ValueError(f"{twice[0]} is set twice: as a field and in optimizer_args")
+        if self.name in TAKES:
+            _check_known(written, TAKES[self.name], f"optimizer_type {self.optimizer_type}", "optimizer_args")
         return self
 
     @property
@@ -176,6 +229,10 @@ class Optimizer(Settings):
             found["betas"] = (found.pop("beta1"), found.pop("beta2"))
         return found
 
+    def _argument(self, name: str) -> Any:
+        """An argument that is set as a field or in optimizer_args; ``None`` where it is not."""
+        return (literals(self.optimizer_args) | self._arguments()).get(name)
+
     def check_rate(self, learning_rate: float) -> None:
         """Refuse a learning rate with which the optimizer would train next to nothing (a LoRA that does nothing)."""
         if self.name in LEARNS_RATE and learning_rate < LOWEST_RATE:
@@ -189,10 +246,9 @@ class Optimizer(Settings):
         """The options that are computed from fields. Steps below 1 are shares (``_int_or_float``, v0.3.4)."""
         own = [f"{name}={value!r}" for name, value in self._arguments().items()]
         return {
-            "optimizer_args": [*literal_lines(self.optimizer_args), *own],
-            "lr_scheduler_args": literal_lines(self.lr_scheduler_args),
-            "lr_warmup_steps": _share_or_count(self.lr_warmup_steps),
-            "lr_decay_steps": _share_or_count(self.lr_decay_steps),
+            "optimizer_args": [*key_value_lines(self.optimizer_args), *own],
+            "lr_scheduler_args": key_value_lines(self.lr_scheduler_args),
+            **{name: _sent(name, getattr(self, name)) for name in self.scheduler.fields},
         }
 
     def package(self) -> str | None:
@@ -200,5 +256,15 @@ class Optimizer(Settings):
         return next((p for p, types in PACKAGES.items() if self.optimizer_type in types), None)
 
 
-def _share_or_count(value: float) -> float | int:
-    return value if 0 < value < 1 else int(value)
+def _sent(name: str, value: Any) -> Any:
+    return value if name not in COUNTED or 0 < value < 1 else int(value)
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _check_known(given: Iterable[str], known: Collection[str], who: str, where: str) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{who} takes no {name!r} in {where}{did_you_mean(name, list(known))}")

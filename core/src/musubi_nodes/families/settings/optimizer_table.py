@@ -1,5 +1,5 @@
-"""What the optimizers and PyTorch's schedulers take: data for the checks of OPTIMIZER (their own signatures; those of
-musubi-tuner are in ``get_optimizer`` and ``get_lr_scheduler`` of training/trainer_base.py, v0.3.4)."""
+"""What the optimizers take: data for the checks of OPTIMIZER (their own signatures; musubi-tuner's side is
+``get_optimizer`` of training/trainer_base.py, v0.3.4)."""
 
 from __future__ import annotations
 
@@ -48,13 +48,33 @@ LEARNS_RATE = frozenset({"Prodigy", "ProdigyPlusScheduleFree", "DAdaptAdam"})
 LOWEST_RATE = 0.1
 """Below this they train next to nothing."""
 
-SCHEDULERS = {
-    "CosineAnnealingLR": ("T_max",),
-    "CosineAnnealingWarmRestarts": ("T_0",),
-    "ExponentialLR": ("gamma",),
-    "StepLR": ("step_size",),
-    "LinearLR": (),
-    "PolynomialLR": (),
-    "OneCycleLR": ("max_lr", "total_steps"),
+_TORCH = "weight_decay maximize foreach differentiable"
+_BITSANDBYTES = "betas weight_decay args min_8bit_size percentile_clipping block_wise"
+_ADEMAMIX8 = "betas alpha t_alpha t_beta3 eps weight_decay min_8bit_size"
+_DADAPTING = "betas eps weight_decay decouple use_bias_correction d0 growth_rate fsdp_in_use"
+
+TAKES = {
+    name: frozenset(arguments.split())
+    for name, arguments in {
+        "auto": "betas eps weight_decay amsgrad",
+        "AdamW": f"{_TORCH} capturable betas eps amsgrad fused",
+        "Adam": f"{_TORCH} capturable betas eps amsgrad fused decoupled_weight_decay",
+        "RAdam": f"{_TORCH} capturable betas eps decoupled_weight_decay",
+        "NAdam": f"{_TORCH} capturable betas eps momentum_decay decoupled_weight_decay",
+        "Adamax": f"{_TORCH} capturable betas eps",
+        "Adagrad": f"{_TORCH} lr_decay initial_accumulator_value eps fused",
+        "SGD": f"{_TORCH} momentum dampening nesterov fused",
+        "RMSprop": f"{_TORCH} capturable alpha eps momentum centered",
+        "Adafactor": "eps clip_threshold decay_rate beta1 weight_decay scale_parameter relative_step warmup_init",
+        "AdamW8bit": f"{_BITSANDBYTES} eps amsgrad optim_bits is_paged",
+        "PagedAdamW8bit": f"{_BITSANDBYTES} eps amsgrad optim_bits",
+        "Lion8bit": f"{_BITSANDBYTES} is_paged",
+        "PagedLion8bit": _BITSANDBYTES,
+        "AdEMAMix8bit": f"{_ADEMAMIX8} is_paged",
+        "PagedAdEMAMix8bit": _ADEMAMIX8,
+        "Prodigy": f"{_DADAPTING} beta3 safeguard_warmup d_coef slice_p",
+        "DAdaptAdam": f"{_DADAPTING} log_every",
+    }.items()
 }
-"""Classes of torch.optim.lr_scheduler -> the arguments that they cannot do without."""
+"""Class name -> the arguments in optimizer_args (PyTorch 2.13, transformers 4.57, bitsandbytes, prodigyopt 1.1,
+dadaptation 3.2). The other optimizers belong to packages that still change: what is written for them is sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,11 +12,13 @@ from musubi_nodes.commands.option import Option
 from musubi_nodes.commands.ownership import NAMES
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import key_value_lines
+from musubi_nodes.families.settings.network_table import check_network
 from musubi_nodes.files import plain_name
 
 ADVANCED = Widget(advanced=True)
 TEXT = Widget(advanced=True, multiline=True)
 LATER = Widget(advanced=True, added=1)
+_SIZE = re.compile(r"\s*([1-9][0-9]{0,5})\s*(?:[xX,×]\s*([1-9][0-9]{0,5})\s*)?")
 
 
 class Training(Settings):
@@ -105,7 +108,9 @@ class Training(Settings):
     metadata_description: Annotated[str, Option(), ADVANCED] = Field("", description="Description in the metadata.")
     metadata_license: Annotated[str, Option(), ADVANCED] = Field("", description="License in the metadata.")
     metadata_tags: Annotated[str, Option(), ADVANCED] = Field("", description="Tags in the metadata, by commas.")
-    metadata_reso: Annotated[str, Option(), ADVANCED] = Field("", description="Resolution in the metadata: 1280x720.")
+    metadata_reso: Annotated[str, Option(), ADVANCED] = Field(
+        "", description="Resolution in the metadata: 1280x720.", examples=["1280x720"]
+    )
     metadata_arch: Annotated[str, Option(), ADVANCED] = Field("", description="Architecture in the metadata.")
     log_with: Annotated[Literal["tensorboard", "wandb", "all"] | None, Option(), ADVANCED] = Field(
         None, description="default: TensorBoard if musubi-tuner's environment has it. wandb needs a key in config.toml."
@@ -135,8 +140,18 @@ class Training(Settings):
     @field_validator("network_args")
     @classmethod
     def _lines(cls, text: str) -> str:
-        key_value_lines(text)
+        for line in key_value_lines(text):
+            check_network(line)
         return text
+
+    @field_validator("metadata_reso")
+    @classmethod
+    def _size(cls, text: str) -> str:
+        """As the first save reads it, which otherwise ends the training (utils/sai_model_spec.py, v0.3.4)."""
+        sides = _SIZE.fullmatch(text)
+        if text.strip() and not sides:
+            raise ValueError("write width x height, such as 1280x720")
+        return ",".join(side for side in sides.groups() if side) if sides else ""
 
     @model_validator(mode="after")
     def _ends(self) -> Self:

@@ -45,6 +45,8 @@ def schedule(args: argparse.Namespace, state: Mapping[str, int] | None = None) -
     warmup, decay = _steps(args.lr_warmup_steps, total), _steps(args.lr_decay_steps, total)
     if args.lr_scheduler == "constant" and warmup:
         raise ValueError("SchedulerType.CONSTANT does not require `num_warmup_steps`. Set None or 0.")
+    if args.lr_scheduler == "piecewise_constant":
+        return _pieces(**arguments(args.lr_scheduler_args))
     floor, cycles = args.lr_scheduler_min_lr_ratio or 0.0, args.lr_scheduler_num_cycles
     return _named(args.lr_scheduler, total, warmup, decay, cycles, args.lr_scheduler_power, floor)
 
@@ -58,6 +60,13 @@ def _imported(args: argparse.Namespace) -> Schedule:
     total = given.get("num_training_steps") or warmup + given["num_stable_steps"] + decay
     floor = given.get("min_lr_rate") or given.get("min_lr_ratio") or 0.0
     return _named(name, total, warmup, decay, given.get("num_cycles", 1), given.get("power", 1.0), floor)
+
+
+def _pieces(step_rules: str) -> Schedule:
+    """``1:10,0.1``: the whole rate for ten steps, then a tenth of it."""
+    *rules, last = step_rules.split(",")
+    ends = sorted((int(end), float(factor)) for factor, end in (rule.split(":") for rule in rules))
+    return lambda step: next((factor for end, factor in ends if step < end), float(last))
 
 
 def _named(name: str, total: int, warmup: int, decay: int, cycles: float, power: float, floor: float) -> Schedule:

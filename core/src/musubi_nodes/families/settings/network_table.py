@@ -1,0 +1,54 @@
+"""Arguments of musubi-tuner's LoRA network, which reads them once the models are loaded (``create_network`` of
+networks/lora.py, v0.3.4) and drops a name that it does not know."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+
+from musubi_nodes.errors import did_you_mean
+
+
+def _share(text: str) -> bool:
+    return 0 <= float(text) <= 1
+
+
+def _patterns(text: str) -> bool:
+    found = ast.literal_eval(text)
+    return isinstance(found, list) and all(re.compile(each) for each in found)
+
+
+_NUMBER: tuple[Callable[[str], object], str] = (float, "number")
+_WHOLE: tuple[Callable[[str], object], str] = (int, "whole number")
+_SHARE: tuple[Callable[[str], object], str] = (_share, "share of 0 to 1")
+_PATTERNS: tuple[Callable[[str], object], str] = (_patterns, "list of regular expressions, such as ['.*mlp.*']")
+
+NETWORK: Mapping[str, tuple[Callable[[str], object], str]] = {
+    "conv_dim": _WHOLE,
+    "conv_alpha": _NUMBER,
+    "rank_dropout": _SHARE,
+    "module_dropout": _SHARE,
+    "loraplus_lr_ratio": _NUMBER,
+    "exclude_patterns": _PATTERNS,
+    "include_patterns": _PATTERNS,
+    "verbose": (lambda text: text in ("True", "False"), "True or False"),
+}
+"""Argument -> how its text is read (false or an exception where it cannot be), and what it is."""
+
+
+def check_network(line: str) -> None:
+    """Raise ValueError for a ``key=value`` that the network would not read; a name of another network may be anything,
+    unless it is nearly one of these."""
+    name, _, text = line.partition("=")
+    if name not in NETWORK:
+        if near := did_you_mean(name, list(NETWORK)):
+            raise ValueError(f"the network takes no {name!r}{near}")
+        return
+    read, what = NETWORK[name]
+    try:
+        fits = read(text) is not False
+    except (ValueError, SyntaxError, TypeError, re.error):
+        fits = False
+    if not fits:
+        raise ValueError(f"{name}={text[:80]!r} is no {what}")

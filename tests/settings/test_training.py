@@ -1,0 +1,43 @@
+"""TRAINING: texts that musubi-tuner reads late, after loading or at the first save, are read when they are typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from musubi_nodes.families.settings import Training
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [("1280x720", "1280,720"), ("1280,720", "1280,720"), (" 1280 X 720 ", "1280,720"), ("1024", "1024"), ("", "")],
+)
+def test_a_resolution_is_sent_as_the_first_save_reads_it(typed: str, sent: str) -> None:
+    assert Training(metadata_reso=typed).metadata_reso == sent
+
+
+@pytest.mark.parametrize("typed", ["1280x", "x720", "720p", "1280x720x16", "0x720", "1280 720"])
+def test_what_is_no_resolution_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="write width x height, such as 1280x720"):
+        Training(metadata_reso=typed)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("loraplus_lr_ratio=four", "loraplus_lr_ratio='four' is no number"),
+        ("loraplus_lr_ratoi=4", "did you mean 'loraplus_lr_ratio'"),
+        ("conv_dim=4.5", "conv_dim='4.5' is no whole number"),
+        ("rank_dropout=1.5", "rank_dropout='1.5' is no share of 0 to 1"),
+        ("exclude_patterns=.*mlp.*", "exclude_patterns='.*mlp.*' is no list"),
+        ("include_patterns=['(mlp']", "include_patterns=.* is no list of regular expressions"),
+        ("exclude_patterns=['(?<=a)b']", "splits at each ="),
+    ],
+)
+def test_arguments_of_the_network_are_read_before_the_model_is_loaded(line: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Training(network_args=line)
+
+
+def test_arguments_of_the_network_are_sent_as_they_are() -> None:
+    lines = ["loraplus_lr_ratio=4", "exclude_patterns=['.*mlp.*']", "verbose=True", "somebodys_own=7"]
+    assert Training(network_args="\n".join(lines)).options()["network_args"] == lines
