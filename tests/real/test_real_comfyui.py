@@ -220,7 +220,7 @@ def test_a_training_stops_after_its_next_save_when_the_page_asks(comfy: Comfy, t
     [
         ({"n5": {"learning_rate": 9999.0}}, "5", "learning_rate"),
         ({"n5": {"mixed_precision": "bf15"}}, "5", "mixed_precision"),
-        ({"n2": {"dit": "../../x.safetensors"}}, "2", "is not there"),
+        ({"n2": {"dit": "../../x.safetensors"}}, "2", "there is no file"),
         ({"n2": {"task": "i2v-14B"}}, "2", "clip"),
         ({"n6": {"num_processes": 0}}, "6", "num_processes"),
     ],

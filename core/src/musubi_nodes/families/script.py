@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -14,7 +14,7 @@ from pydantic import Field
 from musubi_nodes.commands.accepted import accepted_options, fingerprint
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.check import accepted_arguments, missing_required
-from musubi_nodes.commands.extra import extra_arguments
+from musubi_nodes.commands.extra import extra_arguments, parse_extra
 from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.ownership import PATHS
 from musubi_nodes.commands.tables import Table
@@ -93,6 +93,10 @@ class ScriptNode(Node):
 
     def check(self, inputs: Any, context: Context) -> None:
         """What a family checks besides, before anything starts; raises a MusubiError."""
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "extra_options" not in linked:
+            parse_extra(values.get("extra_options", ""))
 
     def prepare(self, inputs: Any, context: Context) -> Install:
         """The install that runs it; everything that can be checked without a process is checked here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from musubi_nodes.families.fields import InstallName, Widget
 from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.sockets import Run
+from musubi_nodes.files import checked_name
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Outcome
@@ -39,6 +40,11 @@ class ToolNode(ScriptNode):
     category: ClassVar[str] = "MusubiTuner/LoRA"
     output_node: ClassVar[bool] = True
     family: ClassVar[Family] = NO_FAMILY
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().foresee(values, linked, context)
+        if "output_name" not in linked and values["output_name"]:
+            checked_name(values["output_name"], "output_name")
 
     def install_name(self, inputs: Any) -> str | None:
         return str(inputs.install) if inputs.install else None

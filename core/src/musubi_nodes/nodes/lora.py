@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -13,7 +15,7 @@ from musubi_nodes.families.lora import lora_family, lora_format
 from musubi_nodes.families.models.files import find_model, stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
-from musubi_nodes.weights import read_header
+from musubi_nodes.weights import Header, read_header
 
 
 class LoRASelect(Node):
@@ -30,21 +32,30 @@ class LoRASelect(Node):
     class Outputs(NodeOutputs):
         lora: Lora = Field(description="The chain with this LoRA at its end.")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "lora" not in linked:
+            _look(values["lora"], context)
+
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        path = find_model(context.host, "loras", inputs.lora)
-        header = read_header(path)
-        found = lora_format(header)
-        if not found:
-            raise MusubiError(f"{inputs.lora} is no LoRA", fix="Choose another file.")
+        path, header = _look(inputs.lora, context)
         lora = Lora(
             path=path,
             multiplier=inputs.multiplier,
             noise=inputs.noise,
             family=lora_family(header),
-            format=found,
+            format=lora_format(header),
             previous=inputs.previous,
         )
         return self.Outputs(lora=lora)
 
     def changed(self, inputs: Any, context: Context) -> str:
         return stamp(find_model(context.host, "loras", inputs.lora))
+
+
+def _look(name: str, context: Context) -> tuple[Path, Header]:
+    """The file and its header; a :class:`MusubiError` where it is not there or holds no LoRA."""
+    path = find_model(context.host, "loras", name)
+    header = read_header(path)
+    if not lora_format(header):
+        raise MusubiError(f"{name} is no LoRA", fix="Choose another file.")
+    return path, header

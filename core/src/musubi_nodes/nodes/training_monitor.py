@@ -74,6 +74,8 @@ class TrainingMonitor(Node):
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if values.get("name") and "run" not in linked:
             run_named(context.host.output_folder, values["name"])
+        if "compare" not in linked:
+            _further(values["compare"], context)
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         folders = _chosen(inputs, context)
@@ -109,10 +111,14 @@ def _chosen(inputs: Any, context: Context) -> list[RunFolder]:
         if newest is None:
             raise MusubiError("there is no training yet", fix="Train a LoRA, then look again.")
         first = newest
-    further = [run_named(output, line.strip()) for line in inputs.compare.splitlines() if line.strip()]
+    return [first, *_further(inputs.compare, context)]
+
+
+def _further(text: str, context: Context) -> list[RunFolder]:
+    further = [run_named(context.host.output_folder, line.strip()) for line in text.splitlines() if line.strip()]
     if len(further) >= MOST_CURVES:
         raise MusubiError(f"compare names {len(further)} runs", fix=f"Compare {MOST_CURVES - 1} at most.")
-    return [first, *further]
+    return further
 
 
 def _read(folder: RunFolder, span: int) -> _Read:

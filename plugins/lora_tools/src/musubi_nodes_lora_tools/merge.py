@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from musubi_nodes.families import (
     Context,
+    Header,
     Lora,
     ModelFile,
     MusubiError,
@@ -43,18 +45,17 @@ class LoRAMerger(ToolNode):
         path: str = Field(description="The merged DiT's path.")
         run: Run = Field(description="The run folder.")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().foresee(values, linked, context)
+        if not linked & {"dit", "install"}:
+            install = context.services.install(values["install"])
+            hunyuan_header(find_model(context.host, "diffusion_models", values["dit"], install))
+
     def run(self, inputs: Any, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         name = checked_name(inputs.output_name, "output_name")
         dit = find_model(context.host, "diffusion_models", inputs.dit, install)
-        before = read_header(dit)
-        patch = before.tensors.get(PATCH)
-        if patch is None or not any(key.startswith("double_blocks.") for key in before.tensors):
-            raise MusubiError(
-                f"{dit.name} is no HunyuanVideo DiT",
-                why="merge_lora.py of musubi-tuner merges LoRAs into HunyuanVideo only (v0.3.4).",
-                fix="Give the LoRA to the generator instead; it merges it while loading.",
-            )
+        before = hunyuan_header(dit)
         chain = inputs.lora.chain()
         for lora in chain:
             check_fits(lora.path, dit)
@@ -62,7 +63,7 @@ class LoRAMerger(ToolNode):
             made = folder.out / f"{name}.safetensors"
             owned = {
                 "dit": str(dit),
-                "dit_in_channels": patch.shape[1],
+                "dit_in_channels": before.tensors[PATCH].shape[1],
                 "lora_weight": [lora.path for lora in chain],
                 "lora_multiplier": [lora.multiplier for lora in chain],
                 "save_merged_model": str(made),
@@ -76,6 +77,18 @@ class LoRAMerger(ToolNode):
         context.made(path)
         context.show(text=f"{len(chain)} LoRA{'s' if len(chain) > 1 else ''} merged: musubi/merged/{path.name}")
         return self.Outputs(path=str(path), run=run)
+
+
+def hunyuan_header(dit: Path) -> Header:
+    """The header of a HunyuanVideo DiT; a :class:`MusubiError` where it is another model."""
+    header = read_header(dit)
+    if PATCH not in header.tensors or not any(key.startswith("double_blocks.") for key in header.tensors):
+        raise MusubiError(
+            f"{dit.name} is no HunyuanVideo DiT",
+            why="merge_lora.py of musubi-tuner merges LoRAs into HunyuanVideo only (v0.3.4).",
+            fix="Give the LoRA to the generator instead; it merges it while loading.",
+        )
+    return header
 
 
 def check_whole(made: Path, names: set[str], log: Path) -> None:

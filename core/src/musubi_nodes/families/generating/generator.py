@@ -220,6 +220,7 @@ class VideoGenerator(ScriptNode):
         return write_text(folder / "prompts.txt", "\n".join(lines) + "\n")
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().foresee(values, linked, context)
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
         self._check_wanted("latent" in linked, values["output_type"], prompt)
         if "video_length" not in linked:

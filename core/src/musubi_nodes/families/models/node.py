@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -53,9 +53,17 @@ class ModelsNode(Node):
             cls.Inputs = cls.models
             cls.Outputs = _outputs(cls.models)
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if not linked:
+            self._found(self.Inputs.model_validate(values), context)
+
     def run(self, inputs: Any, context: Context) -> BaseModel:
+        return self.Outputs(models=inputs.model_copy(update=self._found(inputs, context)))
+
+    def _found(self, inputs: Any, context: Context) -> dict[str, str]:
+        """The files' paths by field, once their headers were compared with the task."""
         install = context.services.install(inputs.install)
-        paths: dict[str, Any] = {}
+        paths: dict[str, str] = {}
         headers: dict[str, Header] = {}
         for spec in self.fields():
             name = getattr(inputs, spec.name)
@@ -65,7 +73,7 @@ class ModelsNode(Node):
                 if path.suffix.lower() in SAFETENSORS or not spec.pickled:
                     headers[spec.name] = read_header(path)
         inputs.check(headers)
-        return self.Outputs(models=inputs.model_copy(update=paths))
+        return paths
 
     def changed(self, inputs: Any, context: Context) -> str:
         install = context.services.install(inputs.install)

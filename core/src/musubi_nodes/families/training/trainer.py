@@ -97,6 +97,7 @@ class LoRATrainer(ScriptNode):
         return self.family.training_defaults
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().foresee(values, linked, context)
         if "main_process_ip" not in linked:
             check_machine(values["main_process_ip"], context)
 

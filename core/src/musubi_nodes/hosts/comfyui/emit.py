@@ -7,10 +7,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from musubi_nodes.errors import MusubiError, did_you_mean, problems
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
-from musubi_nodes.families.input_files import find_input, input_names
+from musubi_nodes.families.foreseeing import foresee, used_outputs
+from musubi_nodes.families.input_files import input_names
 from musubi_nodes.families.models.files import install_model_names
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui.classes import Facts, build
@@ -130,13 +131,8 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     Raising gives one error at the node; a returned text would be repeated for each input (execution.py, 0.3.64).
     Taking ``**values`` switches the server's own checks off: :meth:`Node.parse` checks ranges and choices itself.
     """
-    known = widget_values(node, values)
     linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
-    node.parse(known, partly=True, linked=linked)
-    missing = [found for spec in node.fields() if (found := _not_offered(spec, known, plugins))]
-    if missing:
-        raise problems(node.title, missing, fix="Choose another one; press R after copying new files.")
-    node().foresee(node.known(known), linked, Context(_host(), plugins))
+    foresee(node, widget_values(node, values), linked, Context(_host(), plugins))
     return True
 
 
@@ -147,28 +143,12 @@ def widget_values(node: type[Node], values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in widgets and value is not None}
 
 
-def _not_offered(spec: FieldSpec, values: dict[str, Any], plugins: Plugins) -> str:
-    """What is wrong with the choice of a file or install; an empty string where it is on offer."""
-    if spec.kind == "input" and spec.name in values:
-        try:
-            find_input(Context(_host(), plugins), spec.input_kind, str(values[spec.name]))
-        except MusubiError as error:
-            return error.what
-    if spec.kind not in ("model", "install", "family") or spec.name not in values:
-        return ""
-    value, choices = values[spec.name], _choices(spec, plugins)
-    if value in choices:
-        return ""
-    near = did_you_mean(str(value), choices) or (f" (there is no file in {spec.model_kind})" if not choices else "")
-    return f"{spec.name} {str(value)[:120]!r} is not there{near}"
-
-
 def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     """ComfyUI's cache key beyond the inputs themselves; what is wrong is told when the node runs."""
     if node.always_runs:
         return uuid4().hex
     host, unique_id = _host(), str(values.get("musubi_node_id", ""))
-    used = linked(node, unique_id, host.running_workflow()) if node.lazy_outputs else None
+    used = used_outputs(node, unique_id, host.running_workflow()) if node.lazy_outputs else None
     made = node.lazy_outputs if used is None else node.lazy_outputs & used
     known = f"{host.kept.round(unique_id)}{' '.join(sorted(made))}"
     try:
@@ -185,7 +165,9 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     unique_id = str(values.pop("musubi_node_id", ""))
     prompt, extra = values.pop("musubi_workflow", None), values.pop("musubi_extra", None)
     host = _host()
-    used = linked(node, unique_id, host.running_workflow())  # as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
+    used = used_outputs(
+        node, unique_id, host.running_workflow()
+    )  # as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
     context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra), host.queued(extra))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
@@ -211,24 +193,6 @@ def _ending(error: BaseException) -> str:
         return error.what
     interrupted = not isinstance(error, Exception) or type(error).__name__ == "InterruptProcessingException"
     return "cancelled" if interrupted else f"{type(error).__name__}: {error}"
-
-
-def linked(node: type[Node], unique_id: str, prompt: Any) -> frozenset[str] | None:
-    """The outputs that some input of the workflow uses; ``None`` where the workflow is not known."""
-    if not isinstance(prompt, dict) or unique_id not in prompt:
-        return None  # a node that a loop made is not in the queued workflow
-    names = [spec.name for spec in node.outputs()]
-    used: set[str] = set()
-    for other in prompt.values():
-        for value in other.get("inputs", {}).values():
-            if (
-                isinstance(value, list)
-                and len(value) == 2
-                and str(value[0]) == unique_id
-                and value[1] in range(len(names))
-            ):
-                used.add(names[value[1]])
-    return frozenset(used)
 
 
 def _host() -> ComfyHost:

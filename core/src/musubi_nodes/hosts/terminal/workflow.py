@@ -10,7 +10,7 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context, Services
-from musubi_nodes.families.models.files import find_model
+from musubi_nodes.families.foreseeing import foresee, used_outputs
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.hosts.terminal.host import TerminalHost
@@ -132,22 +132,11 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
     for step in ordered:
         try:
             widgets = {k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}
-            step.node.parse(widgets, partly=True, linked=step.links().keys())
             _require(step)
-            known = step.node.known(widgets)
-            _find_files(step, known, host, services)
-            step.node().foresee(known, step.links().keys(), Context(host, services, step.node.title))
+            foresee(step.node, widgets, step.links().keys(), Context(host, services, step.node.title))
         except MusubiError as error:
             raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
     return ordered
-
-
-def _find_files(step: Step, known: Mapping[str, Any], host: TerminalHost, services: Services) -> None:
-    """A missing file is told now, not after a night's training in the same workflow."""
-    for spec in step.node.fields():
-        if spec.kind == "model" and known[spec.name] is not None and spec.name not in step.links():
-            install = services.install(known["install"]) if "install" in known else None
-            find_model(host, spec.model_kind, known[spec.name], install)
 
 
 def _require(step: Step) -> None:
@@ -187,12 +176,14 @@ def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> 
     inputs repeat their last value. An output without a value (a video that was not made) hands on ``None``.
     """
     steps = check_workflow(workflow, host, services)
+    running = _prompt({step.id: step for step in steps})
     results: dict[str, list[list[Any]]] = {}
     for step in steps:
         linked = {name: results[source][number] or [None] for name, (source, number) in step.links().items()}
         made: list[list[Any]] = [[] for _ in step.node.outputs()]
         for turn in range(max(map(len, linked.values()), default=1)):
-            context = Context(host, services, step.node.title, _linked(step, steps), {"prompt": _prompt(workflow)})
+            used = used_outputs(step.node, step.id, running)
+            context = Context(host, services, step.node.title, used, {"prompt": _prompt(workflow)})
             values = {name: found[min(turn, len(found) - 1)] for name, found in linked.items()}
             inputs = step.node.parse({**step.inputs, **values})
             try:
@@ -215,9 +206,3 @@ def _prompt(workflow: Workflow) -> dict[str, Any]:
         }
         for step in workflow.values()
     }
-
-
-def _linked(step: Step, steps: Iterable[Step]) -> frozenset[str]:
-    names = [spec.name for spec in step.node.outputs()]
-    used = {number for other in steps for source, number in other.links().values() if source == step.id}
-    return frozenset(names[number] for number in used)

@@ -1,0 +1,70 @@
+"""What can be known to fail before anything of a workflow runs, and which outputs it uses: the same in every host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+from musubi_nodes.errors import MusubiError, did_you_mean, problems
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import FieldSpec
+from musubi_nodes.families.input_files import find_input
+from musubi_nodes.families.models.files import find_model
+from musubi_nodes.families.node import Node
+from musubi_nodes.runs.install import Install
+
+
+def foresee(node: type[Node], widgets: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    """Raise a :class:`MusubiError` for what is known to be wrong with ``node``.
+
+    ``widgets`` are the values that are known, ``linked`` the inputs that come over a link. Ranges and choices come
+    first, then what must be there (the install, files), then what only the node knows (:meth:`Node.foresee`).
+    """
+    own = {name: value for name, value in widgets.items() if name not in linked}
+    node.parse(own, partly=True, linked=linked)
+    known = node.known(own)
+    specs = [spec for spec in node.fields() if spec.name not in linked and known.get(spec.name) is not None]
+    install = context.services.install(known["install"]) if "install" in known and "install" not in linked else None
+    wrong = [error for spec in specs if (error := _missing(spec, str(known[spec.name]), install, context))]
+    if len(wrong) > 1:
+        raise problems(node.title, [error.what for error in wrong], fix=wrong[0].fix)
+    if wrong:
+        raise wrong[0]
+    node().foresee(known, linked, context)
+
+
+def _missing(spec: FieldSpec, value: str, install: Install | None, context: Context) -> MusubiError | None:
+    """The error where a field names something that is not there."""
+    try:
+        if spec.kind == "model":
+            find_model(context.host, spec.model_kind, value, install)
+        elif spec.kind == "input":
+            find_input(context, spec.input_kind, value)
+        elif spec.kind == "family":
+            _check_family(spec.name, value, context)
+    except MusubiError as error:
+        return error
+    return None
+
+
+def _check_family(name: str, value: str, context: Context) -> None:
+    keys = [family.key for family in context.services.families]
+    if value not in keys:
+        raise MusubiError(
+            f"{name}: there is no model family {value[:120]!r}{did_you_mean(value, keys)}", fix="Choose another one."
+        )
+
+
+def used_outputs(node: type[Node], node_id: str, workflow: Any) -> frozenset[str] | None:
+    """The outputs that some input of ``workflow`` (API format) uses; ``None`` where it does not hold the node, as one
+    that a loop made is not in the queued workflow."""
+    if not isinstance(workflow, Mapping) or node_id not in workflow:
+        return None
+    names = [spec.name for spec in node.outputs()]
+    links = [
+        value
+        for other in workflow.values()
+        for value in other.get("inputs", {}).values()
+        if isinstance(value, list) and len(value) == 2 and str(value[0]) == node_id
+    ]
+    return frozenset(names[number] for _, number in links if number in range(len(names)))

@@ -1,0 +1,105 @@
+"""What can be known to fail is told before anything runs, and by both hosts in the same words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.hosts.comfyui import emit
+from musubi_nodes.hosts.terminal.workflow import check_workflow, read_workflow
+from musubi_nodes.testing.workplace import Workplace
+
+Host = Callable[[Workplace, str, dict[str, Any]], None]
+
+
+def comfyui(place: Workplace, name: str, widgets: dict[str, Any]) -> None:
+    emit.validate(place.node(name), place.services, widgets)
+
+
+def terminal(place: Workplace, name: str, widgets: dict[str, Any]) -> None:
+    """The node with a preview behind it, where it is no end by itself."""
+    node = place.node(name)
+    steps: dict[str, Any] = {"1": {"class_type": node.id, "inputs": widgets}}
+    outputs = [spec.wire for spec in node.outputs()]
+    if not node.output_node:
+        target = "PreviewImage" if "IMAGE" in outputs else "MusubiTuner_WanGenerator"
+        wire = {"IMAGE": "images", "MUSUBI_LORA": "lora", "MUSUBI_WAN_MODELS": "models"}[outputs[0]]
+        prompt = {} if target == "PreviewImage" else {"prompt": "a cat"}
+        steps["2"] = {"class_type": target, "inputs": {wire: ["1", 0], **prompt}}
+    path = place.folder / "workflow.json"
+    path.write_text(json.dumps(steps), "utf-8")
+    check_workflow(read_workflow(path, place.services.nodes), place.host, place.services)
+
+
+@pytest.fixture
+def place(musubi_workplace: Workplace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workplace:
+    monkeypatch.setattr(emit, "_host", lambda: musubi_workplace.host)
+    monkeypatch.chdir(tmp_path)
+    musubi_workplace.weights("loras", "no_lora.safetensors", some=(2, 2))
+    return musubi_workplace
+
+
+WAN = {"dit": "miniature/wan_t2v_14b.safetensors", "vae": "miniature/wan_vae.safetensors"}
+WAN |= {"t5": "miniature/umt5_xxl.safetensors"}
+HUNYUAN = {"dit": "miniature/hunyuan_video_t2v.safetensors", "lora": None}
+
+
+@pytest.mark.parametrize("host", [comfyui, terminal])
+@pytest.mark.parametrize(
+    ("node", "widgets", "told"),
+    [
+        ("VideoInput", {"file": "gone.mp4"}, "there is no video 'gone.mp4' in the input folder"),
+        ("LoRASelect", {"lora": "gone.safetensors"}, "there is no file 'gone.safetensors' in the model folders"),
+        ("LoRASelect", {"lora": "no_lora.safetensors"}, "no_lora.safetensors is no LoRA"),
+        ("WanModels", {**WAN, "vae": "gone.safetensors"}, "there is no file 'gone.safetensors'"),
+        ("WanModels", {**WAN, "install": "gone"}, "there is no install 'gone'"),
+        ("WanModels", {**WAN, "dit": "miniature/hunyuan_video_t2v.safetensors"}, "Wan"),
+        ("TrainingMonitor", {"compare": "gone"}, "gone"),
+        ("TrainingMonitor", {"name": "gone"}, "gone"),
+    ],
+)
+def test_what_is_not_there_is_told_before_the_queue_runs(
+    place: Workplace, host: Host, node: str, widgets: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(MusubiError, match=told):
+        host(place, node, widgets)
+
+
+@pytest.mark.parametrize(
+    ("node", "widgets", "told"),
+    [
+        ("LoRAMerger", {"dit": WAN["dit"], "lora": None}, "is no HunyuanVideo DiT"),
+        ("LoRAMerger", {**HUNYUAN, "output_name": "../x"}, "output_name"),
+        ("LoRAMerger", {**HUNYUAN, "extra_options": "x"}, "extra options are not TOML"),
+        ("LoRAFormatConverter", {"lora": None, "output_name": "a/b"}, "output_name"),
+    ],
+)
+def test_a_tool_after_a_training_is_looked_at_before_it(
+    place: Workplace, node: str, widgets: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(MusubiError, match=told):
+        comfyui(place, node, widgets)
+
+
+def test_what_is_there_is_no_error(place: Workplace) -> None:
+    for host in (comfyui, terminal):
+        host(place, "WanModels", WAN)
+    comfyui(place, "LoRAMerger", HUNYUAN)
+
+
+def test_a_missing_video_is_told_before_a_training_in_the_same_workflow(place: Workplace) -> None:
+    """In a terminal, where no combo and no page stands before it."""
+    steps = {
+        "1": {"class_type": "MusubiTuner_WanModels", "inputs": WAN},
+        "2": {"class_type": "MusubiTuner_VideoInput", "inputs": {"file": "gone.mp4"}},
+        "3": {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}},
+    }
+    path = place.folder / "workflow.json"
+    path.write_text(json.dumps(steps), "utf-8")
+    with pytest.raises(MusubiError, match=r"node 2: there is no video 'gone\.mp4'"):
+        check_workflow(read_workflow(path, place.services.nodes), place.host, place.services)
