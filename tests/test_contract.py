@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.tables import RELEASES, table
 from musubi_nodes.config import Config
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, NotPossible
 from musubi_nodes.families.fields import FieldSpec, fields_of
 from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.settings import Memory
 from musubi_nodes.plugins.discovery import checkout, find_plugins
 from musubi_nodes.plugins.manager import Plugins
-from musubi_nodes.testing.contract import Case, cases, owned, refused_by_declaration, set_twice, unreachable
+from musubi_nodes.testing.contract import Case, cases, owned, set_twice, unreachable
 from musubi_nodes.testing.fill import (
     build,
     default_value,
@@ -134,5 +135,11 @@ def test_an_option_that_no_field_knows_is_reached_as_extra_option() -> None:
 
 
 def test_only_what_the_declaration_itself_refuses_is_let_through() -> None:
-    assert refused_by_declaration(MusubiError("attention 'sage' is not possible in wan_train_network.py"))
-    assert not refused_by_declaration(MusubiError("--new_option is not known to musubi-tuner 0.2.0"))
+    node = next(n for n in script_nodes() if n.id == "MusubiTuner_WanLoRATrainer")
+    sage = Case(node, "sage", build(node.Inputs, memory=Memory(attention="sage")))
+    with pytest.raises(NotPossible):
+        sage.words()
+    sage.check()
+    inputs = build(node.Inputs, lambda s: "loss_typo = 1" if s.name == "extra_options" else default_value(s))
+    with pytest.raises(MusubiError, match="loss_typo"):
+        Case(node, "typo", inputs).check()

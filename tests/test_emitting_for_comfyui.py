@@ -100,6 +100,22 @@ def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapp
     assert emit.validate(node, plugins(), values)
 
 
+@pytest.mark.parametrize("node", plugins().nodes, ids=lambda node: node.id)
+def test_a_node_is_found_by_what_people_call_it_in_both_languages(node: Any) -> None:
+    words = emit.emit(node, plugins()).SEARCH_ALIASES
+    beyond = [word for word in node.search if word.lower() not in node.title.lower()]
+    assert len(beyond) >= 3 and set(node.search) <= set(words) and node.title in words
+    assert any(not word.isascii() for word in beyond)
+    assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize(
+    "word", ["vram", "loss", "tensorboard", "oom", "train lora", "save video", "データセット", "学習"]
+)
+def test_some_node_is_found_by(word: str) -> None:
+    assert any(word in node.search for node in plugins().nodes)
+
+
 def test_ranges_choices_and_steps_come_from_the_declaration() -> None:
     inputs = emitted("TrainingConfig").INPUT_TYPES()["optional"]
     kind, options = inputs["learning_rate"]

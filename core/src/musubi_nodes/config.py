@@ -65,7 +65,7 @@ def config_file() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where option tables, device locks and toy models are kept: MUSUBI_NODES_CACHE, else the user's cache folder."""
+    """Where locks lie, and all that can be found out again: MUSUBI_NODES_CACHE, else the user's cache folder."""
     if named := _variable(os.environ, "MUSUBI_NODES_CACHE"):
         return Path(named).expanduser()
     from platformdirs import user_cache_path

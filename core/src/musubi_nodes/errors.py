@@ -54,6 +54,10 @@ class OutOfGpuMemory(MusubiError):
     """The GPU's memory was full: the same run with a stronger memory plan may go through."""
 
 
+class NotPossible(MusubiError):
+    """A setting that suits other scripts than the one that it would be sent to."""
+
+
 def problems(what: str, found: Sequence[str], *, fix: str = "", limit: int = 10) -> MusubiError:
     """One error for several findings of the same check; beyond ``limit`` they are only counted."""
     if len(found) == 1:

@@ -36,9 +36,9 @@ class Result:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The toy models by file stem, and their folders by kind."""
-    from musubi_nodes_miniature.toys import CACHE_VARIABLE, toy_models
+    from musubi_nodes_miniature.toys import toy_models
 
-    os.environ[CACHE_VARIABLE] = str(tmp_path_factory.mktemp("toys"))
+    os.environ["MUSUBI_NODES_CACHE"] = str(tmp_path_factory.mktemp("toys"))
     folders = toy_models()
     return folders | {path.stem: path for folder in folders.values() for path in folder.iterdir()}
 

@@ -5,6 +5,7 @@ executors, explanations. Everything else in this package may change without noti
 """
 
 from musubi_nodes.commands.option import Option
+from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import MusubiError
@@ -27,7 +28,7 @@ from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.tool import ToolInputs, ToolNode
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.trainer import LoRATrainer
-from musubi_nodes.files import checked_name, publish
+from musubi_nodes.files import checked_name, publish, write_bytes
 from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes.runs.command import Outcome
 from musubi_nodes.runs.explain import Explanation, Failure, explain_by
@@ -94,6 +95,7 @@ __all__ = [
     "VideoDataset",
     "VideoGenerator",
     "Widget",
+    "cache_folder",
     "check_fits",
     "check_trained",
     "check_video_vae",
@@ -110,4 +112,5 @@ __all__ = [
     "save_png",
     "save_pngs",
     "save_video",
+    "write_bytes",
 ]

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from musubi_nodes.commands.option import Argument, arguments_from, arguments_of, is_sent, marker, merged
 from musubi_nodes.commands.tables import RELEASES, Table, table
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import NotPossible
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.settings import Memory
@@ -45,14 +45,14 @@ def memory_arguments(
 
 
 def spelled(memory: Memory, spelling: Spelling, script: str) -> dict[str, Any]:
-    """fp8 and attention as the script spells them; a :class:`MusubiError` with the reason for what it cannot do."""
+    """fp8 and attention as the script spells them; a :class:`NotPossible` with the reason for what it cannot do."""
     found: dict[str, Any] = {}
     for name, choices in spelling.items():
         chosen = getattr(memory, name)
         options = choices.get(chosen, {} if chosen == "off" else "The script has no such option.")
         if isinstance(options, str):
             fix = "Choose another in the Memory Optimizer."
-            raise MusubiError(f"{name} {chosen!r} is not possible in {script}", why=options, fix=fix)
+            raise NotPossible(f"{name} {chosen!r} is not possible in {script}", why=options, fix=fix)
         found |= options
     return found
 

@@ -27,11 +27,14 @@ class NodeOutputs(BaseModel):
 
 
 class Node:
-    """Declare ``id``, ``title``, ``category``, ``Inputs`` and ``Outputs``; the docstring is the node's description."""
+    """Declare ``id``, ``title``, ``category``, ``search``, ``Inputs`` and ``Outputs``; the docstring is the
+    description."""
 
     id: ClassVar[str]
     title: ClassVar[str]
     category: ClassVar[str]
+    search: ClassVar[tuple[str, ...]] = ()
+    """Words beside the title by which it is found, in every language: what people call it, or the trouble it ends."""
     output_node: ClassVar[bool] = False
     lazy_outputs: ClassVar[frozenset[str]] = frozenset()
     """Outputs that are made only if somebody uses them: another link makes the node run again."""

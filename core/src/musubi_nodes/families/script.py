@@ -50,7 +50,9 @@ class ScriptInputs(NodeInputs):
         "auto", description="Which GPU runs it. auto: the first one."
     )
     extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=3)] = Field(
-        "", description="Further options of the script as TOML lines (name = value), such as new ones of musubi-tuner."
+        "",
+        description="Further options of the script as TOML lines (name = value), such as new ones of musubi-tuner.",
+        examples=[""],
     )
 
 

@@ -30,7 +30,7 @@ class ToolInputs(NodeInputs):
         None, description="Which configured musubi-tuner runs it. default: the server's own choice."
     )
     extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=3)] = Field(
-        "", description="Further options of the script as TOML lines (name = value)."
+        "", description="Further options of the script as TOML lines (name = value).", examples=[""]
     )
 
 

@@ -47,6 +47,7 @@ class MemoryOptimizer(Node):
     are not looked at then, but for an attention other than sdpa."""
 
     id, title, category = "MusubiTuner_MemoryOptimizer", "Memory Optimizer", "MusubiTuner/Settings"
+    search = ("vram", "oom", "out of memory", "fp8", "block swap", "low memory", "メモリ不足", "省メモリ")
 
     class Inputs(Memory):
         dataset: Dataset | None = Field(None, description="Takes resolution, frames and batch size from this dataset.")

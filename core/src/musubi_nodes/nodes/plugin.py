@@ -12,7 +12,7 @@ from musubi_nodes.runs.process.executor import Executor, LocalProcess
 
 @hookimpl
 def musubi_register_nodes() -> Sequence[type[Node]]:
-    """Dataset, settings and LoRA select."""
+    """The core's own nodes, in the order of the menu."""
     return NODES
 
 

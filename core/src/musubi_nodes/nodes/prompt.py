@@ -18,6 +18,7 @@ class PromptNode(Node):
     previous. The last one goes to Sampling Config for the samples of a training, or to a generator for many videos."""
 
     id, title, category = "MusubiTuner_Prompt", "Prompt", "MusubiTuner/Generation"
+    search = ("text", "caption", "sample prompt", "seed", "プロンプト", "テキスト")
 
     class Inputs(Prompt):
         previous: Prompts | None = Field(None, description="The prompts before this one.")

@@ -34,6 +34,7 @@ class TrainingConfig(SettingsNode):
     values that this node begins with."""
 
     id, title = "MusubiTuner_TrainingConfig", "Training Config"
+    search = ("epochs", "steps", "learning rate", "rank", "alpha", "resume", "save state", "学習設定", "学習率")
     settings, output = Training, "training"
 
 
@@ -42,6 +43,7 @@ class OptimizerConfig(SettingsNode):
     bitsandbytes, else AdamW, with a constant learning rate."""
 
     id, title = "MusubiTuner_OptimizerConfig", "Optimizer Config"
+    search = ("adamw", "prodigy", "adafactor", "scheduler", "weight decay", "cosine", "最適化", "スケジューラー")
     settings, output = Optimizer, "optimizer"
 
 
@@ -50,4 +52,5 @@ class SamplingConfig(SettingsNode):
     sampling and no samples."""
 
     id, title = "MusubiTuner_SamplingConfig", "Sampling Config"
+    search = ("timestep", "flow shift", "sample prompts", "preview while training", "タイムステップ", "サンプル")
     settings, output = Sampling, "sampling"

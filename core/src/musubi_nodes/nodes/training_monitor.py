@@ -45,6 +45,7 @@ class TrainingMonitor(Node):
     promise of a good picture, so look at the samples too."""
 
     id, title, category = "MusubiTuner_TrainingMonitor", "Training Monitor", "MusubiTuner/Training"
+    search = ("loss", "tensorboard", "graph", "curve", "samples", "checkpoint", "損失", "学習曲線")
     output_node = always_runs = True
 
     class Inputs(NodeInputs):

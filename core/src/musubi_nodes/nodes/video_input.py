@@ -35,6 +35,7 @@ class VideoInput(Node):
     What is not connected is not decoded."""
 
     id, title, category = "MusubiTuner_VideoInput", "Video Input", "MusubiTuner/Video"
+    search = ("load video", "frames", "import", "mp4", "動画読み込み", "フレーム")
 
     lazy_outputs = frozenset({"frames", "video", "audio"})
 

@@ -29,6 +29,7 @@ class VideoOutput(Node):
     workflow; GIF and MKV do not."""
 
     id, title, category, output_node = "MusubiTuner_VideoOutput", "Video Output", "MusubiTuner/Video", True
+    search = ("save video", "export", "mp4", "gif", "webm", "動画保存", "書き出し")
 
     class Inputs(NodeInputs):
         images: Annotated[Any, Native("IMAGE")] = Field(None, description="The frames. Connect these or video.")
@@ -48,7 +49,7 @@ class VideoOutput(Node):
             "and on a video that is copied. What the encoder gets stands in formats.toml."
         )  # fmt: skip
         filename_prefix: str = Field(
-            "video", description="Begin of the file name in output/musubi. No file is overwritten."
+            "video", description="Begin of the file name in output/musubi. No file is overwritten.", examples=["other"]
         )
 
         @field_validator("filename_prefix")

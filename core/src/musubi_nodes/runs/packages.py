@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.process.environment import child_environment
+from musubi_nodes.runs.process.asking import ask_python
 
 _ASK = """
 import importlib.metadata as m, json, os, re, sys
@@ -30,31 +30,14 @@ def installed_packages(install: Install) -> Mapping[str, str]:
     kept = cache_folder() / "packages" / f"{key}.json"
     found = _read(kept)
     if found is None:
-        found = _ask(install)
+        found = ask_python(install, _ASK, SECONDS).found
         if found:
             with contextlib.suppress(OSError):  # a cache folder that cannot be written costs a second, not the run
                 write_json(kept, found)
     return dict(found.get("packages", {}))
 
 
-def _ask(install: Install) -> dict[str, dict[str, str]]:
-    try:
-        done = subprocess.run(
-            [str(install.python), "-c", _ASK],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            cwd=install.root,  # -c looks into the working folder first
-            env=child_environment(install),
-            check=False,
-        )
-        lines = done.stdout.splitlines()  # a sitecustomize may print before
-        return dict(json.loads(lines[-1])) if done.returncode == 0 and lines else {}
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return {}
-
-
-def _read(path: Path) -> dict[str, dict[str, str]] | None:
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text("utf-8"))
         same = all(Path(p).stat().st_mtime_ns == mtime for p, mtime in found["folders"].items())

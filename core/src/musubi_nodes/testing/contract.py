@@ -16,7 +16,7 @@ from typing import Any
 from musubi_nodes.commands.accepted import accepted_options
 from musubi_nodes.commands.ownership import IMPORTABLE, RUNNER, SECRET, refusal
 from musubi_nodes.commands.tables import RELEASES, Table, table
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, NotPossible
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Sampling
@@ -81,11 +81,9 @@ class Case:
         known = options_of(self.node.script, version) if known is None else known
         try:
             words = self.words(known, version)
-        except MusubiError as error:
-            if not refused_by_declaration(error):
-                raise
-        else:
-            parser_for(known, self.node.script).parse_args(words)
+        except NotPossible:
+            return
+        parser_for(known, self.node.script).parse_args(words)
 
 
 def cases(nodes: Iterable[type[Node]]) -> list[Case]:
@@ -108,11 +106,6 @@ def options_of(script: str, version: str = NEWEST, install: Install | None = Non
 def owned(node: type[ScriptNode], known: Table) -> dict[str, Any]:
     """What the runner sets of the options that the script has."""
     return {name: value for name, value in OWNED.items() if name in known} | TOOLS.get(node.script, {})
-
-
-def refused_by_declaration(error: MusubiError) -> bool:
-    """Some values suit generators only, such as attention sage: the node says so."""
-    return "is not possible in" in str(error)
 
 
 def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:

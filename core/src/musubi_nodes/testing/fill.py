@@ -16,18 +16,6 @@ from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora
 Chooser = Callable[[FieldSpec], Any]
 """Picks a value for a widget field."""
 
-SAMPLES = {
-    "network_args": "loraplus_lr_ratio=4",
-    "optimizer_args": "weight_decay=0.01",
-    "lr_scheduler_args": "gamma=0.5",
-    "slg_layers": "9,10",
-    "one_frame_inference": "target_index=1,control_index=0",
-    "extra_options": "",
-    "output_name": "other",
-    "filename_prefix": "other",
-}
-"""Texts for fields that do not take just any text."""
-
 NEEDED = {"prompt": "a text"}
 """Texts that a run needs although the widget begins empty."""
 
@@ -53,7 +41,7 @@ def other_values(spec: FieldSpec) -> list[Any]:
         kind = int if spec.kind == "int" else float
         return [kind(v) for v in (lowest, spec.maximum) if v is not None and v != spec.default]
     if spec.kind == "string":
-        return list(spec.examples) or [SAMPLES.get(spec.name, "a text")]
+        return list(spec.examples) or ["a text"]
     return [None] if spec.kind == "model" and spec.optional else [default_value(spec)]
 
 

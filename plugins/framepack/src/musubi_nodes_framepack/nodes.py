@@ -255,6 +255,7 @@ class FramePackGenerator(VideoGenerator):
         one_frame_inference: Annotated[str, Option(), ADVANCED] = Field(
             "",
             pattern=r"^[a-z0-9_=;, ]*$",
+            examples=["target_index=1,control_index=0"],
             description="One-frame inference, such as target_index=1,control_index=0. Empty: a video.",
         )
         one_frame_auto_resize: Annotated[bool, Option(), ADVANCED] = Field(

@@ -33,6 +33,7 @@ class FramePackSection(Node):
     chain, first to last; connect the last one to the generator."""
 
     id, title, category = "MusubiTuner_FramePackSection", "FramePack Section", "MusubiTuner/Generation"
+    search = ("section prompt", "timeline", "keyframe", "long video", "区間", "セクション")
 
     class Inputs(NodeInputs):
         previous: Section | None = Field(None, description="The part of the video before this one.")

@@ -35,6 +35,7 @@ class LoRAFormatConverter(ToolNode):
     from the names in the file."""
 
     id, title = "MusubiTuner_LoRAFormatConverter", "LoRA Format Converter"
+    search = ("convert lora", "diffusers", "kohya", "safetensors", "変換", "形式")
     script: ClassVar[str] = "convert_lora.py"
 
     class Inputs(ToolInputs):
@@ -42,7 +43,9 @@ class LoRAFormatConverter(ToolNode):
         target: Literal["auto", "musubi", "other"] = Field(
             "auto", description="auto: the other format than the LoRA has. other: ComfyUI and diffusers."
         )
-        output_name: str = Field("", description="Name in models/loras/musubi. Empty: the old one with the format.")
+        output_name: str = Field(
+            "", description="Name in models/loras/musubi. Empty: the old one with the format.", examples=["other"]
+        )
         diffusers_prefix: Annotated[str, Option(), Widget(advanced=True)] = Field(
             "", pattern=r"^[A-Za-z0-9_.]*$", description="Prefix of the names. Empty: diffusion_model."
         )

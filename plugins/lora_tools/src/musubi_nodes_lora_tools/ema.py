@@ -31,6 +31,7 @@ class LoRAPostHocEMA(ToolNode):
     """Averages the checkpoints of a training into one steadier LoRA: those of a run, or a chosen chain."""
 
     id, title = "MusubiTuner_LoRAPostHocEMA", "LoRA Post-hoc EMA"
+    search = ("average", "ema", "checkpoints", "smooth", "平均", "チェックポイント")
     script: ClassVar[str] = "lora_post_hoc_ema.py"
 
     class Inputs(ToolInputs):
@@ -48,7 +49,7 @@ class LoRAPostHocEMA(ToolNode):
         no_sort: Annotated[bool, Option()] = Field(
             False, description="Keep the order of the chain instead of sorting by time."
         )
-        output_name: str = Field("ema", description="Name in models/loras/musubi.")
+        output_name: str = Field("ema", description="Name in models/loras/musubi.", examples=["other"])
 
     class Outputs(NodeOutputs):
         lora: Lora = Field(description="The averaged LoRA.")

@@ -34,12 +34,15 @@ class LoRAMerger(ToolNode):
     other family."""
 
     id, title = "MusubiTuner_LoRAMerger", "LoRA Merger"
+    search = ("merge", "bake", "fuse", "checkpoint", "マージ", "統合")
     script: ClassVar[str] = "merge_lora.py"
 
     class Inputs(ToolInputs):
         lora: Lora = Field(description="The LoRAs; for several, a chain of LoRA Select nodes.")
         dit: Annotated[str, ModelFile("diffusion_models")] = Field(description="The HunyuanVideo DiT.")
-        output_name: str = Field("merged", description="Name of the new DiT in output/musubi/merged.")
+        output_name: str = Field(
+            "merged", description="Name of the new DiT in output/musubi/merged.", examples=["other"]
+        )
 
     class Outputs(NodeOutputs):
         path: str = Field(description="The merged DiT's path.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import struct
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
+
+from musubi_nodes.families import cache_folder, write_bytes
 
 from .checkout.src.musubi_tuner.miniature import framepack_models as framepack
 from .checkout.src.musubi_tuner.miniature import hunyuan_models as hunyuan
@@ -21,7 +21,6 @@ Shapes = dict[str, tuple[int, ...]]
 EDITION = "2"
 """Part of the folder's name: raised when the toys change."""
 
-CACHE_VARIABLE = "MUSUBI_NODES_CACHE"
 KINDS = ("diffusion_models", "vae", "text_encoders", "clip_vision")
 
 WAN_DITS = {
@@ -59,24 +58,12 @@ SMALL, LARGE = 0x3C, 0x3D
 """High bytes of bfloat16 whose magnitudes lie in 2^-7..2^-5 and 2^-5..2^-3."""
 
 
-def cache_folder() -> Path:
-    """Where the toys lie: ``MUSUBI_NODES_CACHE`` or the user's cache folder."""
-    override = os.environ.get(CACHE_VARIABLE)
-    return (Path(override) if override else _user_cache()) / "miniature" / EDITION
-
-
-def _user_cache() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("musubi-nodes", appauthor=False)
-
-
 def toy_models() -> dict[str, Path]:
     """The folders of the toy models by kind; what is missing in them is written."""
-    root = cache_folder()
+    root = cache_folder() / "miniature" / EDITION
     for path, make in _files(root):
         if not path.exists():
-            _write(path, make())
+            write_bytes(path, make())
     return {kind: root / kind for kind in KINDS}
 
 
@@ -96,14 +83,6 @@ def _files(root: Path) -> Iterator[tuple[Path, partial[bytes]]]:
     for kind in KINDS:
         for name, shapes in models[kind].items():
             yield root / kind / f"{name}.safetensors", partial(_pack, name, shapes)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Written beside and renamed: two processes at once do no harm."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{uuid4().hex[:8]}.part")
-    beside.write_bytes(data)
-    beside.replace(path)
 
 
 def _pack(model: str, shapes: Shapes) -> bytes:
@@ -169,7 +148,7 @@ def _signed(seed: str, count: int, high: bytes) -> bytes:
 
 
 def _noise(seed: str, count: int, high: int) -> bytes:
-    """bfloat16 values of both signs whose high byte is ``high``, without numpy: this runs when ComfyUI starts."""
+    """bfloat16 values of both signs whose high byte is ``high``; to import numpy takes longer."""
     data = bytearray(hashlib.shake_128(seed.encode()).digest(2 * count))
     signs = bytes(high | (byte & 0x80) for byte in range(256))
     data[1::2] = data[1::2].translate(signs)

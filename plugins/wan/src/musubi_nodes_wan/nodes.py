@@ -209,6 +209,7 @@ class WanGenerator(VideoGenerator):
         one_frame_inference: Annotated[str, Option(), ADVANCED] = Field(
             "",
             pattern=r"^[a-z0-9_=;, ]*$",
+            examples=["target_index=1,control_index=0"],
             description="One-frame inference, such as target_index=1,control_index=0. Empty: a normal video.",
         )
         cpu_noise: Annotated[bool, Option(), ADVANCED] = Field(
@@ -227,7 +228,10 @@ class WanGenerator(VideoGenerator):
             None, description="Skip layer guidance."
         )
         slg_layers: Annotated[str, Option(), ADVANCED] = Field(
-            "", pattern=r"^[0-9, ]*$", description="Blocks that skip layer guidance skips, by commas: 9,10."
+            "",
+            pattern=r"^[0-9, ]*$",
+            description="Blocks that skip layer guidance skips, by commas: 9,10.",
+            examples=["9,10"],
         )
         slg_scale: Annotated[float, Option(), ADVANCED] = Field(3.0, ge=0.0, le=100.0, description="Its strength.")
         slg_start: Annotated[float, Option(), ADVANCED] = Field(0.0, ge=0.0, le=1.0, description="Where it begins.")

@@ -240,9 +240,26 @@ class LatentCache(CacheNode):
 
     Inputs: ClassVar[type[BaseModel]] = LatentCacheInputs
     kind: ClassVar[Kind] = "latent"
+    search: ClassVar[tuple[str, ...]] = (
+        "vae encode",
+        "encode images",
+        "preprocess",
+        "cache latents",
+        "前処理",
+        "キャッシュ",
+    )
 
 
 class TextEncoderCache(CacheNode):
     """Base of text encoder caches."""
 
     kind: ClassVar[Kind] = "text"
+    search: ClassVar[tuple[str, ...]] = (
+        "encode captions",
+        "clip",
+        "t5",
+        "preprocess",
+        "embeddings",
+        "前処理",
+        "キャッシュ",
+    )

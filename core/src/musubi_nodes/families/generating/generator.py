@@ -74,7 +74,7 @@ class GeneratorInputs(ScriptInputs):
         1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
     )
     filename_prefix: Annotated[str, Widget(last=1)] = Field(
-        "video", description="Begin of the file names in output/musubi."
+        "video", description="Begin of the file names in output/musubi.", examples=["other"]
     )
     output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
         Field("video", description="What is written: a video, single images, the latent, or two of them.")
@@ -99,6 +99,16 @@ class VideoGenerator(ScriptNode):
     """Generates a video."""
 
     category: ClassVar[str] = "MusubiTuner/Generation"
+    search: ClassVar[tuple[str, ...]] = (
+        "text to video",
+        "image to video",
+        "t2v",
+        "i2v",
+        "sampler",
+        "inference",
+        "動画生成",
+        "生成",
+    )
     output_node: ClassVar[bool] = True
     lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs

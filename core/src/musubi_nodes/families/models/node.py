@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import SAFETENSORS, find_model, stamp
-from musubi_nodes.families.node import Node
+from musubi_nodes.families.node import Node, NodeOutputs
 from musubi_nodes.weights import Header, read_header
 
 
@@ -45,6 +45,16 @@ class ModelsNode(Node):
     """Names model files for a family. Declare ``models``: it is both the inputs and what travels on the wire."""
 
     category: ClassVar[str] = "MusubiTuner/Models"
+    search: ClassVar[tuple[str, ...]] = (
+        "load model",
+        "checkpoint",
+        "dit",
+        "vae",
+        "text encoder",
+        "diffusion model",
+        "モデル読み込み",
+        "モデル",
+    )
     models: ClassVar[type[Models]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -84,9 +94,5 @@ class ModelsNode(Node):
 
 
 def _outputs(models: type[Models]) -> type[BaseModel]:
-    from pydantic import create_model
-
-    from musubi_nodes.families.node import NodeOutputs
-
     field = Field(description="The chosen files, for the nodes of this family.")
     return create_model("Outputs", __base__=NodeOutputs, models=(models, field))

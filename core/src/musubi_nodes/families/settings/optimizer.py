@@ -40,7 +40,9 @@ class Optimizer(Settings):
         "prodigyplus.ProdigyPlusScheduleFree", "dadaptation.DAdaptAdam", "came_pytorch.CAME",
     ] = Field("auto", description="auto: AdamW8bit where bitsandbytes is installed, else AdamW.")  # fmt: skip
     optimizer_args: Annotated[str, Widget(multiline=True)] = Field(
-        "", description="Arguments of the optimizer, one key=value a line, such as weight_decay=0.01."
+        "",
+        description="Arguments of the optimizer, one key=value a line, such as weight_decay=0.01.",
+        examples=["weight_decay=0.01"],
     )
     max_grad_norm: Annotated[float, Option()] = Field(
         1.0, ge=0.0, le=1000.0, description="Gradients with a larger norm are scaled down to it. 0: never."

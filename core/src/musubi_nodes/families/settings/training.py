@@ -62,7 +62,9 @@ class Training(Settings):
         None, ge=0.0, le=0.99, description="Share of the LoRA's neurons that is left out in each step. -1: none."
     )
     network_args: Annotated[str, TEXT] = Field(
-        "", description="Arguments of the network module, one key=value a line, such as loraplus_lr_ratio=4."
+        "",
+        description="Arguments of the network module, one key=value a line, such as loraplus_lr_ratio=4.",
+        examples=["loraplus_lr_ratio=4"],
     )
     scale_weight_norms: Annotated[float | None, Option(), ADVANCED] = Field(
         None, ge=0.0, le=1000.0, description="Scale down weights whose norm exceeds this (1 is a good start). -1: off."
@@ -115,8 +117,12 @@ class Training(Settings):
     log_with: Annotated[Literal["tensorboard", "wandb", "all"] | None, Option(), ADVANCED] = Field(
         None, description="default: TensorBoard if musubi-tuner's environment has it. wandb needs a key in config.toml."
     )
-    log_prefix: Annotated[str, Option(), ADVANCED] = Field("", description="Prefix of the log folder's name.")
-    log_tracker_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the tracker in the logs.")
+    log_prefix: Annotated[str, Option(), ADVANCED] = Field(
+        "", description="Prefix of the log folder's name.", examples=["night"]
+    )
+    log_tracker_name: Annotated[str, Option(), ADVANCED] = Field(
+        "", description="Name of the tracker in the logs.", examples=["night"]
+    )
     wandb_run_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the run in Weights & Biases.")
     log_config: Annotated[bool, Option(), ADVANCED] = Field(False, description="Log the training settings as well.")
     crash_retries: Annotated[int, LATER] = Field(

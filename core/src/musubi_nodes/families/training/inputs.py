@@ -28,7 +28,7 @@ class TrainerInputs(ScriptInputs):
     sample_image: Annotated[Any, Native("IMAGE")] = Field(
         None, description="First picture of the samples, for models that turn pictures into videos."
     )
-    output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.")
+    output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.", examples=["other"])
     num_processes: Annotated[int, ADVANCED] = Field(
         1, ge=1, le=64, description="Processes of accelerate: one for each GPU that trains together."
     )

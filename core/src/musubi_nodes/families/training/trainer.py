@@ -13,12 +13,12 @@ from musubi_nodes.commands.option import Argument, arguments_from, arguments_of
 from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.toml import dump
 from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
-from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
 from musubi_nodes.families.memory.measured import note
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
@@ -46,7 +46,6 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.states import true_name
 from musubi_nodes.runs.run import Outcome
 
-ADVANCED = Widget(advanced=True)
 log = logging.getLogger("musubi_nodes")
 
 
@@ -54,6 +53,15 @@ class LoRATrainer(ScriptNode):
     """Trains a LoRA on finished caches. Declare ``sample_models``: fields of the models that only samples need."""
 
     category: ClassVar[str] = "MusubiTuner/Training"
+    search: ClassVar[tuple[str, ...]] = (
+        "train lora",
+        "fine-tune",
+        "finetune",
+        "training",
+        "fit",
+        "学習",
+        "トレーニング",
+    )
     output_node: ClassVar[bool] = True
     Inputs: ClassVar[type[BaseModel]] = TrainerInputs
     Outputs: ClassVar[type[BaseModel]] = TrainerOutputs
@@ -200,8 +208,6 @@ class LoRATrainer(ScriptNode):
 
     def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets: where things go, which network, what is sampled and resumed."""
-        from musubi_nodes.datasets.toml import dump
-
         training, sampling = inputs.training or Training(), inputs.sampling or Sampling()
         owned: dict[str, Any] = {
             "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),

@@ -42,8 +42,8 @@ def describe(node: type[Node]) -> Facts:
         "OUTPUT_TOOLTIPS": [spec.description for spec in outputs],
         "CATEGORY": node.category,
         "DESCRIPTION": node.description(),
-        # words for the search: the title where it is shown in another language, and the script's name
-        "SEARCH_ALIASES": [node.title, *filter(None, [getattr(node, "script", "")])],
+        # the title where it is shown in another language; frontend 1.58.1 reads them, 1.27.10 searches titles only
+        "SEARCH_ALIASES": [node.title, *filter(None, [getattr(node, "script", "")]), *node.search],
         "OUTPUT_NODE": node.output_node,
     }
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from musubi_nodes import __version__
 from musubi_nodes.commands.accepted import ask_help
@@ -15,10 +13,13 @@ from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.manager import Plugins, plugins
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
-from musubi_nodes.runs.process.environment import child_environment
+from musubi_nodes.runs.process.asking import ask_python
 
 NEEDED = ("torch", "accelerate", "transformers", "safetensors")
 WATCHED = (*NEEDED, "bitsandbytes", "tensorboard", "xformers", "flash_attn", "sageattention")
+
+TORCH_SECONDS = 120.0
+"""PyTorch loads its libraries from a cold disk; one that takes longer hangs."""
 
 _ASK_TORCH = """
 import json, torch
@@ -54,9 +55,9 @@ def _findings(found: Plugins) -> Iterator[tuple[str, str]]:
         yield "fault", str(error).replace("\n", "\n   ")
 
 
-def _install(name: str, load: object) -> Iterator[tuple[str, str]]:
+def _install(name: str, load: Callable[[], Install]) -> Iterator[tuple[str, str]]:
     try:
-        install: Install = load()  # type: ignore[operator]
+        install = load()
     except MusubiError as error:
         yield "fault", f"install {name}: " + str(error).replace("\n", "\n   ")
         return
@@ -77,17 +78,11 @@ def _environment(install: Install, missing: list[str]) -> Iterator[tuple[str, st
         fix = f"{install.python} -m pip install -e {install.root}"
         yield "fault", f"  missing in this environment: {', '.join(missing)}. Fix: {fix}"
         return
-    done = subprocess.run(
-        [str(install.python), "-c", _ASK_TORCH],
-        capture_output=True,
-        env=child_environment(install),
-        timeout=120,
-        check=False,
-    )
-    if done.returncode:
-        yield "fault", "  torch cannot be imported: " + done.stderr.decode("utf-8", "replace").strip().splitlines()[-1]
+    answer = ask_python(install, _ASK_TORCH, TORCH_SECONDS)
+    if answer.why:
+        yield "fault", f"  torch cannot be imported: {answer.why}"
         return
-    facts = json.loads(done.stdout.decode().splitlines()[-1])
+    facts = answer.found
     yield "ok", f"  torch {facts['torch']}, CUDA {facts['cuda'] or 'none'}, GPUs: {', '.join(facts['gpus']) or 'none'}"
     if not facts["gpus"] and not install.cpu:
         yield "fault", "  torch sees no GPU. Fix: install the GPU driver and a CUDA build of torch in this environment."

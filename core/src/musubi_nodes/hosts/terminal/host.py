@@ -6,10 +6,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from musubi_nodes.config import Config
 from musubi_nodes.runs.record.progress import Progress
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 COMFYUI_FOLDERS = {
     "diffusion_models": ("diffusion_models", "unet"),
@@ -67,7 +70,7 @@ class Bars:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._interactive = stream.isatty()
-        self._bar: object = None
+        self._bar: tqdm[NoReturn] | None = None
         self._last = (0.0, "")
 
     def show(self, title: str, now: Progress) -> None:
@@ -79,14 +82,14 @@ class Bars:
 
         if self._bar is None:
             self._bar = tqdm(total=100, bar_format="{desc} {bar:24} {postfix}", file=self._stream, leave=True)
-        self._bar.set_description_str(title, refresh=False)  # type: ignore[attr-defined]
-        self._bar.n = round(100 * (now.fraction or 0))  # type: ignore[attr-defined]
-        self._bar.set_postfix_str(now.text())  # type: ignore[attr-defined]
+        self._bar.set_description_str(title, refresh=False)
+        self._bar.n = round(100 * (now.fraction or 0))
+        self._bar.set_postfix_str(now.text())
 
     def end(self) -> None:
         """The next bar is a new one."""
         if self._bar is not None:
-            self._bar.close()  # type: ignore[attr-defined]
+            self._bar.close()
             self._bar = None
 
     def _plain(self, title: str, now: Progress) -> None:

@@ -29,6 +29,16 @@ class DatasetConfigEditor(Node):
     its entries; that file itself is left as it is."""
 
     id, title, category = "MusubiTuner_DatasetConfigEditor", "Dataset Config Editor", "MusubiTuner/Dataset"
+    search = (
+        "dataset",
+        "captions",
+        "buckets",
+        "resolution",
+        "repeats",
+        "training images",
+        "データセット",
+        "キャプション",
+    )
 
     class Inputs(NodeInputs):
         previous: Dataset | None = Field(None, description="Datasets that come before this one.")

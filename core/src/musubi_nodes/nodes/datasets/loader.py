@@ -32,6 +32,7 @@ class DatasetConfigLoader(Node):
     captions, shared cache folders, frame rules. Relative paths in it count from its own folder."""
 
     id, title, category = "MusubiTuner_DatasetConfigLoader", "Dataset Config Loader", "MusubiTuner/Dataset"
+    search = ("dataset", "toml", "load images", "captions", "training data", "データセット", "学習データ")
 
     class Inputs(NodeInputs):
         path: str = Field("", description="The dataset TOML. Quotes around a pasted path do no harm.")

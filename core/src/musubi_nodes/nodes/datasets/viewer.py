@@ -29,6 +29,7 @@ class DatasetViewer(Node):
     the shown page is decoded."""
 
     id, title, category = "MusubiTuner_DatasetViewer", "Dataset Viewer", "MusubiTuner/Dataset"
+    search = ("preview dataset", "captions", "contact sheet", "check images", "データセット", "確認", "一覧")
     output_node = always_runs = True
 
     class Inputs(NodeInputs):

@@ -36,6 +36,7 @@ class ResourceMonitor(Node):
     Of a run it also shows what was recorded while it ran. Nothing is changed or ended."""
 
     id, title, category = "MusubiTuner_ResourceMonitor", "Resource Monitor", "MusubiTuner/Training"
+    search = ("vram", "gpu", "memory usage", "nvidia-smi", "temperature", "使用量", "監視")
     output_node = always_runs = True
 
     class Inputs(NodeInputs):

@@ -25,7 +25,7 @@ class History:
         self._stride, self._count = 1, 0
 
     def add(self, row: Row) -> None:
-        """It is only shown, so that no run fails for it."""
+        """Keep ``row``, or leave it out; no run fails because it cannot be written."""
         self._count += 1
         if (self._count - 1) % self._stride:
             return

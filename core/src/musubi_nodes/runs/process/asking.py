@@ -1,0 +1,43 @@
+"""Short questions to an install's Python, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from typing import Any
+
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.environment import child_environment
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``found`` is the JSON object that the code printed last; where there is none it is empty, and ``why`` says why
+    in one line."""
+
+    found: dict[str, Any] = field(default_factory=dict)
+    why: str = ""
+
+
+def ask_python(install: Install, code: str, seconds: float) -> Answer:
+    """What ``code`` prints in the install's Python and environment; it is ended after ``seconds``."""
+    try:
+        done = subprocess.run(
+            [str(install.python), "-c", code],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            cwd=install.root,  # -c looks into the working folder first
+            env=child_environment(install),
+            check=False,
+        )
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            return Answer(why=said[-1] if said else f"it ended with code {done.returncode}")
+        lines = done.stdout.splitlines()  # a sitecustomize may print before
+        return Answer(dict(json.loads(lines[-1]))) if lines else Answer(why="it printed nothing")
+    except subprocess.TimeoutExpired:
+        return Answer(why=f"it gave no answer within {seconds:g} s")
+    except (OSError, ValueError, TypeError) as error:
+        return Answer(why=f"{type(error).__name__}: {error}")
