@@ -90,16 +90,3 @@ def test_what_is_there_is_no_error(place: Workplace) -> None:
     for host in (comfyui, terminal):
         host(place, "WanModels", WAN)
     comfyui(place, "LoRAMerger", HUNYUAN)
-
-
-def test_a_missing_video_is_told_before_a_training_in_the_same_workflow(place: Workplace) -> None:
-    """In a terminal, where no combo and no page stands before it."""
-    steps = {
-        "1": {"class_type": "MusubiTuner_WanModels", "inputs": WAN},
-        "2": {"class_type": "MusubiTuner_VideoInput", "inputs": {"file": "gone.mp4"}},
-        "3": {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}},
-    }
-    path = place.folder / "workflow.json"
-    path.write_text(json.dumps(steps), "utf-8")
-    with pytest.raises(MusubiError, match=r"node 2: there is no video 'gone\.mp4'"):
-        check_workflow(read_workflow(path, place.services.nodes), place.host, place.services)
