@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from musubi_nodes.errors import MusubiError
@@ -115,12 +116,23 @@ def test_what_one_start_can_tell_apart_is_grouped() -> None:
     cats = [Prompt(prompt=f"cat {n}", seed=n) for n in range(5)]
     assert numbers(groups(items(*cats), LINES, 3)) == [[1, 2, 3], [4, 5]]
     assert numbers(groups(items(*cats), {}, 8)) == [[1], [2], [3], [4], [5]]
-    same_seed = [Prompt(prompt="a", seed=1), Prompt(prompt="b", seed=1), Prompt(prompt="c", seed=2)]
-    assert numbers(groups(items(*same_seed), LINES, 8)) == [[1, 3], [2]]
-    same_text = [Prompt(prompt="a", seed=1), Prompt(prompt="a", seed=2)]
-    assert numbers(groups(items(*same_text), LINES, 8)) == [[1], [2]]
+    same_seed = [Prompt(prompt="a", seed=1), Prompt(prompt="b", seed=1), Prompt(prompt="a", seed=2)]
+    assert numbers(groups(items(*same_seed), LINES, 8)) == [[1, 2, 3]]
     unsaid = [Prompt(prompt="a", seed=1, frames=9), Prompt(prompt="b", seed=2)]
     assert numbers(groups(items(*unsaid), LINES, 8)) == [[1], [2]]
+
+
+def test_what_a_script_keeps_by_the_text_is_one_for_each_text_of_a_start() -> None:
+    """wan_generate_video.py keeps the encoded negative prompt and picture by the prompt's text (v0.3.4)."""
+    one, other = np.zeros((1, 8, 8, 3)), np.ones((1, 8, 8, 3))
+    found = items(
+        *(Prompt(prompt="a", seed=1, negative_prompt=text, image=one) for text in ("x", "x", "y")),
+        Prompt(prompt="a", seed=4, negative_prompt="x", image=other),
+        Prompt(prompt="b", seed=4, negative_prompt="y", image=other),
+    )
+    kept = frozenset({"negative_prompt", "image"})
+    assert numbers(groups(found, LINES, 8, kept)) == [[1, 2, 5], [3], [4]]
+    assert numbers(groups(found, LINES, 8)) == [[1, 2, 3, 4, 5]]
 
 
 @pytest.mark.parametrize("text", ["a --w 8", "# a", "--w 8"])

@@ -71,3 +71,47 @@ def test_a_single_frame_is_no_section(place: Any) -> None:
     with pytest.raises(MusubiError, match="video_frames 1 is not whole sections") as caught:
         place.generate(video_frames=1)
     assert "Use 9 or 17" in caught.value.fix
+
+
+def batch(place: Any, *rows: str) -> Any:
+    """Prompts of a table with a seed."""
+    path = place.folder / "prompts.csv"
+    path.write_text("\n".join(["prompt,seed,width", *rows]), "utf-8")
+    return place.run("BatchProcessor", file=str(path)).prompts
+
+
+def generators(place: Any) -> list[Any]:
+    return [run for run in place.started() if "FramePackGenerator" in run.name]
+
+
+def test_the_same_text_and_the_same_seed_share_one_start(place: Any) -> None:
+    picture = place.picture()
+    made = place.generate(prompts=batch(place, "a cat,7,", "a dog,7,", "a cat,8,"), prompt="", image=picture)
+    assert len(generators(place)) == 1
+    single = [place.generate(prompt=p, seed=s, image=picture).video for p, s in (("a cat", 7), ("a dog", 7))]
+    assert [v.path.read_bytes() for v in made.video[:2]] == [v.path.read_bytes() for v in single]
+
+
+NO_ROOM = """
+import pathlib
+sys.path.insert(0, {source!r})
+from musubi_tuner.miniature import framepack_generation as script
+real = script.generate
+def generate(args, *rest):
+    if args.video_size[1] == 128:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.25 GiB")
+    return real(args, *rest)
+script.generate = generate
+"""
+
+
+def test_a_prompt_that_the_script_leaves_out_is_not_taken_for_another(place: Any) -> None:
+    """fpack_generate_video.py logs the error of a prompt and goes on (v0.3.4)."""
+    source = str(place.services.install("miniature").root / "src")
+    place.misbehaving("fpack_generate_video.py", NO_ROOM.format(source=source))
+    prompts = batch(place, "a cat,8,", "a whale,7,128", "a dog,7,", "a ship,7,128")
+    made = place.generate(prompts=prompts, prompt="", image=place.picture())
+    assert "2 of 4 prompts made" in place.texts[0] and "prompts 2, 4: " in place.texts[0]
+    assert len(generators(place)) == 3
+    alone = place.generate(prompt="a dog", seed=7, image=place.picture()).video
+    assert made.video[1].path.read_bytes() == alone.path.read_bytes()

@@ -36,6 +36,30 @@ def test_prompts_share_one_start_and_make_the_videos_of_single_runs(place: Any) 
     assert seeds(made.video) == seeds(alone)
 
 
+def test_several_seeds_of_one_prompt_share_one_start(place: Any) -> None:
+    made = place.generate(prompts=batch(place, "a cat", repeats=3, first_seed=5), prompt="")
+    assert len(made.video) == 3 and len(generators(place)) == 1
+    alone = [place.generate(prompt="a cat", seed=seed).video for seed in (5, 6, 7)]
+    assert seeds(made.video) == seeds(alone)
+
+
+def test_many_prompts_with_one_seed_share_one_start(place: Any) -> None:
+    table = place.folder / "prompts.csv"
+    table.write_text("prompt,seed\na cat,7\na dog,8\na bird,7\na fish,7\n", "utf-8")
+    for output_type in ("video", "images"):
+        prompts = place.run("BatchProcessor", file=str(table)).prompts
+        made = place.generate(prompts=prompts, prompt="", output_type=output_type, filename_prefix=output_type)
+        assert len(made.images) == 4
+    assert len(generators(place)) == 2
+    texts = (("a cat", 7), ("a dog", 8), ("a bird", 7), ("a fish", 7))
+    alone = [place.generate(prompt=text, seed=seed, output_type="images").images for text, seed in texts]
+    assert pixels(made.images) == pixels(alone)
+
+
+def pixels(frames: list[Any]) -> list[list[bytes]]:
+    return [[path.read_bytes() for path in each.paths] for each in frames]
+
+
 def test_each_prompt_has_its_own_size_length_and_steps(place: Any) -> None:
     table = place.folder / "prompts.csv"
     table.write_text("prompt;width;height;frames;steps;seed\na cat;64;64;9;1;3\na dog;;;;;\n", "utf-8")

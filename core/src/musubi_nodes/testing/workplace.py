@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,23 @@ class Workplace:
         """The run folders in which a process was started, oldest first."""
         records = self.folder.glob("output/musubi/runs/*/process.json")
         return [record.parent for record in sorted(records, key=lambda path: path.stat().st_mtime_ns)]
+
+    def misbehaving(self, script: str, code: str) -> None:
+        """From now on ``code`` runs before ``script`` of the miniature; ``words`` is what the script was given."""
+        checkout = self.services.install("miniature").root
+        source = self.folder / "misbehaving" / "src" / "musubi_tuner"
+        source.mkdir(parents=True)
+        real = checkout / "src" / "musubi_tuner"
+        for file in real.glob("*.py"):
+            before = code if file.name == script else ""
+            (source / file.name).write_text(
+                f"import runpy, sys\nwords = sys.argv\n{before}\nsys.argv[0] = {str(file)!r}\n"
+                f"sys.path.insert(0, {str(real.parent)!r})\nrunpy.run_path(sys.argv[0], run_name='__main__')\n",
+                "utf-8",
+            )
+        (source.parent / "accelerate").symlink_to(real.parent / "accelerate", target_is_directory=True)
+        install = replace(self.services.install("miniature"), root=source.parents[1])
+        self.services.install = lambda name=None: install  # type: ignore[method-assign]
 
     def forget(self) -> None:
         """What was started until now does not count."""

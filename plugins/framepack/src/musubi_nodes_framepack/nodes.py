@@ -206,6 +206,7 @@ class FramePackGenerator(VideoGenerator):
         "width": "w", "height": "h", "seed": "d", "steps": "s", "cfg_scale": "g", "flow_shift": "fs",
         "negative_prompt": "n", "image": "i",
     }  # fmt: skip
+    kept_by_text = frozenset()  # conds_cache holds what is made of the text alone (fpack_generate_video.py, v0.3.4)
     refused_options = {"sample_solver": "FramePack knows the solver unipc only (NotImplementedError, v0.3.4)"}
 
     class Inputs(GeneratorInputs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,13 +11,15 @@ from pydantic import BaseModel, Field, field_validator
 
 from musubi_nodes.commands.option import Argument, Option, arguments_from
 from musubi_nodes.commands.tables import Table
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.generating.batch import generate_all
 from musubi_nodes.families.generating.grouping import Item, prompt_line
 from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.generating.starts import Keep
+from musubi_nodes.families.generating.told_apart import lacked_memory, made_together
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.lora import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
@@ -32,7 +35,6 @@ from musubi_nodes.files import plain_name, write_text
 from musubi_nodes.media.frames import VideoFile, save_png
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.runs.run import Outcome
 from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
@@ -117,7 +119,11 @@ class VideoGenerator(ScriptNode):
     prompt_fields: ClassVar[Mapping[str, str]] = PROMPT_FIELDS
     """Field of a prompt of a batch -> the field of this node that it replaces."""
     lines: ClassVar[Mapping[str, str]] = {}
-    """Field of a prompt -> its option in a line of ``--from_file``; empty where the script reads no prompt file."""
+    """Field of a prompt -> its option in a line of ``--from_file``; empty where the script reads no prompt file. Such a
+    script names its outputs by time and seed, and each in its log once it is written."""
+    kept_by_text: ClassVar[Set[str]] = frozenset({"negative_prompt", "image"})
+    """Fields of a prompt whose encodings the script keeps by the prompt's text: prompts with the same text share a
+    start only if these are the same as well."""
     prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt", "prompts"})
     """Inputs that may bring the prompt over a link instead of the widget."""
     size_option: ClassVar[str] = "video_size"
@@ -184,36 +190,46 @@ class VideoGenerator(ScriptNode):
             check_fits(lora.path, Path(inputs.models.main_dit))
         return install
 
-    def generate(
-        self, group: Sequence[Item], context: Context, install: Install, device: str = ""
-    ) -> tuple[dict[int, Made], Run]:
-        """One start of the script for one prompt, or for several that share it; what it made, by number."""
-        inputs = group[0].inputs.model_copy(update={"device": device}) if device else group[0].inputs
-        several = len(group) > 1
-        found: dict[int, Made] = {}
+    def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run:
+        """One start of the script for one prompt, or for several that share it. ``keep`` takes what each became; of a
+        start for several that is stopped or fails, what was complete by then."""
+        inputs = group[0].inputs.model_copy(update={"device": device})
         with self.new_folder(context) as folder:
-            owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
-            if inputs.latent:
-                owned["latent_path"] = [inputs.latent.path]
-            else:
-                self._note_memory([item.inputs for item in group], folder)
-            if several:
-                owned["from_file"] = str(self._prompt_file(group, folder.path))
-
-            def accept(outcome: Outcome) -> None:
+            made: dict[int, Made] = {}
+            try:
+                owned = self._owned(group, inputs, folder)
+                if not inputs.latent:
+                    self._note_memory([item.inputs for item in group], folder)
+                collect = partial(self._collect, group, inputs.output_type, folder, made)
+                self.execute(inputs, context, install, folder, owned, accept=lambda _: collect())
+            finally:
+                if len(group) > 1 and not made:
+                    made.update(_together(group, inputs.output_type, folder))
                 for item in group:
-                    try:
-                        found[item.number] = Made.collect(
-                            folder, inputs.output_type, item.prompt.seed if several else None
-                        )
-                    except MusubiError:
-                        if not several:
-                            raise
+                    if item.number in made:
+                        keep(item, made[item.number].published(context.host.output_folder, inputs.filename_prefix))
+        return Run(folder=folder.path)
 
-            self.execute(inputs, context, install, folder, owned, accept=accept)
-            output = context.host.output_folder
-            published = {number: made.published(output, inputs.filename_prefix) for number, made in found.items()}
-        return published, Run(folder=folder.path)
+    def _owned(self, group: Sequence[Item], inputs: Any, folder: RunFolder) -> dict[str, Any]:
+        """The options that the runner sets."""
+        owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
+        if inputs.latent:
+            owned["latent_path"] = [inputs.latent.path]
+        if len(group) > 1:
+            owned["from_file"] = str(self._prompt_file(group, folder.path))
+        return owned
+
+    def _collect(self, group: Sequence[Item], output_type: str, folder: RunFolder, made: dict[int, Made]) -> None:
+        """Look at what a start made that ended well."""
+        if len(group) == 1:
+            made[group[0].number] = Made.collect(folder, output_type)
+            return
+        made.update(_together(group, output_type, folder))
+        if len(made) < len(group) and lacked_memory(folder.log):
+            raise OutOfGpuMemory(
+                f"{self.script} had too little GPU memory for {len(group) - len(made)} of {len(group)} prompts",
+                log=folder.log,
+            )
 
     def _note_memory(self, group: Sequence[Any], folder: RunFolder) -> None:
         if size := group[0].models.dit_size:
@@ -262,3 +278,7 @@ class VideoGenerator(ScriptNode):
             )
         if not decodes and not prompt.strip():
             raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
+
+
+def _together(group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
+    return made_together(folder, output_type, {item.number: item.prompt.seed or 0 for item in group})

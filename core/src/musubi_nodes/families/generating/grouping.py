@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from musubi_nodes.errors import finding, problems
 from musubi_nodes.families.prompts import Prompt
+from musubi_nodes.media.frames import ImageFiles
 
 NOT_IN_A_LINE = " --"
 """Behind it musubi-tuner reads options in a prompt line (parse_prompt_line, v0.3.4)."""
@@ -74,16 +75,18 @@ def _complaint(error: Exception) -> str:
     return str(error)
 
 
-def groups(items: Iterable[Item], lines: Mapping[str, str], per_start: int) -> list[list[Item]]:
+def groups(
+    items: Iterable[Item], lines: Mapping[str, str], per_start: int, kept_by_text: Set[str] = frozenset()
+) -> list[list[Item]]:
     """Items that one start of the script can make, in their order; alone where the script reads no prompt file.
 
-    Within a start the file names tell prompts apart by seed, and the encoded texts by prompt. What a line of the file
-    cannot say must be the same, and so must be which options the lines say: for the others the command line counts
-    (wan_generate_video.py and fpack_generate_video.py, v0.3.4).
+    What a line of the file cannot say must be the same, and so must be which options the lines say: for the others the
+    command line counts (wan_generate_video.py and fpack_generate_video.py, v0.3.4). Of prompts with the same text also
+    what the script keeps by the text, ``kept_by_text``, must be the same.
     """
     found: list[list[Item]] = []
     for item in items:
-        group = next((g for g in found if len(g) < per_start and _fits(item, g, lines)), None)
+        group = next((g for g in found if len(g) < per_start and _fits(item, g, lines, kept_by_text)), None)
         if group is None:
             found.append([item])
         else:
@@ -91,16 +94,29 @@ def groups(items: Iterable[Item], lines: Mapping[str, str], per_start: int) -> l
     return found
 
 
-def _fits(item: Item, group: Sequence[Item], lines: Mapping[str, str]) -> bool:
-    prompts = [other.prompt for other in group]
+def _fits(item: Item, group: Sequence[Item], lines: Mapping[str, str], kept_by_text: Set[str]) -> bool:
+    first, prompt = group[0].prompt, item.prompt
+    namesake = next((other.prompt for other in group if _flat(other.prompt.prompt) == _flat(prompt.prompt)), None)
     return (
         bool(lines)
-        and item.prompt.seed not in [prompt.seed for prompt in prompts]
-        and item.prompt.prompt not in [prompt.prompt for prompt in prompts]
-        and all(_can_be_a_line(prompt) for prompt in (item.prompt, prompts[0]))
-        and _unsaid(item.prompt, lines) == _unsaid(prompts[0], lines)
-        and _said(item.prompt, lines) == _said(prompts[0], lines)
+        and all(_can_be_a_line(each) for each in (prompt, first))
+        and _unsaid(prompt, lines) == _unsaid(first, lines)
+        and _said(prompt, lines) == _said(first, lines)
+        and (namesake is None or all(_same(getattr(prompt, n), getattr(namesake, n)) for n in kept_by_text))
     )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Pictures are compared by what they are, not by their pixels."""
+    return one is other or (isinstance(one, str | ImageFiles) and bool(one == other))
+
+
+def by_size(items: Iterable[Item]) -> list[list[Item]]:
+    """Items that need the same GPU memory, as far as width, height and length tell; in their order."""
+    found: dict[Any, list[Item]] = {}
+    for item in items:
+        found.setdefault((item.prompt.width, item.prompt.height, item.prompt.frames), []).append(item)
+    return list(found.values())
 
 
 def _can_be_a_line(prompt: Prompt) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,23 +35,21 @@ class Made:
         )
 
     @classmethod
-    def collect(cls, folder: RunFolder, output_type: str, seed: int | None = None) -> Made:
-        """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read.
+    def collect(cls, folder: RunFolder, output_type: str) -> Made:
+        """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read."""
+        made = cls.of(sorted(p for p in folder.out.rglob("*") if p.is_file()))
+        made.check(folder, output_type)
+        return made
 
-        ``seed``: of several generations in one folder the one with this seed, which their names hold (v0.3.4).
-        """
-        files = sorted(p for p in folder.out.rglob("*") if p.is_file())
-        if seed is not None:
-            named = re.compile(rf"\d{{8}}-\d{{6}}[^_/]*_{seed}(?=[_./])")
-            files = [p for p in files if named.match(p.relative_to(folder.out).as_posix())]
-        made = cls.of(files)
-        shown = made.video or made.images
+    def check(self, folder: RunFolder, output_type: str) -> None:
+        """Raise a :class:`MusubiError` where what ``output_type`` promises is not there or cannot be read."""
+        shown = self.video or self.images
         promised = {
             "video": shown,
-            "images": made.images,
-            "latent": made.latent,
-            "both": made.latent and shown,
-            "latent_images": made.latent,
+            "images": self.images,
+            "latent": self.latent,
+            "both": self.latent and shown,
+            "latent_images": self.latent,
         }
         if not promised[output_type]:
             raise MusubiError(
@@ -60,9 +57,16 @@ class Made:
                 fix="The log's last lines say more.",
                 log=folder.log,
             )
-        if made.video:
-            check_video(made.video)
-        return made
+        if self.video:
+            check_video(self.video)
+
+    def is_good(self, folder: RunFolder, output_type: str) -> bool:
+        """Whether :meth:`check` finds nothing."""
+        try:
+            self.check(folder, output_type)
+        except MusubiError:
+            return False
+        return True
 
     def published(self, output: Path, prefix: str) -> Made:
         """The same files in ``<output>/musubi``, under names that were free."""

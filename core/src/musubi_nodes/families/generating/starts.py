@@ -1,0 +1,80 @@
+"""Starts of a generator's script, one group of prompts after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.generating.grouping import Item
+from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.generating.state import Batch
+from musubi_nodes.families.settings import Memory
+from musubi_nodes.families.sockets import Run
+from musubi_nodes.runs.install import Install
+
+T = TypeVar("T")
+Keep = Callable[[Item, Made], None]
+"""Takes what a prompt became, as soon as it is published."""
+
+
+class Generator(Protocol):
+    """What a batch needs of a generator node; ``VideoGenerator`` tells what each part is."""
+
+    title: ClassVar[str]
+    prompt_fields: ClassVar[Mapping[str, str]]
+    lines: ClassVar[Mapping[str, str]]
+    kept_by_text: ClassVar[Set[str]]
+
+    def install_name(self, inputs: Any) -> str | None: ...
+    def ready(self, inputs: Any, context: Context) -> Install: ...
+    def key(self, inputs: Any, install: Install, owned: Mapping[str, Any], *facts: str) -> str: ...
+    def with_memory(self, inputs: Any, context: Context, attempt: Callable[[Any], T]) -> T: ...
+    def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run: ...
+
+
+def key(node: Generator, inputs: Any, install: Install) -> str:
+    """Names what the inputs make."""
+    return node.key(inputs, install, {"save_path": "/"})
+
+
+@dataclass
+class Starts:
+    """All starts of one batch. ``runs`` are those that came to their end; ``memory`` is the stronger plan that a retry
+    found to fit: the starts after it begin with it."""
+
+    node: Generator
+    install: Install
+    batch: Batch
+    runs: list[Run] = field(default_factory=list)
+    memory: Memory | None = None
+
+    def work(self, context: Context, device: str) -> None:
+        """Take groups until none is left; one that fails does not stop the others."""
+        while group := self.batch.take():
+            error = None
+            try:
+                self._start(group, context, device)
+            except MusubiError as caught:
+                error = caught
+            self.batch.settle(group, error)
+
+    def _start(self, group: Sequence[Item], context: Context, device: str) -> None:
+        first = self._saving(group[0], self.memory).inputs
+
+        def attempt(inputs: Any) -> None:
+            items = [self._saving(item, inputs.memory) for item in self.batch.left(group)]
+            self.runs.append(self.node.generate(items, context, self.install, device, self.batch.keep))
+            if inputs.memory != first.memory:
+                self.memory = inputs.memory
+
+        self.node.with_memory(first, context, attempt)
+
+    def _saving(self, item: Item, memory: Memory | None) -> Item:
+        """The item with that memory plan, and the key of what it makes then."""
+        if memory is None or memory == item.inputs.memory:
+            return item
+        inputs = item.inputs.model_copy(update={"memory": memory})
+        return replace(item, inputs=inputs, key=key(self.node, inputs, self.install))

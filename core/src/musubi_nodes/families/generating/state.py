@@ -1,0 +1,86 @@
+"""How far a batch is: what waits, what is made, what failed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory
+from musubi_nodes.families.generating.grouping import Item, by_size
+from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.prompts import Prompts
+from musubi_nodes.families.records import Records
+
+
+@dataclass
+class Batch:
+    """The state of a batch while it runs; workers take groups from it, each in a thread of its own."""
+
+    prompts: Prompts
+    records: Records
+    made: dict[int, Made] = field(default_factory=dict)
+    waiting: deque[list[Item]] = field(default_factory=deque)
+    failed: dict[int, tuple[Item, MusubiError]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def left(self, items: Iterable[Item]) -> list[Item]:
+        """Those of ``items`` that are not made yet."""
+        return [item for item in items if item.number not in self.made]
+
+    def take(self) -> list[Item]:
+        """The next group; an empty one where none waits."""
+        with self._lock:
+            return self.waiting.popleft() if self.waiting else []
+
+    def keep(self, item: Item, made: Made) -> None:
+        """Remember what a prompt became, also for the next time."""
+        with self._lock:
+            self.made[item.number] = made
+            self.records.keep(item.key, made.files())
+
+    def settle(self, group: Sequence[Item], error: MusubiError | None) -> None:
+        """After a start: what is not made is tried again in smaller groups, or has failed where there are none."""
+        left = self.left(group)
+        again = smaller(group, left, error)
+        with self._lock:
+            self.waiting.extendleft(reversed(again))
+            if not again:
+                self._fail(left, error or MusubiError("musubi-tuner wrote nothing for it"))
+
+    def _fail(self, items: Sequence[Item], error: MusubiError) -> None:
+        self.failed |= {item.number: (item, error) for item in items}
+        if items and self.prompts.strict:
+            self.waiting.clear()
+
+    def results(self) -> list[Made]:
+        """What was made, in the order of the prompts; the error of the last one if all failed, or one if strict."""
+        if self.failed and (self.prompts.strict or not self.made):
+            _, error = list(self.failed.values())[-1]
+            raise error
+        return [self.made[number] for number in sorted(self.made)]
+
+    def report(self, seconds: float, before: int) -> str:
+        """How many were made, how many of them before, and why the others were not; the same reason once."""
+        handed_on = f", {before} of them before" if before else ""
+        reasons: dict[str, list[Item]] = {}
+        for _, (item, error) in sorted(self.failed.items()):
+            reasons.setdefault(error.what, []).append(item)
+        lines = [f"{len(self.made)} of {len(self.prompts.items)} prompts made in {seconds:.0f} s{handed_on}"]
+        return "\n".join([*lines, *(f"{_names(items)}: {what}" for what, items in reasons.items())])
+
+
+def smaller(group: Sequence[Item], left: Sequence[Item], error: MusubiError | None) -> list[list[Item]]:
+    """The groups in which ``left`` of a group is tried again. What lacked GPU memory is parted by size, because a
+    prompt alone needs as much as one of its size beside others; everything else is tried prompt by prompt."""
+    if isinstance(error, OutOfGpuMemory):
+        parts = by_size(left)
+        return parts if len(parts) > 1 else []
+    return [[item] for item in left] if len(group) > 1 else []
+
+
+def _names(items: Sequence[Item]) -> str:
+    if len(items) == 1:
+        return items[0].name
+    return f"prompts {', '.join(str(item.number) for item in items)}"

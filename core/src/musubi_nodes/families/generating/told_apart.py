@@ -1,0 +1,72 @@
+"""What one start of a script for several prompts made: which outputs are complete, and whose they are."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from musubi_nodes.families.generating.made import Made
+from musubi_nodes.runs.known_failures import GPU_MEMORY
+from musubi_nodes.runs.record.folder import RunFolder
+
+T = TypeVar("T")
+NAME = re.compile(r"\d{8}-\d{6}[-\d]*_(\d+)(?=[_./\s]|$)")
+"""Time and seed, the beginning of each output's name (``get_time_flag``, v0.3.4)."""
+
+
+def made_together(folder: RunFolder, output_type: str, seeds: Mapping[int, int]) -> dict[int, Made]:
+    """The complete outputs by the number of their prompt; ``seeds`` are those of the prompts, in the order of the file
+    that the script reads.
+
+    The log names an output once it is written, so what a stopped or failed start left half done is none. Prompts with
+    the same seed are told apart by the order in which the log names their outputs, which is the order of the file; one
+    that the script left out would shift the others, so then all with that seed count as not made (``save_video``,
+    ``save_images`` and ``save_latent`` of wan_generate_video.py and fpack_generate_video.py, v0.3.4).
+    """
+    parts: dict[int, list[Made]] = defaultdict(list)
+    for seed, files in _outputs(folder):
+        parts[seed].append(Made.of(files))
+    found = {}
+    for seed in set(seeds.values()):
+        numbers = [number for number, own in seeds.items() if own == seed]
+        for number, made in zip(numbers, _shared_out(parts[seed], len(numbers)), strict=False):
+            if made.is_good(folder, output_type):
+                found[number] = made
+    return found
+
+
+def _outputs(folder: RunFolder) -> Iterator[tuple[int, list[Path]]]:
+    """Seed and files of each output that the log names, in the log's order."""
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(p for p in folder.out.rglob("*") if p.is_file()):
+        if name := NAME.match(path.relative_to(folder.out).as_posix()):
+            files[name[0]].append(path)
+    if not files:
+        return
+    with folder.log.open(encoding="utf-8", errors="replace") as log:
+        named = dict.fromkeys((name[0], name[1]) for line in log for name in NAME.finditer(line))
+    yield from ((int(seed), files[name]) for name, seed in named if name in files)
+
+
+def _shared_out(parts: Sequence[Made], count: int) -> list[Made]:
+    """One for each of ``count`` prompts: the first video, pictures and latent are the first prompt's."""
+    videos = _as_many([part.video for part in parts if part.video], count)
+    images = _as_many([part.images for part in parts if part.images], count)
+    latents = _as_many([part.latent for part in parts if part.latent], count)
+    return [
+        Made(video, pictures or (), latent)
+        for video, pictures, latent in zip(videos, images, latents, strict=True)
+    ]  # fmt: skip
+
+
+def _as_many(found: list[T], count: int) -> Sequence[T | None]:
+    return found if len(found) == count else [None] * count
+
+
+def lacked_memory(log: Path) -> bool:
+    """Whether a script met a full GPU and went on with the next prompt (fpack_generate_video.py, v0.3.4)."""
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        return any(re.search(GPU_MEMORY, line) for line in lines)

@@ -1,0 +1,120 @@
+"""Batches that fail in part, or are stopped: what is finished counts, and the rest is tried sensibly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory
+from musubi_nodes.media.probe import probe
+
+NO_ROOM_FOR = """
+texts = [open(w.split('=', 1)[1]).read() for w in words if w.startswith('--from_file=')]
+if '--w {width}' in ' '.join(texts) or (not texts and '{width}' in words):
+    raise RuntimeError('CUDA out of memory. Tried to allocate 2.25 GiB')
+"""
+AT_THE_THIRD = """
+import itertools, time
+sys.path.insert(0, {source!r})
+from musubi_tuner.miniature import outputs
+def fault():
+    {fault}
+real, number = outputs.{write}, itertools.count(1)
+def write(path, *rest):
+    if next(number) == 3:
+        open(path, 'wb').write(b'half of it')
+        fault()
+    return real(path, *rest)
+outputs.{write} = write
+"""
+
+
+class Interrupted(Exception):
+    pass
+
+
+def table(place: Any, *rows: str, **values: Any) -> Any:
+    path = place.folder / "prompts.csv"
+    path.write_text("\n".join(["prompt,width", *rows]), "utf-8")
+    return place.run("BatchProcessor", file=str(path), **values).prompts
+
+
+def starts(place: Any) -> list[Path]:
+    return [run for run in place.started() if "WanGenerator" in run.name]
+
+
+def recorded(place: Any) -> int:
+    return len(list(place.folder.glob("output/musubi/generated/*.json")))
+
+
+def no_room_for(place: Any, width: int) -> None:
+    place.misbehaving("wan_generate_video.py", NO_ROOM_FOR.format(width=width))
+
+
+def at_the_third(place: Any, fault: str, write: str = "write_video") -> None:
+    """The third file that the script writes is half there when ``fault`` happens."""
+    source = str(place.services.install("miniature").root / "src")
+    place.misbehaving("wan_generate_video.py", AT_THE_THIRD.format(source=source, fault=fault, write=write))
+
+
+def stop_at_half_a_file(place: Any) -> None:
+    def stop() -> None:
+        files = [file for file in place.folder.glob("output/musubi/runs/*/out/*") if file.is_file()]
+        if any(file.read_bytes() == b"half of it" for file in files):
+            raise Interrupted
+
+    place.host.raise_if_interrupted = stop
+
+
+def test_a_prompt_too_large_for_the_gpu_takes_no_other_with_it(place: Any) -> None:
+    no_room_for(place, 128)
+    made = place.generate(prompts=table(place, "a cat,", "a whale,128", "a dog,", "an ant,"))
+    assert len(made.video) == 3 and len(starts(place)) == 3
+    assert "3 of 4 prompts made" in place.texts[0] and "prompt 2 ('a whale'): " in place.texts[0]
+
+
+def test_prompts_of_one_size_that_do_not_fit_are_tried_once_and_told_once(place: Any) -> None:
+    no_room_for(place, 128)
+    made = place.generate(prompts=table(place, "a whale,128", "a cat,", "a ship,128"))
+    assert probe(made.video.path).width == 96 and len(starts(place)) == 3
+    assert place.texts[0].count("out of memory") == 1 and "prompts 1, 3: " in place.texts[0]
+    with pytest.raises(OutOfGpuMemory):
+        place.generate(prompts=table(place, "a whale,128", "a ship,128"))
+    assert len(starts(place)) == 4
+
+
+def test_what_a_failing_start_had_made_counts(place: Any) -> None:
+    at_the_third(place, "raise RuntimeError('CUDA out of memory')")
+    made = place.generate(prompts=table(place, *(f"prompt {n}," for n in range(5))))
+    assert len(made.video) == 2 and len(starts(place)) == 1
+    assert "prompts 3, 4, 5: " in place.texts[0]
+
+
+@pytest.mark.parametrize(("output_type", "write"), [("video", "write_video"), ("latent", "write_latent")])
+def test_a_stopped_start_keeps_what_is_whole(place: Any, output_type: str, write: str) -> None:
+    at_the_third(place, "time.sleep(600)", write)
+    stop_at_half_a_file(place)
+    prompts = place.run("BatchProcessor", text="\n".join(f"prompt {n}" for n in range(8))).prompts
+    with pytest.raises(Interrupted):
+        place.generate(prompts=prompts, output_type=output_type)
+    del place.host.raise_if_interrupted
+    assert recorded(place) == 2 and len(starts(place)) == 1
+    assert json.loads((starts(place)[0] / "status.json").read_text("utf-8"))["status"] == "cancelled"
+    firsts = prompts.model_copy(update={"items": prompts.items[:2]})
+    place.generate(prompts=firsts, output_type=output_type)
+    assert len(starts(place)) == 1 and "2 of them before" in place.texts[0]
+
+
+def test_a_prompt_that_fails_for_another_reason_does_not_stop_the_others(place: Any) -> None:
+    at_the_third(place, "raise ValueError('bad prompt')")
+    made = place.generate(prompts=table(place, *(f"prompt {n}," for n in range(4))))
+    assert len(made.video) == 4 and len(starts(place)) == 3
+
+
+def test_an_error_of_all_prompts_is_raised(place: Any) -> None:
+    place.misbehaving("wan_generate_video.py", "raise ValueError('bad prompt')")
+    with pytest.raises(MusubiError, match="bad prompt"):
+        place.generate(prompts=table(place, "a cat,", "a dog,"))

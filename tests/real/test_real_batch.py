@@ -1,0 +1,54 @@
+"""Many prompts in one start of the real scripts: each becomes what a start of its own makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.real.toys import MODELS
+
+from musubi_nodes.config import load_config
+from musubi_nodes.media.frames import ImageFiles
+from musubi_nodes.media.probe import probe
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
+
+pytestmark = pytest.mark.musubi
+
+SMALL = {"width": 96, "height": 64, "infer_steps": 2, "output_type": "both"}
+OF_FAMILY: dict[str, dict[str, Any]] = {
+    "Wan": {"video_length": 5, "vae_dtype": "float32"},
+    "FramePack": {"latent_window_size": 2, "video_seconds": 0.27},
+}
+PROMPTS = "a ball --d 7\na cube --d 7\na ball --d 8\na cone --d 7 --w 64"
+ALONE = (("a ball", 7, 96), ("a cube", 7, 96), ("a ball", 8, 96), ("a cone", 7, 64))
+
+
+@pytest.fixture
+def place(toy_config: str, own_surroundings: Path, tmp_path: Path) -> Workplace:
+    """A workplace whose musubi-tuner is the real one."""
+    (own_surroundings / "config.toml").write_text(toy_config, "utf-8")
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return Workplace(tmp_path)
+
+
+@pytest.mark.parametrize("family", OF_FAMILY)
+def test_one_start_with_the_same_seeds_and_texts_makes_what_single_ones_make(place: Workplace, family: str) -> None:
+    values = {**SMALL, **OF_FAMILY[family], "models": place.run(f"{family}Models", **MODELS[family]).models}
+    if family == "FramePack":
+        values["image"] = ImageFiles((place.dataset().with_suffix("") / "p0.png",))
+    made = place.run(f"{family}Generator", prompts=place.run("BatchProcessor", text=PROMPTS).prompts, **values)
+    assert len([run for run in place.started() if f"{family}Generator" in run.name]) == 1
+    assert [probe(video.path).width for video in made.video] == [96, 96, 96, 64]
+    for number, (text, seed, width) in enumerate(ALONE):
+        alone = place.run(f"{family}Generator", **{**values, "prompt": text, "seed": seed, "width": width})
+        assert tensors(made.latent[number].path) == tensors(alone.latent.path)
+        assert made.video[number].path.read_bytes() == alone.video.path.read_bytes()
+
+
+def tensors(path: Path) -> list[tuple[str, bytes]]:
+    from safetensors import deserialize
+
+    return [(name, bytes(tensor["data"])) for name, tensor in deserialize(path.read_bytes())]
