@@ -66,10 +66,61 @@ def test_repeats_count_seeds_up(place: Workplace) -> None:
     assert [p.seed for p in read(place, "p.csv", "prompt,seed\na,7\n", repeats=3)] == [7, 8, 9]
 
 
+TABLES = {
+    "a line that names the separator": "sep=;\nprompt;cfg_scale;seed\na, cat;6,5;7\n",
+    "capitals and blanks in names": "Prompt;CFG Scale; Seed \na, cat;6.5;7\n",
+    "empty lines above": "\n;;\nprompt;cfg_scale;seed\na, cat;6,5;7\n",
+}
+
+
+@pytest.mark.parametrize("row", TABLES)
+def test_tables_as_people_and_spreadsheets_write_them(place: Workplace, row: str) -> None:
+    (found,) = read(place, "p.csv", TABLES[row].replace("\n", "\r\n"))
+    assert (found.prompt, found.cfg_scale, found.seed) == ("a, cat", 6.5, 7)
+    with pytest.raises(MusubiError, match=f"line {TABLES[row].count(chr(10)) + 1}: seed 'x'"):
+        read(place, "p.csv", TABLES[row] + "a dog;;x\n")
+
+
+def test_the_pack_s_own_words_are_columns(place: Workplace) -> None:
+    head = "prompt\tsize\tlora_strength\tvideo_length\tinfer_steps\tseed\n"
+    first, second = read(place, "p.tsv", f"{head}a, cat\t832x480\t0.5\t81\t20\t7\na dog\t64 × 96\t\t0\t\t-1\n")
+    assert (first.width, first.height, first.lora_multiplier, first.frames, first.steps) == (832, 480, 0.5, 81, 20)
+    assert (second.width, second.height, second.frames, second.seed) == (64, 96, None, None)
+
+
+def test_a_line_may_hold_the_options_of_musubi_tuner(place: Workplace) -> None:
+    (place.folder / "cat.png").write_bytes(b"x")
+    line = "A cat, well--fed -- black --w 832 --h 480 --d 1 --s 20 --f 25 --g 5.5 --fs 3 --n ugly, blurry --i cat.png"
+    (found,) = read(place, "p.txt", f"# no\n{line}\n")
+    assert found.image.paths == (place.folder / "cat.png",)
+    assert found.model_copy(update={"image": None}) == Prompt(
+        prompt="A cat, well--fed -- black", width=832, height=480, seed=1, steps=20, frames=25, cfg_scale=5.5,
+        flow_shift=3.0, negative_prompt="ugly, blurry",
+    )  # fmt: skip
+    (typed,) = place.run("BatchProcessor", text="a dog --w 64 --l 2 --d -1").prompts.items
+    assert typed == Prompt(prompt="a dog", width=64, cfg_scale=2.0)
+
+
+def test_samples_of_a_training_take_the_options_of_their_own_script(place: Workplace) -> None:
+    line = "a cat --w 96 --h 64 --f 5 --d 3 --s 4 --g 2 --l 6 --fs 7 --n ugly"
+    sampling = place.run("SamplingConfig", sample_prompts=line, sample_every_n_epochs=1).sampling
+    assert sampling.samples() == [
+        Prompt(prompt="a cat", width=96, height=64, frames=5, seed=3, steps=4, guidance_scale=2.0, cfg_scale=6.0,
+               flow_shift=7.0, negative_prompt="ugly")
+    ]  # fmt: skip
+
+
 BROKEN = {
     "nothing at all": ("p.txt", "", "has no prompts"),
+    "an option that a prompt has not": ("p.txt", "a cat\na dog --ei x.png\n", "line 2: there is no option '--ei'"),
+    "an option without a value": ("p.txt", "a dog --w\n", "line 1: the option '--w' has no value"),
+    "an option twice": ("p.txt", "a dog --g 2 --l 3\n", "line 1: the option '--l' says cfg_scale a second time"),
+    "options without a prompt": ("p.txt", "--w 832\n", "line 1: the prompt is empty"),
+    "a size that is none": ("p.csv", "prompt,size\na,832\n", "line 2: size '832': write width x height"),
+    "a value twice": ("p.csv", "prompt,size,width\na,832x480,64\n", "line 2: the column 'width' says width a second"),
+    "a misspelt size": ("p.csv", "prompt,sizes\na,832x480\n", r"no column 'sizes' \(did you mean 'size'"),
     "an unknown ending": ("p.xlsx", "x", "is no prompt file"),
-    "no column prompt": ("p.csv", "text,seed\na,1\n", "has no column prompt"),
+    "no column prompt": ("p.csv", "promt,seed\na,1\n", "has no column prompt\nWhy: Its columns are: 'promt', 'seed'"),
     "a misspelt column": ("p.csv", "prompt,sead\na,1\n", r"line 2: there is no column 'sead' \(did you mean 'seed'"),
     "a number that is none": ("p.csv", "prompt,seed\na,x\n", "line 2: seed 'x'"),
     "a size that does not fit": ("p.csv", "prompt,width\na,100\n", "line 2: width '100': is not divisible by 16"),
@@ -89,12 +140,57 @@ def test_a_broken_file_is_told_by_line(place: Workplace, row: str) -> None:
         read(place, name, text)
 
 
-def test_a_file_that_is_not_utf8_or_not_there(place: Workplace) -> None:
-    (place.folder / "p.csv").write_bytes("prompt\näöü".encode("latin-1"))
+ENCODED = {
+    "western Europe": ("cp1252", "Une fée «naïve», l’été à Nîmes", "Windows-1252"),
+    "Japan": ("cp932", "猫が走る", "Shift-JIS"),
+    "Unicode text": ("utf-16", "猫が走る", ""),
+    "UTF-8": ("utf-8-sig", "猫が走る", ""),
+}
+
+
+@pytest.mark.parametrize("row", ENCODED)
+def test_a_table_may_have_the_encoding_of_a_spreadsheet(place: Workplace, row: str) -> None:
+    encoding, text, told = ENCODED[row]
+    (place.folder / "p.csv").write_bytes(f"prompt\tseed\n{text}\t7\n".encode(encoding))
+    (found,) = place.run("BatchProcessor", file=str(place.folder / "p.csv")).prompts.items
+    assert (found.prompt, found.seed) == (text, 7)
+    assert ("was read as" in place.texts[0]) == bool(told) and told in place.texts[0]
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("cp1251", "кошка бежит"), ("gbk", "红色的猫在跑")])
+def test_another_encoding_is_refused_instead_of_painted(place: Workplace, encoding: str, text: str) -> None:
+    (place.folder / "p.csv").write_bytes(f"prompt\n{text}\n".encode(encoding))
     with pytest.raises(MusubiError, match="is not UTF-8"):
         place.run("BatchProcessor", file=str(place.folder / "p.csv"))
+
+
+def test_a_file_that_is_not_there(place: Workplace) -> None:
     with pytest.raises(MusubiError, match="prompt file does not exist"):
         place.run("BatchProcessor", file=str(place.folder / "gone.csv"))
+
+
+FORESEEN = {
+    "nothing at all": ({}, set(), "has no prompts"),
+    "comments only": ({"text": "# a cat"}, set(), "has no prompts"),
+    "a missing file": ({"file": "gone.csv"}, {"previous"}, "prompt file does not exist"),
+    "a wrong line": ({"text": "a cat --ei x"}, {"file"}, "line 1: there is no option '--ei'"),
+    "prompts over a link": ({}, {"previous"}, ""),
+    "a text over a link": ({}, {"text"}, ""),
+    "a file over a link": ({}, {"file"}, ""),
+    "a prompt": ({"text": "a cat"}, set(), ""),
+}
+
+
+@pytest.mark.parametrize("row", FORESEEN)
+def test_what_cannot_be_read_is_refused_when_it_is_queued(place: Workplace, row: str) -> None:
+    values, linked, message = FORESEEN[row]
+    node = place.node("BatchProcessor")
+    context = Context(place.host, place.services, node.title)
+    if not message:
+        node().foresee(node.known(values), linked, context)
+        return
+    with pytest.raises(MusubiError, match=message):
+        node().foresee(node.known(values), linked, context)
 
 
 def test_beyond_loopback_a_prompt_file_must_lie_in_an_allowed_folder(place: Workplace) -> None:

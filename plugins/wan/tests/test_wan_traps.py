@@ -578,7 +578,7 @@ BAD_INPUT: dict[str, Refused] = {
     "checkpoint offload alone": Refused(
         memory(gradient_checkpointing=False, gradient_checkpointing_cpu_offload=True), "needs gradient_checkpointing"
     ),
-    "options in a prompt line": Refused(samples(sample_prompts="a cat --w 512 --h 512"), "holds the option '--w'"),
+    "options in a prompt line": Refused(samples(sample_prompts="a cat --w 512 --ci x.png"), "line 1: .* option '--ci'"),
     "samples of Fun-Control": Refused(samples_of_fun_control, "need a control video each"),
     "a picture that is none": Refused(
         lambda p: p.generate(models=p.models(**I2V), image=no_picture(p)), "cannot be read as a picture"

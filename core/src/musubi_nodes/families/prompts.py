@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.fields import Native, Socket, Widget
+from musubi_nodes.errors import MusubiError, finding
+from musubi_nodes.families.fields import Native, Socket, Widget, fields_of
 from musubi_nodes.families.node import NodeInputs
+from musubi_nodes.families.prompt_lines import lines_of, said
 from musubi_nodes.families.sizes import SideOrNone
 
 ADVANCED = Widget(advanced=True)
@@ -46,11 +48,33 @@ class Prompt(NodeInputs):
     )
 
 
-def written_prompts(text: str) -> list[Prompt]:
-    """One prompt a line; empty lines and those that begin with # are left out, as musubi-tuner does (v0.3.4)."""
-    lines = [line for each in text.splitlines() if (line := each.strip()) and not line.startswith("#")]
-    check_count(len(lines))
-    return [Prompt(prompt=line) for line in lines]
+def said_prompt(values: Mapping[str, Any]) -> Prompt:
+    """A prompt of what a line or a row says. The number that the widget shows for "not said", such as seed -1, says
+    nothing there as well."""
+    unset = {spec.name: spec.unset for spec in fields_of(Prompt)}
+    return Prompt(**{name: value for name, value in values.items() if not _is_number(value, unset.get(name))})
+
+
+def _is_number(value: Any, number: float | None) -> bool:
+    try:
+        return number is not None and isinstance(value, str | int | float) and float(value) == float(number)
+    except ValueError:
+        return False
+
+
+def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
+    """One prompt a line, with musubi-tuner's ``options`` behind it; a ValueError that names the line."""
+    found = []
+    for number, line in lines_of(text):
+        try:
+            found.append(said_prompt(said(line, options)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"line {number}: {first['loc'][0]} {finding(first)}") from error
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
+    check_count(len(found))
+    return found
 
 
 def check_count(count: int) -> None:

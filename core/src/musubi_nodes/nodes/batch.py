@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -11,17 +12,18 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.models.files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.families.prompts import Prompt, Prompts, check_count, written_prompts
-from musubi_nodes.nodes.prompt_tables import read_prompts
+from musubi_nodes.families.prompts import Prompt, Prompts, check_count
+from musubi_nodes.nodes.prompt_tables import FromFile, pictures_of, read_prompts, typed_prompts
 from musubi_nodes.nodes.reading import readable_file
 
 
 class BatchProcessor(Node):
-    """Prompts for a whole batch: typed one a line, or from a file (.txt one a line, .csv and .jsonl with a column for
-    each option: prompt, negative_prompt, width, height, frames, steps, seed, guidance_scale, cfg_scale, flow_shift,
-    lora_multiplier, image). Connect it to the input prompts of a generator: the models are loaded once for several
-    prompts where musubi-tuner can do that, a prompt that fails does not stop the others, and a stopped batch goes on
-    where it was."""
+    """Prompts for a whole batch: typed one a line, or from a file (.txt one a line, .csv, .tsv and .jsonl with a column
+    for each option: prompt, negative_prompt, size or width and height, frames, steps, seed, guidance_scale, cfg_scale,
+    flow_shift, lora_strength, image). A line may hold musubi-tuner's own options: a cat --w 832 --h 480 --f 81 --d 7
+    --s 20 --g 5 --fs 3 --n blurry --i cat.png. Connect it to the input prompts of a generator: the models are loaded
+    once for several prompts where musubi-tuner can do that, a prompt that fails does not stop the others, and a stopped
+    batch goes on where it was."""
 
     id, title, category = "MusubiTuner_BatchProcessor", "Batch Processor", "MusubiTuner/Generation"
     search = ("batch", "queue", "csv", "jsonl", "many prompts", "multi gpu", "一括", "まとめて生成")
@@ -29,9 +31,13 @@ class BatchProcessor(Node):
     class Inputs(NodeInputs):
         previous: Prompts | None = Field(None, description="Prompts that come before these.")
         text: Annotated[str, Widget(multiline=True)] = Field(
-            "", description="Prompts, one a line. Empty lines and lines that begin with # are left out."
+            "",
+            description="Prompts, one a line, also with musubi-tuner's options behind it (--w 832 --d 7; --f counts "
+            "frames). Empty lines and lines that begin with # are left out.",
         )
-        file: str = Field("", description="A .txt, .csv or .jsonl file with prompts; below input, or a whole path.")
+        file: str = Field(
+            "", description="A .txt, .csv, .tsv or .jsonl file with prompts; below input, or a whole path."
+        )
         repeats: int = Field(1, ge=1, le=1000, description="Videos of each prompt, each with a seed of its own.")
         first_seed: int | None = Field(
             None, ge=0, le=2**32 - 1, description="Seeds count up from this one. -1: from the generator's."
@@ -40,7 +46,11 @@ class BatchProcessor(Node):
             1, ge=1, le=8, description="GPUs that work side by side, from the generator's device on."
         )
         per_start: Annotated[int, Widget(advanced=True)] = Field(
-            8, ge=1, le=1000, description="Prompts that share a start of the models; a stop loses at most these."
+            8,
+            ge=1,
+            le=1000,
+            description="Prompts that share a start of the models. musubi-tuner writes their videos when all of them "
+            "are sampled, so a stop before that loses these.",
         )
         strict: Annotated[bool, Widget(advanced=True)] = Field(
             False, description="Stop at the first prompt that fails, and hand on nothing."
@@ -50,28 +60,44 @@ class BatchProcessor(Node):
         prompts: Prompts = Field(description="All prompts, for a generator.")
         summary: str = Field(description="How many, and the first ones, as text.")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        known = {name: "" if name in linked else values[name] for name in ("text", "file")}
+        found = _own(known["text"], known["file"], context).prompts
+        if not found and not linked & {"text", "file", "previous"}:
+            raise _no_prompts()
+
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        own = written_prompts(inputs.text)
-        if inputs.file.strip():
-            own += read_prompts(readable_file(inputs.file, "prompt file", context), context)
+        own, note = _own(inputs.text, inputs.file, context)
         before = inputs.previous.items if inputs.previous else ()
         if not own and not before:
-            raise MusubiError("the batch has no prompts", fix="Type some into text, or name a file.")
+            raise _no_prompts()
         check_count(len(before) + len(own) * inputs.repeats)
         items = (*before, *_repeated(own, inputs.repeats, inputs.first_seed))
         prompts = Prompts(items=items, workers=inputs.workers, per_start=inputs.per_start, strict=inputs.strict)
         shown = [f"{number}. {prompt.prompt[:80]}" for number, prompt in enumerate(items[:5], 1)]
         more = [f"and {len(items) - 5} more"] if len(items) > 5 else []
-        summary = "\n".join([f"{len(items)} prompts", *shown, *more])
+        summary = "\n".join([f"{len(items)} prompts", *shown, *more, *([note] if note else [])])
         context.show(text=summary)
         return self.Outputs(prompts=prompts, summary=summary)
 
     def changed(self, inputs: Any, context: Context) -> str:
-        if not inputs.file.strip():
-            return ""
-        path = readable_file(inputs.file, "prompt file", context)
-        pictures = [file for prompt in read_prompts(path, context) if prompt.image for file in prompt.image.paths]
-        return " ".join(stamp(file) for file in (path, *pictures))
+        files = pictures_of(_own(inputs.text, inputs.file, context).prompts)
+        if inputs.file.strip():
+            files.insert(0, readable_file(inputs.file, "prompt file", context))
+        return " ".join(stamp(file) for file in files)
+
+
+def _own(text: str, file: str, context: Context) -> FromFile:
+    """What the node's own widgets say."""
+    typed = typed_prompts(text, context)
+    if not file.strip():
+        return FromFile(typed, "")
+    found = read_prompts(readable_file(file, "prompt file", context), context)
+    return found._replace(prompts=typed + found.prompts)
+
+
+def _no_prompts() -> MusubiError:
+    return MusubiError("the batch has no prompts", fix="Type some into text, or name a file.")
 
 
 def _repeated(prompts: list[Prompt], repeats: int, first_seed: int | None) -> list[Prompt]:

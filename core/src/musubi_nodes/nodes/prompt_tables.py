@@ -5,108 +5,186 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import fields_of
 from musubi_nodes.families.input_files import readable
-from musubi_nodes.families.prompts import Prompt, written_prompts
+from musubi_nodes.families.prompt_lines import lines_of, said
+from musubi_nodes.families.prompts import Prompt, check_count, said_prompt
 from musubi_nodes.files import cleaned_path, is_file
 from musubi_nodes.media.frames import ImageFiles
+from musubi_nodes.nodes.table_text import text_of
 
 COLUMNS = tuple(Prompt.model_fields)
-LARGEST = 20_000_000
-"""Bytes of a prompt file."""
+ALSO = {"lora_strength": "lora_multiplier", "video_length": "frames", "infer_steps": "steps"}
+"""Other names of columns: the LoRA nodes' word, and musubi-tuner's."""
+SIZE = "size"
+"""The column of both sides, such as 832x480."""
+DECIMALS = frozenset(spec.name for spec in fields_of(Prompt) if spec.kind == "float")
+SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
+"""The line that Excel reads and writes above a table."""
+
+Row = Mapping[str, Any]
+Rows = Iterator[tuple[int, "Row | str"]]
+"""Each with the number of its line; a text is a line in musubi-tuner's own writing."""
 
 
-def read_prompts(path: Path, context: Context) -> list[Prompt]:
+class FromFile(NamedTuple):
+    """The prompts of a file, and what is worth knowing about how it was read."""
+
+    prompts: list[Prompt]
+    note: str
+
+
+def read_prompts(path: Path, context: Context) -> FromFile:
     """The prompts of a file; one :class:`MusubiError` that names each wrong line, column and value."""
     suffix = path.suffix.lower()
-    if suffix == LINES:
-        return written_prompts(_text(path))
-    if suffix not in TABLES:
-        raise MusubiError(f"{path.name} is no prompt file", fix=f"Use one of {', '.join((LINES, *TABLES))}.")
+    if suffix not in KINDS:
+        raise MusubiError(f"{path.name} is no prompt file", fix=f"Use one of {', '.join(KINDS)}.")
+    text, guessed = text_of(path)
+    found = _prompts(KINDS[suffix](text, path.name), path.name, path.parent, context)
+    note = f"{path.name} was read as {guessed}; if letters are wrong, save it as UTF-8" if guessed else ""
+    return FromFile(found, note)
+
+
+def typed_prompts(text: str, context: Context) -> list[Prompt]:
+    """The prompts of a widget, one a line; pictures lie below the input folder."""
+    return _prompts(lines_of(text), "text", context.host.input_folder(), context)
+
+
+def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> list[Prompt]:
     found, wrong = [], []
-    for number, row in TABLES[suffix](_text(path), path):
+    for number, row in rows:
         try:
-            found.append(_prompt(row, path, context))
+            found.append(_prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context))
         except (ValueError, ValidationError, MusubiError) as error:
-            wrong.append(f"line {number}: {_said(error)}")
+            wrong.append(f"line {number}: {_complaint(error)}")
     if wrong:
-        raise problems(f"{path.name} has wrong lines", wrong, fix="Correct them and queue again.")
+        raise problems(f"{name} has wrong lines", wrong, fix="Correct them and queue again.")
+    check_count(len(found))
     return found
 
 
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise MusubiError(f"{path} is larger than {LARGEST // 1_000_000} MB", fix="Split it into several files.")
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MusubiError(f"{path} is not UTF-8: {error}", fix="Save it as UTF-8.") from error
-    except OSError as error:
-        raise MusubiError(f"{path} cannot be read: {error}", fix="Check its permissions.") from error
+def _lines(text: str, _: str) -> Rows:
+    return lines_of(text)
 
 
-def _csv_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Rows by the names in the first line. Spreadsheets separate by comma, semicolon or tab, as the country has it."""
-    head = text.splitlines()[0] if text.strip() else ""
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
+    """Rows by the names in the first line that holds anything."""
+    table, found, above = _table(text)
+    reader = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter or found, strict=True)
     try:
-        names = [str(name).strip() for name in reader.fieldnames or ()]
-        if "prompt" not in names:
+        columns = list(reader.fieldnames or ())
+        if "prompt" not in map(_field, columns):
             raise MusubiError(
-                f"{path.name} has no column prompt", fix=f"Name the columns in the first line: {', '.join(COLUMNS)}."
+                f"{name} has no column prompt",
+                why=f"Its columns are: {', '.join(map(repr, columns))}.",
+                fix=f"Name the columns in the first line: {', '.join(COLUMNS)}.",
             )
         for row in reader:
             if None in row:
                 raise csv.Error("it has more cells than the first line")
-            if not any(value and value.strip() for value in row.values()):
-                continue
-            yield reader.line_num, {str(key).strip(): (value or "").strip() for key, value in row.items()}
+            if any(value and value.strip() for value in row.values()):
+                yield above + reader.line_num, {key: _cell(key, value or "") for key, value in row.items()}
     except csv.Error as error:
-        raise MusubiError(
-            f"{path.name}, line {reader.line_num}: {error}", fix="Put texts with commas in quotes."
-        ) from error
+        fix = "Put texts with commas in quotes."
+        raise MusubiError(f"{name}, line {above + reader.line_num}: {error}", fix=fix) from error
 
 
-def _json_rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _table(text: str) -> tuple[str, str, int]:
+    """The table from the names of its columns on, what parts its cells, and how many lines stand above it. Spreadsheets
+    part by comma, semicolon or tab, as the country has it, and may say so in a line ``sep=;``."""
+    lines, delimiter, above = text.split("\n"), "", 0
+    for line in lines:
+        if sep := SEPARATOR.fullmatch(line.rstrip("\r")):
+            delimiter = sep[1]
+        elif line.strip(" ,;\t\r"):
+            break
+        above += 1
+    head = lines[above] if above < len(lines) else ""
+    return "\n".join(lines[above:]), delimiter or max(",;\t", key=head.count), above
+
+
+def _cell(column: str, value: str) -> str:
+    """The cell without blanks; some countries write decimals with a comma."""
+    value = value.strip()
+    return value.replace(",", ".") if _field(column) in DECIMALS and re.fullmatch(r"-?\d+,\d+", value) else value
+
+
+def _json_rows(text: str, name: str) -> Rows:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise MusubiError(f"{path.name}, line {number} is no JSON: {error}", fix="One object a line.") from error
+            raise MusubiError(f"{name}, line {number} is no JSON: {error}", fix="One object a line.") from error
         if not isinstance(row, dict):
-            raise MusubiError(f"{path.name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.')
+            raise MusubiError(f"{name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.')
         yield number, row
 
 
-LINES, TABLES = ".txt", {".csv": _csv_rows, ".jsonl": _json_rows}
+KINDS: Mapping[str, Callable[[str, str], Rows]] = {
+    ".txt": _lines,
+    ".csv": _csv_rows,
+    ".tsv": partial(_csv_rows, delimiter="\t"),
+    ".jsonl": _json_rows,
+}
 
 
-def _prompt(row: Mapping[str, Any], path: Path, context: Context) -> Prompt:
-    values = {name: value for name, value in row.items() if value not in (None, "")}
-    if strange := [name for name in values if name not in COLUMNS]:
-        raise ValueError(f"there is no column {strange[0]!r}{did_you_mean(strange[0], COLUMNS)}")
+def _by_field(row: Row) -> dict[str, Any]:
+    """What a row says by the fields of a prompt; empty cells say nothing."""
+    values: dict[str, Any] = {}
+    for column, value in row.items():
+        if value is None or value == "":
+            continue
+        own = _sides(value) if _field(column) == SIZE else {_field(column): value}
+        if strange := own.keys() - {*COLUMNS}:
+            raise ValueError(f"there is no column {column!r}{did_you_mean(min(strange), (*COLUMNS, *ALSO, SIZE))}")
+        if twice := own.keys() & values.keys():
+            raise ValueError(f"the column {column!r} says {min(twice)} a second time")
+        values |= own
+    return values
+
+
+def _field(column: str) -> str:
+    plain = re.sub(r"[\s-]+", "_", str(column).strip().casefold())
+    return ALSO.get(plain, plain)
+
+
+def _sides(size: Any) -> dict[str, str]:
+    found = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", str(size).strip().casefold())
+    if not found:
+        raise ValueError(f"size {str(size)[:60]!r}: write width x height, such as 832x480")
+    return {"width": found[1], "height": found[2]}
+
+
+def _prompt(values: Mapping[str, Any], folder: Path, context: Context) -> Prompt:
     if not str(values.get("prompt", "")).strip():
         raise ValueError("the prompt is empty")
-    if "image" in values:
-        picture = path.parent / cleaned_path(str(values["image"]))
-        readable(picture, context)
-        if not is_file(picture):
-            raise ValueError(f"the image does not exist: {picture}")
-        values["image"] = ImageFiles((picture,))
-    return Prompt(**values)
+    if "image" not in values:
+        return said_prompt(values)
+    picture = folder / cleaned_path(str(values["image"]))
+    readable(picture, context)
+    if not is_file(picture):
+        raise ValueError(f"the image does not exist: {picture}")
+    return said_prompt({**values, "image": ImageFiles((picture,))})
 
 
-def _said(error: Exception) -> str:
+def pictures_of(prompts: Iterable[Prompt]) -> list[Path]:
+    """The files of the prompts' pictures."""
+    return [file for prompt in prompts if prompt.image is not None for file in prompt.image.paths]
+
+
+def _complaint(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{first['loc'][0]} {str(first['input'])[:60]!r}: {finding(first)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -10,12 +9,11 @@ from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.families.fields import Settings, Widget
+from musubi_nodes.families.prompt_lines import SAMPLE_OPTIONS, first_option
 from musubi_nodes.families.prompts import Prompt, Prompts, written_prompts
 from musubi_nodes.families.sizes import Side
 
 ADVANCED = Widget(advanced=True)
-_OPTION = re.compile(r" --[A-Za-z]{1,3}(?= |$)")
-"""``--w 832`` and the like: options of prompts in a .txt file (training/sampling_prompts.py, v0.3.4)."""
 
 
 class Sampling(Settings):
@@ -76,7 +74,9 @@ class Sampling(Settings):
     )
     sample_at_first: Annotated[bool, Option()] = Field(False, description="Make samples before the first step as well.")
     sample_prompts: Annotated[str, Widget(multiline=True)] = Field(
-        "", description="Prompts of the samples, one a line. Empty: no samples. They cost time and memory."
+        "",
+        description="Prompts of the samples, one a line, also with musubi-tuner's options behind it (--w 832 --d 7). "
+        "Empty: no samples. They cost time and memory.",
     )
     sample_width: Side = Field(832, ge=16, le=4096, description="Width of the samples.")
     sample_height: Side = Field(480, ge=16, le=4096, description="Height of the samples.")
@@ -100,7 +100,7 @@ class Sampling(Settings):
             )
         if self.samples() and not wanted:
             raise ValueError("there are prompts for samples, but no sample_every_n_epochs or _steps says when")
-        if options := [found[0].strip() for each in self.samples() if (found := _OPTION.search(each.prompt))]:
+        if options := [found for each in self.samples() if (found := first_option(each.prompt))]:
             raise ValueError(
                 f"a prompt of the samples holds the option {options[0]!r}: it would be painted as text. "
                 "Size, frames, steps and seed have fields of their own; remove it"
@@ -110,9 +110,9 @@ class Sampling(Settings):
         return self
 
     def samples(self) -> list[Prompt]:
-        """All prompts: the lines of sample_prompts (empty ones and those that begin with # are left out, as
-        musubi-tuner does), then the connected ones; what a prompt does not say is taken from here."""
-        written = written_prompts(self.sample_prompts)
+        """All prompts: the lines of sample_prompts (empty ones and those that begin with # are left out), then the
+        connected ones; what a prompt does not say is taken from here."""
+        written = written_prompts(self.sample_prompts, SAMPLE_OPTIONS)
         own: dict[str, Any] = {
             "width": self.sample_width,
             "height": self.sample_height,
