@@ -43,6 +43,15 @@ def test_several_seeds_of_one_prompt_share_one_start(place: Any) -> None:
     assert seeds(made.video) == seeds(alone)
 
 
+def test_a_negative_prompt_is_not_taken_from_another_prompt_with_the_same_text(place: Any) -> None:
+    texts = (("ugly", 5), ("blurry", 6), ("ugly", 7))
+    lines = [f"a cat --n {negative} --d {seed}" for negative, seed in texts]
+    made = place.generate(prompts=batch(place, *lines), prompt="")
+    assert len(generators(place)) == 2
+    alone = [place.generate(prompt="a cat", negative_prompt=negative, seed=seed).video for negative, seed in texts]
+    assert seeds(made.video) == seeds(alone)
+
+
 def test_many_prompts_with_one_seed_share_one_start(place: Any) -> None:
     table = place.folder / "prompts.csv"
     table.write_text("prompt,seed\na cat,7\na dog,8\na bird,7\na fish,7\n", "utf-8")

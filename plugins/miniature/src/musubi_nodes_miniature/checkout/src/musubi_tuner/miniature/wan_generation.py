@@ -122,6 +122,7 @@ def generate_batch(args: argparse.Namespace) -> None:
     pipeline.announce_precision()
     MAIN.info("Loading text encoder to encode all prompts")
     pipeline.need_t5()
+    pipeline.kept = {prompt["prompt"]: with_overrides(args, prompt) for prompt in prompts}
     if pipeline.i2v:
         MAIN.info("Loading VAE and CLIP for I2V preprocessing")
         pipeline.need_vae()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,8 @@ class Pipeline:
     t5: ToyT5 | None = None
     clip: ToyVision | None = None
     dits: Denoisers | None = None
+    kept: dict[str, argparse.Namespace] = field(default_factory=dict)
+    """``--from_file``: the prompt of each text that was encoded last (``encoded_contexts`` upstream)."""
 
     def __post_init__(self) -> None:
         self.task: Task = TASKS[self.args.task]
@@ -97,7 +99,7 @@ class Pipeline:
         channels = image = None
         texts = self.need_t5()
         positive = texts.encode(args.prompt)
-        negative = texts.encode(args.negative_prompt or NEGATIVE_PROMPT)
+        negative = texts.encode(self.kept.get(args.prompt, args).negative_prompt or NEGATIVE_PROMPT)
         if self.i2v:
             channels, image, (height, width) = self._encode_image(args, height * width)
         if self.task.control:
@@ -114,7 +116,8 @@ class Pipeline:
         if not self.task.v2_2:
             self.clip = self.clip or load_clip(args.clip)
             MAIN.info("Encoding image to CLIP context")
-            image = self.clip.encode(np.asarray(picture))
+            kept = self.kept.get(args.prompt, args)
+            image = self.clip.encode(np.asarray(Image.open(kept.image_path).convert("RGB")))
             MAIN.info("Encoding complete")
         MAIN.info("Encoding image to latent space")
         pixels = np.zeros((args.video_length, height, width, 3), np.float32)
