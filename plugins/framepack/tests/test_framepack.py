@@ -88,6 +88,7 @@ def test_the_same_text_and_the_same_seed_share_one_start(place: Any) -> None:
     picture = place.picture()
     made = place.generate(prompts=batch(place, "a cat,7,", "a dog,7,", "a cat,8,"), prompt="", image=picture)
     assert len(generators(place)) == 1
+    place.forget_generated()
     single = [place.generate(prompt=p, seed=s, image=picture).video for p, s in (("a cat", 7), ("a dog", 7))]
     assert [v.path.read_bytes() for v in made.video[:2]] == [v.path.read_bytes() for v in single]
 
@@ -113,5 +114,6 @@ def test_a_prompt_that_the_script_leaves_out_is_not_taken_for_another(place: Any
     made = place.generate(prompts=prompts, prompt="", image=place.picture())
     assert "2 of 4 prompts made" in place.texts[0] and "prompts 2, 4: " in place.texts[0]
     assert len(generators(place)) == 3
+    place.forget_generated()
     alone = place.generate(prompt="a dog", seed=7, image=place.picture()).video
     assert made.video[1].path.read_bytes() == alone.path.read_bytes()

@@ -32,6 +32,7 @@ def test_prompts_share_one_start_and_make_the_videos_of_single_runs(place: Any) 
     made = place.generate(prompts=batch(place, "a cat", "a dog", "a bird"), prompt="", seed=5)
     assert len(made.video) == 3 and len(generators(place)) == 1
     assert "3 of 3 prompts made" in place.texts[0]
+    place.forget_generated()
     alone = [place.generate(prompt=text, seed=seed).video for text, seed in (("a cat", 5), ("a dog", 6), ("a bird", 7))]
     assert seeds(made.video) == seeds(alone)
 
@@ -39,6 +40,7 @@ def test_prompts_share_one_start_and_make_the_videos_of_single_runs(place: Any) 
 def test_several_seeds_of_one_prompt_share_one_start(place: Any) -> None:
     made = place.generate(prompts=batch(place, "a cat", repeats=3, first_seed=5), prompt="")
     assert len(made.video) == 3 and len(generators(place)) == 1
+    place.forget_generated()
     alone = [place.generate(prompt="a cat", seed=seed).video for seed in (5, 6, 7)]
     assert seeds(made.video) == seeds(alone)
 
@@ -48,6 +50,7 @@ def test_a_negative_prompt_is_not_taken_from_another_prompt_with_the_same_text(p
     lines = [f"a cat --n {negative} --d {seed}" for negative, seed in texts]
     made = place.generate(prompts=batch(place, *lines), prompt="")
     assert len(generators(place)) == 2
+    place.forget_generated()
     alone = [place.generate(prompt="a cat", negative_prompt=negative, seed=seed).video for negative, seed in texts]
     assert seeds(made.video) == seeds(alone)
 
@@ -61,6 +64,7 @@ def test_many_prompts_with_one_seed_share_one_start(place: Any) -> None:
         assert len(made.images) == 4
     assert len(generators(place)) == 2
     texts = (("a cat", 7), ("a dog", 8), ("a bird", 7), ("a fish", 7))
+    place.forget_generated()
     alone = [place.generate(prompt=text, seed=seed, output_type="images").images for text, seed in texts]
     assert pixels(made.images) == pixels(alone)
 

@@ -104,8 +104,9 @@ def test_a_stopped_start_keeps_what_is_whole(place: Any, output_type: str, write
     assert recorded(place) == 2 and len(starts(place)) == 1
     assert json.loads((starts(place)[0] / "status.json").read_text("utf-8"))["status"] == "cancelled"
     firsts = prompts.model_copy(update={"items": prompts.items[:2]})
-    place.generate(prompts=firsts, output_type=output_type)
+    found = place.generate(prompts=firsts, output_type=output_type)
     assert len(starts(place)) == 1 and "2 of them before" in place.texts[0]
+    assert len(getattr(found, output_type)) == 2
 
 
 def test_a_prompt_that_fails_for_another_reason_does_not_stop_the_others(place: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,10 @@ class Workplace:
         (source.parent / "accelerate").symlink_to(real.parent / "accelerate", target_is_directory=True)
         install = replace(self.services.install("miniature"), root=source.parents[1])
         self.services.install = lambda name=None: install  # type: ignore[method-assign]
+
+    def forget_generated(self) -> None:
+        """What was generated until now is made again where it is asked for."""
+        shutil.rmtree(self.host.output_folder / "musubi" / "generated", ignore_errors=True)
 
     def forget(self) -> None:
         """What was started until now does not count."""

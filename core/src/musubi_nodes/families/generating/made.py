@@ -31,7 +31,7 @@ class Made:
         return cls(
             next((p for p in found if p.suffix == ".mp4"), None),
             tuple(p for p in found if p.suffix.lower() in IMAGES),
-            next((p for p in found if p.name.endswith(LATENT)), None),
+            next((p for p in found if p.suffix == ".safetensors"), None),
         )
 
     @classmethod
