@@ -200,8 +200,8 @@ class VideoGenerator(ScriptNode):
                 owned = self._owned(group, inputs, folder)
                 if not inputs.latent:
                     self._note_memory([item.inputs for item in group], folder)
-                collect = partial(self._collect, group, inputs.output_type, folder, made)
-                self.execute(inputs, context, install, folder, owned, accept=lambda _: collect())
+                good = partial(self._good, group, inputs.output_type, folder)
+                self.execute(inputs, context, install, folder, owned, accept=lambda _: made.update(good()))
             finally:
                 if len(group) > 1 and not made:
                     made.update(_together(group, inputs.output_type, folder))
@@ -219,17 +219,16 @@ class VideoGenerator(ScriptNode):
             owned["from_file"] = str(self._prompt_file(group, folder.path))
         return owned
 
-    def _collect(self, group: Sequence[Item], output_type: str, folder: RunFolder, made: dict[int, Made]) -> None:
-        """Look at what a start made that ended well."""
+    def _good(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
+        """What a start made that ended without an error; raises where a single prompt became nothing, or where the
+        script met a full GPU and went on."""
         if len(group) == 1:
-            made[group[0].number] = Made.collect(folder, output_type)
-            return
-        made.update(_together(group, output_type, folder))
+            return {group[0].number: Made.collect(folder, output_type)}
+        made = _together(group, output_type, folder)
         if len(made) < len(group) and lacked_memory(folder.log):
-            raise OutOfGpuMemory(
-                f"{self.script} had too little GPU memory for {len(group) - len(made)} of {len(group)} prompts",
-                log=folder.log,
-            )
+            lacking = f"{len(group) - len(made)} of {len(group)} prompts"
+            raise OutOfGpuMemory(f"{self.script} had too little GPU memory for {lacking}", log=folder.log)
+        return made
 
     def _note_memory(self, group: Sequence[Any], folder: RunFolder) -> None:
         if size := group[0].models.dit_size:
