@@ -145,6 +145,112 @@ def test_a_changed_caption_is_a_change(place: Workplace) -> None:
     assert node().changed(inputs, context) != before
 
 
+GENERAL = "[general]\ncaption_extension = '.txt'\nenable_bucket = false\nresolution = [96, 64]\n"
+OWN = "[[datasets]]\nimage_directory = 'pictures'\nbatch_size = 4\nnum_repeats = 5\n"
+
+
+def own_toml(place: Workplace, text: str = GENERAL + OWN) -> str:
+    path = place.folder / "mine.toml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def change(place: Workplace, toml: str, **values: Any) -> Any:
+    return place.run("DatasetConfigEditor", toml=toml, name="new", **values)
+
+
+def test_a_widget_at_its_default_leaves_the_files_value_and_that_is_said(place: Workplace) -> None:
+    made = change(place, own_toml(place))
+    assert (tables(made)[0]["batch_size"], tables(made)[0]["enable_bucket"]) == (4, False)
+    assert "nothing of datasets[0] was changed" in made.summary
+    (left,) = [line for line in made.summary.splitlines() if "also_set" in line]
+    for words in ("batch_size 4", "num_repeats 5", "enable_bucket false", "width 96", "height 64"):
+        assert words in left
+
+
+def test_what_also_set_names_is_written_although_it_is_the_default(place: Workplace) -> None:
+    made = change(place, own_toml(place), also_set="batch_size, enable_bucket num_repeats")
+    (table,) = tables(made)
+    assert (table["batch_size"], table["enable_bucket"], table["num_repeats"]) == (1, True, 1)
+    assert "datasets[0].batch_size: 4 -> 1" in made.summary
+    assert "datasets[0].enable_bucket: false in [general] -> true" in made.summary
+
+
+def test_one_side_of_a_resolution_changes_only_that_side(place: Workplace) -> None:
+    made = change(place, own_toml(place), width=512)
+    assert tables(made)[0]["resolution"] == (512, 64)
+    assert "datasets[0].resolution: [96, 64] in [general] -> [512, 64]" in made.summary
+    assert "height 64" in made.summary and "width 96" not in made.summary
+    both = change(place, own_toml(place), also_set="resolution")
+    assert tables(both)[0]["resolution"] == (960, 544)
+    square = change(place, own_toml(place, GENERAL + OWN + "control_resolution = 128\n"), control_height=64)
+    assert tables(square)[0]["control_resolution"] == (128, 64)
+    with pytest.raises(MusubiError, match="control_width and control_height: set both"):
+        change(place, own_toml(place), control_height=64)
+
+
+def test_kind_counts_for_the_source_of_the_file_too(place: Workplace) -> None:
+    videos(place)
+    toml = own_toml(place, GENERAL + "[[datasets]]\nimage_directory = 'clips'\n")
+    made = change(place, toml, kind="video", target_frames="5")
+    assert tables(made)[0]["video_directory"] == place.folder / "clips"
+    assert "image_directory" in made.summary and "video_directory" in made.summary
+    again = change(place, made.path, source=str(place.folder / "clips"))
+    assert tables(again)[0]["video_directory"] == place.folder / "clips" and "kind video" in again.summary
+
+
+def test_an_empty_widget_that_also_set_names_removes_the_value(place: Workplace) -> None:
+    toml = own_toml(place, GENERAL + OWN + "cache_directory = 'c'\n")
+    assert "cache_directory" in change(place, toml).summary.split("also_set")[0]
+    made = change(place, toml, also_set="cache_directory")
+    assert tables(made)[0]["cache_directory"] is None and "cache_directory: 'c' -> not set" in made.summary
+
+
+def test_a_name_that_no_widget_has_is_told(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match=r"batchsize.*did you mean 'batch_size'"):
+        change(place, own_toml(place), also_set="batchsize")
+
+
+def test_the_general_values_of_an_edited_file_stay_general(place: Workplace) -> None:
+    made = change(place, own_toml(place), num_repeats=3)
+    text = Path(made.path).read_text("utf-8")
+    assert text.startswith("[general]") and text.count("resolution") == 1
+    assert "resolution" not in text.split("[[datasets]]")[1] and "num_repeats = 3" in text
+
+
+def test_general_values_can_be_set(place: Workplace) -> None:
+    toml = own_toml(place, GENERAL + OWN + "[[datasets]]\nimage_directory = 'pictures'\ncache_directory = 'c'\n")
+    made = change(place, toml, batch_size=2, cache_directory="d", write_to="general")
+    first, second = tables(made)
+    assert (first["batch_size"], second["batch_size"]) == (2, 2)
+    assert first["cache_directory"] == place.host.input_folder() / "d"
+    assert "general.batch_size: not set -> 2" in made.summary
+    assert "datasets[0].batch_size: 4 -> 2 in [general]" in made.summary
+    text = Path(made.path).read_text("utf-8")
+    assert text.count("batch_size") == 1
+    new = edit(place, write_to="general", name="fresh")
+    assert "resolution" in new.toml.split("[[datasets]]")[0] and "resolution" not in new.toml.split("[[datasets]]")[1]
+
+
+def test_a_chain_keeps_each_datasets_values_whatever_is_general(place: Workplace) -> None:
+    first = place.load(Path(own_toml(place, GENERAL + "bucket_no_upscale = true\nbatch_size = 3\n" + OWN)))
+    both = edit(place, previous=first, name="both", source=videos(place), kind="video", target_frames="5")
+    one, other = tables(both)
+    assert (one["batch_size"], other["batch_size"]) == (4, 1)
+    assert (one["bucket_no_upscale"], other["bucket_no_upscale"]) == (True, False)
+    assert both.toml.startswith("[general]")
+    with pytest.raises(MusubiError, match="first node of the chain"):
+        edit(place, previous=first, write_to="general")
+
+
+def test_comments_of_the_edited_file_are_missed_aloud(place: Workplace) -> None:
+    toml = own_toml(place, "# mine\n" + GENERAL + OWN)
+    assert "comments of mine.toml" in change(place, toml).summary
+    chained = edit(place, previous=place.load(Path(toml)), source=videos(place), kind="video", target_frames="5")
+    assert "comments of mine.toml" in chained.summary
+    assert "the comments of" not in change(place, own_toml(place)).summary
+
+
 PATHS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="'\"~"), min_size=1).map(
     lambda text: f"x{text.strip()}x"
 )

@@ -30,6 +30,11 @@ def has_comments(text: str) -> bool:
     return any(found["comment"] for found in _STRING_OR_COMMENT.finditer(text))
 
 
+def holds_comments(path: Path) -> bool:
+    """The same for a file; one that is not there or not UTF-8 has none."""
+    return path.suffix.lower() == ".toml" and has_comments(_read(path) or "")
+
+
 def _read(path: Path) -> str | None:
     """The file's text; an empty one where there is no file, None where it is not UTF-8."""
     try:

@@ -23,6 +23,18 @@ def _pair(value: Any) -> Any:
     return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def one_ending(value: str | None) -> str | None:
+    """A check of ``caption_extension``: musubi-tuner strips the last suffix of a caption file to find its image, and
+    globs "*" + extension."""
+    if value is None:
+        return None
+    if not value.startswith("."):
+        raise ValueError(f"must begin with a dot: '.{value or 'txt'}'")
+    if not 2 <= len(value) <= 40 or not value.isprintable() or set(value[1:]) & set("./\\*?[] "):
+        raise ValueError("must be one ending such as '.txt'")
+    return value
+
+
 class General(BaseModel):
     """``[general]``: what holds for every dataset that does not say otherwise."""
 
@@ -32,26 +44,18 @@ class General(BaseModel):
     caption_extension: StrictStr | None = Field(None, description="Ending of the caption files, with its dot.")
     batch_size: Count = Field(1, description="Items that go through the model together.")
     num_repeats: Count = Field(1, description="How often each item is seen in an epoch.")
-    enable_bucket: StrictBool = Field(False, description="Keep aspect ratios by sorting items into several sizes.")
+    enable_bucket: StrictBool = Field(
+        False, description="Keep aspect ratios: the resolution is an area then, and items go to sizes near it."
+    )
     bucket_no_upscale: StrictBool = Field(False, description="With buckets: never enlarge a small image.")
 
     _scalar_resolution = field_validator("resolution", mode="before")(_pair)
 
-    @field_validator("caption_extension")
-    @classmethod
-    def _one_dot(cls, value: str | None) -> str | None:
-        # musubi-tuner strips the last suffix of a caption file to find its image, and globs "*" + extension.
-        if value is None:
-            return None
-        if not value.startswith("."):
-            raise ValueError(f"must begin with a dot: '.{value or 'txt'}'")
-        if not 2 <= len(value) <= 40 or not value.isprintable() or set(value[1:]) & set("./\\*?[] "):
-            raise ValueError("must be one ending such as '.txt'")
-        return value
+    _ending = field_validator("caption_extension")(one_ending)
 
 
 class _Folders(General):
-    cache_directory: Path | None = Field(None, description="Where the caches lie; else beside the media.")
+    cache_directory: Path | None = Field(None, description="Where the caches lie.")
     control_directory: Path | None = Field(None, description="Control images or videos of the same names.")
     fp_latent_window_size: Count = Field(9, description="FramePack: latent frames in a section.")
 
@@ -61,10 +65,14 @@ class ImageDataset(_Folders):
 
     image_directory: Path | None = Field(None, description="Folder of images and caption files.")
     image_jsonl_file: Path | None = Field(None, description="JSONL lines with image_path and caption.")
-    multiple_target: StrictBool = Field(False, description="x.png, x_1.png, x_2.png are one item (layered models).")
-    fp_1f_clean_indices: tuple[StrictInt, ...] | None = Field(None, description="One frame: indices of clean latents.")
-    fp_1f_target_index: StrictInt | None = Field(None, description="One frame: index of the target.")
-    fp_1f_no_post: StrictBool = Field(False, description="One frame: no clean latent after the target.")
+    multiple_target: StrictBool = Field(
+        False, description="Images: x.png, x_1.png, x_2.png are one item (layered models)."
+    )
+    fp_1f_clean_indices: tuple[StrictInt, ...] | None = Field(
+        None, description="FramePack, one frame: indices of the control images, such as 0, 10."
+    )
+    fp_1f_target_index: StrictInt | None = Field(None, description="FramePack, one frame: index of the target.")
+    fp_1f_no_post: StrictBool = Field(False, description="FramePack, one frame: no clean latent after the target.")
     no_resize_control: StrictBool = Field(False, description="Keep the size of control images.")
     control_resolution: tuple[Side, Side] | None = Field(None, description="Size of control images.")
 
@@ -88,12 +96,20 @@ class VideoDataset(_Folders):
 
     video_directory: Path | None = Field(None, description="Folder of videos and caption files.")
     video_jsonl_file: Path | None = Field(None, description="JSONL lines with video_path and caption.")
-    target_frames: tuple[Count, ...] = Field((1,), min_length=1, description="Lengths of the clips, in frames.")
-    frame_extraction: FrameExtraction = Field("head", description="Which frames of a video become clips.")
+    target_frames: tuple[Count, ...] = Field(
+        (1,), min_length=1, description="Videos: lengths of the clips in frames, such as 1, 25, 45. Wanted: N*4+1."
+    )
+    frame_extraction: FrameExtraction = Field(
+        "head",
+        description="Videos: clips from the head, in chunks, in a sliding window (frame_stride), at uniform places "
+        "(frame_sample), or the full video (max_frames).",
+    )
     frame_stride: Count = Field(1, description="For slide: frames between the starts of two clips.")
     frame_sample: Count = Field(1, description="For uniform: number of clips.")
     max_frames: Count = Field(129, description="For full: the longest clip.")
-    source_fps: Fps | None = Field(None, description="Frame rate of the files; frames are dropped to the model's rate.")
+    source_fps: Fps | None = Field(
+        None, description="Videos: frame rate of the files; frames are dropped to reach the model's."
+    )
 
     @property
     def kind(self) -> Kind:
@@ -109,6 +125,8 @@ class VideoDataset(_Folders):
 
 
 Dataset = ImageDataset | VideoDataset
+FIELDS = {**ImageDataset.model_fields, **VideoDataset.model_fields}
+"""Every key that a ``[[datasets]]`` of some kind takes."""
 
 
 class DatasetConfig(BaseModel):
@@ -127,6 +145,17 @@ def effective(config: DatasetConfig) -> tuple[Dataset, ...]:
         dataset.model_copy(update={n: v for n, v in shared.items() if n not in dataset.model_fields_set})
         for dataset in config.datasets
     )
+
+
+def joined(first: DatasetConfig, second: DatasetConfig) -> DatasetConfig:
+    """The datasets of both, each with the values that it had: ``[general]`` stays that of ``first``, so that the others
+    say for themselves what it would change for them."""
+    if second.general == first.general:
+        others = second.datasets
+    else:
+        shared = first.general.model_fields_set
+        others = tuple(d.model_copy(update={name: getattr(d, name) for name in shared}) for d in effective(second))
+    return DatasetConfig(general=first.general, datasets=(*first.datasets, *others))
 
 
 def source_of(dataset: Dataset) -> Path:

@@ -13,8 +13,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from musubi_nodes.datasets.cache_folders import with_cache_directories
-from musubi_nodes.datasets.keys import GENERAL_KEYS, KEYS, renamed, stray_top_level, unknown_in_dataset
-from musubi_nodes.datasets.keys import unknown_in_general as unknown_general
+from musubi_nodes.datasets.keys import (
+    GENERAL_KEYS,
+    KEYS,
+    renamed,
+    stray_top_level,
+    unknown_in_dataset,
+    unknown_in_general,
+)
 from musubi_nodes.datasets.messages import in_words, shown
 from musubi_nodes.datasets.reading import parse_toml, read_file
 from musubi_nodes.datasets.rules import config_problems
@@ -75,39 +81,55 @@ def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> 
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:
-    """Write the normalised copy that musubi-tuner gets; each dataset must have its ``cache_directory``."""
-    tables = _tables(config)
-    for number, table in enumerate(tables):
-        if "cache_directory" not in table:
+    """Write the normalised copy that musubi-tuner gets, ``[general]`` folded into each dataset; each must have its
+    ``cache_directory``."""
+    folded = DatasetConfig(datasets=effective(config))
+    for number, dataset in enumerate(folded.datasets):
+        if dataset.cache_directory is None:
             raise MusubiError(f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first.")
     if path.suffix.lower() == ".json":
-        return write_json(path, {"datasets": tables})
-    return write_text(path, dumps(config))
+        return write_json(path, _plain_values(folded))
+    return write_text(path, dumps(folded))
 
 
 def dumps(config: DatasetConfig) -> str:
-    """The configuration as TOML: ``[general]`` folded into each dataset, absolute paths with ``/``.
+    """The configuration as TOML, with absolute paths with ``/``.
 
-    ``batch_size`` always stands there, because the cache scripts' ``--batch_size`` would set a missing one
+    ``batch_size`` always stands somewhere, because the cache scripts' ``--batch_size`` would set a missing one
     (BlueprintGenerator, v0.3.4). Other defaults stay out, so that versions without these keys read it too.
     """
+    values = _plain_values(config)
+    sections = [f"[general]\n{_flat(values['general'])}"] if "general" in values else []
+    sections += [f"[[datasets]]\n{_flat(table)}" for table in values["datasets"]]
+    return "\n".join(sections)
+
+
+def _flat(table: Mapping[str, Any]) -> str:
+    """The keys of one section (tomli-w would write a list of short sections as ``datasets = [{...}]``)."""
     import tomli_w
 
-    return _ARRAY.sub(_on_one_line, tomli_w.dumps({"datasets": _tables(config)}))
+    return _ARRAY.sub(_on_one_line, tomli_w.dumps(table))
 
 
 def _on_one_line(found: re.Match[str]) -> str:
     return f"[{', '.join(found[1].replace(',', ' ').split())}]"
 
 
-def _tables(config: DatasetConfig) -> list[dict[str, Any]]:
-    return [_table(dataset) for dataset in effective(config)]
+def _plain_values(config: DatasetConfig) -> dict[str, Any]:
+    general = _table(config.general)
+    always = {} if "batch_size" in general else {"batch_size": 1}
+    tables = [_sources(dataset) | always | _table(dataset) for dataset in config.datasets]
+    return ({"general": general} if general else {}) | {"datasets": tables}
 
 
-def _table(dataset: Dataset) -> dict[str, Any]:
-    fields = {name: getattr(dataset, name) for name in type(dataset).model_fields if name in dataset.model_fields_set}
-    first = {name: fields.pop(name) for name in SOURCE_FIELDS if name in fields}
-    return {name: _plain(value) for name, value in {**first, "batch_size": 1, **fields}.items() if value is not None}
+def _sources(dataset: Dataset) -> dict[str, Any]:
+    return {name: value for name, value in _table(dataset).items() if name in SOURCE_FIELDS}
+
+
+def _table(section: General) -> dict[str, Any]:
+    """What was set, in the order of the declaration."""
+    given = {name: getattr(section, name) for name in type(section).model_fields if name in section.model_fields_set}
+    return {name: _plain(value) for name, value in given.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -124,7 +146,7 @@ def _general(raw: object, found: list[str]) -> General | None:
         return None
     section = renamed(raw)
     unknown = [key for key in section if key not in GENERAL_KEYS]
-    found.extend(unknown_general(key, section[key]) for key in unknown)
+    found.extend(unknown_in_general(key, section[key]) for key in unknown)
     return _built(General, {k: v for k, v in section.items() if k not in unknown}, "general", found)
 
 

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
-from typing_extensions import Self
+from annotated_types import Ge
+from pydantic import BaseModel, Field, field_validator
 
+from musubi_nodes.commands.option import marker
 from musubi_nodes.datasets.check_content import OnMissing
-from musubi_nodes.datasets.saving import save_toml
-from musubi_nodes.datasets.schema import DatasetConfig, FrameExtraction, effective
+from musubi_nodes.datasets.saving import holds_comments, save_toml
+from musubi_nodes.datasets.schema import FIELDS, DatasetConfig, FrameExtraction, joined, one_ending
 from musubi_nodes.datasets.toml import dumps
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, family_named
 from musubi_nodes.families.fields import FamilyName, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import plain_name
-from musubi_nodes.nodes.datasets.entry import edited, made, numbers
+from musubi_nodes.nodes.datasets.entry import Made, edited, made, numbers, widget_names
 from musubi_nodes.nodes.datasets.loader import check_cache_folder, checked, dataset_path, fingerprint_of
 
-ADVANCED, SIDE = Widget(advanced=True), Widget(step=16)
+ADVANCED, SIDE, CONTROL_SIDE = Widget(advanced=True), Widget(step=16), Widget(advanced=True, step=16, unset=0)
+ADDED = Widget(added=1)
+
+
+def of_toml(key: str, default: Any = ..., also: str = "", **limits: Any) -> Any:
+    """A field with the description, default and lower limit that ``key`` has in the TOML; ``also`` says what an empty
+    widget means."""
+    field = FIELDS[key]
+    if lowest := marker(field, Ge):
+        limits.setdefault("ge", lowest.ge)
+    return Field(field.default if default is ... else default, description=f"{field.description}{also}", **limits)
 
 
 class DatasetConfigEditor(Node):
@@ -51,26 +64,15 @@ class DatasetConfigEditor(Node):
         )
         width: Annotated[int, SIDE] = Field(960, ge=16, le=8192, description="Width of resolution, in pixels.")
         height: Annotated[int, SIDE] = Field(544, ge=16, le=8192, description="Height of resolution, in pixels.")
-        caption_extension: str = Field(".txt", description="Ending of the caption files, with its dot.")
-        enable_bucket: bool = Field(
-            True, description="Keep aspect ratios: the resolution is an area then, and items go to sizes near it."
-        )
-        bucket_no_upscale: bool = Field(False, description="With buckets: never enlarge a small image.")
-        batch_size: int = Field(1, ge=1, le=1024, description="Items that go through the model together.")
-        num_repeats: int = Field(1, ge=1, le=100_000, description="How often each item is seen in an epoch.")
-        target_frames: str = Field(
-            "", description="Videos: lengths of the clips in frames, such as 1, 25, 45. Wanted: N*4+1."
-        )
-        frame_extraction: FrameExtraction = Field(
-            "head",
-            description="Videos: clips from the head, in chunks, in a sliding window (frame_stride), at uniform places "
-            "(frame_sample), or the full video (max_frames).",
-        )
-        source_fps: float = Field(
-            0.0,
-            ge=0.0,
-            le=1000.0,
-            description="Videos: frame rate of the files; frames are dropped to reach the model's. 0: all are used.",
+        caption_extension: str = of_toml("caption_extension", ".txt")
+        enable_bucket: bool = of_toml("enable_bucket", True)
+        bucket_no_upscale: bool = of_toml("bucket_no_upscale")
+        batch_size: int = of_toml("batch_size", le=1024)
+        num_repeats: int = of_toml("num_repeats", le=100_000)
+        target_frames: str = of_toml("target_frames", "")
+        frame_extraction: FrameExtraction = of_toml("frame_extraction")
+        source_fps: Annotated[float | None, Widget(unset=0)] = of_toml(
+            "source_fps", also=" 0: all are used.", ge=0.0, le=1000.0
         )
         family: Annotated[str | None, FamilyName()] = Field(
             None,
@@ -79,45 +81,48 @@ class DatasetConfigEditor(Node):
         missing_captions: OnMissing = Field(
             "error", description="Images without a caption: stop, or leave them out (musubi-tuner does so silently)."
         )
-        cache_directory: str = Field(
-            "", description="Where the caches lie. Empty: musubi/cache in the output folder; a .jsonl file needs one."
+        cache_directory: str = of_toml(
+            "cache_directory", "", " Empty: musubi/cache in the output folder; a .jsonl file needs one."
         )
-        control_directory: str = Field("", description="Control images or videos of the same names.")
+        control_directory: str = of_toml("control_directory", "")
         toml: str = Field("", description="An existing TOML to begin with. Empty: this node makes a new entry.")
         entry: int = Field(0, ge=0, le=999, description="Which [[datasets]] of that TOML is edited; 0 is the first.")
         replace: Literal["changed", "all"] = Field(
             "changed",
-            description="What is replaced in that entry: the values that differ from those of a new node, or all.",
+            description="What is replaced in that entry. changed: the values of widgets that are not at their default, "
+            "and of those that also_set names; all others stay. all: every value.",
         )
-        frame_stride: Annotated[int, ADVANCED] = Field(
-            1, ge=1, le=100_000, description="For slide: frames between the starts of two clips."
+        frame_stride: Annotated[int, ADVANCED] = of_toml("frame_stride", le=100_000)
+        frame_sample: Annotated[int, ADVANCED] = of_toml("frame_sample", le=10_000)
+        max_frames: Annotated[int, ADVANCED] = of_toml("max_frames", le=100_000)
+        multiple_target: Annotated[bool, ADVANCED] = of_toml("multiple_target")
+        no_resize_control: Annotated[bool, ADVANCED] = of_toml("no_resize_control")
+        control_width: Annotated[int | None, CONTROL_SIDE] = Field(
+            None, ge=16, le=8192, description="Width of control_resolution. 0: as the images."
         )
-        frame_sample: Annotated[int, ADVANCED] = Field(1, ge=1, le=10_000, description="For uniform: number of clips.")
-        max_frames: Annotated[int, ADVANCED] = Field(129, ge=1, le=100_000, description="For full: the longest clip.")
-        multiple_target: Annotated[bool, ADVANCED] = Field(
-            False, description="Images: x.png, x_1.png, x_2.png are one item (layered models)."
+        control_height: Annotated[int | None, CONTROL_SIDE] = Field(
+            None, ge=16, le=8192, description="Height of control_resolution. 0: as the images."
         )
-        no_resize_control: Annotated[bool, ADVANCED] = Field(False, description="Keep the size of control images.")
-        control_width: Annotated[int, Widget(advanced=True, step=16)] = Field(
-            0, ge=0, le=8192, description="Width of control_resolution. 0: as the images."
+        fp_latent_window_size: Annotated[int, ADVANCED] = of_toml("fp_latent_window_size", le=100)
+        fp_1f_clean_indices: Annotated[str, ADVANCED] = of_toml("fp_1f_clean_indices", "")
+        fp_1f_target_index: Annotated[int | None, ADVANCED] = of_toml(
+            "fp_1f_target_index", also=" -1: not set.", ge=0, le=1000
         )
-        control_height: Annotated[int, Widget(advanced=True, step=16)] = Field(
-            0, ge=0, le=8192, description="Height of control_resolution. 0: as the images."
+        fp_1f_no_post: Annotated[bool, ADVANCED] = of_toml("fp_1f_no_post")
+        also_set: Annotated[str, ADDED] = Field(
+            "",
+            description="With toml: names of widgets that are written although they are at their default, such as "
+            "batch_size, width. An empty one removes the value of the file.",
         )
-        fp_latent_window_size: Annotated[int, ADVANCED] = Field(
-            9, ge=1, le=100, description="FramePack: latent frames in a section."
-        )
-        fp_1f_clean_indices: Annotated[str, ADVANCED] = Field(
-            "", description="FramePack, one frame: indices of the control images, such as 0, 10."
-        )
-        fp_1f_target_index: Annotated[int | None, ADVANCED] = Field(
-            None, ge=0, le=1000, description="FramePack, one frame: index of the target. -1: not set."
-        )
-        fp_1f_no_post: Annotated[bool, ADVANCED] = Field(
-            False, description="FramePack, one frame: no clean latent after the target."
+        write_to: Annotated[Literal["dataset", "general"], ADDED] = Field(
+            "dataset",
+            description="Where resolution, caption_extension, batch_size, num_repeats and the two for buckets are "
+            "written: in this [[datasets]], or in [general], for all that do not say otherwise.",
         )
 
         _plain = field_validator("name")(plain_name)
+
+        _ending = field_validator("caption_extension")(one_ending)
 
         @field_validator("target_frames", "fp_1f_clean_indices")
         @classmethod
@@ -125,11 +130,18 @@ class DatasetConfigEditor(Node):
             numbers(value)
             return value
 
-        @model_validator(mode="after")
-        def _fits(self) -> Self:
-            if bool(self.control_width) != bool(self.control_height):
-                raise ValueError("control_width and control_height: set both, or 0 for both")
-            return self
+        @field_validator("target_frames")
+        @classmethod
+        def _are_lengths(cls, value: str) -> str:
+            if any(number < 1 for number in numbers(value)):
+                raise ValueError("a clip has 1 frame or more")
+            return value
+
+        @field_validator("also_set")
+        @classmethod
+        def _are_widgets(cls, value: str) -> str:
+            widget_names(value)
+            return value
 
     class Outputs(NodeOutputs):
         dataset: Dataset = Field(description="The checked datasets of the chain, for the cache nodes.")
@@ -140,32 +152,53 @@ class DatasetConfigEditor(Node):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         family = family_named(context.services.families, inputs.family)
         own = self.own(inputs, context)
-        before = effective(inputs.previous.config) if inputs.previous else ()
-        config = DatasetConfig(datasets=(*before, *effective(own)))
+        config = joined(inputs.previous.config, own.config) if inputs.previous else own.config
         path = context.host.output_folder / "musubi" / "datasets" / f"{inputs.name}.toml"
         missing = _stricter(inputs.missing_captions, inputs.previous)
         dataset, report = checked(config, path, inputs.name, context, missing, family)
         text = dumps(config)
-        kept = save_toml(path, text)
-        lines = [*_rule(family, config), report.summary(), f"written to {path}"]
-        if kept:
-            lines.append(f"the file that was there had comments, which cannot be carried over; it is now {kept.name}")
+        lines = [
+            *own.told,
+            *_rule(family, config),
+            report.summary(),
+            *_comments(inputs, path, context),
+            *_saved(path, text),
+        ]
         summary = "\n".join(lines)
         context.show(text=summary)
         return self.Outputs(dataset=dataset, summary=summary, toml=text, path=str(path))
 
     def changed(self, inputs: Any, context: Context) -> str:
         family = family_named(context.services.families, inputs.family)
-        return fingerprint_of(self.own(inputs, context), context, inputs.missing_captions, family)
+        return fingerprint_of(self.own(inputs, context).config, context, inputs.missing_captions, family)
 
-    def own(self, inputs: Any, context: Context) -> DatasetConfig:
+    def own(self, inputs: Any, context: Context) -> Made:
         """This node's entry, or the TOML that it edits."""
         base = context.host.input_folder()
         is_new = not inputs.toml.strip()
-        config = made(inputs, base) if is_new else edited(inputs, dataset_path(inputs.toml, context), base)
+        if inputs.previous and inputs.write_to == "general":
+            raise MusubiError(
+                "write_to is general, but [general] comes from previous", fix="Set it in the first node of the chain."
+            )
+        own = made(inputs, base) if is_new else edited(inputs, dataset_path(inputs.toml, context), base)
         if inputs.cache_directory.strip():
-            check_cache_folder(config.datasets[0 if is_new else inputs.entry], context)
-        return config
+            check_cache_folder(own.config.datasets[0 if is_new else inputs.entry], context)
+        return own
+
+
+def _saved(path: Path, text: str) -> list[str]:
+    kept = save_toml(path, text)
+    lost = f"the file that was there had comments, which cannot be carried over; it is now {kept.name}" if kept else ""
+    return [f"written to {path}", *filter(None, [lost])]
+
+
+def _comments(inputs: Any, path: Path, context: Context) -> list[str]:
+    """What the files that this one is made of lose in it."""
+    sources = [inputs.previous.source] if inputs.previous else []
+    if inputs.toml.strip():
+        sources.append(dataset_path(inputs.toml, context))
+    lost = [source.name for source in sources if source != path and holds_comments(source)]
+    return [f"the comments of {' and '.join(lost)} stay there: they cannot be carried over"] if lost else []
 
 
 def _rule(family: Family | None, config: DatasetConfig) -> list[str]:

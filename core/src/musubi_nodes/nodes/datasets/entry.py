@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.datasets.keys import renamed
+from musubi_nodes.datasets.keys import GENERAL_KEYS, renamed
 from musubi_nodes.datasets.reading import read_file
-from musubi_nodes.datasets.schema import SOURCE_FIELDS, DatasetConfig
+from musubi_nodes.datasets.schema import FIELDS, PATH_FIELDS, SOURCE_FIELDS, DatasetConfig
 from musubi_nodes.datasets.toml import parse
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.files import cleaned_path
+from musubi_nodes.nodes.datasets.changes import Sections, changes, left_alone
 
-_WRITTEN = ("resolution", "caption_extension", "enable_bucket", "batch_size", "num_repeats")
-"""Keys that a new entry always has: where ours differ from musubi-tuner's defaults, and where readers look for them."""
-_FOLDERS = ("cache_directory", "control_directory")
+PAIRS = {"resolution": ("width", "height"), "control_resolution": ("control_width", "control_height")}
+"""Keys that have a widget for each side; every other key has one of its own name."""
+WIDGETS = ("kind", "source", *PAIRS["resolution"], *(key for key in FIELDS if key not in {*SOURCE_FIELDS, *PAIRS}),
+           *PAIRS["control_resolution"])  # fmt: skip
+"""All that say something about an entry."""
+_ALWAYS = ("kind", "source", "width", "height", "caption_extension", "enable_bucket", "batch_size", "num_repeats")
+"""What a new entry always says: where ours differ from musubi-tuner's defaults, and where readers look for them."""
 _LISTS = ("target_frames", "fp_1f_clean_indices")
-_AS_THEY_ARE = (
-    "caption_extension", "enable_bucket", "bucket_no_upscale", "batch_size", "num_repeats", "frame_extraction",
-    "frame_stride", "frame_sample", "max_frames", "multiple_target", "no_resize_control", "fp_latent_window_size",
-    "fp_1f_target_index", "fp_1f_no_post",
-)  # fmt: skip
 
 
-def made(inputs: Any, base: Path) -> DatasetConfig:
+@dataclass(frozen=True)
+class Made:
+    """A configuration, and what was done to the file that it began with."""
+
+    config: DatasetConfig
+    told: tuple[str, ...] = ()
+
+
+def made(inputs: Any, base: Path) -> Made:
     """A configuration of one new entry; relative paths count from ``base``."""
     if not inputs.source.strip():
         raise MusubiError("source is empty", fix="Type the folder or the .jsonl file of this dataset.")
-    return parse({"datasets": [_new(inputs, base)]}, base=base, name=f"{inputs.name}.toml")
+    new = _written(inputs, base, Sections({}, {}), touched(inputs) | set(_ALWAYS))
+    return Made(parse({"general": new.general, "datasets": [new.entry]}, base=base, name=f"{inputs.name}.toml"))
 
 
-def edited(inputs: Any, path: Path, base: Path) -> DatasetConfig:
+def edited(inputs: Any, path: Path, base: Path) -> Made:
     """The TOML at ``path`` with one entry changed by the widgets; relative paths of widgets count from ``base``."""
     raw = read_file(path)
-    tables = raw.get("datasets")
+    tables, general = raw.get("datasets"), raw.get("general", {})
     known = len(tables) if isinstance(tables, list) else 0
     if not isinstance(tables, list) or inputs.entry >= known or not isinstance(tables[inputs.entry], Mapping):
         parse(raw, base=path.parent, name=path.name)  # says what is wrong with the file, if anything is
@@ -43,15 +53,35 @@ def edited(inputs: Any, path: Path, base: Path) -> DatasetConfig:
             f"{path.name} has {known} [[datasets]], so there is none with the number {inputs.entry}",
             fix=f"Set entry to a number from 0 to {known - 1}.",
         )
-    old, source = renamed(tables[inputs.entry]), _source(inputs, base)
+    old = Sections(renamed(tables[inputs.entry]), renamed(general) if isinstance(general, Mapping) else {})
+    wanted, begin = touched(inputs), old
     if inputs.replace == "all":
-        new = _new(inputs, base)
-        kept = {key: old[key] for key in SOURCE_FIELDS if key in old and not source}
-    else:
-        new = source | _different(inputs, base)
-        kept = {key: value for key, value in old.items() if not (source and key in SOURCE_FIELDS)}
-    changed = [*tables[: inputs.entry], kept | new, *tables[inputs.entry + 1 :]]
-    return parse({**raw, "datasets": changed}, base=path.parent, name=path.name)
+        wanted |= set(_ALWAYS)
+        begin = Sections({key: old.entry[key] for key in SOURCE_FIELDS if key in old.entry}, old.general)
+    new = _written(inputs, base, begin, wanted)
+    told = changes(old, new, f"datasets[{inputs.entry}]")
+    if inputs.replace == "changed":
+        told += left_alone(_beside(inputs, base, old, wanted), path.name)
+    merged = [*tables[: inputs.entry], new.entry, *tables[inputs.entry + 1 :]]
+    whole = {**raw, "datasets": merged} | ({"general": new.general} if new.general != old.general else {})
+    return Made(parse(whole, base=path.parent, name=path.name), tuple(told))
+
+
+def touched(inputs: Any) -> set[str]:
+    """The widgets that are not at their default, and those that ``also_set`` names."""
+    fields = type(inputs).model_fields
+    changed = {name for name in WIDGETS if getattr(inputs, name) != fields[name].default}
+    return changed | set(widget_names(inputs.also_set))
+
+
+def widget_names(text: str) -> list[str]:
+    """``batch_size, resolution`` as widgets; a ValueError where one is none."""
+    found: list[str] = []
+    for name in filter(None, re.split(r"[,\s]+", text)):
+        if name not in {*WIDGETS, *PAIRS}:
+            raise ValueError(f"no widget {name[:80]!r} says something about a dataset{did_you_mean(name, WIDGETS)}")
+        found += PAIRS.get(name, (name,))
+    return found
 
 
 def numbers(text: str) -> list[int]:
@@ -63,34 +93,72 @@ def numbers(text: str) -> list[int]:
         raise ValueError("is no list of whole numbers such as 1, 25, 45") from None
 
 
-def _new(inputs: Any, base: Path) -> dict[str, Any]:
-    source, values = _source(inputs, base), _values(inputs, base)
-    written = {key: values[key] for key in _WRITTEN if values[key] not in (None, "")}
-    return source | written | _different(inputs, base)
-
-
-def _different(inputs: Any, base: Path) -> dict[str, Any]:
-    """Values that are not those of a new node; also those that the entry's kind does not take: parsing names them."""
-    first = _values(type(inputs)(), base)
-    return {key: value for key, value in _values(inputs, base).items() if value != first[key]}
+def _written(inputs: Any, base: Path, old: Sections, wanted: Set[str]) -> Sections:
+    """``old`` with the values of the ``wanted`` widgets; an empty one removes its key."""
+    entry, general = dict(old.entry), dict(old.general)
+    if wanted & {"kind", "source"}:
+        entry = _source(inputs, base, old.entry, wanted)
+    for key, value in _values(inputs, base).items():
+        sides = PAIRS.get(key, (key,))
+        if not wanted & set(sides):
+            continue
+        if key in PAIRS:
+            value = _both_sides(key, [side in wanted for side in sides], value, old)
+        entry.pop(key, None)
+        if value is not None:
+            is_general = inputs.write_to == "general" and key in GENERAL_KEYS
+            (general if is_general else entry)[key] = value
+    return Sections(entry, general)
 
 
 def _values(inputs: Any, base: Path) -> dict[str, Any]:
-    values: dict[str, Any] = {"resolution": [inputs.width, inputs.height]}
-    values |= {key: getattr(inputs, key) for key in _AS_THEY_ARE}
-    values |= {key: numbers(getattr(inputs, key)) or None for key in _LISTS}
-    values |= {key: _absolute(getattr(inputs, key), base) for key in _FOLDERS}
-    values["source_fps"] = inputs.source_fps or None
-    values["control_resolution"] = [inputs.control_width, inputs.control_height] if inputs.control_width else None
-    return values
+    """What the widgets hold, by the keys of the TOML; None is an empty widget."""
+    plain = {key: _value(key, getattr(inputs, key), base) for key in FIELDS if key in WIDGETS}
+    return {key: [getattr(inputs, side) for side in sides] for key, sides in PAIRS.items()} | plain
 
 
-def _source(inputs: Any, base: Path) -> dict[str, Any]:
-    path = _absolute(inputs.source, base)
-    if path is None:
-        return {}
-    return {f"{inputs.kind}_{'jsonl_file' if path.lower().endswith('.jsonl') else 'directory'}": path}
+def _value(key: str, given: Any, base: Path) -> Any:
+    if isinstance(given, str) and not given.strip():
+        return None
+    if key in PATH_FIELDS:
+        return _absolute(given, base)
+    return numbers(given) or None if key in _LISTS else given
 
 
-def _absolute(text: str, base: Path) -> str | None:
-    return str(base.absolute() / cleaned_path(text)) if text.strip() else None
+def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Sections) -> list[int | None] | None:
+    """Width and height: one that is not ``given`` stays as it is."""
+    before = sides if all(given) else old.pair(key) or [None, None]
+    both = [side if is_given else kept for is_given, side, kept in zip(given, sides, before, strict=True)]
+    if both.count(None) == 1:
+        names = PAIRS[key]
+        raise MusubiError(
+            f"{names[0]} and {names[1]}: set both, or 0 for both", why=f"There is no {key} yet whose other side stays."
+        )
+    return None if None in both else both
+
+
+def _source(inputs: Any, base: Path, old: Mapping[str, Any], wanted: Set[str]) -> dict[str, Any]:
+    """``old`` with the source that the widgets say: what is not wanted stays as it is."""
+    key = next((key for key in SOURCE_FIELDS if key in old), "")
+    kind = inputs.kind if "kind" in wanted or not key else key.partition("_")[0]
+    path, form = old.get(key), key.partition("_")[2]
+    if inputs.source.strip():
+        path = _absolute(inputs.source, base)
+        form = "jsonl_file" if path.lower().endswith(".jsonl") else "directory"
+    return {f"{kind}_{form}": path, **{name: value for name, value in old.items() if name not in SOURCE_FIELDS}}
+
+
+def _beside(inputs: Any, base: Path, old: Sections, wanted: Set[str]) -> dict[str, Any]:
+    """By widget that is not applied: what the file holds, where that is something else."""
+    key = next((key for key in SOURCE_FIELDS if key in old.entry), "")
+    rows: list[tuple[str, Any, Any]] = [("kind", key.partition("_")[0] or None, inputs.kind)]
+    for key, value in _values(inputs, base).items():
+        if key in PAIRS:
+            rows += zip(PAIRS[key], old.pair(key) or [None, None], value, strict=True)
+        else:
+            rows.append((key, old.value(key, () if value is None else FIELDS[key].default), value))
+    return {name: held for name, held, value in rows if name not in wanted and held not in (None, ()) and held != value}
+
+
+def _absolute(text: str, base: Path) -> str:
+    return str(base.absolute() / cleaned_path(text))
