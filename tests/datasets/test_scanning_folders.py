@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.scan import DatasetScan, scan
 
 Make = Callable[..., Path]
@@ -31,7 +32,7 @@ def test_images_with_captions_are_items_and_the_rest_is_told(tmp_path: Path, ima
     (folder / "b_0048x0032_wan.safetensors").write_bytes(b"x")
     found = look()
     assert [(item.path.name, item.caption) for item in found.items] == [("a.JPG", ""), ("b.png", "a cat")]
-    assert found.items[1].caption_path == folder / "b.txt"
+    assert found.items[1].caption_file == file_at(str(folder / "b.txt"))
     assert found.without_caption == (folder / "bare.png",)
     assert found.empty_captions == (folder / "a.txt",)
     assert found.captions_alone == (folder / "lonely.txt",)
@@ -81,8 +82,8 @@ def test_controls_go_to_the_longest_fitting_name_in_order_of_their_number(
     for name in ("a_10", "a_2", "a_b_1", "a_b"):
         image(tmp_path / "ctl" / f"{name}.png")
     first, second = look(control_directory="ctl").items
-    assert [path.name for path in first.controls] == ["a_2.png", "a_10.png"]
-    assert [path.name for path in second.controls] == ["a_b.png", "a_b_1.png"]
+    assert [file.name for file in first.control_files] == ["a_2.png", "a_10.png"]
+    assert [file.name for file in second.control_files] == ["a_b.png", "a_b_1.png"]
 
 
 def test_missing_and_unclear_controls_are_told(tmp_path: Path, image: Make, look: Callable) -> None:
@@ -104,7 +105,7 @@ def test_a_control_video_may_be_a_folder_or_have_another_ending(tmp_path: Path, 
     for name in ("a.mp4", "c.mov"):
         (control / name).write_bytes(b"x")
     found = look("video", control_directory="ctl")
-    assert [item.controls for item in found.items] == [(control / "a.mp4",), (control / "b",), (control / "c.mov",), ()]
+    assert [[file.name for file in item.control_files] for item in found.items] == [["a.mp4"], ["b"], ["c.mov"], []]
     assert [path.name for path in found.missing_controls] == ["d.mp4"]
 
 
@@ -112,5 +113,5 @@ def test_layers_are_targets_of_their_image_and_need_no_caption(tmp_path: Path, i
     image(tmp_path / "set" / "a.png", "a")
     layers = (image(tmp_path / "set" / "a_1.png"), image(tmp_path / "set" / "a_2.png"))
     found = look(multiple_target=True)
-    assert found.items[0].targets == layers and found.without_caption == ()
+    assert tuple(Path(file.path) for file in found.items[0].target_files) == layers and found.without_caption == ()
     assert look().without_caption == layers

@@ -30,7 +30,7 @@ def test_lines_are_items_with_caption_and_controls(tmp_path: Path, image: Make, 
     )
     first, second = found.items
     assert (str(first.path), first.caption, first.line) == (a, "x", 1)
-    assert [str(path) for path in first.controls] == [c, b]
+    assert [file.path for file in first.control_files] == [c, b]
     assert str(second.path) == b and found.missing_controls == (second.path,)
     assert found.empty_captions == (second.path,)
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,10 @@ from hypothesis import strategies as st
 from musubi_nodes.datasets.schema import DatasetConfig
 from musubi_nodes.datasets.toml import effective, load, parse
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.caches.node import CacheNode
+from musubi_nodes.families.context import Context
 from musubi_nodes.media.frames import save_video
+from musubi_nodes.media.sheet import sheet
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -299,6 +304,117 @@ def test_random_configurations_survive_writing_and_reading(raw: list[dict[str, A
     assert dumps(again) == dumps(config)
 
 
+def foresee(place: Workplace, name: str, linked: set[str] | None = None, **values: Any) -> None:
+    node, pictures = place.node(name), str(place.folder / "pictures")
+    values = {name: pictures if value == "PICTURES" else value for name, value in values.items()}
+    node().foresee(node.known(values), linked or set(), Context(place.host, place.services))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "source is empty"),
+        ({"source": "nowhere"}, "does not exist"),
+        ({"toml": "nowhere.toml"}, "does not exist"),
+        ({"source": "PICTURES", "target_frames": "5"}, "only video datasets have it"),
+        ({"source": "PICTURES", "width": 100, "enable_bucket": False}, "not a multiple of 16"),
+        ({"source": "PICTURES", "family": "framepack"}, "has no control_directory"),
+    ],
+)
+def test_the_editor_foresees_what_would_fail(place: Workplace, values: dict[str, Any], words: str) -> None:
+    with pytest.raises(MusubiError, match=words):
+        foresee(place, "DatasetConfigEditor", **values)
+    with pytest.raises(MusubiError, match=words):
+        foresee(place, "DatasetConfigEditor", {"previous"}, **values)
+
+
+def test_what_comes_over_a_link_is_not_foreseen(place: Workplace) -> None:
+    foresee(place, "DatasetConfigEditor", source="PICTURES")
+    foresee(place, "DatasetConfigEditor", {"source"})
+    foresee(place, "DatasetConfigEditor", {"toml"})
+    foresee(place, "DatasetConfigEditor", source="nowhere", on_errors="show")
+    foresee(place, "DatasetConfigLoader", {"path"})
+    with pytest.raises(MusubiError, match="does not exist"):
+        foresee(place, "DatasetConfigEditor", {"name"}, toml="nowhere.toml")
+
+
+@pytest.mark.parametrize(("path", "words"), [("", "no dataset TOML"), ("x.toml", "does not exist"), ("bad", "no_such")])
+def test_the_loader_foresees_a_file_that_is_not_there_or_does_not_fit(place: Workplace, path: str, words: str) -> None:
+    bad = own_toml(place, f"{GENERAL}{OWN}no_such = 1\n")
+    with pytest.raises(MusubiError, match=words):
+        foresee(place, "DatasetConfigLoader", path=bad if path == "bad" else path)
+
+
+@pytest.mark.parametrize("values", [{"target_frames": "0", "kind": "video"}, {"caption_extension": "txt"}])
+def test_values_that_no_dataset_takes_are_told_before_the_queue(place: Workplace, values: dict[str, Any]) -> None:
+    with pytest.raises(MusubiError, match=next(iter(values))):
+        place.node("DatasetConfigEditor").parse({"source": "x", **values}, partly=True, linked={"previous"})
+
+
+def test_a_full_video_is_told_by_its_longest_clip(place: Workplace) -> None:
+    made = edit(place, kind="video", source=videos(place), frame_extraction="full", max_frames=37)
+    assert "full, up to 37 frames" in made.summary
+
+
+def test_what_a_family_cannot_take_is_told_in_the_editor(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match=r"datasets\[0\].*pictures has no control_directory"):
+        edit(place, family="framepack", fp_1f_clean_indices="0")
+    assert edit(place, family="wan").dataset
+
+
+def test_a_wrong_folder_says_where_the_editors_paths_count_from(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match="in the editor from ComfyUI's input folder"):
+        edit(place, source="nowhere")
+
+
+def broken(place: Workplace) -> None:
+    """A picture that cannot be read, and two of one name."""
+    folder = place.folder / "pictures"
+    (folder / "p0.png").write_bytes(b"<html>")
+    (folder / "p1.jpg").write_bytes((folder / "p1.png").read_bytes())
+
+
+@pytest.mark.parametrize("node", ["loader", "editor"])
+def test_a_broken_dataset_can_be_seen_but_not_cached(place: Workplace, node: str) -> None:
+    broken(place)
+
+    def dataset(**values: Any) -> Any:
+        if node == "loader":
+            return place.load(Path(own_toml(place)), **values)
+        return edit(place, **values).dataset
+
+    with pytest.raises(MusubiError, match="cannot be read") as stopped:
+        dataset()
+    shown = dataset(on_errors="show")
+    seen = view(place, shown)
+    assert "1 image that cannot be read: p0.png" in seen.text and "p1.jpg = p1.png" in seen.text
+    assert seen.image.shape[2] == 3
+    assert not (place.host.output_folder / "musubi" / "datasets").exists()
+    caches = [one for one in place.services.nodes if issubclass(one, CacheNode)]
+    assert len(caches) >= 6
+    for cache in caches:
+        with pytest.raises(MusubiError) as refused:
+            cache().run(SimpleNamespace(dataset=shown), Context(place.host, place.services))
+        assert str(refused.value) == str(stopped.value)
+
+
+def test_a_folder_that_is_not_there_can_be_seen_to_be_missing(place: Workplace) -> None:
+    shown = edit(place, source="nowhere", on_errors="show").dataset
+    seen = view(place, shown)
+    assert "0 images" in seen.text and "does not exist" in seen.text and seen.image.shape[2] == 3
+
+
+def test_the_same_content_in_two_datasets_is_told(place: Workplace) -> None:
+    place.dataset("others", count=2)
+    entry = "[[datasets]]\nimage_directory = '{}'\ncache_directory = '{}'\n"
+    two = GENERAL + entry.format("pictures", "c") + entry.format("others", "d")
+    text = view(place, place.load(Path(own_toml(place, two)))).text
+    assert "same content in several datasets: " in text
+    assert "datasets[0] p0.png = datasets[1] p0.png" in text and "p3.png =" not in text
+    twice = GENERAL + entry.format("pictures", "c") + entry.format("pictures", "d")
+    assert "same content" not in view(place, place.load(Path(own_toml(place, twice)))).text
+
+
 def view(place: Workplace, dataset: Any, **values: Any) -> Any:
     return place.run("DatasetViewer", dataset=dataset, **values)
 
@@ -354,6 +470,28 @@ def test_caches_are_counted_for_the_family_that_has_them(place: Workplace, monke
         (part.cache_directory / f"p{number}_wan_te.safetensors").touch()
     text = view(place, made.dataset).text
     assert "cached for Wan: 1 of 4 latents, 3 of 4 texts" in text and "FramePack" not in text
+    assert "no latents for Wan: p1.png, p2.png, p3.png" in text and "no texts for Wan: p3.png" in text
+    chosen = view(place, made.dataset, family="framepack").text
+    assert "cached for FramePack: 0 of 4 latents, 0 of 4 texts" in chosen
+
+
+def test_cards_tell_what_is_cached(place: Workplace) -> None:
+    from musubi_nodes.datasets.scan import scan
+    from musubi_nodes.nodes.datasets.cached import Cached
+    from musubi_nodes.nodes.datasets.cells import cell, entries
+
+    (place.folder / "pictures" / "p3.txt").unlink()
+    config = edit(place, missing_captions="skip").dataset.config
+    found = scan(config)
+    lacks = {(0, "latents"): frozenset((str(place.folder / "pictures" / "p1.png"),)), (0, "texts"): frozenset()}
+    cards = [cell(entry, 128, [Cached("Wan", False, lacks)]) for entry in entries(found, config)]
+    assert [[dict(marks.badges) for marks in card.marks] for card in cards] == [
+        [{"latents": True, "texts": True}],
+        [{"latents": False, "texts": True}],
+        [{"latents": True, "texts": True}],
+        [],
+    ]
+    assert sheet(cards, 2, 128, "x").size[1] > sheet([replace(card, marks=()) for card in cards], 2, 128, "x").size[1]
 
 
 def test_the_viewer_looks_again_at_each_queue(place: Workplace) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from hashlib import sha256
 from pathlib import Path
 
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, source_of
+from musubi_nodes.files import slug
 
 GLOB_LETTERS = frozenset("*?[")
 
@@ -40,8 +40,8 @@ def folder_key(folder: Path) -> tuple[object, ...]:
 
 
 def _name(source: Path) -> str:
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "_", source.stem if source.suffix == ".jsonl" else source.name).strip("._-")
-    return f"{slug[:40] or 'dataset'}-{sha256(os.fsencode(source.as_posix())).hexdigest()[:8]}"
+    name = slug(source.stem if source.suffix == ".jsonl" else source.name)[:40]
+    return f"{name}-{sha256(os.fsencode(source.as_posix())).hexdigest()[:8]}"
 
 
 def _free(folder: Path, taken: set[tuple[object, ...]]) -> Path:

@@ -8,10 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from musubi_nodes.datasets.facts import KEPT, each_file
+from musubi_nodes.datasets.folder_state import SETTLED_NS
 from musubi_nodes.datasets.listing import READ, File
-
-_SETTLED_NS = 2_000_000_000
-"""A file that was changed a moment ago is read again: it may change once more within one tick of its clock."""
 
 
 def read_captions(files: Iterable[File]) -> list[str | None]:
@@ -19,7 +17,7 @@ def read_captions(files: Iterable[File]) -> list[str | None]:
 
     They are kept while size and time of a file stay the same, so that the second look of a queue reads nothing again.
     """
-    settled = time.time_ns() - _SETTLED_NS
+    settled = time.time_ns() - SETTLED_NS
 
     def read(file: File) -> str | None:
         try:

@@ -38,6 +38,12 @@ def check(
     return Report(tuple(found.errors), tuple(found.warnings), lines)
 
 
+def _clips(dataset: VideoDataset) -> str:
+    if dataset.frame_extraction == "full":
+        return f"full, up to {dataset.max_frames} frames"
+    return f"{dataset.frame_extraction} of {', '.join(map(str, dataset.target_frames))} frames"
+
+
 def _line(scan: DatasetScan, dataset: Dataset) -> str:
     count, (width, height) = len(scan.items), dataset.resolution
     captioned = count - len(scan.empty_captions) - len(scan.not_utf8)
@@ -49,5 +55,5 @@ def _line(scan: DatasetScan, dataset: Dataset) -> str:
     parts.append(f"{width}x{height}{' in buckets' if dataset.enable_bucket else ''}")
     parts.append(f"batch {dataset.batch_size}")
     if isinstance(dataset, VideoDataset):
-        parts.append(f"{dataset.frame_extraction} of {', '.join(map(str, dataset.target_frames))} frames")
+        parts.append(_clips(dataset))
     return f"{scan.name} {scan.source}: {', '.join(parts)}"

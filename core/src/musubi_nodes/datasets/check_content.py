@@ -8,7 +8,7 @@ from typing import Literal
 from musubi_nodes.datasets.facts import image_sizes
 from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
-from musubi_nodes.datasets.schema import Dataset, ImageDataset
+from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
 from musubi_nodes.errors import MusubiError, did_you_mean
 
 OnMissing = Literal["error", "skip"]
@@ -17,7 +17,7 @@ OnMissing = Literal["error", "skip"]
 def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnMissing) -> None:
     """Add what is wrong with ``scan`` to ``found``."""
     if scan.trouble:
-        found.errors.append(_no_source(scan, dataset))
+        found.errors.append(no_source(scan.name, dataset, scan.trouble))
         return
     if not scan.items:
         found.errors.append(_nothing(scan))
@@ -28,17 +28,21 @@ def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing:
     _unseen(scan, found)
 
 
-def _no_source(scan: DatasetScan, dataset: Dataset) -> str:
-    what = "the folder" if dataset.directory else "the file"
+def no_source(name: str, dataset: Dataset, trouble: str) -> str:
+    """What to say about a dataset whose folder or JSONL file has ``trouble``, such as "does not exist"."""
+    source, what = source_of(dataset), "the folder" if dataset.directory else "the file"
     try:
-        near = did_you_mean(scan.source.name, [path.name for path in scan.source.parent.iterdir()])
+        near = did_you_mean(source.name, [path.name for path in source.parent.iterdir()])
     except OSError:
         near = ""
     cost = (
-        f" musubi-tuner would find 0 {scan.kind}s there, end as if all were well, and delete every cache of this "
-        "dataset unless --keep_cache is given. A relative path counts from the TOML's own folder."
+        f" musubi-tuner would find 0 {dataset.kind}s there, end as if all were well, and delete every cache of this "
+        "dataset unless --keep_cache is given."
+        if dataset.directory
+        else ""
     )
-    return f"{scan.name}: {what} {scan.source} {scan.trouble}{near}.{cost if dataset.directory else ''}"
+    where = "A relative path counts from the TOML's own folder, in the editor from ComfyUI's input folder."
+    return f"{name}: {what} {source} {trouble}{near}.{cost} {where}"
 
 
 def _nothing(scan: DatasetScan) -> str:

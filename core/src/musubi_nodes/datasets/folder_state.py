@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+SETTLED_NS = 2_000_000_000
+"""What was changed a moment ago may change once more within one tick of the file system's clock, and is looked at
+again."""
+
 
 @dataclass(frozen=True)
 class FolderState:

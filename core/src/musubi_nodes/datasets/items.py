@@ -33,18 +33,6 @@ class Item(NamedTuple):
         return Path(self.file.path)
 
     @property
-    def caption_path(self) -> Path | None:
-        return Path(self.caption_file.path) if self.caption_file else None
-
-    @property
-    def controls(self) -> tuple[Path, ...]:
-        return tuple(Path(file.path) for file in self.control_files)
-
-    @property
-    def targets(self) -> tuple[Path, ...]:
-        return tuple(Path(file.path) for file in self.target_files)
-
-    @property
     def media(self) -> tuple[File, ...]:
         """The item's own file, its further targets and its controls."""
         return (self.file, *self.target_files, *self.control_files)

@@ -9,22 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.datasets.folder_state import FolderState
+from musubi_nodes.datasets.folder_state import SETTLED_NS, FolderState
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
 from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.files import write_json
 
-SETTLED_NS = 2_000_000_000
-"""What was changed a moment ago may change once more within one tick of the file system's clock."""
-
 AT_ONCE = 2.0
 """Seconds. ComfyUI asks a loader whether its dataset has changed, and runs it right then: one look serves both."""
 
-EDITION = "1"
+EDITION = "2"
 """Raised when a look finds something else in the same files."""
 
 
@@ -36,26 +32,36 @@ class Found:
     report: Report
 
 
+class LastLook:
+    """What the question whether a dataset has changed saw, for the run that follows at once: a host keeps one."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[Path, str, float] | None = None
+
+    def keep(self, file: Path, state: str) -> None:
+        """The question has seen ``state``; ``file`` tells datasets apart."""
+        self._seen = (file, state, time.monotonic())
+
+    def take(self, file: Path) -> str:
+        """What was seen of the same dataset a moment ago, else ""; it serves once."""
+        seen, self._seen = self._seen, None
+        return seen[1] if seen and seen[0] == file and time.monotonic() - seen[2] < AT_ONCE else ""
+
+
 class Known:
     """One dataset, ``judged`` by rules that are part of what was found. Make it before the look whose result it keeps:
     what changes meanwhile is seen the next time then."""
 
-    _asked: ClassVar[tuple[Path, float, str] | None] = None
-
-    def __init__(self, config: DatasetConfig, judged: str) -> None:
+    def __init__(self, config: DatasetConfig, judged: str, last: LastLook) -> None:
         text = f"{EDITION}\0{judged}\0{config!r}"
         name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         self._file = cache_folder() / "datasets" / f"{name}.json"
-        self._state = self._just_looked() or _state(config)
-
-    def _just_looked(self) -> str:
-        """What the question a moment ago has seen; it serves once."""
-        asked, Known._asked = Known._asked, None
-        return asked[2] if asked and asked[0] == self._file and time.monotonic() - asked[1] < AT_ONCE else ""
+        self._last = last
+        self._state = last.take(self._file) or _state(config)
 
     def ask(self) -> Found | None:
         """The same as :meth:`find`, for the question whether the dataset has changed."""
-        Known._asked = (self._file, time.monotonic(), self._state)
+        self._last.keep(self._file, self._state)
         return self.find()
 
     def find(self) -> Found | None:
@@ -82,19 +88,16 @@ class Known:
 def _state(config: DatasetConfig) -> str:
     """Of all folders that a look goes through; "" where more counts than names, sizes and times of the files in them: a
     JSONL names files anywhere, a control may be a folder of images, and a file may just be changing."""
-    folders, seen = [], []
-    for part in effective(config):
-        if part.directory is None:
-            return ""
-        folders.append(part.directory)
-        if part.control_directory is not None:
-            folders.append(part.control_directory)
+    parts = effective(config)
+    folders = [folder for part in parts for folder in (part.directory, part.control_directory) if folder]
+    if any(part.directory is None for part in parts):
+        return ""
+    controls = tuple(f"{part.control_directory}{os.sep}" for part in parts if part.control_directory)
     try:
         state = FolderState.of(folders)
-        for inside in state.folders:
-            if any(inside.startswith(f"{part.control_directory}{os.sep}") for part in effective(config)):
-                return ""
-            seen.append(f"{inside} {_holds_media(inside)}")
+        if any(inside.startswith(controls) for inside in state.folders):
+            return ""
+        seen = [f"{inside} {_holds_media(inside)}" for inside in state.folders]
     except (OSError, ValueError):
         return ""
     settled = state.newest < time.time_ns() - SETTLED_NS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from musubi_nodes.errors import problems
@@ -27,10 +27,17 @@ class Report:
 
     def raise_errors(self) -> None:
         """One :class:`musubi_nodes.errors.MusubiError` for all errors; nothing if there are none."""
-        if self.errors:
-            raise problems(
-                "the dataset is not ready", self.errors, fix="Correct the files or the TOML, then queue again."
-            )
+        raise_errors(self.errors)
+
+    def with_errors(self, lines: Iterable[str]) -> Report:
+        """The same with more errors."""
+        return replace(self, errors=(*self.errors, *lines))
+
+
+def raise_errors(errors: Sequence[str]) -> None:
+    """One :class:`musubi_nodes.errors.MusubiError` for all ``errors`` of a dataset; nothing if there are none."""
+    if errors:
+        raise problems("the dataset is not ready", errors, fix="Correct the files or the TOML, then queue again.")
 
 
 @dataclass

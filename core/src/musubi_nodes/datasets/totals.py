@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Literal
 
-from musubi_nodes.datasets.buckets import SIZE_STEP, bucket_of
+from musubi_nodes.datasets.buckets import bucket_of
 from musubi_nodes.datasets.clips import clips_of
 from musubi_nodes.datasets.facts import video_facts
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
@@ -21,7 +21,6 @@ def cache_totals(
     kind: Literal["latent", "text"] = "latent",
     *,
     fps: float | None = None,
-    bucket_step: int = SIZE_STEP,
 ) -> tuple[int | None, ...]:
     """Batches for each dataset; None where a file's header cannot be read.
 
@@ -29,20 +28,18 @@ def cache_totals(
     ``source_fps``. HunyuanVideo counts the text total twice, once for each encoder.
     """
     datasets = effective(config)
-    return tuple(_total(found, datasets[found.index], kind, fps, bucket_step) for found in scan.datasets)
+    return tuple(_total(found, datasets[found.index], kind, fps) for found in scan.datasets)
 
 
-def batch_keys(
-    found: DatasetScan, dataset: Dataset, *, fps: float | None = None, bucket_step: int = SIZE_STEP
-) -> list[tuple[object, ...]] | None:
+def batch_keys(found: DatasetScan, dataset: Dataset, *, fps: float | None = None) -> list[tuple[object, ...]] | None:
     """What musubi-tuner sorts an image or a clip by before it makes batches: width and height of the bucket, then the
     number of controls or of frames. None where a header cannot be read, or ``source_fps`` needs ``fps``."""
     if isinstance(dataset, VideoDataset):
-        return _clip_keys(found, dataset, fps, bucket_step)
-    return _image_keys(found, dataset, bucket_step)
+        return _clip_keys(found, dataset, fps)
+    return _image_keys(found, dataset)
 
 
-def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None, step: int) -> int | None:
+def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None) -> int | None:
     if kind == "text":
         return ceil(len(found.items) / dataset.batch_size)
     if isinstance(dataset, ImageDataset):
@@ -51,17 +48,17 @@ def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None, s
         own_controls = dataset.no_resize_control or dataset.control_resolution is not None
         if own_controls and any(item.control_files for item in found.items):
             return None  # each size of control is a batch of its own
-    keys = batch_keys(found, dataset, fps=fps, bucket_step=step)
+    keys = batch_keys(found, dataset, fps=fps)
     return None if keys is None else _batches(keys, dataset.batch_size)
 
 
-def _image_keys(found: DatasetScan, dataset: ImageDataset, step: int) -> list[tuple[object, ...]] | None:
+def _image_keys(found: DatasetScan, dataset: ImageDataset) -> list[tuple[object, ...]] | None:
     keys: list[tuple[object, ...]] = []
     enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
     for item in found.items:
         if not isinstance(item.size, tuple):
             return None
-        bucket = bucket_of(item.size, dataset.resolution, enable=enable, no_upscale=keep, step=step)
+        bucket = bucket_of(item.size, dataset.resolution, enable=enable, no_upscale=keep)
         keys.append((*bucket, _used_controls(item, dataset)))
     return keys
 
@@ -71,9 +68,7 @@ def _used_controls(item: Item, dataset: ImageDataset) -> int:
     return min(len(item.control_files), most)
 
 
-def _clip_keys(
-    found: DatasetScan, dataset: VideoDataset, fps: float | None, step: int
-) -> list[tuple[object, ...]] | None:
+def _clip_keys(found: DatasetScan, dataset: VideoDataset, fps: float | None) -> list[tuple[object, ...]] | None:
     if dataset.source_fps is not None and fps is None:
         return None
     facts = video_facts(item.file for item in found.items)
@@ -82,7 +77,7 @@ def _clip_keys(
         video = facts[item.path]
         if isinstance(video, MusubiError):
             return None
-        bucket = bucket_of((video.width, video.height), dataset.resolution, enable=True, step=step)
+        bucket = bucket_of((video.width, video.height), dataset.resolution, enable=True)
         keys.extend((*bucket, frames) for _, frames in clips_of(dataset, video.frames, fps))
     return keys
 

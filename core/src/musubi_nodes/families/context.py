@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from musubi_nodes.config import Config
+from musubi_nodes.datasets.known import LastLook
 from musubi_nodes.errors import printable
 from musubi_nodes.families.family import Family
 from musubi_nodes.runs.explain import Explainer
@@ -54,6 +55,7 @@ class Services(Protocol):
     """What configuration and plugins provide."""
 
     config: Config
+    last_look: LastLook
 
     @property
     def families(self) -> Sequence[Family]:

@@ -10,7 +10,8 @@ from musubi_nodes.families.fields import Socket
 
 
 class Dataset(Socket):
-    """A checked dataset TOML. ``name`` is a plain file name, ``fingerprint`` covers files, captions and options."""
+    """A checked dataset TOML. ``name`` is a plain file name, ``fingerprint`` covers files, captions and options. One
+    with ``errors`` is there to be looked at: whoever would use it raises them."""
 
     socket: ClassVar[str] = "MUSUBI_DATASET"
 
@@ -19,6 +20,7 @@ class Dataset(Socket):
     config: DatasetConfig
     fingerprint: str
     missing_captions: Literal["error", "skip"] = "error"
+    errors: tuple[str, ...] = ()
 
 
 class Cache(Socket):

@@ -11,20 +11,35 @@ from musubi_nodes.media.wrapping import shortened, wrapped
 
 # Greys that stand apart from a light page and from a dark one.
 _GROUND, _CARD, _HOLE = (52, 54, 58), (70, 73, 78), (60, 62, 66)
+_DONE = (66, 104, 84)  # a green of the cards' own darkness
 _TEXT, _MUTED, _WARNING = (240, 240, 240), (182, 186, 192), (255, 196, 92)
 _LINES = 4
 NO_LETTERS = "(no font here has these letters; see the text)"
 
 
 @dataclass(frozen=True)
+class Marks:
+    """A row of small badges after ``label``: each a word, and whether it is so."""
+
+    label: str
+    badges: Sequence[tuple[str, bool]]
+
+    def text(self) -> str:
+        """All letters of it."""
+        return self.label + "".join(word for word, _ in self.badges)
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One card: PIL images (one, or the frames of a video), a name, lines of facts, a caption, and what is wrong."""
+    """One card: PIL images (one, or the frames of a video), a name, lines of facts, a caption, what is wrong, and rows
+    of marks."""
 
     pictures: Sequence[Any]
     title: str
     facts: Sequence[str]
     caption: str
     warning: str = ""
+    marks: Sequence[Marks] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,11 @@ class _Style:
     def small_line(self) -> int:
         return _line(self.small)
 
+    @property
+    def mark_line(self) -> int:
+        """A row of badges with the space below it."""
+        return self.small_line + self.gap
+
 
 def sheet(cells: Sequence[Cell], columns: int, side: int, heading: str) -> Any:
     """A PIL image; ``side`` is the width of a card in pixels."""
@@ -56,32 +76,55 @@ def sheet(cells: Sequence[Cell], columns: int, side: int, heading: str) -> Any:
 
     text = (
         heading + NO_LETTERS + "".join(cell.title + "".join(cell.facts) + cell.caption + cell.warning for cell in cells)
-    )
+    ) + "".join(marks.text() for cell in cells for marks in cell.marks)
     style = _Style(side, font_for(text, max(12, side // 13)), font_for(text, max(11, side // 16)))
     columns = max(1, min(columns, len(cells)))
     rows = [cells[at : at + columns] for at in range(0, len(cells), columns)]
     pictures = [max(_picture_height(cell, style) for cell in row) for row in rows]
+    marks = [max(len(cell.marks) for cell in row) * style.mark_line for row in rows]
     texts = [max(_text_height(_texts(cell, style)) for cell in row) for row in rows]
-    heights = [picture + text + 3 * style.gap for picture, text in zip(pictures, texts, strict=True)]
+    heights = [sum(parts) + 3 * style.gap for parts in zip(pictures, marks, texts, strict=True)]
     top = style.line + 2 * style.gap
     width = columns * side + (columns + 1) * style.gap
     whole = Image.new("RGB", (width, top + sum(heights) + len(rows) * style.gap), _GROUND)
     draw = ImageDraw.Draw(whole)
     head = shortened(drawable(heading, style.font) or "dataset", width - 2 * style.gap, style.font.getlength)
     draw.text((style.gap, style.gap), head, _TEXT, style.font)
-    for row, height, picture in zip(rows, heights, pictures, strict=True):
+    for row, height, picture, marked in zip(rows, heights, pictures, marks, strict=True):
         for number, cell in enumerate(row):
             left = style.gap + number * (side + style.gap)
             draw.rounded_rectangle((left, top, left + side - 1, top + height - 1), style.gap, _CARD)
-            _fill(whole, draw, cell, (left + style.gap, top + style.gap), picture, style)
+            inner = (left + style.gap, top + style.gap)
+            _paste(whole, draw, cell.pictures, inner, (style.inner, picture), style)
+            _mark(draw, cell.marks, (inner[0], inner[1] + picture + style.gap // 2), style)
+            _write(draw, cell, (inner[0], inner[1] + picture + marked + style.gap), style)
         top += height + style.gap
     return whole
 
 
-def _fill(whole: Any, draw: Any, cell: Cell, at: tuple[int, int], room: int, style: _Style) -> None:
-    """Pictures in the middle of ``room``, texts below it: names stand on one line across a row."""
-    _paste(whole, draw, cell.pictures, at, (style.inner, room), style)
-    below = at[1] + room + style.gap
+def _mark(draw: Any, rows: Sequence[Marks], at: tuple[int, int], style: _Style) -> None:
+    """A full badge is so; an empty one, with a line around it, is not."""
+    end, pad = at[0] + style.inner, style.gap // 2
+    for number, marks in enumerate(rows):
+        left, top = at[0], at[1] + number * style.mark_line
+        draw.text((left, top + pad // 2), marks.label, _MUTED, style.small)
+        left += int(style.small.getlength(marks.label)) + style.gap
+        for word, is_so in marks.badges:
+            right = left + int(style.small.getlength(word)) + 2 * pad
+            if right > end:
+                break
+            box, shape = (left, top, right, top + style.mark_line - pad), style.gap // 2
+            if is_so:
+                draw.rounded_rectangle(box, shape, _DONE)
+            else:
+                draw.rounded_rectangle(box, shape, outline=_MUTED)
+            draw.text((left + pad, top + pad // 2), word, _TEXT if is_so else _MUTED, style.small)
+            left = right + pad
+
+
+def _write(draw: Any, cell: Cell, at: tuple[int, int], style: _Style) -> None:
+    """The texts of a card; names stand on one line across a row."""
+    below = at[1]
     for text, color, font, line in _texts(cell, style):
         draw.text((at[0], below), text, color, font)
         below += line

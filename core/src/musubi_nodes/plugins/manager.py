@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache, partial
 
 from musubi_nodes.config import Config, config_file, load_config
+from musubi_nodes.datasets.known import LastLook
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
@@ -30,7 +31,7 @@ class Plugins:
     """
 
     def __init__(self, config: Config, found: Iterable[Found]) -> None:
-        self.config = config
+        self.config, self.last_look = config, LastLook()
         self.loaded: dict[str, Registered] = {}
         self.failed: dict[str, str] = {}
         self._hooks, self._names = Hooks(), Names()

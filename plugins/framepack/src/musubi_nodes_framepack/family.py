@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from musubi_nodes.families import GENERATOR_SPELLING, LLAMA_CLIP_DIT, TILED_VAE, Family, FrameRule
+from musubi_nodes.families import (
+    GENERATOR_SPELLING,
+    LLAMA_CLIP_DIT,
+    TILED_VAE,
+    Family,
+    FrameRule,
+    ImageDataset,
+    VideoDataset,
+)
 
 WINDOW = 9
 """latent_window_size: a section has four times as many frames (fpack_train_network.py, v0.3.4)."""
@@ -12,6 +21,14 @@ WINDOW = 9
 DIT = replace(LLAMA_CLIP_DIT, window=WINDOW, context=2.5)
 """Of what was made before it sees two latent frames whole, two at an eighth and 16 at a 64th of their tokens
 (fpack_cache_latents.py, frame_pack/hunyuan_video_packed.py, v0.3.4)."""
+
+def check_dataset(datasets: Sequence[ImageDataset | VideoDataset]) -> Iterator[str]:
+    """Pictures are for one-frame training, whose start picture is the first control picture (fpack_cache_latents.py,
+    v0.3.4). A JSONL file names them line by line."""
+    for number, one in enumerate(datasets):
+        if isinstance(one, ImageDataset) and one.directory and not one.control_directory:
+            yield f"datasets[{number}]: pictures need control pictures, and {one.directory} has no control_directory"
+
 
 FRAMEPACK = Family(
     key="framepack",
@@ -22,6 +39,7 @@ FRAMEPACK = Family(
     fps=30,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 3.0},
     fp8_text_encoder="fp8_llm",
+    check_dataset=check_dataset,
     sizes=(DIT,),
     vae_saving=TILED_VAE,
     trainer_split_attn=dict.fromkeys(

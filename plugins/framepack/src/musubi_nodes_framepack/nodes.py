@@ -116,12 +116,6 @@ class FramePackLatentCache(LatentCache):
             raise MusubiError(
                 "a dataset of pictures needs one_frame", fix="Turn one_frame on, or use videos of at least 37 frames."
             )
-        without = [d for d in pictures if d.directory is not None and d.control_directory is None]
-        if without:
-            raise MusubiError(
-                f"one_frame needs control pictures: {without[0].directory} has no control_directory",
-                fix="Add control_directory to each [[datasets]] of the TOML.",
-            )
 
 
 class FramePackTextEncoderCache(TextEncoderCache):

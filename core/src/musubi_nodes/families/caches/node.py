@@ -20,10 +20,9 @@ from musubi_nodes.datasets.caches import (
     missing_texts,
     text_cache_files,
 )
-from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.items import Scan
-from musubi_nodes.datasets.report import named
+from musubi_nodes.datasets.report import named, raise_errors
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import effective
 from musubi_nodes.datasets.toml import dump, with_cache_directories
@@ -34,6 +33,7 @@ from musubi_nodes.families.caches.state import Kind, cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.judging import judge
 from musubi_nodes.families.models.files import stamp
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
@@ -93,6 +93,7 @@ class CacheNode(ScriptNode):
         return frozenset()
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
+        raise_errors(inputs.dataset.errors)
         install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         check_batch_size(inputs.batch_size, dataset)
@@ -142,16 +143,9 @@ class CacheNode(ScriptNode):
 
 
 def checked_scan(dataset: Dataset, family: Family) -> Scan:
-    """The dataset's items now, checked with the family's frame rule; raises where caching would fail or lose items."""
+    """The dataset's items now, checked with what the family takes; raises where caching would fail or lose items."""
     found = scan(dataset.config)
-    report = check(
-        found,
-        dataset.config,
-        frame_rule=family.frame_rule,
-        missing_captions=dataset.missing_captions,
-        fps=family.fps,
-    )
-    report.raise_errors()
+    judge(found, dataset.config, dataset.missing_captions, family).raise_errors()
     return found
 
 

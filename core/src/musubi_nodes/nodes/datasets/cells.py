@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,22 +10,26 @@ from typing import Any
 from musubi_nodes.datasets.buckets import bucket_of
 from musubi_nodes.datasets.captions import is_empty
 from musubi_nodes.datasets.facts import image_size, video_facts
-from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.listing import File, file_at, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, effective
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.pictures import first_middle_last, image_picture, video_pictures
-from musubi_nodes.media.sheet import Cell
+from musubi_nodes.media.sheet import Cell, Marks
+from musubi_nodes.nodes.datasets.cached import KINDS, Cached
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image or video; ``caption`` None is a missing one."""
+    """One image or video of a part of a dataset; ``caption`` None is a missing one. ``trains``: it has a caption file,
+    or a line, without which it is never cached."""
 
     file: File
+    part: DatasetScan
     dataset: Dataset
     caption: str | None
     warning: str
+    trains: bool = True
 
 
 def entries(found: Scan, config: DatasetConfig) -> list[Entry]:
@@ -33,9 +38,13 @@ def entries(found: Scan, config: DatasetConfig) -> list[Entry]:
     made: list[Entry] = []
     for part in found.datasets:
         dataset = datasets[part.index]
-        own = [Entry(item.file, dataset, item.caption, _warning(item.caption)) for item in part.items]
+        twins = _same_names(part)
+        own = [
+            Entry(item.file, part, dataset, item.caption, twins.get(item.file.path) or _warning(item.caption))
+            for item in part.items
+        ]
         bare = (file_at(str(path)) for path in part.without_caption)
-        own += [Entry(file, dataset, None, "no caption") for file in bare if file]
+        own += [Entry(file, part, dataset, None, "no caption", trains=False) for file in bare if file]
         made += sorted(own, key=lambda entry: entry.file.path)
     return made
 
@@ -45,14 +54,33 @@ def line(number: int, entry: Entry) -> str:
     return f"{number}. {entry.file.name}: {entry.caption or f'({entry.warning})'}"
 
 
-def cell(entry: Entry, side: int) -> Cell:
-    """The card; a file that cannot be decoded gets one without picture."""
-    path = Path(entry.file.path)
+def cell(entry: Entry, side: int, caches: Sequence[Cached] = ()) -> Cell:
+    """The card, marked with what of it is cached; a file that cannot be decoded gets one without picture."""
+    path, marks = Path(entry.file.path), _marks(entry, caches)
     try:
         pictures = [image_picture(path, side)] if entry.dataset.kind == "image" else _frames(path, side)
-        return Cell(pictures, path.name, _facts(entry), entry.caption or "", entry.warning)
+        return Cell(pictures, path.name, _facts(entry), entry.caption or "", entry.warning, marks)
     except MusubiError:
-        return Cell((), path.name, (), entry.caption or "", "cannot be read")
+        return Cell((), path.name, (), entry.caption or "", "cannot be read", marks)
+
+
+def _marks(entry: Entry, caches: Sequence[Cached]) -> list[Marks]:
+    if not entry.trains:
+        return []
+    return [
+        Marks(family.title, [(kind, entry.file.path not in family.missing(entry.part, kind)) for kind in KINDS])
+        for family in caches
+    ]
+
+
+def _same_names(part: DatasetScan) -> dict[str, str]:
+    """What is wrong with each file that has the name of another but for the ending."""
+    groups = [[path.name for path in group] for group in part.duplicate_stems]
+    return {
+        str(path): f"same name: {', '.join(name for name in names if name != path.name)}"
+        for names, group in zip(groups, part.duplicate_stems, strict=True)
+        for path in group
+    }
 
 
 def _warning(caption: str | None) -> str:

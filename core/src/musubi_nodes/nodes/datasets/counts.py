@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
-from musubi_nodes.datasets.caches import missing_latents, missing_texts
 from musubi_nodes.datasets.duplicates import same_content
 from musubi_nodes.datasets.items import DatasetScan, Scan
+from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.report import named
-from musubi_nodes.datasets.schema import cache_folder_of, effective
+from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.totals import batch_keys
-from musubi_nodes.families.caches.node import cached_dataset
-from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import Family
-from musubi_nodes.families.sockets import Dataset
+from musubi_nodes.nodes.datasets.cached import KINDS, Cached
 
 _SHOWN = 12
 
 
-def counts(found: Scan, dataset: Dataset, context: Context, fps: float | None) -> list[str]:
-    """Lines for each dataset: items, captions, buckets, duplicates, caches."""
-    datasets = effective(dataset.config)
+def counts(found: Scan, config: DatasetConfig, caches: Sequence[Cached], fps: float | None) -> list[str]:
+    """Lines for each dataset: items, captions, buckets, duplicates, caches; then what several of them share."""
+    datasets = effective(config)
+    groups = same_content({item.file.path: item.file for part in found.datasets for item in part.items}.values())
     lines: list[str] = []
     for part in found.datasets:
         lines.append(f"{part.name} {part.source}: {_many(len(part.items), part.kind)}")
         keys = batch_keys(part, datasets[part.index], fps=fps)
-        lines += [f"- {line}" for line in (_captions(part), *_buckets(part, keys), *_twins(part))]
-        lines += [f"- {line}" for line in _cached(part, dataset, context)]
-    return lines
+        lines += [f"- {line}" for line in (_captions(part), *_buckets(part, keys), *_twins(part, groups))]
+        lines += [f"- {line}" for line in _cached(part, caches)]
+    return [*lines, *_twins_across(found, groups)]
 
 
 def _many(count: int, noun: str) -> str:
@@ -53,28 +50,41 @@ def _buckets(part: DatasetScan, keys: list[tuple[object, ...]] | None) -> Iterat
     yield f"{'clips (width x height x frames)' if frames else 'buckets'}: {listed or 'none'}"
 
 
-def _twins(part: DatasetScan) -> Iterator[str]:
-    groups = [" = ".join(file.name for file in group) for group in same_content(item.file for item in part.items)]
-    if groups:
-        yield f"same content: {named(groups)}"
+def _twins(part: DatasetScan, groups: Iterable[Sequence[File]]) -> Iterator[str]:
+    own = {item.file for item in part.items} if groups else set()
+    same = [[file.name for file in group if file in own] for group in groups]
+    if named_ := [" = ".join(names) for names in same if len(names) > 1]:
+        yield f"same content: {named(named_)}"
     stems = [" = ".join(path.name for path in group) for group in part.duplicate_stems]
     if stems:
         yield f"same name but for the ending: {named(stems)}"
 
 
-def _cached(part: DatasetScan, dataset: Dataset, context: Context) -> Iterator[str]:
+def _twins_across(found: Scan, groups: Iterable[Sequence[File]]) -> Iterator[str]:
+    """Groups that no dataset holds alone; a folder that is listed twice has no group for that."""
+    where = {item.file: part.name for part in reversed(found.datasets) for item in part.items} if groups else {}
+    shared = [
+        " = ".join(f"{where[file]} {file.name}" for file in group)
+        for group in groups
+        if len({where[file] for file in group}) > 1
+    ]
+    if shared:
+        yield f"same content in several datasets: {named(shared)}"
+
+
+def _cached(part: DatasetScan, caches: Iterable[Cached]) -> Iterator[str]:
     if not part.items:
         return
-    lines = [_of_family(part, dataset, family, context.host.output_folder) for family in context.services.families]
-    yield from [line for line in lines if line] or ["cached: nothing yet"]
-
-
-def _of_family(part: DatasetScan, dataset: Dataset, family: Family, output: Path) -> str:
-    config = cached_dataset(dataset, output, family.key).config
-    placed = Scan((replace(part, cache_folder=cache_folder_of(effective(config)[part.index])),))
-    total = len(part.items)
-    latents = total - len(missing_latents(placed, family.architecture))
-    texts = total - len(missing_texts(placed, family.architecture))
-    return (
-        f"cached for {family.title}: {latents} of {total} latents, {texts} of {total} texts" if latents or texts else ""
-    )
+    total, nothing = len(part.items), True
+    for family in caches:
+        missing = {kind: family.missing(part, kind) for kind in KINDS}
+        if not family.chosen and all(len(paths) == total for paths in missing.values()):
+            continue
+        nothing = False
+        listed = ", ".join(f"{total - len(paths)} of {total} {kind}" for kind, paths in missing.items())
+        yield f"cached for {family.title}: {listed}"
+        for kind, paths in missing.items():
+            if 0 < len(paths) < total:
+                yield f"no {kind} for {family.title}: {named(sorted(map(os.path.basename, paths)), _SHOWN)}"
+    if nothing:
+        yield "cached: nothing yet"

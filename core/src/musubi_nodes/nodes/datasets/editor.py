@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,16 @@ from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import plain_name
 from musubi_nodes.nodes.datasets.entry import Made, edited, made, numbers, widget_names
-from musubi_nodes.nodes.datasets.loader import check_cache_folder, checked, dataset_path, fingerprint_of
+from musubi_nodes.nodes.datasets.loader import (
+    ON_ERRORS,
+    Asked,
+    OnErrors,
+    check_cache_folder,
+    checked,
+    dataset_path,
+    fingerprint_of,
+    foresee_errors,
+)
 
 ADVANCED, SIDE, CONTROL_SIDE = Widget(advanced=True), Widget(step=16), Widget(advanced=True, step=16, unset=0)
 ADDED = Widget(added=1)
@@ -119,6 +129,7 @@ class DatasetConfigEditor(Node):
             description="Where resolution, caption_extension, batch_size, num_repeats and the two for buckets are "
             "written: in this [[datasets]], or in [general], for all that do not say otherwise.",
         )
+        on_errors: Annotated[OnErrors, ADDED] = Field("stop", description=ON_ERRORS)
 
         _plain = field_validator("name")(plain_name)
 
@@ -151,39 +162,53 @@ class DatasetConfigEditor(Node):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         family = family_named(context.services.families, inputs.family)
+        _check_chain(inputs.write_to, inputs.previous is not None)
         own = self.own(inputs, context)
         config = joined(inputs.previous.config, own.config) if inputs.previous else own.config
         path = context.host.output_folder / "musubi" / "datasets" / f"{inputs.name}.toml"
         missing = _stricter(inputs.missing_captions, inputs.previous)
-        dataset, report = checked(config, path, inputs.name, context, missing, family)
+        dataset, report = checked(config, path, inputs.name, context, Asked(missing, inputs.on_errors, family))
         text = dumps(config)
-        lines = [
-            *own.told,
-            *_rule(family, config),
-            report.summary(),
-            *_comments(inputs, path, context),
-            *_saved(path, text),
-        ]
+        lines = [*own.told, *_rule(family, config), report.summary()]
+        if report.errors:
+            lines.append("nothing is written before this is mended")
+        else:
+            lines += [*_comments(inputs, path, context), *_saved(path, text)]
         summary = "\n".join(lines)
         context.show(text=summary)
         return self.Outputs(dataset=dataset, summary=summary, toml=text, path=str(path))
 
     def changed(self, inputs: Any, context: Context) -> str:
         family = family_named(context.services.families, inputs.family)
-        return fingerprint_of(self.own(inputs, context).config, context, inputs.missing_captions, family)
+        asked = Asked(inputs.missing_captions, family=family)
+        return fingerprint_of(self.own(inputs, context).config, context, asked)
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "write_to" not in linked:
+            _check_chain(values["write_to"], "previous" in linked)
+        if linked <= {"previous"}:
+            inputs = self.Inputs.model_validate(values)
+            config = self.own(inputs, context).config
+            if inputs.on_errors == "stop":
+                foresee_errors(config, context, family_named(context.services.families, inputs.family))
+        elif "toml" not in linked and values["toml"].strip():
+            dataset_path(values["toml"], context)
 
     def own(self, inputs: Any, context: Context) -> Made:
         """This node's entry, or the TOML that it edits."""
         base = context.host.input_folder()
         is_new = not inputs.toml.strip()
-        if inputs.previous and inputs.write_to == "general":
-            raise MusubiError(
-                "write_to is general, but [general] comes from previous", fix="Set it in the first node of the chain."
-            )
         own = made(inputs, base) if is_new else edited(inputs, dataset_path(inputs.toml, context), base)
         if inputs.cache_directory.strip():
             check_cache_folder(own.config.datasets[0 if is_new else inputs.entry], context)
         return own
+
+
+def _check_chain(write_to: str, has_previous: bool) -> None:
+    if has_previous and write_to == "general":
+        raise MusubiError(
+            "write_to is general, but [general] is that of previous", fix="Set it in the first node of the chain."
+        )
 
 
 def _saved(path: Path, text: str) -> list[str]:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from musubi_nodes.datasets.check import Report, check
-from musubi_nodes.datasets.check_content import OnMissing
+from musubi_nodes.datasets.check import Report
+from musubi_nodes.datasets.check_content import OnMissing, no_source
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.jsonl import named_files, named_shares
 from musubi_nodes.datasets.known import Found, Known
 from musubi_nodes.datasets.listing import led_to
+from musubi_nodes.datasets.report import raise_errors
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
+from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.input_files import allowed_roots, outside, readable
+from musubi_nodes.families.judging import cannot_take, judge_files
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import is_inside, slug
 from musubi_nodes.nodes.reading import readable_file
+
+OnErrors = Literal["stop", "show"]
+ON_ERRORS = (
+    "Where something is wrong with the dataset: stop, or hand it on for the Dataset Viewer; cache nodes refuse it then."
+)
 
 
 class DatasetConfigLoader(Node):
@@ -39,6 +49,7 @@ class DatasetConfigLoader(Node):
         missing_captions: Literal["error", "skip"] = Field(
             "error", description="Images without a caption: stop, or leave them out (musubi-tuner does so silently)."
         )
+        on_errors: Annotated[OnErrors, Widget(added=1)] = Field("stop", description=ON_ERRORS)
 
     class Outputs(NodeOutputs):
         dataset: Dataset = Field(description="The checked dataset, for the cache nodes.")
@@ -47,57 +58,78 @@ class DatasetConfigLoader(Node):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         path = dataset_path(inputs.path, context)
         name = slug(path.stem if path.stem != "dataset" else f"{path.parent.name}_{path.stem}")
-        dataset, report = checked(load(path), path, name, context, inputs.missing_captions)
+        asked = Asked(inputs.missing_captions, inputs.on_errors)
+        dataset, report = checked(load(path), path, name, context, asked)
         context.show(text=report.summary())
         return self.Outputs(dataset=dataset, summary=report.summary())
 
     def changed(self, inputs: Any, context: Context) -> str:
-        return fingerprint_of(load(dataset_path(inputs.path, context)), context, inputs.missing_captions)
+        asked = Asked(inputs.missing_captions)
+        return fingerprint_of(load(dataset_path(inputs.path, context)), context, asked)
+
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        if "path" not in linked:
+            config = load(dataset_path(values["path"], context))
+            if values["on_errors"] == "stop" and "on_errors" not in linked:
+                foresee_errors(config, context)
 
 
-def checked(
-    config: DatasetConfig,
-    source: Path,
-    name: str,
-    context: Context,
-    missing_captions: OnMissing,
-    family: Family | None = None,
-) -> tuple[Dataset, Report]:
-    """The dataset for the wire and what is in it; a :class:`MusubiError` where a run would fail or lose items.
+@dataclass(frozen=True)
+class Asked:
+    """How a dataset is judged. ``family`` None: by what holds for all of them. ``on_errors``: whether one with errors
+    stops here, or is handed on to be looked at."""
 
-    Frame lengths and rates are judged for ``family``; without one, by what holds for all of them.
-    """
+    missing_captions: OnMissing = "error"
+    on_errors: OnErrors = "stop"
+    family: Family | None = None
+
+    def known(self, config: DatasetConfig, context: Context) -> Known:
+        """What is known of a dataset that is judged so."""
+        rules = f" {self.family.frame_rule} {self.family.fps}" if self.family else ""
+        return Known(config, f"{self.missing_captions}{rules}", context.services.last_look)
+
+
+def checked(config: DatasetConfig, source: Path, name: str, context: Context, asked: Asked) -> tuple[Dataset, Report]:
+    """The dataset for the wire and what is in it; a :class:`MusubiError` where a run would fail or lose items, unless
+    it was ``asked`` to show that."""
     check_roots(config, context)
-    rule, fps = (family.frame_rule, family.fps) if family else (None, None)
-    known = Known(config, _judged(missing_captions, family))
-    before = known.find() if context.host.trusted else None  # else every file is looked at: links may lead outside
-    if before is None:
-        found = scan(config)
-        report = check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
+    known = asked.known(config, context)
+    found = known.find() if context.host.trusted else None  # else every file is looked at: links may lead outside
+    if found is None:
+        items = scan(config)
+        report = judge_files(items, config, asked.missing_captions, asked.family)
+        found = Found(fingerprint(config, items), report)
+        known.keep(found)
+    report = found.report.with_errors(cannot_take(asked.family, config))
+    if asked.on_errors == "stop":
         report.raise_errors()
-        before = Found(fingerprint(config, found), report)
-        known.keep(before)
     dataset = Dataset(
         name=name,
         source=source,
         config=config,
-        fingerprint=before.fingerprint,
-        missing_captions=missing_captions,
+        fingerprint=found.fingerprint,
+        missing_captions=asked.missing_captions,
+        errors=report.errors,
     )
-    return dataset, before.report
+    return dataset, report
 
 
-def fingerprint_of(
-    config: DatasetConfig, context: Context, missing_captions: OnMissing, family: Family | None = None
-) -> str:
+def fingerprint_of(config: DatasetConfig, context: Context, asked: Asked) -> str:
     """Of what :func:`checked` looks at; a dataset with errors has one too."""
     check_roots(config, context)
-    before = Known(config, _judged(missing_captions, family)).ask()
+    before = asked.known(config, context).ask()
     return before.fingerprint if before else fingerprint(config, scan(config))
 
 
-def _judged(missing_captions: OnMissing, family: Family | None) -> str:
-    return f"{missing_captions} {family.frame_rule} {family.fps}" if family else missing_captions
+def foresee_errors(config: DatasetConfig, context: Context, family: Family | None = None) -> None:
+    """Raise for what is wrong with a dataset as far as it is known without a look into its folders."""
+    lines = cannot_take(family, config)
+    for number, part in enumerate(effective(config)):
+        source = source_of(part)
+        readable(source, context)
+        if not os.path.exists(source):  # noqa: PTH110 - never raises, whatever the name is
+            lines.append(no_source(f"datasets[{number}]", part, "does not exist"))
+    raise_errors(lines)
 
 
 def dataset_path(text: str, context: Context) -> Path:

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import family_named
 from musubi_nodes.families.fields import FamilyName, Native, Widget
+from musubi_nodes.families.judging import judge
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.media.sheet import sheet
+from musubi_nodes.nodes.datasets.cached import Cached, caches_of
 from musubi_nodes.nodes.datasets.cells import Entry, cell, entries, line
 from musubi_nodes.nodes.datasets.counts import counts
 from musubi_nodes.nodes.datasets.loader import check_roots
@@ -39,7 +40,9 @@ class DatasetViewer(Node):
         columns: int = Field(3, ge=1, le=20, description="Pictures beside each other.")
         size: Annotated[int, Widget(step=32)] = Field(320, ge=96, le=1024, description="Width of a picture in pixels.")
         family: Annotated[str | None, FamilyName()] = Field(
-            None, description="Whose frame rate counts for the clips of videos. any: frames are not dropped."
+            None,
+            description="Whose frame rate counts for the clips of videos, and whose caches the cards tell. "
+            "any: frames are not dropped, and the caches of all families that have some are told.",
         )
 
     class Outputs(NodeOutputs):
@@ -51,23 +54,23 @@ class DatasetViewer(Node):
         config = inputs.dataset.config
         check_roots(config, context)
         found = scan(config)
-        rule, fps = (family.frame_rule, family.fps) if family else (None, None)
-        report = check(found, config, frame_rule=rule, fps=fps, missing_captions=inputs.dataset.missing_captions)
+        report = judge(found, config, inputs.dataset.missing_captions, family)
+        caches = caches_of(found, inputs.dataset, family, context)
         everything = entries(found, config)
         pages = max(1, -(-len(everything) // inputs.per_page))
         page = min(inputs.page, pages)
         first = (page - 1) * inputs.per_page
         shown = everything[first : first + inputs.per_page]
         heading = f"page {page} of {pages}: {first + 1} to {first + len(shown)} of {len(everything)}"
-        summary = "\n".join([*counts(found, inputs.dataset, context, fps), *report.problems()])
+        summary = "\n".join([*counts(found, config, caches, family.fps if family else None), *report.problems()])
         context.show(text=f"{summary}\n{heading}")
         text = "\n".join([summary, "", heading, *(line(first + n, entry) for n, entry in enumerate(shown, 1))])
-        image = self.picture(shown, inputs, heading, context) if context.wanted("image") else None
+        image = self.picture(shown, caches, inputs, heading, context) if context.wanted("image") else None
         return self.Outputs(image=image, text=text)
 
-    def picture(self, shown: list[Entry], inputs: Any, heading: str, context: Context) -> Any:
+    def picture(self, shown: list[Entry], caches: list[Cached], inputs: Any, heading: str, context: Context) -> Any:
         """The page as an array [height, width, 3], 0..1."""
         context.raise_if_interrupted()
         with ThreadPoolExecutor(_DECODERS, thread_name_prefix="dataset-viewer") as pool:
-            cells = list(pool.map(lambda entry: cell(entry, inputs.size), shown))
+            cells = list(pool.map(lambda entry: cell(entry, inputs.size, caches), shown))
         return image_of(sheet(cells, inputs.columns, inputs.size, f"{inputs.dataset.name}, {heading}"))

@@ -1,0 +1,27 @@
+"""A dataset judged by what a model family takes."""
+
+from __future__ import annotations
+
+from musubi_nodes.datasets.check import Report, check
+from musubi_nodes.datasets.check_content import OnMissing
+from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.families.family import Family
+
+
+def judge(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
+    """What is wrong with the files and with the TOML; without a ``family``, by what holds for all of them."""
+    report = judge_files(found, config, missing_captions, family)
+    return report.with_errors(cannot_take(family, config))
+
+
+def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
+    """The same without the family's own check of the TOML."""
+    rule, fps = (family.frame_rule, family.fps) if family else (None, None)
+    return check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
+
+
+def cannot_take(family: Family | None, config: DatasetConfig) -> list[str]:
+    """What the family's own check of the TOML says."""
+    lines = family.check_dataset(effective(config)) if family else ()
+    return [f"{family.title} cannot take {line}" for line in lines] if family else []
