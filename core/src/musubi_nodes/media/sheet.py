@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from musubi_nodes.media.fonts import drawable, font_for
+from musubi_nodes.media.fonts import drawable, font_for, has_letter
 from musubi_nodes.media.wrapping import shortened, wrapped
 
 # Greys that stand apart from a light page and from a dark one.
@@ -168,7 +168,8 @@ def _picture_height(cell: Cell, style: _Style) -> int:
 
 
 def _line(font: Any) -> int:
-    return int(font.getbbox(drawable("Ágあ", font))[3] * 1.18)
+    high = "".join(letter for letter in "Ágあ" if has_letter(font, letter))
+    return int(font.getbbox(high or "?")[3] * 1.18)
 
 
 _Text = tuple[str, tuple[int, int, int], Any, int]
