@@ -117,3 +117,12 @@ def test_a_prompt_that_the_script_leaves_out_is_not_taken_for_another(place: Any
     place.forget_generated()
     alone = place.generate(prompt="a dog", seed=7, image=place.picture()).video
     assert made.video[1].path.read_bytes() == alone.path.read_bytes()
+
+
+@pytest.mark.parametrize("cache", ["FramePackLatentCache", "FramePackTextEncoderCache"])
+def test_pictures_without_control_pictures_are_refused_by_both_caches(place: Any, cache: str) -> None:
+    dataset = place.load(place.dataset())
+    values = {"one_frame": True} if cache == "FramePackLatentCache" else {}
+    with pytest.raises(MusubiError, match=r"FramePack cannot take datasets\[0\]: .*has no control_directory"):
+        place.run(cache, dataset=dataset, models=place.models(), **values)
+    assert not place.started()

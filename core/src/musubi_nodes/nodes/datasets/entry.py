@@ -150,8 +150,8 @@ def _source(inputs: Any, base: Path, old: Mapping[str, Any], wanted: Set[str]) -
 
 def _beside(inputs: Any, base: Path, old: Sections, wanted: Set[str]) -> dict[str, Any]:
     """By widget that is not applied: what the file holds, where that is something else."""
-    key = next((key for key in SOURCE_FIELDS if key in old.entry), "")
-    rows: list[tuple[str, Any, Any]] = [("kind", key.partition("_")[0] or None, inputs.kind)]
+    source = next((key for key in SOURCE_FIELDS if key in old.entry), "")
+    rows: list[tuple[str, Any, Any]] = [("kind", source.partition("_")[0] or None, inputs.kind)]
     for key, value in _values(inputs, base).items():
         if key in PAIRS:
             rows += zip(PAIRS[key], old.pair(key) or [None, None], value, strict=True)
