@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import DatasetConfig
 from musubi_nodes.datasets.toml import effective, load, parse
 from musubi_nodes.errors import MusubiError
@@ -19,6 +20,8 @@ from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
 from musubi_nodes.media.frames import save_video
 from musubi_nodes.media.sheet import sheet
+from musubi_nodes.nodes.datasets.cached import Cached, caches_of
+from musubi_nodes.nodes.datasets.cells import cell, entries
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -476,14 +479,10 @@ def test_caches_are_counted_for_the_family_that_has_them(place: Workplace, monke
 
 
 def test_cards_tell_what_is_cached(place: Workplace) -> None:
-    from musubi_nodes.datasets.scan import scan
-    from musubi_nodes.nodes.datasets.cached import Cached
-    from musubi_nodes.nodes.datasets.cells import cell, entries
-
     (place.folder / "pictures" / "p3.txt").unlink()
     config = edit(place, missing_captions="skip").dataset.config
     found = scan(config)
-    lacks = {(0, "latents"): frozenset((str(place.folder / "pictures" / "p1.png"),)), (0, "texts"): frozenset()}
+    lacks = {(0, "latents"): frozenset((place.folder / "pictures" / "p1.png",)), (0, "texts"): frozenset()}
     cards = [cell(entry, 128, [Cached("Wan", False, lacks)]) for entry in entries(found, config)]
     assert [[dict(marks.badges) for marks in card.marks] for card in cards] == [
         [{"latents": True, "texts": True}],
@@ -492,6 +491,24 @@ def test_cards_tell_what_is_cached(place: Workplace) -> None:
         [],
     ]
     assert sheet(cards, 2, 128, "x").size[1] > sheet([replace(card, marks=()) for card in cards], 2, 128, "x").size[1]
+
+
+def test_a_path_that_a_list_spells_oddly_is_marked_as_well(place: Workplace) -> None:
+    folder = place.folder / "pictures"
+    listed = place.folder / "list.jsonl"
+    lines = [{"image_path": f"{folder}//p{number}.png", "caption": "x"} for number in range(2)]
+    listed.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    made = edit(place, source=str(listed), cache_directory=str(place.folder / "c"))
+    (place.folder / "c").mkdir()
+    (place.folder / "c" / "p0_wan_te.safetensors").touch()
+    found = scan(made.dataset.config)
+    context = Context(place.host, place.services)
+    (wan,) = caches_of(found, made.dataset, None, context)
+    cards = [cell(entry, 96, [wan]) for entry in entries(found, made.dataset.config)]
+    assert [dict(card.marks[0].badges) for card in cards] == [
+        {"latents": False, "texts": True},
+        {"latents": False, "texts": False},
+    ]
 
 
 def test_the_viewer_looks_again_at_each_queue(place: Workplace) -> None:

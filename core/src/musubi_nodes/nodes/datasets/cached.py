@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from musubi_nodes.datasets.caches import missing_latents, missing_texts
@@ -25,10 +26,10 @@ class Cached:
 
     title: str
     chosen: bool
-    lacks: Mapping[tuple[int, Kind], frozenset[str]]
+    lacks: Mapping[tuple[int, Kind], frozenset[Path]]
 
-    def missing(self, part: DatasetScan, kind: Kind) -> frozenset[str]:
-        """Paths of the items of one dataset that have no such cache."""
+    def missing(self, part: DatasetScan, kind: Kind) -> frozenset[Path]:
+        """The items of one dataset that have no such cache."""
         return self.lacks[part.index, kind]
 
 
@@ -42,9 +43,9 @@ def caches_of(found: Scan, dataset: Dataset, chosen: Family | None, context: Con
 
 def _cached(found: Scan, dataset: Dataset, family: Family, chosen: bool, context: Context) -> Cached:
     parts = effective(cached_dataset(dataset, context.host.output_folder, family.key).config)
-    lacks: dict[tuple[int, Kind], frozenset[str]] = {}
+    lacks: dict[tuple[int, Kind], frozenset[Path]] = {}
     for part in found.datasets:
         placed = Scan((replace(part, cache_folder=cache_folder_of(parts[part.index])),))
         for kind in KINDS:
-            lacks[part.index, kind] = frozenset(map(str, _LOOKS[kind](placed, family.architecture)))
+            lacks[part.index, kind] = frozenset(_LOOKS[kind](placed, family.architecture))
     return Cached(family.title, chosen, lacks)

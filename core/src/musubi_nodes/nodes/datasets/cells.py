@@ -40,7 +40,7 @@ def entries(found: Scan, config: DatasetConfig) -> list[Entry]:
         dataset = datasets[part.index]
         twins = _same_names(part)
         own = [
-            Entry(item.file, part, dataset, item.caption, twins.get(item.file.path) or _warning(item.caption))
+            Entry(item.file, part, dataset, item.caption, (twins and twins.get(item.path)) or _warning(item.caption))
             for item in part.items
         ]
         bare = (file_at(str(path)) for path in part.without_caption)
@@ -68,16 +68,16 @@ def _marks(entry: Entry, caches: Sequence[Cached]) -> list[Marks]:
     if not entry.trains:
         return []
     return [
-        Marks(family.title, [(kind, entry.file.path not in family.missing(entry.part, kind)) for kind in KINDS])
+        Marks(family.title, [(kind, Path(entry.file.path) not in family.missing(entry.part, kind)) for kind in KINDS])
         for family in caches
     ]
 
 
-def _same_names(part: DatasetScan) -> dict[str, str]:
+def _same_names(part: DatasetScan) -> dict[Path, str]:
     """What is wrong with each file that has the name of another but for the ending."""
     groups = [[path.name for path in group] for group in part.duplicate_stems]
     return {
-        str(path): f"same name: {', '.join(name for name in names if name != path.name)}"
+        path: f"same name: {', '.join(name for name in names if name != path.name)}"
         for names, group in zip(groups, part.duplicate_stems, strict=True)
         for path in group
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -53,8 +52,8 @@ def _buckets(part: DatasetScan, keys: list[tuple[object, ...]] | None) -> Iterat
 def _twins(part: DatasetScan, groups: Iterable[Sequence[File]]) -> Iterator[str]:
     own = {item.file for item in part.items} if groups else set()
     same = [[file.name for file in group if file in own] for group in groups]
-    if named_ := [" = ".join(names) for names in same if len(names) > 1]:
-        yield f"same content: {named(named_)}"
+    if twins := [" = ".join(names) for names in same if len(names) > 1]:
+        yield f"same content: {named(twins)}"
     stems = [" = ".join(path.name for path in group) for group in part.duplicate_stems]
     if stems:
         yield f"same name but for the ending: {named(stems)}"
@@ -85,6 +84,6 @@ def _cached(part: DatasetScan, caches: Iterable[Cached]) -> Iterator[str]:
         yield f"cached for {family.title}: {listed}"
         for kind, paths in missing.items():
             if 0 < len(paths) < total:
-                yield f"no {kind} for {family.title}: {named(sorted(map(os.path.basename, paths)), _SHOWN)}"
+                yield f"no {kind} for {family.title}: {named(sorted(paths), _SHOWN)}"
     if nothing:
         yield "cached: nothing yet"
