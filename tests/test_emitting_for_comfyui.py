@@ -83,8 +83,13 @@ def test_a_class_has_all_that_v1_asks_for(node: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [node.id for node in plugins().nodes])
-def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapping[str, Any]) -> None:
+def test_the_values_that_a_new_node_begins_with_are_valid(
+    name: str, files: Mapping[str, Any], tmp_path: Path
+) -> None:
     node = next(node for node in plugins().nodes if node.id == name)
+    toml = tmp_path / "set.toml"
+    toml.write_text("[[datasets]]\nimage_directory = '.'\ncaption_extension = '.txt'\n", "utf-8")
+    needed = {"prompt": "a cat", "path": str(toml), "source": str(tmp_path)}  # what nobody can guess
     types = emit.input_types(node, plugins())
     values = {}
     for name, (kind, options) in {**types["required"], **types["optional"]}.items():
@@ -93,8 +98,7 @@ def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapp
         elif "default" in options:
             values[name] = options["default"]
     values |= files.get(node.id.removeprefix("MusubiTuner_"), {})
-    if "prompt" in values:
-        values["prompt"] = "a cat"
+    values |= {name: value for name, value in needed.items() if name in values}
     if linked := {"MusubiTuner_VideoInput": "file", "MusubiTuner_VideoOutput": "images"}.get(node.id):
         values[linked] = None  # what comes over a link
     assert emit.validate(node, plugins(), values)
