@@ -22,6 +22,7 @@ DIT = replace(LLAMA_CLIP_DIT, window=WINDOW, context=2.5)
 """Of what was made before it sees two latent frames whole, two at an eighth and 16 at a 64th of their tokens
 (fpack_cache_latents.py, frame_pack/hunyuan_video_packed.py, v0.3.4)."""
 
+
 def check_dataset(datasets: Sequence[ImageDataset | VideoDataset]) -> Iterator[str]:
     """Pictures are for one-frame training, whose start picture is the first control picture (fpack_cache_latents.py,
     v0.3.4). A JSONL file names them line by line."""
