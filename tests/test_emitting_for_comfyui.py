@@ -83,9 +83,7 @@ def test_a_class_has_all_that_v1_asks_for(node: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [node.id for node in plugins().nodes])
-def test_the_values_that_a_new_node_begins_with_are_valid(
-    name: str, files: Mapping[str, Any], tmp_path: Path
-) -> None:
+def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapping[str, Any], tmp_path: Path) -> None:
     node = next(node for node in plugins().nodes if node.id == name)
     toml = tmp_path / "set.toml"
     toml.write_text("[[datasets]]\nimage_directory = '.'\ncaption_extension = '.txt'\n", "utf-8")
