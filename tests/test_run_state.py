@@ -13,7 +13,8 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.comfyui.run_state import listed, state
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.record.folder import RunFolder, run_folders, run_named, this_host
+from musubi_nodes.runs.record.alive import this_host
+from musubi_nodes.runs.record.folder import RunFolder, run_folders, run_named
 from musubi_nodes.testing.workplace import Workplace
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -8,7 +8,8 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.cli import main
-from musubi_nodes.runs.record.folder import RunFolder, run_named, this_host
+from musubi_nodes.runs.record.alive import this_host
+from musubi_nodes.runs.record.folder import RunFolder, run_named
 
 
 def running(output: Path, node: str) -> RunFolder:

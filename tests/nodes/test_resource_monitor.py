@@ -142,7 +142,7 @@ def test_what_a_running_run_holds_is_its_own(
         while not (folder.progress().get("stage") == "training" and folder.has_metrics):
             assert running.is_alive() and time.monotonic() < until
             time.sleep(0.02)
-        library.gpus[0].compute = {int(folder.json("process.json")["pid"]): 20.0}
+        library.gpus[0].compute = {int(folder.read_json("process.json")["pid"]): 20.0}
         told = place.run("ResourceMonitor", seconds=2)
     finally:
         (folder.path / "enough").touch()

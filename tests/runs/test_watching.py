@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 from musubi_nodes.runs.hardware.machine import disks, largest_programs, machine, program_name
 from musubi_nodes.runs.hardware.trees import ram, running, tree
 from musubi_nodes.runs.hardware.watching import FIRST, STEP, watch
-from musubi_nodes.runs.record.folder import RunFolder, this_host
+from musubi_nodes.runs.record.alive import this_host
+from musubi_nodes.runs.record.folder import RunFolder
 
 HOLDS = """
 import os, subprocess, sys, time
@@ -113,6 +113,6 @@ def test_a_run_without_a_living_process_has_no_tree(tmp_path: Path, record: dict
 def test_runs_of_another_machine_on_the_same_folder_are_not_looked_for_here(tmp_path: Path) -> None:
     ours, theirs, over = (RunFolder.create(tmp_path, name) for name in ("ours", "theirs", "over"))
     ours.write_status("running", **this_host())
-    theirs.write_status("running", **{**this_host(), "machine": f"not-{platform.node()}"})
+    theirs.write_status("running", **{**this_host(), "place": "elsewhere"})
     over.write_status("done")
     assert [folder.path for folder in running(tmp_path)] == [ours.path]

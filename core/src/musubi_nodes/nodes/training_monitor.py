@@ -161,7 +161,7 @@ def _told(read: _Read) -> str:
     begun, _ = folder.before
     times = [point["time"] for point in points if point.get("time") and point["step"] > begun]
     if begun:
-        lines.append(f"went on after step {begun} from {folder.json(RESUMED)['state']}")
+        lines.append(f"went on after step {begun} from {folder.read_json(RESUMED)['state']}")
     if len(times) > 1:
         lines.append(f"training took {clock(times[-1] - times[0])}")
     return "\n".join(lines if read.single else [*lines, ONLY_AVERAGE])

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.command import Command, Outcome, Watcher
 from musubi_nodes.runs.explain import Explainer
-from musubi_nodes.runs.hardware.disk import disk_error
 from musubi_nodes.runs.process.executor import Executor
 from musubi_nodes.runs.process.following import Following
-from musubi_nodes.runs.record.folder import RunFolder, Status, this_host
+from musubi_nodes.runs.record.again import write_command
+from musubi_nodes.runs.record.alive import this_host
+from musubi_nodes.runs.record.folder import RunFolder
 
 __all__ = ["Command", "Outcome", "Watcher", "run"]
 
@@ -31,27 +30,14 @@ def run(
     in every case the whole process tree is gone afterwards and ``status.json`` tells the end.
     """
     following = Following(command, folder, watcher)
-    status: Status = "failed"
-    details: dict[str, Any] = {}
-    try:
-        folder.write_command(command.argv, command.cwd, command.shown)
+    with folder.ending(lambda error: error is following.interrupt, script=command.script):
+        write_command(folder, command.argv, command.cwd, command.shown)
         folder.write_status("running", script=command.script, **this_host())
         outcome = following.run(executor, list(explainers))
         _accept(outcome, accept, folder)
-        status = "stopped" if outcome.checkpoint else "done"
-        details = {"peak_gpu_bytes": outcome.peak_gpu_bytes} if outcome.peak_gpu_bytes else {}
+        peak = {"peak_gpu_bytes": outcome.peak_gpu_bytes} if outcome.peak_gpu_bytes else {}
+        folder.write_end("stopped" if outcome.checkpoint else "done", script=command.script, **peak)
         return outcome
-    except BaseException as error:
-        if error is following.interrupt or not isinstance(error, Exception):
-            status = "cancelled"
-            raise
-        shown = disk_error(error, folder.path) if isinstance(error, OSError) else error
-        details = {"error": str(shown)}
-        if shown is error:
-            raise
-        raise shown from error
-    finally:
-        _write_end(folder, status, command.script, details)
 
 
 def _accept(outcome: Outcome, accept: Callable[[Outcome], None], folder: RunFolder) -> None:
@@ -61,10 +47,3 @@ def _accept(outcome: Outcome, accept: Callable[[Outcome], None], folder: RunFold
     except MusubiError as error:
         error.log = error.log or folder.log
         raise
-
-
-def _write_end(folder: RunFolder, status: Status, script: str, details: Mapping[str, Any]) -> None:
-    """A full disk or a deleted folder: the raised error says so already, and the folder is not made anew."""
-    with contextlib.suppress(OSError):
-        if folder.path.is_dir():
-            folder.write_status(status, script=script, **details)

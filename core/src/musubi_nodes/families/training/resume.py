@@ -102,7 +102,7 @@ def _newest(training: Training, key: str, output: Path) -> Resume | None:
     """The last whole state of the newest run of this training that has one before its end; none after a loss that was
     no number (NaN): that never comes back."""
     for run in run_folders(output):
-        if run.json(PLAN).get("key") != key or run.status()["status"] == "running":
+        if run.read_json(PLAN).get("key") != key or run.status()["status"] == "running":
             continue
         usable = [found for found in _all(run, training) if found.state.step < found.total]
         for found in reversed(usable):
@@ -142,7 +142,7 @@ def _named(training: Training, text: str, output: Path) -> Resume:
 
 
 def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None:
-    planned = found.run.json(PLAN)
+    planned = found.run.read_json(PLAN)
     epochs, steps = planned.get("max_train_epochs"), planned.get("max_train_steps")
     before = epochs * found.state.length.per_epoch if epochs else steps
     if not before:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.hosts.comfyui.viewed import viewed
+from musubi_nodes.runs.record.again import pasted_command
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.samples import Sample, samples
 from musubi_nodes.runs.record.series import COLUMNS, Point, Series
@@ -86,7 +87,7 @@ def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -
         "samples": [_sample(each, output) for each in made[-MOST_SAMPLES:]],
         "samples_made": len(made),
         "samples_planned": folder.samples_planned,
-        **({"command": folder.pasted_command()[:LONGEST_COMMAND]} if whole else {}),
+        **({"command": pasted_command(folder)[:LONGEST_COMMAND]} if whole else {}),
     }
 
 

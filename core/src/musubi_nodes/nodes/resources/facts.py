@@ -125,7 +125,7 @@ def percent(part: float | None, whole: float | None) -> float | None:
 
 def _run(folder: RunFolder) -> OurRun:
     processes = tree(folder)
-    environment = folder.json("command.json").get("environment")
+    environment = folder.read_json("command.json").get("environment")
     visible = environment.get("CUDA_VISIBLE_DEVICES", "") if isinstance(environment, dict) else ""
     stage = str(folder.progress().get("stage", "starting"))
     pids = frozenset(process.pid for process in processes)

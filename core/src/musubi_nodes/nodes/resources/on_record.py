@@ -47,7 +47,7 @@ class OnRecord:
     @property
     def swapped(self) -> int:
         """``--blocks_to_swap`` of its command."""
-        words = self.folder.json("command.json").get("command")
+        words = self.folder.read_json("command.json").get("command")
         found = [str(word) for word in words or () if str(word).startswith("--blocks_to_swap=")]
         value = found[-1].partition("=")[2] if found else ""
         return int(value) if value.isdecimal() else 0

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.runs.record.folder import RunFolder, run_folders, this_host
+from musubi_nodes.runs.record.alive import is_here
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
 
 
 def running(output: Path) -> Iterator[RunFolder]:
     """The runs of an output folder that run now, on this machine."""
-    here = this_host()["machine"]
     for folder in run_folders(output):
         status = folder.status()
-        if status["status"] == "running" and status.get("machine") == here:
+        if status["status"] == "running" and is_here(status):
             yield folder
 
 
@@ -23,7 +23,7 @@ def tree(folder: RunFolder) -> list[Any]:
     """The run's processes (psutil): its guard, the command, and all that descends from them; none when it is over."""
     import psutil
 
-    record = folder.json("process.json")
+    record = folder.read_json("process.json")
     if "returncode" in record:
         return []
     with contextlib.suppress(ValueError, TypeError, KeyError, psutil.Error):

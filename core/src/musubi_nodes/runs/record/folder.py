@@ -5,24 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
-import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME, is_inside, write_json, write_text
 from musubi_nodes.runs.hardware.disk import disk_error
+from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
 from musubi_nodes.runs.record.progress import Progress
-
-BOM = "\ufeff"
-"""Tells PowerShell 5 that a script is UTF-8."""
 
 RESUMED = "resumed.json"
 """Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
@@ -31,6 +27,13 @@ TIME = "%Y%m%d-%H%M%S"
 """How a run's name begins: names sort by time."""
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
+
+
+class Done(NamedTuple):
+    """Steps and whole epochs of a training that are done."""
+
+    steps: int = 0
+    epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,27 +52,36 @@ class RunFolder:
         :class:`MusubiError`.
         """
         folder = cls.create(output, node)
-        try:
+        with folder.ending(), beating(folder.path):
             write_json(folder.path / "origin.json", {"time": time.time(), **(origin or {})})
             folder.write_status("running", **this_host())
             yield folder
-        except OSError as error:
-            if error.errno is None:  # raised by a host for a reason of its own
-                folder._write_end(error)
-                raise
-            shown = disk_error(error, folder.path)
-            folder._write_end(shown)
-            raise shown from error
-        except BaseException as error:
-            folder._write_end(error)
-            raise
 
-    def _write_end(self, error: BaseException) -> None:
-        """The status of a run that ``error`` ended, unless the run itself has told it."""
+    @contextmanager
+    def ending(self, cancels: Callable[[BaseException], bool] = lambda _: False, **details: Any) -> Iterator[None]:
+        """Whatever ends the block early is told by the run's status, with ``details``, unless a block inside told it.
+
+        ``cancels`` knows the errors by which a user ends it. A file that cannot be written becomes a
+        :class:`MusubiError`; an OSError without a number is one that a host raised for a reason of its own.
+        """
+        try:
+            yield
+        except BaseException as error:
+            cancelled = cancels(error) or not isinstance(error, Exception)
+            full = isinstance(error, OSError) and error.errno is not None and not cancelled
+            shown = disk_error(error, self.path) if full else error  # type: ignore[arg-type]
+            if self.status()["status"] not in ("failed", "cancelled"):
+                said = {} if cancelled else {"error": str(shown)}
+                self.write_end("cancelled" if cancelled else "failed", **details, **said)
+            if shown is error:
+                raise
+            raise shown from error
+
+    def write_end(self, status: Status, **details: Any) -> None:
+        """The last status. A full disk or a deleted folder is told by the raised error, and no folder comes back."""
         with contextlib.suppress(OSError):
-            if self.path.is_dir() and self.status()["status"] not in ("failed", "cancelled"):
-                status: Status = "failed" if isinstance(error, Exception) else "cancelled"
-                self.write_status(status, error=str(error))
+            if self.path.is_dir():
+                self.write_status(status, **details)
 
     @classmethod
     def create(cls, output: Path, node: str) -> RunFolder:
@@ -110,11 +122,11 @@ class RunFolder:
         return False
 
     @property
-    def before(self) -> tuple[int, int]:
-        """Steps and whole epochs that earlier runs of this training have done; musubi-tuner counts from 0 again."""
-        found = self.json(RESUMED)
+    def before(self) -> Done:
+        """What earlier runs of this training have done; musubi-tuner counts from 0 again."""
+        found = self.read_json(RESUMED)
         steps, epochs = found.get("step"), found.get("epoch")
-        return (steps, epochs) if type(steps) is int and type(epochs) is int else (0, 0)
+        return Done(steps, epochs) if type(steps) is int and type(epochs) is int else Done()
 
     @property
     def stop_request(self) -> Path:
@@ -133,7 +145,7 @@ class RunFolder:
 
     def origin(self) -> dict[str, Any]:
         """Where and when it was queued (see :meth:`opened`); empty where it is not known."""
-        return self.json("origin.json")
+        return self.read_json("origin.json")
 
     def write_progress(self, now: Progress, **more: Any) -> None:
         """Replace ``progress.json``. It is only shown: no run fails for it, and no deleted folder comes back."""
@@ -145,14 +157,20 @@ class RunFolder:
         """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and where they are known
         ``gpu_used`` and ``gpu_total`` in bytes and ``gpu_use`` in percent (else ``None``), of the moment when
         :class:`musubi_nodes.runs.hardware.peak.Peak` last looked; empty before there is any."""
-        return self.json("progress.json")
+        return self.read_json("progress.json")
 
-    def json(self, name: str) -> dict[str, Any]:
+    def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder; empty where it is missing, half-written, or no object."""
         try:
             return dict(json.loads((self.path / name).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return {}
+
+    def has_ended(self, waiting: Callable[[], None]) -> bool:
+        """Whether it runs no more. Of a run of another machine that takes a look at its heartbeat, for twenty seconds
+        at most; ``waiting`` is called meanwhile and may raise to give up."""
+        found = self.status()
+        return found["status"] != "running" or has_ended(self.path, found, waiting)
 
     def ask_to_stop(self) -> None:
         """Ask for the end after the next save; a :class:`MusubiError` where the run saves nothing any more."""
@@ -163,39 +181,22 @@ class RunFolder:
             )
         write_text(self.stop_request, "")
 
-    def write_command(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
-        """``command.json`` and a script that runs the same command again."""
-        values = {"command": list(command), "cwd": str(cwd), "environment": dict(environment)}
-        write_json(self.path / "command.json", values)
-        if os.name == "nt":
-            write_text(self.path / "command.ps1", BOM + powershell(command, cwd, environment))
-        else:
-            write_text(self.path / "command.sh", shell(command, cwd, environment)).chmod(0o755)
-
-    def pasted_command(self) -> str:
-        """The command as it is pasted into a terminal (PowerShell on Windows); empty before there is one."""
-        found = self.json("command.json")
-        try:
-            words, cwd, environment = list(found["command"]), str(found["cwd"]), dict(found["environment"])
-            return powershell(words, Path(cwd), environment) if os.name == "nt" else line(words, cwd, environment)
-        except (KeyError, TypeError, ValueError):
-            return ""
-
     def write_status(self, status: Status, **details: Any) -> None:
         """Replace ``status.json``; readers never see half of it."""
         write_json(self.path / "status.json", {"status": status, "time": time.time(), **details})
 
     def note_made(self, name: str) -> None:
         """Add to ``status.json`` what was handed on."""
-        write_json(self.path / "status.json", {**self.json("status.json"), "made": name})
+        write_json(self.path / "status.json", {**self.read_json("status.json"), "made": name})
 
     def status(self) -> dict[str, Any]:
         """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
 
-        A run whose host was killed stays "running" in the file; on its machine it is told as failed.
+        A run whose host was killed stays "running" in the file; it is told as failed as soon as that is known (see
+        :func:`musubi_nodes.runs.record.alive.is_gone`).
         """
-        found = {"status": "unknown", **self.json("status.json")}
-        if found["status"] == "running" and _host_is_gone(found):
+        found = {"status": "unknown", **self.read_json("status.json")}
+        if found["status"] == "running" and is_gone(self.path, found):
             return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
         return found
 
@@ -209,42 +210,6 @@ def _next_time(runs: Path) -> str:
         with contextlib.suppress(ValueError, OverflowError):
             return (datetime.strptime(last, TIME) + timedelta(seconds=1)).strftime(TIME)
     return now
-
-
-def this_host() -> dict[str, Any]:
-    """Which process runs a run, as ``status.json`` names it."""
-    return {"host": os.getpid(), "machine": platform.node()}
-
-
-def _host_is_gone(status: Mapping[str, Any]) -> bool:
-    import psutil
-
-    here = status.get("machine") == platform.node()
-    return here and isinstance(status.get("host"), int) and not psutil.pid_exists(status["host"])
-
-
-def shell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
-    """A POSIX shell script that runs ``command`` again."""
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    lines = ["#!/bin/sh", "unset PYTHONHOME", *exports, f"cd {shlex.quote(str(cwd))}", "exec " + shlex.join(command)]
-    return "\n".join(lines) + "\n"
-
-
-def line(command: Sequence[str], cwd: str, environment: Mapping[str, str]) -> str:
-    """The same as one line for a POSIX shell, which goes on afterwards as it was."""
-    values = [f"{name}={value}" for name, value in environment.items()]
-    return f"(cd {shlex.quote(cwd)} && {shlex.join(['env', '-u', 'PYTHONHOME', *values, *command])})"
-
-
-def powershell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
-    """A PowerShell script that runs ``command`` again."""
-    exports = [f"$env:{name} = {_quoted(value)}" for name, value in environment.items()]
-    lines = [*exports, f"Set-Location -LiteralPath {_quoted(str(cwd))}", "& " + " ".join(map(_quoted, command))]
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def runs_of(output: Path) -> Path:
