@@ -18,7 +18,7 @@ from musubi_nodes.runs.record.folder import RESUMED, RunFolder
 from musubi_nodes.runs.record.metrics import Metrics
 from musubi_nodes.runs.record.progress import ProgressReader
 from musubi_nodes.runs.record.samples import samples
-from musubi_nodes.runs.record.states import FILES, Length, State, go_on, is_whole, length_of, states
+from musubi_nodes.runs.record.states import FILES, Length, State, go_on, is_whole, length_of, states, true_name
 
 HEAD = (
     "  num batches per epoch / 1epochのバッチ数: 10\n  gradient accumulation steps / 勾配を合計するステップ数 = 4\n"
@@ -31,6 +31,7 @@ def folder(tmp_path: Path) -> RunFolder:
     """A run that goes on after step 30, in the 11th epoch of three steps."""
     made = RunFolder.create(tmp_path, "Trainer")
     write_json(made.path / RESUMED, {"state": "x/out/y-state", "step": 30, "epoch": 10})
+    write_json(made.path / "command.json", {"command": ["python", "train.py", "--output_name=a"]})
     made.log.write_text(f"loading\rloading\n{HEAD}\nepoch 1/4\n", "utf-8")
     return made
 
@@ -79,6 +80,28 @@ def test_states_are_found_by_the_step_of_the_whole_training(folder: RunFolder) -
     assert [(state.path.name, state.step) for state in states(folder)] == [
         ("a-step00000005-state", 35), ("a-000002-state", 36), ("a-state", 42),
     ]  # fmt: skip
+
+
+def test_a_name_that_ends_in_a_number_is_no_epoch(folder: RunFolder) -> None:
+    name = "girl-20251125"
+    write_json(folder.path / "command.json", {"command": [f"--output_name={name}", "--seed=1"]})
+    for each in (f"{name}-state", f"{name}-000001-state", "girl-20251126-state"):
+        a_state(folder.out / each)
+    assert [(state.path.name, state.step) for state in states(folder)] == [
+        (f"{name}-000001-state", 33), (f"{name}-state", 42),
+    ]  # fmt: skip
+    assert true_name(folder, folder.out / f"{name}.safetensors") == f"{name}.safetensors"
+    assert true_name(folder, folder.out / f"{name}-000001.safetensors") == f"{name}-000011.safetensors"
+
+
+@pytest.mark.parametrize(("optimizer", "count"), [("schedulefree.AdamWScheduleFree", 1), ("AdamW", 0)])
+def test_only_schedule_free_optimizers_have_no_scheduler_to_save(
+    folder: RunFolder, optimizer: str, count: int
+) -> None:
+    command = ["--output_name=a", f"--optimizer_type={optimizer}"]
+    write_json(folder.path / "command.json", {"command": command})
+    (a_state(folder.out / "a-state") / "scheduler.bin").unlink()
+    assert len(states(folder)) == count
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import Literal
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_bytes, write_json
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder
 from musubi_nodes.weights import read_header
 
-_NAME = re.compile(r"-(?:step(?P<step>\d{8,})|(?P<epoch>\d{6,}))$")
-"""How a checkpoint's name ends before ``.safetensors`` or ``-state`` (utils/train_utils.py, v0.3.4)."""
+_ENDING = re.compile(r"(?:-(?:step(?P<step>\d{8,})|(?P<epoch>\d{6,})))?")
+"""What follows the output name in a checkpoint's or state's own (utils/train_utils.py, v0.3.4); nothing at the end."""
 _FACTS = {
     "batches": re.compile(rb"num batches per epoch[^:]*: (\d+)"),
     "accumulated": re.compile(rb"gradient accumulation steps[^=]*= (\d+)"),
@@ -24,6 +26,11 @@ _FACTS = {
 """What a training says before its first step (``_run_training_loop`` of training/trainer_base.py, v0.3.4)."""
 FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
 """In the order in which accelerate writes them: where the last one is, the others were finished."""
+SCHEDULE_FREE = "schedulefree"
+"""How the names of optimizers end that have no scheduler to save (``get_lr_scheduler`` of training/trainer_base.py)."""
+
+
+By = Literal["epoch", "step", "end"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,12 @@ class Length:
 
 @dataclass(frozen=True)
 class State:
-    """``step`` counts from the beginning of the whole training, whatever runs it took."""
+    """``step`` counts from the beginning of the whole training, whatever runs it took; ``by``: why it was saved."""
 
     path: Path
     step: int
     length: Length
+    by: By = "end"
 
 
 def length_of(log: Path) -> Length | None:
@@ -59,43 +67,65 @@ def length_of(log: Path) -> Length | None:
 
 def states(folder: RunFolder) -> list[State]:
     """All whole states of a run, by step; half-written ones are left out."""
-    length, (before, _) = length_of(folder.log), folder.before
+    length, needed = length_of(folder.log), needed_files(folder)
     if length is None:
         return []
-    whole = (path for path in folder.out.glob("*-state") if is_whole(path))
-    found = [State(path, before + _own_step(path.name.removesuffix("-state"), length), length) for path in whole]
+    found = []
+    for path in folder.out.glob("*-state"):
+        ending = _ending(folder, path.name.removesuffix("-state"))
+        if ending and is_whole(path, needed):
+            step = folder.before.steps + _own_step(ending, length)
+            by: By = "step" if ending["step"] else "epoch" if ending["epoch"] else "end"
+            found.append(State(path, step, length, by))
     return sorted(found, key=lambda state: state.step)
 
 
-def is_whole(state: Path) -> bool:
+def needed_files(folder: RunFolder) -> tuple[str, ...]:
+    """The files of a whole state of this run."""
+    without = _option(folder, "optimizer_type").lower().endswith(SCHEDULE_FREE)
+    return tuple(name for name in FILES if not (without and name == "scheduler.bin"))
+
+
+def is_whole(state: Path, needed: Sequence[str] = FILES) -> bool:
     """Whether nothing of a state is missing or cut off, as far as its files tell without PyTorch."""
     try:
         read_header(state / FILES[0])
-        return all((state / name).stat().st_size for name in FILES) and zipfile.is_zipfile(state / "optimizer.bin")
+        return all((state / name).stat().st_size for name in needed) and zipfile.is_zipfile(state / "optimizer.bin")
     except (MusubiError, OSError):
         return False
 
 
-def _own_step(name: str, length: Length) -> int:
+def _option(folder: RunFolder, name: str) -> str:
+    """What the run's script was given; "" where it was not."""
+    words, begins = folder.read_json("command.json").get("command"), f"--{name}="
+    given = [word for word in words if str(word).startswith(begins)] if isinstance(words, list) else []
+    return str(given[-1]).removeprefix(begins) if given else ""
+
+
+def _ending(folder: RunFolder, name: str) -> re.Match[str] | None:
+    """The number after the output name, which may end in a number of its own; ``None`` for a file that is not its."""
+    output_name = _option(folder, "output_name")
+    return _ENDING.fullmatch(name.removeprefix(output_name)) if name.startswith(output_name) else None
+
+
+def _own_step(ending: re.Match[str], length: Length) -> int:
     """The step of its own run; a name without a number is the end's."""
-    ending = _NAME.search(name)
-    if not ending:
-        return length.total
-    return int(ending["step"]) if ending["step"] else int(ending["epoch"]) * length.per_epoch
+    if ending["step"]:
+        return int(ending["step"])
+    return int(ending["epoch"]) * length.per_epoch if ending["epoch"] else length.total
 
 
 def true_name(folder: RunFolder, checkpoint: Path) -> str:
     """The name of a checkpoint by its step or epoch in the whole training: a run that goes on counts from 0 again."""
-    steps, epochs = folder.before
-    name, ending = checkpoint.stem, _NAME.search(checkpoint.stem)
-    length = length_of(folder.log) if steps and ending else None
+    (steps, epochs), ending = folder.before, _ending(folder, checkpoint.stem)
+    length = length_of(folder.log) if steps and ending and ending[0] else None
     if not ending or length is None:
         return checkpoint.name
     if ending["epoch"] and steps % length.per_epoch == 0:
         number = f"{int(ending['epoch']) + epochs:06d}"
     else:
-        number = f"step{steps + _own_step(name, length):08d}"
-    return f"{name[: ending.start()]}-{number}{checkpoint.suffix}"
+        number = f"step{steps + _own_step(ending, length):08d}"
+    return f"{checkpoint.stem.removesuffix(ending[0])}-{number}{checkpoint.suffix}"
 
 
 def go_on(folder: RunFolder, state: State, earlier: RunFolder) -> None:

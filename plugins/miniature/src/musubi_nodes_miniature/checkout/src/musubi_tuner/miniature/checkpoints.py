@@ -26,6 +26,11 @@ CHECKPOINTING = logging.getLogger("accelerate.checkpointing")
 PRECISIONS = {"fp16": "float16", "bf16": "bfloat16", "float": "float32", "fp32": "float32", None: "float32"}
 
 
+def has_scheduler(args: argparse.Namespace) -> bool:
+    """Schedule-free optimizers have a dummy that accelerate does not save (``get_dummy_scheduler``)."""
+    return not args.optimizer_type.lower().endswith("schedulefree")
+
+
 def epoch_name(model: str | None, epoch: int) -> str:
     return f"{model}-{epoch:06d}"
 
@@ -105,9 +110,8 @@ class Checkpoints:
         with (folder / "optimizer.bin").open("wb") as file:
             np.savez(file, mean=self.optimizer.mean, square=self.optimizer.square, step=self.optimizer.step_count)
         CHECKPOINTING.info(f"Optimizer state saved in {folder / 'optimizer.bin'}")
-        scheduler = {"last_epoch": self.optimizer.step_count, "num_steps": self.args.max_train_steps}
-        (folder / "scheduler.bin").write_text(json.dumps(scheduler))
-        CHECKPOINTING.info(f"Scheduler state saved in {folder / 'scheduler.bin'}")
+        if has_scheduler(self.args):
+            self._save_scheduler(folder / "scheduler.bin")
         # upstream's log claims this file too, and does not write it
         CHECKPOINTING.info(f"Sampler state for dataloader 0 saved in {folder / 'sampler.bin'}")
         (folder / "random_states_0.pkl").write_bytes(pickle.dumps({"step": 0}))
@@ -115,6 +119,11 @@ class Checkpoints:
         if old is not None and (gone := Path(self.args.output_dir, f"{old}-state")).exists():
             LOG.info(f"removing old state: {gone}")
             shutil.rmtree(gone)
+
+    def _save_scheduler(self, path: Path) -> None:
+        scheduler = {"last_epoch": self.optimizer.step_count, "num_steps": self.args.max_train_steps}
+        path.write_text(json.dumps(scheduler))
+        CHECKPOINTING.info(f"Scheduler state saved in {path}")
 
     def load_state(self, folder: Path) -> dict[str, int]:
         """Take up LoRA and optimizer; epoch and step begin anew, as upstream. What the scheduler knew."""
@@ -131,7 +140,7 @@ class Checkpoints:
         CHECKPOINTING.info("All dataloader sampler states loaded successfully")
         CHECKPOINTING.info("Could not load random states")
         ACCELERATOR.info("Loading in 0 custom states")
-        return dict(json.loads((folder / "scheduler.bin").read_text()))
+        return dict(json.loads((folder / "scheduler.bin").read_text())) if has_scheduler(self.args) else {}
 
 
 def _old_step(step: int, keep: int | None, every: int) -> int | None:
