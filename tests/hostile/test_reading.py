@@ -224,8 +224,9 @@ def test_a_state_to_resume_lies_in_the_output_folder(world: World) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / "linked-state").symlink_to(state, target_is_directory=True)
     for text in (str(state), "../../outside/a-state", "linked-state", "//host/a-state", "\\\\host\\a-state", "~/a"):
+        inputs = types.SimpleNamespace(training=Training(resume=text), optimizer=None)
         with pytest.raises(MusubiError, match="resume: ") as caught:
-            resume_point(types.SimpleNamespace(training=Training(resume=text), optimizer=None), "", output)
+            resume_point(inputs, "", output, world.services.families[0], waiting=lambda: None)
         assert_clear(caught.value)
 
 

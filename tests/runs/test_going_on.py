@@ -95,9 +95,7 @@ def test_a_name_that_ends_in_a_number_is_no_epoch(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize(("optimizer", "count"), [("schedulefree.AdamWScheduleFree", 1), ("AdamW", 0)])
-def test_only_schedule_free_optimizers_have_no_scheduler_to_save(
-    folder: RunFolder, optimizer: str, count: int
-) -> None:
+def test_only_schedule_free_optimizers_have_no_scheduler_to_save(folder: RunFolder, optimizer: str, count: int) -> None:
     command = ["--output_name=a", f"--optimizer_type={optimizer}"]
     write_json(folder.path / "command.json", {"command": command})
     (a_state(folder.out / "a-state") / "scheduler.bin").unlink()

@@ -12,7 +12,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, family_named
 from musubi_nodes.families.memory.footprint import GIB, Shape, parts, total
-from musubi_nodes.families.memory.measured import correction, note
+from musubi_nodes.families.memory.measured import correction, record_estimate
 from musubi_nodes.families.memory.plans import FIELDS, HEADROOM, Plan, plan, stronger
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
@@ -259,7 +259,7 @@ def test_what_an_earlier_run_took_corrects_the_estimate(place: Workplace) -> Non
     size = wan.sizes[0]
     assert correction(output, "wan", size, shape) == 1.0
     with RunFolder.opened(output, "WanLoRATrainer") as folder:
-        note(folder, "wan", size, shape, Memory())
+        record_estimate(folder, "wan", size, shape, Memory())
         folder.write_status("done", peak_gpu_bytes=int(1.5 * GIB * total(size, shape, Memory())))
     assert correction(output, "wan", size, shape) == pytest.approx(1.5)
     assert correction(output, "wan", size, Shape(960, 544, 5)) == 1.0

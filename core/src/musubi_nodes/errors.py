@@ -50,6 +50,10 @@ class Crashed(MusubiError):
     """A script ended by itself with an error, for which the reason may be gone the next time."""
 
 
+class EndedFromOutside(Crashed):
+    """A person or the system's shutdown ended a script (SIGTERM, SIGINT, SIGHUP): nothing tries it again by itself."""
+
+
 class OutOfGpuMemory(MusubiError):
     """The GPU's memory was full: the same run with a stronger memory plan may go through."""
 

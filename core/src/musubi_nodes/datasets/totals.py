@@ -31,6 +31,22 @@ def cache_totals(
     return tuple(_total(found, datasets[found.index], kind, fps) for found in scan.datasets)
 
 
+def training_batches(scan: Scan, config: DatasetConfig, *, fps: float | None = None) -> int | None:
+    """Batches of one epoch over all datasets; None where one of them does not tell its own.
+
+    Each item is there ``num_repeats`` times before batches are made (``prepare_for_training`` of
+    dataset/image_video_dataset.py, v0.3.4).
+    """
+    datasets, total = effective(config), 0
+    for found in scan.datasets:
+        dataset = datasets[found.index]
+        keys = None if _sizes_of_controls_count(found, dataset) else batch_keys(found, dataset, fps=fps)
+        if keys is None:
+            return None
+        total += _batches((key for key in keys for _ in range(dataset.num_repeats)), dataset.batch_size)
+    return total
+
+
 def batch_keys(found: DatasetScan, dataset: Dataset, *, fps: float | None = None) -> list[tuple[object, ...]] | None:
     """What musubi-tuner sorts an image or a clip by before it makes batches: width and height of the bucket, then the
     number of controls or of frames. None where a header cannot be read, or ``source_fps`` needs ``fps``."""
@@ -42,14 +58,18 @@ def batch_keys(found: DatasetScan, dataset: Dataset, *, fps: float | None = None
 def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None) -> int | None:
     if kind == "text":
         return ceil(len(found.items) / dataset.batch_size)
-    if isinstance(dataset, ImageDataset):
-        if dataset.batch_size == 1:
-            return len(found.items)
-        own_controls = dataset.no_resize_control or dataset.control_resolution is not None
-        if own_controls and any(item.control_files for item in found.items):
-            return None  # each size of control is a batch of its own
+    if isinstance(dataset, ImageDataset) and dataset.batch_size == 1:
+        return len(found.items)
+    if _sizes_of_controls_count(found, dataset):
+        return None
     keys = batch_keys(found, dataset, fps=fps)
     return None if keys is None else _batches(keys, dataset.batch_size)
+
+
+def _sizes_of_controls_count(found: DatasetScan, dataset: Dataset) -> bool:
+    """Whether each size of control is a batch of its own."""
+    own = isinstance(dataset, ImageDataset) and (dataset.no_resize_control or dataset.control_resolution is not None)
+    return own and any(item.control_files for item in found.items)
 
 
 def _image_keys(found: DatasetScan, dataset: ImageDataset) -> list[tuple[object, ...]] | None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from musubi_nodes.errors import Crashed, MusubiError, OutOfGpuMemory
-from musubi_nodes.runs.known_failures import CRASHES, GPU_MEMORY, KNOWN, OUTSIDE
+from musubi_nodes.errors import Crashed, EndedFromOutside, MusubiError, OutOfGpuMemory
+from musubi_nodes.runs.known_failures import ASKED, CRASHES, GPU_MEMORY, KNOWN, OUTSIDE
 
 _ERROR_LINE = re.compile(
     r"(?:[A-Za-z_][\w.]*\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|StopIteration)(?:$|[: ])"
@@ -110,13 +110,18 @@ def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> M
     found = next((e for ask in (*explainers, builtin) if (e := ask(failure))), None)
     words = failure.last_words
     what = f"{failure.script} {_ended(failure)}"
-    kind = OutOfGpuMemory if failure.contains(GPU_MEMORY) else Crashed
-    return kind(
+    return _kind(failure)(
         f"{what}: {words}" if words else what,
         why=found.why if found else "",
         fix=found.fix if found else "The log holds the whole output; its last lines say most.",
         log=log,
     )
+
+
+def _kind(failure: Failure) -> type[MusubiError]:
+    if failure.signal in ASKED:
+        return EndedFromOutside
+    return OutOfGpuMemory if failure.contains(GPU_MEMORY) else Crashed
 
 
 def _ended(failure: Failure) -> str:

@@ -132,13 +132,16 @@ KNOWN: tuple[Row, ...] = (
     ),
 )
 
+ASKED = ("SIGTERM", "SIGINT", "SIGHUP")
+"""By these a person or the system's shutdown ends a script; where the memory is full the system sends SIGKILL."""
+
 OUTSIDE: dict[str, tuple[str, str]] = {
     "SIGKILL": (
         "It was killed from outside; Linux does that when the main memory (RAM) is full.",
         "Close other programs, use fewer data loader workers or enlarge the swap file, then queue again.",
     ),
     **dict.fromkeys(
-        ("SIGTERM", "SIGINT", "SIGHUP"),
+        ASKED,
         ("It was ended from outside, by a person or by the system's shutdown.", "Queue again."),
     ),
 }

@@ -23,7 +23,7 @@ from musubi_nodes.families.generating.told_apart import lacked_memory, made_toge
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.lora import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
-from musubi_nodes.families.memory.measured import note
+from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.prompts import Prompts
@@ -234,7 +234,7 @@ class VideoGenerator(ScriptNode):
         if size := group[0].models.dit_size:
             shapes = [Shape(each.width, each.height, self.frames(each), training=False) for each in group]
             largest = max(shapes, key=lambda shape: tokens(size, shape))
-            note(folder, self.family.key, size, largest, group[0].memory or Memory())
+            record_estimate(folder, self.family.key, size, largest, group[0].memory or Memory())
 
     def _prompt_file(self, group: Sequence[Item], folder: Path) -> Path:
         lines = []

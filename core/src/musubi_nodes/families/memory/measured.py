@@ -20,7 +20,7 @@ LOOKED_AT = 300
 NAME = "memory.json"
 
 
-def note(folder: RunFolder, family: str, size: DitSize, shape: Shape, memory: Memory) -> None:
+def record_estimate(folder: RunFolder, family: str, size: DitSize, shape: Shape, memory: Memory) -> None:
     """Write down for what a run's memory is needed; its peak is in its status when it has ended."""
     facts = {"family": family, "size": size.name, "shape": asdict(shape), "estimate": total(size, shape, memory)}
     write_json(folder.path / NAME, facts)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.errors import Crashed, MusubiError
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.family import Family
 from musubi_nodes.families.lora import only_numbers
-from musubi_nodes.families.settings import Optimizer, Sampling, Training
+from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
-from musubi_nodes.files import cleaned_path, is_file, is_inside, write_json
+from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
+from musubi_nodes.families.training.identity import AUTO, PLAN
+from musubi_nodes.files import cleaned_path, is_file, is_inside
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
-from musubi_nodes.runs.record.states import State, go_on, is_whole, states
-
-AUTO = "auto"
-PLAN = "training.json"
-"""Which training a run is of, whatever its length: ``key``, ``max_train_epochs`` and ``max_train_steps``."""
+from musubi_nodes.runs.record.states import State, go_on, is_whole, needed_files, states
+from musubi_nodes.weights import read_header
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Resume:
         optimizer = kept(inputs.optimizer or Optimizer(), self.total, inputs.num_processes)
         return inputs.model_copy(update={"training": training, "optimizer": optimizer})
 
-    def note(self, folder: RunFolder) -> None:
-        """Say in the new run's folder where it goes on."""
+    def record(self, folder: RunFolder) -> None:
+        """Write down in the new run's folder where it goes on."""
         go_on(folder, self.state, self.run)
 
     def told(self) -> str:
@@ -45,100 +45,93 @@ class Resume:
         return f"goes on after step {self.state.step} of {self.total}, from the state of {self.run.path.name}"
 
 
-def plan(folder: RunFolder, key: str, training: Training) -> None:
-    """Note which training a run is of."""
-    length = {"max_train_epochs": training.max_train_epochs, "max_train_steps": training.max_train_steps}
-    write_json(folder.path / PLAN, {"key": key, **length})
-
-
-def whatever_length(inputs: Any) -> Any:
-    """The inputs without what two runs of one training may differ in: length, saving, logging, samples."""
-    given, sampling = inputs.training or Training(), inputs.sampling or Sampling()
-    training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
-    samples = {n: f.default for n, f in Sampling.model_fields.items() if n == "prompts" or n.startswith("sample_")}
-    plain = {"training": training, "sampling": sampling.model_copy(update=samples), "sample_image": None}
-    return inputs.model_copy(update=plain)
-
-
-def finishing(inputs: Any) -> Any:
-    """The inputs as they name what a finished training is: with ``auto`` it is the same as without."""
-    training = inputs.training or Training()
-    named = "" if training.resume.strip() == AUTO else training.resume
-    plain = {"crash_retries": 0, "accept_lr_change": False, "resume": named}
-    return inputs.model_copy(update={"training": training.model_copy(update=plain)})
-
-
-def told_to_go_on(error: Crashed, point: Resume | None) -> Crashed:
-    """The error with the way to go on, where there is one."""
-    if point is None:
-        return error
-    how = f"With resume set to auto in Training Config, queueing again goes on after step {point.state.step}."
-    return Crashed(error.what, why=error.why, fix=f"{error.fix} {how}", log=error.log)
-
-
-def with_auto(inputs: Any) -> Any:
-    """The inputs with ``resume`` set to auto."""
-    training = (inputs.training or Training()).model_copy(update={"resume": AUTO})
-    return inputs.model_copy(update={"training": training, "train_again": False})
-
-
-def resume_point(inputs: Any, key: str, output: Path) -> Resume | None:
+def resume_point(inputs: Any, key: str, output: Path, family: Family, waiting: Callable[[], None]) -> Resume | None:
     """Where the training goes on; ``None``: at its beginning.
 
-    ``key`` names the training (see :data:`PLAN`). Raises a :class:`MusubiError` for a state that cannot be gone on
-    from, and where another length changes the learning rate and nobody accepted that.
+    ``key`` names the training (see :class:`.identity.Identity`), ``waiting`` is called while a run of another machine
+    is looked at. Raises a :class:`MusubiError` for a state that cannot be gone on from, and where another length
+    changes the learning rate and nobody accepted that.
     """
     training = inputs.training or Training()
     named = training.resume.strip()
     if not named:
         return None
-    found = _newest(training, key, output) if named == AUTO else _named(training, named, output)
+    auto = named == AUTO
+    found = newest_state(run_folders(output), key, training, waiting) if auto else _named(inputs, named, output, family)
     if found is not None and not training.accept_lr_change:
         _check_rate(found, training, inputs.optimizer or Optimizer())
     return found
 
 
-def _newest(training: Training, key: str, output: Path) -> Resume | None:
+def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waiting: Callable[[], None]) -> Resume | None:
     """The last whole state of the newest run of this training that has one before its end; none after a loss that was
-    no number (NaN): that never comes back."""
-    for run in run_folders(output):
-        if run.read_json(PLAN).get("key") != key or run.status()["status"] == "running":
+    no number (NaN): that never comes back. Who still runs is left alone."""
+    for run in runs:
+        if run.read_json(PLAN).get("key") != key:
             continue
-        usable = [found for found in _all(run, training) if found.state.step < found.total]
-        for found in reversed(usable):
-            if only_numbers(found.state.path / "model.safetensors"):
-                return found
+        every = (Resume(run, state, training.steps(state.length.per_epoch)) for state in states(run))
+        usable = [found for found in every if found.state.step < found.total]
+        if usable and run.has_ended(waiting):
+            for found in reversed(usable):
+                if only_numbers(found.state.path / "model.safetensors"):
+                    return found
     return None
 
 
-def _all(run: RunFolder, training: Training) -> Iterator[Resume]:
-    return (Resume(run, state, training.steps(state.length.per_epoch)) for state in states(run))
-
-
-def _named(training: Training, text: str, output: Path) -> Resume:
+def _named(inputs: Any, text: str, output: Path, family: Family) -> Resume:
     path = output / cleaned_path(text)
     where = "Give a folder below the output folder, such as musubi/runs/.../out/my_lora-state, or auto."
     if not is_inside(path, [output]) or not is_file(path / "model.safetensors"):
         why = "A state is a folder that ends in -state and holds model.safetensors."
         raise MusubiError(f"resume: {text[:120]!r} is no saved state below {output}", why=why, fix=where)
-    if not is_whole(path):
+    run = RunFolder(path.resolve().parents[1])
+    if not is_whole(path, needed_files(run)):
         why = "A file of it is missing or cut off: the training was ended while it was written."
         raise MusubiError(f"resume: the state {path.name} is not whole", why=why, fix="Take an earlier one, or auto.")
-    run = RunFolder(path.resolve().parents[1])
-    found = next((each for each in _all(run, training) if each.state.path.samefile(path)), None)
-    if found is None:
+    state = next((each for each in states(run) if each.path.samefile(path)), None)
+    if state is None:
         raise MusubiError(
             f"resume: {path} lies in no run folder",
             why="How many steps it has done is known from its run's log.",
             fix=where,
         )
-    if found.state.step >= found.total:
+    training = inputs.training or Training()
+    _check_rank(path, training)
+    found = Resume(run, state, training.steps(_steps_of_epoch(run, state, inputs, family)))
+    if state.step >= found.total:
         raise MusubiError(
-            f"resume: the state has done {found.state.step} steps, and the training has {found.total}",
+            f"resume: the state has done {state.step} steps, and the training has {found.total}",
             why="max_train_epochs and max_train_steps are those of the whole training.",
             fix="Raise them in Training Config to train longer.",
         )
     return found
+
+
+def _check_rank(state: Path, training: Training) -> None:
+    """The script would load everything first, and then name the models' weights as the culprit."""
+    tensors = read_header(state / "model.safetensors").tensors
+    ranks = {tensor.shape[0] for name, tensor in tensors.items() if name.endswith(".lora_down.weight")}
+    if ranks and training.network_dim not in ranks:
+        found = ", ".join(map(str, sorted(ranks)))
+        raise MusubiError(
+            f"resume: the state {state.name} has rank {found}, and network_dim is {training.network_dim}",
+            why="A training goes on with the LoRA that it began with.",
+            fix="Set network_dim in Training Config to the state's rank, or leave resume empty.",
+        )
+
+
+def _steps_of_epoch(run: RunFolder, state: State, inputs: Any, family: Family) -> int:
+    """As the state's run counted them, if they follow from the same; else counted anew."""
+    if run.read_json(PLAN).get("epoch") == epoch_facts(inputs) or not (inputs.training or Training()).max_train_epochs:
+        return state.length.per_epoch
+    if (counted := steps_of_epoch(inputs, family)) is None:
+        raise MusubiError(
+            "resume: how many steps an epoch has now cannot be counted",
+            why="The dataset is not that of the state, and a file of it cannot be read, or its controls have sizes of "
+            "their own.",
+            fix="Set max_train_epochs to 0 and max_train_steps to the steps of the whole training.",
+        )
+    return counted
 
 
 def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None:

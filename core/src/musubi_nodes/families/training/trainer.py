@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
+from musubi_nodes.commands.accepted import fingerprint
 from musubi_nodes.commands.option import Argument, arguments_from, arguments_of
 from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
@@ -20,29 +21,34 @@ from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
-from musubi_nodes.families.memory.measured import note
+from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.memory.shapes import largest
 from musubi_nodes.families.records import Records
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.families.training.attempt import Attempt
 from musubi_nodes.families.training.checks import check_caches, check_files, check_machine
+from musubi_nodes.families.training.epochs import epoch_facts
+from musubi_nodes.families.training.identity import (
+    AUTO,
+    Identity,
+    finishing,
+    identity_of,
+    nothing_found,
+    record_training,
+    whatever_length,
+)
 from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
 from musubi_nodes.families.training.launch import accelerate_launch
-from musubi_nodes.families.training.resume import (
-    Resume,
-    finishing,
-    plan,
-    resume_point,
-    told_to_go_on,
-    whatever_length,
-    with_auto,
-)
+from musubi_nodes.families.training.old_states import remove_old_states
+from musubi_nodes.families.training.resume import Resume, resume_point
 from musubi_nodes.families.training.sample_prompts import write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import true_name
 from musubi_nodes.runs.run import Outcome
 
@@ -125,42 +131,44 @@ class LoRATrainer(ScriptNode):
         return True
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
+        attempt = Attempt((inputs.training or Training()).crash_retries)
         with caches_in_use(inputs.latent_cache.dataset, context, self.title):
-            return self.with_memory(inputs, context, lambda each: self.persist(each, context))
+            return self.with_memory(inputs, context, lambda each: self.persist(each, context, attempt))
 
-    def persist(self, inputs: Any, context: Context) -> BaseModel:
+    def persist(self, inputs: Any, context: Context, attempt: Attempt) -> BaseModel:
         """One training; after a crash again from its newest state, as often as the settings allow."""
-        retries = (inputs.training or Training()).crash_retries
+        training = inputs.training or Training()
         while True:
             try:
-                return self.train(inputs, context)
+                return self.train(inputs, context, attempt)
             except Crashed as error:
-                again, install = with_auto(inputs), context.services.install(self.install_name(inputs))
-                point = self._resume(again, context, install)
-                if not retries or not point:
-                    raise told_to_go_on(error, point) from error
-                retries, inputs = retries - 1, again
+                if not attempt.goes_on(error, training):
+                    raise attempt.told(error, training) from error
                 log.warning("%s: %s; goes on from the newest state", self.title, error.what)
                 context.show(text=f"crashed and went on by itself: {error.what}")
 
-    def train(self, inputs: Any, context: Context) -> BaseModel:
-        """One training from start to end."""
+    def train(self, inputs: Any, context: Context, attempt: Attempt) -> BaseModel:
+        """One training from start to end; ``attempt`` may have a state of it to go on from."""
         install = self.prepare(inputs, context)
         check_machine(inputs.main_process_ip, context)
-        (inputs.optimizer or Optimizer()).check_rate((inputs.training or Training()).learning_rate)
+        training = inputs.training or Training()
+        (inputs.optimizer or Optimizer()).check_rate(training.learning_rate)
         check_caches(inputs, self.needed_flags(inputs))
+        identity = self._identity(inputs, install)
+        own = attempt.own_state(identity.key, training)
         records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
-        if not inputs.train_again and (before := records.find(key)):
+        if not own and not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
         check_files(inputs, self.family)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
-        training, resume = inputs.training or Training(), self._resume(inputs, context, install)
+        resume = own or self._resume(inputs, identity, context)
         with self.new_folder(context) as folder:
-            plan(folder, self._key(whatever_length(inputs), install), training)
+            attempt.begin(folder, resume)
+            record_training(folder, identity, training, epoch_facts(inputs))
             if resume:
-                resume.note(folder)
+                resume.record(folder)
                 inputs = resume.inputs(inputs)
                 context.show(text=resume.told())
                 log.info("%s: %s", self.title, resume.told())
@@ -168,7 +176,7 @@ class LoRATrainer(ScriptNode):
             owned |= {"resume": str(resume.state.path)} if resume else {}
             if size := inputs.models.dit_size:
                 shape = largest(inputs.latent_cache.dataset.config, size, rank=training.network_dim)
-                note(folder, self.family.key, size, shape, inputs.memory or Memory())
+                record_estimate(folder, self.family.key, size, shape, inputs.memory or Memory())
             log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
 
             def made(outcome: Outcome) -> Path:
@@ -182,6 +190,7 @@ class LoRATrainer(ScriptNode):
             outputs = self._finish(inputs, context, folder, outcome, made(outcome))
             if outcome.checkpoint is None:
                 records.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
+                remove_old_states(folder, training)
             return outputs
 
     def _key(self, inputs: Any, install: Install) -> str:
@@ -189,10 +198,28 @@ class LoRATrainer(ScriptNode):
         owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
         return self.key(inputs, install, owned)
 
-    def _resume(self, inputs: Any, context: Context, install: Install) -> Resume | None:
-        if inputs.train_again or not (inputs.training or Training()).resume.strip():
+    def _identity(self, inputs: Any, install: Install) -> Identity:
+        plain = whatever_length(inputs)
+        return identity_of(plain, self._key(plain, install), fingerprint(install, install.script(self.script)))
+
+    def _resume(self, inputs: Any, identity: Identity, context: Context) -> Resume | None:
+        """Where the settings say that it goes on."""
+        output, resume = context.host.output_folder, (inputs.training or Training()).resume.strip()
+        if inputs.train_again or not resume:
             return None
-        return resume_point(inputs, self._key(whatever_length(inputs), install), context.host.output_folder)
+
+        def waiting() -> None:
+            context.progress(Progress("looking whether an earlier run still runs elsewhere"))
+            context.raise_if_interrupted()
+
+        found = resume_point(inputs, identity.key, output, self.family, waiting)
+        if found:
+            check_fits(found.state.path / "model.safetensors", Path(inputs.models.main_dit))
+        elif resume == AUTO:
+            told = nothing_found(identity, run_folders(output))
+            context.show(text=told)
+            log.info("%s: %s", self.title, told)
+        return found
 
     def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
         return {

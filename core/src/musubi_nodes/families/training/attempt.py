@@ -1,0 +1,50 @@
+"""One queueing of a trainer: what it has started so far, and whether it goes on by itself after a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from musubi_nodes.errors import Crashed, EndedFromOutside
+from musubi_nodes.families.settings import Training
+from musubi_nodes.families.training.resume import Resume, newest_state
+from musubi_nodes.runs.record.folder import RunFolder
+
+
+@dataclass
+class Attempt:
+    """``crashes_left`` counts over all retries, also those after "out of memory"; ``runs`` are those of this attempt.
+
+    ``key`` is that of the training that was tried last, ``begun`` the state that its last run began with.
+    """
+
+    crashes_left: int
+    runs: list[RunFolder] = field(default_factory=list)
+    key: str = ""
+    begun: Resume | None = None
+
+    def begin(self, run: RunFolder, begun: Resume | None) -> None:
+        """A run is started."""
+        self.runs.append(run)
+        self.begun = begun
+
+    def own_state(self, key: str, training: Training) -> Resume | None:
+        """The newest whole state of the training ``key`` that this attempt saved; never one of an older attempt."""
+        self.key = key
+        return newest_state(reversed(self.runs), key, training, waiting=lambda: None)
+
+    def goes_on(self, error: Crashed, training: Training) -> bool:
+        """Whether to try again, which is counted: there is a state, and nobody ended the script from outside."""
+        if isinstance(error, EndedFromOutside) or not self.crashes_left:
+            return False
+        if not self.begun and not self.own_state(self.key, training):
+            return False
+        self.crashes_left -= 1
+        return True
+
+    def told(self, error: Crashed, training: Training) -> Crashed:
+        """The error with the way to go on, where there is one."""
+        point = self.own_state(self.key, training)
+        if point is None:
+            return error
+        how = f"With resume set to auto in Training Config, queueing again goes on after step {point.state.step}."
+        return type(error)(error.what, why=error.why, fix=f"{error.fix} {how}", log=error.log)

@@ -1,0 +1,27 @@
+"""How many steps an epoch of a training has, before musubi-tuner tells it."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.totals import training_batches
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.settings import Training
+
+
+def epoch_facts(inputs: Any) -> dict[str, Any]:
+    """What the number follows from."""
+    accumulated = (inputs.training or Training()).gradient_accumulation_steps
+    dataset = inputs.latent_cache.dataset.fingerprint
+    return {"dataset": dataset, "gradient_accumulation_steps": accumulated, "num_processes": inputs.num_processes}
+
+
+def steps_of_epoch(inputs: Any, family: Family) -> int | None:
+    """The number as ``_prepare_dataloader`` and the loop after it count it (training/trainer_base.py, v0.3.4); ``None``
+    where the dataset does not tell its batches."""
+    config = inputs.latent_cache.dataset.config
+    batches = training_batches(scan(config), config, fps=family.fps)
+    accumulated = (inputs.training or Training()).gradient_accumulation_steps
+    return None if batches is None else ceil(batches / inputs.num_processes / accumulated)

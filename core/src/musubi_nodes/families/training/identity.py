@@ -1,0 +1,96 @@
+"""Which training a run is of, whatever its length, and in what another run of the same name differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from musubi_nodes.families.memory.plans import same_result
+from musubi_nodes.families.records import SAME_RESULT
+from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.sockets import Cache
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.record.folder import RunFolder
+
+AUTO = "auto"
+PLAN = "training.json"
+"""The :class:`Identity` of a run's training, with its ``max_train_epochs`` and ``max_train_steps``."""
+
+MOST_NAMED = 5
+"""Settings that a line names."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """``key`` is another one where anything differs; the rest tells what: the ``program`` is the state of the
+    install's script, ``settings`` are fields with their values."""
+
+    key: str
+    output_name: str
+    program: str
+    dataset: str
+    settings: Mapping[str, str]
+
+
+def identity_of(inputs: Any, key: str, program: str) -> Identity:
+    """The identity of a training whose ``inputs`` are those of :func:`whatever_length`."""
+    plain = inputs.model_copy(update={"memory": same_result(inputs.memory or Memory())})
+    return Identity(key, inputs.output_name, program, inputs.latent_cache.dataset.fingerprint, dict(_settings(plain)))
+
+
+def _settings(inputs: Any) -> Iterator[tuple[str, str]]:
+    for name, value in inputs:
+        if isinstance(value, BaseModel) and not isinstance(value, Cache):
+            yield from ((field, repr(each)) for field, each in value if field not in SAME_RESULT)
+        elif (value is None or isinstance(value, str | int | float)) and name not in SAME_RESULT:
+            yield name, repr(value)
+
+
+def record_training(folder: RunFolder, identity: Identity, training: Training, epoch: Mapping[str, Any]) -> None:
+    """Write down which training a run is of; ``epoch``: what the number of steps of an epoch follows from."""
+    length = {"max_train_epochs": training.max_train_epochs, "max_train_steps": training.max_train_steps}
+    write_json(folder.path / PLAN, {**asdict(identity), **length, "epoch": epoch})
+
+
+def whatever_length(inputs: Any) -> Any:
+    """The inputs without what two runs of one training may differ in: length, saving, logging, samples."""
+    given, sampling = inputs.training or Training(), inputs.sampling or Sampling()
+    training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
+    samples = {n: f.default for n, f in Sampling.model_fields.items() if n == "prompts" or n.startswith("sample_")}
+    plain = {"training": training, "sampling": sampling.model_copy(update=samples), "sample_image": None}
+    return inputs.model_copy(update={**plain, "optimizer": inputs.optimizer or Optimizer()})
+
+
+def finishing(inputs: Any) -> Any:
+    """The inputs as they name what a finished training is: with ``auto`` it is the same as without."""
+    training = inputs.training or Training()
+    named = "" if training.resume.strip() == AUTO else training.resume
+    plain = {"crash_retries": 0, "accept_lr_change": False, "resume": named}
+    return inputs.model_copy(update={"training": training.model_copy(update=plain)})
+
+
+def nothing_found(identity: Identity, runs: Iterable[RunFolder]) -> str:
+    """One line for a user whose ``auto`` found no state: the newest run of the same name, and what differs."""
+    for run in runs:
+        plan = run.read_json(PLAN)
+        if plan.get("output_name") == identity.output_name:
+            told = _differences(identity, plan) or "no whole state of it is there, or it still runs"
+            return f"resume auto begins at step 0; the newest run of that name, {run.path.name}: {told}"
+    return f"resume auto begins at step 0: there is no earlier run of {identity.output_name}"
+
+
+def _differences(identity: Identity, plan: Mapping[str, Any]) -> str:
+    if plan.get("key") == identity.key:
+        return ""
+    before = dict(plan.get("settings") or {})
+    found = sorted(name for name, value in identity.settings.items() if before.get(name) != value)
+    if len(found) > MOST_NAMED:
+        found = [*found[:MOST_NAMED], f"{len(found) - MOST_NAMED} more settings"]
+    if plan.get("dataset") != identity.dataset:
+        found.append("the dataset")
+    if plan.get("program") != identity.program:
+        found.append("musubi-tuner")
+    return f"another training: {', '.join(found) or 'a model or cache file'} differ{'' if len(found) > 1 else 's'}"

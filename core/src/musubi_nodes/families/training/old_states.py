@@ -1,0 +1,62 @@
+"""States that are too old, in the runs that a training went on from: musubi-tuner sees those of its own run only."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.settings import Training
+from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders, run_named
+from musubi_nodes.runs.record.states import State, states
+
+log = logging.getLogger("musubi_nodes")
+
+
+def remove_old_states(run: RunFolder, training: Training) -> None:
+    """Once ``run`` has ended complete: of all runs of its training as many states are kept as the settings say.
+
+    Nothing but numbered states in the folders of earlier runs is removed; not one that a running training began with,
+    and none where the settings keep all.
+    """
+    earlier = list(_earlier(run))
+    needed = set(_in_use(run.path.parents[2])) if earlier else set()
+    for state in _too_old(sorted((*earlier, *states(run)), key=lambda state: state.step), training):
+        if state in earlier and _named(state) not in needed and not state.path.is_symlink():
+            log.info("removing old state: %s", state.path)
+            shutil.rmtree(state.path, ignore_errors=True)
+
+
+def _earlier(run: RunFolder) -> Iterator[State]:
+    """What the run that it went on from had saved until there, then what the one before that had, and so on."""
+    seen = {run.path.name}
+    while (name := str(run.read_json(RESUMED).get("state", "")).partition("/")[0]) and name not in seen:
+        seen.add(name)
+        left_at = run.before.steps
+        try:
+            run = run_named(run.path.parents[2], name)
+        except MusubiError:  # deleted by its user
+            return
+        yield from (state for state in states(run) if state.step <= left_at)
+
+
+def _in_use(output: Path) -> Iterator[str]:
+    for run in run_folders(output):
+        if (begun := run.read_json(RESUMED).get("state")) and run.status()["status"] == "running":
+            yield str(begun)
+
+
+def _named(state: State) -> str:
+    return f"{state.path.parents[1].name}/out/{state.path.name}"
+
+
+def _too_old(found: list[State], training: Training) -> Iterator[State]:
+    """By musubi-tuner's rules: so many of those saved by epochs, and those of the last so many steps; the number of
+    states, else that of checkpoints (utils/train_utils.py, v0.3.4)."""
+    epochs = training.save_last_n_epochs_state or training.save_last_n_epochs
+    steps = training.save_last_n_steps_state or training.save_last_n_steps
+    by_epoch, by_step = ([state for state in found if state.by == by] for by in ("epoch", "step"))
+    yield from by_epoch[:-epochs] if epochs else ()
+    yield from (state for state in by_step if steps and state.step < by_step[-1].step - steps)
