@@ -9,64 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plugins.wan.tests.going_on import CRASH, EPOCH, ONCE, crashed, rates, states_on, steps, stopped_after_save
 from safetensors.numpy import load_file, save_file
 
 from musubi_nodes.errors import Crashed, MusubiError
-from musubi_nodes.runs.record.folder import RunFolder, run_folders
-from musubi_nodes.runs.record.progress import Progress
-from musubi_nodes.runs.record.series import whole
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.states import states, true_name
-
-EPOCH = 4
-"""Steps of an epoch: the pictures of the dataset."""
-EVENTS = {"log_with": "tensorboard"}
-"""The learning rate is in the event files only."""
-CRASH = """
-import glob, os, threading, time
-out = next(word for word in words if word.startswith("--output_dir=")).partition("=")[2]
-def crash():
-    while not any(map(os.path.getsize, glob.glob(out + "/*-{state}-state/random_states_0.pkl"))):
-        time.sleep(0.001)
-    os._exit(3)
-if {when}:
-    threading.Thread(target=crash, daemon=True).start()
-"""
-ONCE = 'not any(word.startswith("--resume") for word in words)'
-
-
-def states_on(place: Any, **values: Any) -> Any:
-    return place.training(**{"max_train_epochs": 40, "save_every_n_epochs": 1, "save_state": True, **EVENTS, **values})
-
-
-def crashed(place: Any, caches: Any, training: Any, state: str = "000002", **values: Any) -> RunFolder:
-    """A training that crashes once its state ``state`` is whole."""
-    place.misbehaving("wan_train_network.py", CRASH.format(state=state, when=ONCE))
-    with pytest.raises(Crashed, match=r"resume set to auto .* goes on after step \d"):
-        place.train(caches, training=training, **values)
-    return RunFolder(place.started()[-1])
-
-
-def stopped_after_save(place: Any, caches: Any, training: Any) -> Any:
-    """A training that is asked to stop when it begins."""
-
-    def ask(node_id: str, now: Progress) -> None:
-        run = next(run for run in run_folders(place.host.output_folder) if "Trainer" in run.path.name)
-        if now.stage == "training" and not run.stop_request.exists():
-            run.ask_to_stop()
-
-    place.host.progress = ask
-    try:
-        return place.train(caches, training=training)
-    finally:
-        del place.host.progress
-
-
-def rates(run: Path) -> list[float]:
-    return [point["lr"] for point in whole(run / "metrics.jsonl").points()]
-
-
-def steps(run: Path) -> list[int]:
-    return [point["step"] for point in whole(run / "metrics.jsonl").points()]
 
 
 @pytest.mark.parametrize(
