@@ -88,12 +88,13 @@ def test_a_merged_model_is_the_old_one_and_the_loras(place: Any, weights: Any, t
         assert (np.abs(after[name] - expected) <= np.abs(expected) * 2**-8 + 1e-5).all(), name
 
 
-def test_ema_takes_all_checkpoints_of_a_run(place: Any) -> None:
+def test_ema_takes_all_whole_checkpoints_of_a_run(place: Any) -> None:
     folder = place.folder / "run"
     (folder / "out").mkdir(parents=True)
     for number in range(2):
         path = place.random(f"r{number}", seed=number).path
         path.rename(folder / "out" / path.name)
+    (folder / "out" / "half-written.safetensors").write_bytes(b"\x40")
     run = Run(folder=folder)
     assert place.run("LoRAPostHocEMA", run=run).lora.path.name == "ema.safetensors"
     assert "2 checkpoints averaged" in place.texts[0]

@@ -9,6 +9,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.models.files import SAFETENSORS
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.files import publish
+from musubi_nodes.runs.record.checkpoints import saved_loras
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.weights import Header, read_header
 
@@ -41,12 +42,8 @@ def publish_lora(context: Context, made: Path, name: str = "", complete: bool = 
 
 
 def checkpoints_of(run: Run) -> list[Path]:
-    """The LoRAs that a training saved, earliest first: by their step, and by time where they do not tell it."""
-    found = sorted(RunFolder(run.folder).out.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
-    steps = [read_header(path).metadata.get("ss_steps", "") for path in found]
-    if not all(step.isdigit() for step in steps):
-        return found
-    return [path for _, path in sorted(zip(map(int, steps), found, strict=True), key=lambda pair: pair[0])]
+    """The whole LoRAs that a training saved, earliest first."""
+    return [path for path, _ in saved_loras(RunFolder(run.folder))]
 
 
 def check_trained(path: Path, log: Path) -> None:

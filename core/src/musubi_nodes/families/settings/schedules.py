@@ -95,9 +95,12 @@ def other_length(optimizer: Optimizer, rate: float, step: int, before: int, tota
     name = optimizer.lr_scheduler
     if before == total or optimizer.lr_scheduler_type:
         return ""
-    if curve := CURVES.get(name):
-        old, new = (rate * _factor(curve, optimizer, step, length) for length in (before, total))
-        return f"With {name} over {before} steps the rate is {old:.3g} at step {step}, over {total} steps {new:.3g}."
+    if name in CURVES or name == "inverse_sqrt":
+        old, new = (_factor(optimizer, step, length) for length in (before, total))
+        if name in CURVES or old != new:
+            rates = f"the rate is {rate * old:.3g} at step {step}, over {total} steps {rate * new:.3g}"
+            return f"With {name} over {before} steps {rates}."
+        return ""
     if name == "rex":
         return f"rex keeps its length of {before} steps in the state: after them the rate stays at its end."
     if name == "warmup_stable_decay":
@@ -106,11 +109,19 @@ def other_length(optimizer: Optimizer, rate: float, step: int, before: int, tota
     return f"The warm-up is a share of all steps, which are {total} now instead of {before}." if shared else ""
 
 
-def _factor(curve: Curve, optimizer: Optimizer, step: int, total: int) -> float:
+def _factor(optimizer: Optimizer, step: int, total: int) -> float:
     warmup = _steps(optimizer.lr_warmup_steps, total)
     if step < warmup:
         return step / warmup
+    if optimizer.lr_scheduler == "inverse_sqrt":
+        return _inverse_sqrt(step, warmup, optimizer.lr_scheduler_timescale or warmup or 10_000)
+    curve = CURVES[optimizer.lr_scheduler]
     return max(0.0, curve.factor(min(1.0, (step - warmup) / max(1, total - warmup)), optimizer))
+
+
+def _inverse_sqrt(step: int, warmup: int, timescale: int) -> float:
+    """It knows no length, but a warm-up that is a share of it (``get_inverse_sqrt_schedule`` of transformers 4.57)."""
+    return 1 / math.sqrt((step + timescale - warmup) / timescale)
 
 
 def _steps(value: float, total: int) -> int:

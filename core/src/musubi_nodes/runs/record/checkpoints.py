@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,20 +24,28 @@ class Checkpoint:
     loss: float | None
 
 
+def saved_loras(folder: RunFolder) -> list[tuple[Path, int | None]]:
+    """All whole LoRAs that a run saved, earliest first, each with its ``ss_steps``: by these where all tell them, else
+    by time (no_metadata). One that is half-written, or removed by musubi-tuner while the run goes on, is left out."""
+    found: list[tuple[int, Path, int | None]] = []
+    for path in folder.out.glob("*.safetensors"):
+        with contextlib.suppress(MusubiError, OSError):
+            text = read_header(path).metadata.get("ss_steps", "")
+            found.append((path.stat().st_mtime_ns, path, int(text) if text.isdigit() else None))
+    known = all(steps is not None for _, _, steps in found)
+    return [(path, steps) for _, path, steps in sorted(found, key=lambda each: (known and each[2], each[0]))]
+
+
 def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
-    """All whole checkpoints, first to last. ``points`` are all of the run, in order."""
+    """Those that tell their step, first to last. ``points`` are all of the run, in order."""
     known = [point for point in points if point.get("smooth") is not None]
     found = []
-    for path in folder.out.glob("*.safetensors"):
-        try:
-            text, time = read_header(path).metadata.get("ss_steps", ""), path.stat().st_mtime_ns
-        except (MusubiError, OSError):  # half-written, or removed by musubi-tuner, while the run goes on
-            continue
-        if text.isdigit():
-            step = folder.before[0] + int(text)
+    for path, own in saved_loras(folder):
+        if own is not None:
+            step = folder.before.steps + own
             before = bisect.bisect_right(known, step, key=lambda point: point["step"])
-            found.append((step, time, Checkpoint(path, step, known[before - 1]["smooth"] if before else None)))
-    return [checkpoint for _, _, checkpoint in sorted(found, key=lambda each: each[:2])]
+            found.append(Checkpoint(path, step, known[before - 1]["smooth"] if before else None))
+    return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
 def best(saved: Sequence[Checkpoint]) -> Checkpoint | None:

@@ -1,0 +1,31 @@
+"""What another length changes in the learning rate of a training that goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from musubi_nodes.families.settings import Optimizer
+from musubi_nodes.families.settings.schedules import other_length
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"lr_warmup_steps": 0.1}, "the rate is 0.00316 at step 80, over 160 steps 0.00447"),
+        ({"lr_warmup_steps": 0.1, "lr_scheduler_timescale": 40}, "over 160 steps"),
+        ({"lr_warmup_steps": 8}, ""),
+        ({"lr_warmup_steps": 0}, ""),
+    ],
+)
+def test_a_warm_up_that_is_a_share_bends_the_whole_of_inverse_sqrt(values: dict[str, Any], told: str) -> None:
+    optimizer = Optimizer(optimizer_type="AdamW", lr_scheduler="inverse_sqrt", **values)
+    found = other_length(optimizer, 0.01, 80, 80, 160)
+    assert told in found and bool(told) == bool(found)
+
+
+@pytest.mark.parametrize(("step", "told"), [(10, True), (40, False)])
+def test_a_warm_up_that_is_over_in_both_lengths_changes_nothing(step: int, told: bool) -> None:
+    optimizer = Optimizer(optimizer_type="AdamW", lr_scheduler="constant_with_warmup", lr_warmup_steps=0.2)
+    assert bool(other_length(optimizer, 0.01, step, 80, 160)) == told
