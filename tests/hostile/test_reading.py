@@ -18,9 +18,11 @@ from tests.hostile.world import World
 
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Training
+from musubi_nodes.families.training.identity import Identity
 from musubi_nodes.families.training.resume import resume_point
 from musubi_nodes.hosts.comfyui.host import ComfyHost
 from musubi_nodes.testing.hostile import assert_clear, text_fields
@@ -223,10 +225,11 @@ def test_a_state_to_resume_lies_in_the_output_folder(world: World) -> None:
     (state / "model.safetensors").write_bytes(b"")
     output.mkdir(parents=True, exist_ok=True)
     (output / "linked-state").symlink_to(state, target_is_directory=True)
+    identity = Identity(key="", output_name="my_lora", program="", dataset="", settings={})
     for text in (str(state), "../../outside/a-state", "linked-state", "//host/a-state", "\\\\host\\a-state", "~/a"):
-        inputs = types.SimpleNamespace(training=Training(resume=text), optimizer=None)
+        inputs = types.SimpleNamespace(training=Training(resume=text), optimizer=None, train_again=False)
         with pytest.raises(MusubiError, match="resume: ") as caught:
-            resume_point(inputs, "", output, world.services.families[0], waiting=lambda: None)
+            resume_point(inputs, identity, Context(world.host, world.services), world.services.families[0])
         assert_clear(caught.value)
 
 

@@ -23,27 +23,26 @@ class Attempt:
     begun: Resume | None = None
 
     def begin(self, run: RunFolder, begun: Resume | None) -> None:
-        """A run is started."""
+        """A run is started, at its beginning or from a state."""
         self.runs.append(run)
         self.begun = begun
 
-    def own_state(self, key: str, training: Training) -> Resume | None:
-        """The newest whole state of the training ``key`` that this attempt saved; never one of an older attempt."""
-        self.key = key
-        return newest_state(reversed(self.runs), key, training, waiting=lambda: None)
+    def own_state(self, training: Training) -> Resume | None:
+        """The newest whole state of this training that this attempt saved; never one of an older attempt."""
+        return newest_state(reversed(self.runs), self.key, training, waiting=lambda: None)
 
     def goes_on(self, error: Crashed, training: Training) -> bool:
         """Whether to try again, which is counted: there is a state, and nobody ended the script from outside."""
         if isinstance(error, EndedFromOutside) or not self.crashes_left:
             return False
-        if not self.begun and not self.own_state(self.key, training):
+        if not self.begun and not self.own_state(training):
             return False
         self.crashes_left -= 1
         return True
 
     def told(self, error: Crashed, training: Training) -> Crashed:
         """The error with the way to go on, where there is one."""
-        point = self.own_state(self.key, training)
+        point = self.own_state(training)
         if point is None:
             return error
         how = f"With resume set to auto in Training Config, queueing again goes on after step {point.state.step}."

@@ -19,8 +19,8 @@ def epoch_facts(inputs: Any) -> dict[str, Any]:
 
 
 def steps_of_epoch(inputs: Any, family: Family) -> int | None:
-    """The number as ``_prepare_dataloader`` and the loop after it count it (training/trainer_base.py, v0.3.4); ``None``
-    where the dataset does not tell its batches."""
+    """As ``_build_optimizer_and_dataloader`` counts it (training/trainer_base.py, v0.3.4); ``None`` where the dataset
+    does not tell its batches."""
     config = inputs.latent_cache.dataset.config
     batches = training_batches(scan(config), config, fps=family.fps)
     accumulated = (inputs.training or Training()).gradient_accumulation_steps

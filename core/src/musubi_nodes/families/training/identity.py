@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.memory.plans import same_result
 from musubi_nodes.families.records import SAME_RESULT
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
@@ -37,14 +38,18 @@ class Identity:
 
 def identity_of(inputs: Any, key: str, program: str) -> Identity:
     """The identity of a training whose ``inputs`` are those of :func:`whatever_length`."""
-    plain = inputs.model_copy(update={"memory": same_result(inputs.memory or Memory())})
+    settings = {"memory": same_result(inputs.memory or Memory()), "optimizer": inputs.optimizer or Optimizer()}
+    plain = inputs.model_copy(update=settings)
     return Identity(key, inputs.output_name, program, inputs.latent_cache.dataset.fingerprint, dict(_settings(plain)))
 
 
 def _settings(inputs: Any) -> Iterator[tuple[str, str]]:
+    """Widgets by their own names, what a models node or a LoRA holds by that of the input as well."""
     for name, value in inputs:
-        if isinstance(value, BaseModel) and not isinstance(value, Cache):
+        if isinstance(value, Settings):
             yield from ((field, repr(each)) for field, each in value if field not in SAME_RESULT)
+        elif isinstance(value, BaseModel) and not isinstance(value, Cache):
+            yield from ((f"{name}.{field}", repr(each)) for field, each in value if field not in SAME_RESULT)
         elif (value is None or isinstance(value, str | int | float)) and name not in SAME_RESULT:
             yield name, repr(value)
 
@@ -61,7 +66,7 @@ def whatever_length(inputs: Any) -> Any:
     training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
     samples = {n: f.default for n, f in Sampling.model_fields.items() if n == "prompts" or n.startswith("sample_")}
     plain = {"training": training, "sampling": sampling.model_copy(update=samples), "sample_image": None}
-    return inputs.model_copy(update={**plain, "optimizer": inputs.optimizer or Optimizer()})
+    return inputs.model_copy(update=plain)
 
 
 def finishing(inputs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Iterator
@@ -19,8 +20,13 @@ def remove_old_states(run: RunFolder, training: Training) -> None:
     """Once ``run`` has ended complete: of all runs of its training as many states are kept as the settings say.
 
     Nothing but numbered states in the folders of earlier runs is removed; not one that a running training began with,
-    and none where the settings keep all.
+    and none where the settings keep all. What cannot be removed stays: the training is good all the same.
     """
+    with contextlib.suppress(OSError):
+        _remove(run, training)
+
+
+def _remove(run: RunFolder, training: Training) -> None:
     earlier = list(_earlier(run))
     needed = set(_in_use(run.path.parents[2])) if earlier else set()
     for state in _too_old(sorted((*earlier, *states(run)), key=lambda state: state.step), training):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.lora import only_numbers
+from musubi_nodes.families.lora import check_fits, only_numbers
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
-from musubi_nodes.families.training.identity import AUTO, PLAN
+from musubi_nodes.families.training.identity import AUTO, PLAN, Identity, nothing_found
 from musubi_nodes.files import cleaned_path, is_file, is_inside
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import State, go_on, is_whole, needed_files, states
 from musubi_nodes.weights import read_header
+
+log = logging.getLogger("musubi_nodes")
 
 
 @dataclass(frozen=True)
@@ -45,21 +50,37 @@ class Resume:
         return f"goes on after step {self.state.step} of {self.total}, from the state of {self.run.path.name}"
 
 
-def resume_point(inputs: Any, key: str, output: Path, family: Family, waiting: Callable[[], None]) -> Resume | None:
-    """Where the training goes on; ``None``: at its beginning.
+def resume_point(inputs: Any, identity: Identity, context: Context, family: Family) -> Resume | None:
+    """Where the settings say that a training goes on; ``None``: at its beginning.
 
-    ``key`` names the training (see :class:`.identity.Identity`), ``waiting`` is called while a run of another machine
-    is looked at. Raises a :class:`MusubiError` for a state that cannot be gone on from, and where another length
-    changes the learning rate and nobody accepted that.
+    Raises a :class:`MusubiError` for a state that cannot be gone on from, and where another length changes the learning
+    rate and nobody accepted that.
     """
     training = inputs.training or Training()
-    named = training.resume.strip()
+    named = "" if inputs.train_again else training.resume.strip()
     if not named:
         return None
-    auto = named == AUTO
-    found = newest_state(run_folders(output), key, training, waiting) if auto else _named(inputs, named, output, family)
-    if found is not None and not training.accept_lr_change:
-        _check_rate(found, training, inputs.optimizer or Optimizer())
+    found = _newest(identity, training, context) if named == AUTO else _named(inputs, named, context, family)
+    if found is not None:
+        check_fits(found.state.path / "model.safetensors", Path(inputs.models.main_dit))
+        if not training.accept_lr_change:
+            _check_rate(found, training, inputs.optimizer or Optimizer())
+    return found
+
+
+def _newest(identity: Identity, training: Training, context: Context) -> Resume | None:
+    """Of all runs; where there is none, the user is told why."""
+
+    def waiting() -> None:
+        context.progress(Progress("looking whether an earlier run still runs elsewhere"))
+        context.raise_if_interrupted()
+
+    output = context.host.output_folder
+    found = newest_state(run_folders(output), identity.key, training, waiting)
+    if found is None:
+        told = nothing_found(identity, run_folders(output))
+        context.show(text=told)
+        log.info("%s", told)
     return found
 
 
@@ -78,7 +99,8 @@ def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waitin
     return None
 
 
-def _named(inputs: Any, text: str, output: Path, family: Family) -> Resume:
+def _named(inputs: Any, text: str, context: Context, family: Family) -> Resume:
+    output = context.host.output_folder
     path = output / cleaned_path(text)
     where = "Give a folder below the output folder, such as musubi/runs/.../out/my_lora-state, or auto."
     if not is_inside(path, [output]) or not is_file(path / "model.safetensors"):

@@ -32,23 +32,20 @@ from musubi_nodes.families.training.attempt import Attempt
 from musubi_nodes.families.training.checks import check_caches, check_files, check_machine
 from musubi_nodes.families.training.epochs import epoch_facts
 from musubi_nodes.families.training.identity import (
-    AUTO,
     Identity,
     finishing,
     identity_of,
-    nothing_found,
     record_training,
     whatever_length,
 )
 from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
 from musubi_nodes.families.training.launch import accelerate_launch
 from musubi_nodes.families.training.old_states import remove_old_states
-from musubi_nodes.families.training.resume import Resume, resume_point
+from musubi_nodes.families.training.resume import resume_point
 from musubi_nodes.families.training.sample_prompts import write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.record.folder import RunFolder, run_folders
-from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.states import true_name
 from musubi_nodes.runs.run import Outcome
 
@@ -155,7 +152,8 @@ class LoRATrainer(ScriptNode):
         (inputs.optimizer or Optimizer()).check_rate(training.learning_rate)
         check_caches(inputs, self.needed_flags(inputs))
         identity = self._identity(inputs, install)
-        own = attempt.own_state(identity.key, training)
+        attempt.key = identity.key
+        own = attempt.own_state(training)
         records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
         if not own and not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
@@ -163,7 +161,7 @@ class LoRATrainer(ScriptNode):
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
         for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
-        resume = own or self._resume(inputs, identity, context)
+        resume = own or resume_point(inputs, identity, context, self.family)
         with self.new_folder(context) as folder:
             attempt.begin(folder, resume)
             record_training(folder, identity, training, epoch_facts(inputs))
@@ -201,25 +199,6 @@ class LoRATrainer(ScriptNode):
     def _identity(self, inputs: Any, install: Install) -> Identity:
         plain = whatever_length(inputs)
         return identity_of(plain, self._key(plain, install), fingerprint(install, install.script(self.script)))
-
-    def _resume(self, inputs: Any, identity: Identity, context: Context) -> Resume | None:
-        """Where the settings say that it goes on."""
-        output, resume = context.host.output_folder, (inputs.training or Training()).resume.strip()
-        if inputs.train_again or not resume:
-            return None
-
-        def waiting() -> None:
-            context.progress(Progress("looking whether an earlier run still runs elsewhere"))
-            context.raise_if_interrupted()
-
-        found = resume_point(inputs, identity.key, output, self.family, waiting)
-        if found:
-            check_fits(found.state.path / "model.safetensors", Path(inputs.models.main_dit))
-        elif resume == AUTO:
-            told = nothing_found(identity, run_folders(output))
-            context.show(text=told)
-            log.info("%s: %s", self.title, told)
-        return found
 
     def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
         return {
