@@ -91,7 +91,7 @@ def test_a_group_out_of_memory_is_not_tried_prompt_by_prompt(place: Any) -> None
 
 def test_what_generating_took_corrects_the_plan_for_generating(place: Any) -> None:
     run = RunFolder(place.generate(width=96, height=64, video_length=5).run.folder)
-    noted = run.json("memory.json")
+    noted = run.read_json("memory.json")
     assert noted["size"] == "14B" and noted["shape"]["frames"] == 5 and not noted["shape"]["training"]
     run.write_status("done", peak_gpu_bytes=round(1.5 * noted["estimate"] * 2**30))
     asked = {"family": "wan", "mode": "80 GB", "width": 96, "height": 64, "frames": 5, "rank": 4}
