@@ -48,7 +48,7 @@ def test_a_hostile_text_stays_a_text(node: Any) -> None:
 
 def test_pictures_become_a_lora_and_a_video(place: HeronPlace) -> None:
     trained = place.train()
-    assert Path(trained.lora.path).is_file() and trained.lora.family == "heron"
+    assert Path(trained.lora.path).is_file() and trained.lora.format == "musubi"
     made = place.generate(lora=trained.lora)
     assert Path(made.video.path).is_file()
 

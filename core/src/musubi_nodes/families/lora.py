@@ -7,7 +7,7 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.models.files import SAFETENSORS
-from musubi_nodes.families.sockets import Run
+from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.files import publish
 from musubi_nodes.runs.record.checkpoints import saved_loras
 from musubi_nodes.runs.record.folder import RunFolder
@@ -28,9 +28,11 @@ def lora_format(header: Header) -> str:
     return "musubi" if any(name.startswith(_MUSUBI) for name in names) else "other"
 
 
-def lora_family(header: Header) -> str:
-    """What the metadata of musubi-tuner says it was trained for (``ss_base_model_version``, v0.3.4)."""
-    return header.metadata.get("ss_base_model_version", "")
+def lora_of(path: Path) -> Lora:
+    """The socket of a LoRA file, with what its header says: ``family`` is ``ss_base_model_version`` of musubi-tuner's
+    metadata (``wan``, ``hunyuan_video``, ``framepack``; v0.3.4)."""
+    header = read_header(path)
+    return Lora(path=path, format=lora_format(header), family=header.metadata.get("ss_base_model_version", ""))
 
 
 def publish_lora(context: Context, made: Path, name: str = "", complete: bool = True) -> Path:

@@ -34,7 +34,7 @@ class Cache(Socket):
 
 class Lora(Socket):
     """One LoRA of a chain. ``noise``: which of two models it is for (Wan 2.2). ``complete``: its training was not
-    stopped early."""
+    stopped early. ``family`` and ``format``: see :func:`musubi_nodes.families.lora.lora_of`."""
 
     socket: ClassVar[str] = "MUSUBI_LORA"
 

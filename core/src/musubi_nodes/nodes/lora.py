@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -11,11 +10,10 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import ModelFile
-from musubi_nodes.families.lora import lora_family, lora_format
+from musubi_nodes.families.lora import lora_of
 from musubi_nodes.families.models.files import find_model, stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
-from musubi_nodes.weights import Header, read_header
 
 
 class LoRASelect(Node):
@@ -38,25 +36,16 @@ class LoRASelect(Node):
             _look(values["lora"], context)
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        path, header = _look(inputs.lora, context)
-        lora = Lora(
-            path=path,
-            multiplier=inputs.multiplier,
-            noise=inputs.noise,
-            family=lora_family(header),
-            format=lora_format(header),
-            previous=inputs.previous,
-        )
-        return self.Outputs(lora=lora)
+        chosen = {name: getattr(inputs, name) for name in ("multiplier", "noise", "previous")}
+        return self.Outputs(lora=_look(inputs.lora, context).model_copy(update=chosen))
 
     def changed(self, inputs: Any, context: Context) -> str:
         return stamp(find_model(context.host, "loras", inputs.lora))
 
 
-def _look(name: str, context: Context) -> tuple[Path, Header]:
-    """The file and its header; a :class:`MusubiError` where it is not there or holds no LoRA."""
-    path = find_model(context.host, "loras", name)
-    header = read_header(path)
-    if not lora_format(header):
+def _look(name: str, context: Context) -> Lora:
+    """The file's socket; a :class:`MusubiError` where it is not there or holds no LoRA."""
+    found = lora_of(find_model(context.host, "loras", name))
+    if not found.format:
         raise MusubiError(f"{name} is no LoRA", fix="Choose another file.")
-    return path, header
+    return found

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native, RunName, Widget
-from musubi_nodes.families.lora import lora_family, lora_format
+from musubi_nodes.families.lora import lora_of
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.media.pictures import image_picture, video_pictures
@@ -23,7 +23,6 @@ from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_named, train
 from musubi_nodes.runs.record.progress import clock
 from musubi_nodes.runs.record.samples import Sample, samples
 from musubi_nodes.runs.record.series import Point, whole
-from musubi_nodes.weights import read_header
 
 MOST_CURVES = 6
 ONLY_AVERAGE = (
@@ -178,10 +177,7 @@ def _about(saved: list[Checkpoint]) -> str:
 
 
 def _lora(checkpoint: Checkpoint | None) -> Lora | None:
-    if checkpoint is None:
-        return None
-    header = read_header(checkpoint.path)
-    return Lora(path=checkpoint.path, format=lora_format(header), family=lora_family(header))
+    return lora_of(checkpoint.path) if checkpoint else None
 
 
 def _grid(made: list[Sample], columns: int, name: str) -> Any:

@@ -20,7 +20,7 @@ from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
-from musubi_nodes.families.lora import check_fits, check_trained, publish_lora
+from musubi_nodes.families.lora import check_fits, check_trained, lora_of, publish_lora
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.memory.shapes import largest
@@ -246,8 +246,7 @@ class LoRATrainer(ScriptNode):
         return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
 
     def _lora(self, inputs: Any, path: Path, complete: bool = True) -> Lora:
-        noise = self.lora_noise(inputs)
-        return Lora(path=path, family=self.family.key, format="musubi", noise=noise, complete=complete)
+        return lora_of(path).model_copy(update={"noise": self.lora_noise(inputs), "complete": complete})
 
     def processes(self, inputs: Any) -> int:
         """accelerate's ``num_processes`` counts those of all machines."""
