@@ -30,6 +30,14 @@ def test_a_falling_line_falls_from_the_upper_left_to_the_lower_right() -> None:
     assert min(middle) - 5 < (left[1] + right[1]) / 2 < max(middle) + 5
 
 
+@pytest.mark.parametrize("count", [1, 2, 8_001, 12_002])
+def test_however_many_points_there_are_the_last_one_is_drawn(count: int) -> None:
+    points: list[tuple[float, float | None]] = [(step, 1.0) for step in range(count - 1)] + [(count - 1, 9.0)]
+    picture = plot([Curve("run", [], points), Curve("frame", [(0, 0.0), (count, 10.0)], [])], SIZE, "last")
+    top = min(y for _, y in colored(picture, COLORS[0]))
+    assert top < SIZE[1] // 3
+
+
 def test_names_share_a_line_of_the_legend_as_far_as_they_fit() -> None:
     def lowest(*names: str) -> int:
         curves = [Curve(name, [], [(1, 1.0 + n), (2, 2.0 + n)]) for n, name in enumerate(names)]

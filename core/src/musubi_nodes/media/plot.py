@@ -173,7 +173,7 @@ def _line(draw: Any, frame: Frame, points: Points, color: Any, width: int) -> No
 def _pieces(points: Points, log: bool) -> Iterator[list[tuple[float, float]]]:
     """The runs of known values between gaps."""
     piece: list[tuple[float, float]] = []
-    for step, value in points[:: max(1, len(points) // _MOST)]:
+    for step, value in _thinned(points):
         if _is_known(value, log):
             piece.append((step, value))  # type: ignore[arg-type]
         elif piece:
@@ -181,6 +181,12 @@ def _pieces(points: Points, log: bool) -> Iterator[list[tuple[float, float]]]:
             piece = []
     if piece:
         yield piece
+
+
+def _thinned(points: Points) -> Points:
+    """Each few of them and the last one."""
+    stride = max(1, len(points) // _MOST)
+    return [*points[:-1:stride], *points[-1:]]
 
 
 def _known(points: Points, log: bool) -> list[tuple[float, float]]:
