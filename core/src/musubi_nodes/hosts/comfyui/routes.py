@@ -1,5 +1,5 @@
-"""What the page asks for beside nodes: plugins that were left out, runs and how far they are, and the end of a training
-after its next save.
+"""What the page asks for beside nodes: plugins that were left out, runs, how far they are and what they printed, and
+the end of a training after its next save.
 
 GET changes nothing. POST takes JSON only, which a foreign page cannot send without the server's leave.
 """
@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import is_file, is_inside
 from musubi_nodes.hosts.comfyui.help_pages import add_help
 from musubi_nodes.runs.record.folder import run_named
+from musubi_nodes.runs.record.log_text import log_text
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 100
 """Runs that one list names."""
+PLAIN = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
 
 
 def add_routes(pack: str) -> None:
@@ -52,12 +57,30 @@ def add_routes(pack: str) -> None:
         from musubi_nodes.hosts.comfyui.run_state import state
 
         output, query = comfy_host().output_folder, request.query
+        after, version = _number(query.get("after"), -1), _number(query.get("version"), -1)
+
+        def told() -> dict[str, Any]:
+            return state(run_named(output, request.match_info["name"]), output, after, version)
+
         try:
-            folder = run_named(output, request.match_info["name"])
+            return web.json_response(await asyncio.to_thread(told))
         except MusubiError as error:
             return web.json_response({"error": str(error)}, status=404)
-        after, version = _number(query.get("after"), -1), _number(query.get("version"), -1)
-        return web.json_response(await asyncio.to_thread(state, folder, output, after, version))
+
+    @routes.get("/musubi/runs/{name}/log")
+    async def log(request: web.Request) -> web.StreamResponse:
+        from musubi_nodes.hosts.comfyui.host import comfy_host
+
+        try:
+            found = await asyncio.to_thread(_log_of, comfy_host().output_folder, request.match_info["name"])
+        except MusubiError as error:
+            return web.json_response({"error": str(error)}, status=404)
+        answer = web.StreamResponse(headers=PLAIN)
+        await answer.prepare(request)
+        with closing(log_text(found)) as texts:
+            while (text := await asyncio.to_thread(next, texts, None)) is not None:
+                await answer.write(text.encode())
+        return answer
 
     @routes.post("/musubi/runs/{name}/stop")
     async def stop(request: web.Request) -> web.Response:
@@ -65,11 +88,20 @@ def add_routes(pack: str) -> None:
 
         if request.content_type != "application/json":
             return web.json_response({"error": "send application/json"}, status=415)
+        output, name = comfy_host().output_folder, request.match_info["name"]
         try:
-            run_named(comfy_host().output_folder, request.match_info["name"]).ask_to_stop()
+            await asyncio.to_thread(lambda: run_named(output, name).ask_to_stop())
         except MusubiError as error:
             return web.json_response({"error": str(error)}, status=409)
         return web.json_response({})
+
+
+def _log_of(output: Path, name: str) -> Path:
+    """The log of a run; a link is followed to nowhere else."""
+    folder = run_named(output, name)
+    if not is_file(folder.log) or not is_inside(folder.log, [folder.path]):
+        raise MusubiError(f"the run {name} has no log", fix="Look into its folder in output/musubi/runs.")
+    return folder.log
 
 
 def _number(text: str | None, default: int) -> int:

@@ -171,6 +171,18 @@ def is_bar(piece: str) -> bool:
     return bool(_BAR.search(piece) or _COUNT.search(piece))
 
 
+def is_update(piece: str, later: str) -> bool:
+    """Whether ``later`` is a later state of the bar that ``piece`` shows, so that a terminal shows it in its place."""
+    one, other = _state(piece), _state(later)
+    return bool(one and other and one[:2] == other[:2] and one[2] <= other[2])
+
+
+def _state(piece: str) -> tuple[str, str, int] | None:
+    """Label, total and count of a bar."""
+    found = _BAR.search(piece) or _COUNT.search(piece)
+    return (piece[: found.start()].strip(), found.groupdict().get("total", ""), int(found["n"])) if found else None
+
+
 def _stage_of(line: str) -> str | None:
     for words, stage in _BEGINNINGS:
         if line.startswith(words):

@@ -1,0 +1,31 @@
+"""A run's log for reading: of a bar's updates the last one only. The log itself holds every byte."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from itertools import pairwise
+from pathlib import Path
+
+from musubi_nodes.runs.process.output import LineSplitter
+from musubi_nodes.runs.record.progress import is_update
+
+CHUNK = 1 << 20
+
+
+def log_text(path: Path) -> Generator[str, None, None]:
+    """Lines, some thousand at once at most: memory stays flat however large the log is."""
+    splitter, held = LineSplitter(), ""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            *done, held = _told([held, *splitter.feed(chunk)])
+            yield _text(done)
+    yield _text(_told([held, *splitter.finish()]))
+
+
+def _told(pieces: list[str]) -> list[str]:
+    """Without what the next one replaces; the last one stays."""
+    return [one for one, later in pairwise(pieces) if one and not is_update(one, later)] + pieces[-1:]
+
+
+def _text(pieces: Iterable[str]) -> str:
+    return "".join(f"{piece}\n" for piece in pieces if piece)

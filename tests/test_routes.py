@@ -1,0 +1,79 @@
+"""The routes as the page asks them, on a server of aiohttp's own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from musubi_nodes.hosts.comfyui.routes import add_routes
+from musubi_nodes.runs.record.folder import RunFolder, runs_of
+
+pytest.importorskip("aiohttp")
+Get = Callable[[str], tuple[int, Any, str]]
+
+
+@pytest.fixture
+def get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Get:
+    """Status, head and text of an answer; the path goes out as it is written."""
+    from aiohttp import web
+    from aiohttp.test_utils import TestClient, TestServer
+    from yarl import URL
+
+    routes = web.RouteTableDef()
+    for name, contents in {
+        "server": {"PromptServer": SimpleNamespace(instance=SimpleNamespace(routes=routes))},
+        "folder_paths": {"get_output_directory": lambda: str(tmp_path / "output")},
+    }.items():
+        module = ModuleType(name)
+        vars(module).update(contents)
+        monkeypatch.setitem(sys.modules, name, module)
+    add_routes("pack")
+
+    async def asked(path: str) -> tuple[int, Any, str]:
+        app = web.Application()
+        app.add_routes(routes)
+        async with TestClient(TestServer(app)) as client:
+            answer = await client.get(URL(path, encoded=True))
+            return answer.status, answer.headers, await answer.text()
+
+    return lambda path: asyncio.run(asked(path))
+
+
+def test_a_log_is_text_in_utf_8_whatever_it_holds(get: Get, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "output", "WanLoRATrainer")
+    folder.log.write_text("<script>alert('猫')</script>\n" * 50_000, "utf-8")
+    status, head, text = get(f"/musubi/runs/{folder.path.name}/log")
+    assert (status, text) == (200, folder.log.read_text("utf-8"))
+    assert head["Content-Type"] == "text/plain; charset=utf-8" and head["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["..", "%2e%2e", "..%2f..", "gone", "%2fetc", "a%00b", "C:"])
+def test_a_run_that_is_none_has_no_log_and_no_state(get: Get, tmp_path: Path, name: str) -> None:
+    runs_of(tmp_path / "output").mkdir(parents=True)
+    (tmp_path / "output" / "musubi" / "log.txt").write_text("secret")
+    for path in (f"/musubi/runs/{name}/log", f"/musubi/runs/{name}"):
+        status, _, text = get(path)
+        assert status == 404 and "secret" not in text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_a_log_that_is_a_link_or_a_folder_is_not_shown(get: Get, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "output", "WanLoRATrainer")
+    (tmp_path / "secret").write_text("secret")
+    folder.log.symlink_to(tmp_path / "secret")
+    assert get(f"/musubi/runs/{folder.path.name}/log")[0] == 404
+    folder.log.unlink()
+    folder.log.mkdir()
+    assert get(f"/musubi/runs/{folder.path.name}/log")[0] == 404
+    linked = runs_of(tmp_path / "output") / "linked"
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "log.txt").write_text("secret")
+    linked.symlink_to(tmp_path / "outside")
+    assert get("/musubi/runs/linked/log")[0] == 404
