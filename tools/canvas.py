@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 import tomli
 
@@ -89,7 +88,8 @@ def height(node: type[Node]) -> int:
 
 
 def build(name: str) -> dict[str, Any]:
-    """The canvas file of an API file."""
+    """The canvas file of an API file. It has no id, so that the page makes one each time that it is opened: a run is
+    shown in the workflow that started it, not in the next user's copy of the example."""
     api = json.loads((EXAMPLES / "api" / f"{name}.json").read_text("utf-8"))
     workflow = LAYOUTS["workflows"][name]
     drawing = _draw(api, LAYOUTS["layouts"][workflow["layout"]], workflow["note"])
@@ -98,7 +98,6 @@ def build(name: str) -> dict[str, Any]:
     links, ends = _links(drawing)
     extra = {"ds": {"scale": 0.6, "offset": [60, 80]}, **_reroutes(drawing, ends)}
     return {
-        "id": str(uuid5(NAMESPACE_URL, f"musubi-nodes/{name}")),
         "revision": 0,
         "last_node_id": len(api) + 1,
         "last_link_id": len(links),
