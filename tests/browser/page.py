@@ -38,6 +38,11 @@ SET = """values => {
     for (const widget of node.widgets ?? [])
       if (widget.name in (values[node.type] ?? {})) widget.value = values[node.type][widget.name];
 }"""
+KINDS = "() => app.graph.nodes.map((node) => node.type)"
+SELECT = """kind => {
+  app.canvas.deselectAll();
+  app.canvas.select(app.canvas.graph.nodes.find((each) => each.type === kind));
+}"""
 SHOW = """kind => {
   const node = app.canvas.graph.nodes.find((each) => each.type === kind);
   app.canvas.centerOnNode(node);
@@ -77,6 +82,13 @@ class Page:
         self.context.set_default_timeout(SECONDS * 1000)
         self.page = self.context.new_page()
 
+    def second(self) -> Page:
+        """Another browser on the same server, with the workflow that is open here."""
+        other = Page(self.context.browser, self.comfy)
+        other.start({})
+        other.open(self.page.evaluate("app.graph.serialize()"))
+        return other
+
     def start(self, settings: dict[str, Any]) -> None:
         """Open ComfyUI's page with these settings of its user."""
         self.post("/settings", settings)
@@ -107,13 +119,14 @@ class Page:
         self.open(workflow)
         self.set({**SMALL, "MusubiTuner_TrainingConfig": {"seed": next(self.seeds), **training}})
 
-    def open_with_run(self, folder: RunFolder) -> None:
-        """Open the example as the workflow whose trainer has made this run."""
+    def open_with_run(self, folder: RunFolder, **origin: str) -> None:
+        """Open the example as the workflow whose trainer has made this run; ``origin`` is what else is known of it."""
         workflow = {**json.loads(EXAMPLE.read_text("utf-8")), "id": str(uuid4())}
         node = next(each for each in workflow["nodes"] if each["type"] == TRAINER)
-        origin = {"class": TRAINER, "node": str(node["id"]), "workflow": workflow["id"], "time": time.time() - 60}
-        write_json(folder.path / "origin.json", origin)
+        known = {"class": TRAINER, "node": str(node["id"]), "workflow": workflow["id"], "time": time.time() - 60}
+        write_json(folder.path / "origin.json", known | origin)
         self.open(workflow)
+        self.see(".musubi-panel")
 
     def set(self, values: dict[str, dict[str, Any]]) -> None:
         """Set widgets, by node and widget."""
@@ -130,6 +143,15 @@ class Page:
         """Bring the node of this type into the middle of the canvas."""
         self.page.evaluate(SHOW, kind)
         self.page.wait_for_function("() => new Promise((done) => requestAnimationFrame(() => done(true)))")
+
+    def select(self, kind: str) -> None:
+        """Select the node of this type: what deletes it on the canvas would delete it now."""
+        self.page.evaluate(SELECT, kind)
+
+    def kinds(self) -> list[str]:
+        """The types of the nodes on the canvas."""
+        found: list[str] = self.page.evaluate(KINDS)
+        return found
 
     def queue(self) -> None:
         """Queue by the page's own key."""

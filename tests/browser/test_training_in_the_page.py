@@ -9,7 +9,7 @@ from musubi_nodes.runs.record.folder import RunFolder, run_named
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>"
 STEPS_SEEN = """([least]) => {
-  const text = document.querySelector(".musubi-chart canvas")?.ariaLabel;
+  const text = document.querySelector(".musubi-chart canvas")?.ariaValueText;
   return Number(text?.match(/^step (\\d+)/)?.[1]) >= least;
 }"""
 

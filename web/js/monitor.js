@@ -1,47 +1,22 @@
 // Shows a training in its node: while it runs, afterwards, and after a reload. What runs is read from the run folders.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { isThere, isTrainer, runsByNode } from "./monitor/finding.js";
 import { forget, panels, show } from "./monitor/panels.js";
-import { newestRuns } from "./monitor/run.js";
+import { ask, newestRuns } from "./monitor/run.js";
 
 const SECOND = 1000;
 const NEWEST = 50;
-let busy = false; // whether the server's queue holds anything
+let busy = null; // whether the server's queue holds anything, once it is known
 let unread = true; // whether there may be runs that are not shown yet
 let timer = 0;
 let looking = false;
 
-/** By the type of an input: categories and names come in the page's language. */
-function isTrainer(node) {
-  const { required, optional } = node.constructor.nodeData?.input ?? {};
-  return Object.values({ ...required, ...optional }).some(([type]) => type === "MUSUBI_TRAINING");
-}
-
-/** "12", or "12:5" for a node inside the subgraph node 12. */
-function nodeOf(id) {
-  let [graph, node] = [app.rootGraph ?? app.graph, null];
-  for (const each of String(id).split(":")) {
-    node = graph?.getNodeById(each) ?? graph?.getNodeById(Number(each));
-    graph = node?.subgraph;
-  }
-  return node ?? null;
-}
-
-/** Runs of other workflows have nodes of the same numbers. A run that was queued without a page has no workflow. */
-function isHere(run) {
-  const own = (app.rootGraph ?? app.graph)?.id;
-  return run.workflow ? run.workflow === own : run.status === "running";
-}
-
 async function findRuns() {
   unread = false;
-  const seen = new Set();
-  for (const run of await newestRuns(NEWEST)) {
-    const node = run.node && nodeOf(run.node);
-    if (!node || seen.has(node) || node.comfyClass !== run.class || !isTrainer(node) || !isHere(run)) continue;
-    seen.add(node);
-    await show(node, run.name);
-  }
+  const runs = await newestRuns(NEWEST);
+  if (!runs) unread = true; // no answer, or a cut one: the next look asks again
+  for (const [node, run] of runsByNode(runs ?? [], trainers)) if (!(await show(node, run.name))) unread = true;
 }
 
 const running = () => [...panels.values()].filter((panel) => panel.run.running);
@@ -62,15 +37,13 @@ async function look() {
     await Promise.all(running().map(refresh));
   } finally {
     looking = false;
+    if (running().length || (trainersThere() && (busy || unread))) timer ||= setTimeout(look, SECOND);
   }
-  if (running().length || (trainersThere() && (busy || unread))) timer ||= setTimeout(look, SECOND);
 }
 
-/** The page tells of no removal where a workflow with subgraphs is replaced by another: their nodes only go out of use. */
 function leaveOut() {
-  const root = app.rootGraph ?? app.graph;
   for (const node of trainers) {
-    if (node.graph === root || (node.graph && root.subgraphs?.get(node.graph.id) === node.graph)) continue;
+    if (isThere(node)) continue;
     trainers.delete(node);
     forget(node);
   }
@@ -104,6 +77,15 @@ function watch(node) {
   };
 }
 
+/** Events tell of changes only: where the queue was at work before the page was there, none may come for long. */
+async function askQueue() {
+  const { told } = await ask("/prompt");
+  busy ??= hasWork(told);
+  wake();
+}
+
+const hasWork = (told) => (told?.exec_info?.queue_remaining ?? 0) > 0;
+
 app.registerExtension({
   name: "musubi.monitor",
   setup() {
@@ -112,11 +94,12 @@ app.registerExtension({
     style.href = new URL("./monitor/monitor.css", import.meta.url).href;
     document.head.append(style);
     api.addEventListener("status", ({ detail }) => {
-      busy = (detail?.exec_info?.queue_remaining ?? 0) > 0;
+      busy = hasWork(detail);
       unread = true; // also at the end: a short run may have begun since the last look
       wake();
     });
     document.addEventListener("visibilitychange", () => wake());
+    askQueue();
   },
   nodeCreated(node) {
     if (isTrainer(node)) watch(node);

@@ -4,6 +4,7 @@ import { api } from "../../../scripts/api.js";
 import { clock } from "./monitor/numbers.js";
 import { newestRuns } from "./monitor/run.js";
 import { say } from "./monitor/texts.js";
+import { toast } from "./monitor/toast.js";
 
 const SETTING = "musubi.notify";
 const LONG = 60; // seconds
@@ -24,6 +25,7 @@ function tell(run) {
 async function look() {
   if (!on()) return;
   const [first, runs] = [!looked, await newestRuns(looked ? NEWEST : ALL)];
+  if (!runs) return;
   looked = true;
   for (const run of runs.filter(({ status, name }) => status !== "running" && !told.has(name))) {
     told.add(run.name);
@@ -36,7 +38,7 @@ async function switched(value, before) {
   const answer = (await globalThis.Notification?.requestPermission()) ?? "denied";
   if (answer === "granted") return look();
   const why = "The browser does not allow notifications of this page. Allow them in the browser's settings of this site.";
-  app.extensionManager.toast.add({ severity: "warn", summary: "Musubi Nodes", detail: say(why), life: 8000 });
+  toast("warn", say(why), 8);
 }
 
 app.registerExtension({

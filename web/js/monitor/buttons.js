@@ -1,9 +1,9 @@
 // What can be done with a run. Stopping at once loses what was not saved: it takes two clicks.
-import { app } from "../../../../scripts/app.js";
-import { fileURL } from "./run.js";
 import { say } from "./texts.js";
+import { toast } from "./toast.js";
 
 const SECONDS_TO_CONFIRM = 4;
+const SECONDS_TO_STOP = 30; // then it can be asked again
 
 export class Buttons {
   constructor(run) {
@@ -20,13 +20,14 @@ export class Buttons {
     const made = document.createElement("button");
     made.textContent = say(text);
     made.title = say(title);
-    made.addEventListener("click", () => Promise.resolve(click()).catch((error) => tell("error", String(error.message ?? error))));
+    made.addEventListener("click", () => Promise.resolve(click()).catch((error) => toast("error", String(error.message ?? error))));
     this.element.append(made);
     return made;
   }
 
   show(state) {
-    for (const each of [this.after, this.now]) each.style.display = state.status === "running" ? "" : "none";
+    this.after.style.display = this.run.running ? "" : "none";
+    this.now.style.display = this.run.canStopNow ? "" : "none";
     this.after.disabled = state.stop_asked;
     this.after.textContent = say(state.stop_asked ? "Stops after save" : "Stop after save");
   }
@@ -38,27 +39,32 @@ export class Buttons {
   }
 
   async stopNow() {
-    const asked = this.asked && Date.now() - this.asked < SECONDS_TO_CONFIRM * 1000;
-    this.asked = asked ? 0 : Date.now();
-    this.now.classList.toggle("musubi-asked", !asked);
-    this.now.textContent = say(asked ? "Stopping" : "Really stop?");
-    if (asked) return this.run.stopNow();
-    setTimeout(() => {
-      if (!this.asked) return;
-      this.now.classList.remove("musubi-asked");
-      this.now.textContent = say("Stop now");
-    }, SECONDS_TO_CONFIRM * 1000);
+    if (!this.asked) return this.name("Really stop?", true, SECONDS_TO_CONFIRM);
+    this.name("Stopping", false, SECONDS_TO_STOP);
+    await this.run.stopNow().catch((error) => {
+      this.name("Stop now");
+      throw error;
+    });
+  }
+
+  /** What "Stop now" is called for some seconds. */
+  name(text, asked = false, seconds = 0) {
+    clearTimeout(this.named);
+    this.asked = asked;
+    this.now.classList.toggle("musubi-asked", asked);
+    this.now.textContent = say(text);
+    if (seconds) this.named = setTimeout(() => this.name("Stop now"), seconds * 1000);
   }
 
   async copy() {
     const text = this.run.state?.command;
     if (!text) throw new Error(say("The command is not known yet."));
     await (navigator.clipboard?.writeText(text) ?? Promise.reject()).catch(() => copied(text));
-    tell("success", say("The command is in the clipboard."));
+    toast("success", say("The command is in the clipboard."));
   }
 
   open() {
-    if (this.run.state) window.open(fileURL(this.run.state.log_file), "_blank", "noopener");
+    window.open(this.run.logURL, "_blank", "noopener");
   }
 }
 
@@ -71,8 +77,4 @@ function copied(text) {
   const done = document.execCommand("copy");
   field.remove();
   if (!done) throw new Error(say("The browser does not allow copying."));
-}
-
-function tell(severity, detail) {
-  app.extensionManager?.toast?.add({ severity, summary: "Musubi Nodes", detail, life: 5000 });
 }

@@ -23,6 +23,13 @@ export function keepWheel(element) {
   element.tabIndex = 0;
 }
 
+const DELETING = ["Delete", "Backspace"];
+
+/** Keeps keys that delete the selected nodes from the page. */
+export function keepKeys(element) {
+  element.addEventListener("keydown", (event) => DELETING.includes(event.key) && event.stopPropagation());
+}
+
 function scrolls({ target, deltaX, deltaY }) {
   const part = target.closest("[data-capture-wheel]");
   if (!part) return false;

@@ -1,28 +1,36 @@
 // The curve of the loss: each step thin, the smoothed one thick, the learning rate dashed on a scale of its own.
 import { roundUp, short, ticks } from "./numbers.js";
+import { line, segment } from "./pen.js";
 import { say } from "./texts.js";
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [46, 8, 20, 16];
 const LOSS = "#3b8eea";
 const RATE = "#d98a1f";
+const SCALED = '[style*="scale("], [style*="scale3d("]';
+const BUTTON = 60; // pixels that the scale's button takes
 
 export class Chart {
   constructor() {
     this.run = null;
     this.log = false;
-    this.hovered = null;
+    this.reading = null; // the step that the mouse or a key has chosen
+    this.placed = null; // where the steps are, once there are any
     this.element = document.createElement("div");
     this.element.className = "musubi-chart";
     this.canvas = document.createElement("canvas");
-    this.canvas.setAttribute("role", "img");
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "slider");
+    this.canvas.setAttribute("aria-label", say("Loss by step"));
     this.scale = document.createElement("button");
     this.scale.title = say("Logarithmic or linear scale of the loss");
     this.scale.addEventListener("click", () => this.toggle());
     this.element.append(this.canvas, this.scale);
-    this.canvas.addEventListener("pointermove", (event) => this.hover(event.offsetX));
-    this.canvas.addEventListener("pointerleave", () => this.hover(null));
+    this.canvas.addEventListener("pointermove", (event) => this.read(this.placed?.step(event.offsetX) ?? null));
+    for (const event of ["pointerleave", "blur"]) this.canvas.addEventListener(event, () => this.read(null));
+    this.canvas.addEventListener("keydown", (event) => this.pressed(event));
     this.sizes = new ResizeObserver(() => this.draw());
     this.sizes.observe(this.element);
+    this.zoom = new MutationObserver(() => this.dots() !== this.drawn && this.queue());
     this.theme = new MutationObserver(() => this.queue());
     for (const root of [document.documentElement, document.body])
       this.theme.observe(root, { attributes: true, attributeFilter: ["class", "style"] });
@@ -32,6 +40,7 @@ export class Chart {
   end() {
     this.sizes.disconnect();
     this.theme.disconnect();
+    this.zoom.disconnect();
   }
 
   toggle(log = !this.log) {
@@ -45,9 +54,20 @@ export class Chart {
     this.queue();
   }
 
-  hover(x) {
-    this.hovered = x;
+  read(step) {
+    this.reading = step;
     this.queue();
+  }
+
+  /** Left and right read the step before and after, Home and End the first and the last. */
+  pressed(event) {
+    const points = this.run?.points ?? [];
+    const at = this.reading === null ? points.length - 1 : points.indexOf(this.nearest());
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: points.length - 1 }[event.key];
+    if (to === undefined || !points.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.read(points[Math.max(0, Math.min(to, points.length - 1))][0]);
   }
 
   queue() {
@@ -57,11 +77,26 @@ export class Chart {
     });
   }
 
+  /** Dots of the screen per pixel: the page scales its nodes by a transform. */
+  dots() {
+    const zoom = Math.max(1, this.element.getBoundingClientRect().width / this.element.clientWidth);
+    return Math.min(4, (window.devicePixelRatio || 1) * zoom);
+  }
+
+  /** No resize tells of the transform. */
+  watchZoom() {
+    const scaled = this.element.closest(SCALED);
+    if (scaled === this.scaled) return;
+    this.scaled = scaled;
+    this.zoom.disconnect();
+    if (scaled) this.zoom.observe(scaled, { attributes: true, attributeFilter: ["style"] });
+  }
+
   draw() {
     const [width, height] = [this.element.clientWidth, this.element.clientHeight];
     if (!width || !height) return;
-    const zoom = Math.max(1, this.element.getBoundingClientRect().width / width); // the canvas scales its widgets
-    const dots = Math.min(4, (window.devicePixelRatio || 1) * zoom);
+    this.watchZoom();
+    const dots = (this.drawn = this.dots());
     this.canvas.width = Math.round(width * dots);
     this.canvas.height = Math.round(height * dots);
     const pen = this.canvas.getContext("2d");
@@ -72,27 +107,29 @@ export class Chart {
     const color = (name, other) => css.getPropertyValue(name).trim() || other;
     this.colors = { text: color("--input-text", "#ccc"), muted: color("--descrip-text", "#999") };
     const series = this.series();
-    if (!series.loss.length) return this.empty(pen, width, height);
-    const place = this.place(series, width, height);
+    if (!series.loss.some(known)) return this.empty(pen, width, height);
+    const place = (this.placed = this.place(series, width, height));
     this.axes(pen, place, width, height);
     pen.save();
     pen.beginPath();
     pen.rect(LEFT, TOP - 2, width - LEFT - RIGHT, height - TOP - BOTTOM + 4);
     pen.clip();
-    if (series.rates.length) line(pen, series.rates, place.x, place.rate, RATE, 1, 1, [4, 3]);
-    line(pen, series.loss, place.x, place.y, LOSS, 1, 0.35);
-    line(pen, series.smooth, place.x, place.y, LOSS, 2, 1);
+    const at = (points, y) => points.map(([step, value]) => [place.x(step), value === null ? null : y(value)]);
+    line(pen, at(series.rates, place.rate), RATE, 1, 1, [4, 3]);
+    line(pen, at(series.loss, place.y), LOSS, 1, 0.35);
+    line(pen, at(series.smooth, place.y), LOSS, 2, 1);
     pen.restore();
     this.legend(pen, series, place, width, height);
   }
 
-  /** Values by step. Without the loss of single steps, musubi-tuner's own average takes its place. */
+  /** Values by step, null where there is none. Without the loss of single steps, musubi-tuner's own average takes its place. */
   series() {
     const { column, points = [] } = this.run ?? {};
-    const of = (name) => points.map((p) => [p[0], p[column?.[name]]]).filter(([, value]) => Number.isFinite(value));
-    const [loss, rates] = [of("loss"), of("lr")];
+    const of = (name) => points.map((point) => [point[0], point[column?.[name]] ?? null]);
+    const [loss, rates] = [of("loss"), of("lr").filter(known)];
+    const single = loss.some(known);
     const same = rates.every(([, rate]) => Math.abs(rate - rates[0][1]) <= 0.001 * rates[0][1]);
-    return { loss: loss.length ? loss : of("average"), single: loss.length > 0, smooth: of("smooth"), rates: same ? [] : rates };
+    return { loss: single ? loss : of("average"), single, smooth: of("smooth"), rates: same ? [] : rates };
   }
 
   place(series, width, height) {
@@ -100,7 +137,7 @@ export class Chart {
     const last = this.run.points.at(-1)[0];
     const end = Math.max(1, this.run.running ? Math.min(roundUp(last), Math.max(steps, last)) : last);
     const positive = (value) => !this.log || value > 0;
-    const values = (points) => points.map(([, value]) => value).filter(positive);
+    const values = (points) => points.filter(known).map(([, value]) => value).filter(positive);
     let [low, high] = range(values(series.loss), values(series.smooth));
     const room = this.log ? 0.03 * Math.log(high / low || 1) : 0.05 * (high - low);
     [low, high] = this.log ? [low / Math.exp(room), high * Math.exp(room)] : [low - room, high + room];
@@ -109,9 +146,11 @@ export class Chart {
     const share = (value) => (scale(value) - scale(low)) / (scale(high) - scale(low));
     const top = series.rates.reduce((most, [, rate]) => Math.max(most, rate), 0) || 1;
     const tall = height - TOP - BOTTOM;
-    const x = (step) => LEFT + (step / end) * (width - LEFT - RIGHT);
+    const wide = width - LEFT - RIGHT;
+    const x = (step) => LEFT + (step / end) * wide;
+    const step = (x) => ((x - LEFT) / wide) * end;
     const y = (value) => (positive(value) ? TOP + (1 - share(value)) * tall : null);
-    return { end, low, high, x, y, rate: (rate) => TOP + (1 - rate / top) * tall };
+    return { end, low, high, x, step, y, rate: (rate) => TOP + (1 - rate / top) * tall };
   }
 
   axes(pen, place, width, height) {
@@ -138,26 +177,33 @@ export class Chart {
   }
 
   legend(pen, series, place, width, height) {
-    const nearest = this.hovered === null ? null : this.nearest(place);
-    if (nearest) {
+    const reads = this.reading !== null;
+    const point = reads ? this.nearest() : this.run.points.at(-1);
+    if (reads) {
       pen.strokeStyle = this.colors.muted;
       pen.globalAlpha = 0.7;
-      segment(pen, place.x(nearest[0]), TOP, place.x(nearest[0]), height - BOTTOM);
+      segment(pen, place.x(point[0]), TOP, place.x(point[0]), height - BOTTOM);
       pen.globalAlpha = 1;
     }
-    const point = nearest ?? this.run.points.at(-1);
     const of = (name) => short(point[this.run.column[name]]);
     const loss = series.single ? ["loss", of("loss")] : ["average loss", of("average")];
     const told = [["step", String(point[0])], loss, ["smoothed", of("smooth")], ["lr", of("lr")]];
-    pen.fillStyle = nearest ? this.colors.text : this.colors.muted;
+    const parts = told.filter(([, value]) => value).map(([name, value]) => `${say(name)} ${value}`);
+    this.tell(parts.join("  "), this.run.points[0][0], point[0], this.run.points.at(-1)[0]);
+    while (parts.length > 1 && pen.measureText(parts.join("  ")).width > width - BUTTON) parts.pop();
+    pen.fillStyle = reads ? this.colors.text : this.colors.muted;
     pen.textAlign = "left";
-    const text = told.filter(([, value]) => value).map(([name, value]) => `${say(name)} ${value}`).join("  ");
-    pen.fillText(text, 6, 10, width - 60);
-    this.canvas.setAttribute("aria-label", text);
+    pen.fillText(parts.join("  "), 6, 10, width - BUTTON);
   }
 
-  nearest(place) {
-    const distance = (point) => Math.abs(place.x(point[0]) - this.hovered);
+  /** For screen readers. */
+  tell(text, min = 0, now = 0, max = 0) {
+    const values = { text, min, now, max };
+    for (const [name, value] of Object.entries(values)) this.canvas.setAttribute(`aria-value${name}`, value);
+  }
+
+  nearest() {
+    const distance = ([step]) => Math.abs(step - this.reading);
     return this.run.points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
   }
 
@@ -166,9 +212,12 @@ export class Chart {
     pen.textAlign = "center";
     const text = say(this.run?.running ? "The curve begins with the first step." : "This run has no steps.");
     pen.fillText(text, width / 2, height / 2, width - 20);
-    this.canvas.setAttribute("aria-label", text);
+    this.placed = null;
+    this.tell(text);
   }
 }
+
+const known = ([, value]) => value !== null;
 
 /** From low to high, without the few that would flatten the rest. */
 function range(...lists) {
@@ -176,26 +225,4 @@ function range(...lists) {
   const sorted = lists.filter((list) => list.length).map((list) => list.sort((a, b) => a - b));
   if (!sorted.length) return [1, 1];
   return [Math.min(...sorted.map((list) => part(list, 0.01))), Math.max(...sorted.map((list) => part(list, 0.99)))];
-}
-
-function line(pen, points, x, y, color, width, alpha, dash = []) {
-  Object.assign(pen, { strokeStyle: color, fillStyle: color, lineWidth: width, globalAlpha: alpha, lineJoin: "round" });
-  pen.setLineDash(dash);
-  pen.beginPath();
-  for (const [step, value] of points) if (y(value) !== null) pen.lineTo(x(step), y(value));
-  pen.stroke();
-  if (points.length === 1 && y(points[0][1]) !== null) {
-    pen.beginPath();
-    pen.arc(x(points[0][0]), y(points[0][1]), width + 1, 0, 7);
-    pen.fill();
-  }
-  pen.setLineDash([]);
-  pen.globalAlpha = 1;
-}
-
-function segment(pen, x1, y1, x2, y2) {
-  pen.beginPath();
-  pen.moveTo(x1, y1);
-  pen.lineTo(x2, y2);
-  pen.stroke();
 }

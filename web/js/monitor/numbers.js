@@ -17,6 +17,8 @@ export const speed = (rate) => (rate >= 1 ? `${rate.toFixed(2)} it/s` : `${(1 / 
 
 export const gigabytes = (bytes) => (bytes / 2 ** 30).toFixed(1);
 
+export const wholeGigabytes = (bytes) => String(Number(gigabytes(bytes))); // 24, not 24.0
+
 const NICE = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
 
 /** The next round number, so that an axis grows seldom. */

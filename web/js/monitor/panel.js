@@ -1,9 +1,9 @@
 // What a trainer's node shows of its run. All parts have their height from the start, so that nothing moves.
 import { Buttons } from "./buttons.js";
 import { Chart } from "./chart.js";
-import { keepWheel } from "./canvas.js";
-import { clock, gigabytes, short, speed } from "./numbers.js";
-import { followEnd } from "./follow.js";
+import { keepKeys, keepWheel } from "./canvas.js";
+import { clock, gigabytes, short, speed, wholeGigabytes } from "./numbers.js";
+import { followEnd, keepPlace } from "./follow.js";
 import { Samples } from "./samples.js";
 import { say } from "./texts.js";
 
@@ -14,20 +14,23 @@ export class Panel {
   constructor(run) {
     this.run = run;
     this.element = part("musubi-panel");
+    keepKeys(this.element);
+    this.said = part("musubi-said", { "aria-live": "polite" });
     this.head = part("musubi-head");
     this.amount = part("musubi-text");
     this.time = part("musubi-time");
     this.head.append(this.amount, this.time);
-    this.bar = part("musubi-bar");
+    this.bar = part("musubi-bar", { role: "progressbar", "aria-label": say("Progress of the training") });
     this.done = document.createElement("i");
     this.bar.append(this.done);
     this.numbers = part("musubi-numbers");
     this.chart = new Chart();
     this.samples = new Samples();
-    this.log = part("musubi-log");
+    this.log = part("musubi-log", { role: "region", "aria-label": say("Log") });
     keepWheel(this.log);
+    keepPlace(this.log);
     this.buttons = new Buttons(run);
-    this.element.append(this.head, this.bar, this.numbers, this.chart.element);
+    this.element.append(this.said, this.head, this.bar, this.numbers, this.chart.element);
     this.planned = Boolean(run.state.samples_planned);
     if (this.planned) this.element.append(this.samples.element);
     this.element.append(this.log, this.buttons.element);
@@ -47,16 +50,28 @@ export class Panel {
     const { state } = this.run;
     const { progress = {} } = state;
     this.element.dataset.status = state.status;
-    this.amount.textContent = state.status === "running" ? amount(progress) : ending(state, progress);
+    const [step, steps] = [this.run.step, progress.steps ?? 0];
+    this.amount.textContent = this.run.running ? amount(progress, step) : ending(state, step, steps);
     this.amount.title = state.error || state.made || "";
-    this.time.textContent = state.status === "running" ? times(progress) : "";
-    const [step, steps] = [progress.step ?? 0, progress.steps ?? 0];
-    this.done.style.width = `${steps ? Math.min(100, (100 * step) / steps) : 0}%`;
+    this.time.textContent = this.run.running ? times(progress) : "";
+    this.announce(say(this.run.running ? stageOf(progress) : state.status));
+    this.progress(step, steps);
     this.numbers.textContent = numbers(this.run);
     this.chart.show(this.run);
     if (this.planned) this.samples.show(state);
     this.lines(state.log);
     this.buttons.show(state);
+  }
+
+  progress(step, steps) {
+    this.done.style.width = `${steps ? Math.min(100, (100 * step) / steps) : 0}%`;
+    const values = { min: 0, now: Math.min(step, steps), max: steps };
+    for (const [end, value] of Object.entries(values)) this.bar.setAttribute(`aria-value${end}`, value);
+  }
+
+  /** For screen readers: the stage, once each time that it changes. */
+  announce(text) {
+    if (this.said.textContent !== text) this.said.textContent = text;
   }
 
   lines(log) {
@@ -66,13 +81,18 @@ export class Panel {
   }
 }
 
-function part(name) {
+function part(name, attributes = {}) {
   const made = document.createElement("div");
   made.className = name;
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
   return made;
 }
 
-function amount({ stage = "starting", current, total, step, steps }) {
+const stageOf = ({ stage = "starting" }) => stage;
+
+function amount(progress, step) {
+  const { current, total, steps } = progress;
+  const stage = stageOf(progress);
   const own = stage !== "training" && total ? ` ${current}/${total}` : "";
   const parts = [say(stage) + own];
   if (steps) parts.push(say("step {}/{}", step, steps));
@@ -88,9 +108,9 @@ function times({ rate, seconds_left: left, stage, silent }) {
   return parts.join(" · ");
 }
 
-function ending(state, { step, steps }) {
+function ending(state, step, steps) {
   const parts = [say(state.status)];
-  if (steps) parts.push(step >= steps ? say("{} steps", steps) : say("step {}/{}", step, steps));
+  if (steps) parts.push(step >= steps || state.status === "done" ? say("{} steps", steps) : say("step {}/{}", step, steps));
   if (state.started && state.time) parts.push(clock(state.time - state.started));
   if (state.made) parts.push(state.made);
   if (state.error) parts.push(state.error.split("\n")[0]);
@@ -103,10 +123,14 @@ function numbers(run) {
   const of = (name) => last[run.column[name]];
   const parts = progress.epochs ? [say("epoch {}/{}", progress.epoch, progress.epochs)] : [];
   const loss = of("smooth");
-  if (loss !== null && loss !== undefined) parts.push(`loss ${short(loss)}`);
+  if (loss !== null && loss !== undefined) parts.push(say("smoothed loss {}", short(loss)));
   const [lr, effective] = [of("lr"), of("effective_lr")];
   if (lr) parts.push(`lr ${short(lr)}${effective ? ` (effective ${short(effective)})` : ""}`);
-  if (progress.gpu_total)
-    parts.push(say("GPU memory {} of {} GB", gigabytes(progress.gpu_used), gigabytes(progress.gpu_total)));
+  if (progress.gpu_total) parts.push(gpu(progress));
   return parts.join(" · ");
+}
+
+function gpu({ gpu_used: used, gpu_total: total, gpu_use: use }) {
+  const memory = [gigabytes(used), wholeGigabytes(total)];
+  return Number.isFinite(use) ? say("GPU {} of {} GB · {} %", ...memory, use) : say("GPU memory {} of {} GB", ...memory);
 }

@@ -6,10 +6,12 @@ import { Run } from "./run.js";
 export const panels = new Map(); // node -> panel
 const places = new WeakMap(); // node -> the element of its widget
 
+/** Whether the run is known: it is shown then, unless the node has left the graph meanwhile. */
 export async function show(node, name) {
-  if (panels.get(node)?.run.name === name) return;
+  if (panels.get(node)?.run.name === name) return true;
   const run = new Run(name);
-  if (!(await run.poll()) || !node.graph) return;
+  if (!(await run.poll())) return false;
+  if (!node.graph) return true;
   const before = panels.get(node)?.height ?? 0;
   forget(node);
   const panel = new Panel(run);
@@ -18,6 +20,7 @@ export async function show(node, name) {
   const [width, height] = node.computeSize();
   node.setSize([Math.max(node.size[0], width), Math.max(node.size[1] + panel.height - before, height)]);
   node.setDirtyCanvas(true, true);
+  return true;
 }
 
 /** For a run that is replaced, and a node that leaves the graph. */

@@ -4,10 +4,20 @@ import { api } from "../../../../scripts/api.js";
 export const fileURL = ({ filename, subfolder, type, size }) =>
   api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type, ...(size && { v: size }) })}`);
 
-export async function newestRuns(count) {
-  const answer = await api.fetchApi(`/musubi/runs?newest=${count}`).catch(() => null);
-  return answer?.ok ? (await answer.json()).runs : [];
+/** What the server tells; null where it does not answer, or its answer was cut: the next look asks again. */
+export async function ask(path) {
+  const answer = await api.fetchApi(path).catch(() => null);
+  return { status: answer?.status, told: answer?.ok ? await answer.json().catch(() => null) : null };
 }
+
+async function post(path, value) {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await api.fetchApi(path, { method: "POST", headers, body: JSON.stringify(value) });
+  if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.error ?? answer.statusText);
+}
+
+/** Newest first; null where they are not known. */
+export const newestRuns = async (count) => (await ask(`/musubi/runs?newest=${count}`)).told?.runs ?? null;
 
 export class Run {
   constructor(name) {
@@ -25,28 +35,39 @@ export class Run {
     return !this.state || this.state.status === "running";
   }
 
+  get logURL() {
+    return api.apiURL(`/musubi/runs/${this.name}/log`);
+  }
+
+  /** The step of the chart: other counts come another way, and may be behind it. */
+  get step() {
+    return this.state?.last?.[0] ?? this.state?.progress?.step ?? 0;
+  }
+
   /** Whether there is an answer; a run whose folder is gone has none. */
   async poll() {
     const since = this.kept.at(-1)?.[0] ?? -1;
     const query = this.state ? `?after=${since}&version=${this.state.version}` : "";
-    const answer = await api.fetchApi(`/musubi/runs/${this.name}${query}`).catch(() => null);
-    if (answer?.status === 404 && this.state) this.state.status = "unknown"; // its folder is gone
-    if (!answer?.ok) return false;
-    const state = await answer.json();
-    if (state.whole) this.kept = [];
-    this.kept.push(...state.points);
-    this.column = Object.fromEntries(state.columns.map((name, index) => [name, index]));
-    this.state = { ...this.state, ...state };
+    const { status, told } = await ask(`/musubi/runs/${this.name}${query}`);
+    if (status === 404 && this.state) this.state.status = "unknown"; // its folder is gone
+    if (!told) return false;
+    if (told.whole) this.kept = [];
+    this.kept.push(...told.points);
+    this.column = Object.fromEntries(told.columns.map((name, index) => [name, index]));
+    this.state = { ...this.state, ...told };
     return true;
   }
 
   async stopAfterSave() {
-    const headers = { "Content-Type": "application/json" };
-    const answer = await api.fetchApi(`/musubi/runs/${this.name}/stop`, { method: "POST", headers, body: "{}" });
-    if (!answer.ok) throw new Error((await answer.json()).error ?? answer.statusText);
+    await post(`/musubi/runs/${this.name}/stop`, {});
+  }
+
+  /** Without the id of a prompt, ComfyUI would cancel whatever it is doing. */
+  get canStopNow() {
+    return this.running && Boolean(this.state?.prompt);
   }
 
   async stopNow() {
-    await api.interrupt(this.state?.prompt || null);
+    if (this.canStopNow) await post("/interrupt", { prompt_id: this.state.prompt });
   }
 }

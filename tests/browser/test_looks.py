@@ -1,0 +1,105 @@
+"""Whether everybody can read a panel: its words, its colors, its names for screen readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.browser.page import TRAINER, Page
+from tests.browser.runs import made_run
+
+GIB = 2**30
+COLORS = """() => {
+  const of = (element) => {
+    let ground = element;
+    while (ground && getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") ground = ground.parentElement;
+    const own = ground && ground.closest(".musubi-panel") ? getComputedStyle(ground).backgroundColor : NODE;
+    return [getComputedStyle(element).color, own];
+  };
+  const pen = document.createElement("canvas").getContext("2d");
+  const NODE = LiteGraph.NODE_DEFAULT_BGCOLOR;
+  const bytes = (color) => {
+    pen.fillStyle = color;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const parts = [".musubi-text", ".musubi-time", ".musubi-numbers", ".musubi-log", ".musubi-buttons button"];
+  return Object.fromEntries(parts.map((name) => [name, of(document.querySelector(name)).map(bytes)]));
+}"""
+
+LOG = "document.querySelector('.musubi-log')"
+AT_END = f"{LOG}.clientHeight && {LOG}.scrollTop + {LOG}.clientHeight >= {LOG}.scrollHeight - 2"
+
+
+@pytest.fixture
+def light(page: Page) -> Iterator[Page]:
+    page.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'light')")
+    yield page
+    page.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
+
+
+def luminance(color: list[int]) -> float:
+    """WCAG 2.2's relative luminance."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in color))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: list[int], other: list[int]) -> float:
+    """From 1 to 21."""
+    dark, bright = sorted(map(luminance, (one, other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def running(page: Page) -> None:
+    rows = [{"step": step, "loss": 0.5, "lr": 0.0001, "epoch": 1} for step in range(1, 41)]
+    progress = {
+        "stage": "training",
+        "step": 39,
+        "steps": 100,
+        "rate": 2.0,
+        "seconds_left": 30.0,
+        "epoch": 1,
+        "epochs": 4,
+    }
+    gpu = {"gpu_used": int(12.3 * GIB), "gpu_total": 24 * GIB, "gpu_use": 97}
+    run = made_run(page.comfy.folder / "output", "running", rows, **progress, **gpu)
+    run.log.write_text("a line\n" * 20)
+    page.open_with_run(run)
+    page.show(TRAINER)
+
+
+def test_text_can_be_read_in_the_light_theme_which_has_colors_of_its_own(light: Page) -> None:
+    page = light
+    running(page)
+    bright = page.page.evaluate(COLORS)
+    page.page.evaluate("app.extensionManager.setting.set('Comfy.ColorPalette', 'dark')")
+    page.wait(f"([bright]) => JSON.stringify(({COLORS})()) !== JSON.stringify(bright)", bright)
+    dark = page.page.evaluate(COLORS)
+    for theme in (bright, dark):
+        low = {name: round(contrast(*colors), 1) for name, colors in theme.items() if contrast(*colors) < 4.5}
+        assert low == {}
+    assert all(bright[name] != dark[name] for name in bright)
+
+
+def test_its_figures_agree_and_say_what_they_are(page: Page) -> None:
+    running(page)
+    assert page.see(".musubi-text").text_content() == "training · step 40/100"  # as the chart, which may be ahead
+    numbers = page.see(".musubi-numbers").text_content()
+    assert numbers == "epoch 1/4 · smoothed loss 0.5 · lr 1.00e-4 · GPU 12.3 of 24 GB · 97 %"
+
+
+def test_a_screen_reader_hears_what_is_there_and_how_far_it_is(page: Page) -> None:
+    running(page)
+    bar = page.page.get_by_role("progressbar", name="Progress of the training")
+    assert [bar.get_attribute(f"aria-value{end}") for end in ("min", "now", "max")] == ["0", "40", "100"]
+    assert page.page.get_by_role("region", name="Log").count() == 1
+    assert page.page.locator(".musubi-panel [aria-live=polite]").text_content() == "training"
+
+
+def test_a_log_stays_at_its_end_when_the_node_gets_narrower(page: Page) -> None:
+    running(page)
+    page.wait(AT_END)
+    tall = page.page.evaluate(f"{LOG}.scrollHeight")
+    page.page.evaluate(f"{LOG}.parentElement.style.width = '30px'")
+    page.wait(f"{LOG}.scrollHeight > {tall}")
+    page.wait(AT_END)

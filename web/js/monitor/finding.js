@@ -1,0 +1,41 @@
+// Which run belongs to which trainer's node on the canvas. What runs is read from the run folders.
+import { app } from "../../../../scripts/app.js";
+
+const root = () => app.rootGraph ?? app.graph;
+
+/** By the type of an input: categories and names come in the page's language. */
+export function isTrainer(node) {
+  const { required, optional } = node.constructor.nodeData?.input ?? {};
+  return Object.values({ ...required, ...optional }).some(([type]) => type === "MUSUBI_TRAINING");
+}
+
+/** Whether a node is part of the open workflow: nothing tells of its removal with a whole workflow of subgraphs. */
+export const isThere = ({ graph }) => graph === root() || (graph && root().subgraphs?.get(graph.id) === graph);
+
+/** "12", or "12:5" for a node inside the subgraph node 12. */
+function nodeOf(id) {
+  let [graph, node] = [root(), null];
+  for (const each of id.split(":")) {
+    node = graph?.getNodeById(each) ?? graph?.getNodeById(Number(each));
+    graph = node?.subgraph;
+  }
+  return node ?? null;
+}
+
+/** Runs of other workflows have nodes of the same numbers. A run that was queued without a page has no workflow. */
+const isHere = (run) => run.node && (run.workflow ? run.workflow === root()?.id : run.status === "running");
+
+/** A node that was moved into a subgraph, or out of one, keeps its number there. */
+const isMoved = (node, run) => run.workflow && run.node.split(":").at(-1) === String(node.id);
+
+/** The newest run of each node; `runs` are given newest first. */
+export function runsByNode(runs, trainers) {
+  const found = new Map();
+  const give = (node, run) => node && !found.has(node) && found.set(node, run);
+  const fits = (node, run) => node?.comfyClass === run.class && trainers.has(node);
+  const here = runs.filter(isHere);
+  const lost = here.filter((run) => !fits(nodeOf(run.node), run));
+  for (const run of here) if (!lost.includes(run)) give(nodeOf(run.node), run);
+  for (const run of lost) give([...trainers].find((node) => !found.has(node) && fits(node, run) && isMoved(node, run)), run);
+  return found;
+}
