@@ -16,7 +16,7 @@ async function findRuns() {
   unread = false;
   const runs = await newestRuns(NEWEST);
   if (!runs) unread = true; // no answer, or a cut one: the next look asks again
-  for (const [node, run] of runsByNode(runs ?? [], trainers)) if (!(await show(node, run.name))) unread = true;
+  for (const [node, run] of runsByNode(runs ?? [], trainers)) unread = !(await show(node, run.name)) || unread;
 }
 
 const running = () => [...panels.values()].filter((panel) => panel.run.running);

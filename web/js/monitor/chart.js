@@ -122,7 +122,7 @@ export class Chart {
     this.legend(pen, series, place, width, height);
   }
 
-  /** Values by step, null where there is none. Without the loss of single steps, musubi-tuner's own average takes its place. */
+  /** Values by step, or null. Without the loss of single steps, musubi-tuner's own average takes its place. */
   series() {
     const { column, points = [] } = this.run ?? {};
     const of = (name) => points.map((point) => [point[0], point[column?.[name]] ?? null]);

@@ -36,6 +36,7 @@ export function runsByNode(runs, trainers) {
   const here = runs.filter(isHere);
   const lost = here.filter((run) => !fits(nodeOf(run.node), run));
   for (const run of here) if (!lost.includes(run)) give(nodeOf(run.node), run);
-  for (const run of lost) give([...trainers].find((node) => !found.has(node) && fits(node, run) && isMoved(node, run)), run);
+  const free = (run) => [...trainers].find((node) => !found.has(node) && fits(node, run) && isMoved(node, run));
+  for (const run of lost) give(free(run), run);
   return found;
 }

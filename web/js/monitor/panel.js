@@ -110,7 +110,8 @@ function times({ rate, seconds_left: left, stage, silent }) {
 
 function ending(state, step, steps) {
   const parts = [say(state.status)];
-  if (steps) parts.push(step >= steps || state.status === "done" ? say("{} steps", steps) : say("step {}/{}", step, steps));
+  const whole = step >= steps || state.status === "done";
+  if (steps) parts.push(whole ? say("{} steps", steps) : say("step {}/{}", step, steps));
   if (state.started && state.time) parts.push(clock(state.time - state.started));
   if (state.made) parts.push(state.made);
   if (state.error) parts.push(state.error.split("\n")[0]);
@@ -132,5 +133,6 @@ function numbers(run) {
 
 function gpu({ gpu_used: used, gpu_total: total, gpu_use: use }) {
   const memory = [gigabytes(used), wholeGigabytes(total)];
-  return Number.isFinite(use) ? say("GPU {} of {} GB · {} %", ...memory, use) : say("GPU memory {} of {} GB", ...memory);
+  if (Number.isFinite(use)) return say("GPU {} of {} GB · {} %", ...memory, use);
+  return say("GPU memory {} of {} GB", ...memory);
 }

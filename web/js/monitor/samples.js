@@ -43,7 +43,8 @@ export class Samples {
     const label = document.createElement("span");
     label.textContent = labelOf(sample);
     card.append(thumbnail(sample), label);
-    card.addEventListener("click", () => openGallery(this.samples, this.samples.findIndex(({ url }) => url === sample.url)));
+    const place = () => this.samples.findIndex(({ url }) => url === sample.url);
+    card.addEventListener("click", () => openGallery(this.samples, place()));
     return card;
   }
 }
