@@ -119,14 +119,15 @@ class Page:
         self.open(workflow)
         self.set({**SMALL, "MusubiTuner_TrainingConfig": {"seed": next(self.seeds), **training}})
 
-    def open_with_run(self, folder: RunFolder, **origin: str) -> None:
+    def open_with_run(self, folder: RunFolder, seen: bool = True, **origin: str) -> None:
         """Open the example as the workflow whose trainer has made this run; ``origin`` is what else is known of it."""
         workflow = {**json.loads(EXAMPLE.read_text("utf-8")), "id": str(uuid4())}
         node = next(each for each in workflow["nodes"] if each["type"] == TRAINER)
         known = {"class": TRAINER, "node": str(node["id"]), "workflow": workflow["id"], "time": time.time() - 60}
         write_json(folder.path / "origin.json", known | origin)
         self.open(workflow)
-        self.see(".musubi-panel")
+        if seen:
+            self.see(".musubi-panel")
 
     def set(self, values: dict[str, dict[str, Any]]) -> None:
         """Set widgets, by node and widget."""

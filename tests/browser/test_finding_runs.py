@@ -54,6 +54,21 @@ def test_an_answer_that_was_cut_is_asked_for_again(page: Page) -> None:
     run.write_status("done")
 
 
+def test_a_late_answer_puts_no_panel_on_a_node_that_is_gone(page: Page) -> None:
+    page.open_example()
+    run = made_run(page.comfy.folder / "output")
+    held: list[Any] = []
+    page.context.route(f"**/musubi/runs/{run.path.name}*", lambda route: held.append(route))
+    with page.page.expect_request(f"**/musubi/runs/{run.path.name}*"):
+        page.open_with_run(run, seen=False)
+    page.open_example()
+    with page.page.expect_response(f"**/musubi/runs/{run.path.name}*"):
+        held[0].continue_()
+    page.context.unroute(f"**/musubi/runs/{run.path.name}*")
+    page.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.panels() == [] and page.page.locator(".musubi-panel").count() == 0
+
+
 def test_a_run_whose_node_moved_into_a_subgraph_is_seen_there(page: Page) -> None:
     run = made_run(page.comfy.folder / "output", "running", stage="training", step=3, steps=9)
     page.open_with_run(run, prompt="p")

@@ -41,6 +41,7 @@ async function look() {
   }
 }
 
+/** Nothing tells of the removal of a node inside a subgraph when another workflow is opened. */
 function leaveOut() {
   for (const node of trainers) {
     if (isThere(node)) continue;

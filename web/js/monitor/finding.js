@@ -9,8 +9,12 @@ export function isTrainer(node) {
   return Object.values({ ...required, ...optional }).some(([type]) => type === "MUSUBI_TRAINING");
 }
 
-/** Whether a node is part of the open workflow: nothing tells of its removal with a whole workflow of subgraphs. */
-export const isThere = ({ graph }) => graph === root() || (graph && root().subgraphs?.get(graph.id) === graph);
+/** Whether a node is part of the open workflow: a node of the one before may still name its graph, which is used again. */
+export function isThere(node) {
+  const { graph } = node;
+  if (!graph || (graph !== root() && root().subgraphs?.get(graph.id) !== graph)) return false;
+  return graph.getNodeById(node.id) === node;
+}
 
 /** "12", or "12:5" for a node inside the subgraph node 12. */
 function nodeOf(id) {

@@ -1,5 +1,6 @@
 // The panels that nodes have. A node gets one widget, which stays: the page's Vue nodes do not show another in its place.
 import { forwardToCanvas } from "./canvas.js";
+import { isThere } from "./finding.js";
 import { Panel } from "./panel.js";
 import { Run } from "./run.js";
 
@@ -11,7 +12,7 @@ export async function show(node, name) {
   if (panels.get(node)?.run.name === name) return true;
   const run = new Run(name);
   if (!(await run.poll())) return false;
-  if (!node.graph) return true;
+  if (!isThere(node)) return true;
   const before = panels.get(node)?.height ?? 0;
   forget(node);
   const panel = new Panel(run);
