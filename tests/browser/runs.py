@@ -12,7 +12,8 @@ from PIL import Image
 from tests.moving import moving, written
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.record.folder import RunFolder, Status, this_host
+from musubi_nodes.runs.record.alive import this_host
+from musubi_nodes.runs.record.folder import RunFolder, Status
 
 
 def made_run(output: Path, status: Status = "done", rows: Iterable[dict[str, Any]] = (), **progress: Any) -> RunFolder:
