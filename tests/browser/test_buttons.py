@@ -10,6 +10,7 @@ from tests.browser.page import TRAINER, Page
 from tests.browser.runs import made_run
 
 from musubi_nodes.files import write_json
+from musubi_nodes.runs.record.again import pasted_command, write_command
 from musubi_nodes.runs.record.folder import RunFolder
 
 
@@ -21,7 +22,7 @@ def run(page: Page) -> RunFolder:
 
 def running(page: Page, **origin: str) -> RunFolder:
     run = made_run(page.comfy.folder / "output", "running", stage="training", step=3, steps=9)
-    run.write_command(["python", "train.py", "--name=a b"], Path("/tuner"), {})
+    write_command(run, ["python", "train.py", "--name=a b"], Path("/tuner"), {})
     page.open_with_run(run, **{"prompt": "gone", **origin})
     page.show(TRAINER)
     return run
@@ -37,7 +38,7 @@ def test_copy_command_puts_it_into_the_clipboard(page: Page, run: RunFolder) -> 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.see("text=Copy command").click()
     page.see("text=The command is in the clipboard. >> nth=-1")  # newer pages say it twice
-    assert page.page.evaluate("navigator.clipboard.readText()") == run.pasted_command()
+    assert page.page.evaluate("navigator.clipboard.readText()") == pasted_command(run)
     page.context.clear_permissions()
 
 
