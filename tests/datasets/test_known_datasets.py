@@ -52,6 +52,13 @@ def caption(folder: Path) -> None:
     (folder / "p1.txt").write_text("b square, number 1", "utf-8")  # as long as before
 
 
+def caption_with_its_old_time(folder: Path) -> None:
+    """As rsync -t, unzip and touch -r leave it."""
+    time = (folder / "p1.txt").stat().st_mtime_ns
+    caption(folder)
+    os.utime(folder / "p1.txt", ns=(time, time))
+
+
 def renamed(folder: Path) -> None:
     (folder / "p1.png").rename(folder / "q1.png")
     (folder / "p1.txt").rename(folder / "q1.txt")
@@ -74,6 +81,7 @@ def subfolder(folder: Path) -> None:
 
 CHANGES: dict[str, Callable[[Path], None]] = {
     "a caption of the same length": caption,
+    "a caption of the same length and time": caption_with_its_old_time,
     "an item renamed": renamed,
     "two pictures swapped": swapped,
     "an item less": removed,

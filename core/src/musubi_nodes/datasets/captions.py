@@ -15,7 +15,7 @@ from musubi_nodes.datasets.listing import READ, File
 def read_captions(files: Iterable[File]) -> list[str | None]:
     """Each file's caption, or None if it is not UTF-8 or cannot be read.
 
-    They are kept while size and time of a file stay the same, so that the second look of a queue reads nothing again.
+    They are kept while size and times of a file stay the same, so that the second look of a queue reads nothing again.
     """
     settled = time.time_ns() - SETTLED_NS
 

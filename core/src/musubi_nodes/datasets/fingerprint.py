@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Literal
 
-from musubi_nodes.datasets.items import Item, Scan
+from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 
@@ -24,12 +25,36 @@ def fingerprint(config: DatasetConfig, scan: Scan) -> str:
         parts.append(f"{found.index}:{len(found.items)}")
         parts += _options(datasets[found.index])
         parts += map(_item, found.items)
-    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return _short("\0".join(parts))
+
+
+def origins(found: DatasetScan, dataset: Dataset, kind: Literal["latent", "text"], made: str) -> dict[str, str]:
+    """By stem, 16 hex digits for all that an item's cache is made from; ``made`` is what it is made with.
+
+    A latent is made from media and the dataset's options, a text from its caption alone (cache_latents.py and
+    cache_text_encoder_outputs.py, v0.3.4). Folders do not count: a dataset may move.
+    """
+    common = "\0".join([made, *(_options(dataset) if kind == "latent" else ())])
+    source = _media if kind == "latent" else _caption
+    return {item.stem: _short(f"{common}\0{source(item)}") for item in found.items}
+
+
+def _media(item: Item) -> str:
+    members = (member for file in item.media for member in _members(file))
+    return "\0".join(f"{member.name}\0{member.size}:{member.mtime_ns}" for member in members)
+
+
+def _caption(item: Item) -> str:
+    return item.caption or ""
+
+
+def _short(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _item(item: Item) -> str:
     """What counts of one item. No path holds a NUL, and a caption has its length before it: neighbours stay apart."""
-    (path, size, time, folder), caption = item.file, item.caption
+    (path, size, time, folder, _), caption = item.file, item.caption
     text = f"{path}\0{size}:{time}"
     if item.control_files or item.target_files or folder:
         text = "\0".join(

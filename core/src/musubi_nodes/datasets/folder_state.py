@@ -27,8 +27,12 @@ class FolderState:
     folders: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, folders: Iterable[Path | str], ending: str = "") -> FolderState:
-        """The files that end in ``ending``, but for hidden ones. Raises OSError where a folder cannot be read."""
+    def of(cls, folders: Iterable[Path | str], ending: str = "", *, strict: bool = False) -> FolderState:
+        """The files that end in ``ending``, but for hidden ones. Raises OSError where a folder cannot be read.
+
+        ``strict``: a file that got its old time back after a change (``rsync -t``, ``unzip``) counts as changed, and so
+        does one that was only linked or moved. (Windows does not tell.)
+        """
         digest, newest, inside = sha256(), 0, []
         for folder in folders:
             lines: list[str] = []
@@ -41,7 +45,8 @@ class FolderState:
                         inside.append(os.path.join(folder, name))  # noqa: PTH118
                         continue
                     known = entry.stat()
-                    lines.append(f"{name}\0{known.st_size}\0{known.st_mtime_ns}")
+                    written = known.st_ctime_ns if strict else ""
+                    lines.append(f"{name}\0{known.st_size}\0{known.st_mtime_ns}\0{written}")
                     if known.st_mtime_ns > newest:
                         newest = known.st_mtime_ns
             lines.sort()

@@ -94,7 +94,7 @@ def _state(config: DatasetConfig) -> str:
         return ""
     controls = tuple(f"{part.control_directory}{os.sep}" for part in parts if part.control_directory)
     try:
-        state = FolderState.of(folders)
+        state = FolderState.of(folders, strict=True)
         if any(inside.startswith(controls) for inside in state.folders):
             return ""
         seen = [f"{inside} {_holds_media(inside)}" for inside in state.folders]

@@ -19,13 +19,15 @@ class File(NamedTuple):
     """One file as a look found it: absolute path, bytes, time of its last change in nanoseconds.
 
     ``is_folder``: a folder of images may stand for a video. A file that cannot be looked at (a broken link) has
-    ``size`` -1.
+    ``size`` -1. ``ctime_ns`` is when the system last wrote it, which no program sets back as it does the other time
+    (Windows: when it was made).
     """
 
     path: str
     size: int
     mtime_ns: int
     is_folder: bool = False
+    ctime_ns: int = 0
 
     @property
     def name(self) -> str:
@@ -60,7 +62,7 @@ def list_folder(folder: Path | str) -> Listing:
             except OSError:
                 files[name] = File(entry.path, -1, 0)
             else:
-                files[name] = make(File, (entry.path, known.st_size, known.st_mtime_ns, False))
+                files[name] = make(File, (entry.path, known.st_size, known.st_mtime_ns, False, known.st_ctime_ns))
     return found
 
 
@@ -75,7 +77,7 @@ def file_at(path: str) -> File | None:
         known = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None
-    return File(path, known.st_size, known.st_mtime_ns, stat.S_ISDIR(known.st_mode))
+    return File(path, known.st_size, known.st_mtime_ns, stat.S_ISDIR(known.st_mode), known.st_ctime_ns)
 
 
 def led_to(folder: Path) -> Iterator[Path]:
