@@ -1,4 +1,4 @@
-"""What a script of an install really takes: asked once with ``--help`` and kept on disk by the script's fingerprint."""
+"""What a script of an install really takes: asked once with ``--help`` and kept on disk by the code that it runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from musubi_nodes.commands.code import code_of
 from musubi_nodes.commands.helptext import parse_help
 from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, table
 from musubi_nodes.config import cache_folder
@@ -30,7 +31,7 @@ def accepted_options(install: Install, script: str) -> Table:
     Where ``--help`` itself fails (some scripts need CUDA to start, v0.3.4), the nearest release's table serves.
     """
     path = install.script(script)
-    kept = cache_folder() / "options" / f"{fingerprint(install, path)}.json"
+    kept = cache_folder() / "options" / f"{_name(install, path)}.json"
     if (found := _read(kept)) is None:
         found = ask_help(install, path)
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
@@ -70,12 +71,8 @@ def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
     return replace(known, choices=spec.choices or known.choices, help=spec.help)
 
 
-def fingerprint(install: Install, path: Path) -> str:
-    """Names the state of a script and of the code that it shares with others: differs after an update."""
-    package = install.root / "src" / "musubi_tuner"
-    shared = sorted([*package.glob("*.py"), *package.glob("training/*.py")]) or [path]
-    facts = [str(install.python), str(path), install.version, str(FORMAT), str(path.stat().st_size)]
-    facts += [f"{p.name}{p.stat().st_mtime_ns}" for p in (path, *shared)]
+def _name(install: Install, path: Path) -> str:
+    facts = [str(install.python), str(path), install.version, str(FORMAT), code_of(install, path)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:20]
 
 

@@ -67,7 +67,7 @@ SAME_RESULT = frozenset({"device", "filename_prefix", "memory", "install", "sour
 """Inputs that change nothing of what is made; what of a memory plan does is among the options."""
 
 
-def key_of(words: Sequence[str], program: str, inputs: BaseModel, files: Iterable[str] = ()) -> str:
+def key_of(words: Sequence[str], program: str, inputs: Any, files: Iterable[str] = ()) -> str:
     """Names a result by all that makes it: options, the program's state, the ``files`` among the options' values, and
     what comes in over sockets (files by size and time, pictures by their pixels)."""
     digest = hashlib.sha256()

@@ -11,12 +11,13 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from musubi_nodes.commands.accepted import accepted_options, fingerprint
+from musubi_nodes.commands.accepted import accepted_options
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.check import accepted_arguments, missing_required
+from musubi_nodes.commands.code import code_of
 from musubi_nodes.commands.extra import extra_arguments, parse_extra
 from musubi_nodes.commands.option import Argument, arguments_from
-from musubi_nodes.commands.ownership import PATHS
+from musubi_nodes.commands.ownership import IMPORTABLE, PATHS
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory
@@ -153,7 +154,13 @@ class ScriptNode(Node):
         words, sent = self.command_line(plain, accepted_options(install, self.script), install.version, owned)
         values = [each.value for each in sent if each.name in PATHS]
         files = [str(file) for value in values for file in (value if isinstance(value, list | tuple) else [value])]
-        return key_of([*words, *facts], fingerprint(install, install.script(self.script)), inputs, files)
+        modules = [str(each.value) for each in sent if each.name in IMPORTABLE]
+        program = f"{install.python} {code_of(install, install.script(self.script), modules)}"
+        return key_of([*words, *facts], program, self.counted(inputs), files)
+
+    def counted(self, inputs: Any) -> Any:
+        """What makes a result besides the options: what comes in over sockets."""
+        return inputs
 
     def launcher(self, inputs: Any, install: Install) -> list[str]:
         """What stands before the script: the install's Python, or accelerate run by it."""

@@ -1,0 +1,87 @@
+"""The code that a script runs: its file and all that it imports of its checkout, as one short text.
+
+Imports are read, not run: v0.3.4 shares little between scripts, so that a cache script does not depend on trainers or on
+other families, and a trainer does on ``networks``, ``dataset`` and ``training``.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from musubi_nodes.config import cache_folder
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.install import Install
+
+
+def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
+    """20 hex digits of the contents; ``modules`` are dotted names that the script is told to import.
+
+    What was read is kept on disk, and holds while each file has its size and time.
+    """
+    roots = [script, *_found(sorted(modules), _places(install, script))]
+    name = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:20]
+    kept = cache_folder() / "code" / f"{name}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        known = json.loads(kept.read_text("utf-8"))
+        if known["files"] and all(_stamp(Path(file)) == stamp for file, stamp in known["files"].items()):
+            return str(known["code"])
+    stamps: dict[str, str] = {}
+    digests = []
+    for file in sorted(_closure(roots, _places(install, script), install.root)):
+        stamps[str(file)] = _stamp(file)  # before it is read: a change meanwhile is seen the next time
+        digests.append(f"{_name(file, install.root)} {hashlib.sha256(file.read_bytes()).hexdigest()}")
+    code = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:20]
+    with contextlib.suppress(OSError):  # what cannot be kept costs time only
+        write_json(kept, {"code": code, "files": stamps})
+    return code
+
+
+def _places(install: Install, script: Path) -> list[Path]:
+    """Where a script finds the checkout's own modules: PYTHONPATH, and its own folder."""
+    return [install.root / "src", script.parent]
+
+
+def _closure(roots: Iterable[Path], places: Sequence[Path], root: Path) -> set[Path]:
+    seen: set[Path] = set()
+    waiting = list(roots)
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            try:
+                waiting += _imported(file, places)
+            except (SyntaxError, ValueError):  # a newer Python than this one's: all that it could import counts
+                seen.update(root.glob("src/**/*.py"))
+    return seen
+
+
+def _imported(file: Path, places: Sequence[Path]) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from _found([alias.name for alias in node.names], places)
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" if node.module else alias.name for alias in node.names]
+            yield from _found(names, [file.parents[node.level - 1]] if node.level else places)
+
+
+def _found(names: Sequence[str], places: Sequence[Path]) -> Iterator[Path]:
+    """The files of dotted names, with those of the packages on the way; what is not the checkout's has none."""
+    for place in places:
+        for parts in (name.split(".") for name in names):
+            for length in range(1, len(parts) + 1):
+                path = place.joinpath(*parts[:length])
+                yield from (file for file in (path / "__init__.py", path.parent / f"{path.name}.py") if file.is_file())
+
+
+def _name(file: Path, root: Path) -> str:
+    return (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
+
+
+def _stamp(file: Path) -> str:
+    known = file.stat()
+    return f"{known.st_size}-{known.st_mtime_ns}"
