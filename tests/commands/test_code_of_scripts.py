@@ -13,7 +13,7 @@ from musubi_nodes.commands.code import code_of
 from musubi_nodes.runs.install import Install
 
 FILES = {
-    "wan_cache_latents.py": "from musubi_tuner.dataset import config_utils\nimport musubi_tuner.cache_latents as shared\n",
+    "wan_cache_latents.py": "from musubi_tuner.dataset import config_utils\nimport musubi_tuner.cache_latents\n",
     "cache_latents.py": "def encode():\n    from musubi_tuner.wan.modules.vae import WanVAE\n",
     "dataset/__init__.py": "",
     "dataset/config_utils.py": "from .image_video_dataset import BaseDataset\nimport torch\n",

@@ -273,6 +273,15 @@ def test_on_loopback_caches_may_lie_beside_the_dataset(
     assert [str(part.cache_directory) for part in loaded.dataset.config.datasets] == [folder]
 
 
+def test_on_loopback_a_toml_says_where_its_caches_lie(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a file of the user's own disk, as musubi-tuner takes it; a workflow can name it, not write it."""
+    monkeypatch.setattr(world.host, "trusted", True)
+    world.dataset()
+    values = toml(world, f"image_directory = '{world.folder / 'pictures'}'\ncache_directory = '{world.outside}/c'\n")
+    (part,) = world.run(LOADER, **values).dataset.config.datasets
+    assert part.cache_directory == world.outside / "c"
+
+
 def test_a_workflow_cannot_have_caches_written_anywhere_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.host, "trusted", True)
     world.dataset()

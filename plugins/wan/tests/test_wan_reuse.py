@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 
-CACHES, TEXT, ALL = {"WanLatentCache", "WanTextEncoderCache"}, {"WanTextEncoderCache"}, {
-    "WanLatentCache", "WanTextEncoderCache", "WanLoRATrainer",
-}  # fmt: skip
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.testing.workplace import TOML
+
+ALL = {"WanLatentCache", "WanTextEncoderCache", "WanLoRATrainer"}
 
 
 def queue(place: Any, models: Any = None, **values: Any) -> Any:
@@ -40,9 +42,27 @@ def caption(place: Any) -> None:
     (place.folder / "pictures" / "p1.txt").write_text("another caption", "utf-8")
 
 
+def caption_of_the_same_length_and_time(place: Any) -> None:
+    file = place.folder / "pictures" / "p1.txt"
+    facts, text = file.stat(), file.read_text("utf-8")
+    file.write_text(text.replace("1", "7"), "utf-8")
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
 def picture(place: Any) -> None:
     pictures = place.folder / "pictures"
     (pictures / "p1.png").write_bytes((pictures / "p2.png").read_bytes())
+
+
+def picture_of_another_size(place: Any) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (192, 128)).save(place.folder / "pictures" / "p1.png")
+
+
+def added(place: Any) -> None:
+    for ending in (".png", ".txt"):
+        shutil.copy(place.folder / "pictures" / f"p1{ending}", place.folder / "pictures" / f"p4{ending}")
 
 
 def removed(place: Any) -> None:
@@ -55,46 +75,215 @@ def resolution(place: Any) -> None:
     path.write_text(path.read_text("utf-8").replace("[96, 64]", "[64, 64]"), "utf-8")
 
 
-def vae(place: Any) -> None:
-    path = Path(place.models().vae)
+def touched(path: Path) -> None:
     facts = path.stat()
     os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1_000_000))
 
 
-def dit(place: Any) -> None:
-    path = Path(place.models().dit)
-    facts = path.stat()
-    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1_000_000))
+def model(name: str) -> Callable[[Any], None]:
+    return lambda place: touched(Path(getattr(place.models(), name)))
+
+
+def code(*names: str) -> Callable[[Any], None]:
+    def change(place: Any) -> None:
+        for name in names:
+            file = place.services.install().root / "src" / "musubi_tuner" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as script:
+                script.write("\n# another version\n")
+
+    return change
 
 
 def cache_gone(place: Any) -> None:
     next(place.folder.glob("output/musubi/cache/**/*_wan_te.safetensors")).unlink()
 
 
+def cache_truncated(place: Any) -> None:
+    file = next(place.folder.glob("output/musubi/cache/**/p2*_wan.safetensors"))
+    file.write_bytes(file.read_bytes()[:-40])
+
+
+def cache_of_nothing(place: Any) -> None:
+    cache = next(place.folder.glob("output/musubi/cache/**/p2*_wan.safetensors"))
+    cache.with_name("zz_0096x0064_wan.safetensors").write_bytes(cache.read_bytes()[:50])
+
+
+def link_to_nowhere(place: Any) -> None:
+    cache = next(place.folder.glob("output/musubi/cache/**/p2*_wan.safetensors"))
+    cache.with_name("x_wan.safetensors").symlink_to("nowhere")
+
+
 def lora_gone(place: Any) -> None:
     next(place.folder.glob("output/models/loras/musubi/*.safetensors")).unlink()
 
 
-CHANGES: dict[str, tuple[Callable[[Any], None], set[str]]] = {
-    "a caption": (caption, ALL),
-    "a picture of the same name": (picture, ALL),
-    "an item less": (removed, ALL),
-    "another resolution": (resolution, ALL),
-    "another VAE": (vae, {"WanLatentCache", "WanLoRATrainer"}),
-    "another DiT": (dit, {"WanLoRATrainer"}),
-    "a cache file deleted": (cache_gone, {"WanTextEncoderCache", "WanLoRATrainer"}),
-    "the LoRA deleted": (lora_gone, {"WanLoRATrainer"}),
+LATENTS, TEXTS = {f"p{n}_0096x0064_wan" for n in range(4)}, {f"p{n}_wan_te" for n in range(4)}
+CHANGES: dict[str, tuple[Callable[[Any], None], set[str], bool]] = {
+    "a caption": (caption, {"p1_wan_te"}, True),
+    "a caption, same length and time": (caption_of_the_same_length_and_time, {"p1_wan_te"}, True),
+    "a picture of the same name": (picture, {"p1_0096x0064_wan"}, True),
+    "one of another size": (picture_of_another_size, {"p1_0192x0128_wan"}, True),
+    "an item more": (added, {"p4_0096x0064_wan", "p4_wan_te"}, True),
+    "an item less": (removed, set(), True),
+    "another resolution": (resolution, LATENTS, True),
+    "another VAE": (model("vae"), LATENTS, True),
+    "another T5": (model("t5"), TEXTS, True),
+    "another DiT": (model("dit"), set(), True),
+    "the code of both encoders": (code("dataset/image_video_dataset.py"), LATENTS | TEXTS, True),
+    "the code of the VAE": (code("wan/modules/vae.py"), LATENTS, True),
+    "the latent cache script": (code("wan_cache_latents.py"), LATENTS, True),
+    "the trainer's code": (code("wan_train_network.py"), set(), True),
+    "the code of LoRAs": (code("networks/lora_wan.py"), set(), True),
+    "another family's code": (code("new_cache_latents.py", "hv_train_network.py"), set(), False),
+    "a cache file deleted": (cache_gone, TEXTS, True),
+    "one truncated": (cache_truncated, {"p2_0096x0064_wan"}, True),
+    "one of nothing": (cache_of_nothing, set(), False),
+    "a link to nowhere": (link_to_nowhere, set(), False),
+    "the LoRA deleted": (lora_gone, set(), True),
 }
+"""What is changed, which cache files are written anew, and whether it is trained again."""
 
 
 @pytest.mark.parametrize("row", CHANGES)
-def test_what_has_changed_is_made_anew(place: Any, row: str) -> None:
-    change, expected = CHANGES[row]
+def test_exactly_what_has_changed_is_made_anew(place: Any, row: str) -> None:
+    change, expected, trains = CHANGES[row]
+    programmed(place)
     queue(place)
     change(place)
-    place.forget()
+    before, _ = written(place), place.forget()
     assert queue(place).lora.path.is_file()
-    assert set(started(place)) == expected
+    anew = {name for name, time in written(place).items() if before.get(name) != time}
+    assert anew == expected if change is not cache_gone else len(anew) == 1 and anew < expected
+    texts = {name for name in anew if name.endswith("_te")}
+    kinds = {kind for kind, names in (("WanLatentCache", anew - texts), ("WanTextEncoderCache", texts)) if names}
+    assert set(started(place)) == (kinds | {"WanLoRATrainer"} if trains else kinds)
+    assert not list(place.folder.glob("output/musubi/cache/**/zz_*"))
+
+
+def written(place: Any) -> dict[str, int]:
+    """When each cache file was written, by its name without ending."""
+    files = place.folder.glob("output/musubi/cache/**/*_wan*.safetensors")
+    return {file.stem: file.lstat().st_mtime_ns for file in files}
+
+
+def programmed(place: Any) -> None:
+    """A musubi-tuner whose scripts import what the real ones do (v0.3.4)."""
+    place.misbehaving("", "")
+    package = place.services.install().root / "src" / "musubi_tuner"
+    shared = "from musubi_tuner.dataset.image_video_dataset import"
+    for name, code in {
+        "wan_cache_latents.py": f"{shared} ItemInfo\nfrom musubi_tuner.wan.modules.vae import WanVAE",
+        "wan_cache_text_encoder_outputs.py": f"{shared} ARCHITECTURE_WAN",
+        "wan_train_network.py": f"{shared} DatasetGroup",
+    }.items():
+        file = package / name
+        file.write_text(
+            f"{file.read_text('utf-8')}\nif False:\n    {code.replace(chr(10), chr(10) + '    ')}\n", "utf-8"
+        )
+    for name in ("dataset/image_video_dataset.py", "wan/modules/vae.py", "networks/lora_wan.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("", "utf-8")
+
+
+def test_an_interrupted_caching_goes_on(place: Any) -> None:
+    """Two of four latents are there and whole, a third is half-written."""
+    place.dataset()
+    place.misbehaving("wan_cache_latents.py", KILLED)
+    with pytest.raises(MusubiError, match="SIGKILL"):
+        queue(place)
+    caption(place)
+    before = written(place)
+    assert set(before) < LATENTS and len(before) == 3
+    place.misbehaving("wan_cache_latents.py", "")
+    queue(place)
+    anew = {name for name, time in written(place).items() if before.get(name) != time}
+    assert len(anew & LATENTS) == 2 and anew >= TEXTS
+
+
+KILLED = """
+import os, threading, time
+from pathlib import Path
+from musubi_tuner.miniature import cache_latents
+save, done = cache_latents.save_item, []
+def ending(path, *rest):
+    save(path, *rest)
+    done.append(path)
+    if len(done) == 3:
+        Path(path).write_bytes(Path(path).read_bytes()[:-40])
+        os.kill(os.getpid(), 9)
+cache_latents.save_item = ending
+"""
+
+
+def test_another_item_in_the_users_own_cache_folder_is_told_before_anything_starts(place: Any) -> None:
+    path = place.dataset(toml=f"{TOML}cache_directory = 'own'\n")
+    place.caches(path)
+    removed(place)
+    place.forget()
+    with pytest.raises(MusubiError, match=r"1 latent cache files are of pictures or videos that are gone: .*p3_"):
+        place.caches(path)
+    assert not started(place)
+    for file in (place.folder / "own").glob("p3*"):
+        file.unlink()
+    place.caches(path)
+    assert not started(place)
+
+
+def test_in_a_folder_of_the_users_own_what_has_changed_is_made_anew(place: Any) -> None:
+    path = place.dataset(toml=f"{TOML}cache_directory = 'own'\n")
+    place.caches(path)
+    caption(place)
+    place.forget()
+    place.caches(path)
+    assert started(place) == {"WanTextEncoderCache": 1}
+
+
+def other_vae(place: Any) -> dict[str, Any]:
+    copy = place.host.output_folder / "models" / "vae" / "other.safetensors"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(place.models().vae, copy)
+    return {"models": place.models(vae="other.safetensors")}
+
+
+def test_caches_that_another_node_has_replaced_are_not_trained_on(place: Any) -> None:
+    caches = place.caches(place.dataset())
+    dataset = place.load(place.folder / "pictures.toml")
+    place.run("WanLatentCache", dataset=dataset, **other_vae(place))
+    place.forget()
+    with pytest.raises(MusubiError, match="latent caches of pictures are not those that the cache node made"):
+        place.train(caches)
+    assert not started(place)
+
+
+@pytest.mark.parametrize("stray", [cache_of_nothing, link_to_nowhere], ids=["half a file", "a link to nowhere"])
+def test_what_lies_among_the_caches_by_chance_does_not_reach_a_training(place: Any, stray: Any) -> None:
+    """musubi-tuner would read it by its glob, and hang on half a file (v0.3.4)."""
+    caches = place.caches()
+    stray(place)
+    place.forget()
+    with pytest.raises(MusubiError, match="not those that the cache node made"):
+        place.train(caches)
+    assert not started(place)
+    assert place.train(place.caches(place.folder / "pictures.toml")).lora
+
+
+def test_two_tomls_of_one_name_do_not_share_caches(place: Any) -> None:
+    """Names of caches carry the picture's own size: another resolution would replace them."""
+    path = place.dataset()
+    caches, low = place.caches(path), place.folder / "low" / path.name
+    low.parent.mkdir()
+    low.write_text(path.read_text("utf-8").replace("[96, 64]", "[64, 64]"), "utf-8")
+    place.caches(low)
+    assert place.train(caches).lora
+
+
+def test_what_is_only_faster_encodes_nothing_again(place: Any) -> None:
+    path = place.dataset()
+    place.caches(path)
+    place.forget()
+    place.run("WanLatentCache", dataset=place.load(path), models=place.models(), num_workers=2, batch_size=1)
+    assert not started(place)
 
 
 @pytest.mark.parametrize(

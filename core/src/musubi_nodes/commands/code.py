@@ -1,7 +1,7 @@
 """The code that a script runs: its file and all that it imports of its checkout, as one short text.
 
-Imports are read, not run: v0.3.4 shares little between scripts, so that a cache script does not depend on trainers or on
-other families, and a trainer does on ``networks``, ``dataset`` and ``training``.
+Imports are read, not run. The scripts of v0.3.4 share little: a cache script depends on ``dataset``, ``utils`` and its
+encoder, on no trainer and no other family; a trainer on ``networks`` and ``training`` as well.
 """
 
 from __future__ import annotations

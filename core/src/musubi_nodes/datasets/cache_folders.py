@@ -13,17 +13,17 @@ from musubi_nodes.files import slug
 GLOB_LETTERS = frozenset("*?[")
 
 
-def with_cache_directories(config: DatasetConfig, base: Path) -> DatasetConfig:
+def with_cache_directories(config: DatasetConfig, base: Path, toml: Path | None = None) -> DatasetConfig:
     """``config`` with each missing ``cache_directory`` set to its own folder under ``base``.
 
-    The name is the media folder's plus a short hash of its path, so that a dataset put before another one, or a folder
-    of the same name elsewhere, does not move or share caches.
+    The name is the media folder's plus a short hash of its path and of where the ``toml`` lies, so that a dataset put
+    before another one, or a folder or TOML of the same name elsewhere, does not move or share caches.
     """
     taken = {folder_key(dataset.cache_directory) for dataset in config.datasets if dataset.cache_directory}
     datasets: list[Dataset] = []
     for dataset in config.datasets:
         if dataset.cache_directory is None:
-            folder = _free(base.absolute() / _name(source_of(dataset)), taken)
+            folder = _free(base.absolute() / _name(source_of(dataset), toml), taken)
             dataset = dataset.model_copy(update={"cache_directory": folder})
         datasets.append(dataset)
     return config.model_copy(update={"datasets": tuple(datasets)})
@@ -39,9 +39,10 @@ def folder_key(folder: Path) -> tuple[object, ...]:
     return (found.st_dev, found.st_ino)
 
 
-def _name(source: Path) -> str:
+def _name(source: Path, toml: Path | None) -> str:
     name = slug(source.stem if source.suffix == ".jsonl" else source.name)[:40]
-    return f"{name}-{sha256(os.fsencode(source.as_posix())).hexdigest()[:8]}"
+    where = "\0".join(path.as_posix() for path in (source, toml) if path)
+    return f"{name}-{sha256(os.fsencode(where)).hexdigest()[:8]}"
 
 
 def _free(folder: Path, taken: set[tuple[object, ...]]) -> Path:

@@ -11,21 +11,21 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
-from musubi_nodes.datasets.schema import Dataset, cache_folder_of
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.weights import read_header
 
-
-def latent_cache_files(dataset: Dataset, architecture: str) -> tuple[Path, ...]:
-    """All latent caches in the dataset's cache folder, also those of files that are gone."""
-    return _ending_in(cache_folder_of(dataset), f"_{architecture}.safetensors")
+ENDINGS = {"latent": "_{}.safetensors", "text": "_{}_te.safetensors"}
+"""How the names of caches end, by kind; a training reads every such file of its family."""
 
 
-def text_cache_files(dataset: Dataset, architecture: str) -> tuple[Path, ...]:
-    """All text caches in the dataset's cache folder, also those of files that are gone."""
-    return _ending_in(cache_folder_of(dataset), f"_{architecture}_te.safetensors")
+def stem_of_cache(name: str, dataset: DatasetScan, architecture: str, kind: Literal["latent", "text"]) -> str:
+    """The stem of the item whose cache this is; "" for a name that no script gives."""
+    return (
+        _stem(name, dataset, architecture) if kind == "latent" else name[: -len(ENDINGS["text"].format(architecture))]
+    )
 
 
 def expected_text_caches(scan: Scan, architecture: str) -> tuple[tuple[Item, Path], ...]:
@@ -58,17 +58,17 @@ def missing_texts(scan: Scan, architecture: str) -> tuple[Path, ...]:
     return tuple(item.path for item, cache in expected_text_caches(scan, architecture) if not cache.is_file())
 
 
-def broken_caches(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Files whose header or length is wrong: they make a training with data workers hang at step 0."""
-    return tuple(path for path in paths if not _is_whole(path))
+def broken_caches(paths: Iterable[Path], last: str = "") -> tuple[Path, ...]:
+    """Those that are not whole: they make a training with data workers hang at step 0."""
+    return tuple(path for path in paths if not is_whole(path, last))
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole(path: Path, last: str = "") -> bool:
+    """Whether header and length are right, and a tensor is there whose name begins with ``last``."""
     try:
-        read_header(path)
+        return any(name.startswith(last) for name in read_header(path).tensors)
     except MusubiError:
         return False
-    return True
 
 
 def _with_folder(scan: Scan) -> Iterator[tuple[DatasetScan, Path]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from hashlib import sha256
 from typing import Literal
 
@@ -28,15 +28,18 @@ def fingerprint(config: DatasetConfig, scan: Scan) -> str:
     return _short("\0".join(parts))
 
 
-def origins(found: DatasetScan, dataset: Dataset, kind: Literal["latent", "text"], made: str) -> dict[str, str]:
-    """By stem, 16 hex digits for all that an item's cache is made from; ``made`` is what it is made with.
+Source = Literal["media", "caption"]
 
-    A latent is made from media and the dataset's options, a text from its caption alone (cache_latents.py and
-    cache_text_encoder_outputs.py, v0.3.4). Folders do not count: a dataset may move.
-    """
-    common = "\0".join([made, *(_options(dataset) if kind == "latent" else ())])
-    source = _media if kind == "latent" else _caption
-    return {item.stem: _short(f"{common}\0{source(item)}") for item in found.items}
+
+def origins(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: str) -> dict[str, str]:
+    """By stem, 16 hex digits for all that an item's cache is made from: its ``sources``, with media the dataset's
+    options, and ``made``, what all are made with. Folders do not count: a dataset may move."""
+    media, caption = "media" in sources, "caption" in sources
+    common = "\0".join([made, *(_options(dataset) if media else ())])
+    return {
+        item.stem: _short(f"{common}\0{_media(item) if media else ''}\0{_caption(item) if caption else ''}")
+        for item in found.items
+    }
 
 
 def _media(item: Item) -> str:

@@ -103,6 +103,7 @@ class HunyuanVideoTextEncoderCache(TextEncoderCache):
 
     id, title = "MusubiTuner_HunyuanVideoTextEncoderCache", "HunyuanVideo Text Encoder Cache"
     family, script, cache, passes = HUNYUAN, "cache_text_encoder_outputs.py", HunyuanTexts, 2
+    written_last = "clipL"
 
     class Inputs(CacheInputs):
         models: Annotated[HunyuanVideoModels, Takes("text_encoder1", "text_encoder2")] = Field(description=MODELS)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from musubi_nodes.datasets.caches import ENDINGS
 from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.schema import cache_folder_of, effective
 from musubi_nodes.families.sockets import Dataset
 
 Kind = Literal["latent", "text"]
-ENDINGS: dict[Kind, str] = {"latent": "_{}.safetensors", "text": "_{}_te.safetensors"}
-"""How the names of a family's caches end (dataset/image_video_dataset.py, v0.3.4)."""
 
 
 def cache_state(dataset: Dataset, architecture: str, kind: Kind) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 from musubi_nodes.config import config_file
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.caches.node import checked_scan, verify
+from musubi_nodes.families.caches.checks import checked_scan, verify
+from musubi_nodes.families.caches.state import Kind, cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
+from musubi_nodes.families.sockets import Cache
 
 
 def check_machine(address: str, context: Context) -> None:
@@ -39,7 +41,7 @@ def check_caches(inputs: Any, needed: frozenset[str]) -> None:
 
 
 def check_files(inputs: Any, family: Family) -> None:
-    """The dataset is what was cached, and each of its items has caches that can be read."""
+    """The dataset is what was cached, and the folders hold the files that the cache nodes made, all and no others."""
     latent = inputs.latent_cache
     found = checked_scan(latent.dataset, family)
     if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:
@@ -47,8 +49,16 @@ def check_files(inputs: Any, family: Family) -> None:
             f"the dataset {latent.dataset.name} has changed since it was cached",
             fix="Queue again: both caches are made anew then.",
         )
-    verify(found, family.architecture, "latent")
-    verify(found, family.architecture, "text")
+    made: tuple[tuple[Kind, Cache], ...] = (("latent", latent), ("text", inputs.text_cache))
+    for kind, cache in made:
+        if cache.state and cache_state(latent.dataset, family.architecture, kind) == cache.state:
+            continue
+        verify(found, family.architecture, kind)
+        raise MusubiError(
+            f"the {kind} caches of {latent.dataset.name} are not those that the cache node made",
+            why="Another cache node or program made them anew since, or a file was added by hand.",
+            fix="Queue again. Two cache nodes that differ need a dataset TOML each, with a cache_directory of its own.",
+        )
 
 
 def _flags(flags: frozenset[str]) -> str:

@@ -1,0 +1,92 @@
+"""What must hold before caching, after it, and before a training uses the caches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from pathlib import Path
+
+from musubi_nodes.datasets.caches import (
+    broken_caches,
+    expected_text_caches,
+    latent_caches,
+    missing_latents,
+    missing_texts,
+)
+from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.report import named
+from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.schema import effective
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.caches.folder import CacheFolder
+from musubi_nodes.families.caches.state import Kind
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.judging import judge
+from musubi_nodes.families.sockets import Dataset
+from musubi_nodes.files import is_inside
+from musubi_nodes.runs.record.folder import RunFolder
+
+
+def checked_scan(dataset: Dataset, family: Family) -> Scan:
+    """The dataset's items now, checked with what the family takes; raises where caching would fail or lose items."""
+    found = scan(dataset.config)
+    judge(found, dataset.config, dataset.missing_captions, family).raise_errors()
+    return found
+
+
+def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
+    """A cache script can only split the dataset's batches; a larger number does nothing (v0.3.4)."""
+    largest = max(part.batch_size for part in effective(dataset.config))
+    if wanted and wanted > largest:
+        raise MusubiError(
+            f"batch_size {wanted} of the cache node is more than the dataset's own ({largest}): it would do nothing",
+            fix="Set it to 0, or raise batch_size in the dataset TOML.",
+        )
+
+
+def check_strangers(folders: Sequence[CacheFolder], kind: Kind, output: Path) -> None:
+    """Caches of no item are removed below the output folder; in a folder of the user's own they are named instead."""
+    own = [each for each in folders if not is_inside(each.path, [output / "musubi" / "cache"])]
+    if strangers := [path for each in own for path in each.strangers()]:
+        raise MusubiError(
+            f"{len(strangers)} {kind} cache files are of pictures or videos that are gone: "
+            f"{named(map(str, strangers), 3)}",
+            why="musubi-tuner trains on every cache file that it finds in the folder.",
+            fix="Delete them, or give each dataset a cache_directory of its own.",
+        )
+
+
+def verify(
+    found: Scan,
+    architecture: str,
+    kind: Kind,
+    folder: RunFolder | None = None,
+    proven: Set[Path] = frozenset(),
+    last: str = "",
+) -> None:
+    """Each item has a cache file that is whole; a truncated one would make a training hang for ever (v0.3.4).
+
+    Those that are ``proven`` are not opened again. ``last``: see :func:`musubi_nodes.datasets.caches.is_whole`.
+    """
+    log = folder.log if folder else None
+    missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)
+    if missing:
+        raise MusubiError(
+            f"{len(missing)} of {len(found.items)} items have no {kind} cache: {named(map(str, missing), 3)}",
+            why="musubi-tuner skips such items without a word." if folder else "",
+            fix="Look at these files, then queue the cache node again.",
+            log=log,
+        )
+    files = (path for path in _files(found, architecture, kind) if path not in proven)
+    if broken := broken_caches(files, last):
+        raise MusubiError(
+            f"{len(broken)} {kind} cache files are damaged: {named(map(str, broken), 3)}",
+            why="They are only partly written; a training would hang on them.",
+            fix="Delete them and queue the cache node again.",
+            log=log,
+        )
+
+
+def _files(found: Scan, architecture: str, kind: Kind) -> list[Path]:
+    if kind == "text":
+        return [cache for _, cache in expected_text_caches(found, architecture)]
+    return [path for _, paths in latent_caches(found, architecture) for path in paths]

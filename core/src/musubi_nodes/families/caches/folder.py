@@ -1,0 +1,154 @@
+"""The caches in one folder and what each was made from, so that exactly what has changed is made anew.
+
+musubi-tuner's ``--skip_existing`` looks at names only (v0.3.4): another caption, picture, VAE or resolution, ``--i2v``,
+``--f1``, and a truncated file are all kept as they were. So what is not as it should be goes before it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from musubi_nodes.datasets.caches import ENDINGS, is_whole, stem_of_cache
+from musubi_nodes.datasets.fingerprint import Source, origins
+from musubi_nodes.datasets.items import DatasetScan, Scan
+from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.families.caches.state import Kind
+from musubi_nodes.files import write_text
+
+
+class Made(NamedTuple):
+    """What is known of an item's caches: from what they are made, and size and time of each file.
+
+    Not ``finished``: a run was making them. A file that it has left whole is good then, and others may be missing.
+    """
+
+    origin: str
+    files: dict[str, str]
+    finished: bool
+
+
+@dataclass
+class CacheFolder:
+    """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from, ``last`` the
+    beginning of the name of the tensor that is written last.
+
+    What was known is kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
+    """
+
+    path: Path
+    ending: str
+    wanted: Mapping[str, str]
+    stem: Callable[[str], str]
+    last: str = ""
+    run: str = ""
+    known: dict[str, Made] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self._notes.read_text("utf-8"))
+            self.known = {stem: Made(*made) for stem, made in kept["items"].items()}
+            self.run = str(kept["run"])
+
+    @property
+    def _notes(self) -> Path:
+        return self.path / f".musubi-nodes{self.ending.removesuffix('.safetensors')}.json"
+
+    @cached_property
+    def good(self) -> dict[str, Made]:
+        """What may stay of each item that is wanted."""
+        there = self._by_stem()
+        return {stem: self._good(stem, origin, there.get(stem, {})) for stem, origin in self.wanted.items()}
+
+    @property
+    def missing(self) -> int:
+        """How many items are still to be made."""
+        return sum(not made.finished for made in self.good.values())
+
+    @property
+    def proven(self) -> Iterator[Path]:
+        """The files that may stay."""
+        return (self.path / name for made in self.good.values() for name in made.files)
+
+    def strangers(self) -> list[Path]:
+        """Caches of no item, which a training would read all the same."""
+        return sorted(
+            self.path / name for name in _listed(self.path, self.ending) if self.stem(name) not in self.wanted
+        )
+
+    def clear(self) -> None:
+        """Remove what may not stay, then note what is to be made: a run that breaks off goes on from there."""
+        stay = set(self.proven)
+        for name in _listed(self.path, self.ending):
+            if self.path / name not in stay:
+                (self.path / name).unlink(missing_ok=True)
+        self._keep(self.good)
+
+    def finish(self, run: str) -> None:
+        """Note what ``run`` has made; all of it was looked at and is whole."""
+        self.run, there = run, self._by_stem()
+        self._keep({stem: Made(origin, there.get(stem, {}), True) for stem, origin in self.wanted.items()})
+
+    def _good(self, stem: str, origin: str, there: Mapping[str, str]) -> Made:
+        known = self.known.get(stem)
+        if known is None or known.origin != origin:
+            return Made(origin, {}, False)
+        files = {name: stamp for name, stamp in there.items() if stamp and self._may_stay(name, stamp, known)}
+        return Made(origin, files, known.finished and bool(files) and files == known.files)
+
+    def _may_stay(self, name: str, stamp: str, known: Made) -> bool:
+        if name in known.files:
+            return known.files[name] == stamp
+        return not known.finished and is_whole(self.path / name, self.last)
+
+    def _by_stem(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for name, stamp in _listed(self.path, self.ending).items():
+            found.setdefault(self.stem(name), {})[name] = stamp
+        return found
+
+    def _keep(self, items: Mapping[str, Made]) -> None:
+        write_text(self._notes, json.dumps({"run": self.run, "items": items}, separators=(",", ":")))
+        self.known = dict(items)
+
+
+def cache_folders(
+    found: Scan,
+    config: DatasetConfig,
+    architecture: str,
+    kind: Kind,
+    sources: Set[Source],
+    made: str,
+    last: str = "",
+) -> list[CacheFolder]:
+    """Those of all datasets, as they are now; ``sources`` and ``made`` are what their caches are made from and with."""
+    ending, datasets = ENDINGS[kind].format(architecture), effective(config)
+
+    def one(part: DatasetScan, folder: Path) -> CacheFolder:
+        wanted = origins(part, datasets[part.index], sources, made)
+        return CacheFolder(folder, ending, wanted, lambda name: stem_of_cache(name, part, architecture, kind), last)
+
+    return [one(part, part.cache_folder) for part in found.datasets if part.cache_folder is not None]
+
+
+def _listed(folder: Path, ending: str) -> dict[str, str]:
+    """Size and time of each cache by its name; "" of a link to nowhere. Hidden files are unseen by upstream, too."""
+    try:
+        with os.scandir(folder) as entries:
+            return {each.name: _stamp(each) for each in entries if each.name.endswith(ending) and each.name[0] != "."}
+    except FileNotFoundError:
+        return {}
+
+
+def _stamp(entry: Any) -> str:
+    try:
+        known = entry.stat()
+    except OSError:
+        return ""
+    return f"{known.st_size}-{known.st_mtime_ns}"
