@@ -189,27 +189,29 @@ def programmed(place: Any) -> None:
 def test_an_interrupted_caching_goes_on(place: Any) -> None:
     """Two of four latents are there and whole, a third is half-written."""
     place.dataset()
-    place.misbehaving("wan_cache_latents.py", KILLED)
+    flag = place.folder / "broken"
+    flag.touch()
+    place.misbehaving("wan_cache_latents.py", KILLED.replace("{flag}", flag.as_posix()))
     with pytest.raises(MusubiError, match="SIGKILL"):
         queue(place)
     caption(place)
     before = written(place)
     assert set(before) < LATENTS and len(before) == 3
-    place.misbehaving("wan_cache_latents.py", "")
+    flag.unlink()
     queue(place)
     anew = {name for name, time in written(place).items() if before.get(name) != time}
     assert len(anew & LATENTS) == 2 and anew >= TEXTS
 
 
 KILLED = """
-import os, threading, time
+import os
 from pathlib import Path
 from musubi_tuner.miniature import cache_latents
 save, done = cache_latents.save_item, []
 def ending(path, *rest):
     save(path, *rest)
     done.append(path)
-    if len(done) == 3:
+    if len(done) == 3 and Path("{flag}").exists():
         Path(path).write_bytes(Path(path).read_bytes()[:-40])
         os.kill(os.getpid(), 9)
 cache_latents.save_item = ending

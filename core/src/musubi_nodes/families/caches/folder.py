@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.families.caches.state import Kind
 from musubi_nodes.files import write_text
+from musubi_nodes.runs.hardware.disk import disk_error
 
 
 class Made(NamedTuple):
@@ -51,7 +52,7 @@ class CacheFolder:
     known: dict[str, Made] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             kept = json.loads(self._notes.read_text("utf-8"))
             self.known = {stem: Made(*made) for stem, made in kept["items"].items()}
             self.run = str(kept["run"])
@@ -85,9 +86,10 @@ class CacheFolder:
     def clear(self) -> None:
         """Remove what may not stay, then note what is to be made: a run that breaks off goes on from there."""
         stay = set(self.proven)
-        for name in _listed(self.path, self.ending):
-            if self.path / name not in stay:
-                (self.path / name).unlink(missing_ok=True)
+        with self._written():
+            for name in _listed(self.path, self.ending):
+                if self.path / name not in stay:
+                    (self.path / name).unlink(missing_ok=True)
         self._keep(self.good)
 
     def finish(self, run: str) -> None:
@@ -114,8 +116,16 @@ class CacheFolder:
         return found
 
     def _keep(self, items: Mapping[str, Made]) -> None:
-        write_text(self._notes, json.dumps({"run": self.run, "items": items}, separators=(",", ":")))
+        with self._written():
+            write_text(self._notes, json.dumps({"run": self.run, "items": items}, separators=(",", ":")))
         self.known = dict(items)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise disk_error(error, self.path, "cache folder") from error
 
 
 def cache_folders(

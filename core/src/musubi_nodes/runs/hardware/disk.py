@@ -10,12 +10,13 @@ from musubi_nodes.errors import MusubiError
 _FULL = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
-def disk_error(error: OSError, run: Path) -> MusubiError:
-    """One error for ``error``, which was raised while ``run``, a run folder, was written or published from."""
+def disk_error(error: OSError, run: Path, name: str = "run folder") -> MusubiError:
+    """One error for ``error``, which was raised while ``run``, a folder of that ``name``, was written or published
+    from."""
     target = Path(str(error.filename2 or error.filename or run))
     where, log = run if target.is_relative_to(run) else target.parent, run / "log.txt"
     found = log if log.is_file() else None
     if error.errno in _FULL:
         return MusubiError(f"the disk of {where} is full", fix="Free some space there, then queue again.", log=found)
-    what = f"the run folder {run}" if where == run else str(where)
+    what = f"the {name} {run}" if where == run else str(where)
     return MusubiError(f"{what} cannot be written: {error}", fix="Check that folder and its permissions.", log=found)
