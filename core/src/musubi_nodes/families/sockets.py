@@ -25,7 +25,7 @@ class Dataset(Socket):
 
 class Cache(Socket):
     """A finished cache: the dataset with its cache folders, the flags that it was made with, and the state of its files
-    (see :mod:`.cache_state`): another one stands for other files."""
+    (see :mod:`.caches.state`): another one stands for other files."""
 
     dataset: Dataset
     flags: frozenset[str] = frozenset()
