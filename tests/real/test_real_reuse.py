@@ -46,7 +46,9 @@ def cached(place: Workplace, family: str, toml: Path) -> set[str]:
 def test_exactly_what_has_changed_is_encoded_again(place: Workplace, family: str) -> None:
     toml = videos(place.folder) if family == "FramePack" else place.dataset()
     assert len(cached(place, family, toml)) == 8
-    first, second, *_ = captions = sorted(place.folder.glob("*/*.txt"))
+    (part,) = place.load(toml).config.datasets
+    assert part.directory
+    first, second, *_ = captions = sorted(part.directory.glob("*.txt"))
     first.write_text("another caption", "utf-8")
     media = [next(file for file in text.parent.glob(f"{text.stem}.*") if file != text) for text in captions]
     shutil.copy(media[2], media[1])
