@@ -277,6 +277,7 @@ def test_two_tomls_of_one_name_do_not_share_caches(place: Any) -> None:
     low.parent.mkdir()
     low.write_text(path.read_text("utf-8").replace("[96, 64]", "[64, 64]"), "utf-8")
     place.caches(low)
+    assert len(list(place.folder.glob("output/musubi/cache/**/p1_0096x0064_wan.safetensors"))) == 2
     assert place.train(caches).lora
 
 

@@ -57,7 +57,7 @@ def check_files(inputs: Any, family: Family) -> None:
         raise MusubiError(
             f"the {kind} caches of {latent.dataset.name} are not those that the cache node made",
             why="Another cache node or program made them anew since, or a file was added by hand.",
-            fix="Queue again. Two cache nodes that differ need a dataset TOML each, with a cache_directory of its own.",
+            fix="Queue again. Two cache nodes that differ need a dataset TOML each, and not the same cache_directory.",
         )
 
 
