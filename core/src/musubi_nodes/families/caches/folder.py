@@ -62,10 +62,13 @@ class CacheFolder:
         return self.path / f".musubi-nodes{self.ending.removesuffix('.safetensors')}.json"
 
     @cached_property
+    def _there(self) -> dict[str, dict[str, str]]:
+        return self._by_stem()
+
+    @cached_property
     def good(self) -> dict[str, Made]:
         """What may stay of each item that is wanted."""
-        there = self._by_stem()
-        return {stem: self._good(stem, origin, there.get(stem, {})) for stem, origin in self.wanted.items()}
+        return {stem: self._good(stem, origin, self._there.get(stem, {})) for stem, origin in self.wanted.items()}
 
     @property
     def missing(self) -> int:
@@ -80,16 +83,15 @@ class CacheFolder:
     def strangers(self) -> list[Path]:
         """Caches of no item, which a training would read all the same."""
         return sorted(
-            self.path / name for name in _listed(self.path, self.ending) if self.stem(name) not in self.wanted
+            self.path / name for stem in self._there.keys() - self.wanted.keys() for name in self._there[stem]
         )
 
     def clear(self) -> None:
         """Remove what may not stay, then note what is to be made: a run that breaks off goes on from there."""
-        stay = set(self.proven)
+        stay = {name for made in self.good.values() for name in made.files}
         with self._written():
-            for name in _listed(self.path, self.ending):
-                if self.path / name not in stay:
-                    (self.path / name).unlink(missing_ok=True)
+            for name in (name for files in self._there.values() for name in files if name not in stay):
+                (self.path / name).unlink(missing_ok=True)
         self._keep(self.good)
 
     def finish(self, run: str) -> None:
