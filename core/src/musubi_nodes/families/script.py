@@ -155,8 +155,11 @@ class ScriptNode(Node):
         values = [each.value for each in sent if each.name in PATHS]
         files = [str(file) for value in values for file in (value if isinstance(value, list | tuple) else [value])]
         modules = [str(each.value) for each in sent if each.name in IMPORTABLE]
-        program = f"{install.python} {code_of(install, install.script(self.script), modules)}"
-        return key_of([*words, *facts], program, self.counted(inputs), files)
+        return key_of([*words, *facts], self.program(install, modules), self.counted(inputs), files)
+
+    def program(self, install: Install, modules: Sequence[str] = ()) -> str:
+        """The state of what runs: another Python, or a change of the code that the script imports, is another one."""
+        return f"{install.python} {code_of(install, install.script(self.script), modules)}"
 
     def counted(self, inputs: Any) -> Any:
         """What makes a result besides the options: what comes in over sockets."""

@@ -68,8 +68,8 @@ class Workplace:
         for file in real.glob("*.py"):
             before = code if file.name == script else ""
             (source / file.name).write_text(
-                f"import runpy, sys\nwords = sys.argv\n{before}\nsys.argv[0] = {str(file)!r}\n"
-                f"sys.path.insert(0, {str(real.parent)!r})\nrunpy.run_path(sys.argv[0], run_name='__main__')\n",
+                f"import runpy, sys\nwords = sys.argv\nsys.path.insert(0, {str(real.parent)!r})\n{before}\n"
+                f"sys.argv[0] = {str(file)!r}\nrunpy.run_path(sys.argv[0], run_name='__main__')\n",
                 "utf-8",
             )
         (source.parent / "accelerate").symlink_to(real.parent / "accelerate", target_is_directory=True)

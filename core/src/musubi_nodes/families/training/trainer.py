@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from musubi_nodes.commands.accepted import fingerprint
 from musubi_nodes.commands.option import Argument, arguments_from, arguments_of
 from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
@@ -198,7 +197,7 @@ class LoRATrainer(ScriptNode):
 
     def _identity(self, inputs: Any, install: Install) -> Identity:
         plain = whatever_length(inputs)
-        return identity_of(plain, self._key(plain, install), fingerprint(install, install.script(self.script)))
+        return identity_of(plain, self._key(plain, install), self.program(install, [self.family.network_module]))
 
     def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
         return {
