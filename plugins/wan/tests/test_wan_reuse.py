@@ -248,6 +248,19 @@ def other_vae(place: Any) -> dict[str, Any]:
     return {"models": place.models(vae="other.safetensors")}
 
 
+def test_caches_that_were_made_by_hand_are_lost_to_no_script_that_cannot_start(place: Any) -> None:
+    path = place.dataset(toml=f"{TOML}cache_directory = 'own'\n")
+    place.caches(path)
+    own = path.parent / "own"
+    for note in own.glob(".*.json"):
+        note.unlink()
+    made = {file: file.read_bytes() for file in own.iterdir()}
+    place.misbehaving("wan_cache_latents.py", "raise SystemExit('no such VAE')")
+    with pytest.raises(MusubiError):
+        place.caches(path)
+    assert made == {file: file.read_bytes() for file in own.iterdir()}
+
+
 def test_caches_that_another_node_has_replaced_are_not_trained_on(place: Any) -> None:
     caches = place.caches(place.dataset())
     dataset = place.load(place.folder / "pictures.toml")

@@ -80,6 +80,12 @@ class CacheFolder:
         """The files that may stay."""
         return (self.path / name for made in self.good.values() for name in made.files)
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether caches lie here that no note tells of: musubi-tuner was run without this pack. They stay until the
+        script writes them anew, since it may be hours of work, and the script may not even start."""
+        return not self.known and not self.wanted.keys().isdisjoint(self._by_stem())
+
     def strangers(self) -> list[Path]:
         """Caches of no item, which a training would read all the same."""
         return sorted(

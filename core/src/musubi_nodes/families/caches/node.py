@@ -123,9 +123,11 @@ class CacheNode(ScriptNode):
         check_strangers(folders, self.kind, job.context.host.output_folder)
         proven = frozenset(path for each in folders for path in each.proven)
         missing = sum(each.missing for each in folders)
+        by_hand = any(each.by_hand for each in folders)
         for each in folders:
-            each.clear()
-        run = self._encode(job, found, proven, missing) if missing else folders[0].run
+            if not each.by_hand:
+                each.clear()
+        run = self._encode(job, found, proven, missing, not by_hand) if missing else folders[0].run
         for each in folders:
             each.finish(run)
         state, path = self._state(job), runs_of(job.context.host.output_folder) / run
@@ -134,12 +136,12 @@ class CacheNode(ScriptNode):
             job.context.show(text=f"{job.dataset.name} was cached before")
         return self._outputs(job, path, state)
 
-    def _encode(self, job: _Job, found: Scan, proven: Set[Path], missing: int) -> str:
+    def _encode(self, job: _Job, found: Scan, proven: Set[Path], missing: int, skip_existing: bool) -> str:
         """The name of the run that makes what is ``missing``."""
         totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
         with self.new_folder(job.context) as folder:
             config = str(dump(job.dataset.config, folder.path / "dataset.toml"))
-            owned = {"dataset_config": config, "keep_cache": True, "skip_existing": True}
+            owned = {"dataset_config": config, "keep_cache": True, "skip_existing": skip_existing}
 
             def accept(outcome: Outcome) -> None:
                 verify(found, self.family.architecture, self.kind, folder, proven, self.written_last)
