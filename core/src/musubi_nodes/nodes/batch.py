@@ -66,7 +66,7 @@ class BatchProcessor(Node):
         if not found and not linked & {"text", "file", "previous"}:
             raise _no_prompts()
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         own, note = _own(inputs.text, inputs.file, context)
         before = inputs.previous.items if inputs.previous else ()
         if not own and not before:
@@ -80,7 +80,7 @@ class BatchProcessor(Node):
         context.show(text=summary)
         return self.Outputs(prompts=prompts, summary=summary)
 
-    def changed(self, inputs: Any, context: Context) -> str:
+    def changed(self, inputs: Inputs, context: Context) -> str:
         files = pictures_of(_own(inputs.text, inputs.file, context).prompts)
         if inputs.file.strip():
             files.insert(0, readable_file(inputs.file, "prompt file", context))

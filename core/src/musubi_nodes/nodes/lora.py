@@ -35,11 +35,11 @@ class LoRASelect(Node):
         if "lora" not in linked:
             _look(values["lora"], context)
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         chosen = {name: getattr(inputs, name) for name in ("multiplier", "noise", "previous")}
         return self.Outputs(lora=_look(inputs.lora, context).model_copy(update=chosen))
 
-    def changed(self, inputs: Any, context: Context) -> str:
+    def changed(self, inputs: Inputs, context: Context) -> str:
         return stamp(find_model(context.host, "loras", inputs.lora))
 
 

@@ -76,7 +76,7 @@ class MemoryOptimizer(Node):
         memory: Memory = Field(description="The memory plan, for caches, trainers and generators.")
         report: str = Field("", description="What the plan takes by part, and why each thing is in it.")
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         chosen = Memory(**{name: getattr(inputs, name) for name in Memory.model_fields})
         found = _sized(inputs.mode, inputs.family, inputs.model_size, context)
         if found is None:
@@ -104,7 +104,7 @@ class MemoryOptimizer(Node):
         ):
             _free(values["device"])
 
-    def changed(self, inputs: Any, context: Context) -> str:
+    def changed(self, inputs: Inputs, context: Context) -> str:
         looks = inputs.mode == "auto" and inputs.free_memory is None
         return uuid4().hex if looks else ""
 

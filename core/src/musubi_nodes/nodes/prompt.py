@@ -30,7 +30,7 @@ class PromptNode(Node):
         if "prompt" not in linked:
             _check(values["prompt"])
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         _check(inputs.prompt)
         prompt = Prompt(**{name: getattr(inputs, name) for name in Prompt.model_fields})
         if inputs.previous is None:

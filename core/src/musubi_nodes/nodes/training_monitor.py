@@ -77,7 +77,7 @@ class TrainingMonitor(Node):
         if "compare" not in linked:
             _further(values["compare"], context)
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         folders = _chosen(inputs, context)
         reads = [_read(folder, inputs.smoothing) for folder in folders]
         shown = reads[0]

@@ -81,7 +81,7 @@ class VideoInput(Node):
         if not linked & values.keys():
             _cut(self.Inputs.model_construct(**values)).most(facts)
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         path = find_input(context, "video", inputs.file)
         facts, cut, watch = probe(path), _cut(inputs), watching(context, "decoding")
         frames = VideoFile(path, cut).frames(watch) if context.wanted("frames") else None
@@ -103,7 +103,7 @@ class VideoInput(Node):
             fps=fps, count=count, width=width, height=height,
         )  # fmt: skip
 
-    def changed(self, inputs: Any, context: Context) -> str:
+    def changed(self, inputs: Inputs, context: Context) -> str:
         return stamp(find_input(context, "video", inputs.file))
 
 

@@ -66,7 +66,7 @@ class VideoOutput(Node):
         if "images" in linked and not linked & {"format", "fps"}:  # a video keeps its own rate
             check_rate(formats()[values["format"]], values["fps"])
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         form = formats()[inputs.format]
         _check_sources(inputs.images is not None, inputs.video is not None)
         source = source_of(inputs.images if inputs.video is None else inputs.video, inputs.fps)

@@ -107,10 +107,10 @@ class FramePackLatentCache(LatentCache):
             False, description="One frame: without the 4x history."
         )
 
-    def cache_flags(self, inputs: Any) -> frozenset[str]:
+    def cache_flags(self, inputs: Inputs) -> frozenset[str]:
         return frozenset(name for name in ("f1", "one_frame") if getattr(inputs, name))
 
-    def check(self, inputs: Any, context: Context) -> None:
+    def check(self, inputs: Inputs, context: Context) -> None:
         pictures = [d for d in effective(inputs.dataset.config) if isinstance(d, ImageDataset)]
         if pictures and not inputs.one_frame:
             raise MusubiError(
@@ -151,16 +151,16 @@ class FramePackLoRATrainer(LoRATrainer):
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: float16.")
 
-    def needed_flags(self, inputs: Any) -> frozenset[str]:
+    def needed_flags(self, inputs: Inputs) -> frozenset[str]:
         return frozenset(name for name in ("f1", "one_frame") if getattr(inputs, name))
 
-    def needs_sample_image(self, inputs: Any) -> bool:
+    def needs_sample_image(self, inputs: Inputs) -> bool:
         return True
 
-    def sample_rule(self, inputs: Any) -> FrameRule:
+    def sample_rule(self, inputs: Inputs) -> FrameRule:
         return FrameRule(window=inputs.latent_window_size)
 
-    def check_samples(self, inputs: Any) -> None:
+    def check_samples(self, inputs: Inputs) -> None:
         if inputs.one_frame:
             raise MusubiError(
                 "one-frame training cannot make samples",
@@ -168,7 +168,7 @@ class FramePackLoRATrainer(LoRATrainer):
                 fix="Remove the prompts of the samples.",
             )
 
-    def check(self, inputs: Any, context: Context) -> None:
+    def check(self, inputs: Inputs, context: Context) -> None:
         if inputs.vae_dtype not in (None, "float16"):
             raise MusubiError(
                 f"FramePack's VAE works in float16, not in {inputs.vae_dtype}",
@@ -290,10 +290,10 @@ class FramePackGenerator(VideoGenerator):
             False, description="Leave the settings out of the latent file."
         )
 
-    def frames(self, inputs: Any) -> int:
+    def frames(self, inputs: Inputs) -> int:
         return 1 if inputs.one_frame_inference else sections(inputs) * inputs.latent_window_size * 4 + 1
 
-    def derived(self, inputs: Any) -> Mapping[str, Any]:
+    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
         whole = sections(inputs) * inputs.latent_window_size * 4 / RATE
         return {
             "video_seconds": round(whole, 6) if inputs.video_frames else inputs.video_seconds,
@@ -301,13 +301,13 @@ class FramePackGenerator(VideoGenerator):
             "exclude_patterns": inputs.exclude_patterns.splitlines(),
         }
 
-    def prompt(self, inputs: Any) -> str:
+    def prompt(self, inputs: Inputs) -> str:
         if inputs.section is None:
             return joined(["0"], [inputs.prompt])
         chain = inputs.section.chain()
         return joined(indices(chain, sections(inputs)), [part.prompt for part in chain])
 
-    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+    def media(self, inputs: Inputs, folder: Path) -> Mapping[str, Any]:
         files: dict[str, Any] = {}
         if pictures := self._pictures(inputs, folder):
             files["image_path"] = pictures
@@ -319,7 +319,7 @@ class FramePackGenerator(VideoGenerator):
                 files[f"{name}_path"] = save_pngs(value, folder, name)
         return files
 
-    def _pictures(self, inputs: Any, folder: Path) -> str:
+    def _pictures(self, inputs: Inputs, folder: Path) -> str:
         """The first picture, and those of the sections at their places."""
         chain = inputs.section.chain() if inputs.section else ()
         places = indices(chain, sections(inputs)) if chain else []
@@ -329,7 +329,7 @@ class FramePackGenerator(VideoGenerator):
         saved = {place: save_png(picture, folder / f"image-{place}.png") for place, picture in found.items()}
         return joined(list(saved), list(saved.values()))
 
-    def check(self, inputs: Any, context: Context) -> None:
+    def check(self, inputs: Inputs, context: Context) -> None:
         if inputs.latent:
             return
         window = inputs.latent_window_size * 4

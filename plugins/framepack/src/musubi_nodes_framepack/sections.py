@@ -44,7 +44,7 @@ class FramePackSection(Node):
     class Outputs(NodeOutputs):
         section: Section = Field(description="The chain with this part at its end.")
 
-    def run(self, inputs: Any, context: Any) -> NodeOutputs:
+    def run(self, inputs: Inputs, context: Any) -> NodeOutputs:
         if not inputs.prompt.strip():
             raise MusubiError("FramePack Section: the prompt is empty", fix="Say what this part shows.")
         section = Section(prompt=inputs.prompt, sections=inputs.sections, image=inputs.image, previous=inputs.previous)

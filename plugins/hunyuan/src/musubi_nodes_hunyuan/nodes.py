@@ -128,10 +128,10 @@ class HunyuanVideoLoRATrainer(LoRATrainer):
         vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: float16.")
         text_encoder_dtype: Dtype = Field(None, description="Precision of the encoders for samples. default: float16.")
 
-    def derived(self, inputs: Any) -> Mapping[str, Any]:
+    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"dit_in_channels": CHANNELS[inputs.models.task]}
 
-    def needs_sample_image(self, inputs: Any) -> bool:
+    def needs_sample_image(self, inputs: Inputs) -> bool:
         return bool(inputs.models.task == "i2v")
 
 
@@ -185,10 +185,10 @@ class HunyuanVideoGenerator(VideoGenerator):
             False, description="Leave the settings out of the latent file."
         )
 
-    def derived(self, inputs: Any) -> Mapping[str, Any]:
+    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"dit_in_channels": CHANNELS[inputs.models.task]}
 
-    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+    def media(self, inputs: Inputs, folder: Path) -> Mapping[str, Any]:
         files: dict[str, Any] = {}
         if inputs.image is not None:
             files["image_path"] = str(save_png(inputs.image, folder / "image.png"))
@@ -196,7 +196,7 @@ class HunyuanVideoGenerator(VideoGenerator):
             files["video_path"] = str(save_video(inputs.video, folder / "video.mp4", inputs.fps))
         return files
 
-    def check(self, inputs: Any, context: Context) -> None:
+    def check(self, inputs: Inputs, context: Context) -> None:
         task = inputs.models.task
         if inputs.latent:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -55,7 +55,7 @@ class LoRAFormatConverter(ToolNode):
         format: str = Field(description="What was detected, and what it is now.")
         run: Run = Field(description="The run folder.")
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         source = _single(inputs.lora)
         before = read_header(source.path)

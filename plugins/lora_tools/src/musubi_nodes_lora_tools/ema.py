@@ -55,7 +55,7 @@ class LoRAPostHocEMA(ToolNode):
         lora: Lora = Field(description="The averaged LoRA.")
         run: Run = Field(description="The run folder.")
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         name = checked_name(inputs.output_name, "output_name")
         paths = checkpoints(inputs)

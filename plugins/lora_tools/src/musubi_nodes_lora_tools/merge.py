@@ -54,7 +54,7 @@ class LoRAMerger(ToolNode):
             install = context.services.install(values["install"])
             hunyuan_header(find_model(context.host, "diffusion_models", values["dit"], install))
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         name = checked_name(inputs.output_name, "output_name")
         dit = find_model(context.host, "diffusion_models", inputs.dit, install)

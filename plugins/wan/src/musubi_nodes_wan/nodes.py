@@ -73,15 +73,15 @@ class WanLatentCache(LatentCache):
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: bfloat16.")
 
-    def derived(self, inputs: Any) -> Mapping[str, Any]:
+    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
         needs = inputs.models.needs
         clip = inputs.models.clip if needs.clip or inputs.one_frame else None
         return {"i2v": needs.image and not inputs.one_frame, "clip": clip}
 
-    def cache_flags(self, inputs: Any) -> frozenset[str]:
+    def cache_flags(self, inputs: Inputs) -> frozenset[str]:
         return flags(inputs.models, inputs.one_frame)
 
-    def check(self, inputs: Any, context: Context) -> None:
+    def check(self, inputs: Inputs, context: Context) -> None:
         if inputs.one_frame and not inputs.models.clip:
             raise MusubiError("one_frame needs clip, the CLIP image encoder", fix="Choose it in Wan Models.")
         controls = [d.control_directory is not None for d in effective(inputs.dataset.config)]
@@ -124,7 +124,7 @@ class WanLoRATrainer(LoRATrainer):
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: bfloat16.")
 
-    def derived(self, inputs: Any) -> Mapping[str, Any]:
+    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
         models: WanModels = inputs.models
         options = dict(models.dits())
         sampled = inputs.sampling is not None and inputs.sampling.samples()
@@ -137,16 +137,16 @@ class WanLoRATrainer(LoRATrainer):
         low, high = (boundary, 1000) if models.noise == "high" else (0, boundary)
         return {**options, "min_timestep": low, "max_timestep": high, "preserve_distribution_shape": True}
 
-    def needed_flags(self, inputs: Any) -> frozenset[str]:
+    def needed_flags(self, inputs: Inputs) -> frozenset[str]:
         return flags(inputs.models, inputs.one_frame)
 
-    def needs_sample_image(self, inputs: Any) -> bool:
+    def needs_sample_image(self, inputs: Inputs) -> bool:
         return bool(inputs.models.needs.image)
 
-    def sample_options(self, inputs: Any) -> Mapping[str, Any]:
+    def sample_options(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"discrete_flow_shift": inputs.models.needs.shift}
 
-    def check_samples(self, inputs: Any) -> None:
+    def check_samples(self, inputs: Inputs) -> None:
         if inputs.models.needs.control:
             raise MusubiError(
                 f"samples of task {inputs.models.task} would need a control video each",
@@ -154,10 +154,10 @@ class WanLoRATrainer(LoRATrainer):
                 fix="Remove the prompts of the samples.",
             )
 
-    def lora_noise(self, inputs: Any) -> str:
+    def lora_noise(self, inputs: Inputs) -> str:
         return str(inputs.models.noise)
 
-    def check(self, inputs: Any, context: Context) -> None:
+    def check(self, inputs: Inputs, context: Context) -> None:
         memory, precision = inputs.memory or Memory(), (inputs.training or Training()).mixed_precision
         check_precision(inputs.models, memory, precision)
         check_offload(memory, inputs.offload_inactive_dit)
@@ -262,10 +262,10 @@ class WanGenerator(VideoGenerator):
             False, description="Leave the settings out of the latent file."
         )
 
-    def frames(self, inputs: Any) -> int:
+    def frames(self, inputs: Inputs) -> int:
         return inputs.video_length or (1 if inputs.models.task.startswith("t2i") else 81)
 
-    def derived(self, inputs: Any) -> Mapping[str, Any]:
+    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
         models: WanModels = inputs.models
         boundary = models.timestep_boundary
         return {
@@ -276,7 +276,7 @@ class WanGenerator(VideoGenerator):
             "exclude_patterns": inputs.exclude_patterns.splitlines(),
         }
 
-    def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
+    def lora_options(self, inputs: Inputs, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
         low = [lora for lora in chain if lora.noise != "high" or not inputs.models.two_models]
         high = [lora for lora in chain if lora.noise != "low"] if inputs.models.second_dit else []
         return {
@@ -286,7 +286,7 @@ class WanGenerator(VideoGenerator):
             "lora_multiplier_high_noise": [lora.multiplier for lora in high],
         }
 
-    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+    def media(self, inputs: Inputs, folder: Path) -> Mapping[str, Any]:
         pictures = {"image_path": inputs.image, "end_image_path": inputs.end_image}
         files: dict[str, Any] = {
             name: str(save_png(value, folder / f"{name}.png")) for name, value in pictures.items() if value is not None
@@ -299,7 +299,7 @@ class WanGenerator(VideoGenerator):
                 files[f"{name}_path"] = save_pngs(value, folder, name)
         return files
 
-    def check(self, inputs: Any, context: Context) -> None:
+    def check(self, inputs: Inputs, context: Context) -> None:
         models: WanModels = inputs.models
         if inputs.latent:
             return

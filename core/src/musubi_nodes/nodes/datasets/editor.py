@@ -160,7 +160,7 @@ class DatasetConfigEditor(Node):
         toml: str = Field(description="The text of the TOML.")
         path: str = Field(description="Where it was written.")
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         family = family_named(context.services.families, inputs.family)
         _check_chain(inputs.write_to, inputs.previous is not None)
         own = self.own(inputs, context)
@@ -178,7 +178,7 @@ class DatasetConfigEditor(Node):
         context.show(text=summary)
         return self.Outputs(dataset=dataset, summary=summary, toml=text, path=str(path))
 
-    def changed(self, inputs: Any, context: Context) -> str:
+    def changed(self, inputs: Inputs, context: Context) -> str:
         family = family_named(context.services.families, inputs.family)
         asked = Asked(inputs.missing_captions, family=family)
         return fingerprint_of(self.own(inputs, context).config, context, asked)
@@ -194,7 +194,7 @@ class DatasetConfigEditor(Node):
         elif "toml" not in linked and values["toml"].strip():
             dataset_path(values["toml"], context)
 
-    def own(self, inputs: Any, context: Context) -> Made:
+    def own(self, inputs: Inputs, context: Context) -> Made:
         """This node's entry, or the TOML that it edits."""
         base = context.host.input_folder()
         is_new = not inputs.toml.strip()

@@ -55,7 +55,7 @@ class DatasetConfigLoader(Node):
         dataset: Dataset = Field(description="The checked dataset, for the cache nodes.")
         summary: str = Field(description="What is in it, as text.")
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         path = dataset_path(inputs.path, context)
         name = slug(path.stem if path.stem != "dataset" else f"{path.parent.name}_{path.stem}")
         asked = Asked(inputs.missing_captions, inputs.on_errors)
@@ -63,7 +63,7 @@ class DatasetConfigLoader(Node):
         context.show(text=report.summary())
         return self.Outputs(dataset=dataset, summary=report.summary())
 
-    def changed(self, inputs: Any, context: Context) -> str:
+    def changed(self, inputs: Inputs, context: Context) -> str:
         asked = Asked(inputs.missing_captions)
         return fingerprint_of(load(dataset_path(inputs.path, context)), context, asked)
 

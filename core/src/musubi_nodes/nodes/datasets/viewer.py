@@ -49,7 +49,7 @@ class DatasetViewer(Node):
         image: Annotated[Any, Native("IMAGE")] = Field(None, description="The page, for Preview Image or Save Image.")
         text: str = Field(description="Counts, and the captions of the page in full.")
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         family = family_named(context.services.families, inputs.family)
         config = inputs.dataset.config
         check_roots(config, context)
@@ -68,7 +68,7 @@ class DatasetViewer(Node):
         image = self.picture(shown, caches, inputs, heading, context) if context.wanted("image") else None
         return self.Outputs(image=image, text=text)
 
-    def picture(self, shown: list[Entry], caches: list[Cached], inputs: Any, heading: str, context: Context) -> Any:
+    def picture(self, shown: list[Entry], caches: list[Cached], inputs: Inputs, heading: str, context: Context) -> Any:
         """The page as an array [height, width, 3], 0..1."""
         context.raise_if_interrupted()
         with ThreadPoolExecutor(_DECODERS, thread_name_prefix="dataset-viewer") as pool:

@@ -69,7 +69,7 @@ class ResourceMonitor(Node):
         if values.get("name") and "run" not in linked:
             run_named(context.host.output_folder, values["name"])
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: Inputs, context: Context) -> BaseModel:
         record = _record(inputs, context)
         moments, refusal = _watched(inputs.seconds, context)
         facts = gathered(context.host.output_folder, moments, refusal, record)
