@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from musubi_nodes.config import config_file
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.errors import MusubiError
@@ -12,6 +10,7 @@ from musubi_nodes.families.caches.state import Kind, cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.sockets import Cache
+from musubi_nodes.families.training.inputs import TrainerInputs
 
 
 def check_machine(address: str, context: Context) -> None:
@@ -24,7 +23,7 @@ def check_machine(address: str, context: Context) -> None:
         )
 
 
-def check_caches(inputs: Any, needed: frozenset[str]) -> None:
+def check_caches(inputs: TrainerInputs, needed: frozenset[str]) -> None:
     """Both caches are of one dataset, and made with the flags that are ``needed``."""
     latent, text = inputs.latent_cache, inputs.text_cache
     if latent.dataset.fingerprint != text.dataset.fingerprint:
@@ -40,7 +39,7 @@ def check_caches(inputs: Any, needed: frozenset[str]) -> None:
         )
 
 
-def check_files(inputs: Any, family: Family) -> None:
+def check_files(inputs: TrainerInputs, family: Family) -> None:
     """The dataset is what was cached, and the folders hold the files that the cache nodes made, all and no others."""
     latent = inputs.latent_cache
     found = checked_scan(latent.dataset, family)

@@ -9,16 +9,17 @@ from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.totals import training_batches
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.settings import Training
+from musubi_nodes.families.training.inputs import TrainerInputs
 
 
-def epoch_facts(inputs: Any) -> dict[str, Any]:
+def epoch_facts(inputs: TrainerInputs) -> dict[str, Any]:
     """What the number follows from."""
     accumulated = (inputs.training or Training()).gradient_accumulation_steps
     dataset = inputs.latent_cache.dataset.fingerprint
     return {"dataset": dataset, "gradient_accumulation_steps": accumulated, "num_processes": inputs.num_processes}
 
 
-def steps_of_epoch(inputs: Any, family: Family) -> int | None:
+def steps_of_epoch(inputs: TrainerInputs, family: Family) -> int | None:
     """As ``_build_optimizer_and_dataloader`` counts it (training/trainer_base.py, v0.3.4); ``None`` where the dataset
     does not tell its batches."""
     config = inputs.latent_cache.dataset.config

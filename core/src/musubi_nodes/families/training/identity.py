@@ -13,6 +13,7 @@ from musubi_nodes.families.memory.plans import same_result
 from musubi_nodes.families.records import SAME_RESULT
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache
+from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.record.folder import RunFolder
 
@@ -36,14 +37,14 @@ class Identity:
     settings: Mapping[str, str]
 
 
-def identity_of(inputs: Any, key: str, program: str) -> Identity:
+def identity_of(inputs: TrainerInputs, key: str, program: str) -> Identity:
     """The identity of a training whose ``inputs`` are those of :func:`whatever_length`."""
     settings = {"memory": same_result(inputs.memory or Memory()), "optimizer": inputs.optimizer or Optimizer()}
     plain = inputs.model_copy(update=settings)
     return Identity(key, inputs.output_name, program, inputs.latent_cache.dataset.fingerprint, dict(_settings(plain)))
 
 
-def _settings(inputs: Any) -> Iterator[tuple[str, str]]:
+def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:
     """Widgets by their own names, what a models node or a LoRA holds by that of the input as well."""
     for name, value in inputs:
         if isinstance(value, Settings):
@@ -60,7 +61,7 @@ def record_training(folder: RunFolder, identity: Identity, training: Training, e
     write_json(folder.path / PLAN, {**asdict(identity), **length, "epoch": epoch})
 
 
-def whatever_length(inputs: Any) -> Any:
+def whatever_length(inputs: TrainerInputs) -> Any:
     """The inputs without what two runs of one training may differ in: length, saving, logging, samples."""
     given, sampling = inputs.training or Training(), inputs.sampling or Sampling()
     training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
@@ -69,7 +70,7 @@ def whatever_length(inputs: Any) -> Any:
     return inputs.model_copy(update=plain)
 
 
-def finishing(inputs: Any) -> Any:
+def finishing(inputs: TrainerInputs) -> Any:
     """The inputs as they name what a finished training is: with ``auto`` it is the same as without."""
     training = inputs.training or Training()
     named = "" if training.resume.strip() == AUTO else training.resume

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.script import ScriptInputs
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
-from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.families.sockets import Cache, Lora, Run
 from musubi_nodes.files import plain_name
 
 ADVANCED = Widget(advanced=True)
@@ -19,6 +20,11 @@ ADVANCED = Widget(advanced=True)
 
 class TrainerInputs(ScriptInputs):
     """What every LoRA trainer takes; a family adds ``models``, ``latent_cache`` and ``text_cache`` of its own types."""
+
+    if TYPE_CHECKING:
+        models: Models
+        latent_cache: Cache
+        text_cache: Cache
 
     training: Training | None = Field(None, description="Length, rank, learning rate, saving.")
     optimizer: Optimizer | None = Field(None, description="Optimizer and scheduler.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.runs.install import Install
 
 
-def accelerate_launch(install: Install, inputs: Any, precision: str, *, cpu: bool) -> list[str]:
+def accelerate_launch(install: Install, inputs: TrainerInputs, precision: str, *, cpu: bool) -> list[str]:
     """What stands before the script. Every count is explicit: else accelerate prints notices and guesses."""
     several = inputs.num_processes > 1 or inputs.num_machines > 1
     options = {

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -16,6 +15,7 @@ from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
 from musubi_nodes.families.training.identity import AUTO, PLAN, Identity, nothing_found
+from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.files import cleaned_path, is_file, is_inside
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import Progress
@@ -33,7 +33,7 @@ class Resume:
     state: State
     total: int
 
-    def inputs(self, inputs: Any) -> Any:
+    def inputs(self, inputs: TrainerInputs) -> TrainerInputs:
         """The inputs for what is left: musubi-tuner counts from 0 again (training/trainer_base.py, v0.3.4)."""
         training = (inputs.training or Training()).model_copy(
             update={"max_train_epochs": None, "max_train_steps": self.total - self.state.step}
@@ -50,7 +50,7 @@ class Resume:
         return f"goes on after step {self.state.step} of {self.total}, from the state of {self.run.path.name}"
 
 
-def resume_point(inputs: Any, identity: Identity, context: Context, family: Family) -> Resume | None:
+def resume_point(inputs: TrainerInputs, identity: Identity, context: Context, family: Family) -> Resume | None:
     """Where the settings say that a training goes on; ``None``: at its beginning.
 
     Raises a :class:`MusubiError` for a state that cannot be gone on from, and where another length changes the learning
@@ -99,7 +99,7 @@ def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waitin
     return None
 
 
-def _named(inputs: Any, text: str, context: Context, family: Family) -> Resume:
+def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -> Resume:
     output = context.host.output_folder
     path = output / cleaned_path(text)
     where = "Give a folder below the output folder, such as musubi/runs/.../out/my_lora-state, or auto."
@@ -142,7 +142,7 @@ def _check_rank(state: Path, training: Training) -> None:
         )
 
 
-def _steps_of_epoch(run: RunFolder, state: State, inputs: Any, family: Family) -> int:
+def _steps_of_epoch(run: RunFolder, state: State, inputs: TrainerInputs, family: Family) -> int:
     """As the state's run counted them, if they follow from the same; else counted anew."""
     if run.read_json(PLAN).get("epoch") == epoch_facts(inputs) or not (inputs.training or Training()).max_train_epochs:
         return state.length.per_epoch

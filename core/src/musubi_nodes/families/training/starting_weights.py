@@ -7,9 +7,10 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.sockets import Lora
+from musubi_nodes.families.training.inputs import TrainerInputs
 
 
-def starting_loras(inputs: Any) -> Sequence[Lora]:
+def starting_loras(inputs: TrainerInputs) -> Sequence[Lora]:
     """All of them."""
     first = inputs.network_weights.chain() if inputs.network_weights else ()
     if len(first) > 1:
@@ -17,7 +18,7 @@ def starting_loras(inputs: Any) -> Sequence[Lora]:
     return (*first, *(inputs.base_weights.chain() if inputs.base_weights else ()))
 
 
-def starting_weights(inputs: Any) -> dict[str, Any]:
+def starting_weights(inputs: TrainerInputs) -> dict[str, Any]:
     """The same as options."""
     merged = inputs.base_weights.chain() if inputs.base_weights else ()
     return {

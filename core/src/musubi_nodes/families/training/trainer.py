@@ -96,7 +96,7 @@ class LoRATrainer(ScriptNode):
         """For which of two models the LoRA is: both, high or low."""
         return "both"
 
-    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+    def most_blocks_to_swap(self, inputs: TrainerInputs) -> int | None:
         most = inputs.models.most_blocks_to_swap
         return most[0] if most else None
 
@@ -111,7 +111,7 @@ class LoRATrainer(ScriptNode):
         if "main_process_ip" not in linked:
             check_machine(values["main_process_ip"], context)
 
-    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+    def arguments(self, inputs: TrainerInputs, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
         yield from settings_arguments(inputs.training or Training(), "the training settings")
         optimizer, sampling = inputs.optimizer or Optimizer(), inputs.sampling or Sampling()
@@ -126,12 +126,12 @@ class LoRATrainer(ScriptNode):
     def trains(self) -> bool:
         return True
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: TrainerInputs, context: Context) -> BaseModel:
         attempt = Attempt((inputs.training or Training()).crash_retries)
         with caches_in_use(inputs.latent_cache.dataset, context, self.title):
             return self.with_memory(inputs, context, lambda each: self.persist(each, context, attempt))
 
-    def persist(self, inputs: Any, context: Context, attempt: Attempt) -> BaseModel:
+    def persist(self, inputs: TrainerInputs, context: Context, attempt: Attempt) -> BaseModel:
         """One training; after a crash again from its newest state, as often as the settings allow."""
         training = inputs.training or Training()
         while True:
@@ -143,7 +143,7 @@ class LoRATrainer(ScriptNode):
                 log.warning("%s: %s; goes on from the newest state", self.title, error.what)
                 context.show(text=f"crashed and went on by itself: {error.what}")
 
-    def train(self, inputs: Any, context: Context, attempt: Attempt) -> BaseModel:
+    def train(self, inputs: TrainerInputs, context: Context, attempt: Attempt) -> BaseModel:
         """One training from start to end; ``attempt`` may have a state of it to go on from."""
         install = self.prepare(inputs, context)
         check_machine(inputs.main_process_ip, context)
@@ -190,28 +190,28 @@ class LoRATrainer(ScriptNode):
                 remove_old_states(folder, training)
             return outputs
 
-    def _key(self, inputs: Any, install: Install) -> str:
+    def _key(self, inputs: TrainerInputs, install: Install) -> str:
         """The caches count by the state of their files: another VAE makes another LoRA."""
         owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
         return self.key(inputs, install, owned)
 
-    def _identity(self, inputs: Any, install: Install) -> Identity:
+    def _identity(self, inputs: TrainerInputs, install: Install) -> Identity:
         plain = whatever_length(inputs)
         return identity_of(plain, self._key(plain, install), self.program(install, [self.family.network_module]))
 
-    def _said(self, inputs: Any, install: Install) -> dict[str, Any]:
+    def _said(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
         return {
             "output_name": inputs.output_name,
             "network_module": self.family.network_module,
             "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
         }
 
-    def _before(self, inputs: Any, context: Context, path: Path, run: Path) -> BaseModel:
+    def _before(self, inputs: TrainerInputs, context: Context, path: Path, run: Path) -> BaseModel:
         context.made(path)
         context.show(text=f"was trained before: musubi/{path.name}; train_again trains it anew")
         return self.Outputs(lora=self._lora(inputs, path), run=Run(folder=run))
 
-    def owned(self, inputs: Any, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
+    def owned(self, inputs: TrainerInputs, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets: where things go, which network, what is sampled and resumed."""
         training, sampling = inputs.training or Training(), inputs.sampling or Sampling()
         owned: dict[str, Any] = {
@@ -230,11 +230,13 @@ class LoRATrainer(ScriptNode):
             owned["sample_prompts"] = str(prompts)
         return owned | _uploads(context.services.config.options, owned)
 
-    def launcher(self, inputs: Any, install: Install) -> list[str]:
+    def launcher(self, inputs: TrainerInputs, install: Install) -> list[str]:
         precision = (inputs.training or Training()).mixed_precision
         return accelerate_launch(install, inputs, precision, cpu=self.device(inputs) == "cpu" or install.cpu)
 
-    def _finish(self, inputs: Any, context: Context, folder: RunFolder, outcome: Outcome, made: Path) -> BaseModel:
+    def _finish(
+        self, inputs: TrainerInputs, context: Context, folder: RunFolder, outcome: Outcome, made: Path
+    ) -> BaseModel:
         complete = outcome.checkpoint is None
         name = true_name(folder, made)
         target = publish_lora(context, made, name, complete)
@@ -244,10 +246,10 @@ class LoRATrainer(ScriptNode):
             context.show(text="save_state is off: this training cannot go on from here")
         return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
 
-    def _lora(self, inputs: Any, path: Path, complete: bool = True) -> Lora:
+    def _lora(self, inputs: TrainerInputs, path: Path, complete: bool = True) -> Lora:
         return lora_of(path).model_copy(update={"noise": self.lora_noise(inputs), "complete": complete})
 
-    def processes(self, inputs: Any) -> int:
+    def processes(self, inputs: TrainerInputs) -> int:
         """accelerate's ``num_processes`` counts those of all machines."""
         return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
 
