@@ -13,7 +13,8 @@ from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCa
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
 from musubi_nodes.families.fields import Dtype, InputFile, ModelFile, Native, Settings, Socket, Widget
-from musubi_nodes.families.generating.generator import GeneratorInputs, VideoGenerator
+from musubi_nodes.families.generating.generator import VideoGenerator
+from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.lora import check_fits, check_trained, checkpoints_of, lora_format, publish_lora
 from musubi_nodes.families.models.dit_size import DitSize

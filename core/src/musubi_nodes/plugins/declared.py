@@ -19,7 +19,8 @@ from musubi_nodes.errors import did_you_mean
 from musubi_nodes.families.caches.node import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import FieldSpec, socket_class, without_none
-from musubi_nodes.families.generating.generator import GeneratorInputs, VideoGenerator
+from musubi_nodes.families.generating.generator import VideoGenerator
+from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode

@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.grouping import Item, groups, items_of
+from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.starts import Generator, Starts, key
 from musubi_nodes.families.generating.state import Batch
@@ -34,7 +34,7 @@ class Generated:
     complete: bool
 
 
-def generate_all(node: Generator, inputs: Any, context: Context) -> Generated:
+def generate_all(node: Generator, inputs: GeneratorInputs, context: Context) -> Generated:
     """The generator's prompt, or all of its prompts socket; those made before are handed on."""
     started = time.monotonic()
     install = context.services.install(node.install_name(inputs))
@@ -47,10 +47,10 @@ def generate_all(node: Generator, inputs: Any, context: Context) -> Generated:
     return Generated(results, told, runs[-1] if runs else None, not batch.failed)
 
 
-def _items(node: Generator, inputs: Any) -> list[Item]:
+def _items(node: Generator, inputs: GeneratorInputs) -> list[Item]:
     if inputs.prompts is None:
         return [Item(1, Prompt(), inputs)]
-    return items_of(inputs, node.prompt_fields, node.title)
+    return items_of(inputs.prompts, inputs, node.prompt_fields, node.title)
 
 
 def _named(node: Generator, item: Item, context: Context, install: Install) -> Item:
@@ -71,7 +71,7 @@ def _begun(prompts: Prompts, items: Iterable[Item], records: Records) -> Batch:
     return Batch(prompts, records, {number: Made.of(files) for number, files in found.items() if files})
 
 
-def _work(starts: Starts, left: Sequence[Item], inputs: Any, context: Context) -> list[Run]:
+def _work(starts: Starts, left: Sequence[Item], inputs: GeneratorInputs, context: Context) -> list[Run]:
     """Make what is left, on one GPU or on several side by side; the runs that came to their end."""
     batch, node = starts.batch, starts.node
     devices = _devices(inputs, starts.install, len(left))
@@ -84,7 +84,7 @@ def _work(starts: Starts, left: Sequence[Item], inputs: Any, context: Context) -
     return starts.runs
 
 
-def _devices(inputs: Any, install: Install, prompts: int) -> list[str]:
+def _devices(inputs: GeneratorInputs, install: Install, prompts: int) -> list[str]:
     """One device for each worker; a :class:`MusubiError` where there are not so many GPUs."""
     count = min(inputs.prompts.workers, prompts) if inputs.prompts else 1
     if count < 2 or inputs.device == "cpu":

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel
 
-from musubi_nodes.commands.option import Argument, Option, arguments_from
+from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
-from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.generating.batch import generate_all
 from musubi_nodes.families.generating.grouping import Item, prompt_line
+from musubi_nodes.families.generating.inputs import GeneratorInputs, GeneratorOutputs
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.starts import Keep
 from musubi_nodes.families.generating.told_apart import lacked_memory, made_together
@@ -25,13 +26,10 @@ from musubi_nodes.families.lora import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
-from musubi_nodes.families.node import NodeOutputs
-from musubi_nodes.families.prompts import Prompts
-from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.families.sizes import Side
 from musubi_nodes.families.sockets import Latent, Lora, Run
-from musubi_nodes.files import plain_name, write_text
+from musubi_nodes.files import write_text
 from musubi_nodes.media.frames import VideoFile, save_png
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
@@ -56,45 +54,6 @@ PROMPT_FIELDS = {
     "image": "image",
 }
 """Field of a prompt -> field of a generator, as far as all generators have them."""
-
-
-class GeneratorInputs(ScriptInputs):
-    """What every generator takes; a family adds ``models`` and its own inputs."""
-
-    lora: Lora | None = Field(None, description="One LoRA, or a chain of several.")
-    latent: Latent | None = Field(None, description="A latent file to decode instead of generating.")
-    prompts: Prompts | None = Field(
-        None, description="Many prompts instead of the one below, with their own seed, size and steps."
-    )
-    prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the video shows.")
-    negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
-        "", description="What it should not show. Empty: the model's own."
-    )
-    width: Side = Field(832, ge=16, le=4096, description="Width in pixels.")
-    height: Side = Field(480, ge=16, le=4096, description="Height in pixels.")
-    seed: Annotated[int, Option(), Widget(seed=True)] = Field(
-        1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
-    )
-    filename_prefix: Annotated[str, Widget(last=1)] = Field(
-        "video", description="Begin of the file names in output/musubi.", examples=["other"]
-    )
-    output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
-        Field("video", description="What is written: a video, single images, the latent, or two of them.")
-    )
-
-    @field_validator("filename_prefix")
-    @classmethod
-    def _plain(cls, name: str) -> str:
-        return plain_name(name)
-
-
-class GeneratorOutputs(NodeOutputs):
-    """What was generated, one entry for each prompt; what nobody uses is not decoded."""
-
-    video: Annotated[list[Any], Native("VIDEO")] = Field([], description="The video, if output_type makes one.")
-    images: Annotated[list[Any], Native("IMAGE")] = Field([], description="All frames.")
-    latent: list[Latent] = Field([], description="The latent file, if output_type makes one.")
-    run: Run = Field(description="The run folder: log, command, status.")
 
 
 class VideoGenerator(ScriptNode):
@@ -161,7 +120,7 @@ class VideoGenerator(ScriptNode):
         chain = inputs.lora.chain() if inputs.lora else ()
         yield from arguments_from(self.lora_options(inputs, chain), "the LoRAs")
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: GeneratorInputs, context: Context) -> BaseModel:
         if inputs.prompts is not None:
             self._check_prompts(inputs)
         output = context.host.output_folder
@@ -177,7 +136,7 @@ class VideoGenerator(ScriptNode):
             run=last or Run(folder=output / "musubi" / "generated"),
         )
 
-    def ready(self, inputs: Any, context: Context) -> Install:
+    def ready(self, inputs: GeneratorInputs, context: Context) -> Install:
         """The install, after all checks that need no process."""
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
@@ -210,7 +169,7 @@ class VideoGenerator(ScriptNode):
                         keep(item, made[item.number].published(context.host.output_folder, inputs.filename_prefix))
         return Run(folder=folder.path)
 
-    def _owned(self, group: Sequence[Item], inputs: Any, folder: RunFolder) -> dict[str, Any]:
+    def _owned(self, group: Sequence[Item], inputs: GeneratorInputs, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets."""
         owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
         if inputs.latent:
@@ -265,7 +224,7 @@ class VideoGenerator(ScriptNode):
                     fix=f"Set output_type to {' or '.join(makers)}, or unplug it.",
                 )
 
-    def _check_prompts(self, inputs: Any) -> None:
+    def _check_prompts(self, inputs: GeneratorInputs) -> None:
         for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):
             if getattr(inputs, name) is not None:
                 raise MusubiError(f"{self.title}: prompts and {name} exclude each other", fix="Unplug one of them.")

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from musubi_nodes.errors import finding, problems
-from musubi_nodes.families.prompts import Prompt
+from musubi_nodes.families.generating.inputs import GeneratorInputs
+from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.media.frames import ImageFiles
 
 NOT_IN_A_LINE = " --"
@@ -24,7 +25,7 @@ class Item:
 
     number: int
     prompt: Prompt
-    inputs: Any
+    inputs: GeneratorInputs
     key: str = ""
 
     @property
@@ -33,14 +34,14 @@ class Item:
         return f"prompt {self.number} ({self.prompt.prompt[:40]!r})"
 
 
-def items_of(inputs: Any, fields: Mapping[str, str], title: str) -> list[Item]:
+def items_of(prompts: Prompts, inputs: GeneratorInputs, fields: Mapping[str, str], title: str) -> list[Item]:
     """Every prompt with its own inputs; one :class:`MusubiError` for all that do not fit the generator.
 
     ``fields`` says which field of the generator a field of a prompt replaces. Prompts without a seed count up from the
     generator's, so that each makes another video.
     """
     found, wrong = [], []
-    for number, prompt in enumerate(inputs.prompts.items, 1):
+    for number, prompt in enumerate(prompts.items, 1):
         try:
             found.append(_item(number, prompt, inputs, fields))
         except (ValidationError, ValueError) as error:
@@ -50,7 +51,7 @@ def items_of(inputs: Any, fields: Mapping[str, str], title: str) -> list[Item]:
     return found
 
 
-def _item(number: int, prompt: Prompt, inputs: Any, fields: Mapping[str, str]) -> Item:
+def _item(number: int, prompt: Prompt, inputs: GeneratorInputs, fields: Mapping[str, str]) -> Item:
     seed = (inputs.seed + number - 1) % 2**32 if prompt.seed is None else prompt.seed
     prompt = prompt.model_copy(update={"seed": seed})
     given = {name: value for name in Prompt.model_fields if _is_said(value := getattr(prompt, name))}

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.grouping import Item
+from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.state import Batch
 from musubi_nodes.families.settings import Memory
@@ -28,14 +29,14 @@ class Generator(Protocol):
     lines: ClassVar[Mapping[str, str]]
     kept_by_text: ClassVar[Set[str]]
 
-    def install_name(self, inputs: Any) -> str | None: ...
-    def ready(self, inputs: Any, context: Context) -> Install: ...
-    def key(self, inputs: Any, install: Install, owned: Mapping[str, Any], *facts: str) -> str: ...
-    def with_memory(self, inputs: Any, context: Context, attempt: Callable[[Any], T]) -> T: ...
+    def install_name(self, inputs: GeneratorInputs) -> str | None: ...
+    def ready(self, inputs: GeneratorInputs, context: Context) -> Install: ...
+    def key(self, inputs: GeneratorInputs, install: Install, owned: Mapping[str, Any], *facts: str) -> str: ...
+    def with_memory(self, inputs: GeneratorInputs, context: Context, attempt: Callable[[Any], T]) -> T: ...
     def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run: ...
 
 
-def key(node: Generator, inputs: Any, install: Install) -> str:
+def key(node: Generator, inputs: GeneratorInputs, install: Install) -> str:
     """Names what the inputs make."""
     return node.key(inputs, install, {"save_path": "/"})
 
@@ -64,7 +65,7 @@ class Starts:
     def _start(self, group: Sequence[Item], context: Context, device: str) -> None:
         first = self._saving(group[0], self.memory).inputs
 
-        def attempt(inputs: Any) -> None:
+        def attempt(inputs: GeneratorInputs) -> None:
             items = [self._saving(item, inputs.memory) for item in self.batch.left(group)]
             self.runs.append(self.node.generate(items, context, self.install, device, self.batch.keep))
             if inputs.memory != first.memory:

@@ -1,0 +1,59 @@
+"""What every video generator takes and hands on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from musubi_nodes.commands.option import Option
+from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.models.node import Models
+from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.prompts import Prompts
+from musubi_nodes.families.script import ScriptInputs
+from musubi_nodes.families.sizes import Side
+from musubi_nodes.families.sockets import Latent, Lora, Run
+from musubi_nodes.files import plain_name
+
+
+class GeneratorInputs(ScriptInputs):
+    """What every generator takes; a family adds ``models`` of its own type and its own inputs."""
+
+    if TYPE_CHECKING:
+        models: Models
+
+    lora: Lora | None = Field(None, description="One LoRA, or a chain of several.")
+    latent: Latent | None = Field(None, description="A latent file to decode instead of generating.")
+    prompts: Prompts | None = Field(
+        None, description="Many prompts instead of the one below, with their own seed, size and steps."
+    )
+    prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the video shows.")
+    negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
+        "", description="What it should not show. Empty: the model's own."
+    )
+    width: Side = Field(832, ge=16, le=4096, description="Width in pixels.")
+    height: Side = Field(480, ge=16, le=4096, description="Height in pixels.")
+    seed: Annotated[int, Option(), Widget(seed=True)] = Field(
+        1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
+    )
+    filename_prefix: Annotated[str, Widget(last=1)] = Field(
+        "video", description="Begin of the file names in output/musubi.", examples=["other"]
+    )
+    output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
+        Field("video", description="What is written: a video, single images, the latent, or two of them.")
+    )
+
+    @field_validator("filename_prefix")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return plain_name(name)
+
+
+class GeneratorOutputs(NodeOutputs):
+    """What was generated, one entry for each prompt; what nobody uses is not decoded."""
+
+    video: Annotated[list[Any], Native("VIDEO")] = Field([], description="The video, if output_type makes one.")
+    images: Annotated[list[Any], Native("IMAGE")] = Field([], description="All frames.")
+    latent: list[Latent] = Field([], description="The latent file, if output_type makes one.")
+    run: Run = Field(description="The run folder: log, command, status.")
