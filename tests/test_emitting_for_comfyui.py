@@ -87,7 +87,7 @@ def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapp
     node = next(node for node in plugins().nodes if node.id == name)
     toml = tmp_path / "set.toml"
     toml.write_text("[[datasets]]\nimage_directory = '.'\ncaption_extension = '.txt'\n", "utf-8")
-    needed = {"prompt": "a cat", "path": str(toml), "source": str(tmp_path)}  # what nobody can guess
+    needed = {"prompt": "a cat", "text": "a cat", "path": str(toml), "source": str(tmp_path)}  # what nobody can guess
     types = emit.input_types(node, plugins())
     values = {}
     for name, (kind, options) in {**types["required"], **types["optional"]}.items():

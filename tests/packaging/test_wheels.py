@@ -73,7 +73,7 @@ RUN = """
 import os, pathlib
 os.environ["MUSUBI_NODES_INSTALL"] = "miniature"
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.testing.workplace import Workplace
+from musubi_nodes.testing.workplace import TOML, Workplace
 place = Workplace(pathlib.Path({folder!r}))
 {code}
 print(json.dumps({{
@@ -83,8 +83,9 @@ print(json.dumps({{
 """
 CACHE = """
 models = place.run("{name}Models", **plugins().install().demos["{family}"].models).models
-result = place.run("{name}TextEncoderCache", models=models, dataset=place.load(place.dataset())).text_cache.dataset.name
+result = place.run("{name}TextEncoderCache", models=models, dataset=place.load(place.dataset({toml}))).text_cache.dataset.name
 """
+CONTROLS = "toml=TOML + \"control_directory = '{folder}'\""  # pictures need them in FramePack
 CONVERT = """
 import numpy
 from musubi_nodes.families import Lora
@@ -95,10 +96,10 @@ save_file({f"lora_unet_blocks_0_self_attn_q.{half}": value for half, value in ha
 result = place.run("LoRAFormatConverter", lora=Lora(path=path)).format
 """
 ALONE = {
-    "framepack": (CACHE.format(name="FramePack", family="framepack"), "pictures"),
-    "hunyuan": (CACHE.format(name="HunyuanVideo", family="hunyuan"), "pictures"),
+    "framepack": (CACHE.format(name="FramePack", family="framepack", toml=CONTROLS), "pictures"),
+    "hunyuan": (CACHE.format(name="HunyuanVideo", family="hunyuan", toml=""), "pictures"),
     "lora_tools": (CONVERT, "musubi -> other"),
-    "wan": (CACHE.format(name="Wan", family="wan"), "pictures"),
+    "wan": (CACHE.format(name="Wan", family="wan", toml=""), "pictures"),
 }
 """Plugin -> what one of its nodes does on the miniature, and what comes out."""
 

@@ -59,10 +59,10 @@ def train(runs: Any) -> Callable[..., Any]:
 
 
 def test_the_run_ends_after_the_next_save_and_hands_on_its_checkpoint(runs: Any, train: Callable[..., Any]) -> None:
-    outcome = train((2, 5, 8))
+    outcome = train((2, 5, 800))
     assert outcome.checkpoint == runs.folder.out / "toy-step00000005.safetensors"
     assert outcome.checkpoint.read_text() == "whole"
-    assert not (runs.folder.out / "toy-step00000008.safetensors").exists()
+    assert not (runs.folder.out / "toy-step00000800.safetensors").exists()
     assert runs.folder.status()["status"] == "stopped"
 
 

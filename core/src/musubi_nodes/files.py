@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path, PureWindowsPath
+from typing import Any
 from uuid import uuid4
 
 from musubi_nodes.errors import CONTROLS, MusubiError
@@ -49,6 +50,14 @@ def _replace(beside: Path, path: Path) -> None:
 def write_json(path: Path, value: object) -> Path:
     """Write ``value`` as indented JSON, never half."""
     return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where the file is missing, half-written, or holds something else."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
@@ -13,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from musubi_nodes.families.models.files import stamp
-from musubi_nodes.files import write_json
+from musubi_nodes.files import read_json, write_json
 from musubi_nodes.runs.record.folder import runs_of
 
 log = logging.getLogger("musubi_nodes")
@@ -27,19 +26,16 @@ class Records:
 
     def find(self, key: str) -> tuple[Path, ...]:
         """The files, if all are still there; another file that took the name since is none of them."""
+        stamps = self._read(key).get("files") or {}
         try:
-            stamps = dict(self._read(key)["files"])
             files = {self._output / name: known for name, known in stamps.items()}
             return tuple(files) if all(stamp(file) == known for file, known in files.items()) else ()
-        except (OSError, ValueError, KeyError, TypeError):
+        except OSError:
             return ()
 
     def holds(self, key: str, state: str) -> bool:
         """Whether a run made very many files, and they are as it left them."""
-        try:
-            return bool(state) and self._read(key).get("state") == state
-        except (OSError, ValueError, TypeError):
-            return False
+        return bool(state) and self._read(key).get("state") == state
 
     def run_of(self, key: str) -> Path:
         """The run folder that made them; it may be gone."""
@@ -56,7 +52,7 @@ class Records:
             log.warning("what was made cannot be remembered, so it will be made again next time: %s", error)
 
     def _read(self, key: str) -> dict[str, Any]:
-        return dict(json.loads((self._folder / f"{key}.json").read_text("utf-8")))
+        return read_json(self._folder / f"{key}.json")
 
     def _name(self, path: Path) -> str:
         inside = path.is_relative_to(self._output)

@@ -37,11 +37,7 @@ def correction(output: Path, family: str, size: DitSize, shape: Shape) -> float:
 
 def _measured(output: Path) -> Iterator[tuple[dict[str, Any], int]]:
     for folder in islice(run_folders(output), LOOKED_AT):
-        try:
-            facts = dict(json.loads((folder.path / NAME).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            continue
-        status = folder.status()
+        facts, status = folder.read_json(NAME), folder.status()
         peak = status.get("peak_gpu_bytes")
         if status["status"] in ("done", "stopped") and isinstance(peak, int) and facts.get("estimate"):
             yield facts, peak

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import BinaryIO, Protocol, cast
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import read_json
 from musubi_nodes.runs.process import guard
 
 GUARD = Path(guard.__file__).absolute().with_name("guard_windows.py" if os.name == "nt" else "guard.py")
@@ -88,7 +88,7 @@ class _Guarded:
         code = self._guard.poll()
         if code is None:
             return None
-        record = self._read()
+        record = read_json(self._record)
         recorded = record.get("returncode")
         if isinstance(recorded, int):
             return recorded
@@ -113,7 +113,7 @@ class _Guarded:
             self._guard.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._guard.wait(guard.POLITE_SECONDS)
-        if "returncode" not in self._read():
+        if "returncode" not in read_json(self._record):
             self._end_orphans()
 
     def _end_orphans(self) -> None:
@@ -124,9 +124,3 @@ class _Guarded:
                 with contextlib.suppress(Exception):
                     process.kill()
             time.sleep(0.02)
-
-    def _read(self) -> dict[str, object]:
-        try:
-            return dict(json.loads(self._record.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import SAFE_NAME, is_inside, write_json, write_text
+from musubi_nodes.files import SAFE_NAME, is_inside, read_json, write_json, write_text
 from musubi_nodes.runs.hardware.disk import disk_error
 from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
 from musubi_nodes.runs.record.progress import Progress
@@ -161,10 +160,7 @@ class RunFolder:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder; empty where it is missing, half-written, or no object."""
-        try:
-            return dict(json.loads((self.path / name).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            return {}
+        return read_json(self.path / name)
 
     def has_ended(self, waiting: Callable[[], None]) -> bool:
         """Whether it runs no more. Of a run of another machine that takes a look at its heartbeat, for twenty seconds
