@@ -83,7 +83,8 @@ print(json.dumps({{
 """
 CACHE = """
 models = place.run("{name}Models", **plugins().install().demos["{family}"].models).models
-result = place.run("{name}TextEncoderCache", models=models, dataset=place.load(place.dataset({toml}))).text_cache.dataset.name
+dataset = place.load(place.dataset({toml}))
+result = place.run("{name}TextEncoderCache", models=models, dataset=dataset).text_cache.dataset.name
 """
 CONTROLS = "toml=TOML + \"control_directory = '{folder}'\""  # pictures need them in FramePack
 CONVERT = """
