@@ -113,7 +113,7 @@ def test_auto_that_finds_nothing_says_what_differs(place: Any) -> None:
     caches, auto = place.caches(), {"resume": "auto"}
     training = place.training(**SHORT)
     place.train(caches, training=training.model_copy(update=auto))
-    assert "there is no earlier run of my_lora" in place.texts[0]
+    assert not any("resume" in text for text in place.texts)  # the first training of a name has nothing to say
     newest = place.started()[-1].name
     other = training.model_copy(update={**auto, "network_dim": 8, "seed": 7, "max_train_epochs": 1})
     place.train(caches, training=other)

@@ -79,13 +79,14 @@ def finishing(inputs: TrainerInputs) -> Any:
 
 
 def nothing_found(identity: Identity, runs: Iterable[RunFolder]) -> str:
-    """One line for a user whose ``auto`` found no state: the newest run of the same name, and what differs."""
+    """One line for a user whose ``auto`` found no state: the newest run of the same name, and what differs. Empty where
+    the name is new: nobody expects anything then."""
     for run in runs:
         plan = run.read_json(PLAN)
         if plan.get("output_name") == identity.output_name:
             told = _differences(identity, plan) or "no whole state of it is there, or it still runs"
             return f"resume auto begins at step 0; the newest run of that name, {run.path.name}: {told}"
-    return f"resume auto begins at step 0: there is no earlier run of {identity.output_name}"
+    return ""
 
 
 def _differences(identity: Identity, plan: Mapping[str, Any]) -> str:

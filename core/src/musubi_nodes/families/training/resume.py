@@ -77,8 +77,7 @@ def _newest(identity: Identity, training: Training, context: Context) -> Resume 
 
     output = context.host.output_folder
     found = newest_state(run_folders(output), identity.key, training, waiting)
-    if found is None:
-        told = nothing_found(identity, run_folders(output))
+    if found is None and (told := nothing_found(identity, run_folders(output))):
         context.show(text=told)
         log.info("%s", told)
     return found
