@@ -33,6 +33,8 @@ COLORS = {"blue": "#3f789e", "green": "#88aa88", "brown": "#b58b2a", "orange": "
 
 ROW, WIDGET, TEXT, FRAME = 20, 24, 54, 14
 """Heights on the canvas (frontend 1.27.10): a row of sockets, a widget, a text of several lines, what a node adds."""
+VUE, VUE_WIDGET = 56, 3.5
+"""How much higher Vue nodes are (frontend 1.58.1): the badge and the button of the advanced widgets, and each widget."""
 TITLE, BADGE, MARGIN, GROUP_TITLE, GAP = 30, 26, 20, 30, 20
 """A node's title and the badge above it, the space around nodes in a group, the group's title, between groups."""
 LANE = 20
@@ -87,6 +89,11 @@ def height(node: type[Node]) -> int:
     return FRAME + rows * ROW + sum((TEXT if s.widget.multiline else WIDGET) + WIDGET * s.widget.seed for s in shown)
 
 
+def higher(node: type[Node]) -> int:
+    """What a Vue node needs below its classic height."""
+    return round(VUE + VUE_WIDGET * sum(not spec.widget.advanced for spec in widgets(node)))
+
+
 def build(name: str) -> dict[str, Any]:
     """The canvas file of an API file. It has no id, so that the page makes one each time that it is opened: a run is
     shown in the workflow that started it, not in the next user's copy of the example."""
@@ -126,7 +133,7 @@ def _draw(api: Mapping[str, Any], columns: Iterable[Mapping[str, Any]], note: st
                 node = known[api[id_]["class_type"]]
                 size = (column["width"], height(node) + group.get("more", 0))
                 drawing.placed[id_] = Placed(id_, api[id_], node, (x + MARGIN, y), size)
-                y += size[1] + group.get("room", 0)
+                y += size[1] + max(group.get("room", 0), higher(node))
             y += MARGIN
             box = [x, top, column["width"] + 2 * MARGIN, y - top]
             drawing.groups.append({"title": group["title"], "bounding": box, "color": COLORS[group["color"]],
