@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from musubi_nodes.hosts.help import help_page
 from musubi_nodes.hosts.locales import locale_files
 from musubi_nodes.hosts.texts import CORE, ENGLISH, LANGUAGES, Texts, package_of, translations
 from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.runs.known_failures import CRASHES, KNOWN, OUTSIDE
 
 NODES = plugins().nodes
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
@@ -26,6 +29,11 @@ from musubi_nodes.hosts.comfyui import mappings
 mappings()
 print("musubi_nodes.hosts.texts" in sys.modules)
 """
+FAILURES: dict[str, Any] = {
+    CORE: [*KNOWN, *(("", *texts) for texts in {**OUTSIDE, **CRASHES}.values())],
+    **{each: importlib.import_module(f"{each}.explain").FAILURES for each in PACKAGES if find_spec(f"{each}.explain")},
+}
+"""Every failure of a script that is explained, by the package that explains it."""
 KEPT = re.compile(r"\{\w*[^}]*\}|\b[a-z0-9]+_\w+|`[^`]+`|\d+(?:\.\d+)?")
 """What a translation takes over as it is: placeholders, names of options, code, numbers."""
 
@@ -37,6 +45,12 @@ def told(request: pytest.FixtureRequest) -> Texts:
     for node in NODES:
         help_page(node, texts)
     locale_files(NODES, texts)
+    for package, failures in FAILURES.items():
+        say = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
+        for _, why, fix, *_ in failures:
+            say(why), say(fix)
+    for word in ("Why", "Fix", "Log"):
+        texts.of(table="messages")(word)
     return texts
 
 
@@ -69,7 +83,8 @@ def test_a_plugin_does_not_translate_again_what_the_core_translates(package: str
 @pytest.mark.parametrize("package", PACKAGES)
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_names_and_numbers_survive_translation(package: str, language: str) -> None:
-    sentences = translations(package, language)["sentences"]
+    told = translations(package, language)
+    sentences = {**told["sentences"], **told.get("messages", {})}
     lost = {
         (english, kept) for english, text in sentences.items() for kept in KEPT.findall(english) if kept not in text
     }

@@ -34,7 +34,7 @@ COLORS = {"blue": "#3f789e", "green": "#88aa88", "brown": "#b58b2a", "orange": "
 ROW, WIDGET, TEXT, FRAME = 20, 24, 54, 14
 """Heights on the canvas (frontend 1.27.10): a row of sockets, a widget, a text of several lines, what a node adds."""
 VUE, VUE_WIDGET = 56, 3.5
-"""How much higher Vue nodes are (frontend 1.58.1): the badge and the button of the advanced widgets, and each widget."""
+"""How much higher a Vue node is (frontend 1.58.1): badge and button of the advanced widgets, and each widget."""
 TITLE, BADGE, MARGIN, GROUP_TITLE, GAP = 30, 26, 20, 30, 20
 """A node's title and the badge above it, the space around nodes in a group, the group's title, between groups."""
 LANE = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -33,17 +33,13 @@ class MusubiError(Exception):
     def __init__(self, what: str, *, why: str = "", fix: str = "", log: Path | None = None) -> None:
         self.what, self.why, self.fix = (printable(text) for text in (what, why, fix))
         self.log = log
+        self.say: Callable[[str], str] = str
+        """Puts ``why``, ``fix`` and the words before them into the user's language, where a host knows it."""
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        lines = [self.what]
-        if self.why:
-            lines.append(f"Why: {self.why}")
-        if self.fix:
-            lines.append(f"Fix: {self.fix}")
-        if self.log:
-            lines.append(f"Log: {self.log}")
-        return "\n".join(lines)
+        parts = (("Why", self.say(self.why)), ("Fix", self.say(self.fix)), ("Log", str(self.log or "")))
+        return "\n".join([self.what, *(f"{self.say(word)}: {text}" for word, text in parts if text)])
 
 
 class Crashed(MusubiError):

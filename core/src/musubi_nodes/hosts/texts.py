@@ -31,10 +31,13 @@ class Texts:
         self.used: set[tuple[str, str]] = set()
         self._nodes = {node.id: node for node in nodes}
 
-    def of(self, node: type[Node] | None = None) -> Say:
-        """What translates the sentences of ``node``, or of the core; a sentence without translation stays English."""
+    def of(self, node: type[Node] | None = None, table: str = "sentences") -> Say:
+        """What translates the sentences of ``node``, or of the core; a sentence without translation stays English.
+
+        ``table``: ``messages`` are causes and remedies in errors.
+        """
         package = package_of(node) if node else CORE
-        return lambda sentence: self._found("sentences", sentence, package) or self._missed(sentence, package)
+        return lambda sentence: self._found(table, sentence, package) or self._missed(sentence, package)
 
     def title(self, id: str) -> str:
         """The title of a node, or ``id`` where there is none."""
@@ -68,7 +71,7 @@ def package_of(node: type[Node]) -> str:
 
 
 def translations(package: str, language: str) -> dict[str, dict[str, str]]:
-    """``sentences``, and ``labels`` of sockets by their name, as one package brings them."""
+    """``sentences``, ``messages``, and ``labels`` of sockets by their name, as one package brings them."""
     return data(package, f"{language}.toml")
 
 

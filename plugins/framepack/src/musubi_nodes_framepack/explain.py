@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from musubi_nodes.families import Explanation, Failure, explain_by
 
-_TABLE = (
+FAILURES = (
     (
         r"Not enough frames for FramePack",
         "A video of the dataset is shorter than one section.",
@@ -45,4 +45,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of FramePack's."""
-    return explain_by(_TABLE, failure, "framepack")
+    return explain_by(FAILURES, failure, "framepack")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from musubi_nodes.families import Explanation, Failure, explain_by
 
-_TABLE = (
+FAILURES = (
     (
         r"KeyError: 'clipL'",
         "The text cache was made only half: an earlier run was interrupted before the second encoder.",
@@ -30,4 +30,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of HunyuanVideo's."""
-    return explain_by(_TABLE, failure, "hunyuan")
+    return explain_by(FAILURES, failure, "hunyuan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from musubi_nodes.families import Explanation, Failure, explain_by
 
-_TABLE = (
+FAILURES = (
     (
         r"size mismatch for patch_embedding.weight|patch_embedding",
         "The DiT does not belong to the chosen task.",
@@ -40,4 +40,4 @@ _TABLE = (
 
 def explain(failure: Failure) -> Explanation | None:
     """The explanation of the script's own last error line, if it is one of Wan's."""
-    return explain_by(_TABLE, failure, "wan")
+    return explain_by(FAILURES, failure, "wan")

@@ -15,6 +15,7 @@ from musubi_nodes.families.input_files import input_names
 from musubi_nodes.families.models.files import install_model_names
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui.classes import Facts, build
+from musubi_nodes.hosts.comfyui.language import in_the_users_language
 from musubi_nodes.runs.record.folder import trainings
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def describe(node: type[Node]) -> Facts:
 def emit(node: type[Node], plugins: Plugins) -> type:
     """A V1 class for ``node``: everything in it follows from the declaration."""
     functions: dict[str, Any] = {f.__name__: f for f in (input_types, validate, changed, execute)}
-    return build(describe(node), lambda name: partial(functions[name], node, plugins))
+    said = in_the_users_language(node)
+    return build(describe(node), lambda name: said(partial(functions[name], node, plugins)))
 
 
 def input_types(node: type[Node], plugins: Plugins) -> dict[str, Any]:

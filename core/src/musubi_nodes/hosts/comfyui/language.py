@@ -1,0 +1,33 @@
+"""Errors in the language that the user has chosen for ComfyUI's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.node import Node
+from musubi_nodes.files import read_json
+from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES, Texts
+
+
+@contextmanager
+def in_the_users_language(node: type[Node]) -> Iterator[None]:
+    """What is raised says its cause and its remedy in that language, as far as they are translated."""
+    try:
+        yield
+    except MusubiError as error:
+        if (language := chosen_language()) != ENGLISH:
+            error.say = Texts(language).of(node, "messages")
+        raise
+
+
+def chosen_language() -> str:
+    """The page's own setting, which the server keeps for its only user (app_settings.py, ComfyUI 0.3.64); English
+    where the server has several users, or the language is none of ours."""
+    import folder_paths
+
+    settings = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
+    chosen = read_json(settings).get("Comfy.Locale")
+    return chosen if chosen in LANGUAGES else ENGLISH

@@ -1,0 +1,44 @@
+"""An error tells its cause and its remedy in the language of ComfyUI's page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.node import Node
+from musubi_nodes.hosts.comfyui.language import in_the_users_language
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file in which ComfyUI keeps what its only user has chosen."""
+    monkeypatch.setitem(sys.modules, "folder_paths", SimpleNamespace(get_user_directory=lambda: str(tmp_path)))
+    file = tmp_path / "default" / "comfy.settings.json"
+    file.parent.mkdir()
+    return file
+
+
+def told() -> str:
+    def run() -> Any:
+        raise MusubiError("it failed", why="The disk is full.", fix="Nobody has translated this.", log=Path("log.txt"))
+
+    with pytest.raises(MusubiError) as caught:
+        in_the_users_language(Node)(run)()
+    return str(caught.value)
+
+
+def test_what_is_translated_is_told_in_japanese(settings: Path) -> None:
+    settings.write_text('{"Comfy.Locale": "ja"}', "utf-8")
+    assert told() == ("it failed\n原因: ディスクがいっぱいです。\n対処: Nobody has translated this.\nログ: log.txt")
+
+
+@pytest.mark.parametrize("kept", ['{"Comfy.Locale": "fr"}', "{}", "no JSON", None])
+def test_everything_else_is_told_in_english(settings: Path, kept: str | None) -> None:
+    if kept is not None:
+        settings.write_text(kept, "utf-8")
+    assert told().startswith("it failed\nWhy: The disk is full.\nFix: ")
