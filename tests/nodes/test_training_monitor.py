@@ -53,6 +53,7 @@ def test_a_training_is_shown_with_its_curve_samples_and_checkpoints(place: Workp
     assert f"{run.folder.name}: done\nstep 12 of 12\nepoch 3 of 3\nsmoothed loss: first " in told.text
     assert "demo_lora-000001.safetensors: step 4, smoothed loss " in told.text
     assert "no TensorBoard" in told.text
+    assert told.step == 12 and f"last {told.loss:.4g}," in told.text and told.best_step in (4, 8, 12)
     named = place.run("TrainingMonitor", name=run.folder.name, compare=f"{run.folder.name}\n\n")
     assert named.text.count("smoothed loss: first") == 2
 

@@ -70,6 +70,9 @@ class TrainingMonitor(Node):
         last: Lora | None = Field(None, description="The last checkpoint that was saved.")
         best: Lora | None = Field(None, description="The checkpoint with the lowest smoothed loss.")
         text: str = Field(description="Status, steps, epochs, loss, learning rate, duration and checkpoints.")
+        step: int = Field(0, description="The last step, counted from the training's beginning.")
+        loss: float = Field(0.0, description="The smoothed loss there; 0 before there is one.")
+        best_step: int = Field(0, description="The step of the best checkpoint; 0 before one is saved.")
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if values.get("name") and "run" not in linked:
@@ -97,7 +100,17 @@ class TrainingMonitor(Node):
         made = samples(shown.folder)[-inputs.samples :]
         grid = _grid(made, inputs.columns, shown.folder.path.name) if context.wanted("grid") else None
         last, lowest = (saved[-1], best(saved)) if saved else (None, None)
-        return self.Outputs(plot=image_of(picture), grid=grid, last=_lora(last), best=_lora(lowest), text=text)
+        step, loss = _end(shown.points)
+        return self.Outputs(
+            plot=image_of(picture),
+            grid=grid,
+            last=_lora(last),
+            best=_lora(lowest),
+            text=text,
+            step=step,
+            loss=loss,
+            best_step=lowest.step if lowest else 0,
+        )
 
 
 def _chosen(inputs: Any, context: Context) -> list[RunFolder]:
@@ -133,6 +146,12 @@ def _curve(read: _Read) -> Curve:
         [(point["step"], point.get(raw)) for point in read.points],
         [(point["step"], point.get("smooth")) for point in read.points],
     )
+
+
+def _end(points: list[Point]) -> tuple[int, float]:
+    """The last step, and the last smoothed loss."""
+    smooth = (point["smooth"] for point in reversed(points) if point.get("smooth") is not None)
+    return (points[-1]["step"] if points else 0), next(smooth, 0.0)
 
 
 def _told(read: _Read) -> str:
