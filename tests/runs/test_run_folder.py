@@ -89,6 +89,11 @@ def test_run_folders_come_newest_first(tmp_path: Path) -> None:
     assert list(run_folders(tmp_path / "nothing")) == []
 
 
+def test_runs_of_the_same_second_come_newest_first_too(tmp_path: Path) -> None:
+    made = [RunFolder.create(tmp_path, "node") for _ in range(12)]
+    assert list(run_folders(tmp_path)) == made[::-1]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1]", '"text"', "null"])
 def test_a_broken_status_is_unknown(tmp_path: Path, content: str) -> None:
     (tmp_path / "status.json").write_text(content)

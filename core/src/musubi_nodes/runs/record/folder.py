@@ -22,8 +22,8 @@ from musubi_nodes.runs.record.progress import Progress
 RESUMED = "resumed.json"
 """Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
 
-TIME = "%Y%m%d-%H%M%S"
-"""How a run's name begins: names sort by time."""
+TIME = "%Y%m%d-%H%M%S-%f"
+"""How a run's name begins, down to the millisecond: names sort by time."""
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
@@ -198,14 +198,18 @@ class RunFolder:
 
 
 def _next_time(runs: Path) -> str:
-    """The local time, or a second after the newest run: the clock may have been set back, as it is each autumn."""
-    now = time.strftime(TIME)
+    """The local time, or a moment after the newest run: the clock may have been set back, as it is each autumn."""
+    now = _stamp(datetime.now())
     names = [entry.name for entry in os.scandir(runs)] if runs.is_dir() else []
-    later = sorted(name[: len(now)] for name in names if _is_ours(name) and name[: len(now)] > now)
+    later = sorted(name[: len(now)] for name in names if _is_ours(name) and name[: len(now)] >= now)
     for last in reversed(later):
         with contextlib.suppress(ValueError, OverflowError):
-            return (datetime.strptime(last, TIME) + timedelta(seconds=1)).strftime(TIME)
+            return _stamp(datetime.strptime(last, TIME) + timedelta(milliseconds=1))
     return now
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.strftime(TIME)[:-3]
 
 
 def runs_of(output: Path) -> Path:
