@@ -1,10 +1,10 @@
-"""The header of a safetensors file: names, shapes and metadata, read and checked without loading a tensor."""
+"""Safetensors files: names, shapes and metadata, checked without loading a tensor; and one tensor after the other."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ _DOWNLOAD = "Download the file again and compare its size with the page that off
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """``dtype`` as safetensors spells it (``F32``, ``BF16``, ``F8_E4M3``) and the shape."""
+    """``dtype`` as safetensors spells it (``F32``, ``BF16``, ``F8_E4M3``), the shape, and its bytes in the file."""
 
     dtype: str
     shape: tuple[int, ...]
+    place: range = field(default=range(0), compare=False)
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,25 @@ def read_header(path: Path) -> Header:
     except (OSError, ValueError) as error:
         raise MusubiError(f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     try:
-        return _checked(json.loads(text), size - 8 - length)
+        return _checked(json.loads(text), 8 + length, size)
     except _TooShort as error:
         raise MusubiError(f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise MusubiError(
             f"{path} is no safetensors file", why=f"Its header is damaged: {error}", fix=_DOWNLOAD
         ) from error
+
+
+def each_tensor(path: Path) -> Iterator[tuple[str, TensorInfo, bytes]]:
+    """Every tensor of a whole safetensors file with its bytes; only one is held at a time.
+
+    (safetensors' own ``safe_open`` does so too, but not for bfloat16 without torch.)
+    """
+    tensors = read_header(path).tensors
+    with path.open("rb") as file:
+        for name, tensor in tensors.items():
+            file.seek(tensor.place.start)
+            yield name, tensor, file.read(len(tensor.place))
 
 
 def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
@@ -90,7 +103,8 @@ class _TooShort(ValueError):
     pass
 
 
-def _checked(raw: Mapping[str, Any], data: int) -> Header:
+def _checked(raw: Mapping[str, Any], start: int, size: int) -> Header:
+    data = size - start
     metadata = raw.get("__metadata__", {})
     entries = {name: entry for name, entry in raw.items() if name != "__metadata__"}
     end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
@@ -98,14 +112,14 @@ def _checked(raw: Mapping[str, Any], data: int) -> Header:
         raise _TooShort(f"Its tensors need {end} bytes, {data} are there.")
     if end < data:
         raise ValueError(f"{data - end} bytes follow after the last tensor")
-    tensors = {name: _tensor(name, entry) for name, entry in entries.items()}
+    tensors = {name: _tensor(name, entry, start) for name, entry in entries.items()}
     return Header(tensors, {str(key): str(value) for key, value in metadata.items()})
 
 
-def _tensor(name: str, entry: Mapping[str, Any]) -> TensorInfo:
+def _tensor(name: str, entry: Mapping[str, Any], start: int) -> TensorInfo:
     dtype, shape = str(entry["dtype"]), tuple(int(side) for side in entry["shape"])
     begin, end = (int(place) for place in entry["data_offsets"])
     bits = _BITS.get(dtype)
     if begin < 0 or end < begin or (bits and prod(shape) * bits != (end - begin) * 8):
         raise ValueError(f"{name} has {end - begin} bytes, which is not {dtype} {list(shape)}")
-    return TensorInfo(dtype, shape)
+    return TensorInfo(dtype, shape, range(start + begin, start + end))

@@ -11,7 +11,7 @@ from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.files import publish
 from musubi_nodes.runs.record.checkpoints import saved_loras
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.weights import Header, read_header
+from musubi_nodes.weights import Header, each_tensor, read_header
 
 _UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
 _MUSUBI = "lora_unet_"
@@ -84,13 +84,10 @@ def only_numbers(path: Path) -> bool:
 
 def _judge(path: Path) -> tuple[list[str], bool]:
     """Names of tensors with NaN or infinity, and whether all up weights are zero."""
-    from safetensors import deserialize
-
     bad: list[str] = []
     zero = True
-    for name, tensor in deserialize(path.read_bytes()):
-        data = bytes(tensor["data"])
-        if tensor["dtype"] in _EXPONENT and _not_finite(data, tensor["dtype"]):
+    for name, tensor, data in each_tensor(path):
+        if tensor.dtype in _EXPONENT and _not_finite(data, tensor.dtype):
             bad.append(name)
         if name.endswith(_UP) and any(data):
             zero = False

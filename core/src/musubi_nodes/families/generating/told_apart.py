@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.runs.known_failures import GPU_MEMORY
+from musubi_nodes.runs.process.output import pieces_of
 from musubi_nodes.runs.record.folder import RunFolder
 
 T = TypeVar("T")
@@ -46,8 +47,7 @@ def _outputs(folder: RunFolder) -> Iterator[tuple[int, list[Path]]]:
             files[name[0]].append(path)
     if not files:
         return
-    with folder.log.open(encoding="utf-8", errors="replace") as log:
-        named = dict.fromkeys((name[0], name[1]) for line in log for name in NAME.finditer(line))
+    named = dict.fromkeys((name[0], name[1]) for line in pieces_of(folder.log) for name in NAME.finditer(line))
     yield from ((int(seed), files[name]) for name, seed in named if name in files)
 
 
@@ -68,5 +68,4 @@ def _as_many(found: list[T], count: int) -> Sequence[T | None]:
 
 def lacked_memory(log: Path) -> bool:
     """Whether a script met a full GPU and went on with the next prompt (fpack_generate_video.py, v0.3.4)."""
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        return any(re.search(GPU_MEMORY, line) for line in lines)
+    return any(re.search(GPU_MEMORY, line) for line in pieces_of(log))

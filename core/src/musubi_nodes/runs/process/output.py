@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 LONGEST = 16_384
 """Bytes of one piece; a longer line is cut into several."""
+CHUNK = 1 << 18
+"""Bytes of a log that are read at once."""
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|[ -/]?[0-~])?")
 _CONTROLS = dict.fromkeys([*range(9), *range(0x0B, 0x1B), *range(0x1C, 0x20), 0x7F])
@@ -36,6 +39,15 @@ class LineSplitter:
         """What is left at the end of the stream."""
         rest, self._rest = self._rest, b""
         yield from _pieces(rest)
+
+
+def pieces_of(log: Path) -> Iterator[str]:
+    """The pieces of a whole log, however large it is and however long its lines are."""
+    splitter = LineSplitter()
+    with log.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield from splitter.feed(chunk)
+    yield from splitter.finish()
 
 
 def _pieces(line: bytes) -> list[str]:

@@ -13,15 +13,16 @@ from typing import Literal
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_bytes, write_json
+from musubi_nodes.runs.process.output import pieces_of
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder
 from musubi_nodes.weights import read_header
 
 _ENDING = re.compile(r"(?:-(?:step(?P<step>\d{8,})|(?P<epoch>\d{6,})))?")
 """What follows the output name in a checkpoint's or state's own (utils/train_utils.py, v0.3.4); nothing at the end."""
 _FACTS = {
-    "batches": re.compile(rb"num batches per epoch[^:]*: (\d+)"),
-    "accumulated": re.compile(rb"gradient accumulation steps[^=]*= (\d+)"),
-    "total": re.compile(rb"total optimization steps[^:]*: (\d+)"),
+    "batches": re.compile(r"num batches per epoch[^:]*: (\d+)"),
+    "accumulated": re.compile(r"gradient accumulation steps[^=]*= (\d+)"),
+    "total": re.compile(r"total optimization steps[^:]*: (\d+)"),
 }
 """What a training says before its first step (``_run_training_loop`` of training/trainer_base.py, v0.3.4)."""
 FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
@@ -55,11 +56,10 @@ def length_of(log: Path) -> Length | None:
     """How long a run's own log says that it is; ``None`` before it has begun to train."""
     found: dict[str, int] = {}
     try:
-        with log.open("rb") as lines:
-            for line in lines:
-                found |= {name: int(match[1]) for name, fact in _FACTS.items() if (match := fact.search(line))}
-                if found.keys() == _FACTS.keys():
-                    return Length(ceil(found["batches"] / max(found["accumulated"], 1)), found["total"])
+        for line in pieces_of(log):
+            found |= {name: int(match[1]) for name, fact in _FACTS.items() if (match := fact.search(line))}
+            if found.keys() == _FACTS.keys():
+                return Length(ceil(found["batches"] / max(found["accumulated"], 1)), found["total"])
     except OSError:
         pass
     return None
@@ -67,11 +67,12 @@ def length_of(log: Path) -> Length | None:
 
 def states(folder: RunFolder) -> list[State]:
     """All whole states of a run, by step; half-written ones are left out."""
-    length, needed = length_of(folder.log), needed_files(folder)
+    paths = list(folder.out.glob("*-state"))
+    length, needed = length_of(folder.log) if paths else None, needed_files(folder)
     if length is None:
         return []
     found = []
-    for path in folder.out.glob("*-state"):
+    for path in paths:
         ending = _ending(folder, path.name.removesuffix("-state"))
         if ending and is_whole(path, needed):
             step = folder.before.steps + _own_step(ending, length)
