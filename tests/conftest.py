@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +35,18 @@ def real_musubi() -> dict[str, str]:
         pytest.skip("needs MUSUBI_TUNER_ROOT (and MUSUBI_TUNER_PYTHON), a real musubi-tuner")
     found = {"root": root}
     return found | ({"python": REAL["MUSUBI_TUNER_PYTHON"]} if REAL["MUSUBI_TUNER_PYTHON"] else {})
+
+
+@pytest.fixture
+def until() -> Callable[..., bool]:
+    """Waits for a condition, at most ``seconds``; tells whether it came."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 60) -> bool:
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    return wait

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,18 +120,3 @@ def faulty(tmp_path: Path, own_surroundings: Path) -> Any:
 def host_environment() -> dict[str, str]:
     """For processes that import this project themselves."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-
-@pytest.fixture
-def until() -> Callable[..., bool]:
-    """Waits for a condition, at most ``seconds``; tells whether it came."""
-
-    def wait(condition: Callable[[], Any], seconds: float = 60) -> bool:
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.01)
-        return True
-
-    return wait

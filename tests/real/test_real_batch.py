@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from tests.real.toys import MODELS
 
-from musubi_nodes.config import load_config
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.weights import read_header
 
@@ -24,15 +22,6 @@ OF_FAMILY: dict[str, dict[str, Any]] = {
 }
 PROMPTS = "a ball --d 7\na cube --d 7\na ball --d 8\na cone --d 7 --w 64"
 ALONE = (("a ball", 7, 96), ("a cube", 7, 96), ("a ball", 8, 96), ("a cone", 7, 64))
-
-
-@pytest.fixture
-def place(toy_config: str, own_surroundings: Path, tmp_path: Path) -> Workplace:
-    """A workplace whose musubi-tuner is the real one."""
-    (own_surroundings / "config.toml").write_text(toy_config, "utf-8")
-    load_config.cache_clear()
-    plugins.cache_clear()
-    return Workplace(tmp_path)
 
 
 @pytest.mark.parametrize("family", OF_FAMILY)

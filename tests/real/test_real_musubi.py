@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from tests.real import toys
 
-from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.events import EventFolder
 from musubi_nodes.runs.record.series import whole
 from musubi_nodes.testing.workplace import Workplace
@@ -35,15 +33,6 @@ for folder in {file.parent for file in pathlib.Path(sys.argv[1]).rglob("events.o
 print(json.dumps(found))
 """
 I2V = {"task": "i2v-A14B", "dit": "wan22_i2v_low.safetensors", "dit_high_noise": "wan22_i2v_high.safetensors"}
-
-
-@pytest.fixture
-def place(toy_config: str, own_surroundings: Path, tmp_path: Path) -> Workplace:
-    """A workplace whose musubi-tuner is the real one."""
-    (own_surroundings / "config.toml").write_text(toy_config, "utf-8")
-    load_config.cache_clear()
-    plugins.cache_clear()
-    return Workplace(tmp_path)
 
 
 def caches(place: Workplace, models: Any) -> dict[str, Any]:

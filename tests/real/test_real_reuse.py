@@ -12,21 +12,10 @@ from typing import Any
 import pytest
 from tests.real.toys import MODELS, videos
 
-from musubi_nodes.config import load_config
-from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.weights import read_header
 
 pytestmark = pytest.mark.musubi
-
-
-@pytest.fixture
-def place(toy_config: str, own_surroundings: Path, tmp_path: Path) -> Workplace:
-    """A workplace whose musubi-tuner is the real one."""
-    (own_surroundings / "config.toml").write_text(toy_config, "utf-8")
-    load_config.cache_clear()
-    plugins.cache_clear()
-    return Workplace(tmp_path)
 
 
 def written(place: Workplace) -> dict[str, int]:

@@ -117,21 +117,6 @@ def tree(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def until() -> Callable[..., bool]:
-    """Waits for a condition, at most ``seconds``; tells whether it came."""
-
-    def wait(condition: Callable[[], Any], seconds: float = 30) -> bool:
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.01)
-        return True
-
-    return wait
-
-
-@pytest.fixture
 def host_environment() -> dict[str, str]:
     """For processes that import the runner themselves."""
     source = Path(__file__).resolve().parents[2] / "core" / "src"
