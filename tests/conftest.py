@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from musubi_nodes.testing.plugin import REAL
+
+settings.register_profile("ours", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("ours")
 
 ROOT = Path(__file__).resolve().parents[1]
 

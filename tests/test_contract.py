@@ -105,7 +105,7 @@ def suppress_set_twice() -> Iterator[None]:
         assert "is set twice" in str(error), error
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_newest_parser_accepts_random_combinations(data: st.DataObject) -> None:
     node = data.draw(st.sampled_from(script_nodes()))

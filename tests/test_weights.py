@@ -94,7 +94,7 @@ def test_every_cut_of_a_file_is_refused(good: Path) -> None:
 _json = st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=64) | st.dictionaries(st.text(), _json).map(_raw))
 def test_any_bytes_give_a_header_or_a_clear_error(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.safetensors"

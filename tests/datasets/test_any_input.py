@@ -15,7 +15,7 @@ _values = st.recursive(
 )
 _keys = st.sampled_from(sorted({*KEYS["image"], *KEYS["video"], "cache_dir"})) | st.text(max_size=8)
 _tables = st.dictionaries(_keys, _values, max_size=6)
-_quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_quick = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @_quick

@@ -35,7 +35,7 @@ def test_both_queue_the_same_and_both_get_their_lora(faulty: Any, host_environme
     ]
     said = [host.communicate(timeout=120)[1].decode() for host in hosts]
     assert [host.returncode for host in hosts] == [0, 0], said
-    names = [run.name.split("-")[2] for run in place.started()]
+    names = [run.name.rsplit("-", 2)[1] for run in place.started()]
     assert names.count("WanLatentCache") == 1 and names.count("WanTextEncoderCache") == 1  # who came second found them
     assert {json.loads((run / "status.json").read_text("utf-8"))["status"] for run in place.started()} == {"done"}
     for lora in place.published():

@@ -12,7 +12,6 @@ always_the_same = settings(
     max_examples=300,
     derandomize=True,
     database=None,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

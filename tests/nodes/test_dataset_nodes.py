@@ -294,7 +294,7 @@ CONFIGS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(CONFIGS, st.fixed_dictionaries({}, optional={"resolution": SIDES, "batch_size": st.integers(1, 9)}))
 def test_random_configurations_survive_writing_and_reading(raw: list[dict[str, Any]], general: dict[str, Any]) -> None:
     from musubi_nodes.datasets.toml import dumps, loads

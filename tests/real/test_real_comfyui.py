@@ -180,7 +180,7 @@ def test_a_deleted_cache_is_made_again_by_queueing_the_same_graph(comfy: Comfy, 
     before = set(comfy.folder.glob("output/musubi/runs/*"))
     entry = comfy.wait(comfy.queue(made))
     assert entry["status"]["status_str"] == "success", message(entry)
-    new = {folder.name.split("-")[2] for folder in set(comfy.folder.glob("output/musubi/runs/*")) - before}
+    new = {folder.name.rsplit("-", 2)[1] for folder in set(comfy.folder.glob("output/musubi/runs/*")) - before}
     assert "WanTextEncoderCache" in new and "WanLatentCache" not in new
     again = len(list(comfy.folder.glob("output/musubi/runs/*")))
     comfy.wait(comfy.queue(made))

@@ -24,7 +24,7 @@ def queue(place: Any, models: Any = None, **values: Any) -> Any:
 
 
 def started(place: Any) -> Counter[str]:
-    return Counter(run.name.split("-")[2] for run in place.started_since())
+    return Counter(run.name.rsplit("-", 2)[1] for run in place.started_since())
 
 
 def test_an_unchanged_graph_starts_no_process_also_in_another_session(place: Any) -> None:

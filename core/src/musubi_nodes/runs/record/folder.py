@@ -199,7 +199,7 @@ class RunFolder:
 
 def _next_time(runs: Path) -> str:
     """The local time, or a moment after the newest run: the clock may have been set back, as it is each autumn."""
-    now = _stamp(datetime.now())
+    now = _stamp(datetime.fromtimestamp(time.time()))
     names = [entry.name for entry in os.scandir(runs)] if runs.is_dir() else []
     later = sorted(name[: len(now)] for name in names if _is_ours(name) and name[: len(now)] >= now)
     for last in reversed(later):
