@@ -67,6 +67,13 @@ def test_control_pictures_from_files_are_all_handed_on(place: Any, tmp_path: Any
     assert saved[1].read_bytes() == (folder / "p1.png").read_bytes()
 
 
+@pytest.mark.parametrize("ratios", ["...", "1,,2", "1,", "one"])
+def test_ratios_that_the_script_could_not_read_are_refused(place: Any, ratios: str) -> None:
+    with pytest.raises(MusubiError, match="magcache_mag_ratios"):
+        place.generate(magcache_mag_ratios=ratios)
+    assert not place.started_since()
+
+
 def test_a_single_frame_is_no_section(place: Any) -> None:
     with pytest.raises(MusubiError, match="video_frames 1 is not whole sections") as caught:
         place.generate(video_frames=1)

@@ -44,6 +44,7 @@ from musubi_nodes_framepack.sections import FramePackSection, Section, indices, 
 ADVANCED = Widget(advanced=True)
 MODELS = "The FramePack models node."
 F1 = "The DiT is an F1 model: it goes forward in time."
+RATIOS = r"^\s*(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?\s*$"
 RATE = 30
 """The script counts sections at 30 frames a second, whatever ``--fps`` says (fpack_generate_video.py, v0.3.4)."""
 
@@ -263,7 +264,7 @@ class FramePackGenerator(VideoGenerator):
             None, ge=0, le=1000, description="RoPE scaling above this timestep. -1: off."
         )
         magcache_mag_ratios: Annotated[str, Option(), ADVANCED] = Field(
-            "", pattern=r"^[0-9., ]*$", description="MagCache: skip steps by these ratios. 0 takes the built-in ones."
+            "", pattern=RATIOS, description="MagCache: skip steps by these ratios. 0 takes the built-in ones."
         )
         magcache_retention_ratio: Annotated[float, Option(), ADVANCED] = Field(
             0.2, ge=0.0, le=1.0, description="MagCache: share of the first steps that are never skipped."
