@@ -11,7 +11,7 @@ import sys
 import venv
 from pathlib import Path
 
-if sys.version_info < (3, 10):
+if sys.version_info < (3, 10):  # noqa: UP036 - whatever Python is at hand starts this file
     sys.exit(f"musubi-nodes needs Python 3.10 or newer; {sys.executable} is {sys.version.split()[0]}.")
 
 ROOT = Path(__file__).resolve().parent

@@ -1,4 +1,4 @@
-"""``python start.py``: what it starts is signalled as if it had been started itself, and a moved clone is set up again."""
+"""``python start.py``: a signal reaches what it starts, and a clone that was moved is set up again."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ COMFYUI_FOLDERS = {
 """Kind -> folders below a ComfyUI's models/."""
 
 PLAIN_SECONDS = 5.0
-"""Where output is no terminal, one line this often at most."""
+"""Where output is no terminal, one line this often at most, and one for each stage that a node comes to."""
 
 
 class TerminalHost:
@@ -71,7 +71,7 @@ class Bars:
         self._stream = stream
         self._interactive = stream.isatty()
         self._bar: tqdm[NoReturn] | None = None
-        self._last = (0.0, "")
+        self._last, self._told = 0.0, set[str]()
 
     def show(self, title: str, now: Progress) -> None:
         """Draw ``now``."""
@@ -88,13 +88,14 @@ class Bars:
 
     def end(self) -> None:
         """The next bar is a new one."""
+        self._told.clear()
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
     def _plain(self, title: str, now: Progress) -> None:
-        at, stage = self._last
-        if now.stage == stage and time.monotonic() - at < PLAIN_SECONDS:
+        if now.stage in self._told and time.monotonic() - self._last < PLAIN_SECONDS:
             return
-        self._last = (time.monotonic(), now.stage)
+        self._told.add(now.stage)
+        self._last = time.monotonic()
         print(f"{title}: {now.text()}", file=self._stream, flush=True)
