@@ -118,7 +118,7 @@ def _stop(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.doctor import examine
 
-    return examine()
+    return examine(options.output)
 
 
 def _new_plugin(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from musubi_nodes.config import Config
+from musubi_nodes.files import cleaned_path
 from musubi_nodes.runs.record.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,15 +41,15 @@ class TerminalHost:
 
     def model_folders(self, kind: str) -> Sequence[Path]:
         """[models] of the configuration, then those of its ComfyUI, then ``<output>/models/<kind>``."""
-        folders = [Path(text).expanduser() for text in self._config.models.get(kind, [])]
+        folders = [cleaned_path(text) for text in self._config.models.get(kind, [])]
         if self._config.comfyui:
-            models = Path(self._config.comfyui).expanduser() / "models"
+            models = cleaned_path(self._config.comfyui) / "models"
             folders += [models / name for name in COMFYUI_FOLDERS.get(kind, (kind,))]
         return [*folders, self.output_folder / "models" / kind]
 
     def input_folder(self) -> Path:
         """ComfyUI's input folder where one is configured, else the working folder."""
-        return Path(self._config.comfyui).expanduser() / "input" if self._config.comfyui else Path.cwd()
+        return cleaned_path(self._config.comfyui) / "input" if self._config.comfyui else Path.cwd()
 
     def progress(self, node_id: str, now: Progress) -> None:
         self._bars.show(node_id, now)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from musubi_nodes.hosts.terminal.broken import broken_off
 from musubi_nodes.hosts.terminal.host import TerminalHost
+from musubi_nodes.hosts.terminal.places import unknown_kinds
 from musubi_nodes.hosts.terminal.workflow import read_workflow, run_workflow, set_values
 from musubi_nodes.plugins.manager import plugins
 
@@ -14,6 +16,8 @@ from musubi_nodes.plugins.manager import plugins
 def run_file(path: Path, settings: Iterable[str], output: Path) -> int:
     """Run the workflow and say what each step made and where it is."""
     services = plugins()
+    for sentence in unknown_kinds(services):
+        print(f"musubi-nodes: {sentence}", file=sys.stderr)
     workflow = read_workflow(path, services.nodes)
     set_values(workflow, settings)
     host = TerminalHost(output, services.config)
