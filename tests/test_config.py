@@ -51,6 +51,12 @@ def test_a_byte_order_mark_is_no_harm():
         ("read_roots = [1]", r"read_roots\.0: "),
         ("executor = 3", "executor: input should be a valid string"),
         ("models = { vae = '/v' }", r"models\.vae: input should be a valid list"),
+        ("[install.main]\nroot = '/r'", r"\[installs\.NAME\], with an s"),
+        ("[installs.main]\nroot = 'musubi'", r"installs\.main\.root: must be an absolute path"),
+        ("[installs.main]\nroot = '/r'\npython = 'python3'", r"installs\.main\.python: must be an absolute path"),
+        ("comfyui = './ComfyUI'", "comfyui: must be an absolute path"),
+        ("read_roots = ['/d', 'data']", r"read_roots\.1: must be an absolute path"),
+        ("models = { vae = ['vae'] }", r"models\.vae\.0: must be an absolute path"),
         ("install = ", "is no TOML"),
         ('root = "C:\\AI"', "is no TOML: Unescaped"),
         (b"install = '\xe9'", "is not UTF-8"),
@@ -84,6 +90,10 @@ def test_the_environment_wins_over_the_file():
     assert config.installs == {"a": InstallConfig(root="/a"), "environment": InstallConfig(root="/b", python="/p")}
     assert config.plugins_off == ["x", "y"]
     assert read(content, MUSUBI_TUNER_ROOT="/b", MUSUBI_NODES_INSTALL="a").install == "a"
+
+
+def test_a_folder_of_the_environment_may_begin_where_the_program_does():
+    assert read("", MUSUBI_TUNER_ROOT="musubi-tuner").installs["environment"].root == "musubi-tuner"
 
 
 def test_what_the_file_says_about_the_environments_install_is_kept():
@@ -121,7 +131,7 @@ def test_every_key_is_documented(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["TUNER_ROOT", "TUNER_PYTHON", "NODES_INSTALL", "NODES_PLUGINS_OFF", "NODES_CONFIG", "NODES_CACHE"],
+    ["TUNER_ROOT", "TUNER_PYTHON", "NODES_INSTALL", "NODES_PLUGINS_OFF", "NODES_CONFIG", "NODES_CACHE", "NODES_VENV"],
 )
 def test_every_variable_is_documented(name):
     assert f"| `MUSUBI_{name}` |" in TEXT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from musubi_nodes.runs.record.series import whole
 from musubi_nodes.weights import read_header
 
 
-def demo_workflow(folder: Path) -> Path:
+def demo_workflow(folder: Path, family: str = "wan") -> Path:
     """The demo's graph as a file; the configuration is read anew afterwards, as in a new process."""
-    path = write_json(folder / "w.json", workflow(make_dataset(folder / "data"), "miniature", "wan"))
+    demo = plugins().install("miniature").demos[family]
+    data = make_dataset(folder / "data", demo.frames, demo.dataset)
+    path = write_json(folder / "w.json", workflow(data, "miniature", family))
     load_config.cache_clear()
     plugins.cache_clear()
     return path
@@ -41,14 +44,33 @@ def test_the_demo_makes_a_lora_whose_loss_fell_and_a_video(
     header = read_header(tmp_path / "models" / "loras" / "musubi" / "demo_lora.safetensors")
     assert len(header.metadata) >= 40
     assert probe(tmp_path / "musubi" / "demo.mp4").frames == frames
-    for place in (f"demo_{family}", f"demo_{family}_workflow.json", "demo.mp4", "demo_lora.safetensors", "runs"):
-        assert place in said
+    made = ("musubi/demo.mp4", "models/loras/musubi/demo_lora.safetensors", "musubi/runs")
+    for place in (f"demo_{family}", f"demo_{family}_workflow.json", *made):
+        assert str(tmp_path / place) in said
 
 
 def test_a_family_without_a_demo_is_told_which_have_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--family", "framepak", "--output", str(tmp_path)]) == 2
     assert "did you mean 'framepack'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_what_ends_a_workflow_after_a_training_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The converter refuses FramePack's LoRAs without a process of its own, so without a log."""
+    path = demo_workflow(tmp_path, "framepack")
+    graph = json.loads(path.read_text("utf-8"))
+    del graph["7"], graph["8"]
+    graph["5"]["inputs"]["max_train_epochs"] = 1
+    graph["9"] = {"class_type": "MusubiTuner_LoRAFormatConverter", "inputs": {"lora": ["6", 0], "output_name": "x"}}
+    write_json(path, graph)
+    assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path)]) == 1
+    assert "cannot be converted" in capsys.readouterr().err
+    alone = {"1": {"class_type": "MusubiTuner_LoRASelect", "inputs": {"lora": "musubi/demo_lora.safetensors"}},
+             "2": {"class_type": "MusubiTuner_LoRAFormatConverter", "inputs": {"lora": ["1", 0]}}}  # fmt: skip
+    path = write_json(tmp_path / "alone.json", alone)
+    assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path)]) == 2
 
 
 def test_the_demos_own_workflow_file_runs_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

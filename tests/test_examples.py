@@ -14,6 +14,7 @@ from musubi_nodes.hosts.terminal.cli import main
 from musubi_nodes.hosts.terminal.demo_dataset import first_frame, make_dataset
 from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes_miniature.demos import DEMOS
 
 API = canvas.EXAMPLES / "api"
@@ -110,6 +111,20 @@ def test_a_canvas_example_is_what_the_tool_makes_and_has_a_thumbnail(name: str) 
     file = canvas.EXAMPLES / f"{name}.json"
     assert file.read_text("utf-8") == canvas.text(name), "run: python -m tools.canvas"
     assert file.with_suffix(".jpg").stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.split("_")[0] in FAMILIES])
+def test_a_memory_plan_for_a_card_needs_only_another_mode(
+    name: str, tmp_path: Path, musubi_workplace: Workplace
+) -> None:
+    """Its family is known, and a generator's plan is none for gradients of one picture."""
+    api = json.loads((API / f"{name}.json").read_text("utf-8"))
+    (inputs,) = (e["inputs"] for e in api.values() if e["class_type"] == "MusubiTuner_MemoryOptimizer")
+    assert musubi_workplace.run("MemoryOptimizer", **inputs | {"mode": "24 GB"}).report
+    assert inputs["family"] == name.split("_")[0]
+    for made in (e["inputs"] for e in api.values() if e["class_type"].endswith("Generator")):
+        assert inputs["use"] == "generating"
+        assert inputs["frames"] == made.get("video_length", inputs["frames"]) > 1
 
 
 def test_every_example_is_there_in_both_forms() -> None:

@@ -70,6 +70,16 @@ def test_what_is_not_there_is_told_before_the_queue_runs(
         host(place, node, widgets)
 
 
+@pytest.mark.parametrize("host", [comfyui, terminal])
+def test_of_several_files_that_are_not_there_each_is_told_with_its_folders(place: Workplace, host: Host) -> None:
+    with pytest.raises(MusubiError) as raised:
+        host(place, "WanModels", {**WAN, "vae": "gone.safetensors", "t5": "gone.pth"})
+    for kind, name in (("vae", "gone.safetensors"), ("text_encoders", "gone.pth")):
+        folders = ", ".join(map(str, place.host.model_folders(kind)))
+        assert f"'{name}' in the model folders for {kind}" in str(raised.value)
+        assert f". Looked in {folders}." in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("node", "widgets", "told"),
     [

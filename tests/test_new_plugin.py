@@ -53,7 +53,9 @@ def test_every_spelling_of_the_name_is_the_new_one(tmp_path: Path, capsys: pytes
     nodes = found["src/musubi_nodes_kiwi_bird/nodes.py"]
     assert '"MusubiTuner_KiwiBirdModels", "Kiwi Bird Models"' in nodes and "MUSUBI_KIWI_BIRD_TEXT_CACHE" in nodes
     assert "tests/test_kiwi_bird.py" in found
-    assert str(tmp_path / BIRD) in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert str(tmp_path / BIRD) in said
+    assert f"{sys.executable} -m pip install --no-deps -e . && {sys.executable} -m pytest" in said
 
 
 def test_a_name_that_holds_the_examples_is_put_in_once() -> None:

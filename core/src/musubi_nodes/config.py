@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tomli
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from musubi_nodes.errors import MusubiError, did_you_mean, problems
+from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
+from musubi_nodes.files import cleaned_path
 
 log = logging.getLogger("musubi_nodes")
 
 ENVIRONMENT = "environment"
 """The name of the install that MUSUBI_TUNER_ROOT describes."""
+
+
+def _whole_path(text: str) -> str:
+    """``text``; a ValueError where it would mean another place in each folder that a program is started from."""
+    if not cleaned_path(text).anchor:
+        raise ValueError("must be an absolute path, or begin with ~")
+    return text
+
+
+WholePath = Annotated[str, AfterValidator(_whole_path)]
 
 
 class _Section(BaseModel):
@@ -27,8 +38,8 @@ class _Section(BaseModel):
 class InstallConfig(_Section):
     """``[installs.<name>]``: a musubi-tuner checkout and the Python that runs it."""
 
-    root: str
-    python: str | None = None
+    root: WholePath
+    python: WholePath | None = None
     environment: dict[str, str] = Field(default_factory=dict)
     cpu: bool = False
 
@@ -40,9 +51,11 @@ class Config(_Section):
     installs: dict[str, InstallConfig] = Field(default_factory=dict)
     plugins_off: list[str] = Field(default_factory=list, description="Plugins that are not loaded.")
     executor: str = Field("local", description="Where commands run.")
-    models: dict[str, list[str]] = Field(default_factory=dict, description="Model folders by kind, for the terminal.")
-    comfyui: str | None = Field(None, description="A ComfyUI folder whose models/ the terminal uses.")
-    read_roots: list[str] = Field(default_factory=list, description="Folders that may be read beyond loopback.")
+    models: dict[str, list[WholePath]] = Field(
+        default_factory=dict, description="Model folders by kind, for the terminal."
+    )
+    comfyui: WholePath | None = Field(None, description="A ComfyUI folder whose models/ the terminal uses.")
+    read_roots: list[WholePath] = Field(default_factory=list, description="Folders that may be read beyond loopback.")
     shared: bool = Field(False, description="Others reach ComfyUI although it listens on loopback.")
     machines: list[str] = Field(default_factory=list, description="Machines that may lead a training over several.")
     secrets: dict[str, str] = Field(default_factory=dict, description="WANDB_API_KEY, HF_TOKEN: reach the child only.")
@@ -84,7 +97,7 @@ def _environment_values(config: Config, environment: Mapping[str, str]) -> dict[
     root, python = (_variable(environment, f"MUSUBI_TUNER_{name}") for name in ("ROOT", "PYTHON"))
     if root:
         given = {"root": root} | ({"python": python} if python else {})
-        before = config.installs.get(ENVIRONMENT, InstallConfig(root=root))
+        before = config.installs.get(ENVIRONMENT, InstallConfig.model_construct(root=root))
         values["installs"] = {**config.installs, ENVIRONMENT: before.model_copy(update=given)}
         values["install"] = ENVIRONMENT
     elif python:
@@ -105,17 +118,19 @@ def _checked(path: Path, values: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        found = [_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors()]
+        found = [_sentence(each) for each in error.errors()]
         raise problems(f"the configuration {path} is wrong", found, fix="Correct the file and start again.") from None
 
 
-def _sentence(location: Sequence[Any], kind: str, message: str) -> str:
+def _sentence(error: Mapping[str, Any]) -> str:
     """One finding with its key; the value stays untold, it may be a secret."""
-    *above, last = map(str, location)
-    if kind != "extra_forbidden":
-        return f"{'.'.join([*above, last])}: {message[0].lower()}{message[1:]}"
-    known = list((InstallConfig if above else Config).model_fields)
-    return f"{'.'.join([*above, last])} is no key{did_you_mean(last, known)}"
+    *above, last = map(str, error["loc"])
+    key, message = ".".join([*above, last]), finding(error)
+    if error["type"] == "extra_forbidden":
+        return f"{key} is no key{did_you_mean(last, list((InstallConfig if above else Config).model_fields))}"
+    if key == "install" and isinstance(error["input"], Mapping):
+        return "install names one of the installs; they are described in [installs.NAME], with an s"
+    return f"{key}: {message[0].lower()}{message[1:]}"
 
 
 def _file_values(path: Path) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def foresee(node: type[Node], widgets: Mapping[str, Any], linked: Set[str], cont
     install = context.services.install(known["install"]) if "install" in known and "install" not in linked else None
     wrong = [error for spec in specs if (error := _missing(spec, str(known[spec.name]), install, context))]
     if len(wrong) > 1:
-        raise problems(node.title, [error.what for error in wrong], fix=wrong[0].fix)
+        found = [f"{error.what}. {error.why}" if error.why else error.what for error in wrong]
+        raise problems(node.title, found, fix=wrong[0].fix)
     if wrong:
         raise wrong[0]
     node().foresee(known, linked, context)

@@ -98,6 +98,7 @@ class ScriptNode(Node):
         """What a family checks besides, before anything starts; raises a MusubiError."""
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        context.services.executor()
         if "extra_options" not in linked:
             parse_extra(values.get("extra_options", ""))
 

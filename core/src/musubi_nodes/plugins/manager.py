@@ -27,7 +27,8 @@ log = logging.getLogger("musubi_nodes")
 class Plugins:
     """The plugins of this process, in the order in which they were found.
 
-    ``loaded`` holds what each brought, by its name; ``failed`` why another was left out, by "name (distribution)".
+    ``loaded`` holds what each brought, by its name; ``failed`` why another was left out, by "name (distribution)";
+    ``unknown`` what is wrong with names of ``plugins_off``, in sentences.
     """
 
     def __init__(self, config: Config, found: Iterable[Found]) -> None:
@@ -41,7 +42,9 @@ class Plugins:
                 removable.append(plugin.name)
             if plugin.distribution == CORE or plugin.name not in config.plugins_off:
                 self._take(plugin)
-        _tell_unknown(config.plugins_off, removable)
+        self.unknown = [_unknown(name, removable) for name in config.plugins_off if name not in removable]
+        for sentence in self.unknown:
+            log.warning("musubi-nodes: %s", sentence)
 
     @property
     def nodes(self) -> list[type[Node]]:
@@ -112,10 +115,8 @@ class Plugins:
         return registered
 
 
-def _tell_unknown(off: Iterable[str], known: Sequence[str]) -> None:
-    for name in off:
-        if name not in known:
-            log.warning("musubi-nodes: plugins_off: there is no plugin %r%s", name, did_you_mean(name, known))
+def _unknown(name: str, known: Sequence[str]) -> str:
+    return f"plugins_off: there is no plugin {name[:80]!r}{did_you_mean(name, known)}"
 
 
 @cache

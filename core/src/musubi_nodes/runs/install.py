@@ -68,6 +68,11 @@ class Install:
         except (OSError, KeyError, TypeError, ValueError):
             return "unknown"
 
+    @property
+    def release(self) -> str:
+        """The version as its tag is called; all tags before v0.2.10 have 0.1.0 in their ``pyproject.toml``."""
+        return "before 0.2.10" if self.version == "0.1.0" else self.version
+
     def find_script(self, name: str) -> Path | None:
         """The script's path, or ``None`` where this version does not have it."""
         return next((path for folder in SOURCE_FOLDERS if (path := self.root / folder / name).is_file()), None)
@@ -77,7 +82,7 @@ class Install:
         path = self.find_script(name)
         if path is None:
             raise MusubiError(
-                f"musubi-tuner {self.version} at {self.root} has no {name}",
+                f"musubi-tuner {self.release} at {self.root} has no {name}",
                 why="The script came with a later version, or the checkout is incomplete.",
                 fix="Update musubi-tuner (git pull), then run `musubi-nodes doctor`.",
             )

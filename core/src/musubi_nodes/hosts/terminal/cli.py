@@ -11,12 +11,14 @@ from types import FrameType
 
 from musubi_nodes import __version__
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.hosts.terminal.broken import BrokenOff
 
-EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNREAD = 1, 2, 130, 141
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: done; 1: a run failed; 2: the input was refused before anything started; 130: interrupted."""
+    """0: done; 1: a run failed, or what came after one; 2: refused before any run started; 130: interrupted; 141: who
+    read the output has gone."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
@@ -27,16 +29,25 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT may have been inherited as ignored
         signal.signal(number, _interrupt)
     try:
-        return int(options.command(options))
-    except MusubiError as error:
-        print(f"musubi-nodes: {error}", file=sys.stderr)
-        return EXIT_FAILED if error.log else EXIT_BAD_INPUT
-    except OSError as error:
-        print(f"musubi-nodes: {error}\nFix: Check that path and its permissions.", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        code = int(options.command(options))
+        sys.stdout.flush()
+        return code
+    except BrokenOff as broken:
+        return _tell(broken.error, EXIT_FAILED)
+    except BrokenPipeError:  # as `musubi-nodes runs | head` closes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNREAD
+    except (MusubiError, OSError) as error:
+        return _tell(error, EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         print("musubi-nodes: cancelled; nothing is left running", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _tell(error: Exception, code: int) -> int:
+    fix = "\nFix: Check that path and its permissions." if isinstance(error, OSError) else ""
+    print(f"musubi-nodes: {error}{fix}", file=sys.stderr)
+    return code
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -107,7 +118,7 @@ def _stop(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.doctor import examine
 
-    return examine()
+    return examine(options.output)
 
 
 def _new_plugin(options: argparse.Namespace) -> int:

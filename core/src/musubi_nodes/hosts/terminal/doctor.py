@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 from musubi_nodes import __version__
 from musubi_nodes.commands.accepted import ask_help
 from musubi_nodes.commands.tables import scripts
 from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.hosts.terminal.places import places
 from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.manager import Plugins, plugins
 from musubi_nodes.runs.install import Install
@@ -28,40 +31,62 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "gpus"
 """
 
 
-def examine() -> int:
-    """Print the whole examination; 1 if there is a fault."""
+def examine(output: Path) -> int:
+    """Print the whole examination, for runs that write into ``output``; 1 if there is a fault."""
     found = plugins()
     faults = 0
-    for mark, text in _findings(found):
+    for mark, text in _findings(found, output):
         faults += mark == "fault"
         print(f"{'!!' if mark == 'fault' else '  '} {text}")
     print("\nno fault found" if not faults else f"\n{faults} fault{'s' if faults > 1 else ''}, marked !!")
     return 1 if faults else 0
 
 
-def _findings(found: Plugins) -> Iterator[tuple[str, str]]:
+def _findings(found: Plugins, output: Path) -> Iterator[tuple[str, str]]:
     yield "ok", f"musubi-nodes {__version__}, {checkout() or 'installed without a clone'}"
-    file = config_file()
-    yield "ok", f"configuration: {file}{'' if file.is_file() else ' (not there; that is fine)'}"
+    yield _configuration(config_file())
     for name, registered in found.loaded.items():
         yield "ok", f"plugin {name}: {len(registered.nodes)} nodes ({registered.distribution})"
     for name, why in found.failed.items():
         yield "fault", f"plugin {name} was left out: {why}"
+    yield from (("fault", sentence) for sentence in found.unknown)
+    yield from _executor(found)
+    yield from places(found, output)
+    told: set[str] = set()
     for name, load in found.installs().items():
-        yield from _install(name, load)
+        try:
+            yield from _install(name, load())
+        except MusubiError as error:
+            told.add(str(error))
+            yield "fault", f"install {name}: {_indented(error)}"
     try:
         yield "ok", f"used when a workflow names none: {found.install().name}"
     except MusubiError as error:
-        yield "fault", str(error).replace("\n", "\n   ")
+        if str(error) not in told:
+            yield "fault", _indented(error)
 
 
-def _install(name: str, load: Callable[[], Install]) -> Iterator[tuple[str, str]]:
+def _configuration(file: Path) -> tuple[str, str]:
+    if file.is_file():
+        return "ok", f"configuration: {file}"
+    if os.environ.get("MUSUBI_NODES_CONFIG"):
+        return "fault", f"configuration: {file} is not there. Fix: correct MUSUBI_NODES_CONFIG, or make the file."
+    return "ok", f"configuration: {file} (not there; that is fine)"
+
+
+def _executor(found: Plugins) -> Iterator[tuple[str, str]]:
     try:
-        install = load()
+        yield "ok", f"executor: {found.executor().name}"
     except MusubiError as error:
-        yield "fault", f"install {name}: " + str(error).replace("\n", "\n   ")
-        return
-    yield "ok", f"install {name}: musubi-tuner {install.version} at {install.root}"
+        yield "fault", _indented(error)
+
+
+def _indented(error: MusubiError) -> str:
+    return str(error).replace("\n", "\n   ")
+
+
+def _install(name: str, install: Install) -> Iterator[tuple[str, str]]:
+    yield "ok", f"install {name}: musubi-tuner {install.release} at {install.root}"
     yield "ok", f"  Python: {install.python}"
     packages = installed_packages(install)
     if not packages:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from musubi_nodes.config import Config
+from musubi_nodes.files import cleaned_path
 from musubi_nodes.runs.record.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ COMFYUI_FOLDERS = {
 """Kind -> folders below a ComfyUI's models/."""
 
 PLAIN_SECONDS = 5.0
-"""Where output is no terminal, one line this often at most."""
+"""Where output is no terminal, one line this often at most, and one for each stage that a node comes to."""
 
 
 class TerminalHost:
@@ -40,15 +41,15 @@ class TerminalHost:
 
     def model_folders(self, kind: str) -> Sequence[Path]:
         """[models] of the configuration, then those of its ComfyUI, then ``<output>/models/<kind>``."""
-        folders = [Path(text).expanduser() for text in self._config.models.get(kind, [])]
+        folders = [cleaned_path(text) for text in self._config.models.get(kind, [])]
         if self._config.comfyui:
-            models = Path(self._config.comfyui).expanduser() / "models"
+            models = cleaned_path(self._config.comfyui) / "models"
             folders += [models / name for name in COMFYUI_FOLDERS.get(kind, (kind,))]
         return [*folders, self.output_folder / "models" / kind]
 
     def input_folder(self) -> Path:
         """ComfyUI's input folder where one is configured, else the working folder."""
-        return Path(self._config.comfyui).expanduser() / "input" if self._config.comfyui else Path.cwd()
+        return cleaned_path(self._config.comfyui) / "input" if self._config.comfyui else Path.cwd()
 
     def progress(self, node_id: str, now: Progress) -> None:
         self._bars.show(node_id, now)
@@ -71,7 +72,7 @@ class Bars:
         self._stream = stream
         self._interactive = stream.isatty()
         self._bar: tqdm[NoReturn] | None = None
-        self._last = (0.0, "")
+        self._last, self._told = 0.0, set[str]()
 
     def show(self, title: str, now: Progress) -> None:
         """Draw ``now``."""
@@ -88,13 +89,14 @@ class Bars:
 
     def end(self) -> None:
         """The next bar is a new one."""
+        self._told.clear()
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
     def _plain(self, title: str, now: Progress) -> None:
-        at, stage = self._last
-        if now.stage == stage and time.monotonic() - at < PLAIN_SECONDS:
+        if now.stage in self._told and time.monotonic() - self._last < PLAIN_SECONDS:
             return
-        self._last = (time.monotonic(), now.stage)
+        self._told.add(now.stage)
+        self._last = time.monotonic()
         print(f"{title}: {now.text()}", file=self._stream, flush=True)

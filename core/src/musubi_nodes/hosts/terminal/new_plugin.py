@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from importlib.resources import as_file, files
 from pathlib import Path
+from subprocess import list2cmdline
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
@@ -32,9 +34,21 @@ def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str =
         made["proposed_fields.py"] = proposal(scripts, prefix or name.replace("-", "_"), _camel(name), known.config)
     _write(made, target)
     print(f"{target}: {len(made)} files")
-    print(f"try it:  cd {target} && pip install -e . pytest && pytest")
+    print(f"try it:  {trying(target)}")
     print("next:    docs/plugins.md of musubi-nodes, from step 3 on")
     return 0
+
+
+def trying(target: Path) -> str:
+    """The commands that install a plugin beside this musubi-nodes, which is on no index, and pass its tests."""
+    python = [sys.executable, "-m"]
+    commands = (
+        ["cd", str(target)],
+        [*python, "pip", "install", "pytest"],
+        [*python, "pip", "install", "--no-deps", "-e", "."],
+        [*python, "pytest"],
+    )
+    return " && ".join(map(list2cmdline, commands))
 
 
 def example_files() -> dict[str, str]:

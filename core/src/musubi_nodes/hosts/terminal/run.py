@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from musubi_nodes.hosts.terminal.broken import broken_off
 from musubi_nodes.hosts.terminal.host import TerminalHost
+from musubi_nodes.hosts.terminal.places import unknown_kinds
 from musubi_nodes.hosts.terminal.workflow import read_workflow, run_workflow, set_values
 from musubi_nodes.plugins.manager import plugins
 
@@ -13,12 +16,15 @@ from musubi_nodes.plugins.manager import plugins
 def run_file(path: Path, settings: Iterable[str], output: Path) -> int:
     """Run the workflow and say what each step made and where it is."""
     services = plugins()
+    for sentence in unknown_kinds(services):
+        print(f"musubi-nodes: {sentence}", file=sys.stderr)
     workflow = read_workflow(path, services.nodes)
     set_values(workflow, settings)
     host = TerminalHost(output, services.config)
-    for step, context in run_workflow(workflow, host, services):
-        for text in context.texts:
-            print(f"{step.node.title}: {text}")
-        for picture in context.pictures:
-            print(f"{step.node.title}: {picture}")
+    with broken_off(output):
+        for step, context in run_workflow(workflow, host, services):
+            for text in context.texts:
+                print(f"{step.node.title}: {text}")
+            for file in dict.fromkeys((*context.pictures, *context.files)):
+                print(f"{step.node.title}: {file}")
     return 0
