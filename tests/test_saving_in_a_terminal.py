@@ -58,6 +58,6 @@ def test_of_a_cut_video_the_chosen_part_is_saved(tmp_path: Path) -> None:
 
 def test_a_whole_video_is_copied_as_it_is(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
-    whole = barred(tmp_path / "clip.mkv", frames=9)
+    whole = barred(tmp_path / "clip.mp4", frames=9)
     (copy,) = saved(place, SaveVideo, video=VideoFile(whole), filename_prefix="whole")
-    assert copy.name == "whole.mkv" and copy.read_bytes() == whole.read_bytes()
+    assert copy.name == "whole.mp4" and copy.read_bytes() == whole.read_bytes()
