@@ -33,7 +33,6 @@ class FakeNvml:
     """The functions and names of pynvml that are used. Each GPU's handle is itself."""
 
     NVML_TEMPERATURE_GPU = 0
-    NVML_TEMPERATURE_THRESHOLD_SLOWDOWN = 1
     nvmlClocksThrottleReasonSwThermalSlowdown = 0x20
     nvmlClocksThrottleReasonHwThermalSlowdown = 0x40
 
@@ -70,9 +69,6 @@ class FakeNvml:
 
     def nvmlDeviceGetTemperature(self, gpu: FakeGpu, sensor: int) -> Any:
         return self._answer(gpu, "Temperature", gpu.temperature)
-
-    def nvmlDeviceGetTemperatureThreshold(self, gpu: FakeGpu, which: int) -> Any:
-        return self._answer(gpu, "TemperatureThreshold", 90)
 
     def nvmlDeviceGetPowerUsage(self, gpu: FakeGpu) -> Any:
         return self._answer(gpu, "PowerUsage", round(gpu.watts * 1000))

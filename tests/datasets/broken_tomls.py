@@ -78,6 +78,7 @@ BROKEN = (
     # values out of range
     _image("batch_size = 0", D + "batch_size", "0", "must be 1 or more"),
     _image("num_repeats = -1", D + "num_repeats", "-1", "must be 1 or more"),
+    _image("num_repeats = 1000000000000", D + "num_repeats", "1000000000000", "must be 100000 or less"),
     _image("resolution = [64, 99999]", D + "resolution[1]", "99999", "must be 8192 or less"),
     _image("resolution = 8", D + "resolution[0]", "8", "must be 16 or more"),
     _image("resolution = [64]", D + "resolution", "[64]", "two numbers"),

@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.totals import cache_totals
+from musubi_nodes.datasets.totals import cache_totals, training_batches
 
 Make = Callable[..., Path]
 
@@ -22,6 +24,18 @@ def test_text_batches_ignore_buckets_and_latent_batches_follow_them(
     assert cache_totals(found, settings, "latent") == (2 + 1,)
     one = config({"image_directory": "set", "batch_size": 2, "enable_bucket": False})
     assert cache_totals(scan(one), one) == (3,)
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 5, 100_000])
+def test_an_epoch_has_each_item_as_often_as_it_is_repeated(
+    tmp_path: Path, image: Make, config: Callable, repeats: int
+) -> None:
+    """Batches are made of what is repeated: 3 of one size twice, by fours, are two batches, not one twice."""
+    for number in range(3):
+        image(tmp_path / "set" / f"wide{number}.png", "x", (96, 48))
+    image(tmp_path / "set" / "tall.png", "x", (48, 96))
+    settings = config({"image_directory": "set", "batch_size": 4, "num_repeats": repeats})
+    assert training_batches(scan(settings), settings) == -(-3 * repeats // 4) + -(-repeats // 4)
 
 
 def test_one_at_a_time_needs_no_header(tmp_path: Path, image: Make, config: Callable) -> None:

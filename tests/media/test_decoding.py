@@ -13,6 +13,7 @@ from tests.moving import ffmpeg, moving, tone, written
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media import decode
+from musubi_nodes.media import ffmpeg as ffmpeg_process
 from musubi_nodes.media.audio import read_audio
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.frames import ImageFiles, VideoFile
@@ -118,3 +119,10 @@ def test_pictures_of_different_sizes_are_refused(tmp_path: Path) -> None:
         Image.new("RGB", size).save(path)
     with pytest.raises(MusubiError, match="different sizes"):
         ImageFiles(paths).frames()
+
+
+def test_pipes_that_cannot_be_widened_are_used_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux refuses wide pipes once a user has many; here it refuses a size that none may have."""
+    monkeypatch.setattr(ffmpeg_process, "PIPE_BYTES", 3 << 30)
+    path = written(tmp_path, moving(4))
+    assert np.array_equal(VideoFile(path).frames(), moving(4))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from musubi_nodes.media.fonts import drawable, font_for, has_letter
 from musubi_nodes.media.frames import save_video
 from musubi_nodes.media.pictures import image_picture, video_pictures
 from musubi_nodes.media.sheet import NO_LETTERS, Cell, sheet
-from musubi_nodes.media.wrapping import wrapped
+from musubi_nodes.media.wrapping import shortened, wrapped
 
 RED = (220, 20, 30)
 
@@ -37,6 +38,21 @@ def test_captions_break_at_blanks_or_between_letters_without_any(text: str, line
 def test_no_line_is_wider_than_its_room() -> None:
     text = "word " * 9 + "averyveryverylongword " + "漢字かな交じり文。" * 5
     assert all(len(line) <= 7 for line in wrapped(text, 7, 99, len))
+
+
+@pytest.mark.parametrize(
+    "word", ["x" * 1000, "ก" * 1000, "a b" * 500, "。" * 1000], ids=["latin", "thai", "words", "signs"]
+)
+def test_what_is_not_shown_is_hardly_measured(word: str) -> None:
+    """The letters that are measured grow with the text not at all, or no faster than it."""
+
+    def measured(text: str, draw: Callable[[str, Callable[[str], float]], object]) -> int:
+        asked: list[int] = []
+        draw(text, lambda piece: asked.append(len(piece)) or float(len(piece)))
+        return sum(asked)
+
+    for draw in (lambda text, length: wrapped(text, 20, 4, length), lambda text, length: shortened(text, 20, length)):
+        assert measured(word * 8, draw) - measured(word, draw) <= 8 * len(word)
 
 
 def test_pillows_own_font_lacks_japanese_and_says_so() -> None:

@@ -16,7 +16,6 @@ QUESTIONS = {
     "MemoryInfo": {"used": None, "total": None},
     "UtilizationRates": {"use": None},
     "Temperature": {"temperature": None},
-    "TemperatureThreshold": {"slowdown": None},
     "PowerUsage": {"power": None},
     "EnforcedPowerLimit": {"power_limit": None},
     "CurrentClocksThrottleReasons": {"hot": None},
@@ -36,7 +35,7 @@ def test_a_gpu_tells_memory_use_heat_power_and_who_holds_it() -> None:
     found = card(WHOLE)
     assert (found.number, found.uuid, found.name) == (0, "GPU-0", "NVIDIA GeForce RTX 4090")
     assert (found.used, found.total, found.free) == (18.5 * GIB, 24 * GIB, 5.5 * GIB)
-    assert (found.use, found.temperature, found.slowdown, found.hot) == (97, 71, 90, False)
+    assert (found.use, found.temperature, found.hot) == (97, 71, False)
     assert (found.power, found.power_limit) == (350, 450)
     assert found.held == {11: 16 * GIB, 12: 0.5 * GIB, 13: GIB}
     assert found.held_by({11, 12, 99}) == 16.5 * GIB

@@ -53,7 +53,6 @@ def failure(*lines: str, code: int = 1) -> Failure:
         ("RuntimeError: No CUDA GPUs are available", "cannot use this GPU"),
         ("TypeError: 'NoneType' object is not callable", "attention"),
         ("KeyError: 'latents_image'", "another task"),
-        ("KeyError: 'clipL'", "interrupted"),
         ("ValueError: either --sdpa, --flash-attn, --flash3, --sage-attn or --xformers must be specified", "attention"),
     ],
 )
@@ -80,7 +79,7 @@ def test_memory_and_disk_are_found_although_another_error_follows(line: str, why
 
 
 def test_what_only_the_last_error_tells_is_not_found_before_another() -> None:
-    assert builtin(failure("KeyError: 'clipL'", "RuntimeError: the writer thread is gone")) is None
+    assert builtin(failure("KeyError: 'latents_image'", "RuntimeError: the writer thread is gone")) is None
 
 
 @pytest.mark.parametrize(
@@ -181,7 +180,7 @@ def test_the_first_explainer_that_knows_wins() -> None:
 
     mine, other = Explanation("mine", "my fix"), Explanation("other", "other fix")
     asks = [explainer("silent", None), explainer("mine", mine), explainer("other", other)]
-    error = explained(failure("KeyError: 'clipL'"), asks, LOG)  # type: ignore[arg-type]
+    error = explained(failure("KeyError: 'latents_image'"), asks, LOG)  # type: ignore[arg-type]
     assert (error.why, error.fix, asked) == ("mine", "my fix", ["silent", "mine"])
 
 

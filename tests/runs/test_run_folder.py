@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.record import again
 from musubi_nodes.runs.record.again import powershell
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 
@@ -105,6 +106,17 @@ def test_status_is_never_seen_half_written(tmp_path: Path) -> None:
     folder.write_status("done", script="x.py")
     assert json.loads((tmp_path / "status.json").read_text())["script"] == "x.py"
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"]
+
+
+@pytest.mark.parametrize(
+    ("system", "line"), [("nt", "& 'C:\\a b\\python.exe' 'it''s'"), ("posix", "'C:\\a b\\python.exe' 'it'\"'\"'s'")]
+)
+def test_a_command_is_typed_as_the_terminal_here_takes_it(
+    monkeypatch: pytest.MonkeyPatch, system: str, line: str
+) -> None:
+    with monkeypatch.context() as there:
+        there.setattr(again.os, "name", system)
+        assert again.typed(["C:\\a b\\python.exe", "it's"]) == line
 
 
 def test_the_powershell_script_quotes_everything() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.grouping import Item, groups, prompt_line
-from musubi_nodes.families.prompts import Prompt
+from musubi_nodes.families.prompts import MOST, Prompt
 from musubi_nodes.testing.workplace import Workplace
 
 LINES = {"width": "w", "seed": "d", "negative_prompt": "n", "image": "i"}
@@ -140,6 +141,22 @@ def test_a_broken_file_is_told_by_line(place: Workplace, row: str) -> None:
         read(place, name, text)
 
 
+ENDLESS = {"p.txt": "a\n", "p.csv": "a,1\n", "p.jsonl": '{"prompt": "a"}\n'}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_list_is_read_no_further_than_it_may_reach(place: Workplace, name: str) -> None:
+    """The last line is wrong as well; nobody looks at it."""
+    head = "prompt,seed\n" if name == "p.csv" else ""
+    with pytest.raises(MusubiError, match="more than 10000 prompts"):
+        read(place, name, head + ENDLESS[name] * (MOST + 1) + "--wrong")
+
+
+def test_samples_of_a_training_are_read_no_further_than_they_may_reach(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match="more than 10000 prompts"):
+        place.run("SamplingConfig", sample_prompts="a\n" * (MOST + 1) + "--wrong", sample_every_n_epochs=1)
+
+
 ENCODED = {
     "western Europe": ("cp1252", "Une fée «naïve», l’été à Nîmes", "Windows-1252"),
     "Japan": ("cp932", "猫が走る", "Shift-JIS"),
@@ -216,6 +233,33 @@ def test_what_one_start_can_tell_apart_is_grouped() -> None:
     assert numbers(groups(items(*same_seed), LINES, 8)) == [[1, 2, 3]]
     unsaid = [Prompt(prompt="a", seed=1, frames=9), Prompt(prompt="b", seed=2)]
     assert numbers(groups(items(*unsaid), LINES, 8)) == [[1], [2]]
+
+
+APART: dict[str, tuple[dict[str, str], Callable[[int], dict[str, Any]]]] = {
+    "a script without a prompt file": ({}, lambda n: {}),
+    "what a line cannot say": (LINES, lambda n: {"frames": n + 1}),
+    "texts that hold options": (LINES, lambda n: {"prompt": f"cat --w {n}"}),
+    "a picture of their own": (LINES, lambda n: {"image": np.zeros(1)}),
+    "all alike": (LINES, lambda n: {}),
+}
+
+
+@pytest.mark.parametrize("row", APART)
+def test_grouping_looks_at_each_prompt_once(row: str) -> None:
+    """Each was compared with all before it: ten thousand took a minute."""
+    lines, values = APART[row]
+    looks: list[str] = []
+
+    class Watched(Prompt):
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("prompt", "negative_prompt"):
+                looks.append(name)
+            return super().__getattribute__(name)
+
+    many = [Watched(**{"prompt": "a cat", "seed": n, **values(n)}) for n in range(200)]
+    looks.clear()
+    groups(items(*many), lines, 8, frozenset({"negative_prompt", "image"}))
+    assert len(looks) <= 8 * len(many)
 
 
 def test_what_a_script_keeps_by_the_text_is_one_for_each_text_of_a_start() -> None:

@@ -60,6 +60,12 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
+def stamp(path: Path) -> str:
+    """Size and time of a file: another one under the same name differs."""
+    facts = path.stat()
+    return f"{facts.st_size}-{facts.st_mtime_ns}"
+
+
 def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Path:
     """Copy or move ``source`` into ``folder`` as ``name``; a file that is there is kept, ``-2``, ``-3`` ... is added.
 

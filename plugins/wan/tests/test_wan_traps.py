@@ -595,3 +595,8 @@ BAD_INPUT: dict[str, Refused] = {
 @pytest.mark.parametrize("key", BAD_INPUT)
 def test_bad_input_is_refused_before_anything_starts(place: Any, key: str) -> None:
     BAD_INPUT[key].check(place)
+
+
+def test_an_attention_that_cannot_do_what_is_asked_is_explained(place: Any) -> None:
+    line = "AssertionError: k_lens is not supported except for flash attention 3 or sage attention. k_lens=x, lk=24."
+    Said("wan_generate_video.py", "wan", (line,), "Choose sdpa").check(place)

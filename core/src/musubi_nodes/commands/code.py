@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.files import write_json
+from musubi_nodes.files import stamp, write_json
 from musubi_nodes.runs.install import Install
 
 
@@ -28,12 +28,12 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     kept = cache_folder() / "code" / f"{name}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         known = json.loads(kept.read_text("utf-8"))
-        if known["files"] and all(_stamp(Path(file)) == stamp for file, stamp in known["files"].items()):
+        if known["files"] and all(stamp(Path(file)) == then for file, then in known["files"].items()):
             return str(known["code"])
     stamps: dict[str, str] = {}
     digests = []
     for file in sorted(_closure(roots, _places(install, script), install.root)):
-        stamps[str(file)] = _stamp(file)  # before it is read: a change meanwhile is seen the next time
+        stamps[str(file)] = stamp(file)  # before it is read: a change meanwhile is seen the next time
         digests.append(f"{_name(file, install.root)} {hashlib.sha256(file.read_bytes()).hexdigest()}")
     code = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:20]
     with contextlib.suppress(OSError):  # what cannot be kept costs time only
@@ -80,8 +80,3 @@ def _found(names: Sequence[str], places: Sequence[Path]) -> Iterator[Path]:
 
 def _name(file: Path, root: Path) -> str:
     return (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
-
-
-def _stamp(file: Path) -> str:
-    known = file.stat()
-    return f"{known.st_size}-{known.st_mtime_ns}"

@@ -103,12 +103,13 @@ def _media(scan: DatasetScan, found: Findings) -> None:
     empty = [item.path for item in scan.items if item.file.size == 0 and not item.file.is_folder]
     empty += [Path(file.path) for file in others if file.size == 0]
     found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
+    told = set(empty)
     if scan.kind == "image":
         broken = [item.path for item in scan.items if isinstance(item.size, MusubiError)]
         sizes = zip(others, image_sizes(others), strict=True)
         broken += [Path(file.path) for file, size in sizes if isinstance(size, MusubiError)]
         # Pillow reads AVIF since 11.3 only, so that an unreadable one says nothing about musubi-tuner's Pillow.
-        broken = [path for path in broken if path not in empty and path.suffix.lower() != ".avif"]
+        broken = [path for path in broken if path not in told and path.suffix.lower() != ".avif"]
         found.add(found.errors, scan.name, broken, "image", "that cannot be read")
 
 

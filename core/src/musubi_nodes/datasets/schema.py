@@ -43,7 +43,7 @@ class General(BaseModel):
     resolution: tuple[Side, Side] = Field((960, 544), description="Width and height in pixels; one number is a square.")
     caption_extension: StrictStr | None = Field(None, description="Ending of the caption files, with its dot.")
     batch_size: Count = Field(1, description="Items that go through the model together.")
-    num_repeats: Count = Field(1, description="How often each item is seen in an epoch.")
+    num_repeats: Count = Field(1, le=100_000, description="How often each item is seen in an epoch.")
     enable_bucket: StrictBool = Field(
         False, description="Keep aspect ratios: the resolution is an area then, and items go to sizes near it."
     )

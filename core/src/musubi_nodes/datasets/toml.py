@@ -213,7 +213,7 @@ def _paths(where: str, section: Mapping[str, Any], base: Path, found: list[str])
 def _absolute(where: str, text: str, base: Path, found: list[str]) -> Path:
     try:
         return base / cleaned_path(text)
-    except (MusubiError, RuntimeError) as error:  # RuntimeError: "~nobody" has no home folder
+    except MusubiError as error:
         found.append(f"{where}: {error}")
         return base
 

@@ -43,7 +43,7 @@ def training_batches(scan: Scan, config: DatasetConfig, *, fps: float | None = N
         keys = None if _sizes_of_controls_count(found, dataset) else batch_keys(found, dataset, fps=fps)
         if keys is None:
             return None
-        total += _batches((key for key in keys for _ in range(dataset.num_repeats)), dataset.batch_size)
+        total += _batches(keys, dataset.batch_size, dataset.num_repeats)
     return total
 
 
@@ -102,5 +102,5 @@ def _clip_keys(found: DatasetScan, dataset: VideoDataset, fps: float | None) -> 
     return keys
 
 
-def _batches(keys: Iterable[object], size: int) -> int:
-    return sum(ceil(count / size) for count in Counter(keys).values())
+def _batches(keys: Iterable[object], size: int, repeats: int = 1) -> int:
+    return sum(ceil(count * repeats / size) for count in Counter(keys).values())

@@ -106,6 +106,14 @@ class RunName:
     """The field names a training run by its folder; ``None`` is the newest."""
 
 
+_NAMED: dict[type, tuple[Kind, str]] = {
+    InstallName: ("install", DEFAULT),
+    RunName: ("run", NEWEST),
+    FamilyName: ("family", ANY),
+}
+"""What a combo lists by name, and the choice in it that stands for ``None``."""
+
+
 @dataclass(frozen=True)
 class Widget:
     """How a field looks.
@@ -207,12 +215,9 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
         return FieldSpec(kind="model", model_kind=model.kind, pickled=model.pickled, unset=NONE, **common)
     if given := marker(field, InputFile):
         return FieldSpec(kind="input", input_kind=given.kind, **common)
-    if marker(field, InstallName):
-        return FieldSpec(kind="install", unset=DEFAULT, **common)
-    if marker(field, RunName):
-        return FieldSpec(kind="run", unset=NEWEST, **common)
-    if marker(field, FamilyName):
-        return FieldSpec(kind="family", unset=ANY, **common)
+    for mark, (kind, unset) in _NAMED.items():
+        if marker(field, mark):
+            return FieldSpec(kind=kind, unset=unset, **common)
     offered = marker(field, Choices)
     if offered or get_origin(inner) is Literal:
         choices = offered.names if offered else tuple(str(c) for c in get_args(inner))

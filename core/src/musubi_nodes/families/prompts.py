@@ -65,7 +65,8 @@ def _is_number(value: Any, number: float | None) -> bool:
 def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
     """One prompt a line, with musubi-tuner's ``options`` behind it; a ValueError that names the line."""
     found = []
-    for number, line in lines_of(text):
+    for count, (number, line) in enumerate(lines_of(text), 1):
+        check_count(count)
         try:
             found.append(said_prompt(said(line, options)))
         except ValidationError as error:
@@ -73,14 +74,13 @@ def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
             raise ValueError(f"line {number}: {first['loc'][0]} {finding(first)}") from error
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from error
-    check_count(len(found))
     return found
 
 
 def check_count(count: int) -> None:
     """Raise where one list has more prompts than anybody waits for."""
     if count > MOST:
-        raise MusubiError(f"the list has {count} prompts, more than {MOST}", fix="Split it into several.")
+        raise MusubiError(f"the list has more than {MOST} prompts", fix="Split it into several.")
 
 
 class Prompts(Socket):

@@ -11,8 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from musubi_nodes.families.models.files import stamp
-from musubi_nodes.files import read_json, write_json
+from musubi_nodes.files import read_json, stamp, write_json
 from musubi_nodes.runs.record.folder import runs_of
 
 log = logging.getLogger("musubi_nodes")

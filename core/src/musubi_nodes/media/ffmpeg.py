@@ -6,13 +6,14 @@ import contextlib
 import os
 import re
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from musubi_nodes.errors import MusubiError
 
@@ -56,11 +57,10 @@ class Ffmpeg:
 
     def __init__(self, arguments: Sequence[str], *, folder: Path | None = None, **pipes: Any) -> None:
         self._last: deque[str] = deque(maxlen=_LINES)
-        more: dict[str, Any] = {"pipesize": PIPE_BYTES} if os.name != "nt" else {}
         try:
             self.process = subprocess.Popen(
                 [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", *arguments],
-                **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes, **more},
+                **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes},
                 stderr=subprocess.PIPE,
                 cwd=folder,
                 env={**os.environ, "SVT_LOG": "1"},  # SVT-AV1 writes its settings to stderr otherwise
@@ -68,6 +68,7 @@ class Ffmpeg:
             )
         except OSError as error:
             raise MusubiError(f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.") from error
+        _widen(self.process.stdin, self.process.stdout)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -105,6 +106,17 @@ class Ffmpeg:
         lines = [re.sub(r"\[([^\]]+?) @ 0x[0-9a-f]+\] ?", r"\1: ", line) for line in self._last]
         told = dict.fromkeys(line for line in lines if line and not _HOLLOW.search(line))
         return " / ".join([*told][-4:])[-600:]
+
+
+def _widen(*pipes: IO[bytes] | None) -> None:
+    """Give each pipe :data:`PIPE_BYTES`, where the system can: Linux refuses once a user's pipes hold 64 MiB together,
+    and a narrow one only costs time."""
+    if sys.platform == "linux":
+        import fcntl
+
+        for pipe in filter(None, pipes):
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def progressed(run: Ffmpeg) -> Iterator[int]:

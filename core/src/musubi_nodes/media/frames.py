@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,18 +112,23 @@ def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
     import numpy as np
     from PIL import Image
 
-    if isinstance(frames, ImageFiles) and frames.paths[index].suffix.lower() == ".png":
-        _picture(frames.paths[index])
-        path.write_bytes(frames.paths[index].read_bytes())
-        return path
-    picture = np.clip(np.rint(as_array(frames)[index] * 255.0), 0, 255).astype(np.uint8)
+    if isinstance(frames, ImageFiles):
+        picture = _picture(frames.paths[index])
+        if frames.paths[index].suffix.lower() == ".png":
+            path.write_bytes(frames.paths[index].read_bytes())
+            return path
+    else:
+        if isinstance(frames, VideoFile) and index == 0:
+            frames = replace(frames, cut=replace(frames.cut, length=1))
+        picture = np.clip(np.rint(as_array(frames)[index] * 255.0), 0, 255).astype(np.uint8)
     Image.fromarray(picture).save(path)
     return path
 
 
 def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:
     """Every frame as a PNG of its own: ``<name>-0.png``, ``<name>-1.png`` ..."""
-    count = len(frames.paths) if isinstance(frames, ImageFiles) else len(as_array(frames))
+    frames = frames if isinstance(frames, ImageFiles) else as_array(frames)
+    count = len(frames.paths) if isinstance(frames, ImageFiles) else len(frames)
     return [save_png(frames, folder / f"{name}-{number}.png", number) for number in range(count)]
 
 

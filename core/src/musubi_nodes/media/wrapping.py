@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 ELLIPSIS = "..."
@@ -17,10 +18,11 @@ def wrapped(text: str, width: float, most: int, length: Callable[[str], float]) 
         if line and length((line + word).rstrip()) > width:
             lines.append(line.rstrip())
             line = ""
-        while length((line + word).rstrip()) > width and len(word) > 1:  # one word that is too long for a line
-            cut = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or length(line + word[:n]) <= width)
-            lines.append(line + word[:cut])
-            line, word = "", word[cut:]
+        while not line and len(lines) <= most and (cut := _that_fit(word, width, length)) < len(word.rstrip()):
+            lines.append(word[: max(cut, 1)])
+            word = word[max(cut, 1) :]
+        if len(lines) > most:
+            break  # nothing behind it will be shown
         line += word.lstrip() if not line else word
     lines += [line.rstrip()] if line.strip() else []
     if len(lines) <= most:
@@ -33,9 +35,16 @@ def shortened(text: str, width: float, length: Callable[[str], float]) -> str:
     if length(text) <= width:
         return text
     text = text.removesuffix(ELLIPSIS)
-    while text and length(text.rstrip() + ELLIPSIS) > width:
-        text = text[:-1]
-    return text.rstrip() + ELLIPSIS
+    return text[: _that_fit(text, width, lambda begin: length(begin.rstrip() + ELLIPSIS))].rstrip() + ELLIPSIS
+
+
+def _that_fit(text: str, width: float, length: Callable[[str], float]) -> int:
+    """How many of the first letters have room. Measured is nothing much longer than that, and only a few times."""
+    short, long = 0, 1
+    while long <= len(text) and length(text[:long]) <= width:
+        short, long = long, 2 * long
+    between = range(short + 1, min(long, len(text) + 1))
+    return short + bisect_left(between, True, key=lambda letters: length(text[:letters]) > width)
 
 
 def _words(text: str) -> Iterator[str]:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
-from musubi_nodes.families.models.files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.prompts import Prompt, Prompts, check_count
+from musubi_nodes.files import stamp
 from musubi_nodes.nodes.prompt_tables import FromFile, pictures_of, read_prompts, typed_prompts
 from musubi_nodes.nodes.reading import readable_file
 

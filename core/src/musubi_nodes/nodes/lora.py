@@ -11,9 +11,10 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import ModelFile
 from musubi_nodes.families.lora import lora_of
-from musubi_nodes.families.models.files import find_model, stamp
+from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
+from musubi_nodes.files import stamp
 
 
 class LoRASelect(Node):

@@ -62,14 +62,14 @@ def typed_prompts(text: str, context: Context) -> list[Prompt]:
 
 def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> list[Prompt]:
     found, wrong = [], []
-    for number, row in rows:
+    for count, (number, row) in enumerate(rows, 1):
+        check_count(count)
         try:
             found.append(_prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context))
         except (ValueError, ValidationError, MusubiError) as error:
             wrong.append(f"line {number}: {_complaint(error)}")
     if wrong:
         raise problems(f"{name} has wrong lines", wrong, fix="Correct them and queue again.")
-    check_count(len(found))
     return found
 
 

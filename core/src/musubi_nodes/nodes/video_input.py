@@ -13,8 +13,8 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, InputFile, Native, Widget
 from musubi_nodes.families.input_files import find_input
-from musubi_nodes.families.models.files import stamp
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.files import stamp
 from musubi_nodes.media.cut import RESIZE, Cut
 from musubi_nodes.media.ffmpeg import Watch
 from musubi_nodes.media.frames import VideoFile

@@ -116,19 +116,9 @@ KNOWN: tuple[Row, ...] = (
         "Queue the latent cache again with the models node set to this task.",
     ),
     Row(
-        r"KeyError: 'clipL'",
-        "The text encoder cache was interrupted, and its second pass is missing.",
-        "Queue the text encoder cache of this dataset again, without skipping what exists.",
-    ),
-    Row(
         r"Alpha tensors for key .* do not match",
         "The checkpoints were trained with different values of network_alpha.",
         "Average checkpoints of one training only.",
-    ),
-    Row(
-        r"k_lens is not supported|either --sdpa",
-        "The chosen attention does not fit this run.",
-        "Choose sdpa, with a resolution that is divisible by 16.",
     ),
 )
 

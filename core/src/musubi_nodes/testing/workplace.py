@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import struct
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from pydantic import BaseModel
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node
+from musubi_nodes.files import write_bytes
 from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.plugins.manager import Plugins, plugins
 
@@ -114,13 +117,15 @@ class Workplace:
 
     def weights(self, kind: str, name: str, **shapes: tuple[int, ...]) -> Path:
         """A safetensors file of ones in the model folder ``kind``; the tensors' names say what it is."""
-        import numpy as np
-        from safetensors.numpy import save_file
-
+        header: dict[str, Any] = {}
+        end = 0
+        for tensor, shape in shapes.items():
+            begin, end = end, end + 4 * prod(shape)
+            header[tensor] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+        text = json.dumps(header).encode()
+        ones = struct.pack("<f", 1) * (end // 4)
         path = self.host.output_folder / "models" / kind / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({tensor: np.ones(shape, np.float32) for tensor, shape in shapes.items()}, path)
-        return path
+        return write_bytes(path, struct.pack("<Q", len(text)) + text + ones)
 
     def lora(self, *modules: str, name: str = "lora.safetensors", width: int = 64, other: bool = False) -> Any:
         """A LoRA of rank 4 for square ``modules`` (``blocks_0_self_attn_q``), chosen by LoRA Select.

@@ -26,6 +26,11 @@ FAILURES = (
         "Remove fp8_fast.",
     ),
     (
+        r"k_lens is not supported",
+        "The chosen attention does not fit this run.",
+        "Choose sdpa, with a resolution that is divisible by 16.",
+    ),
+    (
         r"Video length is less than",
         "The control video has fewer frames than the video that is made.",
         "Lower video_length, or give a longer control video.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,14 @@ def _complaint(error: Exception) -> str:
     return str(error)
 
 
+@dataclass(eq=False)
+class _Start:
+    """Items that share a start, and of each text what the script keeps by it."""
+
+    items: list[Item] = field(default_factory=list)
+    kept: dict[str, Hashable] = field(default_factory=dict)
+
+
 def groups(
     items: Iterable[Item], lines: Mapping[str, str], per_start: int, kept_by_text: Set[str] = frozenset()
 ) -> list[list[Item]]:
@@ -85,31 +93,35 @@ def groups(
     command line counts (wan_generate_video.py and fpack_generate_video.py, v0.3.4). Of prompts with the same text also
     what the script keeps by the text, ``kept_by_text``, must be the same.
     """
-    found: list[list[Item]] = []
+    found: list[_Start] = []
+    with_room: dict[Hashable, list[_Start]] = {}
     for item in items:
-        group = next((g for g in found if len(g) < per_start and _fits(item, g, lines, kept_by_text)), None)
-        if group is None:
-            found.append([item])
-        else:
-            group.append(item)
-    return found
+        starts = with_room.setdefault(_in_common(item, lines), [])
+        text, kept = _flat(item.prompt.prompt), _compared(item.prompt, kept_by_text)
+        start = next((start for start in starts if start.kept.get(text, kept) == kept), None)
+        if start is None:
+            start = _Start()
+            starts.append(start)
+            found.append(start)
+        start.items.append(item)
+        start.kept[text] = kept
+        if len(start.items) >= per_start:
+            starts.remove(start)
+    return [start.items for start in found]
 
 
-def _fits(item: Item, group: Sequence[Item], lines: Mapping[str, str], kept_by_text: Set[str]) -> bool:
-    first, prompt = group[0].prompt, item.prompt
-    namesake = next((other.prompt for other in group if _flat(other.prompt.prompt) == _flat(prompt.prompt)), None)
-    return (
-        bool(lines)
-        and all(_can_be_a_line(each) for each in (prompt, first))
-        and _unsaid(prompt, lines) == _unsaid(first, lines)
-        and _said(prompt, lines) == _said(first, lines)
-        and (namesake is None or all(_same(getattr(prompt, n), getattr(namesake, n)) for n in kept_by_text))
-    )
+def _in_common(item: Item, lines: Mapping[str, str]) -> Hashable:
+    """What must be the same for items that share a start; an item that starts alone has its own number."""
+    if not lines or not _can_be_a_line(item.prompt):
+        return item.number
+    unsaid = [name for name in Prompt.model_fields if name not in lines and name != "prompt"]
+    return frozenset(name for name in lines if _is_said(getattr(item.prompt, name))), _compared(item.prompt, unsaid)
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Pictures are compared by what they are, not by their pixels."""
-    return one is other or (isinstance(one, str | ImageFiles) and bool(one == other))
+def _compared(prompt: Prompt, names: Iterable[str]) -> Hashable:
+    """The values of these fields; pictures are compared by what they are, not by their pixels."""
+    values = [getattr(prompt, name) for name in names]
+    return tuple(value if isinstance(value, str | int | float | ImageFiles | None) else id(value) for value in values)
 
 
 def by_size(items: Iterable[Item]) -> list[list[Item]]:
@@ -123,14 +135,6 @@ def by_size(items: Iterable[Item]) -> list[list[Item]]:
 def _can_be_a_line(prompt: Prompt) -> bool:
     texts = (prompt.prompt, prompt.negative_prompt)
     return not any(NOT_IN_A_LINE in f" {_flat(text)}" for text in texts) and not _flat(prompt.prompt).startswith("#")
-
-
-def _unsaid(prompt: Prompt, lines: Mapping[str, str]) -> dict[str, Any]:
-    return {name: getattr(prompt, name) for name in Prompt.model_fields if name not in lines and name != "prompt"}
-
-
-def _said(prompt: Prompt, lines: Mapping[str, str]) -> set[str]:
-    return {name for name in lines if _is_said(getattr(prompt, name))}
 
 
 def prompt_line(prompt: Prompt, lines: Mapping[str, str], image: Path | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Memory, Optimizer
 from musubi_nodes.families.settings.memory import ATTENTION_PACKAGES
@@ -46,5 +48,5 @@ def tensorboard(install: Install) -> bool:
     return _has(installed_packages(install), "tensorboard")
 
 
-def _has(packages: object, name: str) -> bool:
-    return any(d in packages for d in _DISTRIBUTIONS.get(name, (name,)))  # type: ignore[operator]
+def _has(packages: Container[str], name: str) -> bool:
+    return any(d in packages for d in _DISTRIBUTIONS.get(name, (name,)))

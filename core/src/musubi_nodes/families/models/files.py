@@ -32,12 +32,6 @@ def install_model_names(install: Install | None, kind: str) -> list[str]:
     return [f"{install.name}/{name}" for name in model_names([folder])] if install and folder else []
 
 
-def stamp(path: Path) -> str:
-    """Size and time of a file: another one under the same name differs."""
-    facts = path.stat()
-    return f"{facts.st_size}-{facts.st_mtime_ns}"
-
-
 def find_model(host: Host, kind: str, name: str, install: Install | None = None) -> Path:
     """The file that ``name`` means; a :class:`MusubiError` where it does not exist or leaves the model folders."""
     folders = [(folder, name.replace("\\", "/")) for folder in host.model_folders(kind)]

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field, create_model
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.models.dit_size import DitSize
-from musubi_nodes.families.models.files import SAFETENSORS, find_model, stamp
+from musubi_nodes.families.models.files import SAFETENSORS, find_model
 from musubi_nodes.families.node import Node, NodeOutputs
+from musubi_nodes.files import stamp
 from musubi_nodes.weights import Header, read_header
 
 

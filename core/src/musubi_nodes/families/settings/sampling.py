@@ -93,14 +93,15 @@ class Sampling(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         wanted = bool(self.sample_every_n_epochs or self.sample_every_n_steps or self.sample_at_first)
-        if wanted and not self.samples():
+        samples = self.samples()
+        if wanted and not samples:
             raise ValueError(
                 "samples are asked for, but sample_prompts is empty and prompts not connected: "
                 "musubi-tuner would make none"
             )
-        if self.samples() and not wanted:
+        if samples and not wanted:
             raise ValueError("there are prompts for samples, but no sample_every_n_epochs or _steps says when")
-        if options := [found for each in self.samples() if (found := first_option(each.prompt))]:
+        if options := [found for each in samples if (found := first_option(each.prompt))]:
             raise ValueError(
                 f"a prompt of the samples holds the option {options[0]!r}: it would be painted as text. "
                 "Size, frames, steps and seed have fields of their own; remove it"

@@ -99,8 +99,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.demo import run_demo
+    from musubi_nodes.plugins.installs import PRACTICE
 
-    return run_demo(options.output, options.install or "miniature", options.family)
+    return run_demo(options.output, options.install or PRACTICE, options.family)
 
 
 def _runs(options: argparse.Namespace) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from musubi_nodes.nodes.datasets.loader import DatasetConfigLoader
 from musubi_nodes.nodes.settings import TrainingConfig
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Demo
+from musubi_nodes.runs.record.again import typed
 from musubi_nodes.runs.record.folder import runs_of, trainings
 from musubi_nodes.runs.record.series import whole
 
@@ -36,7 +36,7 @@ def run_demo(output: Path, install: str, family: str = "") -> int:
     path = write_json(output / f"demo_{family}_workflow.json", workflow(dataset, install, family))
     print(f"dataset: {dataset.parent} ({len(COLOURS)} {'pictures' if demo.frames == 1 else 'videos'} with captions)")
     program = [sys.executable, "-m", "musubi_nodes.hosts.terminal.cli"]
-    again = shlex.join([*program, "run", str(path), "--install", install, "--output", str(output)])
+    again = typed([*program, "run", str(path), "--install", install, "--output", str(output)])
     print(f"workflow: {path} (run it again with: {again})")
     run_file(path, (), output)
     _say_loss(family, output)

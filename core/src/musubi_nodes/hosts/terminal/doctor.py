@@ -13,6 +13,7 @@ from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.places import places
 from musubi_nodes.plugins.discovery import checkout
+from musubi_nodes.plugins.installs import PRACTICE
 from musubi_nodes.plugins.manager import Plugins, plugins
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
@@ -93,7 +94,7 @@ def _install(name: str, install: Install) -> Iterator[tuple[str, str]]:
         yield "fault", f"  {install.python} cannot be run. Fix: set `python` of this install to a working interpreter."
         return
     yield "ok", "  packages: " + ", ".join(f"{p} {packages[p]}" for p in WATCHED if p in packages)
-    if name != "miniature":
+    if name != PRACTICE:
         yield from _environment(install, [p for p in NEEDED if p not in packages])
     yield from _scripts(install)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+import tempfile
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +16,7 @@ from musubi_nodes.families.fields import Native
 from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.files import checked_name, cleaned_path, is_file, is_inside, publish
-from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png
+from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png, save_video
 
 CATEGORY = "terminal"
 
@@ -84,17 +86,16 @@ class SaveImage(PreviewImage):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         checked_name(inputs.filename_prefix.replace("/", "_"), "filename_prefix")
-        frames = as_array(inputs.images)
-        for number in range(len(frames)):
-            name = f"{inputs.filename_prefix.replace('/', '_')}_{number:05d}.png"
-            beside = save_png(frames, context.host.output_folder / f".{name}", number)
-            context.show(publish(beside, context.host.output_folder, name))
-            beside.unlink()
+        frames, folder = as_array(inputs.images), context.host.output_folder
+        with _beside(folder) as scratch:
+            for number in range(len(frames)):
+                name = f"{inputs.filename_prefix.replace('/', '_')}_{number:05d}.png"
+                context.show(publish(save_png(frames, scratch / name, number), folder, name))
         return self.Outputs()
 
 
 class SaveVideo(Node):
-    """Copies a video into the output folder."""
+    """Copies a video into the output folder; of a cut one, the part that was chosen."""
 
     id, title, category, output_node = "SaveVideo", "Save Video", CATEGORY, True
 
@@ -114,9 +115,19 @@ class SaveVideo(Node):
         folder = context.host.output_folder / prefix.parent
         if not is_inside(folder, [context.host.output_folder]):
             raise MusubiError(f"filename_prefix {inputs.filename_prefix!r} leaves the output folder", fix="Correct it.")
-        source = inputs.video.path
-        context.show(publish(source, folder, f"{checked_name(prefix.name, 'filename_prefix')}{source.suffix}"))
+        name = checked_name(prefix.name, "filename_prefix")
+        with _beside(folder) as scratch:
+            source = save_video(inputs.video, scratch / "video.mp4", 0)
+            context.show(publish(source, folder, f"{name}{source.suffix}"))
         return self.Outputs()
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A folder of our own in ``folder``, which is made where it is missing; gone in every case afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".save-", dir=folder) as scratch:
+        yield Path(scratch)
 
 
 FOREIGN: dict[str, type[Node]] = {node.id: node for node in (LoadImage, PreviewImage, SaveImage, SaveVideo)}

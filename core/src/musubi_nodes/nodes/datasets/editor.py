@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from pydantic import BaseModel, Field, field_validator
 
 from musubi_nodes.commands.option import marker
@@ -38,11 +38,12 @@ ADDED = Widget(added=1)
 
 
 def of_toml(key: str, default: Any = ..., also: str = "", **limits: Any) -> Any:
-    """A field with the description, default and lower limit that ``key`` has in the TOML; ``also`` says what an empty
-    widget means."""
+    """A field with the description, default and limits that ``key`` has in the TOML; ``also`` says what an empty widget
+    means."""
     field = FIELDS[key]
-    if lowest := marker(field, Ge):
-        limits.setdefault("ge", lowest.ge)
+    for name, kind in (("ge", Ge), ("le", Le)):
+        if limit := marker(field, kind):
+            limits.setdefault(name, getattr(limit, name))
     return Field(field.default if default is ... else default, description=f"{field.description}{also}", **limits)
 
 
@@ -78,7 +79,7 @@ class DatasetConfigEditor(Node):
         enable_bucket: bool = of_toml("enable_bucket", True)
         bucket_no_upscale: bool = of_toml("bucket_no_upscale")
         batch_size: int = of_toml("batch_size", le=1024)
-        num_repeats: int = of_toml("num_repeats", le=100_000)
+        num_repeats: int = of_toml("num_repeats")
         target_frames: str = of_toml("target_frames", "")
         frame_extraction: FrameExtraction = of_toml("frame_extraction")
         source_fps: Annotated[float | None, Widget(unset=0)] = of_toml(

@@ -11,8 +11,8 @@ from typing import Any
 class Card:
     """One GPU; ``None`` is what the driver does not tell.
 
-    ``used`` and ``total`` in bytes, ``use`` in percent, ``temperature`` and ``slowdown`` (from which on the card slows
-    down) in degrees Celsius, ``power`` and ``power_limit`` in watts. ``hot``: whether it is slowed down by heat now.
+    ``used`` and ``total`` in bytes, ``use`` in percent, ``temperature`` in degrees Celsius, ``power`` and
+    ``power_limit`` in watts. ``hot``: whether it is slowed down by heat now.
     ``held``: bytes by process; ``None`` for a process of which they are not told (WDDM, the usual mode on Windows).
     """
 
@@ -23,7 +23,6 @@ class Card:
     total: int | None = None
     use: int | None = None
     temperature: int | None = None
-    slowdown: int | None = None
     power: float | None = None
     power_limit: float | None = None
     hot: bool | None = None
@@ -80,7 +79,6 @@ def _card(library: Any, number: int) -> Card:
         total=int(memory.total) if memory else None,
         use=int(rates.gpu) if rates else None,
         temperature=told("Temperature", library.NVML_TEMPERATURE_GPU),
-        slowdown=told("TemperatureThreshold", library.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN),
         power=_watts(told("PowerUsage")),
         power_limit=_watts(told("EnforcedPowerLimit")),
         hot=_hot(library, told("CurrentClocksThrottleReasons")),

@@ -50,8 +50,17 @@ def one_line(command: Sequence[str], cwd: str, environment: Mapping[str, str]) -
 def powershell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
     """A PowerShell script that runs ``command`` again."""
     exports = [f"$env:{name} = {_quoted(value)}" for name, value in environment.items()]
-    lines = [*exports, f"Set-Location -LiteralPath {_quoted(str(cwd))}", "& " + " ".join(map(_quoted, command))]
+    lines = [*exports, f"Set-Location -LiteralPath {_quoted(str(cwd))}", _called(command)]
     return "\n".join(lines) + "\n"
+
+
+def typed(command: Sequence[str]) -> str:
+    """``command`` alone, as it is typed into a terminal here (PowerShell on Windows)."""
+    return _called(command) if os.name == "nt" else shlex.join(command)
+
+
+def _called(command: Sequence[str]) -> str:
+    return "& " + " ".join(map(_quoted, command))
 
 
 def _quoted(text: str) -> str:
