@@ -47,13 +47,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Wish:
-    """What is made of it. ``quality`` is 0 to 100; ``workflow`` goes into the file; ``preview``: a small copy too."""
+    """What is made of it. ``quality`` is 0 to 100; ``workflow`` goes into the file; ``preview``: a small copy too.
+    ``upright``: where the file asks players to turn it, its pictures are turned, for readers that do not."""
 
     form: Format
     quality: int = 75
     audio: Audio | None = None
     workflow: Mapping[str, Any] = field(default_factory=dict)
     preview: bool = False
+    upright: bool = False
 
 
 def file_source(path: Path, cut: Cut | None = None) -> Source:
@@ -121,7 +123,8 @@ def _output(source: Source, wish: Wish) -> list[str]:
     options = ["-map", "0:V:0", *_sound(source, wish)]
     if wish.workflow and form.metadata == "container":
         options += ["-map_metadata", "2" if wish.audio and form.audio else "1"]
-    if is_copied(source, form):
+    turned = bool(wish.upright and source.facts and source.facts.rotation)
+    if is_copied(source, form) and not turned:
         return [*options, "-c:v", "copy", *form.output]
     filters = ",".join(_filters(source, form, wish.quality))
     evenly = ["-r", str(source.rate)] if source.path is None or source.cut.picks() else []
@@ -147,7 +150,7 @@ def _sound(source: Source, wish: Wish) -> list[str]:
 def is_copied(source: Source, form: Format) -> bool:
     """Whether the file already is what the format would make of it."""
     facts = source.facts
-    return facts is not None and source.cut == Cut() and f"{facts.codec} {facts.pixels}" in form.copies
+    return facts is not None and source.cut.whole(facts) and f"{facts.codec} {facts.pixels}" in form.copies
 
 
 def padding(source: Source, form: Format) -> tuple[int, int]:
