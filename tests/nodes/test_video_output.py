@@ -82,6 +82,13 @@ def test_frames_or_a_video_must_be_connected(place: Workplace, values: dict[str,
         run(place, **values)
 
 
+@pytest.mark.parametrize("form", formats())
+def test_a_batch_without_frames_is_told_and_leaves_nothing(place: Workplace, form: str) -> None:
+    with pytest.raises(MusubiError, match="no frames to write"):
+        run(place, images=moving(3)[:0], format=form)
+    assert left(place) == []
+
+
 @pytest.mark.parametrize(
     ("values", "linked", "message"),
     [

@@ -67,8 +67,10 @@ def file_source(path: Path, cut: Cut | None = None) -> Source:
 
 def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -> list[Path]:
     """Write into the empty ``folder``: the file or the numbered pictures, and ``preview.mp4`` if wanted; returns the
-    former. Raises :class:`MusubiError` with ffmpeg's last lines where it fails; what it left is the caller's to remove.
-    """
+    former. Raises :class:`MusubiError` where there are no frames, and with ffmpeg's last lines where it fails; what it
+    left is the caller's to remove."""
+    if not source.frames:
+        raise MusubiError("there are no frames to write", fix="Look at what makes the images: the batch is empty.")
     check_rate(wish.form, float(source.rate))
     if wish.audio is None and wish.form.audio and source.cut.picks() and source.path:
         wish = replace(wish, audio=read_audio(source.path, source.cut.start, source.seconds))
