@@ -98,6 +98,7 @@ def test_a_batch_without_frames_is_told_and_leaves_nothing(place: Workplace, for
         ({"format": "gif", "fps": 120.0}, {"images", "fps"}, ""),
         ({"format": "gif", "fps": 120.0}, {"video"}, ""),
         ({"format": "gif", "fps": 50.0}, {"images"}, ""),
+        ({"format": "webp", "fps": 91.0}, {"images"}, "at most 90"),
     ],
 )
 def test_what_cannot_be_written_is_told_before_the_queue_runs(
