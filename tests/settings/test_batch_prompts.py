@@ -157,10 +157,32 @@ def test_a_table_may_have_the_encoding_of_a_spreadsheet(place: Workplace, row: s
     assert ("was read as" in place.texts[0]) == bool(told) and told in place.texts[0]
 
 
-@pytest.mark.parametrize(("encoding", "text"), [("cp1251", "кошка бежит"), ("gbk", "红色的猫在跑")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "café, naïve, “quotes”", "Größe 10×20 – schön", "¿Qué tal? ¡Hola! niño", "20 °C, 30°C, 2 m², 3½ cups",
+        "coração, pão, irmã", "smørrebrød på bordet", "Noël… jalapeño", "© 2024 Foo™, Bar®", "»Straße«, „Tür“",
+        "œuvre d’art",
+    ],
+)  # fmt: skip
+def test_western_languages_are_read_as_excel_saves_them(place: Workplace, text: str) -> None:
+    (place.folder / "p.csv").write_bytes(f'prompt\n"{text}"\n'.encode("cp1252"))
+    (found,) = place.run("BatchProcessor", file=str(place.folder / "p.csv")).prompts.items
+    assert found.prompt == text and "Windows-1252" in place.texts[0]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "кошка бежит"), ("cp1251", "кот"), ("gbk", "红色的猫在跑"), ("gbk", "猫在 running"),
+        ("big5", "一隻可愛的貓"), ("big5", "紅色的球"), ("euc-kr", "빨간 고양이"), ("cp1250", "żółty kot śpi"),
+        ("cp1250", "zielona żaba"), ("cp1250", "młody pies"), ("cp1250", "kočka spí na zahradě"),
+        ("cp1254", "şirin kedi ağaçta"), ("cp1254", "güzel ışık"), ("cp1257", "kaķis guļ zālē"), ("cp1253", "η γάτα"),
+    ],
+)  # fmt: skip
 def test_another_encoding_is_refused_instead_of_painted(place: Workplace, encoding: str, text: str) -> None:
     (place.folder / "p.csv").write_bytes(f"prompt\n{text}\n".encode(encoding))
-    with pytest.raises(MusubiError, match="is not UTF-8"):
+    with pytest.raises(MusubiError, match=r"(?s)is not UTF-8.*CSV UTF-8"):
         place.run("BatchProcessor", file=str(place.folder / "p.csv"))
 
 
