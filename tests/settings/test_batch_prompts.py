@@ -101,6 +101,18 @@ def test_a_line_may_hold_the_options_of_musubi_tuner(place: Workplace) -> None:
     assert typed == Prompt(prompt="a dog", width=64, cfg_scale=2.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.csv", 'prompt,seed\n"a cat, red --w 832 --n ugly, blurry",7\n'),
+        ("p.jsonl", '{"prompt": "a cat, red --w 832 --n ugly, blurry", "seed": 7}'),
+    ],
+)
+def test_a_cell_may_hold_them_too(place: Workplace, name: str, text: str) -> None:
+    (found,) = read(place, name, text)
+    assert found == Prompt(prompt="a cat, red", width=832, negative_prompt="ugly, blurry", seed=7)
+
+
 def test_samples_of_a_training_take_the_options_of_their_own_script(place: Workplace) -> None:
     line = "a cat --w 96 --h 64 --f 5 --d 3 --s 4 --g 2 --l 6 --fs 7 --n ugly"
     sampling = place.run("SamplingConfig", sample_prompts=line, sample_every_n_epochs=1).sampling
@@ -126,7 +138,19 @@ BROKEN = {
     "a size that does not fit": ("p.csv", "prompt,width\na,100\n", "line 2: width '100': is not divisible by 16"),
     "an empty prompt": ("p.csv", "prompt,seed\n,1\n", "line 2: the prompt is empty"),
     "too many cells": ("p.csv", "prompt,seed\na,1,2\n", "line 2: it has more cells"),
-    "an open quote": ("p.csv", 'prompt,seed\n"a,1\n', "line"),
+    "an open quote": ("p.csv", 'prompt,seed\na,1\n\n"b,2\nc,3\n', "line 4: a quote opens there that does not close"),
+    "an open quote before others": ("p.csv", 'prompt,seed\n"a,1\nb,2\n"c, d",3\n', "line 2: a quote opens there"),
+    "a quote in a quoted text": ("p.csv", 'prompt,seed\n"a "red" cat",1\n', "line 2: ',' expected after"),
+    "a wrong value below an empty line": ("p.csv", "prompt,seed\na,1\n\n\nb,x\n", "line 5: seed 'x'"),
+    "a wrong value in a row of two lines": ("p.csv", 'prompt,seed\n"a\nb",x\n', "line 2: seed 'x'"),
+    "a column twice": ("p.csv", "prompt,prompt\na,b\n", "has the column 'prompt' twice"),
+    "a key twice": ("p.jsonl", '{"prompt": "a", "prompt": "b"}', "line 1 is no JSON: a key is there twice"),
+    "an option in a cell that there is not": ("p.csv", "prompt\na --ei x\n", "line 2: there is no option '--ei'"),
+    "an option in a cell and a column": (
+        "p.csv",
+        "prompt,width\na --w 64,96\n",
+        "the column 'width' says width a second",
+    ),
     "no JSON": ("p.jsonl", "{'prompt': 'a'}", "line 1 is no JSON"),
     "no object": ("p.jsonl", '["a"]', "line 1 is no object"),
     "an image that is not there": ("p.csv", "prompt,image\na,gone.png\n", "line 2: the image does not exist"),
