@@ -1,10 +1,12 @@
-"""Decoding and encoding beside PyAV (if it is installed) and beside a plain pipe from ffmpeg, on the same file."""
+"""Decoding and encoding beside PyAV and OpenCV (if they are installed) and beside a plain pipe from ffmpeg, on the same
+file."""
 
 from __future__ import annotations
 
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from musubi_nodes.media.probe import probe
 WIDTH, HEIGHT, CRF = 832, 480, 16
 ENCODED = 60
 """Frames: encoding is slow."""
+PACKAGES = {"PyAV": ("av", "av"), "OpenCV": ("cv2", "opencv-python-headless")}
+"""What a way needs: its module, and the name to install it by."""
 Way = Callable[[Path], Any]
 
 
@@ -29,13 +33,22 @@ def measure(folder: Path, quick: bool) -> Iterator[Row]:
     source = ["-f", "lavfi", "-i", f"mandelbrot=size={WIDTH}x{HEIGHT}:rate=24"]
     options = ["-frames:v", "96" if quick else "240", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p"]
     subprocess.run([executable(), "-v", "error", *source, *options, str(clip)], check=True)
-    frames = VideoFile(clip).frames()
-    for way in DECODERS.values():
+    frames, missing = VideoFile(clip).frames(), _missing()
+    decoders = {name: way for name, way in DECODERS.items() if name not in missing}
+    for way in decoders.values():
         assert np.array_equal(way(clip), frames)  # all give the same, bit for bit
     yield from _looked_at(clip)
-    yield from _compared("decoding 480p H.264", DECODERS, clip, len(frames), turns, limit=100)
-    encoders = {name: _bound(way, frames[:ENCODED]) for name, way in ENCODERS.items()}
+    yield from _compared("decoding 480p H.264", decoders, clip, len(frames), turns, limit=100)
+    encoders = {name: _bound(way, frames[:ENCODED]) for name, way in ENCODERS.items() if name not in missing}
     yield from _compared("encoding 480p H.264", encoders, folder, ENCODED, turns)
+
+
+def _missing() -> set[str]:
+    """The ways whose package is not there; each is told."""
+    missing = {name: package for name, (module, package) in PACKAGES.items() if not find_spec(module)}
+    for name, package in missing.items():
+        print(f"(left out: {name}; pip install {package})", flush=True)
+    return set(missing)
 
 
 def _looked_at(clip: Path) -> Iterator[Row]:
@@ -59,8 +72,8 @@ def _compared(
     ours = best.pop("this pack")
     for name, seconds in best.items():
         yield Row(what, frames / ours, "fps", anchor=f"{told(frames / seconds, 'fps')}, {name}")
-        if name == "PyAV":
-            yield Row("the same, our time of PyAV's", 100 * ours / seconds, "%", limit)
+        if name in PACKAGES:
+            yield Row(f"the same, our time of {name}'s", 100 * ours / seconds, "%", limit)
 
 
 def _ours(clip: Path) -> Any:
@@ -77,6 +90,21 @@ def _pyav(clip: Path) -> Any:
         for number, frame in enumerate(container.decode(video=0)):
             np.divide(frame.to_ndarray(format="rgb24"), np.float32(255), out=frames[number])
     return frames
+
+
+def _opencv(clip: Path) -> Any:
+    """Frame by frame from BGR to RGB to float, gathered while they come: how VideoHelperSuite's loader reads a file
+    (load_video_nodes.py, with torch for the division)."""
+    import cv2
+
+    def pictures() -> Iterator[Any]:
+        video = cv2.VideoCapture(str(clip))
+        while video.grab():
+            rgb = cv2.cvtColor(video.retrieve()[1], cv2.COLOR_BGR2RGB).astype(np.float32)
+            yield np.divide(rgb, np.float32(255), out=rgb)
+        video.release()
+
+    return np.fromiter(pictures(), np.dtype((np.float32, (HEIGHT, WIDTH, 3))))
 
 
 def _pipe(clip: Path) -> Any:
@@ -120,13 +148,5 @@ def _bound(way: Any, frames: Any) -> Way:
     return lambda folder: way(folder, frames)
 
 
-def _with_pyav(ours: Any, pyav: Any, pipe: Any) -> dict[str, Any]:
-    try:
-        import av  # noqa: F401
-    except ImportError:
-        return {"this pack": ours, "a plain pipe": pipe}
-    return {"this pack": ours, "PyAV": pyav, "a plain pipe": pipe}
-
-
-DECODERS: dict[str, Way] = _with_pyav(_ours, _pyav, _pipe)
-ENCODERS: dict[str, Any] = _with_pyav(_encode_ours, _encode_pyav, _encode_pipe)
+DECODERS: dict[str, Way] = {"this pack": _ours, "PyAV": _pyav, "OpenCV": _opencv, "a plain pipe": _pipe}
+ENCODERS: dict[str, Any] = {"this pack": _encode_ours, "PyAV": _encode_pyav, "a plain pipe": _encode_pipe}

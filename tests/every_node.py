@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from musubi_nodes.hosts.terminal.demo import demo_of, workflow
 from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
 
@@ -79,6 +81,13 @@ def tools(folder: Path) -> Graph:
         "5": node("PreviewImage", images=["3", 0]),
         "6": node("SaveVideo", video=["3", 1], filename_prefix="every_saved", format="auto", codec="auto"),
     }
+
+
+def check_images(images: Any) -> None:
+    """An IMAGE is [frames, height, width, 3] in 0..1; and not nearly all black or white, as what was clipped is."""
+    frames = np.asarray(images, np.float32)
+    assert frames.ndim == 4 and frames.shape[3] == 3 and 0 <= frames.min() <= frames.max() <= 1
+    assert ((frames > 0.02) & (frames < 0.98)).mean() > 0.05
 
 
 GRAPHS: dict[str, Callable[[Path], Graph]] = {"wan": wan, "hunyuan": hunyuan, "framepack": framepack, "tools": tools}

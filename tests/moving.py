@@ -40,7 +40,11 @@ def numbers(frames: Array) -> list[int]:
 
 H264 = ["-c:v", "libx264", "-crf", "4", "-g", "20", "-pix_fmt", "yuv420p"]
 """With B-frames, which are stored in another order than shown."""
-OTHERS = {".gif": ["-c:v", "gif"], ".webm": ["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "4", "-g", "20"]}
+OTHERS = {
+    ".gif": ["-c:v", "gif"],
+    ".webp": ["-c:v", "libwebp", "-lossless", "1"],
+    ".webm": ["-c:v", "libvpx-vp9", "-b:v", "0", "-crf", "4", "-g", "20"],
+}
 """What an ending needs that does not take H.264."""
 HEARD = ["-f", "lavfi", "-i", "aevalsrc='if(gt(t,1),sin(6000*t),0)':d=5"]
 """Five seconds of sound, silent until second 1."""

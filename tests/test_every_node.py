@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.every_node import FRAMES, GRAPHS, HEIGHT, WIDTH, classes
+from tests.every_node import FRAMES, GRAPHS, HEIGHT, WIDTH, check_images, classes
 
+from musubi_nodes.families.context import Context
+from musubi_nodes.hosts.terminal.foreign import PreviewImage
 from musubi_nodes.hosts.terminal.run import run_file
+from musubi_nodes.media.frames import as_array
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
 
@@ -23,12 +27,21 @@ def test_the_workflows_hold_every_node(tmp_path: Path) -> None:
     assert {node.id for node in plugins().nodes} == {name for name in there if name.startswith("MusubiTuner_")}
 
 
-def test_every_node_runs_without_comfyui(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = tmp_path / "output"
+def test_every_node_runs_without_comfyui(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, previewed = tmp_path / "output", []
+
+    def preview(self: PreviewImage, inputs: Any, context: Context) -> Any:
+        previewed.append(as_array(inputs.images))
+        return self.Outputs()
+
+    monkeypatch.setattr(PreviewImage, "run", preview)
     for name, made in GRAPHS.items():
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(made(tmp_path)), "utf-8")
         assert run_file(path, (), output) == 0
+    for images in previewed:
+        check_images(images)
+    assert len(previewed) == 6  # of the graphs' five, one for each of the generator's two videos
     for clip, frames in {"every.mp4": FRAMES, "every-2.mp4": FRAMES, "every_hv.mp4": FRAMES}.items():
         facts = probe(output / "musubi" / clip)
         assert (facts.width, facts.height, facts.frames) == (WIDTH, HEIGHT, frames)

@@ -249,3 +249,20 @@ def test_a_video_for_musubi_tuner_keeps_its_size(tmp_path: Path, size: tuple[int
     assert (facts.width, facts.height, facts.frames, facts.fps) == (*size, 9, 16)
     assert facts.audio and psnr(VideoFile(path).frames(), moving(9, *size)) > 40
     assert [file.name for file in tmp_path.iterdir()] == ["v.mp4"]
+
+
+@pytest.mark.parametrize("form", sorted(formats().keys() - {"png"}))
+def test_a_video_for_other_programs_is_encoded_only_where_they_could_not_read_it(tmp_path: Path, form: str) -> None:
+    video = VideoFile(written(tmp_path, moving(5), form, audio=tone(1)), Cut(resize="crop"))
+    path = save_video(video, tmp_path / "other.mp4", 0)
+    assert (path == video.path) == (form not in ("gif", "webp", "mov-prores"))
+    assert path == video.path or probe(path).codec == "h264"
+
+
+def test_a_turned_video_is_upright_for_other_programs(tmp_path: Path) -> None:
+    """PyAV ignores how the file asks players to turn its pictures."""
+    made = written(tmp_path, moving(5), "mp4-h264")
+    ffmpeg("-display_rotation:v:0", "90", "-i", made, "-c", "copy", tmp_path / "turned.mp4")
+    path = save_video(VideoFile(tmp_path / "turned.mp4"), tmp_path / "upright.mp4", 0)
+    assert (probe(path).width, probe(path).height, probe(path).rotation) == (64, 96, 0)
+    assert psnr(VideoFile(path).frames(), np.rot90(moving(5), axes=(1, 2))) > 34

@@ -146,8 +146,10 @@ def test_the_list_offers_videos_of_the_folder_itself(tmp_path: Path) -> None:
     for name in ("b.MP4", "a.webm", "c.txt", "d.png", "sub/e.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert input_names(tmp_path, "video") == ["a.webm", "b.MP4"]
-    assert input_names(tmp_path, "image") == ["d.png"]
+    for name, frames in {"moving.webp": 3, "still.webp": 1}.items():
+        written(tmp_path / "made", moving(frames), "webp").rename(tmp_path / name)
+    assert input_names(tmp_path, "video") == ["a.webm", "b.MP4", "moving.webp"]
+    assert input_names(tmp_path, "image") == ["d.png", "moving.webp", "still.webp"]
     assert input_names(tmp_path / "none", "video") == []
 
 

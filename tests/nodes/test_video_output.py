@@ -69,10 +69,24 @@ def test_a_video_keeps_its_rate_and_sound(place: Workplace) -> None:
     assert psnr(out.video.frames(), moving(12)[:6]) > 33
 
 
+@pytest.mark.parametrize("values", [{}, {"width": 96}, {"resize": "pad"}, {"length": 6}, {"width": 48}])
+def test_a_video_that_video_input_leaves_as_it_is_is_copied(place: Workplace, values: dict[str, Any]) -> None:
+    source = written(place.folder / "in", moving(12), "mp4-h264", audio=tone(1))
+    run(place, video=place.run("VideoInput", file=str(source), **values).video)
+    assert ("copied, not encoded again" in place.texts[0]) == ("length" not in values and values.get("width") != 48)
+
+
 @pytest.mark.parametrize("values", [{}, {"images": moving(2), "video": VideoFile(Path("x.mp4"))}])
 def test_frames_or_a_video_must_be_connected(place: Workplace, values: dict[str, Any]) -> None:
     with pytest.raises(MusubiError, match="are connected"):
         run(place, **values)
+
+
+@pytest.mark.parametrize("form", formats())
+def test_a_batch_without_frames_is_told_and_leaves_nothing(place: Workplace, form: str) -> None:
+    with pytest.raises(MusubiError, match="no frames to write"):
+        run(place, images=moving(3)[:0], format=form)
+    assert left(place) == []
 
 
 @pytest.mark.parametrize(
@@ -84,6 +98,7 @@ def test_frames_or_a_video_must_be_connected(place: Workplace, values: dict[str,
         ({"format": "gif", "fps": 120.0}, {"images", "fps"}, ""),
         ({"format": "gif", "fps": 120.0}, {"video"}, ""),
         ({"format": "gif", "fps": 50.0}, {"images"}, ""),
+        ({"format": "webp", "fps": 91.0}, {"images"}, "at most 90"),
     ],
 )
 def test_what_cannot_be_written_is_told_before_the_queue_runs(

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.every_node import FRAMES, GRAPHS, HEIGHT, WIDTH
+from tests.every_node import FRAMES, GRAPHS, HEIGHT, WIDTH, check_images
 from tests.real.comfy import Comfy, message, start
 
+from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
 
 pytestmark = pytest.mark.comfyui
@@ -32,7 +33,9 @@ def test_every_node_runs_and_hands_on_what_is_documented(comfy: Comfy, tmp_path:
     from PIL import Image
 
     def sizes(node: str) -> list[tuple[int, int]]:
-        return [Image.open(path).size for path in shown(comfy, outputs, node)]
+        files = ImageFiles(tuple(shown(comfy, outputs, node)))
+        check_images(files.frames())
+        return [Image.open(path).size for path in files.paths]
 
     made = {}
     for name, graph in GRAPHS.items():

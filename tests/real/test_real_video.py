@@ -119,6 +119,25 @@ def test_videos_and_sound_go_to_and_come_from_comfyuis_own_nodes(comfy: Comfy, c
     assert psnr(VideoFile(comfy.folder / "output" / "musubi" / "created.mp4").frames(), expected) > 25
 
 
+def test_a_whole_video_goes_to_comfyuis_own_nodes_without_encoding(comfy: Comfy, tmp_path: Path) -> None:
+    clip = comfy.upload(written(tmp_path, moving(24), "mp4-h264", audio=tone(1)).rename(tmp_path / "whole.mp4"))
+    saving = {"format": "auto", "codec": "auto"}
+    run(comfy, {
+        "1": node("MusubiTuner_VideoInput", file=clip),
+        "2": node("SaveVideo", video=["1", 1], filename_prefix="whole", **saving),
+    })  # fmt: skip
+    saved = next(comfy.folder.glob("output/whole*.mp4"))
+    assert np.array_equal(VideoFile(saved).frames(), VideoFile(comfy.folder / "input" / clip).frames())
+
+
+@pytest.mark.parametrize("form", ["gif", "webp"])
+def test_what_comfyui_cannot_save_is_encoded_for_it(comfy: Comfy, clip: str, form: str) -> None:
+    saving = {"format": "auto", "codec": "auto"}
+    graph = graph_of(clip, format=form, filename_prefix=f"for-{form}")
+    run(comfy, graph | {"3": node("SaveVideo", video=["2", 0], filename_prefix=f"saved-{form}", **saving)})
+    assert probe(next(comfy.folder.glob(f"output/saved-{form}*.mp4"))).frames == 24
+
+
 def test_frames_that_are_connected_later_are_there(comfy: Comfy, clip: str) -> None:
     """ComfyUI keeps outputs; what nobody used was not decoded."""
     first = node("MusubiTuner_VideoInput", file=clip, every_nth=5)

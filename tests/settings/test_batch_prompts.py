@@ -102,6 +102,18 @@ def test_a_line_may_hold_the_options_of_musubi_tuner(place: Workplace) -> None:
     assert typed == Prompt(prompt="a dog", width=64, cfg_scale=2.0)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.csv", 'prompt,seed\n"a cat, red --w 832 --n ugly, blurry",7\n'),
+        ("p.jsonl", '{"prompt": "a cat, red --w 832 --n ugly, blurry", "seed": 7}'),
+    ],
+)
+def test_a_cell_may_hold_them_too(place: Workplace, name: str, text: str) -> None:
+    (found,) = read(place, name, text)
+    assert found == Prompt(prompt="a cat, red", width=832, negative_prompt="ugly, blurry", seed=7)
+
+
 def test_samples_of_a_training_take_the_options_of_their_own_script(place: Workplace) -> None:
     line = "a cat --w 96 --h 64 --f 5 --d 3 --s 4 --g 2 --l 6 --fs 7 --n ugly"
     sampling = place.run("SamplingConfig", sample_prompts=line, sample_every_n_epochs=1).sampling
@@ -127,7 +139,19 @@ BROKEN = {
     "a size that does not fit": ("p.csv", "prompt,width\na,100\n", "line 2: width '100': is not divisible by 16"),
     "an empty prompt": ("p.csv", "prompt,seed\n,1\n", "line 2: the prompt is empty"),
     "too many cells": ("p.csv", "prompt,seed\na,1,2\n", "line 2: it has more cells"),
-    "an open quote": ("p.csv", 'prompt,seed\n"a,1\n', "line"),
+    "an open quote": ("p.csv", 'prompt,seed\na,1\n\n"b,2\nc,3\n', "line 4: a quote opens there that does not close"),
+    "an open quote before others": ("p.csv", 'prompt,seed\n"a,1\nb,2\n"c, d",3\n', "line 2: a quote opens there"),
+    "a quote in a quoted text": ("p.csv", 'prompt,seed\n"a "red" cat",1\n', "line 2: ',' expected after"),
+    "a wrong value below an empty line": ("p.csv", "prompt,seed\na,1\n\n\nb,x\n", "line 5: seed 'x'"),
+    "a wrong value in a row of two lines": ("p.csv", 'prompt,seed\n"a\nb",x\n', "line 2: seed 'x'"),
+    "a column twice": ("p.csv", "prompt,prompt\na,b\n", "has the column 'prompt' twice"),
+    "a key twice": ("p.jsonl", '{"prompt": "a", "prompt": "b"}', "line 1 is no JSON: a key is there twice"),
+    "an option in a cell that there is not": ("p.csv", "prompt\na --ei x\n", "line 2: there is no option '--ei'"),
+    "an option in a cell and a column": (
+        "p.csv",
+        "prompt,width\na --w 64,96\n",
+        "the column 'width' says width a second",
+    ),
     "no JSON": ("p.jsonl", "{'prompt': 'a'}", "line 1 is no JSON"),
     "no object": ("p.jsonl", '["a"]', "line 1 is no object"),
     "an image that is not there": ("p.csv", "prompt,image\na,gone.png\n", "line 2: the image does not exist"),
@@ -174,10 +198,32 @@ def test_a_table_may_have_the_encoding_of_a_spreadsheet(place: Workplace, row: s
     assert ("was read as" in place.texts[0]) == bool(told) and told in place.texts[0]
 
 
-@pytest.mark.parametrize(("encoding", "text"), [("cp1251", "кошка бежит"), ("gbk", "红色的猫在跑")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "café, naïve, “quotes”", "Größe 10×20 – schön", "¿Qué tal? ¡Hola! niño", "20 °C, 30°C, 2 m², 3½ cups",
+        "coração, pão, irmã", "smørrebrød på bordet", "Noël… jalapeño", "© 2024 Foo™, Bar®", "»Straße«, „Tür“",
+        "œuvre d’art",
+    ],
+)  # fmt: skip
+def test_western_languages_are_read_as_excel_saves_them(place: Workplace, text: str) -> None:
+    (place.folder / "p.csv").write_bytes(f'prompt\n"{text}"\n'.encode("cp1252"))
+    (found,) = place.run("BatchProcessor", file=str(place.folder / "p.csv")).prompts.items
+    assert found.prompt == text and "Windows-1252" in place.texts[0]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "кошка бежит"), ("cp1251", "кот"), ("gbk", "红色的猫在跑"), ("gbk", "猫在 running"),
+        ("big5", "一隻可愛的貓"), ("big5", "紅色的球"), ("euc-kr", "빨간 고양이"), ("cp1250", "żółty kot śpi"),
+        ("cp1250", "zielona żaba"), ("cp1250", "młody pies"), ("cp1250", "kočka spí na zahradě"),
+        ("cp1254", "şirin kedi ağaçta"), ("cp1254", "güzel ışık"), ("cp1257", "kaķis guļ zālē"), ("cp1253", "η γάτα"),
+    ],
+)  # fmt: skip
 def test_another_encoding_is_refused_instead_of_painted(place: Workplace, encoding: str, text: str) -> None:
     (place.folder / "p.csv").write_bytes(f"prompt\n{text}\n".encode(encoding))
-    with pytest.raises(MusubiError, match="is not UTF-8"):
+    with pytest.raises(MusubiError, match=r"(?s)is not UTF-8.*CSV UTF-8"):
         place.run("BatchProcessor", file=str(place.folder / "p.csv"))
 
 

@@ -36,6 +36,14 @@ def test_fields_become_arguments_of_the_optimizer() -> None:
     assert prodigy == {"decouple": True, "d_coef": 2.0, "safeguard_warmup": True}
 
 
+def test_arguments_may_stand_on_one_line() -> None:
+    line = "weight_decay=0.01 betas=0.9,0.99  eps=1e-8"
+    assert arguments(optimizer_type="AdamW", optimizer_args=line) == {
+        "weight_decay": 0.01, "betas": (0.9, 0.99), "eps": 1e-8,
+    }  # fmt: skip
+    assert arguments(optimizer_type="AdamW", optimizer_args="betas=(0.9, 0.99) eps=1e-8")["betas"] == (0.9, 0.99)
+
+
 def test_nothing_set_means_nothing_sent() -> None:
     assert arguments() == {}
 
@@ -59,7 +67,13 @@ def test_nothing_set_means_nothing_sent() -> None:
         ({"lr_scheduler_type": "StepLR", "lr_scheduler": "cosine", "lr_scheduler_args": "step_size=9"}, "is set"),
         ({"lr_scheduler_type": "CosineAnnealingLR"}, "needs T_max in lr_scheduler_args"),
         ({"lr_scheduler_type": "os.system"}, "Input should be"),
-        ({"optimizer_args": "foo='a=b'"}, "splits at each ="),
+        ({"optimizer_args": "foo='a=b'"}, "splits at each =. Write one key=value a line"),
+        (
+            {"optimizer_type": "Adafactor", "optimizer_args": "scale_parameter=false"},
+            "'scale_parameter=false': write False",
+        ),
+        ({"optimizer_args": "weight_decay=none"}, "write None"),
+        ({"optimizer_args": "weight_decay=much"}, "write text in quotes, such as name='x'"),
         ({"optimizer_args": "weight_decay=0.1\nweight_decay=0.2"}, "weight_decay is there twice"),
         (
             {"optimizer_type": "AdamW", "optimizer_args": "wieght_decay=0.1"},

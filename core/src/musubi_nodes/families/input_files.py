@@ -9,7 +9,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.files import cleaned_path, is_file, is_inside, is_share
 
 SUFFIXES = {
-    "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".gif"),
+    "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".gif", ".webp"),
     "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp"),
 }
 """What the combo of an upload offers, by kind."""
@@ -18,7 +18,20 @@ SUFFIXES = {
 def input_names(folder: Path, kind: str) -> list[str]:
     """The files of the input folder itself, sorted; ComfyUI lists no subfolders either."""
     files = folder.iterdir() if folder.is_dir() else ()
-    return sorted(file.name for file in files if file.suffix.lower() in SUFFIXES[kind] and file.is_file())
+    suited = (file for file in files if file.suffix.lower() in SUFFIXES[kind] and file.is_file())
+    return sorted(file.name for file in suited if kind != "video" or not _is_still(file))
+
+
+def _is_still(file: Path) -> bool:
+    """Whether it is a WebP of one picture: a moving one has the flag 2 in its header's byte 20."""
+    if file.suffix.lower() != ".webp":
+        return False
+    try:
+        with file.open("rb") as data:
+            head = data.read(21)
+    except OSError:
+        return True
+    return head[12:16] != b"VP8X" or not head[20:] or not head[20] & 2
 
 
 def find_input(context: Context, kind: str, name: str) -> Path:

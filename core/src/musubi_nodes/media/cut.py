@@ -45,6 +45,10 @@ class Cut:
         """Whether other frames come out than the file has."""
         return bool(self.start or self.length or self.every > 1 or self.fps)
 
+    def whole(self, facts: VideoFacts) -> bool:
+        """Whether the file comes out as it is; ``resize`` changes nothing where the size stays."""
+        return not self.picks() and self.size(facts) == facts.upright
+
     def size(self, facts: VideoFacts) -> tuple[int, int]:
         """Width and height of the result in pixels."""
         wide, high = facts.upright

@@ -47,13 +47,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Wish:
-    """What is made of it. ``quality`` is 0 to 100; ``workflow`` goes into the file; ``preview``: a small copy too."""
+    """What is made of it. ``quality`` is 0 to 100; ``workflow`` goes into the file; ``preview``: a small copy too.
+    ``upright``: where the file asks players to turn it, its pictures are turned, for readers that do not."""
 
     form: Format
     quality: int = 75
     audio: Audio | None = None
     workflow: Mapping[str, Any] = field(default_factory=dict)
     preview: bool = False
+    upright: bool = False
 
 
 def file_source(path: Path, cut: Cut | None = None) -> Source:
@@ -65,8 +67,10 @@ def file_source(path: Path, cut: Cut | None = None) -> Source:
 
 def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -> list[Path]:
     """Write into the empty ``folder``: the file or the numbered pictures, and ``preview.mp4`` if wanted; returns the
-    former. Raises :class:`MusubiError` with ffmpeg's last lines where it fails; what it left is the caller's to remove.
-    """
+    former. Raises :class:`MusubiError` where there are no frames, and with ffmpeg's last lines where it fails; what it
+    left is the caller's to remove."""
+    if not source.frames:
+        raise MusubiError("there are no frames to write", fix="Look at what makes the images: the batch is empty.")
     check_rate(wish.form, float(source.rate))
     if wish.audio is None and wish.form.audio and source.cut.picks() and source.path:
         wish = replace(wish, audio=read_audio(source.path, source.cut.start, source.seconds))
@@ -121,7 +125,8 @@ def _output(source: Source, wish: Wish) -> list[str]:
     options = ["-map", "0:V:0", *_sound(source, wish)]
     if wish.workflow and form.metadata == "container":
         options += ["-map_metadata", "2" if wish.audio and form.audio else "1"]
-    if is_copied(source, form):
+    turned = bool(wish.upright and source.facts and source.facts.rotation)
+    if is_copied(source, form) and not turned:
         return [*options, "-c:v", "copy", *form.output]
     filters = ",".join(_filters(source, form, wish.quality))
     evenly = ["-r", str(source.rate)] if source.path is None or source.cut.picks() else []
@@ -147,7 +152,7 @@ def _sound(source: Source, wish: Wish) -> list[str]:
 def is_copied(source: Source, form: Format) -> bool:
     """Whether the file already is what the format would make of it."""
     facts = source.facts
-    return facts is not None and source.cut == Cut() and f"{facts.codec} {facts.pixels}" in form.copies
+    return facts is not None and source.cut.whole(facts) and f"{facts.codec} {facts.pixels}" in form.copies
 
 
 def padding(source: Source, form: Format) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,14 @@ from musubi_nodes.media.probe import exact_rate, probe
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+PLAIN: Mapping[str, frozenset[str]] = {
+    "mov": frozenset({"h264", "hevc", "av1"}),
+    "matroska": frozenset({"vp9", "av1", "ffv1"}),
+}
+"""By container the codecs that PyAV (it reads for musubi-tuner and for ComfyUI, and turns no picture) reads, and that
+ComfyUI's Save Video copies into an .mp4: v0.3.64 fails for GIF, WebP, VP8 and ProRes, and loses H.264 out of .mkv."""
 
 
 @dataclass(frozen=True)
@@ -133,15 +141,20 @@ def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:
 
 
 def save_video(frames: Frames, path: Path, fps: float, audio: Audio | None = None) -> Path:
-    """Frames as a visually lossless .mp4 that musubi-tuner can read; a whole :class:`VideoFile` is used as it is."""
-    if isinstance(frames, VideoFile) and frames.cut == Cut():
+    """Frames as a visually lossless .mp4 that musubi-tuner can read; a whole file that it can read stays as it is."""
+    if isinstance(frames, VideoFile) and _is_plain(frames):
         return frames.path
     source = source_of(frames, fps)
     form = formats()["mp4-lossless" if source.width % 2 or source.height % 2 else "mp4-h264"]
     with tempfile.TemporaryDirectory(prefix=".video-", dir=path.parent) as folder:
-        made = encode(source, Wish(form, quality=100, audio=audio), Path(folder))
+        made = encode(source, Wish(form, quality=100, audio=audio, upright=True), Path(folder))
         shutil.move(made[0], path)
     return path
+
+
+def _is_plain(video: VideoFile) -> bool:
+    facts = probe(video.path)
+    return video.cut.whole(facts) and not facts.rotation and facts.codec in PLAIN.get(facts.container, ())
 
 
 def check_video(path: Path) -> None:

@@ -20,10 +20,10 @@ from musubi_nodes.nodes.reading import readable_file
 class BatchProcessor(Node):
     """Prompts for a whole batch: typed one a line, or from a file (.txt one a line, .csv, .tsv and .jsonl with a column
     for each option: prompt, negative_prompt, size or width and height, frames, steps, seed, guidance_scale, cfg_scale,
-    flow_shift, lora_strength, image). A line may hold musubi-tuner's own options: a cat --w 832 --h 480 --f 81 --d 7
-    --s 20 --g 5 --fs 3 --n blurry --i cat.png. Connect it to the input prompts of a generator: the models are loaded
-    once for several prompts where musubi-tuner can do that, a prompt that fails does not stop the others, and a stopped
-    batch goes on where it was."""
+    flow_shift, lora_strength, image). A line, or a cell of the column prompt, may hold musubi-tuner's own options: a
+    cat --w 832 --h 480 --f 81 --d 7 --s 20 --g 5 --fs 3 --n blurry --i cat.png. Connect it to the input prompts of a
+    generator: the models are loaded once for several prompts where musubi-tuner can do that, a prompt that fails does
+    not stop the others, and a stopped batch goes on where it was."""
 
     id, title, category = "MusubiTuner_BatchProcessor", "Batch Processor", "MusubiTuner/Generation"
     search = ("batch", "queue", "csv", "jsonl", "many prompts", "multi gpu", "一括", "まとめて生成")

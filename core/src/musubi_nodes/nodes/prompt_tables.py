@@ -80,23 +80,34 @@ def _lines(text: str, _: str) -> Rows:
 def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
     """Rows by the names in the first line that holds anything."""
     table, found, above = _table(text)
-    reader = csv.DictReader(io.StringIO(table, newline=""), delimiter=delimiter or found, strict=True)
+    reader, first = csv.reader(io.StringIO(table, newline=""), delimiter=delimiter or found, strict=True), 1
     try:
-        columns = list(reader.fieldnames or ())
-        if "prompt" not in map(_field, columns):
-            raise MusubiError(
-                f"{name} has no column prompt",
-                why=f"Its columns are: {', '.join(map(repr, columns))}.",
-                fix=f"Name the columns in the first line: {', '.join(COLUMNS)}.",
-            )
-        for row in reader:
-            if None in row:
+        columns = next(reader, [])
+        _check_columns(columns, name)
+        first += reader.line_num
+        for cells in reader:
+            if len(cells) > len(columns):
                 raise csv.Error("it has more cells than the first line")
-            if any(value and value.strip() for value in row.values()):
-                yield above + reader.line_num, {key: _cell(key, value or "") for key, value in row.items()}
+            if any(map(str.strip, cells)):
+                yield above + first, {column: _cell(column, cell) for column, cell in zip(columns, cells, strict=False)}
+            first = reader.line_num + 1
     except csv.Error as error:
-        fix = "Put texts with commas in quotes."
-        raise MusubiError(f"{name}, line {above + reader.line_num}: {error}", fix=fix) from error
+        open_quote = reader.line_num > first or "end of data" in str(error)
+        raise MusubiError(
+            f"{name}, line {above + first}: {'a quote opens there that does not close' if open_quote else error}",
+            fix='Put texts with commas in quotes, and write a quote within them twice: "a ""red"" cat, running".',
+        ) from error
+
+
+def _check_columns(columns: list[str], name: str) -> None:
+    if "prompt" not in map(_field, columns):
+        raise MusubiError(
+            f"{name} has no column prompt",
+            why=f"Its columns are: {', '.join(map(repr, columns))}.",
+            fix=f"Name the columns in the first line: {', '.join(COLUMNS)}.",
+        )
+    if twice := [column for column in columns if column and columns.count(column) > 1]:
+        raise MusubiError(f"{name} has the column {twice[0]!r} twice", fix="Remove or rename one of them.")
 
 
 def _table(text: str) -> tuple[str, str, int]:
@@ -124,12 +135,19 @@ def _json_rows(text: str, name: str) -> Rows:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             raise MusubiError(f"{name}, line {number} is no JSON: {error}", fix="One object a line.") from error
         if not isinstance(row, dict):
             raise MusubiError(f"{name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.')
         yield number, row
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError("a key is there twice")
+    return row
 
 
 KINDS: Mapping[str, Callable[[str, str], Rows]] = {
@@ -146,13 +164,20 @@ def _by_field(row: Row) -> dict[str, Any]:
     for column, value in row.items():
         if value is None or value == "":
             continue
-        own = _sides(value) if _field(column) == SIZE else {_field(column): value}
+        own = _said(_field(column), value)
         if strange := own.keys() - {*COLUMNS}:
             raise ValueError(f"there is no column {column!r}{did_you_mean(min(strange), (*COLUMNS, *ALSO, SIZE))}")
         if twice := own.keys() & values.keys():
             raise ValueError(f"the column {column!r} says {min(twice)} a second time")
         values |= own
     return values
+
+
+def _said(field: str, value: Any) -> Mapping[str, Any]:
+    """What one cell says: a prompt may have options behind it, as in a text file."""
+    if field == SIZE:
+        return _sides(value)
+    return said(value) if field == "prompt" and isinstance(value, str) else {field: value}
 
 
 def _field(column: str) -> str:

@@ -12,16 +12,36 @@ LARGEST = 20_000_000
 """Bytes of a prompt file."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KANA = re.compile("[\u3041-\u30fa]")
-FOREIGN = re.compile(r"[^\W\d_a-zA-Z]{4}")
-"""Four letters in a row that are not of ASCII: no language that Windows-1252 serves writes so."""
+ALPHABETS = (
+    "âäçéèêëîïñôöü",  # English, in words from elsewhere
+    "àâæçéèêëîïôœùûüÿ",  # French
+    "äöüßé",  # German
+    "áéíñóúü",  # Spanish
+    "àáâãçéêíóôõúü",  # Portuguese
+    "àèéìîòù",  # Italian
+    "àçèéíïòóúü",  # Catalan
+    "áèéêëíïóöúü",  # Dutch
+    "æøåéèêòôó",  # Danish and Norwegian
+    "åäöéü",  # Swedish and Finnish
+)
+"""Letters beyond ASCII that one text may hold. Icelandic is left out: its þ, ð and ý are Turkish in Windows-1254."""
+LETTER = "[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸ]"
+MARKS = re.compile(
+    r"¡(?=[^\n]*!)|¿(?=[^\n]*\?)|°(?=[CF]\b)"
+    rf"|(?<!{LETTER})[«»]|[«»](?!{LETTER})|(?<=m)[²³](?!{LETTER})|®(?!{LETTER})"
+)
+"""Signs that may touch a letter."""
+FOREIGN = re.compile(rf"{LETTER}[¡-¿]|[¡-¿]{LETTER}|[^\W\d_a-zA-Z]{{3}}")
+"""A sign that touches a letter, and three letters in a row that are not of ASCII: no language above writes so. Polish
+in Windows-1250, Chinese and Korean, Russian and Greek look like that."""
 
 
 def text_of(path: Path) -> tuple[str, str]:
     """The text, and the name of an encoding that was guessed ("" where the file says it).
 
     Excel writes CSV in the encoding of the country, and "Unicode text" as UTF-16. Guessed are those of Japanese, which
-    nearly always has kana, and of western Europe, which has single letters beyond ASCII; a :class:`MusubiError` where
-    neither fits, because prompts in wrong letters would be painted.
+    nearly always has kana, and of western Europe, where the letters beyond ASCII are those of one language; a
+    :class:`MusubiError` where neither fits, because prompts in wrong letters would be painted.
     """
     data = _read(path)
     encoding = "utf-16" if data.startswith(UTF16) else "utf-8-sig"
@@ -30,9 +50,18 @@ def text_of(path: Path) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         if (japanese := _decoded(data, "cp932")) and KANA.search(japanese):
             return japanese, "Shift-JIS"
-        if (western := _decoded(data, "cp1252")) and not FOREIGN.search(western):
+        if (western := _decoded(data, "cp1252")) and _is_western(western):
             return western, "Windows-1252"
-        raise MusubiError(f"{path} is not UTF-8: {error}", fix="Save it as UTF-8.") from error
+        raise MusubiError(
+            f"{path} is not UTF-8: {error}",
+            why="In which encoding it was saved cannot be told, and wrong letters would be painted.",
+            fix="Save it as UTF-8. In Excel: Save As, file type 'CSV UTF-8'.",
+        ) from error
+
+
+def _is_western(text: str) -> bool:
+    letters = {letter for letter in text.lower() if letter.isalpha() and not letter.isascii()}
+    return any(letters <= {*alphabet} for alphabet in ALPHABETS) and not FOREIGN.search(MARKS.sub(" ", text))
 
 
 def _read(path: Path) -> bytes:

@@ -65,8 +65,12 @@ class TrainingMonitor(Node):
         columns: int = Field(4, ge=1, le=20, description="Samples beside each other.")
 
     class Outputs(NodeOutputs):
-        plot: Annotated[Any, Native("IMAGE")] = Field(None, description="The curve of the loss.")
-        grid: Annotated[Any, Native("IMAGE")] = Field(None, description="The newest samples; of videos three frames.")
+        plot: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="The curve of the loss: [1, height, width, 3], values 0 to 1."
+        )
+        grid: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="The newest samples; of videos three frames: [1, height, width, 3], values 0 to 1."
+        )
         last: Lora | None = Field(None, description="The last checkpoint that was saved.")
         best: Lora | None = Field(None, description="The checkpoint with the lowest smoothed loss.")
         text: str = Field(description="Status, steps, epochs, loss, learning rate, duration and checkpoints.")

@@ -66,7 +66,9 @@ class VideoInput(Node):
         )  # fmt: skip
 
     class Outputs(NodeOutputs):
-        frames: Annotated[Any, Native("IMAGE")] = Field(None, description="The frames.")
+        frames: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="The frames: [frames, height, width, 3], values 0 to 1."
+        )
         video: Annotated[Any, Native("VIDEO")] = Field(None, description="The same as a video, with its sound.")
         audio: Annotated[Any, Native("AUDIO")] = Field(None, description="Its sound; nothing if it has none.")
         fps: float = Field(description="Frames a second of what comes out.")

@@ -54,6 +54,8 @@ class GeneratorOutputs(NodeOutputs):
     """What was generated, one entry for each prompt; what nobody uses is not decoded."""
 
     video: Annotated[list[Any], Native("VIDEO")] = Field([], description="The video, if output_type makes one.")
-    images: Annotated[list[Any], Native("IMAGE")] = Field([], description="All frames.")
+    images: Annotated[list[Any], Native("IMAGE")] = Field(
+        [], description="All frames: [frames, height, width, 3], values 0 to 1."
+    )
     latent: list[Latent] = Field([], description="The latent file, if output_type makes one.")
     run: Run = Field(description="The run folder: log, command, status.")

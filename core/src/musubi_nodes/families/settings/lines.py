@@ -1,34 +1,44 @@
-"""Arguments of Python objects, typed one ``key=value`` a line."""
+"""Arguments of Python objects, typed ``key=value``, one a line or with blanks between."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from typing import Any
 
 LONGEST = 20_000
 _KEY = re.compile(r"[A-Za-z_]\w*")
+_NEXT = re.compile(r"[ \t]+(?=[A-Za-z_]\w*=)")
+"""Between two arguments of one line; a line with a text in quotes stays whole, whatever the text holds."""
 
 
 def key_value_lines(text: str) -> list[str]:
-    """The lines as musubi-tuner takes them; it reads each value as a Python literal or a plain word.
+    """The arguments as musubi-tuner takes them; it reads each value as a Python literal or a plain word.
 
-    Raises ValueError for a line that is no ``key=value``, has a second ``=`` (``arg.split("=")`` of
+    Raises ValueError for one that is no ``key=value``, has a second ``=`` (``arg.split("=")`` of
     training/trainer_base.py, v0.3.4), or a key that is there already.
     """
     if len(text) > LONGEST:
         raise ValueError(f"it has {len(text)} characters, more than {LONGEST}")
     found: dict[str, str] = {}
-    for line in filter(None, (line.strip() for line in text.splitlines())):
+    for line in _arguments(text):
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals or not _KEY.fullmatch(key) or not value:
             raise ValueError(f"{line[:80]!r} is not key=value")
         if "=" in value:
-            raise ValueError(f"{line[:80]!r} has = in its value: musubi-tuner splits at each =")
+            raise ValueError(
+                f"{line[:80]!r} has = in its value: musubi-tuner splits at each =. Write one key=value a line"
+            )
         if key in found:
             raise ValueError(f"{key[:80]} is there twice")
         found[key] = value
     return [f"{key}={value}" for key, value in found.items()]
+
+
+def _arguments(text: str) -> Iterator[str]:
+    for line in filter(None, map(str.strip, text.splitlines())):
+        yield from [line] if "'" in line or '"' in line else _NEXT.split(line)
 
 
 def literals(text: str) -> dict[str, Any]:
@@ -39,5 +49,7 @@ def literals(text: str) -> dict[str, Any]:
         try:
             found[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
-            raise ValueError(f"{line[:80]!r}: write text in quotes, such as name='x'") from None
+            plain = value.capitalize()
+            wanted = plain if plain in ("True", "False", "None") else "text in quotes, such as name='x'"
+            raise ValueError(f"{line[:80]!r}: write {wanted}") from None
     return found

@@ -46,7 +46,9 @@ class DatasetViewer(Node):
         )
 
     class Outputs(NodeOutputs):
-        image: Annotated[Any, Native("IMAGE")] = Field(None, description="The page, for Preview Image or Save Image.")
+        image: Annotated[Any, Native("IMAGE")] = Field(
+            None, description="The page, for Preview Image or Save Image: [1, height, width, 3], values 0 to 1."
+        )
         text: str = Field(description="Counts, and the captions of the page in full.")
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
