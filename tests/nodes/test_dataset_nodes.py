@@ -20,7 +20,7 @@ from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
 from musubi_nodes.media.frames import save_video
 from musubi_nodes.media.sheet import sheet
-from musubi_nodes.nodes.datasets.cached import Cached, caches_of
+from musubi_nodes.nodes.datasets.cached import Cached, Known, caches_of
 from musubi_nodes.nodes.datasets.cells import cell, entries
 from musubi_nodes.testing.workplace import Workplace
 
@@ -482,10 +482,11 @@ def test_cards_tell_what_is_cached(place: Workplace) -> None:
     (place.folder / "pictures" / "p3.txt").unlink()
     config = edit(place, missing_captions="skip").dataset.config
     found = scan(config)
-    lacks = {(0, "latents"): frozenset((place.folder / "pictures" / "p1.png",)), (0, "texts"): frozenset()}
-    cards = [cell(entry, 128, [Cached("Wan", False, lacks)]) for entry in entries(found, config)]
+    first, second = (str(place.folder / "pictures" / f"p{number}.png") for number in range(2))
+    known = {(0, "latents"): Known(frozenset([second])), (0, "texts"): Known(stale=frozenset([first]))}
+    cards = [cell(entry, 128, [Cached("Wan", False, known)]) for entry in entries(found, config)]
     assert [[dict(marks.badges) for marks in card.marks] for card in cards] == [
-        [{"latents": True, "texts": True}],
+        [{"latents": True, "texts": None}],
         [{"latents": False, "texts": True}],
         [{"latents": True, "texts": True}],
         [],

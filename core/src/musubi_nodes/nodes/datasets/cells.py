@@ -68,7 +68,7 @@ def _marks(entry: Entry, caches: Sequence[Cached]) -> list[Marks]:
     if not entry.trains:
         return []
     return [
-        Marks(family.title, [(kind, Path(entry.file.path) not in family.missing(entry.part, kind)) for kind in KINDS])
+        Marks(family.title, [(kind, family.known[entry.part.index, kind].holds(entry.file.path)) for kind in KINDS])
         for family in caches
     ]
 
