@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from musubi_nodes.datasets.caches import CacheKind, names_in, stems_cached
-from musubi_nodes.datasets.items import DatasetScan, Item, Scan
-from musubi_nodes.datasets.schema import Dataset as Part
+from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import cache_folder_of, effective
 from musubi_nodes.families.caches.folder import folder_as_noted
 from musubi_nodes.families.caches.node import cached_dataset
@@ -64,21 +63,19 @@ def _cached(
     parts = effective(cached_dataset(dataset, context.host.output_folder, family.key).config)
     known: dict[tuple[int, Kind], Known] = {}
     for part in found.datasets:
+        nothing = Known(frozenset(item.file.path for item in part.items))
         placed = replace(part, cache_folder=cache_folder_of(parts[part.index]))
         names = listed(placed.cache_folder)
         for kind in KINDS:
-            known[part.index, kind] = _known(placed, parts[part.index], family.architecture, KINDS[kind], names)
+            there = stems_cached(names, placed, family.architecture, KINDS[kind])
+            noted = folder_as_noted(placed, parts[part.index], family.architecture, KINDS[kind]) if there else None
+            known[part.index, kind] = _known(part, there, noted.stale if noted else frozenset()) if there else nothing
     return Cached(family.title, chosen, known)
 
 
-def _known(part: DatasetScan, dataset: Part, architecture: str, kind: CacheKind, names: list[str]) -> Known:
-    there = stems_cached(names, part, architecture, kind)
-    if not there:
-        return Known(_paths(part, lambda item: True))
-    noted = folder_as_noted(part, dataset, architecture, kind)
-    stale = noted.stale if noted else ()
-    return Known(_paths(part, lambda item: item.stem not in there), _paths(part, lambda item: item.stem in stale))
-
-
-def _paths(part: DatasetScan, wanted: Callable[[Item], bool]) -> frozenset[str]:
-    return frozenset(item.file.path for item in part.items if wanted(item))
+def _known(part: DatasetScan, there: Set[str], stale: Set[str]) -> Known:
+    stems = [(item.stem, item.file.path) for item in part.items]
+    return Known(
+        frozenset(path for stem, path in stems if stem not in there),
+        frozenset(path for stem, path in stems if stem in stale),
+    )
