@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -95,12 +96,13 @@ def test_a_shared_cache_folder_is_an_error_however_it_is_spelt(tmp_path: Path, i
     assert "datasets[0] and datasets[1] share the cache folder" in found.errors[0]
 
 
-def test_without_cache_directory_the_media_folder_counts(tmp_path: Path, image: Make) -> None:
-    image(tmp_path / "set" / "a.png", "a")
-    one = {**IMAGES, "caption_extension": ".txt"}
-    settings = parse({"datasets": [one, {**one, "resolution": 512}]}, base=tmp_path)
-    errors = check(scan(settings), settings).errors
-    assert "share the cache folder" in errors[0] and "one cache file would serve 2 items" in errors[1]
+def test_datasets_without_cache_directory_share_none(tmp_path: Path, image: Make) -> None:
+    picture = image(tmp_path / "set" / "a.png", "a")
+    (tmp_path / "set.jsonl").write_text(json.dumps({"image_path": str(picture), "caption": "x"}))
+    one = {**IMAGES, "caption_extension": ".txt", "resolution": 64, "enable_bucket": True}
+    listed = {"image_jsonl_file": "set.jsonl", "resolution": 64, "enable_bucket": True}
+    settings = parse({"datasets": [one, {**one, "resolution": 512}, listed, listed]}, base=tmp_path)
+    assert check(scan(settings), settings).errors == ()
 
 
 def test_a_cache_folder_that_a_glob_cannot_find_is_an_error(tmp_path: Path, image: Make, report: Callable) -> None:

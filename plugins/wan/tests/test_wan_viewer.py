@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -67,3 +68,20 @@ def test_a_video_that_has_lost_one_of_its_clips_is_stale(place: Any) -> None:
     assert "cached for Wan: 1 of 1 latents, 1 of 1 texts\n" in seen(place)
     next(place.folder.glob("output/musubi/cache/**/a_00005*_wan.safetensors")).unlink()
     assert "cached for Wan: 0 of 1 latents (stale: 1), 1 of 1 texts" in seen(place)
+
+
+def test_one_folder_at_two_resolutions_and_a_list_each_have_caches_of_their_own(place: Any) -> None:
+    place.dataset()
+    pictures = place.folder / "pictures"
+    listed = place.folder / "list.jsonl"
+    listed.write_text(json.dumps({"image_path": str(pictures / "p0.png"), "caption": "x"}), "utf-8")
+    chain: Any = None
+    for source, width in ((pictures, 96), (pictures, 64), (listed, 96)):
+        values = {"source": str(source), "width": width, "height": 64, "previous": chain}
+        chain = place.run("DatasetConfigEditor", **values).dataset
+    models = place.models()
+    latents = place.run("WanLatentCache", dataset=chain, models=models).latent_cache
+    assert len(list(place.folder.glob("output/musubi/cache/**/*_wan.safetensors"))) == 9
+    assert len({part.cache_directory for part in latents.dataset.config.datasets}) == 3
+    text = place.run("DatasetViewer", dataset=chain).text
+    assert text.count("4 of 4 latents") == 2 and text.count("1 of 1 latents") == 1
