@@ -9,7 +9,7 @@ from typing import Any
 
 from musubi_nodes.datasets.buckets import bucket_of
 from musubi_nodes.datasets.captions import is_empty
-from musubi_nodes.datasets.facts import image_size, video_facts
+from musubi_nodes.datasets.facts import image_facts, video_facts
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.listing import File, file_at, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, effective
@@ -99,7 +99,7 @@ def _frames(path: Path, side: int) -> list[Any]:
 def _facts(entry: Entry) -> list[str]:
     dataset = entry.dataset
     if isinstance(dataset, ImageDataset):
-        return [_sizes(image_size(entry.file), dataset, dataset.enable_bucket)]
+        return [_sizes(image_facts(entry.file).size, dataset, dataset.enable_bucket)]
     (video,) = video_facts([entry.file]).values()
     if isinstance(video, MusubiError):
         raise video
