@@ -54,14 +54,23 @@ def line(number: int, entry: Entry) -> str:
     return f"{number}. {entry.file.name}: {entry.caption or f'({entry.warning})'}"
 
 
-def cell(entry: Entry, side: int, caches: Sequence[Cached] = ()) -> Cell:
+@dataclass(frozen=True)
+class Card:
+    """What is drawn of an entry; ``trouble`` says why there is no picture."""
+
+    cell: Cell
+    trouble: str = ""
+
+
+def card_of(entry: Entry, side: int, caches: Sequence[Cached] = ()) -> Card:
     """The card, marked with what of it is cached; a file that cannot be decoded gets one without picture."""
     path, marks = Path(entry.file.path), _marks(entry, caches)
     try:
         pictures = [image_picture(path, side)] if entry.dataset.kind == "image" else _frames(path, side)
-        return Cell(pictures, path.name, _facts(entry), entry.caption or "", entry.warning, marks)
-    except MusubiError:
-        return Cell((), path.name, (), entry.caption or "", "cannot be read", marks)
+        return Card(Cell(pictures, path.name, _facts(entry), entry.caption or "", entry.warning, marks))
+    except MusubiError as error:
+        trouble = f"{entry.part.name}: {path.name} cannot be decoded" + (f" ({error.why})" if error.why else "")
+        return Card(Cell((), path.name, (), entry.caption or "", "cannot be read", marks), trouble)
 
 
 def _marks(entry: Entry, caches: Sequence[Cached]) -> list[Marks]:
