@@ -131,7 +131,9 @@ cache_latents.py, v0.3.4)."""
 
 def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, Odd]], found: Findings) -> None:
     """``beside``: further targets and controls. Their alpha has a meaning: layers, and FramePack's masks."""
-    items = [(item.path, item.facts.odd) for item in scan.items if isinstance(item.facts, tuple) and item.facts.odd]
+    items: list[tuple[Path, Odd]] = [
+        (item.path, item.facts.odd) for item in scan.items if isinstance(item.facts, tuple) and item.facts.odd
+    ]
     if isinstance(dataset, ImageDataset) and dataset.multiple_target:
         items = [each for each in items if each[1] != "alpha"]
     items += [each for each in beside if each[1] != "alpha"]
