@@ -28,6 +28,23 @@ def pictures(folder: Path) -> list[Path]:
     return made
 
 
+def small_pictures(folder: Path, count: int) -> list[Path]:
+    """PNG of 24 pixels and of no two the same content; four share a size in bytes."""
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir()
+    made = []
+    for number in range(count):
+        path = folder / f"{number}.png"
+        pixels = np.random.default_rng(number).integers(0, 255, (24 + number % 7, 24, 3), np.uint8)
+        Image.fromarray(pixels).save(path)
+        with path.open("ab") as file:  # readers stop at the end that PNG tells
+            file.write(b"x" * (3_000 + number // 4 - path.stat().st_size))
+        made.append(path)
+    return made
+
+
 def link_pictures(folder: Path, made: list[Path], count: int) -> Path:
     """``count`` links to the pictures, each with a caption file of its own."""
     folder.mkdir(parents=True)
@@ -50,4 +67,4 @@ def linked_dataset(folder: Path, made: list[Path], count: int) -> Path:
 def forget_media() -> None:
     """What a new process has not read yet."""
     captions._kept.cache_clear()
-    facts.image_size.cache_clear()
+    facts.image_facts.cache_clear()

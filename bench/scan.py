@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.common import Row, told
-from bench.dataset import PICTURES, forget_media, link_pictures, pictures
+from bench.dataset import PICTURES, forget_media, link_pictures, linked_dataset, pictures, small_pictures
 
 from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import DatasetConfig, parse
 from musubi_nodes.runs.install import load_install
+from musubi_nodes.testing.workplace import Workplace
 
 READ = """
 import argparse, sys, time
@@ -54,7 +55,24 @@ def measure(folder: Path, quick: bool) -> Iterator[Row]:
     yield Row("again, nothing changed (the run after IS_CHANGED)", again, "s", anchor=anchor)
     yield Row("the same, as a multiple of the anchor", again / floor, "x", 2)
     yield Row("memory that Python holds meanwhile, for an item", _memory(config) / count / 1000, "kB", 4)
+    yield from _viewed(folder, 10_000 if quick else 20_000)
     yield from _compared(folder, first / count)
+
+
+def _viewed(folder: Path, count: int) -> Iterator[Row]:
+    """Dataset Viewer on small pictures, of which four share a size each, and nothing is cached."""
+    place, small = Workplace(folder / "viewer"), small_pictures(folder / "small", count)
+    dataset = place.load(linked_dataset(folder / "small_set", small, count))
+    floors, views = [], []
+    for _ in range(3):
+        floors.append(_floor(folder / "small_set"))
+        forget_media()
+        start = time.process_time()
+        place.run("DatasetViewer", dataset=dataset)
+        views.append(time.process_time() - start)
+    anchor = f"{told(min(floors), 's')}, list and open {2 * count:,} files"
+    yield Row(f"Dataset Viewer on {count:,} small images", min(views), "s", anchor=anchor)
+    yield Row("the same, as a multiple of the anchor", min(views) / min(floors), "x", 8)
 
 
 def _dataset(folder: Path, made: list[Path], count: int) -> DatasetConfig:

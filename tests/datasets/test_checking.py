@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -95,12 +96,13 @@ def test_a_shared_cache_folder_is_an_error_however_it_is_spelt(tmp_path: Path, i
     assert "datasets[0] and datasets[1] share the cache folder" in found.errors[0]
 
 
-def test_without_cache_directory_the_media_folder_counts(tmp_path: Path, image: Make) -> None:
-    image(tmp_path / "set" / "a.png", "a")
-    one = {**IMAGES, "caption_extension": ".txt"}
-    settings = parse({"datasets": [one, {**one, "resolution": 512}]}, base=tmp_path)
-    errors = check(scan(settings), settings).errors
-    assert "share the cache folder" in errors[0] and "one cache file would serve 2 items" in errors[1]
+def test_datasets_without_cache_directory_share_none(tmp_path: Path, image: Make) -> None:
+    picture = image(tmp_path / "set" / "a.png", "a")
+    (tmp_path / "set.jsonl").write_text(json.dumps({"image_path": str(picture), "caption": "x"}))
+    one = {**IMAGES, "caption_extension": ".txt", "resolution": 64, "enable_bucket": True}
+    listed = {"image_jsonl_file": "set.jsonl", "resolution": 64, "enable_bucket": True}
+    settings = parse({"datasets": [one, {**one, "resolution": 512}, listed, listed]}, base=tmp_path)
+    assert check(scan(settings), settings).errors == ()
 
 
 def test_a_cache_folder_that_a_glob_cannot_find_is_an_error(tmp_path: Path, image: Make, report: Callable) -> None:
@@ -190,3 +192,44 @@ def test_control_directory_with_jsonl_is_a_warning(tmp_path: Path, image: Make, 
     (tmp_path / "set.jsonl").write_text(f'{{"image_path": "{path.as_posix()}", "caption": "x"}}')
     found = report({"image_jsonl_file": "set.jsonl", "control_directory": "ctl"})
     assert found.errors == () and "control_directory is ignored" in found.warnings[0]
+
+
+def test_images_that_are_learned_otherwise_than_they_look_are_warnings(tmp_path: Path, report: Callable) -> None:
+    from PIL import Image
+
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rgb, turned = Image.new("RGB", (48, 32)), Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGBA", (48, 32), (255, 0, 0, 0)).save(folder / "a.png")
+    Image.new("RGBA", (48, 32), (255, 0, 0, 0)).save(folder / "b.webp", lossless=True)
+    Image.new("RGBA", (48, 32), (255, 0, 0, 0)).save(folder / "c.webp")
+    Image.new("I;16", (48, 32)).save(folder / "d.png")
+    rgb.save(folder / "e.jpg", exif=turned)
+    Image.new("RGB", (48, 32), "red").save(folder / "f.webp", save_all=True, append_images=[rgb])
+    turned[0x0112] = 1
+    rgb.save(folder / "g.jpg", exif=turned)
+    rgb.save(folder / "h.webp", lossless=True)
+    for path in list(folder.iterdir()):
+        path.with_suffix(".txt").write_text("x")
+    found = report(IMAGES)
+    told = [line.partition(": ")[2] for line in found.warnings]
+    assert [line[: line.index(",")] for line in told] == [
+        "3 images with an alpha channel", "1 image in grey of 16 bits", "1 image with an EXIF rotation",
+        "1 image animated",
+    ]  # fmt: skip
+    assert [line.split(": ")[-1] for line in told] == [
+        "a.png, b.webp, c.webp", "d.png; save with 8 bits", "e.jpg; rotate the pixels", "f.webp",
+    ]  # fmt: skip
+    assert found.errors == ()
+
+
+def test_the_alpha_of_a_control_is_a_mask_and_no_warning(tmp_path: Path, image: Make, report: Callable) -> None:
+    from PIL import Image
+
+    image(tmp_path / "set" / "a.png", "a")
+    (tmp_path / "ctl").mkdir()
+    Image.new("RGBA", (48, 32)).save(tmp_path / "ctl" / "a.png")
+    assert report({**IMAGES, "control_directory": "ctl"}).warnings == ()
+    Image.new("I;16", (48, 32)).save(tmp_path / "ctl" / "a.png")
+    assert "in grey of 16 bits" in report({**IMAGES, "control_directory": "ctl"}).warnings[0]

@@ -29,9 +29,9 @@ def old(tmp_path: Path, image: Make) -> Path:
 def test_the_second_look_opens_no_file(old: Path, config: Callable) -> None:
     settings = config({"image_directory": "set"})
     first = scan(settings)
-    before = captions._kept.cache_info().misses + facts.image_size.cache_info().misses
+    before = captions._kept.cache_info().misses + facts.image_facts.cache_info().misses
     assert scan(settings) == first
-    assert captions._kept.cache_info().misses + facts.image_size.cache_info().misses == before
+    assert captions._kept.cache_info().misses + facts.image_facts.cache_info().misses == before
 
 
 def test_a_caption_of_the_same_length_is_read_again(old: Path, config: Callable) -> None:
@@ -61,7 +61,7 @@ def test_a_broken_link_is_an_item_that_cannot_be_read(tmp_path: Path, old: Path,
     (tmp_path / "set" / "b.png").symlink_to(tmp_path / "nowhere.png")
     (tmp_path / "set" / "b.txt").write_text("b")
     broken = scan(config({"image_directory": "set"})).items[1]
-    assert broken.file.size == -1 and "cannot be read" in str(broken.size)
+    assert broken.file.size == -1 and "cannot be read" in str(broken.facts)
 
 
 def test_slow_files_are_read_many_at_a_time_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,10 +90,10 @@ def test_each_line_has_its_own_place_in_every_font() -> None:
     assert three - none >= 3 * 11
 
 
-def test_a_picture_is_small_and_transparency_shows_grey(tmp_path: Path) -> None:
-    Image.new("RGBA", (400, 100), (0, 0, 0, 0)).save(tmp_path / "a.png")
+def test_a_picture_is_small_and_what_is_transparent_shows_its_colour_as_in_training(tmp_path: Path) -> None:
+    Image.new("RGBA", (400, 100), (255, 0, 0, 0)).save(tmp_path / "a.png")
     small = image_picture(tmp_path / "a.png", 64)
-    assert small.size == (64, 16) and small.getpixel((1, 1)) == (128, 128, 128)
+    assert small.size == (64, 16) and small.getpixel((1, 1)) == (255, 0, 0)
     (tmp_path / "b.png").write_bytes(b"<html>")
     with pytest.raises(MusubiError, match="cannot be read"):
         image_picture(tmp_path / "b.png", 64)

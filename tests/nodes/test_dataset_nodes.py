@@ -20,8 +20,8 @@ from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
 from musubi_nodes.media.frames import save_video
 from musubi_nodes.media.sheet import sheet
-from musubi_nodes.nodes.datasets.cached import Cached, caches_of
-from musubi_nodes.nodes.datasets.cells import cell, entries
+from musubi_nodes.nodes.datasets.cached import Cached, Known, caches_of
+from musubi_nodes.nodes.datasets.cells import card_of, entries
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -443,7 +443,9 @@ def test_only_the_page_is_decoded(place: Workplace) -> None:
     broken.write_bytes(broken.read_bytes()[:60])  # its header is whole, its pixels are gone
     first = view(place, made.dataset, per_page=3)
     assert "page 1 of 2: 1 to 3 of 4" in first.text and first.image.shape[2] == 3
+    assert "p3.png" not in first.text
     last = view(place, made.dataset, per_page=3, page=99, size=128)
+    assert "error: datasets[0]: p3.png cannot be decoded (" in last.text and "truncated" in last.text
     assert "page 2 of 2: 4 to 4 of 4" in last.text and last.image.shape[1] < 200
 
 
@@ -482,10 +484,11 @@ def test_cards_tell_what_is_cached(place: Workplace) -> None:
     (place.folder / "pictures" / "p3.txt").unlink()
     config = edit(place, missing_captions="skip").dataset.config
     found = scan(config)
-    lacks = {(0, "latents"): frozenset((place.folder / "pictures" / "p1.png",)), (0, "texts"): frozenset()}
-    cards = [cell(entry, 128, [Cached("Wan", False, lacks)]) for entry in entries(found, config)]
+    first, second = (str(place.folder / "pictures" / f"p{number}.png") for number in range(2))
+    known = {(0, "latents"): Known(frozenset([second])), (0, "texts"): Known(stale=frozenset([first]))}
+    cards = [card_of(entry, 128, [Cached("Wan", False, known)]).cell for entry in entries(found, config)]
     assert [[dict(marks.badges) for marks in card.marks] for card in cards] == [
-        [{"latents": True, "texts": True}],
+        [{"latents": True, "texts": None}],
         [{"latents": False, "texts": True}],
         [{"latents": True, "texts": True}],
         [],
@@ -504,7 +507,7 @@ def test_a_path_that_a_list_spells_oddly_is_marked_as_well(place: Workplace) -> 
     found = scan(made.dataset.config)
     context = Context(place.host, place.services)
     (wan,) = caches_of(found, made.dataset, None, context)
-    cards = [cell(entry, 96, [wan]) for entry in entries(found, made.dataset.config)]
+    cards = [card_of(entry, 96, [wan]).cell for entry in entries(found, made.dataset.config)]
     assert [dict(card.marks[0].badges) for card in cards] == [
         {"latents": False, "texts": True},
         {"latents": False, "texts": False},

@@ -28,7 +28,11 @@ def bucket_of(size: Size, resolution: Size, *, enable: bool, no_upscale: bool = 
         return resolution
     if no_upscale and size[0] * size[1] <= resolution[0] * resolution[1]:
         return _down(size[0], step), _down(size[1], step)
-    aspect = size[0] / size[1]
+    return _nearest(size[0] / size[1], resolution, step)
+
+
+@lru_cache(maxsize=4096)
+def _nearest(aspect: float, resolution: Size, step: int) -> Size:
     return min(bucket_sizes(resolution, step), key=lambda bucket: abs(bucket[0] / bucket[1] - aspect))
 
 

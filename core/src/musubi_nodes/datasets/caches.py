@@ -17,11 +17,12 @@ from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.weights import read_header
 
-ENDINGS = {"latent": "_{}.safetensors", "text": "_{}_te.safetensors"}
+CacheKind = Literal["latent", "text"]
+ENDINGS: dict[CacheKind, str] = {"latent": "_{}.safetensors", "text": "_{}_te.safetensors"}
 """How the names of caches end, by kind; a training reads every such file of its family."""
 
 
-def stem_of_cache(name: str, dataset: DatasetScan, architecture: str, kind: Literal["latent", "text"]) -> str:
+def stem_of_cache(name: str, dataset: DatasetScan, architecture: str, kind: CacheKind) -> str:
     """The stem of the item whose cache this is; "" for a name that no script gives."""
     return (
         _stem(name, dataset, architecture) if kind == "latent" else name[: -len(ENDINGS["text"].format(architecture))]
@@ -50,12 +51,35 @@ def latent_caches(scan: Scan, architecture: str) -> tuple[tuple[Item, tuple[Path
 
 def missing_latents(scan: Scan, architecture: str) -> tuple[Path, ...]:
     """Items without any latent cache (a video whose clips are partly there is not missing)."""
-    return tuple(item.path for item, caches in latent_caches(scan, architecture) if not caches)
+    return tuple(Path(item.file.path) for item in _missing(scan, architecture, "latent"))
 
 
 def missing_texts(scan: Scan, architecture: str) -> tuple[Path, ...]:
     """Items without text cache; musubi-tuner drops them from training with one warning."""
-    return tuple(item.path for item, cache in expected_text_caches(scan, architecture) if not cache.is_file())
+    return tuple(Path(item.file.path) for item in _missing(scan, architecture, "text"))
+
+
+def stems_cached(names: Iterable[str], dataset: DatasetScan, architecture: str, kind: CacheKind) -> set[str]:
+    """The stems that the ``names`` of a folder's files tell caches of."""
+    ending = ENDINGS[kind].format(architecture)
+    # hidden files are unseen by upstream's glob, too
+    return {
+        stem_of_cache(name, dataset, architecture, kind) for name in names if name.endswith(ending) and name[0] != "."
+    }
+
+
+def names_in(folder: Path | None) -> list[str]:
+    """All names in a cache folder; none where it cannot be read."""
+    try:
+        return os.listdir(folder) if folder else []  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def _missing(scan: Scan, architecture: str, kind: CacheKind) -> Iterator[Item]:
+    for dataset, folder in _with_folder(scan):
+        there = stems_cached(names_in(folder), dataset, architecture, kind)
+        yield from (item for item in dataset.items if item.stem not in there)
 
 
 def broken_caches(paths: Iterable[Path], last: str = "") -> tuple[Path, ...]:
@@ -75,15 +99,8 @@ def _with_folder(scan: Scan) -> Iterator[tuple[DatasetScan, Path]]:
     return ((dataset, dataset.cache_folder) for dataset in scan.datasets if dataset.cache_folder is not None)
 
 
-def _ending_in(folder: Path | None, ending: str) -> tuple[Path, ...]:
-    if folder is None:
-        return ()
-    try:
-        # hidden files are unseen by upstream's glob, too
-        names = [name for name in os.listdir(folder) if name.endswith(ending) and not name.startswith(".")]  # noqa: PTH208
-    except OSError:
-        return ()
-    return tuple(folder / name for name in sorted(names))
+def _ending_in(folder: Path, ending: str) -> tuple[Path, ...]:
+    return tuple(folder / name for name in sorted(names_in(folder)) if name.endswith(ending) and name[0] != ".")
 
 
 def _stem(name: str, dataset: DatasetScan, architecture: str) -> str:

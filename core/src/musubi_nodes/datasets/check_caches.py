@@ -15,16 +15,15 @@ from musubi_nodes.datasets.schema import Dataset
 def check_caches(scans: Sequence[DatasetScan], datasets: Sequence[Dataset], found: Findings) -> None:
     """Add what is wrong with the cache folders of ``scans`` to ``found``.
 
-    A dataset without ``cache_directory`` gets a folder below the output folder, whatever its media folder is called.
+    A dataset without ``cache_directory``, also one of a JSONL file, gets a folder of its own below the output folder
+    (:func:`.cache_folders.with_cache_directories`), so that it shares none.
     """
     folders: dict[tuple[object, ...], list[DatasetScan]] = {}
     for scan in scans:
-        if scan.cache_folder is None:
-            found.errors.append(f"{scan.name}: a JSONL dataset needs a cache_directory")
-            continue
-        folders.setdefault(folder_key(scan.cache_folder), []).append(scan)
-        if datasets[scan.index].cache_directory and GLOB_LETTERS & set(str(scan.cache_folder)):
-            found.errors.append(_glob(scan.name, scan.cache_folder))
+        given = datasets[scan.index].cache_directory
+        folders.setdefault(folder_key(given) if given else ("its own", scan.index), []).append(scan)
+        if given and GLOB_LETTERS & set(str(given)):
+            found.errors.append(_glob(scan.name, given))
     for sharing in folders.values():
         if len(sharing) > 1:
             names = " and ".join(scan.name for scan in sharing)

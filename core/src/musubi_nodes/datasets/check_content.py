@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from musubi_nodes.datasets.facts import image_sizes
+from musubi_nodes.datasets.facts import facts_of_images
+from musubi_nodes.datasets.headers import Odd
 from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
@@ -24,7 +26,7 @@ def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing:
     _captions(scan, dataset, found, missing)
     _lines(scan, found)
     _controls(scan, dataset, found)
-    _media(scan, found)
+    _media(scan, dataset, found)
     _unseen(scan, found)
 
 
@@ -98,19 +100,46 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
         found.warnings.append(f"{scan.name}: control_directory is ignored with JSONL; put control_path into the lines")
 
 
-def _media(scan: DatasetScan, found: Findings) -> None:
+def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
     others = [file for item in scan.items for file in (*item.target_files, *item.control_files) if not file.is_folder]
     empty = [item.path for item in scan.items if item.file.size == 0 and not item.file.is_folder]
     empty += [Path(file.path) for file in others if file.size == 0]
     found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
     told = set(empty)
     if scan.kind == "image":
-        broken = [item.path for item in scan.items if isinstance(item.size, MusubiError)]
-        sizes = zip(others, image_sizes(others), strict=True)
-        broken += [Path(file.path) for file, size in sizes if isinstance(size, MusubiError)]
+        looks = list(zip(others, facts_of_images(others), strict=True))
+        broken = [item.path for item in scan.items if isinstance(item.facts, MusubiError)]
+        broken += [Path(file.path) for file, facts in looks if isinstance(facts, MusubiError)]
         # Pillow reads AVIF since 11.3 only, so that an unreadable one says nothing about musubi-tuner's Pillow.
         broken = [path for path in broken if path not in told and path.suffix.lower() != ".avif"]
         found.add(found.errors, scan.name, broken, "image", "that cannot be read")
+        beside = [(Path(file.path), facts.odd) for file, facts in looks if isinstance(facts, tuple) and facts.odd]
+        _odd(scan, dataset, beside, found)
+
+
+_ODD: dict[Odd, tuple[str, str]] = {
+    "alpha": (
+        "with an alpha channel, which musubi-tuner drops: what is transparent is learned in the colour behind",
+        "",
+    ),
+    "grey16": ("in grey of 16 bits, which musubi-tuner cuts off at 255: nearly all becomes white", "save with 8 bits"),
+    "rotated": ("with an EXIF rotation, which musubi-tuner does not apply", "rotate the pixels"),
+    "animated": ("animated, of which musubi-tuner takes the first picture", ""),
+}
+"""What is said of each, and what to do (``Image.open`` and ``convert`` in dataset/datasources.py, and ``[..., :3]`` in
+cache_latents.py, v0.3.4)."""
+
+
+def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, Odd]], found: Findings) -> None:
+    """``beside``: further targets and controls. Their alpha has a meaning: layers, and FramePack's masks."""
+    items: list[tuple[Path, Odd]] = [
+        (item.path, item.facts.odd) for item in scan.items if isinstance(item.facts, tuple) and item.facts.odd
+    ]
+    if isinstance(dataset, ImageDataset) and dataset.multiple_target:
+        items = [each for each in items if each[1] != "alpha"]
+    items += [each for each in beside if each[1] != "alpha"]
+    for odd, (text, fix) in _ODD.items():
+        found.add(found.warnings, scan.name, [path for path, this in items if this == odd], "image", text, fix)
 
 
 def _unseen(scan: DatasetScan, found: Findings) -> None:

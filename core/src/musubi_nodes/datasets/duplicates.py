@@ -15,7 +15,7 @@ def same_content(files: Iterable[File]) -> tuple[tuple[File, ...], ...]:
     """Groups of two or more files with equal bytes; empty, unreadable and folders are left out."""
     groups = _split([[file for file in files if file.size > 0 and not file.is_folder]], lambda file: file.size)
     groups = _split(groups, lambda file: _hash(file, _BEGINNING))
-    return tuple(tuple(group) for group in _split(groups, lambda file: _hash(file)))
+    return tuple(tuple(group) for group in _split(groups, lambda file: _hash(file) if file.size > _BEGINNING else b""))
 
 
 def _split(groups: Iterable[list[File]], key: Callable[[File], Hashable]) -> list[list[File]]:

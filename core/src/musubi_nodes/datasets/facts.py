@@ -1,4 +1,4 @@
-"""Sizes and lengths from the headers of media files, and which of them cannot be read."""
+"""What the headers of media files tell, such as sizes and lengths, and which of them cannot be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from musubi_nodes.datasets.headers import header_size
+from musubi_nodes.datasets.headers import ImageFacts, Odd, header_facts
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import VideoFacts, probe
@@ -23,9 +23,9 @@ _SLOW = 0.0005  # seconds a file: above it the disk is waited for, not Python, a
 _Fact = TypeVar("_Fact")
 
 
-def image_sizes(files: Iterable[File]) -> list[tuple[int, int] | MusubiError]:
-    """Width and height of each as stored (EXIF rotation is not applied, as upstream), or why not."""
-    return each_file(_or_why_not(image_size), files)
+def facts_of_images(files: Iterable[File]) -> list[ImageFacts | MusubiError]:
+    """Size of each and what is odd, or why it cannot be read."""
+    return each_file(_or_why_not(image_facts), files)
 
 
 def video_facts(files: Iterable[File]) -> dict[Path, VideoFacts | MusubiError]:
@@ -35,22 +35,25 @@ def video_facts(files: Iterable[File]) -> dict[Path, VideoFacts | MusubiError]:
 
 
 @lru_cache(maxsize=KEPT)
-def image_size(file: File) -> tuple[int, int]:
-    """Width and height from the header; :class:`MusubiError` if Pillow cannot read it."""
+def image_facts(file: File) -> ImageFacts:
+    """What the header tells; :class:`MusubiError` if Pillow cannot read it."""
     if file.size == 0:
         raise MusubiError(f"{file.path} is empty (0 bytes)")
     try:
-        return header_size(file.path) or _by_pillow(file.path)
+        return header_facts(file.path) or _by_pillow(file.path)
     except (OSError, ValueError) as error:
         raise MusubiError(f"{file.path} cannot be read", why=str(error)) from error
 
 
-def _by_pillow(path: str) -> tuple[int, int]:
+_ODD_MODES: dict[str, Odd] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I": "grey16", "I;16": "grey16"}
+
+
+def _by_pillow(path: str) -> ImageFacts:
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            return image.size
+            return ImageFacts(image.size, _ODD_MODES.get(image.mode, ""))
     except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
         raise MusubiError(f"{path} is no image that Pillow can read", why=str(error)[:200]) from error
 
@@ -61,7 +64,7 @@ def _video(file: File) -> VideoFacts:
     images = images_in(file.path)
     if not images:
         raise MusubiError(f"the folder {file.path} holds no images")
-    width, height = image_size(images[0])
+    width, height = image_facts(images[0]).size
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 
 

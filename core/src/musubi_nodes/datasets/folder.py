@@ -11,7 +11,7 @@ from pathlib import Path
 
 from musubi_nodes.datasets.captions import is_empty, is_marked, read_captions
 from musubi_nodes.datasets.controls import Controls, image_controls, numbered, video_controls
-from musubi_nodes.datasets.facts import image_sizes
+from musubi_nodes.datasets.facts import facts_of_images
 from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.listing import File, Listing, list_folder
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending, split
@@ -104,10 +104,10 @@ def _items(files: _Sorted, targets: Controls, controls: Controls) -> tuple[Item,
     """Everything is read in the folder's own order; the items come in the order of their names."""
     media = files.captioned
     captions = [files.captions[stem] for stem, _ in files.media if stem in files.captions]
-    sizes = image_sizes(media) if files.kind == "image" else repeat(None)
+    facts = facts_of_images(media) if files.kind == "image" else repeat(None)
     nothing, none = repeat(()), repeat(None)
     items = list(
-        map(Item._make, zip(media, captions, read_captions(captions), nothing, nothing, none, sizes, strict=False))
+        map(Item._make, zip(media, captions, read_captions(captions), nothing, nothing, none, facts, strict=False))
     )
     items.sort(key=lambda item: item.file.path)
     if targets.of or controls.of:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from musubi_nodes.datasets.headers import ImageFacts
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Kind
@@ -16,8 +17,8 @@ class Item(NamedTuple):
     """One image or video that musubi-tuner would train on. There may be 100,000: paths are made when asked for.
 
     ``caption`` is its text as musubi-tuner reads it, None if it is not UTF-8; ``caption_file`` is None
-    for JSONL lines. ``target_files`` are further images of a layered item. ``size`` is an image's width and height as
-    stored, or why they cannot be read; None for videos.
+    for JSONL lines. ``target_files`` are further images of a layered item. ``facts`` are what an image's header tells,
+    or why it cannot be read; None for videos.
     """
 
     file: File
@@ -26,7 +27,7 @@ class Item(NamedTuple):
     control_files: tuple[File, ...] = ()
     target_files: tuple[File, ...] = ()
     line: int | None = None
-    size: tuple[int, int] | MusubiError | None = None
+    facts: ImageFacts | MusubiError | None = None
 
     @property
     def path(self) -> Path:

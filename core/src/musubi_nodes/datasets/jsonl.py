@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from musubi_nodes.datasets.facts import image_sizes
+from musubi_nodes.datasets.facts import facts_of_images
 from musubi_nodes.datasets.folder import with_item_findings
 from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.listing import file_at
@@ -53,8 +53,8 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         _read_line(number, line, empty.kind, layered, found)
-    sizes = image_sizes(item.file for item in found.items) if empty.kind == "image" else repeat(None)
-    items = tuple(item._replace(size=size) for item, size in zip(found.items, sizes, strict=False))
+    facts = facts_of_images(item.file for item in found.items) if empty.kind == "image" else repeat(None)
+    items = tuple(item._replace(facts=known) for item, known in zip(found.items, facts, strict=False))
     controlled = any(item.control_files for item in items)
     return replace(
         with_item_findings(replace(empty, items=items), False),

@@ -20,7 +20,7 @@ from musubi_nodes.files import write_json
 AT_ONCE = 2.0
 """Seconds. ComfyUI asks a loader whether its dataset has changed, and runs it right then: one look serves both."""
 
-EDITION = "2"
+EDITION = "3"
 """Raised when a look finds something else in the same files."""
 
 

@@ -76,9 +76,9 @@ def _image_keys(found: DatasetScan, dataset: ImageDataset) -> list[tuple[object,
     keys: list[tuple[object, ...]] = []
     enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
     for item in found.items:
-        if not isinstance(item.size, tuple):
+        if not isinstance(item.facts, tuple):
             return None
-        bucket = bucket_of(item.size, dataset.resolution, enable=enable, no_upscale=keep)
+        bucket = bucket_of(item.facts.size, dataset.resolution, enable=enable, no_upscale=keep)
         keys.append((*bucket, _used_controls(item, dataset)))
     return keys
 

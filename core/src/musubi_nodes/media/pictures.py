@@ -1,4 +1,4 @@
-"""Small pictures of images and videos, as musubi-tuner sees them: no rotation flag is applied."""
+"""Small pictures of images and videos, as musubi-tuner sees them: without alpha channel, and no rotation is applied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from musubi_nodes.media.ffmpeg import asked, readable
 from musubi_nodes.media.probe import probe
 
 _SECONDS = 60
-_UNDER = (128, 128, 128)  # shows through where an image is transparent
 
 
 def image_picture(path: Path, side: int) -> Any:
@@ -23,7 +22,9 @@ def image_picture(path: Path, side: int) -> Any:
     try:
         with Image.open(path) as image:
             image.draft("RGB", (side, side))  # a JPEG is decoded at about the wanted size
-            return _opaque(image, side)
+            small = image.convert("RGB")
+            small.thumbnail((side, side))
+            return small
     except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
         raise MusubiError(f"{path} cannot be read", why=str(error)[:200]) from error
 
@@ -41,20 +42,6 @@ def video_pictures(path: Path, side: int) -> list[Any]:
 def first_middle_last(count: int) -> Sequence[int]:
     """Up to three places in a sequence of so many."""
     return sorted({0, count // 2, count - 1}) if count else ()
-
-
-def _opaque(image: Any, side: int) -> Any:
-    from PIL import Image
-
-    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
-        small = image.convert("RGB")
-        small.thumbnail((side, side))
-        return small
-    small = image.convert("RGBA")
-    small.thumbnail((side, side))
-    under = Image.new("RGBA", small.size, _UNDER)
-    under.alpha_composite(small)
-    return under.convert("RGB")
 
 
 def _frame(path: Path, seconds: float, side: int) -> Any:

@@ -13,16 +13,18 @@ from musubi_nodes.media.wrapping import shortened, wrapped
 _GROUND, _CARD, _HOLE = (52, 54, 58), (70, 73, 78), (60, 62, 66)
 _DONE = (66, 104, 84)  # a green of the cards' own darkness
 _TEXT, _MUTED, _WARNING = (240, 240, 240), (182, 186, 192), (255, 196, 92)
+_BADGES = {True: (_DONE, None, _TEXT), False: (None, _MUTED, _MUTED), None: (None, _WARNING, _WARNING)}
+"""By what a badge says: its ground, its line, its letters."""
 _LINES = 4
 NO_LETTERS = "(no font here has these letters; see the text)"
 
 
 @dataclass(frozen=True)
 class Marks:
-    """A row of small badges after ``label``: each a word, and whether it is so."""
+    """A row of small badges after ``label``: each a word, and whether it is so; None: no longer."""
 
     label: str
-    badges: Sequence[tuple[str, bool]]
+    badges: Sequence[tuple[str, bool | None]]
 
     def text(self) -> str:
         """All letters of it."""
@@ -103,7 +105,7 @@ def sheet(cells: Sequence[Cell], columns: int, side: int, heading: str) -> Any:
 
 
 def _mark(draw: Any, rows: Sequence[Marks], at: tuple[int, int], style: _Style) -> None:
-    """A full badge is so; an empty one, with a line around it, is not."""
+    """A full badge is so; an empty one, with a line around it, is not; one in the colour of warnings was so."""
     end, pad = at[0] + style.inner, style.gap // 2
     for number, marks in enumerate(rows):
         left, top = at[0], at[1] + number * style.mark_line
@@ -114,11 +116,9 @@ def _mark(draw: Any, rows: Sequence[Marks], at: tuple[int, int], style: _Style) 
             if right > end:
                 break
             box, shape = (left, top, right, top + style.mark_line - pad), style.gap // 2
-            if is_so:
-                draw.rounded_rectangle(box, shape, _DONE)
-            else:
-                draw.rounded_rectangle(box, shape, outline=_MUTED)
-            draw.text((left + pad, top + pad // 2), word, _TEXT if is_so else _MUTED, style.small)
+            fill, line, color = _BADGES[is_so]
+            draw.rounded_rectangle(box, shape, fill, line)
+            draw.text((left + pad, top + pad // 2), word, color, style.small)
             left = right + pad
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from musubi_nodes.datasets.caches import ENDINGS, is_whole, stem_of_cache
 from musubi_nodes.datasets.fingerprint import Source, origins
 from musubi_nodes.datasets.items import DatasetScan, Scan
-from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 from musubi_nodes.families.caches.state import Kind
 from musubi_nodes.files import write_text
 from musubi_nodes.runs.hardware.disk import disk_error
@@ -35,31 +35,66 @@ class Made(NamedTuple):
     finished: bool
 
 
+class Recipe(NamedTuple):
+    """From which ``sources`` of an item its caches are made, and what all are ``made`` with: options, models, code.
+
+    ``last``: how the name of the tensor that is written last begins.
+    """
+
+    sources: frozenset[Source]
+    made: str
+    last: str = ""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is known of the caches in a folder: by stem of each item's, which run made them last, and how.
+
+    They are kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
+    """
+
+    items: dict[str, Made] = field(default_factory=dict)
+    run: str = ""
+    recipe: Recipe | None = None
+
+    @staticmethod
+    def file(folder: Path, ending: str) -> Path:
+        """Where the notes of caches with this ``ending`` lie."""
+        return folder / f".musubi-nodes{ending.removesuffix('.safetensors')}.json"
+
+    @classmethod
+    def read(cls, folder: Path, ending: str) -> Notes:
+        """Nothing is known where there are none that can be read."""
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            kept = json.loads(cls.file(folder, ending).read_text("utf-8"))
+            items = {stem: Made(*made) for stem, made in kept["items"].items()}
+            recipe = kept.get("recipe")
+            return cls(items, str(kept["run"]), Recipe(frozenset(recipe[0]), *recipe[1:]) if recipe else None)
+        return cls()
+
+    def write(self, folder: Path, ending: str) -> None:
+        """Raises OSError."""
+        recipe = [sorted(self.recipe.sources), *self.recipe[1:]] if self.recipe else None
+        text = json.dumps({"run": self.run, "recipe": recipe, "items": self.items}, separators=(",", ":"))
+        write_text(self.file(folder, ending), text)
+
+
 @dataclass
 class CacheFolder:
-    """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from, ``last`` the
-    beginning of the name of the tensor that is written last.
-
-    What was known is kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
-    """
+    """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from by ``recipe``,
+    ``notes`` what is known of those that are there."""
 
     path: Path
     ending: str
     wanted: Mapping[str, str]
     stem: Callable[[str], str]
-    last: str = ""
-    run: str = ""
-    known: dict[str, Made] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            kept = json.loads(self._notes.read_text("utf-8"))
-            self.known = {stem: Made(*made) for stem, made in kept["items"].items()}
-            self.run = str(kept["run"])
+    recipe: Recipe
+    notes: Notes
 
     @property
-    def _notes(self) -> Path:
-        return self.path / f".musubi-nodes{self.ending.removesuffix('.safetensors')}.json"
+    def run(self) -> str:
+        """The name of the run that made them last."""
+        return self.notes.run
 
     @cached_property
     def _there(self) -> dict[str, dict[str, str]]:
@@ -81,10 +116,15 @@ class CacheFolder:
         return (self.path / name for made in self.good.values() for name in made.files)
 
     @property
+    def stale(self) -> frozenset[str]:
+        """The stems of items that have caches, but are to be made anew."""
+        return frozenset(stem for stem, made in self.good.items() if stem in self._there and not made.finished)
+
+    @property
     def by_hand(self) -> bool:
         """Whether caches lie here that no note tells of: musubi-tuner was run without this pack. They stay until the
         script writes them anew, since it may be hours of work, and the script may not even start."""
-        return not self.known and not self.wanted.keys().isdisjoint(self._by_stem())
+        return not self.notes.items and not self.wanted.keys().isdisjoint(self._by_stem())
 
     def strangers(self) -> list[Path]:
         """Caches of no item, which a training would read all the same."""
@@ -98,15 +138,15 @@ class CacheFolder:
         with self._written():
             for name in (name for files in self._there.values() for name in files if name not in stay):
                 (self.path / name).unlink(missing_ok=True)
-        self._keep(self.good)
+        self._keep(self.good, self.run)
 
     def finish(self, run: str) -> None:
         """Note what ``run`` has made; all of it was looked at and is whole."""
-        self.run, there = run, self._by_stem()
-        self._keep({stem: Made(origin, there.get(stem, {}), True) for stem, origin in self.wanted.items()})
+        there = self._by_stem()
+        self._keep({stem: Made(origin, there.get(stem, {}), True) for stem, origin in self.wanted.items()}, run)
 
     def _good(self, stem: str, origin: str, there: Mapping[str, str]) -> Made:
-        known = self.known.get(stem)
+        known = self.notes.items.get(stem)
         if known is None or known.origin != origin:
             return Made(origin, {}, False)
         files = {name: stamp for name, stamp in there.items() if stamp and self._may_stay(name, stamp, known)}
@@ -115,7 +155,7 @@ class CacheFolder:
     def _may_stay(self, name: str, stamp: str, known: Made) -> bool:
         if name in known.files:
             return known.files[name] == stamp
-        return not known.finished and is_whole(self.path / name, self.last)
+        return not known.finished and is_whole(self.path / name, self.recipe.last)
 
     def _by_stem(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
@@ -123,10 +163,10 @@ class CacheFolder:
             found.setdefault(self.stem(name), {})[name] = stamp
         return found
 
-    def _keep(self, items: Mapping[str, Made]) -> None:
+    def _keep(self, items: Mapping[str, Made], run: str) -> None:
+        self.notes = Notes(dict(items), run, self.recipe)
         with self._written():
-            write_text(self._notes, json.dumps({"run": self.run, "items": items}, separators=(",", ":")))
-        self.known = dict(items)
+            self.notes.write(self.path, self.ending)
 
     @contextmanager
     def _written(self) -> Iterator[None]:
@@ -137,22 +177,41 @@ class CacheFolder:
 
 
 def cache_folders(
-    found: Scan,
-    config: DatasetConfig,
+    found: Scan, config: DatasetConfig, architecture: str, kind: Kind, recipe: Recipe
+) -> list[CacheFolder]:
+    """Those of all datasets, as they are now, judged by how they are to be made."""
+    datasets = effective(config)
+    return [
+        _folder(part, part.cache_folder, datasets[part.index], architecture, kind, recipe)
+        for part in found.datasets
+        if part.cache_folder is not None
+    ]
+
+
+def folder_as_noted(part: DatasetScan, dataset: Dataset, architecture: str, kind: Kind) -> CacheFolder | None:
+    """The same of one dataset, judged by how its own notes say that it was made; None without any. So a changed item or
+    dataset shows, and another model or option of the cache node does not."""
+    if part.cache_folder is None:
+        return None
+    notes = Notes.read(part.cache_folder, ENDINGS[kind].format(architecture))
+    if notes.recipe is None:
+        return None
+    return _folder(part, part.cache_folder, dataset, architecture, kind, notes.recipe, notes)
+
+
+def _folder(
+    part: DatasetScan,
+    path: Path,
+    dataset: Dataset,
     architecture: str,
     kind: Kind,
-    sources: Set[Source],
-    made: str,
-    last: str = "",
-) -> list[CacheFolder]:
-    """Those of all datasets, as they are now; ``sources`` and ``made`` are what their caches are made from and with."""
-    ending, datasets = ENDINGS[kind].format(architecture), effective(config)
-
-    def one(part: DatasetScan, folder: Path) -> CacheFolder:
-        wanted = origins(part, datasets[part.index], sources, made)
-        return CacheFolder(folder, ending, wanted, lambda name: stem_of_cache(name, part, architecture, kind), last)
-
-    return [one(part, part.cache_folder) for part in found.datasets if part.cache_folder is not None]
+    recipe: Recipe,
+    notes: Notes | None = None,
+) -> CacheFolder:
+    ending = ENDINGS[kind].format(architecture)
+    wanted = origins(part, dataset, recipe.sources, recipe.made)
+    stem = partial(stem_of_cache, dataset=part, architecture=architecture, kind=kind)
+    return CacheFolder(path, ending, wanted, stem, recipe, notes or Notes.read(path, ending))
 
 
 def _listed(folder: Path, ending: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from musubi_nodes.datasets.report import raise_errors
 from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
 from musubi_nodes.families.caches.checks import check_batch_size, check_strangers, checked_scan, verify
-from musubi_nodes.families.caches.folder import cache_folders
+from musubi_nodes.families.caches.folder import Recipe, cache_folders
 from musubi_nodes.families.caches.locks import alone_on_caches
 from musubi_nodes.families.caches.state import Kind, cache_state
 from musubi_nodes.families.context import Context
@@ -111,15 +111,8 @@ class CacheNode(ScriptNode):
         return self._outputs(job, job.records.run_of(key), state)
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
-        folders = cache_folders(
-            found,
-            job.dataset.config,
-            self.family.architecture,
-            self.kind,
-            self.made_from,
-            self._made(job),
-            self.written_last,
-        )
+        recipe = Recipe(self.made_from, self._made(job), self.written_last)
+        folders = cache_folders(found, job.dataset.config, self.family.architecture, self.kind, recipe)
         check_strangers(folders, self.kind, job.context.host.output_folder)
         proven = frozenset(path for each in folders for path in each.proven)
         missing = sum(each.missing for each in folders)

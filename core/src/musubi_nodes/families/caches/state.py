@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from musubi_nodes.datasets.caches import ENDINGS
+from musubi_nodes.datasets.caches import ENDINGS, CacheKind
 from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.schema import cache_folder_of, effective
 from musubi_nodes.families.sockets import Dataset
 
-Kind = Literal["latent", "text"]
+Kind = CacheKind
 
 
 def cache_state(dataset: Dataset, architecture: str, kind: Kind) -> str:

@@ -1,51 +1,81 @@
-"""Which items of a dataset are cached, family by family."""
+"""Which items of a dataset are cached, family by family, and whose caches are stale."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from musubi_nodes.datasets.caches import missing_latents, missing_texts
+from musubi_nodes.datasets.caches import CacheKind, names_in, stems_cached
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import cache_folder_of, effective
+from musubi_nodes.families.caches.folder import folder_as_noted
 from musubi_nodes.families.caches.node import cached_dataset
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.sockets import Dataset
 
 Kind = Literal["latents", "texts"]
-KINDS: tuple[Kind, ...] = ("latents", "texts")
-_LOOKS = {"latents": missing_latents, "texts": missing_texts}
+KINDS: dict[Kind, CacheKind] = {"latents": "latent", "texts": "text"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """Paths of the items of one dataset that have no cache of one kind, and of those whose cache is stale: the media,
+    the caption, an option of the dataset or the cache file is not what it was when the cache node made it."""
+
+    missing: frozenset[str] = frozenset()
+    stale: frozenset[str] = frozenset()
+
+    def holds(self, path: str) -> bool | None:
+        """Whether the item at ``path`` is cached; None: its cache is stale."""
+        return None if path in self.stale else path not in self.missing
 
 
 @dataclass(frozen=True)
 class Cached:
-    """What the caches of one family lack; ``chosen``: the user asks for this one."""
+    """The caches of one family by dataset and kind; ``chosen``: the user asks for this one."""
 
     title: str
     chosen: bool
-    lacks: Mapping[tuple[int, Kind], frozenset[Path]]
-
-    def missing(self, part: DatasetScan, kind: Kind) -> frozenset[Path]:
-        """The items of one dataset that have no such cache."""
-        return self.lacks[part.index, kind]
+    known: Mapping[tuple[int, Kind], Known]
 
 
 def caches_of(found: Scan, dataset: Dataset, chosen: Family | None, context: Context) -> list[Cached]:
-    """The ``chosen`` family, or all that have a cache of any item."""
-    families = [chosen] if chosen else context.services.families
-    looked = [_cached(found, dataset, family, family is chosen, context) for family in families]
+    """The ``chosen`` family, or all that have a cache of any item. Each cache folder is listed once, and nothing is
+    asked of its files where no cache node has left notes beside them."""
+    families, listed = [chosen] if chosen else context.services.families, cache(names_in)
+    looked = [_cached(found, dataset, family, family is chosen, context, listed) for family in families]
     items = sum(len(part.items) for part in found.datasets) * len(KINDS)
-    return [one for one in looked if one.chosen or sum(map(len, one.lacks.values())) < items]
+    return [one for one in looked if one.chosen or sum(len(known.missing) for known in one.known.values()) < items]
 
 
-def _cached(found: Scan, dataset: Dataset, family: Family, chosen: bool, context: Context) -> Cached:
+def _cached(
+    found: Scan,
+    dataset: Dataset,
+    family: Family,
+    chosen: bool,
+    context: Context,
+    listed: Callable[[Path | None], list[str]],
+) -> Cached:
     parts = effective(cached_dataset(dataset, context.host.output_folder, family.key).config)
-    lacks: dict[tuple[int, Kind], frozenset[Path]] = {}
+    known: dict[tuple[int, Kind], Known] = {}
     for part in found.datasets:
-        placed = Scan((replace(part, cache_folder=cache_folder_of(parts[part.index])),))
+        nothing = Known(frozenset(item.file.path for item in part.items))
+        placed = replace(part, cache_folder=cache_folder_of(parts[part.index]))
+        names = listed(placed.cache_folder)
         for kind in KINDS:
-            lacks[part.index, kind] = frozenset(_LOOKS[kind](placed, family.architecture))
-    return Cached(family.title, chosen, lacks)
+            there = stems_cached(names, placed, family.architecture, KINDS[kind])
+            noted = folder_as_noted(placed, parts[part.index], family.architecture, KINDS[kind]) if there else None
+            known[part.index, kind] = _known(part, there, noted.stale if noted else frozenset()) if there else nothing
+    return Cached(family.title, chosen, known)
+
+
+def _known(part: DatasetScan, there: Set[str], stale: Set[str]) -> Known:
+    stems = [(item.stem, item.file.path) for item in part.items]
+    return Known(
+        frozenset(path for stem, path in stems if stem not in there),
+        frozenset(path for stem, path in stems if stem in stale),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from musubi_nodes.datasets.buckets import bucket_of
 from musubi_nodes.datasets.captions import is_empty
-from musubi_nodes.datasets.facts import image_size, video_facts
+from musubi_nodes.datasets.facts import image_facts, video_facts
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.listing import File, file_at, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, effective
@@ -54,21 +54,30 @@ def line(number: int, entry: Entry) -> str:
     return f"{number}. {entry.file.name}: {entry.caption or f'({entry.warning})'}"
 
 
-def cell(entry: Entry, side: int, caches: Sequence[Cached] = ()) -> Cell:
+@dataclass(frozen=True)
+class Card:
+    """What is drawn of an entry; ``trouble`` says why there is no picture."""
+
+    cell: Cell
+    trouble: str = ""
+
+
+def card_of(entry: Entry, side: int, caches: Sequence[Cached] = ()) -> Card:
     """The card, marked with what of it is cached; a file that cannot be decoded gets one without picture."""
     path, marks = Path(entry.file.path), _marks(entry, caches)
     try:
         pictures = [image_picture(path, side)] if entry.dataset.kind == "image" else _frames(path, side)
-        return Cell(pictures, path.name, _facts(entry), entry.caption or "", entry.warning, marks)
-    except MusubiError:
-        return Cell((), path.name, (), entry.caption or "", "cannot be read", marks)
+        return Card(Cell(pictures, path.name, _facts(entry), entry.caption or "", entry.warning, marks))
+    except MusubiError as error:
+        trouble = f"{entry.part.name}: {path.name} cannot be decoded" + (f" ({error.why})" if error.why else "")
+        return Card(Cell((), path.name, (), entry.caption or "", "cannot be read", marks), trouble)
 
 
 def _marks(entry: Entry, caches: Sequence[Cached]) -> list[Marks]:
     if not entry.trains:
         return []
     return [
-        Marks(family.title, [(kind, Path(entry.file.path) not in family.missing(entry.part, kind)) for kind in KINDS])
+        Marks(family.title, [(kind, family.known[entry.part.index, kind].holds(entry.file.path)) for kind in KINDS])
         for family in caches
     ]
 
@@ -99,7 +108,7 @@ def _frames(path: Path, side: int) -> list[Any]:
 def _facts(entry: Entry) -> list[str]:
     dataset = entry.dataset
     if isinstance(dataset, ImageDataset):
-        return [_sizes(image_size(entry.file), dataset, dataset.enable_bucket)]
+        return [_sizes(image_facts(entry.file).size, dataset, dataset.enable_bucket)]
     (video,) = video_facts([entry.file]).values()
     if isinstance(video, MusubiError):
         raise video

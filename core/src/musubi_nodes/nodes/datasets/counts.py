@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from musubi_nodes.datasets.duplicates import same_content
 from musubi_nodes.datasets.items import DatasetScan, Scan
@@ -11,7 +12,7 @@ from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.report import named
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.totals import batch_keys
-from musubi_nodes.nodes.datasets.cached import KINDS, Cached
+from musubi_nodes.nodes.datasets.cached import KINDS, Cached, Known
 
 _SHOWN = 12
 
@@ -76,14 +77,24 @@ def _cached(part: DatasetScan, caches: Iterable[Cached]) -> Iterator[str]:
         return
     total, nothing = len(part.items), True
     for family in caches:
-        missing = {kind: family.missing(part, kind) for kind in KINDS}
-        if not family.chosen and all(len(paths) == total for paths in missing.values()):
+        known = {kind: family.known[part.index, kind] for kind in KINDS}
+        if not family.chosen and all(len(one.missing) == total for one in known.values()):
             continue
         nothing = False
-        listed = ", ".join(f"{total - len(paths)} of {total} {kind}" for kind, paths in missing.items())
-        yield f"cached for {family.title}: {listed}"
-        for kind, paths in missing.items():
-            if 0 < len(paths) < total:
-                yield f"no {kind} for {family.title}: {named(sorted(paths), _SHOWN)}"
+        yield f"cached for {family.title}: {', '.join(_of(total, kind, one) for kind, one in known.items())}"
+        for kind, one in known.items():
+            if 0 < len(one.missing) < total:
+                yield f"no {kind} for {family.title}: {_names(one.missing)}"
+            if one.stale:
+                yield f"stale {kind} for {family.title}, which the cache node makes anew: {_names(one.stale)}"
     if nothing:
         yield "cached: nothing yet"
+
+
+def _of(total: int, kind: str, known: Known) -> str:
+    stale = f" (stale: {len(known.stale)})" if known.stale else ""
+    return f"{total - len(known.missing) - len(known.stale)} of {total} {kind}{stale}"
+
+
+def _names(paths: Iterable[str]) -> str:
+    return named(map(Path, sorted(paths)), _SHOWN)

@@ -93,7 +93,7 @@ class DatasetConfigEditor(Node):
             "error", description="Images without a caption: stop, or leave them out (musubi-tuner does so silently)."
         )
         cache_directory: str = of_toml(
-            "cache_directory", "", " Empty: musubi/cache in the output folder; a .jsonl file needs one."
+            "cache_directory", "", " Empty: one of its own in musubi/cache of the output folder."
         )
         control_directory: str = of_toml("control_directory", "")
         toml: str = Field("", description="An existing TOML to begin with. Empty: this node makes a new entry.")

@@ -16,7 +16,7 @@ from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.media.sheet import sheet
 from musubi_nodes.nodes.datasets.cached import Cached, caches_of
-from musubi_nodes.nodes.datasets.cells import Entry, cell, entries, line
+from musubi_nodes.nodes.datasets.cells import Card, Entry, card_of, entries, line
 from musubi_nodes.nodes.datasets.counts import counts
 from musubi_nodes.nodes.datasets.loader import check_roots
 from musubi_nodes.nodes.previews import image_of
@@ -64,15 +64,20 @@ class DatasetViewer(Node):
         first = (page - 1) * inputs.per_page
         shown = everything[first : first + inputs.per_page]
         heading = f"page {page} of {pages}: {first + 1} to {first + len(shown)} of {len(everything)}"
-        summary = "\n".join([*counts(found, config, caches, family.fps if family else None), *report.problems()])
+        cards = self.cards(shown, caches, inputs, context) if context.wanted("image") else []
+        lines = [*counts(found, config, caches, family.fps if family else None), *report.problems()]
+        lines += [f"error: {card.trouble}" for card in cards if card.trouble]
+        summary = "\n".join(lines)
         context.show(text=f"{summary}\n{heading}")
         text = "\n".join([summary, "", heading, *(line(first + n, entry) for n, entry in enumerate(shown, 1))])
-        image = self.picture(shown, caches, inputs, heading, context) if context.wanted("image") else None
+        image = None
+        if context.wanted("image"):
+            cells = [card.cell for card in cards]
+            image = image_of(sheet(cells, inputs.columns, inputs.size, f"{inputs.dataset.name}, {heading}"))
         return self.Outputs(image=image, text=text)
 
-    def picture(self, shown: list[Entry], caches: list[Cached], inputs: Inputs, heading: str, context: Context) -> Any:
-        """The page as an array [height, width, 3], 0..1."""
+    def cards(self, shown: list[Entry], caches: list[Cached], inputs: Inputs, context: Context) -> list[Card]:
+        """The cards of the page."""
         context.raise_if_interrupted()
         with ThreadPoolExecutor(_DECODERS, thread_name_prefix="dataset-viewer") as pool:
-            cells = list(pool.map(lambda entry: cell(entry, inputs.size, caches), shown))
-        return image_of(sheet(cells, inputs.columns, inputs.size, f"{inputs.dataset.name}, {heading}"))
+            return list(pool.map(lambda entry: card_of(entry, inputs.size, caches), shown))
