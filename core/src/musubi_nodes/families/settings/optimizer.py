@@ -11,7 +11,8 @@ from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.errors import MusubiError, did_you_mean
-from musubi_nodes.families.fields import Settings, Widget, fields_of
+from musubi_nodes.families.fields import Settings, Widget
+from musubi_nodes.families.settings.changed import back_to_start, changed
 from musubi_nodes.families.settings.lines import key_value_lines, literals
 from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, LOWEST_RATE, PACKAGES, TAKES
 from musubi_nodes.families.settings.schedulers import FIELDS, SCHEDULERS, Scheduler, of
@@ -154,18 +155,18 @@ class Optimizer(Settings):
             raise ValueError(f"{reason}: {self.lr_scheduler} would be ignored; choose lr_scheduler constant")
         if self.lr_scheduler_type:
             raise ValueError(f"{reason}: {self.lr_scheduler_type} would be ignored; choose lr_scheduler_type default")
-        if changed := self._changed(*FIELDS, "lr_scheduler_args"):
-            raise ValueError(f"{reason}: {changed[0]} would be ignored; {self._back(changed[0])}")
+        if ignored := changed(self, *FIELDS, "lr_scheduler_args"):
+            raise ValueError(f"{reason}: {ignored[0]} would be ignored; {back_to_start(self, ignored[0])}")
 
     @model_validator(mode="after")
     def _scheduler_takes_fields(self) -> Self:
-        chosen, changed = self._chosen(), self._changed(*FIELDS)
-        for name in changed:
+        chosen, given = self._chosen(), changed(self, *FIELDS)
+        for name in given:
             if name not in self.scheduler.fields:
                 other = "" if self.lr_scheduler_type else f"choose {_one_of(FIELDS[name])}, or "
-                raise ValueError(f"{chosen} takes no {name}: {other}{self._back(name)}")
+                raise ValueError(f"{chosen} takes no {name}: {other}{back_to_start(self, name)}")
         for name, start in self.scheduler.needs.items():
-            if name in FIELDS and name not in changed:
+            if name in FIELDS and name not in given:
                 raise ValueError(f"{chosen} needs {name} ({start})")
         warmup, decay = self.lr_warmup_steps, self.lr_decay_steps
         if warmup < 1 and decay < 1 < warmup + decay:
@@ -191,15 +192,6 @@ class Optimizer(Settings):
     def _chosen(self) -> str:
         own = self.lr_scheduler_type
         return f"lr_scheduler_type {own}" if own else f"lr_scheduler {self.lr_scheduler}"
-
-    def _changed(self, *names: str) -> list[str]:
-        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
-
-    def _back(self, name: str) -> str:
-        """How to take a setting back, by what the widget then shows."""
-        spec = next(spec for spec in fields_of(type(self)) if spec.name == name)
-        first = spec.to_widget(spec.default)
-        return f"empty {name}" if first == "" else f"set {name} to {first:g}"
 
     @model_validator(mode="after")
     def _optimizer_fits(self) -> Self:
