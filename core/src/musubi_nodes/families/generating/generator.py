@@ -142,12 +142,12 @@ class VideoGenerator(ScriptNode):
 
     def ready(self, inputs: GeneratorInputs, context: Context) -> Install:
         """The install, after all checks that need no process."""
+        if not inputs.latent:
+            self.check_length(inputs)
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         if inputs.latent:
             read_header(inputs.latent.path)
-        else:
-            self.check_length(inputs)
         check_packages(install, inputs.memory or Memory(), None)
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -114,12 +114,16 @@ class LoRATrainer(ScriptNode):
         if "main_process_ip" not in linked:
             check_machine(values["main_process_ip"], context)
         inputs = known_inputs(type(self), values, linked)
-        for check in (check_rate, self.check_sampling):
+        for check in self._settings_checks():
             with suppress(NotKnown):
                 check(inputs)
 
-    def check_sampling(self, inputs: Any) -> None:
-        """What of the sampling settings would be ignored, or make no sample."""
+    def _settings_checks(self) -> tuple[Callable[[Any], None], ...]:
+        """What settings are checked for before anything starts; each asks for no more of the inputs than it needs."""
+        return check_rate, self._check_drawing, self._check_sampled, self._check_prompts
+
+    def _check_drawing(self, inputs: Any) -> None:
+        """What the way to draw timesteps would ignore of the settings."""
         sampling = inputs.sampling or Sampling()
         own = self.defaults().get("timestep_sampling")
         if why := sampling.ignored(sampling.timestep_sampling or own):
@@ -128,9 +132,14 @@ class LoRATrainer(ScriptNode):
                 why=f"timestep_sampling default of {self.family.title} is {own}.",
                 fix="Correct it in Sampling Config.",
             )
-        if samples := sampling.samples():
-            check_prompts(samples, self.sample_rule(inputs), self.family.title)
+
+    def _check_sampled(self, inputs: Any) -> None:
+        if inputs.sampling and inputs.sampling.samples():
             self.check_samples(inputs)
+
+    def _check_prompts(self, inputs: Any) -> None:
+        if inputs.sampling and (samples := inputs.sampling.samples()):
+            check_prompts(samples, self.sample_rule(inputs), self.family.title)
 
     def arguments(self, inputs: TrainerInputs, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
@@ -169,8 +178,8 @@ class LoRATrainer(ScriptNode):
         install = self.prepare(inputs, context)
         check_machine(inputs.main_process_ip, context)
         training = inputs.training or Training()
-        check_rate(inputs)
-        self.check_sampling(inputs)
+        for check in self._settings_checks():
+            check(inputs)
         check_caches(inputs, self.needed_flags(inputs))
         identity = self._identity(inputs, install)
         attempt.key = identity.key
