@@ -121,6 +121,15 @@ def test_some_node_is_found_by(word: str) -> None:
     assert any(word in node.search for node in plugins().nodes)
 
 
+@pytest.mark.parametrize(
+    ("name", "usual"), [("eps", 1e-8), ("beta2", 0.999), ("beta3", 0.9999), ("max_lr", 1e-4), ("lr_end", 1e-7)]
+)
+def test_the_page_does_not_round_away_what_a_tooltip_calls_usual(name: str, usual: float) -> None:
+    """It shows as many digits as the step has (frontend 1.27.10)."""
+    step = emitted("OptimizerConfig").INPUT_TYPES()["optional"][name][1]["step"]
+    assert round(usual / step) * step == pytest.approx(usual)
+
+
 def test_ranges_choices_and_steps_come_from_the_declaration() -> None:
     inputs = emitted("TrainingConfig").INPUT_TYPES()["optional"]
     kind, options = inputs["learning_rate"]

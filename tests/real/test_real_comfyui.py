@@ -196,6 +196,14 @@ def test_an_empty_prompt_is_told_before_the_training_of_its_graph(comfy: Comfy, 
     assert entry["status"]["status_str"] == "success" and "7" not in entry["outputs"]
 
 
+def test_a_sample_of_no_length_is_told_before_anything_is_cached(comfy: Comfy, tmp_path: Path) -> None:
+    made = graph(tmp_path, n6={"sampling": ["9", 0]})
+    prompts = {"sample_prompts": "a cat --f 80", "sample_every_n_epochs": 1}
+    made["9"] = {"class_type": "MusubiTuner_SamplingConfig", "inputs": prompts}
+    status, answer = comfy.post("/prompt", {"prompt": made})
+    assert status == 400 and "80 frames of the sample" in answer["node_errors"]["6"]["errors"][0]["details"]
+
+
 def test_a_training_stops_after_its_next_save_when_the_page_asks(comfy: Comfy, tmp_path: Path) -> None:
     made = graph(tmp_path, n5={"max_train_epochs": 50_000, "save_every_n_epochs": 0, "save_every_n_steps": 100})
     made["6"]["inputs"]["output_name"] = "stopped"

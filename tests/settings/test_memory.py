@@ -285,3 +285,32 @@ def test_what_cannot_be_planned_is_refused_when_it_is_queued(
         MemoryOptimizer().foresee(MemoryOptimizer.known(values), set(), context)
     linked = {"mode", "family", "model_size"}
     MemoryOptimizer().foresee(MemoryOptimizer.known(values), linked, context)
+
+
+IMPOSSIBLE = [
+    ({"family": "wan", "blocks_to_swap": 60}, r"Wan 14B: blocks_to_swap 60 is more than this model allows \(39\)"),
+    ({"family": "wan", "model_size": "1.3B", "blocks_to_swap": 30}, r"1.3B: blocks_to_swap 30 .* \(29\)"),
+    ({"family": "hunyuan", "use": "generating", "blocks_to_swap": 39}, r"generating with .* 39 .* \(38\)"),
+    ({"family": "hunyuan", "fp8": "fp8_scaled"}, "fp8 'fp8_scaled' is not possible in HunyuanVideo training"),
+    ({"family": "wan", "attention": "sage"}, "attention 'sage' is not possible in Wan training"),
+]
+"""Widgets of a plan by hand that no script could follow, and what is told."""
+
+
+@pytest.mark.parametrize(("values", "message"), IMPOSSIBLE)
+def test_a_plan_by_hand_that_no_script_could_follow_gets_no_estimate(
+    place: Workplace, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MusubiError, match=message):
+        run(place, **values)
+    with pytest.raises(MusubiError, match=message):
+        MemoryOptimizer().foresee(MemoryOptimizer.known(values), set(), Context(place.host, place.services))
+
+
+def test_what_may_be_possible_with_what_a_link_brings_is_not_refused(place: Workplace) -> None:
+    context = Context(place.host, place.services)
+    for linked in ("use", "family", "mode", "model_size"):
+        values = MemoryOptimizer.known({"family": "wan", "attention": "sage"})
+        MemoryOptimizer().foresee(values, {linked}, context)
+    out = run(place, attention="sage", use="generating", blocks_to_swap=39)
+    assert out.memory.attention == "sage" and out.report.startswith("about ")

@@ -44,6 +44,14 @@ def test_arguments_may_stand_on_one_line() -> None:
     assert arguments(optimizer_type="AdamW", optimizer_args="betas=(0.9, 0.99) eps=1e-8")["betas"] == (0.9, 0.99)
 
 
+def test_an_optimizer_of_three_betas_gets_three() -> None:
+    betas = {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999}
+    for name in ("came_pytorch.CAME", "bitsandbytes.optim.AdEMAMix8bit"):
+        assert arguments(optimizer_type=name, **betas) == {"betas": (0.9, 0.999, 0.9999)}
+    assert arguments(optimizer_type="prodigyopt.Prodigy", beta3=0.99) == {"beta3": 0.99}
+    assert arguments(optimizer_type="AdamW", amsgrad="on", fused="on") == {"amsgrad": True, "fused": True}
+
+
 def test_nothing_set_means_nothing_sent() -> None:
     assert arguments() == {}
 
@@ -65,7 +73,16 @@ def test_nothing_set_means_nothing_sent() -> None:
         ({"optimizer_type": "Adafactor", "lr_scheduler": "cosine"}, "finds the learning rate itself: cosine would be"),
         ({"optimizer_type": "schedulefree.AdamWScheduleFree", "lr_scheduler": "cosine"}, "has no scheduler"),
         ({"lr_scheduler_type": "StepLR", "lr_scheduler": "cosine", "lr_scheduler_args": "step_size=9"}, "is set"),
-        ({"lr_scheduler_type": "CosineAnnealingLR"}, "needs T_max in lr_scheduler_args"),
+        ({"lr_scheduler_type": "CosineAnnealingLR"}, r"needs T_max \(1000, the steps\)"),
+        (
+            {"lr_scheduler_type": "StepLR", "step_size": 9, "lr_scheduler_args": "step_size=8"},
+            "step_size is set twice: as a field and in lr_scheduler_args",
+        ),
+        ({"T_max": 9}, "lr_scheduler constant takes no T_max: choose CosineAnnealingLR, or set T_max to 0"),
+        ({"optimizer_type": "came_pytorch.CAME", "beta1": 0.9, "beta2": 0.99}, "beta1, beta2 and beta3 go together"),
+        ({"beta3": 0.99}, "takes no beta3: it is for AdEMAMix8bit, CAME, PagedAdEMAMix8bit, Prodigy"),
+        ({"amsgrad": "on"}, "takes no amsgrad: it is for Adam, AdamW"),
+        ({"optimizer_type": "NAdam", "fused": "on"}, "takes no fused: it is for"),
         ({"lr_scheduler_type": "os.system"}, "Input should be"),
         ({"optimizer_args": "foo='a=b'"}, "splits at each =. Write one key=value a line"),
         (
@@ -89,7 +106,8 @@ def test_nothing_set_means_nothing_sent() -> None:
             {"lr_scheduler": "warmup_stable_decay", "lr_warmup_steps": 0.6, "lr_decay_steps": 0.6},
             "lr_warmup_steps 0.6 and lr_decay_steps 0.6 are more than the whole training",
         ),
-        ({"lr_scheduler": "piecewise_constant"}, "needs step_rules in lr_scheduler_args"),
+        ({"lr_scheduler": "piecewise_constant"}, r"needs step_rules \(1:100,"),
+        ({"lr_scheduler": "piecewise_constant", "step_rules": "1:10"}, "step_rules '1:10': write factor:step pairs"),
         ({"lr_scheduler": "piecewise_constant", "lr_scheduler_args": "step_rules='1:10'"}, "step_rules '1:10'"),
         ({"lr_scheduler": "adafactor"}, "adafactor needs optimizer_type Adafactor"),
         ({"lr_scheduler": "adafactor", "optimizer_type": "Adafactor", "relative_step": "off"}, "relative_step"),
@@ -108,29 +126,49 @@ WORTH = {
     "lr_scheduler_power": 2.0,
     "lr_scheduler_timescale": 100,
     "lr_scheduler_min_lr_ratio": 0.1,
+    "T_max": 800,
+    "T_0": 100,
+    "eta_min": 1e-6,
+    "step_size": 9,
+    "gamma": 0.9,
+    "max_lr": 1e-4,
+    "total_steps": 1000,
+    "total_iters": 50,
+    "num_cycles": 1.5,
+    "lr_end": 1e-6,
+    "step_rules": "1:10,0.1",
 }
-NEEDED_ARGUMENTS = {"step_rules": "'1:10,0.1'", "gamma": "0.9"}
 
 
 def chosen(scheduler: str, fields: tuple[str, ...]) -> dict[str, Any]:
     """The scheduler with all that it needs, and values for ``fields``."""
-    needs = SCHEDULERS[scheduler].needs
-    values = {name: WORTH[name] for name in (*fields, *needs) if name in WORTH}
-    lines = [f"{name}={NEEDED_ARGUMENTS.get(name, 9)}" for name in needs if name not in WORTH]
+    values = {name: WORTH[name] for name in (*fields, *SCHEDULERS[scheduler].needs)}
     where = "lr_scheduler_type" if scheduler in OF_PYTORCH else "lr_scheduler"
     kind = "Adafactor" if scheduler == "adafactor" else "auto"
-    return {where: scheduler, "optimizer_type": kind, "lr_scheduler_args": "\n".join(lines), **values}
+    return {where: scheduler, "optimizer_type": kind, **values}
 
 
 @pytest.mark.parametrize("scheduler", sorted(SCHEDULERS))
 def test_a_scheduler_takes_and_sends_its_own_fields_and_no_other(scheduler: str) -> None:
-    own = SCHEDULERS[scheduler].fields
+    options = SCHEDULERS[scheduler].fields
+    own = (*options, *(name for name in SCHEDULERS[scheduler].arguments if name in FIELDS))
     sent = Optimizer(**chosen(scheduler, own)).options()
-    assert {name: sent[name] for name in own} == {name: WORTH[name] for name in own}
-    assert not {name for name in FIELDS if name in sent} - set(own)
+    lines = [line.split("=") for line in sent.pop("lr_scheduler_args")]
+    assert {name: sent[name] for name in FIELDS if name in sent} == {name: WORTH[name] for name in options}
+    assert {name: ast.literal_eval(value) for name, value in lines} == {
+        name: WORTH[name] for name in own if name not in options
+    }
     for name in sorted(set(FIELDS) - set(own)):
         with pytest.raises(ValueError, match=f"{scheduler} takes no {name}|rate itself: {name} would be"):
             Optimizer(**chosen(scheduler, (*own, name)))
+
+
+def test_what_a_scheduler_cannot_do_without_has_a_field() -> None:
+    """Nobody has to learn the text lines to use one."""
+    assert {name for each in SCHEDULERS.values() for name in each.needs} <= FIELDS.keys()
+    assert FIELDS.keys() <= Optimizer.model_fields.keys()
+    for name in FIELDS:
+        assert FIELDS[name], f"no scheduler takes {name}"
 
 
 def test_the_help_names_the_schedulers_that_take_a_field() -> None:
@@ -157,6 +195,11 @@ def test_a_piecewise_rate_and_adafactors_own_can_be_chosen() -> None:
     made = Optimizer(lr_scheduler="piecewise_constant", lr_scheduler_args='step_rules="1:100,0.1:200,0.01"')
     assert made.options()["lr_scheduler_args"] == ['step_rules="1:100,0.1:200,0.01"']
     assert Optimizer(optimizer_type="Adafactor", lr_scheduler="adafactor").lr_scheduler == "adafactor"
+
+
+def test_a_field_and_a_line_of_one_scheduler_are_sent_together() -> None:
+    made = Optimizer(lr_scheduler_type="OneCycleLR", max_lr=1e-4, lr_scheduler_args="total_steps=800\npct_start=0.1")
+    assert made.options()["lr_scheduler_args"] == ["total_steps=800", "pct_start=0.1", "max_lr=0.0001"]
 
 
 def test_a_scheduler_of_pytorch_is_sent_with_its_arguments() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.training.sample_prompts import write_prompts
+from musubi_nodes.families.prompts import Prompt
+from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
 from musubi_nodes.hosts.comfyui import emit
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import SamplingConfig
@@ -34,7 +35,7 @@ def chain(place: Workplace, *each: dict[str, Any]) -> Any:
 
 def written(place: Workplace, image: Any = None, needs_image: bool = False, **values: Any) -> list[dict[str, Any]]:
     sampling = place.run("SamplingConfig", **{"sample_every_n_epochs": 1, **values}).sampling
-    return json.loads(write_prompts(sampling, RULE, "X", image, needs_image, place.folder).read_text("utf-8"))
+    return json.loads(write_prompts(sampling, image, needs_image, place.folder).read_text("utf-8"))
 
 
 def test_a_prompt_brings_its_own_values_and_takes_the_rest_from_the_node(place: Workplace) -> None:
@@ -90,9 +91,9 @@ def test_a_prompt_that_would_kill_the_training_is_refused(
         chain(place, values)
 
 
-def test_a_length_that_does_not_fit_the_family_is_refused(place: Workplace) -> None:
+def test_a_length_that_does_not_fit_the_family_is_refused() -> None:
     with pytest.raises(MusubiError, match="6 frames of the sample 'a' do not fit X"):
-        written(place, prompts=chain(place, {"prompt": "a", "frames": 6}))
+        check_prompts([Prompt(prompt="a", frames=6)], RULE, "X")
 
 
 def test_when_and_what_are_said_together(place: Workplace) -> None:

@@ -179,10 +179,10 @@ def test_a_video_that_is_missing_beside_its_latent_is_an_error(server: Server) -
 
 
 def test_settings_win_over_the_familys_defaults(place: Any) -> None:
-    sampling = place.settings("SamplingConfig", timestep_sampling="sigmoid", discrete_flow_shift=2.0)
+    sampling = place.settings("SamplingConfig", timestep_sampling="sigma", discrete_flow_shift=2.0)
     place.train(sampling=sampling)
     sent = [word for word in place.command() if word.startswith(("--timestep_sampling", "--discrete_flow_shift"))]
-    assert sorted(sent) == ["--discrete_flow_shift=2.0", "--timestep_sampling=sigmoid"]
+    assert sorted(sent) == ["--discrete_flow_shift=2.0", "--timestep_sampling=sigma"]
 
 
 def test_loras_below_the_training_keep_their_multipliers(place: Any) -> None:

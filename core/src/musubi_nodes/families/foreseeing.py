@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from types import MappingProxyType
 from typing import Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean, problems
@@ -14,11 +15,18 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.runs.install import Install
 
 
-def foresee(node: type[Node], widgets: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+def foresee(
+    node: type[Node],
+    widgets: Mapping[str, Any],
+    linked: Set[str],
+    context: Context,
+    brought: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Raise a :class:`MusubiError` for what is known to be wrong with ``node``.
 
-    ``widgets`` are the values that are known, ``linked`` the inputs that come over a link. Ranges and choices come
-    first, then what must be there (the install, files), then what only the node knows (:meth:`Node.foresee`).
+    ``widgets`` are the values that are known, ``linked`` the inputs that come over a link, ``brought`` what is known of
+    these already (:mod:`musubi_nodes.families.foretelling`). Ranges and choices come first, then what must be there
+    (the install, files), then what only the node knows (:meth:`Node.foresee`).
     """
     own = {name: value for name, value in widgets.items() if name not in linked}
     node.parse(own, partly=True, linked=linked)
@@ -31,7 +39,7 @@ def foresee(node: type[Node], widgets: Mapping[str, Any], linked: Set[str], cont
         raise problems(node.title, found, fix=wrong[0].fix)
     if wrong:
         raise wrong[0]
-    node().foresee(known, linked, context)
+    node().foresee({**known, **brought}, linked, context)
 
 
 def _missing(spec: FieldSpec, value: str, install: Install | None, context: Context) -> MusubiError | None:

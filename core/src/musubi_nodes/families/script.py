@@ -26,6 +26,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.memory.plans import same_result, stronger
+from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
 from musubi_nodes.families.records import key_of
 from musubi_nodes.families.settings import Memory
@@ -124,15 +125,12 @@ class ScriptNode(Node):
         return None
 
     def check_memory(self, inputs: Any) -> None:
-        """What the script cannot do; too many swapped blocks end in an assertion after minutes of loading (v0.3.4)."""
+        """What the script cannot do."""
         memory = inputs.memory or Memory()
         spelled(memory, self.spelling(), self.script)
-        most, swap = self.most_blocks_to_swap(inputs), memory.blocks_to_swap or 0
-        if most is not None and swap > most:
-            raise MusubiError(
-                f"{self.title}: blocks_to_swap {swap} is more than this model allows ({most})",
-                fix=f"Set it to {most} or less in the Memory Optimizer.",
-            )
+        most = self.most_blocks_to_swap(inputs)
+        if most is not None:
+            check_swap(memory, most, self.title)
 
     def defaults(self) -> Mapping[str, Any]:
         """Options that are sent where nothing sets them."""

@@ -27,6 +27,7 @@ class BatchProcessor(Node):
 
     id, title, category = "MusubiTuner_BatchProcessor", "Batch Processor", "MusubiTuner/Generation"
     search = ("batch", "queue", "csv", "jsonl", "many prompts", "multi gpu", "一括", "まとめて生成")
+    foretold = True
 
     class Inputs(NodeInputs):
         previous: Prompts | None = Field(None, description="Prompts that come before these.")

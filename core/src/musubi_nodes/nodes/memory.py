@@ -18,6 +18,7 @@ from musubi_nodes.families.memory.footprint import GIB, Shape, parts
 from musubi_nodes.families.memory.measured import correction
 from musubi_nodes.families.memory.needs import attentions
 from musubi_nodes.families.memory.plans import CARD_SIZES, estimate, plan
+from musubi_nodes.families.memory.possible import check_possible
 from musubi_nodes.families.memory.shapes import largest
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.node import Node, NodeOutputs
@@ -78,6 +79,8 @@ class MemoryOptimizer(Node):
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         chosen = Memory(**{name: getattr(inputs, name) for name in Memory.model_fields})
+        if inputs.mode == "manual":
+            _check_by_hand(inputs.family, inputs.model_size, chosen, inputs.use == "training", context)
         found = _sized(inputs.mode, inputs.family, inputs.model_size, context)
         if found is None:
             return self.Outputs(memory=chosen)
@@ -95,18 +98,24 @@ class MemoryOptimizer(Node):
         return self.Outputs(memory=memory, report=report)
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        mode, family, size = values["mode"], values["family"], values["model_size"]
         if not linked & {"mode", "family", "model_size"}:
-            _sized(values["mode"], values["family"], values["model_size"], context)
-        if (
-            values["mode"] == "auto"
-            and values["free_memory"] is None
-            and not linked & {"mode", "free_memory", "device"}
-        ):
+            _sized(mode, family, size, context)
+            if mode == "manual" and "use" not in linked:
+                known = Memory.model_construct(**{name: values[name] for name in Memory.model_fields})
+                _check_by_hand(family, size, known, values["use"] == "training", context)
+        if mode == "auto" and values["free_memory"] is None and not linked & {"mode", "free_memory", "device"}:
             _free(values["device"])
 
     def changed(self, inputs: Inputs, context: Context) -> str:
         looks = inputs.mode == "auto" and inputs.free_memory is None
         return uuid4().hex if looks else ""
+
+
+def _check_by_hand(family: str | None, size: str, chosen: Memory, training: bool, context: Context) -> None:
+    """Refuse what the family's script could not do; without a family it is told when a script takes the plan."""
+    if found := family_named(context.services.families, family):
+        check_possible(found, _size(found, size) if found.sizes else None, chosen, training)
 
 
 def _how(factor: float) -> str:

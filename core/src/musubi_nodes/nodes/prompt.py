@@ -19,6 +19,7 @@ class PromptNode(Node):
 
     id, title, category = "MusubiTuner_Prompt", "Prompt", "MusubiTuner/Generation"
     search = ("text", "caption", "sample prompt", "seed", "プロンプト", "テキスト")
+    foretold = True
 
     class Inputs(Prompt):
         previous: Prompts | None = Field(None, description="The prompts before this one.")

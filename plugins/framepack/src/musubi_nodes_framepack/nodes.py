@@ -330,9 +330,7 @@ class FramePackGenerator(VideoGenerator):
         saved = {place: save_png(picture, folder / f"image-{place}.png") for place, picture in found.items()}
         return joined(list(saved), list(saved.values()))
 
-    def check(self, inputs: Inputs, context: Context) -> None:
-        if inputs.latent:
-            return
+    def check_length(self, inputs: Inputs) -> None:
         window = inputs.latent_window_size * 4
         rule = FrameRule(window=inputs.latent_window_size)
         if inputs.video_frames and not inputs.one_frame_inference and not rule.fits(inputs.video_frames):
@@ -341,6 +339,10 @@ class FramePackGenerator(VideoGenerator):
                 f"video_frames {inputs.video_frames} is not whole sections of {window} frames and one",
                 fix=f"Use {lower} or {lower + window}.",
             )
+
+    def check(self, inputs: Inputs, context: Context) -> None:
+        if inputs.latent:
+            return
         if inputs.section:
             indices(inputs.section.chain(), sections(inputs))
         first = inputs.section.chain()[0].image if inputs.section else None

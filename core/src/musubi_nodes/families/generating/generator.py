@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,8 +16,9 @@ from musubi_nodes.errors import MusubiError, OutOfGpuMemory
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.foretelling import NotKnown, known_inputs
 from musubi_nodes.families.generating.batch import generate_all
-from musubi_nodes.families.generating.grouping import Item, prompt_line
+from musubi_nodes.families.generating.grouping import Item, name_of, prompt_line
 from musubi_nodes.families.generating.inputs import GeneratorInputs, GeneratorOutputs
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.starts import Keep
@@ -26,6 +28,7 @@ from musubi_nodes.families.lora import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
+from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Latent, Lora, Run
@@ -72,6 +75,7 @@ class VideoGenerator(ScriptNode):
     )
     output_node: ClassVar[bool] = True
     lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
+    looks_at: ClassVar[frozenset[str]] = frozenset({"prompts"})
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
     bar_stage: ClassVar[str] = "denoising"
@@ -138,12 +142,12 @@ class VideoGenerator(ScriptNode):
 
     def ready(self, inputs: GeneratorInputs, context: Context) -> Install:
         """The install, after all checks that need no process."""
+        if not inputs.latent:
+            self.check_length(inputs)
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         if inputs.latent:
             read_header(inputs.latent.path)
-        else:
-            self._check_length(getattr(inputs, "video_length", None))
         check_packages(install, inputs.memory or Memory(), None)
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit))
@@ -207,10 +211,29 @@ class VideoGenerator(ScriptNode):
         super().foresee(values, linked, context)
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
         self._check_wanted("latent" in linked, values["output_type"], prompt)
-        if "video_length" not in linked:
-            self._check_length(values.get("video_length"))
+        if "latent" in linked:
+            return
+        with suppress(NotKnown):
+            self.check_length(known_inputs(type(self), values, linked))
+        prompts = values.get("prompts")
+        for number, prompt in enumerate(prompts.items if prompts else (), 1):
+            self._check_length_of(number, prompt, values, linked)
 
-    def _check_length(self, frames: int | None) -> None:
+    def _check_length_of(self, number: int, prompt: Prompt, values: Mapping[str, Any], linked: Set[str]) -> None:
+        """What a prompt's own length would be refused for when its turn comes."""
+        if prompt.frames is None or "frames" not in self.prompt_fields:
+            return
+        inputs = known_inputs(type(self), values, linked, **{self.prompt_fields["frames"]: prompt.frames})
+        try:
+            self.check_length(inputs)
+        except NotKnown:
+            return
+        except MusubiError as error:
+            raise MusubiError(f"{name_of(number, prompt)}: {error.what}", why=error.why, fix=error.fix) from error
+
+    def check_length(self, inputs: Any) -> None:
+        """Raise a MusubiError where the model does not make videos of this length."""
+        frames = getattr(inputs, "video_length", None)
         if frames is not None:
             title = self.family.title
             check_frames(self.family.frame_rule, frames, f"video_length {frames} does not fit {title}")

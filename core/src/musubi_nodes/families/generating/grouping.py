@@ -31,7 +31,12 @@ class Item:
     @property
     def name(self) -> str:
         """For messages."""
-        return f"prompt {self.number} ({self.prompt.prompt[:40]!r})"
+        return name_of(self.number, self.prompt)
+
+
+def name_of(number: int, prompt: Prompt) -> str:
+    """How messages name the prompt of a list."""
+    return f"prompt {number} ({prompt.prompt[:40]!r})"
 
 
 def items_of(prompts: Prompts, inputs: GeneratorInputs, fields: Mapping[str, str], title: str) -> list[Item]:
@@ -45,7 +50,7 @@ def items_of(prompts: Prompts, inputs: GeneratorInputs, fields: Mapping[str, str
         try:
             found.append(_item(number, prompt, inputs, fields))
         except (ValidationError, ValueError) as error:
-            wrong.append(f"prompt {number} ({prompt.prompt[:40]!r}): {_complaint(error)}")
+            wrong.append(f"{name_of(number, prompt)}: {_complaint(error)}")
     if wrong:
         raise problems(f"{title}: prompts that do not fit", wrong, fix="Correct them in the list of prompts.")
     return found

@@ -112,7 +112,7 @@ def _attention(
     family: Family, shape: Shape, chosen: Memory, installed: Collection[str] | None
 ) -> tuple[dict[str, Any], list[str]]:
     """flash where it is installed, else what PyTorch brings; another one that was chosen and can run stays."""
-    modes = spelling_of(family, shape).get("attention", {})
+    modes = spelling_of(family, shape.training).get("attention", {})
     there = modes if installed is None else installed
     can = {mode for mode, how in modes.items() if mode in there and not isinstance(how, str)}
     split = family.trainer_split_attn if shape.training else family.generator_split_attn
@@ -128,9 +128,9 @@ def _attention(
     return {"attention": mode, "split_attn": keeps or mode in split}, reasons
 
 
-def spelling_of(family: Family, shape: Shape) -> Spelling:
-    """How the script that the shape is for spells a plan."""
-    return family.trainer_spelling if shape.training else family.generator_spelling
+def spelling_of(family: Family, training: bool) -> Spelling:
+    """How the family's trainer, or its generator, spells a plan."""
+    return family.trainer_spelling if training else family.generator_spelling
 
 
 def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Iterator[tuple[dict[str, Any], list[str]]]:
@@ -143,7 +143,7 @@ def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Itera
         if values:
             reasons.append(f"{', '.join(values)}: less than {SMALL_CARD:.0f} GiB may be used")
     yield dict(values), list(reasons)
-    if (fp8 := best_fp8(spelling_of(family, shape))) != "off":
+    if (fp8 := best_fp8(spelling_of(family, shape.training))) != "off":
         values["fp8"] = fp8
         reasons.append(f"{fp8}: half the weights' memory")
         yield dict(values), list(reasons)
@@ -177,7 +177,7 @@ def stronger(
 
 
 def _next_steps(memory: Memory, family: Family, most: int, training: bool) -> Iterator[tuple[dict[str, Any], str]]:
-    spelling = family.trainer_spelling if training else family.generator_spelling
+    spelling = spelling_of(family, training)
     if training and not memory.gradient_checkpointing:
         yield {"gradient_checkpointing": True}, "turn on gradient_checkpointing"
     if memory.fp8 == "off" and (fp8 := best_fp8(spelling)) != "off":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,9 +11,18 @@ from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.errors import MusubiError, did_you_mean
-from musubi_nodes.families.fields import Settings, Widget, fields_of
+from musubi_nodes.families.fields import Settings, Widget
+from musubi_nodes.families.settings.changed import back_to_start, changed
 from musubi_nodes.families.settings.lines import key_value_lines, literals
-from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, LOWEST_RATE, PACKAGES, TAKES
+from musubi_nodes.families.settings.optimizer_table import (
+    ARGUMENTS,
+    LEARNS_RATE,
+    LOWEST_RATE,
+    PACKAGES,
+    TAKES,
+    THREE_BETAS,
+)
+from musubi_nodes.families.settings.schedulers import ARGUMENTS as SCHEDULER_ARGUMENTS
 from musubi_nodes.families.settings.schedulers import FIELDS, SCHEDULERS, Scheduler, of
 
 ADVANCED = Widget(advanced=True)
@@ -23,8 +32,20 @@ COUNTED = ("lr_warmup_steps", "lr_decay_steps")
 _FACTOR = r"\s*\d*\.?\d+(e-?\d+)?\s*"
 _STEP_RULES = re.compile(rf"({_FACTOR}:\s*\d+\s*,)+{_FACTOR}")
 """``get_piecewise_constant_schedule`` of diffusers 0.32."""
+MOST_STEPS = 10_000_000
+
+
+def _fine(step: float, added: int = 1) -> Widget:
+    """A number that begins as "not set": the page rounds what is typed to the digits of ``step``."""
+    return Widget(advanced=True, added=added, step=step)
+
+
+NEW = Widget(advanced=True, added=2)
 Switch = Annotated[Literal["on", "off"] | None, LATER]
 """default: the optimizer's own."""
+LaterSwitch = Annotated[Literal["on", "off"] | None, NEW]
+Steps = Annotated[int | None, NEW]
+Rate = Annotated[float | None, _fine(1e-7, 2)]
 
 
 class Optimizer(Settings):
@@ -95,17 +116,19 @@ class Optimizer(Settings):
         | None,
         Option(),
         LATER,
-    ] = Field(None, description="A scheduler of PyTorch instead of lr_scheduler; its arguments: lr_scheduler_args.")
-    weight_decay: Annotated[float | None, LATER] = Field(
+    ] = Field(
+        None, description="A scheduler of PyTorch instead of lr_scheduler; its arguments: below, or lr_scheduler_args."
+    )
+    weight_decay: Annotated[float | None, _fine(0.001)] = Field(
         None, ge=0.0, le=10.0, description="Pulls weights towards zero; 0.01 is usual. -1: the optimizer's own."
     )
-    beta1: Annotated[float | None, LATER] = Field(
+    beta1: Annotated[float | None, _fine(0.001)] = Field(
         None, ge=0.0, le=0.9999, description="How long gradients are remembered; 0.9 is usual. -1: the optimizer's own."
     )
-    beta2: Annotated[float | None, LATER] = Field(
+    beta2: Annotated[float | None, _fine(0.0001)] = Field(
         None, ge=0.0, le=0.99999, description="The same for their squares; 0.99 or 0.999. -1: the optimizer's own."
     )
-    eps: Annotated[float | None, LATER] = Field(
+    eps: Annotated[float | None, _fine(1e-9)] = Field(
         None, ge=0.0, le=0.1, description="Added before dividing; 1e-8 is usual. -1: the optimizer's own."
     )
     momentum: Annotated[float | None, LATER] = Field(
@@ -123,6 +146,39 @@ class Optimizer(Settings):
         None, description="Adafactor: scale steps by the size of the weights; off with learning_rate."
     )
     warmup_init: Switch = Field(None, description="Adafactor with relative_step: begin slowly.")
+    beta3: Annotated[float | None, _fine(0.00001, 2)] = Field(
+        None,
+        ge=0.0,
+        le=0.99999,
+        description="AdEMAMix, CAME: the third beta; 0.9999 is usual. -1: the optimizer's own.",
+    )
+    amsgrad: LaterSwitch = Field(None, description="AdamW, Adam: never let a step grow again.")
+    fused: LaterSwitch = Field(None, description="AdamW, Adam, Adagrad, SGD: faster steps on a GPU.")
+    T_max: Steps = Field(None, ge=1, le=MOST_STEPS, description=of("T_max", "steps until the lowest rate. 0: not set."))
+    T_0: Steps = Field(None, ge=1, le=MOST_STEPS, description=of("T_0", "steps until the first restart. 0: not set."))
+    eta_min: Rate = Field(None, ge=0.0, le=100.0, description=of("eta_min", "the lowest rate. -1: 0."))
+    step_size: Steps = Field(
+        None, ge=1, le=MOST_STEPS, description=of("step_size", "steps until it falls. 0: not set.")
+    )
+    gamma: Rate = Field(
+        None, ge=0.0, le=10.0, description=of("gamma", "the rate's factor at each fall. -1: the scheduler's own.")
+    )
+    max_lr: Rate = Field(None, ge=0.0, le=100.0, description=of("max_lr", "the highest rate. -1: not set."))
+    total_steps: Steps = Field(
+        None, ge=1, le=MOST_STEPS, description=of("total_steps", "steps of the training. 0: not set.")
+    )
+    total_iters: Steps = Field(
+        None, ge=1, le=MOST_STEPS, description=of("total_iters", "steps until the end of the change. 0: 5.")
+    )
+    num_cycles: Annotated[float | None, NEW] = Field(
+        None, ge=0.0, le=1000.0, description=of("num_cycles", "waves; 0.5 falls once. -1: 0.5.")
+    )
+    lr_end: Rate = Field(None, ge=0.0, le=100.0, description=of("lr_end", "the rate at the end. -1: 1e-7."))
+    step_rules: Annotated[str, NEW] = Field(
+        "",
+        description=of("step_rules", "factor:step pairs and the last factor, such as 1:100,0.1:200,0.01."),
+        examples=["1:100,0.1:200,0.01"],
+    )
 
     @field_validator("optimizer_args", "lr_scheduler_args")
     @classmethod
@@ -154,18 +210,19 @@ class Optimizer(Settings):
             raise ValueError(f"{reason}: {self.lr_scheduler} would be ignored; choose lr_scheduler constant")
         if self.lr_scheduler_type:
             raise ValueError(f"{reason}: {self.lr_scheduler_type} would be ignored; choose lr_scheduler_type default")
-        if changed := self._changed(*FIELDS, "lr_scheduler_args"):
-            raise ValueError(f"{reason}: {changed[0]} would be ignored; {self._back(changed[0])}")
+        if ignored := changed(self, *FIELDS, "lr_scheduler_args"):
+            raise ValueError(f"{reason}: {ignored[0]} would be ignored; {back_to_start(self, ignored[0])}")
 
     @model_validator(mode="after")
     def _scheduler_takes_fields(self) -> Self:
-        chosen, changed = self._chosen(), self._changed(*FIELDS)
-        for name in changed:
-            if name not in self.scheduler.fields:
+        chosen, given = self._chosen(), changed(self, *FIELDS)
+        for name in given:
+            if name not in (*self.scheduler.fields, *self.scheduler.arguments):
                 other = "" if self.lr_scheduler_type else f"choose {_one_of(FIELDS[name])}, or "
-                raise ValueError(f"{chosen} takes no {name}: {other}{self._back(name)}")
+                raise ValueError(f"{chosen} takes no {name}: {other}{back_to_start(self, name)}")
+        written = literals(self.lr_scheduler_args)
         for name, start in self.scheduler.needs.items():
-            if name in FIELDS and name not in changed:
+            if name not in given and name not in written:
                 raise ValueError(f"{chosen} needs {name} ({start})")
         warmup, decay = self.lr_warmup_steps, self.lr_decay_steps
         if warmup < 1 and decay < 1 < warmup + decay:
@@ -176,30 +233,23 @@ class Optimizer(Settings):
 
     @model_validator(mode="after")
     def _scheduler_takes_arguments(self) -> Self:
-        chosen, given = self._chosen(), literals(self.lr_scheduler_args)
-        for name, start in self.scheduler.needs.items():
-            if name not in FIELDS and name not in given:
-                raise ValueError(f"{chosen} needs {name} in lr_scheduler_args ({start})")
-        _check_known(given, self.scheduler.arguments, chosen, "lr_scheduler_args")
-        rules = given.get("step_rules", "1:1,1")
-        if not isinstance(rules, str) or not _STEP_RULES.fullmatch(rules):
+        written, own = literals(self.lr_scheduler_args), self._scheduler_arguments()
+        _check_once(written, own, "lr_scheduler_args")
+        _check_known(written, self.scheduler.arguments, self._chosen(), "lr_scheduler_args")
+        rules = self.scheduler_argument("step_rules")
+        if rules is not None and not (isinstance(rules, str) and _STEP_RULES.fullmatch(rules)):
             raise ValueError(
                 f"step_rules {rules!r}: write factor:step pairs and the last factor, as 1:100,0.1:200,0.01"
             )
         return self
 
+    def scheduler_argument(self, name: str) -> Any:
+        """An argument of the scheduler that is set as a field or in lr_scheduler_args; ``None`` where it is not."""
+        return (literals(self.lr_scheduler_args) | self._scheduler_arguments()).get(name)
+
     def _chosen(self) -> str:
         own = self.lr_scheduler_type
         return f"lr_scheduler_type {own}" if own else f"lr_scheduler {self.lr_scheduler}"
-
-    def _changed(self, *names: str) -> list[str]:
-        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
-
-    def _back(self, name: str) -> str:
-        """How to take a setting back, by what the widget then shows."""
-        spec = next(spec for spec in fields_of(type(self)) if spec.name == name)
-        first = spec.to_widget(spec.default)
-        return f"empty {name}" if first == "" else f"set {name} to {first:g}"
 
     @model_validator(mode="after")
     def _optimizer_fits(self) -> Self:
@@ -207,13 +257,13 @@ class Optimizer(Settings):
         if strange := [name for name in fields if self.name not in ARGUMENTS[name]]:
             takers = ", ".join(sorted(ARGUMENTS[strange[0]] - {"auto"}))
             raise ValueError(f"optimizer_type {self.optimizer_type} takes no {strange[0]}: it is for {takers}")
-        if ("beta1" in fields) != ("beta2" in fields):
-            raise ValueError("beta1 and beta2 go together: set both, or none")
+        betas = self._betas()
+        if 0 < len(fields.keys() & set(betas)) < len(betas):
+            raise ValueError(f"{', '.join(betas[:-1])} and {betas[-1]} go together: set all of them, or none")
         if self.warmup_init == "on" and self.relative_step == "off":
             raise ValueError("warmup_init needs relative_step: Adafactor would turn it on again")
         written = literals(self.optimizer_args)
-        if twice := sorted(written.keys() & self._arguments().keys()):
-            raise ValueError(f"{twice[0]} is set twice: as a field and in optimizer_args")
+        _check_once(written, self._arguments(), "optimizer_args")
         if self.name in TAKES:
             _check_known(written, TAKES[self.name], f"optimizer_type {self.optimizer_type}", "optimizer_args")
         return self
@@ -223,13 +273,22 @@ class Optimizer(Settings):
         """The optimizer's class name."""
         return self.optimizer_type.rsplit(".", 1)[-1]
 
+    def _betas(self) -> tuple[str, ...]:
+        """The fields that the optimizer's ``betas`` are made of."""
+        return ("beta1", "beta2", "beta3") if self.name in THREE_BETAS else ("beta1", "beta2")
+
     def _arguments(self) -> dict[str, Any]:
         """The fields as the optimizer's own arguments."""
         fields = {name: getattr(self, name) for name in ARGUMENTS if getattr(self, name) is not None}
         found = {name: value == "on" if value in ("on", "off") else value for name, value in fields.items()}
-        if "beta1" in found and "beta2" in found:
-            found["betas"] = (found.pop("beta1"), found.pop("beta2"))
+        names = self._betas()
+        if found.keys() >= set(names):
+            found["betas"] = tuple(found.pop(name) for name in names)
         return found
+
+    def _scheduler_arguments(self) -> dict[str, Any]:
+        """The fields that are the scheduler's own arguments."""
+        return {name: getattr(self, name) for name in changed(self, *SCHEDULER_ARGUMENTS)}
 
     def _argument(self, name: str) -> Any:
         """An argument that is set as a field or in optimizer_args; ``None`` where it is not."""
@@ -246,10 +305,9 @@ class Optimizer(Settings):
 
     def options(self) -> dict[str, Any]:
         """The options that are computed from fields. Steps below 1 are shares (``_int_or_float``, v0.3.4)."""
-        own = [f"{name}={value!r}" for name, value in self._arguments().items()]
         return {
-            "optimizer_args": [*key_value_lines(self.optimizer_args), *own],
-            "lr_scheduler_args": key_value_lines(self.lr_scheduler_args),
+            "optimizer_args": [*key_value_lines(self.optimizer_args), *_lines_of(self._arguments())],
+            "lr_scheduler_args": [*key_value_lines(self.lr_scheduler_args), *_lines_of(self._scheduler_arguments())],
             **{name: _sent(name, getattr(self, name)) for name in self.scheduler.fields},
         }
 
@@ -262,8 +320,17 @@ def _sent(name: str, value: Any) -> Any:
     return value if name not in COUNTED or 0 < value < 1 else int(value)
 
 
+def _lines_of(arguments: Mapping[str, Any]) -> list[str]:
+    return [f"{name}={value!r}" for name, value in arguments.items()]
+
+
 def _one_of(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _check_once(written: Mapping[str, Any], own: Mapping[str, Any], where: str) -> None:
+    if twice := sorted(written.keys() & own.keys()):
+        raise ValueError(f"{twice[0]} is set twice: as a field and in {where}")
 
 
 def _check_known(given: Iterable[str], known: Collection[str], who: str, where: str) -> None:

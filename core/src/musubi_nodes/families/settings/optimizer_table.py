@@ -25,11 +25,14 @@ _ADAM = frozenset(
 _LION = frozenset("Lion Lion8bit PagedLion8bit".split())
 _ADEMAMIX = frozenset("AdEMAMix8bit PagedAdEMAMix8bit".split())
 _OTHER = frozenset("Adafactor SGD RMSprop Adagrad CAME".split())
+THREE_BETAS = _ADEMAMIX | {"CAME"}
+"""Optimizers whose ``betas`` are three; Prodigy has a ``beta3`` beside its two."""
 
 ARGUMENTS = {
     "weight_decay": _ADAM | _LION | _ADEMAMIX | _OTHER,
-    "beta1": _ADAM | _LION,
-    "beta2": _ADAM | _LION,
+    "beta1": _ADAM | _LION | THREE_BETAS,
+    "beta2": _ADAM | _LION | THREE_BETAS,
+    "beta3": THREE_BETAS | {"Prodigy"},
     "eps": (_ADAM | _ADEMAMIX | {"RMSprop", "Adagrad"}),
     "momentum": frozenset({"SGD", "RMSprop"}),
     "d_coef": frozenset({"Prodigy", "ProdigyPlusScheduleFree"}),
@@ -38,9 +41,11 @@ ARGUMENTS = {
     "relative_step": frozenset({"Adafactor"}),
     "scale_parameter": frozenset({"Adafactor"}),
     "warmup_init": frozenset({"Adafactor"}),
+    "amsgrad": frozenset({"AdamW", "Adam"}),
+    "fused": frozenset({"AdamW", "Adam", "Adagrad", "SGD"}),
 }
-"""Field -> class names of the optimizers that take it. AdEMAMix and CAME have three betas, CAME and Adafactor two eps:
-these go into optimizer_args."""
+"""Field -> class names of the optimizers that take it. CAME and Adafactor have two eps: these go into optimizer_args.
+bitsandbytes has an ``amsgrad`` too, and refuses it."""
 
 LEARNS_RATE = frozenset({"Prodigy", "ProdigyPlusScheduleFree", "DAdaptAdam"})
 """Optimizers that find the learning rate and multiply it with the given one, which is 1 for all of them."""

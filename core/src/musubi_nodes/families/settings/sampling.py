@@ -11,6 +11,8 @@ from musubi_nodes.commands.option import Option
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.prompt_lines import SAMPLE_OPTIONS, first_option
 from musubi_nodes.families.prompts import Prompt, Prompts, written_prompts
+from musubi_nodes.families.settings.changed import back_to_start, changed
+from musubi_nodes.families.settings.timesteps import FIELDS, ignored, of
 from musubi_nodes.families.sizes import Side
 
 ADVANCED = Widget(advanced=True)
@@ -33,21 +35,25 @@ class Sampling(Settings):
         None,
         ge=0.0,
         le=100.0,
-        description="Shift of timestep_sampling shift; more trains more noise. -1: the family's own.",
+        description=of("discrete_flow_shift", "the shift; more trains more noise. -1: the family's own."),
     )
     sigmoid_scale: Annotated[float, Option(), ADVANCED] = Field(
-        1.0, ge=0.0, le=100.0, description="sigmoid and shift: the spread of the drawn timesteps."
+        1.0, ge=0.0, le=100.0, description=of("sigmoid_scale", "the spread of the drawn timesteps.")
     )
     weighting_scheme: Annotated[Literal["none", "logit_normal", "mode", "cosmap", "sigma_sqrt"], Option()] = Field(
-        "none", description="How the loss is weighted by timestep."
+        "none",
+        description="cosmap, sigma_sqrt: how the loss is weighted by timestep. logit_normal, mode: how "
+        "timestep_sampling sigma draws.",
     )
     logit_mean: Annotated[float, Option(), ADVANCED] = Field(
-        0.0, ge=-10.0, le=10.0, description="logit_normal: the mean."
+        0.0, ge=-10.0, le=10.0, description=of("logit_mean", "the mean.")
     )
     logit_std: Annotated[float, Option(), ADVANCED] = Field(
-        1.0, ge=0.0, le=10.0, description="logit_normal: the standard deviation."
+        1.0, ge=0.0, le=10.0, description=of("logit_std", "the standard deviation.")
     )
-    mode_scale: Annotated[float, Option(), ADVANCED] = Field(1.29, ge=-10.0, le=10.0, description="mode: the scale.")
+    mode_scale: Annotated[float, Option(), ADVANCED] = Field(
+        1.29, ge=-10.0, le=10.0, description=of("mode_scale", "the scale.")
+    )
     min_timestep: Annotated[int | None, Option()] = Field(
         None, ge=0, le=999, description="Lowest trained timestep. -1: 0, or what the models node sets (Wan 2.2)."
     )
@@ -55,13 +61,14 @@ class Sampling(Settings):
         None, ge=1, le=1000, description="Highest trained timestep. 0: 1000, or what the models node sets (Wan 2.2)."
     )
     preserve_distribution_shape: Annotated[bool, Option(), ADVANCED] = Field(
-        False, description="With a timestep range: draw again instead of squeezing the distribution into the range."
+        False,
+        description="With a timestep range, not with sigma: draw again instead of squeezing the distribution into it.",
     )
     num_timestep_buckets: Annotated[int | None, Option(), ADVANCED] = Field(
         None,
         ge=2,
         le=1000,
-        description="Draw timesteps evenly from so many buckets: steadier for small datasets. 1: off.",
+        description="Draw timesteps evenly from so many buckets: steadier for small datasets; not with sigma. 1: off.",
     )
     guidance_scale: Annotated[float, Option(), ADVANCED] = Field(
         1.0, ge=0.0, le=100.0, description="Embedded guidance scale of the training; 1 for all but distilled models."
@@ -106,9 +113,26 @@ class Sampling(Settings):
                 f"a prompt of the samples holds the option {options[0]!r}: it would be painted as text. "
                 "Size, frames, steps and seed have fields of their own; remove it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _draws(self) -> Self:
         if self.min_timestep is not None and self.max_timestep is not None and self.min_timestep >= self.max_timestep:
             raise ValueError(f"min_timestep {self.min_timestep} is not below max_timestep {self.max_timestep}")
+        if self.preserve_distribution_shape and self.min_timestep is None and self.max_timestep is None:
+            raise ValueError("preserve_distribution_shape is for a timestep range: set min_timestep or max_timestep")
+        if why := self.ignored(self.timestep_sampling):
+            raise ValueError(why)
         return self
+
+    def ignored(self, sampling: str | None) -> str:
+        """What this way to draw would ignore of the settings, and what to do; "" where all of them act. ``None``: the
+        family's own way, which is not known here."""
+        why, name = ignored(sampling, self.weighting_scheme, changed(self, *FIELDS))
+        if why:
+            back = back_to_start(self, name) if name else "choose timestep_sampling sigma or weighting_scheme none"
+            return f"{why}; {back}"
+        return ""
 
     def samples(self) -> list[Prompt]:
         """All prompts: the lines of sample_prompts (empty ones and those that begin with # are left out), then the

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Scheduler:
-    """``fields`` of OPTIMIZER and ``arguments`` in lr_scheduler_args that it takes; ``needs`` are those of both that
-    it cannot do without, each with a good start."""
+    """``fields`` of OPTIMIZER that are options of their own, and ``arguments`` in lr_scheduler_args, that it takes;
+    ``needs`` are those of both that it cannot do without, each with a good start."""
 
     fields: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ _NAMED = {
         (_WARMUP, _DECAY, _CYCLES, _LEAST), ("warmup_type", "decay_type"), {_DECAY: "0.2, the last fifth"}
     ),
     "rex": Scheduler((_WARMUP, _LEAST), ("rex_alpha", "rex_beta")),
-    "piecewise_constant": Scheduler((), ("step_rules",), {"step_rules": 'step_rules="1:100,0.1:200,0.01"'}),
+    "piecewise_constant": Scheduler((), ("step_rules",), {"step_rules": "1:100,0.1:200,0.01"}),
     "adafactor": Scheduler(),
 }
 """By ``--lr_scheduler``."""
@@ -47,24 +47,28 @@ _ONE_CYCLE = (
     "div_factor final_div_factor three_phase"
 )
 _PYTORCH = {
-    "CosineAnnealingLR": Scheduler((), ("T_max", "eta_min"), {"T_max": "T_max=1000, the steps"}),
-    "CosineAnnealingWarmRestarts": Scheduler((), ("T_0", "T_mult", "eta_min"), {"T_0": "T_0=100"}),
-    "ExponentialLR": Scheduler((), ("gamma",), {"gamma": "gamma=0.999"}),
-    "StepLR": Scheduler((), ("step_size", "gamma"), {"step_size": "step_size=500"}),
+    "CosineAnnealingLR": Scheduler((), ("T_max", "eta_min"), {"T_max": "1000, the steps"}),
+    "CosineAnnealingWarmRestarts": Scheduler((), ("T_0", "T_mult", "eta_min"), {"T_0": "100"}),
+    "ExponentialLR": Scheduler((), ("gamma",), {"gamma": "0.999"}),
+    "StepLR": Scheduler((), ("step_size", "gamma"), {"step_size": "500"}),
     "LinearLR": Scheduler((), ("start_factor", "end_factor", "total_iters")),
     "PolynomialLR": Scheduler((), ("total_iters", "power")),
-    "OneCycleLR": Scheduler(
-        (), tuple(_ONE_CYCLE.split()), {"max_lr": "max_lr=1e-4", "total_steps": "total_steps=1000"}
-    ),
+    "OneCycleLR": Scheduler((), tuple(_ONE_CYCLE.split()), {"max_lr": "1e-4", "total_steps": "1000, the steps"}),
 }
 """Classes of torch.optim.lr_scheduler, by ``--lr_scheduler_type``."""
 
 SCHEDULERS: Mapping[str, Scheduler] = _NAMED | _PYTORCH
 OF_PYTORCH = frozenset(_PYTORCH)
 
+ARGUMENTS = (
+    *("T_max", "T_0", "eta_min", "step_size", "gamma", "max_lr", "total_steps", "total_iters", "num_cycles", "lr_end"),
+    "step_rules",
+)
+"""Arguments that have a field in OPTIMIZER; the others are lines of lr_scheduler_args only."""
+
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    name: tuple(taker for taker, each in SCHEDULERS.items() if name in each.fields)
-    for name in (_WARMUP, _DECAY, _CYCLES, _POWER, _TIMESCALE, _LEAST)
+    name: tuple(taker for taker, each in SCHEDULERS.items() if name in (*each.fields, *each.arguments))
+    for name in (_WARMUP, _DECAY, _CYCLES, _POWER, _TIMESCALE, _LEAST, *ARGUMENTS)
 }
 """Field -> the schedulers that take it."""
 

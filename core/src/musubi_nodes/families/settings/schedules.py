@@ -29,6 +29,12 @@ def _cosine(share: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * share))
 
 
+def _waves(optimizer: Optimizer) -> float:
+    """``num_cycles`` of get_cosine_schedule_with_warmup."""
+    given = optimizer.scheduler_argument("num_cycles")
+    return 0.5 if given is None else float(given)
+
+
 def _restarted(share: float, cycles: int) -> float:
     return 0.0 if share >= 1 else _cosine(cycles * share % 1.0)
 
@@ -39,7 +45,10 @@ def _least(optimizer: Optimizer) -> float:
 
 CURVES = {
     "linear": Curve("get_linear_schedule_with_warmup", lambda share, _: 1 - share),
-    "cosine": Curve("get_cosine_schedule_with_warmup", lambda share, _: _cosine(share)),
+    "cosine": Curve(
+        "get_cosine_schedule_with_warmup",
+        lambda share, optimizer: _cosine(2 * _waves(optimizer) * share),
+    ),
     "cosine_with_restarts": Curve(
         "get_cosine_with_hard_restarts_schedule_with_warmup",
         lambda share, optimizer: _restarted(share, optimizer.lr_scheduler_num_cycles),

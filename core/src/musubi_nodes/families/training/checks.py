@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from musubi_nodes.config import config_file
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.errors import MusubiError
@@ -9,6 +11,7 @@ from musubi_nodes.families.caches.checks import checked_scan, verify
 from musubi_nodes.families.caches.state import Kind, cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
+from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
 
@@ -21,6 +24,12 @@ def check_machine(address: str, context: Context) -> None:
             why="A workflow may come from a stranger, and machines that train together trust each other.",
             fix=f"Write  machines = [{address[:80]!r}]  into {config_file()} and start again, or leave it empty.",
         )
+
+
+def check_rate(inputs: Any) -> None:
+    """Optimizers that find the learning rate themselves are not given one that leaves nothing of it."""
+    optimizer, training = inputs.optimizer or Optimizer(), inputs.training or Training()
+    optimizer.check_rate(training.learning_rate)
 
 
 def check_caches(inputs: TrainerInputs, needed: frozenset[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,10 +29,17 @@ KEYS = {
 """Field of a prompt -> key of the file (training/sampling_prompts.py, v0.3.4)."""
 
 
+def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> None:
+    """Raise a :class:`MusubiError` for a prompt that no sample can be made of; ``title`` is the family's."""
+    for prompt in samples:
+        frames, name = prompt.frames or 1, repr(prompt.prompt[:60])
+        check_frames(rule, frames, f"{frames} frames of the sample {name} do not fit {title}")
+        if prompt.lora_multiplier is not None:
+            raise MusubiError(f"the sample {name} sets lora_multiplier", fix="Samples use the trained LoRA as it is.")
+
+
 def write_prompts(
     sampling: Sampling,
-    rule: FrameRule,
-    title: str,
     image: Frames,
     needs_image: bool,
     folder: Path,
@@ -40,16 +47,10 @@ def write_prompts(
 ) -> Path:
     """The prompts as JSON: in a .txt file a prompt that begins with "I " is taken for an image path, and one with " --"
     for options (training/sampling_prompts.py, v0.3.4). ``image`` is the first frame of prompts that have none,
-    ``defaults`` are entries of prompts that do not say otherwise, ``title`` is the family's, for messages.
+    ``defaults`` are entries of prompts that do not say otherwise.
     """
     entries = []
     for number, prompt in enumerate(sampling.samples()):
-        frames = prompt.frames or 1
-        check_frames(rule, frames, f"{frames} frames of the sample {prompt.prompt[:60]!r} do not fit {title}")
-        if prompt.lora_multiplier is not None:
-            raise MusubiError(
-                f"the sample {prompt.prompt[:60]!r} sets lora_multiplier", fix="Samples use the trained LoRA as it is."
-            )
         entry = {**defaults, **_entry(prompt)}
         picture = image if prompt.image is None else prompt.image
         if prompt.image is not None and not needs_image:

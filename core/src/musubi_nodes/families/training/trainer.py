@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
+from musubi_nodes.families.foretelling import NotKnown, known_inputs
 from musubi_nodes.families.lora import check_fits, check_trained, lora_of, publish_lora
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
@@ -28,7 +30,7 @@ from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.families.training.attempt import Attempt
-from musubi_nodes.families.training.checks import check_caches, check_files, check_machine
+from musubi_nodes.families.training.checks import check_caches, check_files, check_machine, check_rate
 from musubi_nodes.families.training.epochs import epoch_facts
 from musubi_nodes.families.training.identity import (
     Identity,
@@ -41,7 +43,7 @@ from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
 from musubi_nodes.families.training.launch import accelerate_launch
 from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.resume import resume_point
-from musubi_nodes.families.training.sample_prompts import write_prompts
+from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
@@ -65,6 +67,7 @@ class LoRATrainer(ScriptNode):
         "トレーニング",
     )
     output_node: ClassVar[bool] = True
+    looks_at: ClassVar[frozenset[str]] = frozenset({"training", "optimizer", "sampling"})
     Inputs: ClassVar[type[BaseModel]] = TrainerInputs
     Outputs: ClassVar[type[BaseModel]] = TrainerOutputs
     bar_stage: ClassVar[str] = "sampling"
@@ -110,6 +113,33 @@ class LoRATrainer(ScriptNode):
         super().foresee(values, linked, context)
         if "main_process_ip" not in linked:
             check_machine(values["main_process_ip"], context)
+        inputs = known_inputs(type(self), values, linked)
+        for check in self._settings_checks():
+            with suppress(NotKnown):
+                check(inputs)
+
+    def _settings_checks(self) -> tuple[Callable[[Any], None], ...]:
+        """What settings are checked for before anything starts; each asks for no more of the inputs than it needs."""
+        return check_rate, self._check_drawing, self._check_sampled, self._check_prompts
+
+    def _check_drawing(self, inputs: Any) -> None:
+        """What the way to draw timesteps would ignore of the settings."""
+        sampling = inputs.sampling or Sampling()
+        own = self.defaults().get("timestep_sampling")
+        if why := sampling.ignored(sampling.timestep_sampling or own):
+            raise MusubiError(
+                f"{self.title}: {why}",
+                why=f"timestep_sampling default of {self.family.title} is {own}.",
+                fix="Correct it in Sampling Config.",
+            )
+
+    def _check_sampled(self, inputs: Any) -> None:
+        if inputs.sampling and inputs.sampling.samples():
+            self.check_samples(inputs)
+
+    def _check_prompts(self, inputs: Any) -> None:
+        if inputs.sampling and (samples := inputs.sampling.samples()):
+            check_prompts(samples, self.sample_rule(inputs), self.family.title)
 
     def arguments(self, inputs: TrainerInputs, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
@@ -148,7 +178,8 @@ class LoRATrainer(ScriptNode):
         install = self.prepare(inputs, context)
         check_machine(inputs.main_process_ip, context)
         training = inputs.training or Training()
-        (inputs.optimizer or Optimizer()).check_rate(training.learning_rate)
+        for check in self._settings_checks():
+            check(inputs)
         check_caches(inputs, self.needed_flags(inputs))
         identity = self._identity(inputs, install)
         attempt.key = identity.key
@@ -223,10 +254,8 @@ class LoRATrainer(ScriptNode):
         if training.log_with or tensorboard(install):
             owned["logging_dir"] = str(folder.path / "logs")
         if sampling.samples():
-            self.check_samples(inputs)
-            needs = self.needs_sample_image(inputs)
-            rule, options = self.sample_rule(inputs), self.sample_options(inputs)
-            prompts = write_prompts(sampling, rule, self.family.title, inputs.sample_image, needs, folder.path, options)
+            needs, options = self.needs_sample_image(inputs), self.sample_options(inputs)
+            prompts = write_prompts(sampling, inputs.sample_image, needs, folder.path, options)
             owned["sample_prompts"] = str(prompts)
         return owned | _uploads(context.services.config.options, owned)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 
 def mappings(pack: str = "musubi-nodes") -> tuple[dict[str, type], dict[str, str]]:
-    """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS`` of all plugins; adds the page's routes.
+    """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS`` of all plugins; adds the page's routes,
+    and looks at what is queued.
 
     ``pack`` is the clone's folder name, below which ComfyUI serves its pages.
     """
+    from musubi_nodes.hosts.comfyui.queued import listen
     from musubi_nodes.hosts.comfyui.routes import add_routes
     from musubi_nodes.hosts.comfyui.start import classes
 
     add_routes(pack)
+    listen()
     return classes()

@@ -11,9 +11,11 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
 from musubi_nodes.families.foreseeing import foresee, used_outputs
+from musubi_nodes.families.foretelling import brought
 from musubi_nodes.families.input_files import input_names
 from musubi_nodes.families.models.files import install_model_names
 from musubi_nodes.families.node import Node
+from musubi_nodes.hosts.comfyui import queued
 from musubi_nodes.hosts.comfyui.classes import Facts, build
 from musubi_nodes.hosts.comfyui.language import in_the_users_language
 from musubi_nodes.runs.record.folder import trainings
@@ -134,7 +136,9 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     Taking ``**values`` switches the server's own checks off: :meth:`Node.parse` checks ranges and choices itself.
     """
     linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
-    foresee(node, widget_values(node, values), linked, Context(_host(), plugins))
+    context, unique_id = Context(_host(), plugins), str(values.get("musubi_node_id", ""))
+    known = brought(node, unique_id, queued.workflow(), plugins.nodes, context)
+    foresee(node, widget_values(node, values), linked, context, known)
     return True
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.foreseeing import foresee, used_outputs
+from musubi_nodes.families.foretelling import brought
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.hosts.terminal.host import TerminalHost
@@ -128,12 +129,14 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
     ends = [step for step in workflow.values() if step.node.output_node]
     if not ends:
         raise MusubiError("the workflow has no output node", fix="Add a trainer, a generator or a save node.")
-    ordered = list(_ordered(workflow, ends))
+    ordered, whole = list(_ordered(workflow, ends)), _prompt(workflow)
     for step in ordered:
+        context = Context(host, services, step.node.title)
         try:
             widgets = {k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}
             _require(step)
-            foresee(step.node, widgets, step.links().keys(), Context(host, services, step.node.title))
+            known = brought(step.node, step.id, whole, {each.node for each in ordered}, context)
+            foresee(step.node, widgets, step.links().keys(), context, known)
         except MusubiError as error:
             raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
     return ordered

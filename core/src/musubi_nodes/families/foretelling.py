@@ -1,0 +1,102 @@
+"""What links will bring where it follows from widgets alone, as settings and prompts do: known before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from musubi_nodes.commands.option import marker
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import Native
+from musubi_nodes.families.node import Node
+
+DEEPEST = 200
+"""Nodes of one chain that are looked through; ComfyUI itself ends at some hundreds."""
+
+
+class NotKnown(Exception):
+    """What was asked for is known only when the workflow runs."""
+
+
+class Known:
+    """A node's inputs as far as they are known before anything runs; any other raises :class:`NotKnown`."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        vars(self).update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotKnown(name)
+
+
+def known_inputs(node: type[Node], values: Mapping[str, Any], linked: Set[str], **others: Any) -> Known:
+    """What :meth:`Node.foresee` was given, as the node's inputs: sockets without a link have their default.
+
+    ``others`` are inputs that have other values.
+    """
+    unlinked = {
+        spec.name: spec.default
+        for spec in node.fields()
+        if spec.kind == "socket" and not spec.required and spec.name not in linked
+    }
+    given = {name: value for name, value in values.items() if name not in linked or name in node.looks_at}
+    return Known(unlinked | given | others)
+
+
+def brought(
+    node: type[Node], node_id: str, workflow: Any, nodes: Iterable[type[Node]], context: Context
+) -> dict[str, Any]:
+    """What links bring to the inputs that the node :attr:`~Node.looks_at`, as far as it is known.
+
+    ``workflow`` is in API format; nothing is known where it does not hold the node.
+    """
+    entry = workflow.get(node_id) if isinstance(workflow, Mapping) else None
+    if not node.looks_at or not isinstance(entry, Mapping) or entry.get("class_type") != node.id:
+        return {}
+    look = _Look(workflow, {each.id: each for each in nodes}, context)
+    found = {}
+    for name, value in entry.get("inputs", {}).items():
+        if name in node.looks_at and _is_link(value):
+            with suppress(NotKnown):
+                found[name] = look.through(value)
+    return found
+
+
+@dataclass(frozen=True)
+class _Look:
+    workflow: Mapping[str, Any]
+    nodes: Mapping[str, type[Node]]
+    context: Context
+    made: dict[str, BaseModel] = field(default_factory=dict)
+
+    def through(self, link: list[Any], depth: int = 0) -> Any:
+        """What the output of the node at the link's other end will be."""
+        source, number = str(link[0]), link[1]
+        entry = self.workflow.get(source) or {}
+        node = self.nodes.get(entry.get("class_type", ""))
+        if node is None or not node.foretold or depth > DEEPEST or number not in range(len(node.outputs())):
+            raise NotKnown(source)
+        if source not in self.made:
+            self.made[source] = self._outputs(node, entry.get("inputs", {}), depth)
+        return getattr(self.made[source], node.outputs()[number].name)
+
+    def _outputs(self, node: type[Node], inputs: Mapping[str, Any], depth: int) -> BaseModel:
+        """The node's outputs; pictures that a link will bring are left out."""
+        media = {name for name, declared in node.Inputs.model_fields.items() if marker(declared, Native)}
+        values = {
+            name: self.through(value, depth + 1) if _is_link(value) else value
+            for name, value in inputs.items()
+            if not (name in media and _is_link(value))
+        }
+        try:
+            return node().run(node.parse(values), self.context)
+        except MusubiError:
+            raise NotKnown(node.id) from None  # the node itself tells what is wrong with it
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)

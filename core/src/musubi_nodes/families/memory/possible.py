@@ -1,0 +1,28 @@
+"""Memory plans that no run could follow: told before an estimate of them, and before a script loads for minutes."""
+
+from __future__ import annotations
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.arguments import spelled
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.memory.plans import spelling_of
+from musubi_nodes.families.models.dit_size import DitSize
+from musubi_nodes.families.settings import Memory
+
+
+def check_possible(family: Family, size: DitSize | None, memory: Memory, training: bool) -> None:
+    """Raise a :class:`MusubiError` for what the family's script cannot do; without a ``size`` any swap may be."""
+    use = "training" if training else "generating"
+    spelled(memory, spelling_of(family, training), f"{family.title} {use}")
+    if size is not None:
+        check_swap(memory, size.most_swap[0 if training else 1], f"{use} with {family.title} {size.name}")
+
+
+def check_swap(memory: Memory, most: int, who: str) -> None:
+    """Raise where more blocks are swapped than the DiT allows; musubi-tuner ends in an assertion (v0.3.4)."""
+    swap = memory.blocks_to_swap or 0
+    if swap > most:
+        raise MusubiError(
+            f"{who}: blocks_to_swap {swap} is more than this model allows ({most})",
+            fix=f"Set it to {most} or less in the Memory Optimizer.",
+        )
