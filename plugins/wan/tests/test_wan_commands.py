@@ -79,14 +79,17 @@ def told(place: Any, script: str) -> list[dict[str, str]]:
     return [environment for words, environment in map(json.loads, lines) if any(script in word for word in words)]
 
 
-def test_a_secret_reaches_the_script_and_no_file(server: Server) -> None:
+def test_a_secret_reaches_the_script_and_no_file(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSUBI_NODES_CACHE", str(tmp_path / "cache"))
     place = server(f"[secrets]\nWANDB_API_KEY = '{KEY}'")
     place.train(caches(place))
     for script in ("accelerate.commands.launch", "wan_train_network.py"):
         environments = [seen for seen in told(place, script) if "MUSUBI_NODES_RUN" in seen]
         assert environments and all(seen["WANDB_API_KEY"] == KEY for seen in environments), script
-    written = [path for path in (place.folder / "output").rglob("*") if path.is_file()]
-    assert len(written) > 20 and not [path for path in written if KEY.encode() in path.read_bytes()]
+    output, cache = [[p for p in (tmp_path / name).rglob("*") if p.is_file()] for name in ("output", "cache")]
+    assert len(output) > 20 and cache and not [p for p in (*output, *cache) if KEY.encode() in p.read_bytes()]
 
 
 def test_models_of_the_host_are_released_before_a_gpu_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
