@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -216,13 +216,15 @@ class ScriptNode(Node):
         known = accepted_options(install, self.script)
         arguments, _ = self.command_line(inputs, known, install.version, owned)
         visible = self.visible_gpus(inputs, install)
-        environment = child_environment(install, visible, context.services.config.secrets)
+        secrets = context.services.config.secrets
+        environment = child_environment(install, visible, secrets)
         command = Command(
             script=self.script,
             argv=[*self.launcher(inputs, install), str(install.script(self.script)), *arguments],
             cwd=install.root,
             environment=environment,
-            shown=_shown(environment, install),
+            shown=_shown(environment, install, secrets),
+            secrets=tuple(secrets),
             family=self.family.key,
             totals=totals,
             bar_stage=self.bar_stage,
@@ -262,7 +264,8 @@ def _proposing(error: OutOfGpuMemory, next_plan: tuple[Memory, str] | None) -> O
     return OutOfGpuMemory(error.what, why=error.why, fix=fix, log=error.log)
 
 
-def _shown(environment: Mapping[str, str], install: Install) -> dict[str, str]:
+def _shown(environment: Mapping[str, str], install: Install, secrets: Collection[str]) -> dict[str, str]:
     """What a copy-and-run script needs to know; never a secret."""
     names = {"PYTHONPATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", *install.environment}
-    return {name: environment[name] for name in sorted(names) if name in environment and not is_secret(name)}
+    shown = sorted(name for name in names.difference(secrets) if not is_secret(name))
+    return {name: environment[name] for name in shown if name in environment}

@@ -88,7 +88,7 @@ class Following:
             ) from error
 
     def _follow(self, process: RunningProcess, log: BinaryIO, metrics: Metrics) -> int:
-        secrets = secret_values(self._command.environment)
+        secrets = secret_values(self._command.environment, self._command.secrets)
         texts = {name: (Mask(secrets), LineSplitter()) for name in process.streams}
         for name, stream in process.streams.items():
             threading.Thread(target=self._read, args=(name, stream), daemon=True).start()
