@@ -535,6 +535,11 @@ TRAPS: dict[str, Trap] = {
     "12 constant scheduler with warm-up": Refused(
         train_with("OptimizerConfig", lr_warmup_steps=10.0), "lr_warmup_steps"
     ),
+    "12 persistent workers without workers": Overridden(
+        train_with("TrainingConfig", max_data_loader_n_workers=0, max_train_epochs=1),
+        sent=("--max_data_loader_n_workers=0",),
+        never=("--persistent_data_loader_workers",),
+    ),
     "12 epochs override steps": Refused(train_with("TrainingConfig", max_train_steps=5), "overrides"),
     "12 from_file with interactive": Refused(extra("interactive = true"), "is refused"),
     "12 from_file with interactive / from_file": Refused(extra("from_file = 'x.txt'"), "is refused"),
