@@ -105,6 +105,21 @@ def test_models_of_the_host_are_released_before_a_gpu_is_used(server: Server, mo
     assert seen["CUDA_VISIBLE_DEVICES"] == "3"
 
 
+def test_a_chosen_gpu_is_used_also_where_an_install_may_do_without(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = server()
+    ready, released = caches(place), []
+    monkeypatch.setattr(place.host, "release_models", lambda: released.append(len(place.started())))
+    place.train(ready, device="cuda:1", num_processes=2)
+    assert "--cpu" not in place.command() and released == [2]
+    (seen, *_) = [seen for seen in told(place, "wan_train_network.py") if "MUSUBI_NODES_RUN" in seen]
+    assert seen["CUDA_VISIBLE_DEVICES"] == "1,2"
+    for device in ("auto", "cpu"):
+        place.train(ready, device=device, train_again=True)
+        assert "--cpu" in place.command() and len(released) == 1
+
+
 def test_models_of_the_host_stay_where_no_gpu_is_used(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     released: list[str] = []
     monkeypatch.setattr(place.host, "release_models", lambda: released.append("released"))

@@ -171,11 +171,13 @@ class ScriptNode(Node):
 
     def visible_gpus(self, inputs: Any, install: Install) -> tuple[str, ...] | None:
         """The GPUs that the process sees: those that it uses. An install that may do without one sees what there is."""
-        if install.cpu and self.device(inputs) == "auto":
+        device, count = self.device(inputs), self.processes(inputs)
+        if install.cpu and device == "auto":
             return None
-        if install.cpu and self.device(inputs).startswith("cuda:"):
-            return (self.device(inputs).removeprefix("cuda:"),)
-        return gpus(self.device(inputs), self.processes(inputs), {**os.environ, **install.environment})
+        if install.cpu and device.startswith("cuda:"):
+            first = int(device.removeprefix("cuda:"))
+            return tuple(str(number) for number in range(first, first + count))
+        return gpus(device, count, {**os.environ, **install.environment})
 
     @property
     def trains(self) -> bool:
@@ -236,7 +238,7 @@ class ScriptNode(Node):
             context.progress(Progress("waiting for the GPU"))
             context.raise_if_interrupted()
 
-        held = () if install.cpu else visible or ()
+        held = visible or ()
         if held:
             folder.write_progress(Progress("waiting for the GPU"))
         with device_queue(cache_folder() / "locks", held, waiting):

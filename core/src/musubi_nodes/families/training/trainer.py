@@ -231,8 +231,9 @@ class LoRATrainer(ScriptNode):
         return owned | _uploads(context.services.config.options, owned)
 
     def launcher(self, inputs: TrainerInputs, install: Install) -> list[str]:
-        precision = (inputs.training or Training()).mixed_precision
-        return accelerate_launch(install, inputs, precision, cpu=self.device(inputs) == "cpu" or install.cpu)
+        precision, device = (inputs.training or Training()).mixed_precision, self.device(inputs)
+        cpu = device == "cpu" or (install.cpu and device == "auto")
+        return accelerate_launch(install, inputs, precision, cpu=cpu)
 
     def _finish(
         self, inputs: TrainerInputs, context: Context, folder: RunFolder, outcome: Outcome, made: Path
