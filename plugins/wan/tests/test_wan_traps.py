@@ -474,6 +474,8 @@ TRAPS: dict[str, Trap] = {
         train_with(extra_options="network_module = 'os'"), "imports the Python name"
     ),
     "8 network_dim 0": Refused(train_with("TrainingConfig", network_dim=0), "network_dim"),
+    "8 wandb without wandb / wandb": Refused(train_with("TrainingConfig", log_with="wandb"), "log_with wandb needs"),
+    "8 wandb without wandb / all": Refused(train_with("TrainingConfig", log_with="all"), "log_with all needs"),
     "8 adamw8bit without bitsandbytes": Refused(
         train_with("OptimizerConfig", optimizer_type="AdamW8bit"), "bitsandbytes"
     ),

@@ -144,7 +144,7 @@ class VideoGenerator(ScriptNode):
             read_header(inputs.latent.path)
         else:
             self._check_length(getattr(inputs, "video_length", None))
-        check_packages(install, inputs.memory or Memory(), None)
+        check_packages(install, inputs.memory or Memory())
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit))
         return install

@@ -157,7 +157,7 @@ class LoRATrainer(ScriptNode):
         if not own and not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
         check_files(inputs, self.family)
-        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
+        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training)
         for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
         resume = own or resume_point(inputs, identity, context, self.family)
