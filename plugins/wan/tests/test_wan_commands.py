@@ -79,9 +79,7 @@ def told(place: Any, script: str) -> list[dict[str, str]]:
     return [environment for words, environment in map(json.loads, lines) if any(script in word for word in words)]
 
 
-def test_secrets_reach_the_script_and_no_file(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secrets_reach_the_script_and_no_file(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUSUBI_NODES_CACHE", str(tmp_path / "cache"))
     loud = TELL + "print('logged in with', os.environ.get('WANDB_API_KEY'), os.environ.get('COMET_PASS'))"
     place = server(f"[secrets]\nWANDB_API_KEY = '{KEY}'\nCOMET_PASS = '{PASS}'", start=loud, COMET_PASS="")

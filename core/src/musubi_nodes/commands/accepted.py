@@ -26,7 +26,7 @@ FORMAT = 2
 SECONDS = 120
 """``--help`` of the real scripts takes 2 to 7 s; a cold disk or a virus scanner can take far longer."""
 AGAIN = 60
-"""Seconds until a ``--help`` that failed is asked again: a package may have come. A batch looks once for each prompt."""
+"""Seconds until a ``--help`` that failed is asked again: a package may have come. A batch looks for each prompt."""
 
 _failed: dict[Path, float] = {}
 

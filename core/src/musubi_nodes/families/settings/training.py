@@ -180,7 +180,5 @@ class Training(Settings):
     def options(self) -> dict[str, Any]:
         """The options that are computed from fields; without workers torch refuses to keep them (trainer_base.py,
         v0.3.4, once all models are loaded)."""
-        return {
-            "network_args": key_value_lines(self.network_args),
-            "persistent_data_loader_workers": self.persistent_data_loader_workers and self.max_data_loader_n_workers > 0,
-        }
+        persistent = self.persistent_data_loader_workers and self.max_data_loader_n_workers > 0
+        return {"network_args": key_value_lines(self.network_args), "persistent_data_loader_workers": persistent}
