@@ -100,6 +100,15 @@ def test_a_setting_in_the_environment_counts_at_once(start: Start) -> None:
     assert "MusubiTuner_WanGenerator" not in start(MUSUBI_NODES_PLUGINS_OFF="wan")[2]
 
 
+def test_no_secret_is_in_the_file_that_is_kept(start: Start, tmp_path: Path) -> None:
+    key, token = "wandb-key-0123456789", "hf_AbCdEfGhIjKlMnOp"
+    (tmp_path / "config.toml").write_text(f"[secrets]\nWANDB_API_KEY = '{key}'", "utf-8")
+    start(MUSUBI_HUB_TOKEN=token)
+    assert start(MUSUBI_HUB_TOKEN=token)[1] == [], "it was kept, and is known again"
+    kept = [path.read_text("utf-8") for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept and not [text for text in kept if key in text or token in text]
+
+
 def test_a_damaged_file_is_no_harm(start: Start, tmp_path: Path) -> None:
     start()
     (tmp_path / "cache" / "nodes.json").write_text("{", "utf-8")

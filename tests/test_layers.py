@@ -27,6 +27,9 @@ LAYERS = [
 ]
 """From top to bottom; a layer may use itself and everything below."""
 
+RUNS = ["process", "hardware", "record"]
+"""The packages of runs, in the same order."""
+
 COMFYUI = {"torch", "comfy", "comfy_api", "comfy_execution", "folder_paths", "server", "execution"}
 FILES = sorted(CORE.rglob("*.py"))
 
@@ -51,6 +54,12 @@ def layer(name: str) -> str | None:
     return rest[0] if rest and rest[0] in LAYERS else "__init__"
 
 
+def part(name: str) -> int:
+    """Where the package of runs that a name belongs to stands in RUNS; behind the last where it is of none."""
+    top, *rest = name.split(".")[1:]
+    return RUNS.index(rest[0]) if top == "runs" and rest and rest[0] in RUNS else len(RUNS)
+
+
 def test_every_file_belongs_to_a_layer():
     assert {file.relative_to(CORE).parts[0].removesuffix(".py") for file in FILES} == set(LAYERS)
 
@@ -60,6 +69,13 @@ def test_imports_go_down(file):
     own = LAYERS.index(file.relative_to(CORE).parts[0].removesuffix(".py"))
     up = {name for name in imports(file) if (found := layer(name)) and LAYERS.index(found) < own}
     assert not up
+
+
+@pytest.mark.parametrize("package", RUNS)
+def test_imports_of_the_packages_of_runs_go_down(package):
+    files = (CORE / "runs" / package).rglob("*.py")
+    found = {name for file in files for name in imports(file) if layer(name) == "runs"}
+    assert not {name for name in found if part(name) < RUNS.index(package)}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(CORE).as_posix())

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.runs.process.locks import reading, writing
+from musubi_nodes.runs.locks import reading, writing
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from musubi_nodes.runs.process import locks
+from musubi_nodes.runs import locks
 
 with getattr(locks, sys.argv[1])(Path(sys.argv[2]), lambda: None):
     Path(sys.argv[3]).touch()

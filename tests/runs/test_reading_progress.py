@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.hostile.bad_inputs import OUTPUT, always_the_same, broken
 
 from musubi_nodes.errors import CONTROLS
-from musubi_nodes.runs.process.output import LineSplitter
+from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import Progress, ProgressReader, clock, is_bar
 
 TRAINING = """\

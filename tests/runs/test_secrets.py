@@ -42,6 +42,12 @@ def test_secrets_are_known_by_the_names_of_their_variables() -> None:
     assert secret_values(environment | short) == [b"k" * 40, b"s" * 20, TOKEN.encode()]
 
 
+def test_a_variable_of_the_configuration_is_secret_whatever_its_name(runs: Any) -> None:
+    code, environment = "import os; print('as', os.environ['COMET_PASS'])", {**os.environ, "COMET_PASS": TOKEN}
+    runs(code, environment=environment, secrets=["COMET_PASS"])
+    assert runs.folder.log.read_text("utf-8") == f"as {'*' * len(TOKEN)}\n"
+
+
 _bytes = st.lists(st.sampled_from([b"a", b"b", b"ab", b"abaabaab", b"x", b"\n"]), max_size=30).map(b"".join)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musubi_nodes.runs.process.output import LONGEST, LineSplitter
+from musubi_nodes.runs.record.output import LONGEST, LineSplitter
 
 
 def split(*chunks: bytes) -> list[str]:

@@ -145,6 +145,7 @@ TRAPS: dict[str, Trap] = {
     "12 too many blocks to swap / generating": Refused(generate_with_memory(blocks_to_swap=39), "more than this model"),
     "13 batch_size 16 has no effect": Refused(lambda p: p.caches(batch_size=16), "it would do nothing"),
     "13 number of multipliers": Overridden(two_loras, sent=("--lora_multiplier\n1.0\n0.5",)),
+    "13 fp8_fast without fp8": Refused(lambda p: p.generate(fp8_fast=True), "fp8_fast needs fp8"),
     "13 a folder as DiT": Refused(folder("diffusion_models", "dit"), "no file"),
     "13 a folder as text encoder": Refused(folder("text_encoders", "text_encoder1"), "no file"),
     "13 tokenizers come from the Hub / CLIP": Said(

@@ -125,6 +125,7 @@ def test_captions(script: Run, models: dict[str, Path], toml: Callable[..., Path
         (["--lr_warmup_steps", "2"], "ValueError: SchedulerType.CONSTANT does not require `num_warmup_steps`."),
         (["--log_with", "tensorboard"], "ValueError: logging_dir is required when log_with is tensorboard"),
         (["--resume", "/no/state"], "ValueError: Tried to find /no/state but folder does not exist"),
+        (["--persistent_data_loader_workers"], "ValueError: persistent_workers option needs num_workers > 0"),
         (["--output_name", "a/b"], "safetensors_rust.SafetensorError: Error while serializing: IoError("),
         (["--task", "i2v-A14B", "--dit", "wan22_i2v_low"], "KeyError: 'latents_image'"),
         (["--sample_prompts", "prompts.md"], "UnboundLocalError: cannot access local variable 'prompts'"),

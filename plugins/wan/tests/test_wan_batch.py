@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
 from musubi_nodes.media.probe import probe
 
 
@@ -152,6 +153,15 @@ def test_workers_share_the_work_and_each_sees_its_own_gpu(place: Any) -> None:
         for run in generators(place)
     }
     assert used == {"0", "1"}
+
+
+def test_the_runs_of_all_workers_tell_which_prompt_of_which_workflow_they_are_of(place: Any) -> None:
+    node, queued = place.node("WanGenerator"), {"prompt": "p-1", "workflow": "w-1"}
+    prompts = batch(place, "a", "b", workers=2, per_start=1)
+    inputs = node.parse({"models": place.models(), "prompts": prompts, **place.small})
+    node().run(inputs, Context(place.host, place.services, "7", queued=queued))
+    origins = [json.loads((run / "origin.json").read_text("utf-8")) for run in generators(place)]
+    assert [(each["node"], each["prompt"], each["workflow"]) for each in origins] == [("7", "p-1", "w-1")] * 2
 
 
 def test_an_interrupt_ends_all_workers_and_keeps_what_is_finished(place: Any) -> None:

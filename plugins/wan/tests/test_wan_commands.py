@@ -17,7 +17,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes_miniature import CHECKOUT
 
-KEY = "wandb-key-0123456789"
+KEY, PASS = "wandb-key-0123456789", "comet-pass-0123456789"
 TELL = """
 import json, os, sys
 with open(os.environ["TOLD"], "a") as file:
@@ -79,14 +79,17 @@ def told(place: Any, script: str) -> list[dict[str, str]]:
     return [environment for words, environment in map(json.loads, lines) if any(script in word for word in words)]
 
 
-def test_a_secret_reaches_the_script_and_no_file(server: Server) -> None:
-    place = server(f"[secrets]\nWANDB_API_KEY = '{KEY}'")
+def test_secrets_reach_the_script_and_no_file(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSUBI_NODES_CACHE", str(tmp_path / "cache"))
+    loud = TELL + "print('logged in with', os.environ.get('WANDB_API_KEY'), os.environ.get('COMET_PASS'))"
+    place = server(f"[secrets]\nWANDB_API_KEY = '{KEY}'\nCOMET_PASS = '{PASS}'", start=loud, COMET_PASS="")
     place.train(caches(place))
     for script in ("accelerate.commands.launch", "wan_train_network.py"):
         environments = [seen for seen in told(place, script) if "MUSUBI_NODES_RUN" in seen]
-        assert environments and all(seen["WANDB_API_KEY"] == KEY for seen in environments), script
-    written = [path for path in (place.folder / "output").rglob("*") if path.is_file()]
-    assert len(written) > 20 and not [path for path in written if KEY.encode() in path.read_bytes()]
+        assert environments and all((seen["WANDB_API_KEY"], seen["COMET_PASS"]) == (KEY, PASS) for seen in environments)
+    output, cache = [[p for p in (tmp_path / name).rglob("*") if p.is_file()] for name in ("output", "cache")]
+    assert len(output) > 20 and cache
+    assert not [p for p in (*output, *cache) for secret in (KEY, PASS) if secret.encode() in p.read_bytes()]
 
 
 def test_models_of_the_host_are_released_before_a_gpu_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +101,21 @@ def test_models_of_the_host_are_released_before_a_gpu_is_used(server: Server, mo
     assert started == [0, 1]
     (seen, *_) = [seen for seen in told(place, "wan_cache_latents.py") if "MUSUBI_NODES_RUN" in seen]
     assert seen["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+def test_a_chosen_gpu_is_used_also_where_an_install_may_do_without(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = server()
+    ready, released = caches(place), []
+    monkeypatch.setattr(place.host, "release_models", lambda: released.append(len(place.started())))
+    place.train(ready, device="cuda:1", num_processes=2)
+    assert "--cpu" not in place.command() and released == [2]
+    (seen, *_) = [seen for seen in told(place, "wan_train_network.py") if "MUSUBI_NODES_RUN" in seen]
+    assert seen["CUDA_VISIBLE_DEVICES"] == "1,2"
+    for device in ("auto", "cpu"):
+        place.train(ready, device=device, train_again=True)
+        assert "--cpu" in place.command() and len(released) == 1
 
 
 def test_models_of_the_host_stay_where_no_gpu_is_used(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -474,6 +474,8 @@ TRAPS: dict[str, Trap] = {
         train_with(extra_options="network_module = 'os'"), "imports the Python name"
     ),
     "8 network_dim 0": Refused(train_with("TrainingConfig", network_dim=0), "network_dim"),
+    "8 wandb without wandb / wandb": Refused(train_with("TrainingConfig", log_with="wandb"), "log_with wandb needs"),
+    "8 wandb without wandb / all": Refused(train_with("TrainingConfig", log_with="all"), "log_with all needs"),
     "8 adamw8bit without bitsandbytes": Refused(
         train_with("OptimizerConfig", optimizer_type="AdamW8bit"), "bitsandbytes"
     ),
@@ -534,6 +536,11 @@ TRAPS: dict[str, Trap] = {
     ),
     "12 constant scheduler with warm-up": Refused(
         train_with("OptimizerConfig", lr_warmup_steps=10.0), "lr_warmup_steps"
+    ),
+    "12 persistent workers without workers": Overridden(
+        train_with("TrainingConfig", max_data_loader_n_workers=0, max_train_epochs=1),
+        sent=("--max_data_loader_n_workers=0",),
+        never=("--persistent_data_loader_workers",),
     ),
     "12 epochs override steps": Refused(train_with("TrainingConfig", max_train_steps=5), "overrides"),
     "12 from_file with interactive": Refused(extra("interactive = true"), "is refused"),

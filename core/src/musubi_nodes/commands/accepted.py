@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import subprocess
+import time
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +25,10 @@ from musubi_nodes.runs.process.environment import child_environment
 FORMAT = 2
 SECONDS = 120
 """``--help`` of the real scripts takes 2 to 7 s; a cold disk or a virus scanner can take far longer."""
+AGAIN = 60
+"""Seconds until a ``--help`` that failed is asked again: a package may have come. A batch looks for each prompt."""
+
+_failed: dict[Path, float] = {}
 
 
 def accepted_options(install: Install, script: str) -> Table:
@@ -32,10 +38,7 @@ def accepted_options(install: Install, script: str) -> Table:
     """
     path = install.script(script)
     kept = cache_folder() / "options" / f"{_name(install, path)}.json"
-    if (found := _read(kept)) is None:
-        found = ask_help(install, path)
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            write_json(kept, [asdict(spec) for spec in found.values()])  # also "it failed": it would fail again
+    found = _read(kept) or _asked(install, path, kept)
     release = table(script, nearest_release(install.version)) or {}
     if not found and not release:
         raise MusubiError(
@@ -44,6 +47,18 @@ def accepted_options(install: Install, script: str) -> Table:
             fix="Run `musubi-nodes doctor`.",
         )
     return {name: _typed(spec, release.get(name)) for name, spec in found.items()} if found else release
+
+
+def _asked(install: Install, path: Path, kept: Path) -> dict[str, OptionSpec]:
+    """The options that ``--help`` prints, which are kept; that it fails is known to this process, for a while."""
+    if time.monotonic() - _failed.get(kept, -math.inf) < AGAIN:
+        return {}
+    if found := ask_help(install, path):
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+            write_json(kept, [asdict(spec) for spec in found.values()])
+    else:
+        _failed[kept] = time.monotonic()
+    return found
 
 
 def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
@@ -76,11 +91,11 @@ def _name(install: Install, path: Path) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:20]
 
 
-def _read(path: Path) -> dict[str, OptionSpec] | None:
+def _read(path: Path) -> dict[str, OptionSpec]:
     try:
         return {spec.name: spec for spec in _rows().validate_json(path.read_bytes())}
     except (OSError, ValueError):
-        return None
+        return {}
 
 
 @cache

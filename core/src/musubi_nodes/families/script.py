@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -170,11 +170,13 @@ class ScriptNode(Node):
 
     def visible_gpus(self, inputs: Any, install: Install) -> tuple[str, ...] | None:
         """The GPUs that the process sees: those that it uses. An install that may do without one sees what there is."""
-        if install.cpu and self.device(inputs) == "auto":
+        device, count = self.device(inputs), self.processes(inputs)
+        if install.cpu and device == "auto":
             return None
-        if install.cpu and self.device(inputs).startswith("cuda:"):
-            return (self.device(inputs).removeprefix("cuda:"),)
-        return gpus(self.device(inputs), self.processes(inputs), {**os.environ, **install.environment})
+        if install.cpu and device.startswith("cuda:"):
+            first = int(device.removeprefix("cuda:"))
+            return tuple(str(number) for number in range(first, first + count))
+        return gpus(device, count, {**os.environ, **install.environment})
 
     @property
     def trains(self) -> bool:
@@ -215,13 +217,15 @@ class ScriptNode(Node):
         known = accepted_options(install, self.script)
         arguments, _ = self.command_line(inputs, known, install.version, owned)
         visible = self.visible_gpus(inputs, install)
-        environment = child_environment(install, visible, context.services.config.secrets)
+        secrets = context.services.config.secrets
+        environment = child_environment(install, visible, secrets)
         command = Command(
             script=self.script,
             argv=[*self.launcher(inputs, install), str(install.script(self.script)), *arguments],
             cwd=install.root,
             environment=environment,
-            shown=_shown(environment, install),
+            shown=_shown(environment, install, secrets),
+            secrets=tuple(secrets),
             family=self.family.key,
             totals=totals,
             bar_stage=self.bar_stage,
@@ -233,7 +237,7 @@ class ScriptNode(Node):
             context.progress(Progress("waiting for the GPU"))
             context.raise_if_interrupted()
 
-        held = () if install.cpu else visible or ()
+        held = visible or ()
         if held:
             folder.write_progress(Progress("waiting for the GPU"))
         with device_queue(cache_folder() / "locks", held, waiting):
@@ -261,7 +265,8 @@ def _proposing(error: OutOfGpuMemory, next_plan: tuple[Memory, str] | None) -> O
     return OutOfGpuMemory(error.what, why=error.why, fix=fix, log=error.log)
 
 
-def _shown(environment: Mapping[str, str], install: Install) -> dict[str, str]:
+def _shown(environment: Mapping[str, str], install: Install, secrets: Collection[str]) -> dict[str, str]:
     """What a copy-and-run script needs to know; never a secret."""
     names = {"PYTHONPATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", *install.environment}
-    return {name: environment[name] for name in sorted(names) if name in environment and not is_secret(name)}
+    shown = sorted(name for name in names.difference(secrets) if not is_secret(name))
+    return {name: environment[name] for name in shown if name in environment}

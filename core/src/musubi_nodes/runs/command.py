@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,8 +24,9 @@ class Watcher(Protocol):
 class Command:
     """What to run: the whole argument list, where, with which environment, and what its bars mean.
 
-    ``shown`` is the part of ``environment`` that may be written into files (no secrets). ``events`` is the folder in
-    which the script writes TensorBoard's event files, if it does.
+    ``shown`` is the part of ``environment`` that may be written into files (no secrets). ``secrets`` are the names of
+    variables whose values no log may show, besides those that are named like secrets. ``events`` is the folder in which
+    the script writes TensorBoard's event files, if it does.
     """
 
     script: str
@@ -33,6 +34,7 @@ class Command:
     cwd: Path
     environment: Mapping[str, str]
     shown: Mapping[str, str] = field(default_factory=dict)
+    secrets: Collection[str] = ()
     family: str = ""
     totals: Sequence[int | None] = ()
     bar_stage: str = "working"

@@ -198,6 +198,8 @@ class HunyuanVideoGenerator(VideoGenerator):
 
     def check(self, inputs: Inputs, context: Context) -> None:
         task = inputs.models.task
+        if inputs.fp8_fast and (inputs.memory is None or inputs.memory.fp8 == "off"):
+            raise MusubiError("fp8_fast needs fp8", fix="Choose fp8 in a Memory Optimizer, or turn fp8_fast off.")
         if inputs.latent:
             return
         if (task == "i2v") != (inputs.image is not None):

@@ -21,7 +21,7 @@ from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 from musubi_nodes.families.caches.state import Kind
 from musubi_nodes.files import write_text
-from musubi_nodes.runs.hardware.disk import disk_error
+from musubi_nodes.runs.record.disk import disk_error
 
 
 class Made(NamedTuple):

@@ -14,7 +14,7 @@ from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.schema import cache_folder_of, effective
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.sockets import Dataset
-from musubi_nodes.runs.process.locks import reading, writing
+from musubi_nodes.runs.locks import reading, writing
 from musubi_nodes.runs.record.progress import Progress
 
 log = logging.getLogger("musubi_nodes")

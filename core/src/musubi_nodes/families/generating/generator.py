@@ -148,7 +148,7 @@ class VideoGenerator(ScriptNode):
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         if inputs.latent:
             read_header(inputs.latent.path)
-        check_packages(install, inputs.memory or Memory(), None)
+        check_packages(install, inputs.memory or Memory())
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit))
         return install

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.runs.known_failures import GPU_MEMORY
-from musubi_nodes.runs.process.output import pieces_of
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.output import pieces_of
 
 T = TypeVar("T")
 NAME = re.compile(r"\d{8}-\d{6}[-\d]*_(\d+)(?=[_./\s]|$)")

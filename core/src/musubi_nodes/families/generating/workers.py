@@ -39,7 +39,15 @@ def side_by_side(context: Context, labels: Sequence[str], work: Callable[[int, W
     ended, shown = Event(), SimpleQueue[Progress]()
     contexts = [
         WorkerContext(
-            context.host, context.services, context.node_id, context.linked, ended=ended, shown=shown, label=label
+            context.host,
+            context.services,
+            context.node_id,
+            context.linked,
+            workflow=context.workflow,
+            queued=context.queued,
+            ended=ended,
+            shown=shown,
+            label=label,
         )
         for label in labels
     ]

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Container
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.settings import Memory, Optimizer
+from musubi_nodes.families.settings import Memory, Optimizer, Training
 from musubi_nodes.families.settings.memory import ATTENTION_PACKAGES
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
 
+LOGGER_PACKAGES = {"wandb": "wandb", "all": "wandb"}
 _DISTRIBUTIONS = {"flash_attn_interface": ("flash_attn_3", "flash_attn_interface")}
 
 
-def check_packages(install: Install, memory: Memory, optimizer: Optimizer | None) -> None:
-    """Raise a :class:`MusubiError` for an attention or optimizer whose package is missing."""
+def check_packages(
+    install: Install, memory: Memory, optimizer: Optimizer | None = None, training: Training | None = None
+) -> None:
+    """Raise a :class:`MusubiError` for an attention, optimizer or logger whose package is missing."""
     wanted = [(f"attention {memory.attention}", ATTENTION_PACKAGES.get(memory.attention))]
     if optimizer:
         wanted.append((f"optimizer_type {optimizer.optimizer_type}", optimizer.package()))
+    if training and training.log_with:
+        wanted.append((f"log_with {training.log_with}", LOGGER_PACKAGES.get(training.log_with)))
     packages = installed_packages(install)
     for what, package in wanted:
         if package and packages and not _has(packages, package):

@@ -98,7 +98,7 @@ class Training(Settings):
     max_data_loader_n_workers: Annotated[int, Option(), ADVANCED] = Field(
         2, ge=0, le=64, description="Processes that load the caches. Each costs some main memory; 2 is plenty."
     )
-    persistent_data_loader_workers: Annotated[bool, Option(), ADVANCED] = Field(
+    persistent_data_loader_workers: Annotated[bool, ADVANCED] = Field(
         True, description="Keep these processes between epochs: saves the wait at each new epoch."
     )
     training_comment: Annotated[str, Option(), ADVANCED] = Field("", description="A note in the LoRA's metadata.")
@@ -178,5 +178,7 @@ class Training(Settings):
         return self.max_train_epochs * per_epoch if self.max_train_epochs else self.max_train_steps or 0
 
     def options(self) -> dict[str, Any]:
-        """The options that are computed from fields."""
-        return {"network_args": key_value_lines(self.network_args)}
+        """The options that are computed from fields; without workers torch refuses to keep them (trainer_base.py,
+        v0.3.4, once all models are loaded)."""
+        persistent = self.persistent_data_loader_workers and self.max_data_loader_n_workers > 0
+        return {"network_args": key_value_lines(self.network_args), "persistent_data_loader_workers": persistent}

@@ -188,7 +188,7 @@ class LoRATrainer(ScriptNode):
         if not own and not inputs.train_again and (before := records.find(key)):
             return self._before(inputs, context, before[0], records.run_of(key))
         check_files(inputs, self.family)
-        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer())
+        check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training)
         for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
         resume = own or resume_point(inputs, identity, context, self.family)
@@ -260,8 +260,9 @@ class LoRATrainer(ScriptNode):
         return owned | _uploads(context.services.config.options, owned)
 
     def launcher(self, inputs: TrainerInputs, install: Install) -> list[str]:
-        precision = (inputs.training or Training()).mixed_precision
-        return accelerate_launch(install, inputs, precision, cpu=self.device(inputs) == "cpu" or install.cpu)
+        precision, device = (inputs.training or Training()).mixed_precision, self.device(inputs)
+        cpu = device == "cpu" or (install.cpu and device == "auto")
+        return accelerate_launch(install, inputs, precision, cpu=cpu)
 
     def _finish(
         self, inputs: TrainerInputs, context: Context, folder: RunFolder, outcome: Outcome, made: Path

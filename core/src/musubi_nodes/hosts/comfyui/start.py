@@ -1,12 +1,14 @@
 """ComfyUI's start: the classes of all nodes, without importing a plugin where nothing has changed since the last start.
 
 What the nodes look like from outside is kept on disk, with the state of every file, folder and setting that it follows
-from. The plugins themselves are loaded when the page first asks what inputs there are, or a workflow is queued.
+from: settings by their digest only, because config.toml holds secrets. The plugins themselves are loaded when the page
+first asks what inputs there are, or a workflow is queued.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -20,7 +22,7 @@ from musubi_nodes.files import write_json
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts, build
 from musubi_nodes.plugins.discovery import checkout
 
-FORMAT = 1
+FORMAT = 2
 SETTINGS = "MUSUBI_"
 """Environment variables that may change what is loaded begin with this."""
 
@@ -73,14 +75,19 @@ def _file() -> Path:
 def _state() -> dict[str, Any]:
     """Settings, and the folders in which a package or a bundled plugin could have come or gone."""
     root, config = checkout(), config_file()
+    settings = [variable for variable in sorted(os.environ.items()) if variable[0].startswith(SETTINGS)]
     packages = [entry for entry in sorted(set(sys.path)) if entry.endswith("-packages") and Path(entry).is_dir()]
     return {
         "format": [FORMAT, __version__, sys.version, __file__],
-        "settings": {name: value for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)},
-        "config": config.read_text("utf-8", "replace") if config.is_file() else "",
+        "settings": _digest(json.dumps(settings).encode()),
+        "config": _digest(config.read_bytes()) if config.is_file() else "",
         "packages": {entry: _stamp(entry) for entry in packages},
         "plugins": {str(path): _stamp(path) for path in sorted(root.glob("plugins/*/pyproject.toml") if root else ())},
     }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _sources(packages: set[str]) -> dict[str, list[int]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.hardware import gpu
-from musubi_nodes.runs.process.locks import held
+from musubi_nodes.runs.locks import held
 
 
 def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ class _Guarded:
         recorded = record.get("returncode")
         if isinstance(recorded, int):
             return recorded
-        if code < 0 or (os.name == "nt" and "pid" in record):
+        if code < 0 or (os.name == "nt" and "pid" in record and code != 0):  # who is killed there ends with 1 or 15
             raise MusubiError(
                 "the process that guards the run was killed, and the run with it",
                 why="Somebody ended it from outside, or the system did because the main memory (RAM) was full.",

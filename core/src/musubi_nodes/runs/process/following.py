@@ -16,12 +16,12 @@ from musubi_nodes.runs.explain import Explainer, Failure, LastLines, explained
 from musubi_nodes.runs.hardware.peak import Peak
 from musubi_nodes.runs.process.executor import Executor, ProcessSpec, RunningProcess
 from musubi_nodes.runs.process.masking import Mask, secret_values
-from musubi_nodes.runs.process.output import LineSplitter
 from musubi_nodes.runs.process.silence import Silence
 from musubi_nodes.runs.process.stopping import AfterNextSave
 from musubi_nodes.runs.record.events import EventFolder
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.metrics import Metrics, write_all
+from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import Progress, ProgressReader
 from musubi_nodes.runs.record.recorder import Recorder
 
@@ -88,7 +88,7 @@ class Following:
             ) from error
 
     def _follow(self, process: RunningProcess, log: BinaryIO, metrics: Metrics) -> int:
-        secrets = secret_values(self._command.environment)
+        secrets = secret_values(self._command.environment, self._command.secrets)
         texts = {name: (Mask(secrets), LineSplitter()) for name in process.streams}
         for name, stream in process.streams.items():
             threading.Thread(target=self._read, args=(name, stream), daemon=True).start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 SHORTEST = 8
 """Shorter values are no real tokens, and blotting them out would garble the log."""
@@ -16,10 +16,11 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
-def secret_values(environment: Mapping[str, str]) -> list[bytes]:
-    """The values of variables that are named like secrets (WANDB_API_KEY, HF_TOKEN), longest first."""
-    named = {value for name, value in environment.items() if is_secret(name) and len(value) >= SHORTEST}
-    return sorted((value.encode("utf-8", "surrogateescape") for value in named), key=len, reverse=True)
+def secret_values(environment: Mapping[str, str], names: Collection[str] = ()) -> list[bytes]:
+    """The values of variables that are named like secrets (WANDB_API_KEY, HF_TOKEN) or in ``names``, longest first."""
+    secret = {value for name, value in environment.items() if name in names or is_secret(name)}
+    encoded = (value.encode("utf-8", "surrogateescape") for value in secret if len(value) >= SHORTEST)
+    return sorted(encoded, key=len, reverse=True)
 
 
 class Mask:

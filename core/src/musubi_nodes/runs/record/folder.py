@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME, is_inside, read_json, write_json, write_text
-from musubi_nodes.runs.hardware.disk import disk_error
 from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
+from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.runs.record.progress import Progress
 
 RESUMED = "resumed.json"

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from itertools import pairwise
 from pathlib import Path
 
-from musubi_nodes.runs.process.output import LineSplitter
+from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import is_update
 
 CHUNK = 1 << 20

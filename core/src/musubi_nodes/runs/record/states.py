@@ -13,8 +13,8 @@ from typing import Literal
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_bytes, write_json
-from musubi_nodes.runs.process.output import pieces_of
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder
+from musubi_nodes.runs.record.output import pieces_of
 from musubi_nodes.weights import read_header
 
 _ENDING = re.compile(r"(?:-(?:step(?P<step>\d{8,})|(?P<epoch>\d{6,})))?")

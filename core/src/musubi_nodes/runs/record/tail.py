@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-from musubi_nodes.runs.process.output import LineSplitter
+from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import is_bar
 
 FIRST_LOOK = 1 << 18

@@ -170,6 +170,8 @@ class Training:
 
     def _prepare_steps(self) -> Schedule:
         args = self.args
+        if args.persistent_data_loader_workers and not args.max_data_loader_n_workers:
+            raise ValueError("persistent_workers option needs num_workers > 0")
         self.batches = sum(len(dataset.batches) for dataset in self.datasets)
         updates = math.ceil(self.batches / args.gradient_accumulation_steps)
         if args.max_train_epochs is not None:
