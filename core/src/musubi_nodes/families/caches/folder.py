@@ -38,7 +38,8 @@ class Made(NamedTuple):
 @dataclass
 class CacheFolder:
     """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from, ``last`` the
-    beginning of the name of the tensor that is written last.
+    beginning of the name of the tensor that is written last. ``ours``: the TOML names no folder, so that nobody else's
+    caches lie in this one.
 
     What was known is kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
     """
@@ -47,6 +48,7 @@ class CacheFolder:
     ending: str
     wanted: Mapping[str, str]
     stem: Callable[[str], str]
+    ours: bool = False
     last: str = ""
     run: str = ""
     known: dict[str, Made] = field(default_factory=dict)
@@ -80,25 +82,41 @@ class CacheFolder:
         """The files that may stay."""
         return (self.path / name for made in self.good.values() for name in made.files)
 
-    @property
+    @cached_property
     def by_hand(self) -> bool:
-        """Whether caches lie here that no note tells of: musubi-tuner was run without this pack. They stay until the
-        script writes them anew, since it may be hours of work, and the script may not even start."""
-        return not self.known and not self.wanted.keys().isdisjoint(self._by_stem())
+        """Whether caches lay in a folder of the user's own that no note tells of: musubi-tuner was run without this
+        pack. They stay until the script has written them anew, since it may be hours of work, and the script may not
+        even start."""
+        return not self.ours and not self.known and not self.wanted.keys().isdisjoint(self._there)
 
     def strangers(self) -> list[Path]:
-        """Caches of no item, which a training would read all the same."""
-        return sorted(
-            self.path / name for stem in self._there.keys() - self.wanted.keys() for name in self._there[stem]
-        )
+        """Caches of no item, as they lie there now; a training would read them all the same."""
+        there = self._by_stem()
+        return sorted(self.path / name for stem in there.keys() - self.wanted.keys() for name in there[stem])
 
     def clear(self) -> None:
         """Remove what may not stay, then note what is to be made: a run that breaks off goes on from there."""
         stay = {name for made in self.good.values() for name in made.files}
-        with self._written():
+        with self._usable():
             for name in (name for files in self._there.values() for name in files if name not in stay):
                 (self.path / name).unlink(missing_ok=True)
         self._keep(self.good)
+
+    def replace(self) -> list[Path]:
+        """After the script has written all caches anew: those made by hand go that lie beside a new one of their item,
+        such as one of the picture's former size. Returns those of items of which nothing new was written; they stay."""
+        if not self.by_hand:
+            return []
+        alone: list[Path] = []
+        for stem, there in self._by_stem().items():
+            old = [name for name, stamp in there.items() if self._there.get(stem, {}).get(name) == stamp]
+            if len(old) == len(there):
+                alone += (self.path / name for name in old)
+                continue
+            with self._usable():
+                for name in old:
+                    (self.path / name).unlink(missing_ok=True)
+        return alone
 
     def finish(self, run: str) -> None:
         """Note what ``run`` has made; all of it was looked at and is whole."""
@@ -119,17 +137,19 @@ class CacheFolder:
 
     def _by_stem(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        for name, stamp in _listed(self.path, self.ending).items():
+        with self._usable():
+            listed = _listed(self.path, self.ending)
+        for name, stamp in listed.items():
             found.setdefault(self.stem(name), {})[name] = stamp
         return found
 
     def _keep(self, items: Mapping[str, Made]) -> None:
-        with self._written():
+        with self._usable():
             write_text(self._notes, json.dumps({"run": self.run, "items": items}, separators=(",", ":")))
         self.known = dict(items)
 
     @contextmanager
-    def _written(self) -> Iterator[None]:
+    def _usable(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -139,18 +159,25 @@ class CacheFolder:
 def cache_folders(
     found: Scan,
     config: DatasetConfig,
+    given: DatasetConfig,
     architecture: str,
     kind: Kind,
     sources: Set[Source],
     made: str,
     last: str = "",
 ) -> list[CacheFolder]:
-    """Those of all datasets, as they are now; ``sources`` and ``made`` are what their caches are made from and with."""
+    """Those of all datasets, as they are now; ``sources`` and ``made`` are what their caches are made from and with.
+
+    ``config`` names a folder for each dataset, ``given`` those that the user chose.
+    """
     ending, datasets = ENDINGS[kind].format(architecture), effective(config)
 
     def one(part: DatasetScan, folder: Path) -> CacheFolder:
         wanted = origins(part, datasets[part.index], sources, made)
-        return CacheFolder(folder, ending, wanted, lambda name: stem_of_cache(name, part, architecture, kind), last)
+        ours = given.datasets[part.index].cache_directory is None
+        return CacheFolder(
+            folder, ending, wanted, lambda name: stem_of_cache(name, part, architecture, kind), ours, last
+        )
 
     return [one(part, part.cache_folder) for part in found.datasets if part.cache_folder is not None]
 
