@@ -50,9 +50,10 @@ def test_without_its_note_no_cache_of_ours_outlives_its_picture(place: Any, left
     os.truncate(stray, stray.stat().st_size // 2)
     remove_p3(place)
     enlarge_p1(place)
-    place.train(place.caches(path))
+    caches = place.caches(path)
     latents = {"p0_0096x0064_wan", "p1_0192x0128_wan", "p2_0096x0064_wan"}
     assert names(cache) == latents | {f"p{number}_wan_te" for number in range(3)}
+    place.train(caches)
     assert items_trained(place) == 3
 
 
