@@ -20,6 +20,7 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.testing.workplace import Workplace
 
 MODELS = {"dit": "wan_t2v_14b.safetensors", "vae": "wan_vae.safetensors", "t5": "umt5_xxl.safetensors"}
+SMALL = {"width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
 TRAINER = "wan_train_network.py"
 MARK = "MUSUBI_FAULTS_TEST"
 """This variable of an install tells the processes of one test from all others on the machine."""
@@ -41,6 +42,11 @@ class FaultyPlace(Workplace):
         training = self.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.01).training
         models = self.run("WanModels", install=install, **MODELS).models
         return self.run("WanLoRATrainer", **{**self.caches(), "models": models, "training": training, **values})
+
+    def generate(self, install: str = "practice", **values: Any) -> Any:
+        """A small video."""
+        models = self.run("WanModels", install=install, **MODELS).models
+        return self.run("WanGenerator", models=models, prompt="a square", **{**SMALL, **values})
 
     @property
     def newest(self) -> RunFolder:

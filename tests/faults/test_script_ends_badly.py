@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import pytest
+from tests.faults.conftest import one_clear_message
 
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory
 
@@ -47,3 +48,27 @@ def test_a_cache_that_is_not_made_well_reaches_no_training(faulty: Any, fault: s
     assert CACHE_ENDS[fault] in str(caught.value)
     assert not list(place.folder.glob("output/musubi/cached/*"))
     place.survived(caught.value)
+
+
+GENERATION_ENDS = {
+    ("nothing", "video"): "ended without an error, but wrote no video",
+    ("nothing", "images"): "ended without an error, but wrote no images",
+    ("nothing", "latent"): "ended without an error, but wrote no latent",
+    ("truncated", "video"): "what it wrote is damaged",
+    ("truncated", "images"): "what it wrote is damaged",
+    ("truncated", "latent"): "what it wrote is damaged",
+    ("truncated", "both"): "what it wrote is damaged",
+}
+
+
+@pytest.mark.parametrize(("fault", "output_type"), GENERATION_ENDS)
+def test_a_generation_that_ends_badly_hands_nothing_on(faulty: Any, fault: str, output_type: str) -> None:
+    place = faulty(fault)
+    with pytest.raises(MusubiError) as caught:
+        place.generate("faulty", output_type=output_type)
+    assert GENERATION_ENDS[fault, output_type] in str(caught.value)
+    one_clear_message(caught.value, log=True)
+    output = place.host.output_folder / "musubi"
+    assert place.processes() == [] and {path.name for path in output.iterdir()} == {"runs"}
+    assert place.newest.status()["status"] == "failed"
+    assert place.generate(output_type=output_type)

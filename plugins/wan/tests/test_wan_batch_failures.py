@@ -119,3 +119,30 @@ def test_an_error_of_all_prompts_is_raised(place: Any) -> None:
     place.misbehaving("wan_generate_video.py", "raise ValueError('bad prompt')")
     with pytest.raises(MusubiError, match="bad prompt"):
         place.generate(prompts=table(place, "a cat,", "a dog,"))
+
+
+CUT = """
+import os
+sys.path.insert(0, {source!r})
+from musubi_tuner.miniature import media
+write = media.write_image
+def cut(path, frame):
+    write(path, frame)
+    media.write_image.first = getattr(media.write_image, "first", path)
+    if path == media.write_image.first and any(word.startswith("--from_file") for word in words):
+        os.truncate(path, path.stat().st_size // 2)
+media.write_image = cut
+"""
+
+
+def test_a_picture_that_is_cut_off_is_made_again(place: Any) -> None:
+    from PIL import Image
+
+    source = str(place.services.install("miniature").root / "src")
+    place.misbehaving("wan_generate_video.py", CUT.format(source=source))
+    prompts = place.run("BatchProcessor", text="a cat\na dog").prompts
+    assert len(place.generate(prompts=prompts, prompt="", output_type="images").images) == 2
+    pictures = list(place.folder.glob("output/musubi/*.png"))
+    for picture in pictures:
+        Image.open(picture).load()
+    assert len(pictures) == 10 and len(starts(place)) == 2 and recorded(place) == 2

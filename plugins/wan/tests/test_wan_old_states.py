@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plugins.wan.tests.going_on import crashed, states_on, stopped_after_save
+from plugins.wan.tests.going_on import crashed, named, resumed_from, states_on, stopped_after_save
 
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.record.alive import this_host
@@ -63,3 +63,13 @@ def test_without_the_setting_or_while_another_run_began_with_them_states_stay(pl
         write_json(other.path / RESUMED, {"state": state, "step": before[0], "epoch": 1})
     place.train(caches, training=training.model_copy(update={**AUTO, "max_train_epochs": 6}))
     assert saved(first) == (before if kept is None else before[:1])
+
+
+def test_states_of_another_training_that_it_began_with_stay(place: Any) -> None:
+    caches = place.caches()
+    first = RunFolder(place.train(caches, training=states_on(place, max_train_epochs=4)).run.folder)
+    before, begun = saved(first), states(first)[2]
+    values = {"max_train_epochs": 5, "learning_rate": 0.001, "save_last_n_epochs_state": 1}
+    other = states_on(place, **values, resume=named(place, begun))
+    place.train(caches, training=other, output_name="other")
+    assert resumed_from(place) and saved(first) == before

@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plugins.wan.tests.going_on import CRASH, EPOCH, ONCE, crashed, rates, states_on, steps, stopped_after_save
+from plugins.wan.tests.going_on import (
+    CRASH,
+    EPOCH,
+    ONCE,
+    crashed,
+    named,
+    rates,
+    resumed_from,
+    states_on,
+    steps,
+    stopped_after_save,
+)
 from safetensors.numpy import load_file, save_file
 
 from musubi_nodes.errors import Crashed, MusubiError
@@ -183,3 +194,16 @@ def test_names_tell_the_step_or_epoch_of_the_whole_training(place: Any) -> None:
     assert found[3]["my_lora-000001"] == "my_lora-step00000007.safetensors"  # no epoch of the whole training ends here
     assert found[4]["my_lora-000001"] == "my_lora-000002.safetensors"
     assert found[4]["my_lora"] == "my_lora.safetensors"
+
+
+def test_trained_again_a_named_state_counts_and_auto_is_told_to_be_left_out(place: Any) -> None:
+    caches, training = place.caches(), states_on(place, max_train_epochs=3)
+    state = states(RunFolder(place.train(caches, training=training).run.folder))[0]
+    place.train(caches, training=training.model_copy(update={"resume": named(place, state)}), train_again=True)
+    assert resumed_from(place) == [str(state.path)]
+    place.train(
+        caches, training=training.model_copy(update={"resume": "auto", "max_train_epochs": 4}), train_again=True
+    )
+    assert resumed_from(place) == [] and "train_again begins at step 0; resume auto is left out" in place.texts
+    with pytest.raises(MusubiError, match="is no saved state"):
+        place.train(caches, training=training.model_copy(update={"resume": "no/such-state"}), train_again=True)

@@ -169,3 +169,27 @@ def test_a_name_with_a_date_keeps_it(place: Any) -> None:
     made = place.train(caches, training=longer, output_name=name)
     assert resumed_from(place)[0].endswith(f"{name}-state") and steps(made.run.folder)[-1] == 4 * EPOCH
     assert made.lora.path.name == f"{name}-2.safetensors"
+
+
+@pytest.mark.parametrize("sound", [True, False], ids=["sound", "damaged since"])
+def test_a_lora_that_could_not_be_handed_on_is_so_by_the_next_queue(place: Any, sound: bool) -> None:
+    caches, folder = place.caches(), place.folder / "output/models/loras/musubi"
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file is in the way", "utf-8")
+    with pytest.raises(MusubiError, match="cannot be written"):
+        place.train(caches)
+    run = RunFolder(place.started()[-1])
+    with pytest.raises(MusubiError, match="cannot be written"):
+        place.train(caches)
+    assert place.started()[-1] == run.path and run.status()["status"] == "failed"
+    folder.unlink()
+    if not sound:
+        os.truncate(run.out / "my_lora.safetensors", 1000)
+    place.forget()
+    lora = place.train(caches).lora
+    assert len(place.started_since()) == (0 if sound else 1)
+    assert lora.path == folder / "my_lora.safetensors" and lora.complete
+    assert RunFolder(run.path).status().get("made") == ("musubi/my_lora.safetensors" if sound else None)
+    place.forget()
+    assert place.train(caches).lora.path == lora.path and not place.started_since()
+    assert place.published() == [lora.path]

@@ -327,8 +327,11 @@ def test_a_switch_trains_again(place: Any) -> None:
     assert started(place) == {"WanLoRATrainer": 1}
 
 
-def test_speed_and_device_train_nothing_again(place: Any) -> None:
+def test_speed_device_and_logs_train_nothing_again(place: Any) -> None:
     queue(place)
     place.forget()
+    workers = {"max_data_loader_n_workers": 4, "persistent_data_loader_workers": False}
+    logs = {"log_with": "tensorboard", "log_prefix": "night", "log_tracker_name": "night", "log_config": True}
     queue(place, memory=place.settings("MemoryOptimizer", blocks_to_swap=4), device="cuda:0")
+    queue(place, training=place.training(**workers, **logs, wandb_run_name="night"), ddp_timeout=60)
     assert not started(place)

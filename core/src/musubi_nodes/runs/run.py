@@ -31,6 +31,8 @@ def run(
     """
     following = Following(command, folder, watcher)
     with folder.ending(lambda error: error is following.interrupt, script=command.script):
+        if not folder.path.is_dir():
+            raise folder.deleted(f"{command.script} was to start")
         write_command(folder, command.argv, command.cwd, command.shown)
         folder.write_status("running", script=command.script, **this_host())
         outcome = following.run(executor, list(explainers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 from musubi_nodes.datasets.caches import (
@@ -22,7 +22,6 @@ from musubi_nodes.families.caches.state import Kind
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.judging import judge
 from musubi_nodes.families.sockets import Dataset
-from musubi_nodes.files import is_inside
 from musubi_nodes.runs.record.folder import RunFolder
 
 
@@ -43,15 +42,25 @@ def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
         )
 
 
-def check_strangers(folders: Sequence[CacheFolder], kind: Kind, output: Path) -> None:
-    """Caches of no item are removed below the output folder; in a folder of the user's own they are named instead."""
-    own = [each for each in folders if not is_inside(each.path, [output / "musubi" / "cache"])]
-    if strangers := [path for each in own for path in each.strangers()]:
+def check_strangers(folders: Iterable[CacheFolder], kind: Kind) -> None:
+    """Raise where caches of no item lie in the folders."""
+    if strangers := [path for each in folders for path in each.strangers()]:
         raise MusubiError(
             f"{len(strangers)} {kind} cache files are of pictures or videos that are gone: "
             f"{named(map(str, strangers), 3)}",
-            why="musubi-tuner trains on every cache file that it finds in the folder.",
+            why="musubi-tuner trains on every cache file that it finds in the folder, also on another dataset's.",
             fix="Delete them, or give each dataset a cache_directory of its own.",
+        )
+
+
+def check_written_anew(folders: Iterable[CacheFolder], kind: Kind, folder: RunFolder) -> None:
+    """The script has written anew all caches that were made by hand; raises where it left an item's as they were."""
+    if left := [path for each in folders for path in each.replace()]:
+        raise MusubiError(
+            f"{len(left)} {kind} cache files that were made by hand were not written anew: {named(map(str, left), 3)}",
+            why="Nothing tells what they were made from.",
+            fix="Delete them and queue the cache node again.",
+            log=folder.log,
         )
 
 

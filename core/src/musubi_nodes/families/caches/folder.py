@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,7 +82,8 @@ class Notes:
 @dataclass
 class CacheFolder:
     """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from by ``recipe``,
-    ``notes`` what is known of those that are there."""
+    ``notes`` what is known of those that are there. ``ours``: the TOML names no folder, so that nobody else's caches lie
+    in this one."""
 
     path: Path
     ending: str
@@ -90,6 +91,7 @@ class CacheFolder:
     stem: Callable[[str], str]
     recipe: Recipe
     notes: Notes
+    ours: bool = False
 
     @property
     def run(self) -> str:
@@ -120,25 +122,41 @@ class CacheFolder:
         """The stems of items that have caches, but are to be made anew."""
         return frozenset(stem for stem, made in self.good.items() if stem in self._there and not made.finished)
 
-    @property
+    @cached_property
     def by_hand(self) -> bool:
-        """Whether caches lie here that no note tells of: musubi-tuner was run without this pack. They stay until the
-        script writes them anew, since it may be hours of work, and the script may not even start."""
-        return not self.notes.items and not self.wanted.keys().isdisjoint(self._by_stem())
+        """Whether caches lay in a folder of the user's own that no note tells of: musubi-tuner was run without this
+        pack. They stay until the script has written them anew, since it may be hours of work, and the script may not
+        even start."""
+        return not self.ours and not self.notes.items and not self.wanted.keys().isdisjoint(self._there)
 
     def strangers(self) -> list[Path]:
-        """Caches of no item, which a training would read all the same."""
-        return sorted(
-            self.path / name for stem in self._there.keys() - self.wanted.keys() for name in self._there[stem]
-        )
+        """Caches of no item, as they lie there now; a training would read them all the same."""
+        there = self._by_stem()
+        return sorted(self.path / name for stem in there.keys() - self.wanted.keys() for name in there[stem])
 
     def clear(self) -> None:
         """Remove what may not stay, then note what is to be made: a run that breaks off goes on from there."""
         stay = {name for made in self.good.values() for name in made.files}
-        with self._written():
+        with self._usable():
             for name in (name for files in self._there.values() for name in files if name not in stay):
                 (self.path / name).unlink(missing_ok=True)
         self._keep(self.good, self.run)
+
+    def replace(self) -> list[Path]:
+        """After the script has written all caches anew: those made by hand go that lie beside a new one of their item,
+        such as one of the picture's former size. Returns those of items of which nothing new was written; they stay."""
+        if not self.by_hand:
+            return []
+        alone: list[Path] = []
+        for stem, there in self._by_stem().items():
+            old = [name for name, stamp in there.items() if self._there.get(stem, {}).get(name) == stamp]
+            if len(old) == len(there):
+                alone += (self.path / name for name in old)
+                continue
+            with self._usable():
+                for name in old:
+                    (self.path / name).unlink(missing_ok=True)
+        return alone
 
     def finish(self, run: str) -> None:
         """Note what ``run`` has made; all of it was looked at and is whole."""
@@ -159,17 +177,19 @@ class CacheFolder:
 
     def _by_stem(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        for name, stamp in _listed(self.path, self.ending).items():
+        with self._usable():
+            listed = _listed(self.path, self.ending)
+        for name, stamp in listed.items():
             found.setdefault(self.stem(name), {})[name] = stamp
         return found
 
     def _keep(self, items: Mapping[str, Made], run: str) -> None:
         self.notes = Notes(dict(items), run, self.recipe)
-        with self._written():
+        with self._usable():
             self.notes.write(self.path, self.ending)
 
     @contextmanager
-    def _written(self) -> Iterator[None]:
+    def _usable(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -177,15 +197,19 @@ class CacheFolder:
 
 
 def cache_folders(
-    found: Scan, config: DatasetConfig, architecture: str, kind: Kind, recipe: Recipe
+    found: Scan, config: DatasetConfig, given: DatasetConfig, architecture: str, kind: Kind, recipe: Recipe
 ) -> list[CacheFolder]:
-    """Those of all datasets, as they are now, judged by how they are to be made."""
+    """Those of all datasets, as they are now, judged by how they are to be made.
+
+    ``config`` names a folder for each dataset, ``given`` those that the user chose.
+    """
     datasets = effective(config)
-    return [
-        _folder(part, part.cache_folder, datasets[part.index], architecture, kind, recipe)
-        for part in found.datasets
-        if part.cache_folder is not None
-    ]
+    made = []
+    for part in found.datasets:
+        if part.cache_folder is not None:
+            folder = _folder(part, part.cache_folder, datasets[part.index], architecture, kind, recipe)
+            made.append(replace(folder, ours=given.datasets[part.index].cache_directory is None))
+    return made
 
 
 def folder_as_noted(part: DatasetScan, dataset: Dataset, architecture: str, kind: Kind) -> CacheFolder | None:

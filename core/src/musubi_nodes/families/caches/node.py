@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -17,8 +17,14 @@ from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.report import raise_errors
 from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
-from musubi_nodes.families.caches.checks import check_batch_size, check_strangers, checked_scan, verify
-from musubi_nodes.families.caches.folder import Recipe, cache_folders
+from musubi_nodes.families.caches.checks import (
+    check_batch_size,
+    check_strangers,
+    check_written_anew,
+    checked_scan,
+    verify,
+)
+from musubi_nodes.families.caches.folder import CacheFolder, Recipe, cache_folders
 from musubi_nodes.families.caches.locks import alone_on_caches
 from musubi_nodes.families.caches.state import Kind, cache_state
 from musubi_nodes.families.context import Context
@@ -111,16 +117,14 @@ class CacheNode(ScriptNode):
         return self._outputs(job, job.records.run_of(key), state)
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
-        recipe = Recipe(self.made_from, self._made(job), self.written_last)
-        folders = cache_folders(found, job.dataset.config, self.family.architecture, self.kind, recipe)
-        check_strangers(folders, self.kind, job.context.host.output_folder)
-        proven = frozenset(path for each in folders for path in each.proven)
+        recipe, given = Recipe(self.made_from, self._made(job), self.written_last), job.inputs.dataset.config
+        folders = cache_folders(found, job.dataset.config, given, self.family.architecture, self.kind, recipe)
+        check_strangers((each for each in folders if not each.ours), self.kind)
         missing = sum(each.missing for each in folders)
-        by_hand = any(each.by_hand for each in folders)
         for each in folders:
             if not each.by_hand:
                 each.clear()
-        run = self._encode(job, found, proven, missing, not by_hand) if missing else folders[0].run
+        run = self._encode(job, found, folders, missing) if missing else folders[0].run
         for each in folders:
             each.finish(run)
         state, path = self._state(job), runs_of(job.context.host.output_folder) / run
@@ -129,14 +133,18 @@ class CacheNode(ScriptNode):
             job.context.show(text=f"{job.dataset.name} was cached before")
         return self._outputs(job, path, state)
 
-    def _encode(self, job: _Job, found: Scan, proven: Set[Path], missing: int, skip_existing: bool) -> str:
+    def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
         """The name of the run that makes what is ``missing``."""
         totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
+        by_hand = any(each.by_hand for each in folders)
+        proven = frozenset[Path]() if by_hand else frozenset(path for each in folders for path in each.proven)
         with self.new_folder(job.context) as folder:
             config = str(dump(job.dataset.config, folder.path / "dataset.toml"))
-            owned = {"dataset_config": config, "keep_cache": True, "skip_existing": skip_existing}
+            owned = {"dataset_config": config, "keep_cache": True, "skip_existing": not by_hand}
 
             def accept(outcome: Outcome) -> None:
+                check_strangers(folders, self.kind)
+                check_written_anew(folders, self.kind, folder)
                 verify(found, self.family.architecture, self.kind, folder, proven, self.written_last)
 
             outcome = self.execute(job.inputs, job.context, job.install, folder, owned, totals, accept)

@@ -11,6 +11,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.weights import read_header
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 LATENT = "_latent.safetensors"
@@ -57,8 +58,24 @@ class Made:
                 fix="The log's last lines say more.",
                 log=folder.log,
             )
+        try:
+            self._read()
+        except MusubiError as error:
+            raise MusubiError(
+                "musubi-tuner ended without an error, but what it wrote is damaged",
+                why=error.what,
+                fix="Check the disk's free space, then queue the node again.",
+                log=folder.log,
+            ) from error
+
+    def _read(self) -> None:
+        """So far that a file which is cut off shows itself."""
         if self.video:
             check_video(self.video)
+        if self.latent:
+            read_header(self.latent)
+        for _ in ImageFiles(self.images).pictures():
+            pass
 
     def is_good(self, folder: RunFolder, output_type: str) -> bool:
         """Whether :meth:`check` finds nothing."""

@@ -138,6 +138,12 @@ class Training(Settings):
     )
     """Fields that make it another training; with other values of the rest it can go on from a state."""
 
+    SPEED_AND_LOGS: ClassVar[tuple[str, ...]] = (
+        *("max_data_loader_n_workers", "persistent_data_loader_workers"),
+        *("log_with", "log_prefix", "log_tracker_name", "wandb_run_name", "log_config"),
+    )
+    """Fields that change nothing of the LoRA."""
+
     @field_validator(*sorted(NAMES))
     @classmethod
     def _plain(cls, name: str) -> str:

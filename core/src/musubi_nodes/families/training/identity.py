@@ -21,6 +21,9 @@ AUTO = "auto"
 PLAN = "training.json"
 """The :class:`Identity` of a run's training, with its ``max_train_epochs`` and ``max_train_steps``."""
 
+SPEED = {"ddp_timeout": None}
+"""Inputs that change nothing of what is made."""
+
 MOST_NAMED = 5
 """Settings that a line names."""
 
@@ -66,16 +69,18 @@ def whatever_length(inputs: TrainerInputs) -> Any:
     given, sampling = inputs.training or Training(), inputs.sampling or Sampling()
     training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
     samples = {n: f.default for n, f in Sampling.model_fields.items() if n == "prompts" or n.startswith("sample_")}
-    plain = {"training": training, "sampling": sampling.model_copy(update=samples), "sample_image": None}
+    plain = {"training": training, "sampling": sampling.model_copy(update=samples), "sample_image": None, **SPEED}
     return inputs.model_copy(update=plain)
 
 
 def finishing(inputs: TrainerInputs) -> Any:
-    """The inputs as they name what a finished training is: with ``auto`` it is the same as without."""
+    """The inputs as they name what a finished training is: with ``auto`` it is the same as without, also with other
+    workers or logs."""
     training = inputs.training or Training()
     named = "" if training.resume.strip() == AUTO else training.resume
     plain = {"crash_retries": 0, "accept_lr_change": False, "resume": named}
-    return inputs.model_copy(update={"training": training.model_copy(update=plain)})
+    plain |= {name: Training.model_fields[name].default for name in Training.SPEED_AND_LOGS}
+    return inputs.model_copy(update={"training": training.model_copy(update=plain), **SPEED})
 
 
 def nothing_found(identity: Identity, runs: Iterable[RunFolder]) -> str:

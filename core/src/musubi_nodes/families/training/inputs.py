@@ -55,7 +55,9 @@ class TrainerInputs(ScriptInputs):
     )
 
     train_again: Annotated[bool, Widget(advanced=True, added=1)] = Field(
-        False, description="Train also where the same LoRA was trained before; else that one is handed on."
+        False,
+        description="Train also where the same LoRA was trained before; else that one is handed on. It begins at step "
+        "0 then, also with resume = auto; a state that resume names is gone on from.",
     )
 
     @field_validator("output_name")

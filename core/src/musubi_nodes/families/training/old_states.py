@@ -10,6 +10,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Training
+from musubi_nodes.families.training.identity import PLAN
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders, run_named
 from musubi_nodes.runs.record.states import State, states
 
@@ -36,14 +37,17 @@ def _remove(run: RunFolder, training: Training) -> None:
 
 
 def _earlier(run: RunFolder) -> Iterator[State]:
-    """What the run that it went on from had saved until there, then what the one before that had, and so on."""
-    seen = {run.path.name}
+    """What the run that it went on from had saved until there, then what the one before that had, and so on; not of a
+    run of another training, which a state that was named by hand may be of."""
+    seen, key = {run.path.name}, run.read_json(PLAN).get("key")
     while (name := str(run.read_json(RESUMED).get("state", "")).partition("/")[0]) and name not in seen:
         seen.add(name)
         left_at = run.before.steps
         try:
             run = run_named(run.path.parents[2], name)
         except MusubiError:  # deleted by its user
+            return
+        if run.read_json(PLAN).get("key") != key:
             return
         yield from (state for state in states(run) if state.step <= left_at)
 

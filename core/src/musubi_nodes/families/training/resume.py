@@ -51,14 +51,17 @@ class Resume:
 
 
 def resume_point(inputs: TrainerInputs, identity: Identity, context: Context, family: Family) -> Resume | None:
-    """Where the settings say that a training goes on; ``None``: at its beginning.
+    """Where the settings say that a training goes on; ``None``: at its beginning, as with ``auto`` and ``train_again``.
 
     Raises a :class:`MusubiError` for a state that cannot be gone on from, and where another length changes the learning
     rate and nobody accepted that.
     """
     training = inputs.training or Training()
-    named = "" if inputs.train_again else training.resume.strip()
+    named = training.resume.strip()
     if not named:
+        return None
+    if inputs.train_again and named == AUTO:
+        context.show(text="train_again begins at step 0; resume auto is left out")
         return None
     found = _newest(identity, training, context) if named == AUTO else _named(inputs, named, context, family)
     if found is not None:

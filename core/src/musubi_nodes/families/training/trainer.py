@@ -32,6 +32,7 @@ from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.families.training.attempt import Attempt
 from musubi_nodes.families.training.checks import check_caches, check_files, check_machine, check_rate
 from musubi_nodes.families.training.epochs import epoch_facts
+from musubi_nodes.families.training.finished import left_behind, note_finished
 from musubi_nodes.families.training.identity import (
     Identity,
     finishing,
@@ -185,8 +186,14 @@ class LoRATrainer(ScriptNode):
         attempt.key = identity.key
         own = attempt.own_state(training)
         records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
-        if not own and not inputs.train_again and (before := records.find(key)):
-            return self._before(inputs, context, before[0], records.run_of(key))
+        final = f"{inputs.output_name}.safetensors"
+        if not own and not inputs.train_again:
+            if before := records.find(key):
+                return self._before(inputs, context, before[0], records.run_of(key))
+            if left := left_behind(context.host.output_folder, key, final, Path(inputs.models.main_dit)):
+                with left[0].ending(script=self.script):
+                    left[0].write_end("done", script=self.script)
+                    return self._complete(inputs, context, records, key, *left)
         check_files(inputs, self.family)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training)
         for lora in starting_loras(inputs):
@@ -208,18 +215,33 @@ class LoRATrainer(ScriptNode):
             log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
 
             def made(outcome: Outcome) -> Path:
-                return outcome.checkpoint or folder.out / f"{inputs.output_name}.safetensors"
+                return outcome.checkpoint or folder.out / final
 
             def accept(outcome: Outcome) -> None:
                 check_trained(made(outcome), folder.log)
                 check_fits(made(outcome), Path(inputs.models.main_dit))
 
             outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
-            outputs = self._finish(inputs, context, folder, outcome, made(outcome))
-            if outcome.checkpoint is None:
-                records.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
-                remove_old_states(folder, training)
-            return outputs
+            if outcome.checkpoint:
+                return self._finish(inputs, context, folder, made(outcome), outcome)
+            note_finished(folder, key)
+            return self._complete(inputs, context, records, key, folder, made(outcome), outcome)
+
+    def _complete(
+        self,
+        inputs: TrainerInputs,
+        context: Context,
+        records: Records,
+        key: str,
+        folder: RunFolder,
+        made: Path,
+        outcome: Outcome | None = None,
+    ) -> BaseModel:
+        """Hand on and remember the LoRA of a training that came to its end, now or (no ``outcome``) earlier."""
+        outputs = self._finish(inputs, context, folder, made, outcome)
+        records.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
+        remove_old_states(folder, inputs.training or Training())
+        return outputs
 
     def _key(self, inputs: TrainerInputs, install: Install) -> str:
         """The caches count by the state of their files: another VAE makes another LoRA."""
@@ -265,9 +287,9 @@ class LoRATrainer(ScriptNode):
         return accelerate_launch(install, inputs, precision, cpu=cpu)
 
     def _finish(
-        self, inputs: TrainerInputs, context: Context, folder: RunFolder, outcome: Outcome, made: Path
+        self, inputs: TrainerInputs, context: Context, folder: RunFolder, made: Path, outcome: Outcome | None
     ) -> BaseModel:
-        complete = outcome.checkpoint is None
+        complete = outcome is None or outcome.checkpoint is None
         name = true_name(folder, made)
         target = publish_lora(context, made, name, complete)
         folder.note_made(f"musubi/{target.name}")
@@ -284,8 +306,10 @@ class LoRATrainer(ScriptNode):
         return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
 
 
-def _told(name: str, target: Path, outcome: Outcome) -> str:
+def _told(name: str, target: Path, outcome: Outcome | None) -> str:
     """One line about what was trained."""
+    if outcome is None:
+        return f"was trained before, and is handed on now: musubi/{target.name}"
     last = outcome.last
     step = f" after step {last.current} of {last.total}" if last.stage == "training" else ""
     stopped = f"stopped early{step}: " if outcome.checkpoint else ""

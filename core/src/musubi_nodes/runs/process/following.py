@@ -195,8 +195,4 @@ class Following:
 
     def _still_there(self) -> None:
         if not self._folder.log.exists():
-            raise MusubiError(
-                f"the run folder {self._folder.path} was deleted or moved while {self._command.script} ran",
-                why="Its log and what it made are gone with it.",
-                fix="Queue again, and leave run folders alone until their run has ended.",
-            )
+            raise self._folder.deleted(f"{self._command.script} ran")

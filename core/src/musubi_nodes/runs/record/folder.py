@@ -93,6 +93,14 @@ class RunFolder:
             raise MusubiError(f"the run folder {path} cannot be made: {error}", fix=fix) from error
         return cls(path)
 
+    def deleted(self, meanwhile: str) -> MusubiError:
+        """The error for a folder that is gone; ``meanwhile``: what happened then."""
+        return MusubiError(
+            f"the run folder {self.path} was deleted or moved while {meanwhile}",
+            why="Its log and what it made are gone with it.",
+            fix="Queue again, and leave run folders alone until their run has ended.",
+        )
+
     @property
     def log(self) -> Path:
         """Everything that the process printed, byte for byte."""

@@ -73,15 +73,18 @@ def _failing(work: Callable[..., Any], done: count[int], fault: Callable[[], Non
 
 
 def _truncated(_: str) -> None:
-    from . import tensors
+    from . import media, tensors
 
-    save = tensors.save
+    for owner, name in ((tensors, "save"), (media, "write_video"), (media, "write_image")):
+        setattr(owner, name, _half(getattr(owner, name)))
 
-    def half(path: str, *args: Any) -> None:
+
+def _half(save: Callable[..., None]) -> Callable[..., None]:
+    def half(path: str | Path, *args: Any) -> None:
         save(path, *args)
         os.truncate(path, Path(path).stat().st_size // 2)
 
-    setattr(tensors, "save", half)  # noqa: B010
+    return half
 
 
 def _nan(_: str) -> None:
