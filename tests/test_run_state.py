@@ -53,6 +53,18 @@ def test_the_answer_is_bounded_and_nothing_is_changed(tmp_path: Path) -> None:
     assert newest["subfolder"] == f"musubi/runs/{folder.path.name}/out/sample"
 
 
+def test_samples_of_the_run_before_are_shown_too(tmp_path: Path) -> None:
+    before, after = (RunFolder.create(tmp_path, "WanLoRATrainer") for _ in range(2))
+    before.samples.mkdir()
+    (before.samples / "a_000002_00_20250101000000.png").write_bytes(b"")
+    state_of = {"state": f"{before.path.name}/out/a-state", "step": 3, "epoch": 1}
+    (after.path / "resumed.json").write_text(json.dumps(state_of))
+    told = state(after, tmp_path)
+    (sample,) = told["samples"]
+    assert (sample["label"], sample["subfolder"]) == ("step 2", f"musubi/runs/{before.path.name}/out/sample")
+    assert told["samples_planned"]
+
+
 def test_a_second_look_brings_only_what_came_since(tmp_path: Path) -> None:
     folder = long_run(tmp_path, 50)
     first = state(folder, tmp_path)

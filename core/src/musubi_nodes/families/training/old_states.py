@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Training
-from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders, run_named
+from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders
+from musubi_nodes.runs.record.parts import parts
 from musubi_nodes.runs.record.states import State, states
 
 log = logging.getLogger("musubi_nodes")
@@ -36,16 +36,9 @@ def _remove(run: RunFolder, training: Training) -> None:
 
 
 def _earlier(run: RunFolder) -> Iterator[State]:
-    """What the run that it went on from had saved until there, then what the one before that had, and so on."""
-    seen = {run.path.name}
-    while (name := str(run.read_json(RESUMED).get("state", "")).partition("/")[0]) and name not in seen:
-        seen.add(name)
-        left_at = run.before.steps
-        try:
-            run = run_named(run.path.parents[2], name)
-        except MusubiError:  # deleted by its user
-            return
-        yield from (state for state in states(run) if state.step <= left_at)
+    """What the runs that it went on from had saved until there."""
+    for earlier, until in parts(run)[:-1]:
+        yield from (state for state in states(earlier) if state.step <= until.steps)
 
 
 def _in_use(output: Path) -> Iterator[str]:

@@ -86,7 +86,7 @@ def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -
         "log_file": viewed(folder.log, output),
         "samples": [_sample(each, output) for each in made[-MOST_SAMPLES:]],
         "samples_made": len(made),
-        "samples_planned": folder.samples_planned,
+        "samples_planned": folder.samples_planned or bool(made),
         **({"command": pasted_command(folder)[:LONGEST_COMMAND]} if whole else {}),
     }
 
