@@ -11,13 +11,16 @@ import pytest
 from musubi_nodes.hosts.comfyui.host import ComfyHost
 from musubi_nodes.runs.record.progress import Progress
 
+EVENTS_OF_A_BAR = 2
+"""``progress_state`` and ``progress`` (``hijack_progress`` of main.py, ComfyUI 0.3.64)."""
+
 
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The times at which the page is told something; a clock that a test may turn is behind them."""
     told: list[float] = []
     tell = SimpleNamespace(client_id="", send_progress_text=lambda *given: told.append(time.monotonic()))
-    bar = SimpleNamespace(update_absolute=lambda *given: told.append(time.monotonic()))
+    bar = SimpleNamespace(update_absolute=lambda *given: told.extend([time.monotonic()] * EVENTS_OF_A_BAR))
     monkeypatch.setitem(sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=tell)))
     monkeypatch.setitem(sys.modules, "comfy", SimpleNamespace(__path__=[]))
     monkeypatch.setitem(sys.modules, "comfy.utils", SimpleNamespace(ProgressBar=lambda *given, **named: bar))
@@ -35,7 +38,7 @@ def test_at_most_ten_events_a_second_whatever_the_script_prints(
     for step in range(1000):
         now[0] += 0.005
         host.progress("5", Progress(stage="training", current=step % total + 1, total=total))
-    assert 30 <= len(events) <= 50
+    assert len(events) >= 30
     assert all(len([each for each in events if start <= each < start + 1]) <= 10 for start in events)
 
 
@@ -43,4 +46,4 @@ def test_the_end_is_told_at_once(events: list[float]) -> None:
     host = ComfyHost()
     host.progress("5", Progress(stage="training", current=1, total=9))
     host.progress("5", Progress(stage="training", current=9, total=9))
-    assert len(events) == 4
+    assert len(events) == 2 * (EVENTS_OF_A_BAR + 1)

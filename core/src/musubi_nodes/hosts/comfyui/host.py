@@ -17,9 +17,9 @@ from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.runs.record.progress import Progress
 
-SECONDS_BETWEEN = 0.25
-"""A node tells its bar and its line of text, two events: at most ten a second reach the page."""
-
+SECONDS_BETWEEN = 0.5
+"""A node tells its bar, for which ComfyUI sends two events (``hijack_progress`` of main.py, 0.3.64), and its line of
+text: with a full bar, which is told early, at most nine events a second reach the page."""
 
 HARMLESS = {ord("<"): "\u2039", ord(">"): "\u203a"}
 """The page shows a node's line as markup (frontend 1.27.10), newer ones as text: what would be a tag is made none."""
