@@ -11,6 +11,7 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.files import write_json
 from musubi_nodes.hosts.comfyui.run_state import listed, state
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.alive import this_host
@@ -103,6 +104,30 @@ def test_links_out_of_the_run_folders_are_not_followed(tmp_path: Path) -> None:
     sample = folder.samples / "x_000001_00_20250101000000.png"
     sample.symlink_to(outside / "status.json")
     assert sample.name not in [each["filename"] for each in state(folder, tmp_path / "output")["samples"]]
+    assert [run["name"] for run in listed(tmp_path / "output", 10)["runs"]] == [folder.path.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_only_files_of_the_run_folder_itself_are_read(tmp_path: Path) -> None:
+    folder, empty = (RunFolder.create(tmp_path / "output", "WanLoRATrainer") for _ in range(2))
+    outside = long_run(tmp_path / "outside", 3)
+    outside.write_status("done", error="secret")
+    write_json(outside.path / "command.json", {"command": ["secret"], "cwd": "/", "environment": {}})
+    names = ["log.txt", "metrics.jsonl", "status.json", "command.json", "origin.json", "progress.json", "resumed.json"]
+    for name in names:
+        (outside.path / name).touch()
+        (folder.path / name).symlink_to(outside.path / name)
+    folder.samples.symlink_to(outside.samples)
+    told, nothing = (state(each, tmp_path / "output") for each in (folder, empty))
+    assert told | {"name": ""} == nothing | {"name": ""}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_samples_below_a_linked_folder_are_not_shown(tmp_path: Path) -> None:
+    folder, outside = RunFolder.create(tmp_path / "output", "WanLoRATrainer"), long_run(tmp_path / "outside", 1)
+    folder.out.rmdir()
+    folder.out.symlink_to(outside.out)
+    assert state(folder, tmp_path / "output")["samples"] == []
 
 
 def test_a_list_names_the_newest_runs(tmp_path: Path) -> None:

@@ -83,7 +83,6 @@ def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -
         "progress": _short(folder.progress()),
         "stop_asked": folder.stop_request.exists(),
         "log": lines,
-        "log_file": viewed(folder.log, output),
         "samples": [_sample(each, output) for each in made[-MOST_SAMPLES:]],
         "samples_made": len(made),
         "samples_planned": folder.samples_planned or bool(made),

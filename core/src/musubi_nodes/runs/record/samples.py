@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from musubi_nodes.files import is_own
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.parts import Part, parts
 
@@ -50,6 +52,8 @@ def samples(folder: RunFolder) -> list[Sample]:
 def _found(part: Part) -> Iterator[Sample]:
     run, until = part
     steps, epochs = run.before
+    if not all(is_own(folder, stat.S_ISDIR) for folder in (run.out, run.samples)):
+        return
     try:
         entries = list(os.scandir(run.samples))
     except OSError:

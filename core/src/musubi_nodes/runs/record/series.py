@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from musubi_nodes.files import is_own
+
 MOST = 2_000
 """Points that are kept at most, beside the last one."""
 SPAN = 100
@@ -24,7 +26,7 @@ Point = dict[str, Any]
 
 
 class Series:
-    """Points of ``metrics.jsonl`` by step: the first, the last, and between them every ``stride``-th.
+    """Points of ``metrics.jsonl`` (no link) by step: the first, the last, and between them every ``stride``-th.
 
     ``version`` changes whenever points that were told already have changed. ``single``: whether the file holds the loss
     of single steps; without TensorBoard beside musubi-tuner there is only its own average over an epoch's steps.
@@ -48,15 +50,12 @@ class Series:
     def read(self) -> None:
         """Take what was appended since the last call; a file that is gone or shorter than before begins anew."""
         try:
-            size = self._path.stat().st_size
+            size = self._path.stat().st_size if is_own(self._path) else 0
             if size < self._offset:
                 self._begin()
             if size > self._offset:
                 for row in self._appended():
                     self._take(row)
-        except FileNotFoundError:
-            if self._offset:
-                self._begin()
         except OSError:
             return
 
