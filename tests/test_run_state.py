@@ -15,7 +15,7 @@ from musubi_nodes.files import write_json
 from musubi_nodes.hosts.comfyui.run_state import listed, state
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.alive import this_host
-from musubi_nodes.runs.record.folder import RunFolder, run_folders, run_named
+from musubi_nodes.runs.record.folder import RunFolder, Status, run_folders, run_named
 from musubi_nodes.testing.workplace import Workplace
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -137,6 +137,20 @@ def test_a_list_names_the_newest_runs(tmp_path: Path) -> None:
         RunFolder.create(tmp_path, "ZGenerator")
     assert len(listed(tmp_path, 100)["runs"]) == 6
     assert len(listed(tmp_path, 2)["runs"]) == 2
+
+
+def test_a_list_can_be_narrowed_to_what_may_be_shown_in_a_workflow(tmp_path: Path) -> None:
+    def made(node: str, workflow: str = "", status: Status = "done") -> str:
+        folder = RunFolder.create(tmp_path, node)
+        write_json(folder.path / "origin.json", {"class": f"MusubiTuner_{node}", "workflow": workflow})
+        folder.write_status(status, **this_host())
+        return folder.path.name
+
+    mine, running = made("WanLoRATrainer", "mine"), made("WanLoRATrainer", "", "running")
+    for node, workflow in (("WanLoRATrainer", ""), ("WanLoRATrainer", "other"), ("WanLoRATrainerX", "mine")):
+        made(node, workflow)
+    found = listed(tmp_path, 2, ["MusubiTuner_WanLoRATrainer"], "mine")["runs"]
+    assert [run["name"] for run in found] == [running, mine]
 
 
 def test_a_run_knows_its_node_its_prompt_and_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from tests.browser.page import EXAMPLE, TRAINER, Page
 from tests.browser.runs import add_rows, made_run
 from tests.browser.test_panel_on_the_canvas import ENTER, GROUP
 
-from musubi_nodes.runs.record.folder import run_named
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.record.folder import RunFolder, run_named
 
 TRUNCATED = '{"name": "'
 
@@ -80,12 +82,24 @@ def test_a_run_whose_node_moved_into_a_subgraph_is_seen_there(page: Page) -> Non
     run.write_status("done")
 
 
+def test_a_run_is_found_behind_any_number_of_newer_ones(page: Page) -> None:
+    """Each cache and each generator makes a run, and so do trainings of other workflows."""
+    run, output = made_run(page.comfy.folder / "output"), page.comfy.folder / "output"
+    others = [RunFolder.create(output, "WanLatentCache") for _ in range(60)] + [made_run(output) for _ in range(60)]
+    for other in others[60:]:
+        write_json(other.path / "origin.json", {"class": TRAINER, "node": "1", "workflow": "another"})
+    page.open_with_run(run)
+    assert page.panels()[0]["run"] == run.path.name
+    for other in others:
+        shutil.rmtree(other.path)
+
+
 def test_a_copy_and_what_undoing_brings_back_leave_one_panel(page: Page) -> None:
     page.open_with_run(made_run(page.comfy.folder / "output"))
     page.show(TRAINER)
     page.select(TRAINER)
     page.page.evaluate("app.canvas.copyToClipboard(); app.canvas.pasteFromClipboard()")
-    with page.page.expect_response("**/musubi/runs?newest=50"):
+    with page.page.expect_response("**/musubi/runs?newest=50*"):
         pass
     page.page.evaluate("new Promise(requestAnimationFrame)")
     assert page.kinds().count(TRAINER) == 2 and len(page.panels()) == 1

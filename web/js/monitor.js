@@ -1,7 +1,7 @@
 // Shows a training in its node: while it runs, afterwards, and after a reload. What runs is read from the run folders.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { isThere, isTrainer, runsByNode } from "./monitor/finding.js";
+import { isThere, isTrainer, runsByNode, wantedRuns } from "./monitor/finding.js";
 import { forget, panels, show } from "./monitor/panels.js";
 import { ask, newestRuns } from "./monitor/run.js";
 
@@ -14,7 +14,7 @@ let looking = false;
 
 async function findRuns() {
   unread = false;
-  const runs = await newestRuns(NEWEST);
+  const runs = await newestRuns(NEWEST, wantedRuns(trainers));
   if (!runs) unread = true; // no answer, or a cut one: the next look asks again
   for (const [node, run] of runsByNode(runs ?? [], trainers)) unread = !(await show(node, run.name)) || unread;
 }

@@ -16,8 +16,10 @@ async function post(path, value) {
   if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.error ?? answer.statusText);
 }
 
-/** Newest first; null where they are not known. */
-export const newestRuns = async (count) => (await ask(`/musubi/runs?newest=${count}`)).told?.runs ?? null;
+/** Newest first; null where they are not known. `of`: those of these classes and of this workflow only. */
+export async function newestRuns(count, of = []) {
+  return (await ask(`/musubi/runs?${new URLSearchParams([["newest", count], ...of])}`)).told?.runs ?? null;
+}
 
 export class Run {
   constructor(name) {

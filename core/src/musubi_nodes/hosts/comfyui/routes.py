@@ -48,8 +48,10 @@ def add_routes(pack: str) -> None:
         from musubi_nodes.hosts.comfyui.host import comfy_host
         from musubi_nodes.hosts.comfyui.run_state import listed
 
-        newest = _number(request.query.get("newest"), MOST_RUNS)
-        return web.json_response(await asyncio.to_thread(listed, comfy_host().output_folder, min(newest, MOST_RUNS)))
+        query, output = request.query, comfy_host().output_folder
+        newest = min(_number(query.get("newest"), MOST_RUNS), MOST_RUNS)
+        of = query.getall("class", []), query.get("workflow")
+        return web.json_response(await asyncio.to_thread(listed, output, newest, *of))
 
     @routes.get("/musubi/runs/{name}")
     async def run(request: web.Request) -> web.Response:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ RESUMED = "resumed.json"
 
 TIME = "%Y%m%d-%H%M%S-%f"
 """How a run's name begins, down to the millisecond: names sort by time."""
+_PARTS_OF_TIME = TIME.count("-") + 1
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
@@ -218,12 +219,18 @@ def runs_of(output: Path) -> Path:
     return output / "musubi" / "runs"
 
 
-def run_folders(output: Path) -> Iterator[RunFolder]:
-    """All run folders below ``output``, newest first; a link, or what has another name than ours, is none of them."""
+def run_folders(output: Path, nodes: Collection[str] = ()) -> Iterator[RunFolder]:
+    """All run folders below ``output``, or those of ``nodes``, newest first; what is a link, or has another name than
+    ours, is none of them."""
     runs = runs_of(output)
     if runs.is_dir():
         found = (path for path in sorted(runs.iterdir(), reverse=True) if _is_ours(path.name))
-        yield from (RunFolder(path) for path in found if is_own(path, stat.S_ISDIR))
+        wanted = (path for path in found if not nodes or _node_of(path.name) in nodes)
+        yield from (RunFolder(path) for path in wanted if is_own(path, stat.S_ISDIR))
+
+
+def _node_of(name: str) -> str:
+    return name.split("-", _PARTS_OF_TIME)[-1].rpartition("-")[0]
 
 
 def _is_ours(name: str) -> bool:
