@@ -76,6 +76,13 @@ def test_a_run_of_no_prompt_is_not_stopped_by_cancelling_another(page: Page) -> 
     assert not page.page.locator("text=Stop now").is_visible()
 
 
+def test_a_run_of_another_hand_is_seen_but_not_stopped_at_once(page: Page) -> None:
+    """What was queued without a page has no workflow, so that it is shown on anybody's node of the same number."""
+    running(page, workflow="")
+    page.see("text=Stop after save")
+    assert not page.page.locator("text=Stop now").is_visible()
+
+
 def test_keys_that_delete_a_node_do_nothing_in_its_panel_and_copying_works(page: Page, run: RunFolder) -> None:
     run.log.write_text("a line to copy\n")
     log = page.see(".musubi-log:has-text('a line to copy')")

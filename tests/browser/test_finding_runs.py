@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import time
+from itertools import pairwise
 from typing import Any
 
 from tests.browser.page import EXAMPLE, TRAINER, Page
@@ -54,6 +56,30 @@ def test_an_answer_that_was_cut_is_asked_for_again(page: Page) -> None:
     assert cut
     page.context.unroute("**/musubi/runs/*after=*")
     run.write_status("done")
+
+
+def test_what_gives_no_answer_is_asked_for_less_and_less_often(page: Page) -> None:
+    """Until something happens in the queue."""
+    run = made_run(page.comfy.folder / "output")
+    asked: list[float] = []
+    pattern = f"**/musubi/runs/{run.path.name}*"
+
+    def refuse(route: Any) -> None:
+        asked.append(time.monotonic())
+        route.fulfill(status=500)
+
+    page.context.route(pattern, refuse)
+    with page.page.expect_request(pattern):
+        page.open_with_run(run, seen=False)
+    for _ in range(3):
+        with page.page.expect_request(pattern):
+            pass
+    gaps = [later - earlier for earlier, later in pairwise(asked[-3:])]
+    assert gaps[1] > 1.5 * gaps[0] > 1.5
+    with page.page.expect_request(pattern, timeout=3000):
+        page.page.evaluate("app.api.dispatchCustomEvent('status', { exec_info: { queue_remaining: 0 } })")
+    page.context.unroute(pattern)
+    page.see(".musubi-panel[data-status=done]")
 
 
 def test_a_late_answer_puts_no_panel_on_a_node_that_is_gone(page: Page) -> None:

@@ -30,6 +30,7 @@ const JA = {
   "{} left ({})": "残り {}（{}）",
   "no output for {}": "出力なし {}",
   "smoothed loss {}": "平滑化したloss {}",
+  "lr {} (effective {})": "lr {}（実効 {}）",
   "GPU memory {} of {} GB": "GPUメモリ {} / {} GB",
   "GPU {} of {} GB · {} %": "GPU {} / {} GB · {} %",
   "Progress of the training": "学習の進み具合",
