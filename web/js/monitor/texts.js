@@ -38,7 +38,7 @@ const JA = {
   Log: "ログ",
   Samples: "サンプル",
   "Stop after save": "保存後に停止",
-  "Stops after save": "保存後に停止します",
+  "Stops after save": "保存して停止待ち",
   "End the training once the next checkpoint is saved": "次のチェックポイントを保存したら学習を終えます",
   "Stop now": "今すぐ停止",
   "Really stop?": "本当に停止？",
