@@ -15,6 +15,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.foreseeing import used_outputs
 from musubi_nodes.hosts.comfyui import emit
 from musubi_nodes.hosts.comfyui.kept import Kept
+from musubi_nodes.hosts.comfyui.start import classes
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.workplace import Workplace
 
@@ -68,13 +69,12 @@ def files(musubi_workplace: Workplace, _files: None, monkeypatch: pytest.MonkeyP
 
 
 def emitted(name: str) -> Any:
-    node = next(node for node in plugins().nodes if node.id == f"MusubiTuner_{name}")
-    return emit.emit(node, plugins())
+    return classes()[0][f"MusubiTuner_{name}"]
 
 
 @pytest.mark.parametrize("node", plugins().nodes, ids=lambda node: node.id)
 def test_a_class_has_all_that_v1_asks_for(node: Any) -> None:
-    made = emit.emit(node, plugins())
+    made: Any = classes()[0][node.id]
     types = made.INPUT_TYPES()
     names = [*types["required"], *types["optional"]]
     assert sorted(names) == sorted(spec.name for spec in node.fields())
@@ -107,7 +107,7 @@ def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapp
 
 @pytest.mark.parametrize("node", plugins().nodes, ids=lambda node: node.id)
 def test_a_node_is_found_by_what_people_call_it_in_both_languages(node: Any) -> None:
-    words = emit.emit(node, plugins()).SEARCH_ALIASES
+    words = classes()[0][node.id].SEARCH_ALIASES
     beyond = [word for word in node.search if word.lower() not in node.title.lower()]
     assert len(beyond) >= 3 and set(node.search) <= set(words) and node.title in words
     assert any(not word.isascii() for word in beyond)

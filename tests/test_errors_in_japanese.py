@@ -12,6 +12,7 @@ import pytest
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui.language import in_the_users_language
+from musubi_nodes.hosts.comfyui.start import classes
 
 
 @pytest.fixture
@@ -42,3 +43,26 @@ def test_everything_else_is_told_in_english(settings: Path, kept: str | None) ->
     if kept is not None:
         settings.write_text(kept, "utf-8")
     assert told().startswith("it failed\nWhy: The disk is full.\nFix: ")
+
+
+@pytest.fixture
+def running(settings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The modules of ComfyUI that a node looks at."""
+    sys.modules["folder_paths"].get_output_directory = lambda: str(tmp_path)  # type: ignore[attr-defined]
+    args = SimpleNamespace(disable_metadata=True, listen="127.0.0.1")
+    modules = {
+        "server": SimpleNamespace(PromptServer=SimpleNamespace(instance=None)),
+        "comfy": SimpleNamespace(__path__=[]),
+        "comfy.cli_args": SimpleNamespace(args=args),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("called", ["VALIDATE_INPUTS", "execute"])
+def test_the_classes_that_comfyui_gets_tell_it_in_japanese(settings: Path, called: str) -> None:
+    settings.write_text('{"Comfy.Locale": "ja"}', "utf-8")
+    monitor: Any = classes()[0]["MusubiTuner_TrainingMonitor"]()
+    with pytest.raises(MusubiError, match="there is no run 'gone'\n対処: "):
+        getattr(monitor, called)(name="gone")

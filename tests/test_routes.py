@@ -13,14 +13,23 @@ from typing import Any
 import pytest
 
 from musubi_nodes.hosts.comfyui.routes import add_routes
+from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder, runs_of
 
 pytest.importorskip("aiohttp")
-Get = Callable[[str], tuple[int, Any, str]]
+Answer = tuple[int, Any, str]
+Get = Callable[[str], Answer]
+Ask = Callable[..., Answer]
 
 
 @pytest.fixture
-def get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Get:
+def get(ask: Ask) -> Get:
+    """The answer to a GET."""
+    return lambda path: ask("GET", path)
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Status, head and text of an answer; the path goes out as it is written."""
     from aiohttp import web
     from aiohttp.test_utils import TestClient, TestServer
@@ -36,14 +45,27 @@ def get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Get:
         monkeypatch.setitem(sys.modules, name, module)
     add_routes("pack")
 
-    async def asked(path: str) -> tuple[int, Any, str]:
+    async def asked(method: str, path: str, **more: Any) -> Answer:
         app = web.Application()
         app.add_routes(routes)
         async with TestClient(TestServer(app)) as client:
-            answer = await client.get(URL(path, encoded=True))
+            answer = await client.request(method, URL(path, encoded=True), **more)
             return answer.status, answer.headers, await answer.text()
 
-    return lambda path: asyncio.run(asked(path))
+    return lambda method, path, **more: asyncio.run(asked(method, path, **more))
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
+def test_what_a_foreign_page_may_post_stops_no_training(ask: Ask, tmp_path: Path, kind: str) -> None:
+    folder = RunFolder.create(tmp_path / "output", "WanLoRATrainer")
+    folder.write_status("running", **this_host())
+    path = f"/musubi/runs/{folder.path.name}/stop"
+    assert ask("POST", path, data=b"{}", headers={"Content-Type": kind})[0] == 415
+    assert not folder.stop_request.exists()
+    assert ask("POST", path, json={})[0] == 200
+    assert folder.stop_request.exists()
 
 
 def test_a_log_is_text_in_utf_8_whatever_it_holds(get: Get, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.files import write_json
 from musubi_nodes.hosts.comfyui.run_state import listed, state
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.alive import this_host
-from musubi_nodes.runs.record.folder import RunFolder, run_folders, run_named
+from musubi_nodes.runs.record.folder import RunFolder, Status, run_folders, run_named
 from musubi_nodes.testing.workplace import Workplace
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -51,6 +52,18 @@ def test_the_answer_is_bounded_and_nothing_is_changed(tmp_path: Path) -> None:
     newest = told["samples"][-1]
     assert newest["label"] == "epoch 499" and newest["prompt"] == 0
     assert newest["subfolder"] == f"musubi/runs/{folder.path.name}/out/sample"
+
+
+def test_samples_of_the_run_before_are_shown_too(tmp_path: Path) -> None:
+    before, after = (RunFolder.create(tmp_path, "WanLoRATrainer") for _ in range(2))
+    before.samples.mkdir()
+    (before.samples / "a_000002_00_20250101000000.png").write_bytes(b"")
+    state_of = {"state": f"{before.path.name}/out/a-state", "step": 3, "epoch": 1}
+    (after.path / "resumed.json").write_text(json.dumps(state_of))
+    told = state(after, tmp_path)
+    (sample,) = told["samples"]
+    assert (sample["label"], sample["subfolder"]) == ("step 2", f"musubi/runs/{before.path.name}/out/sample")
+    assert told["samples_planned"]
 
 
 def test_a_second_look_brings_only_what_came_since(tmp_path: Path) -> None:
@@ -91,6 +104,30 @@ def test_links_out_of_the_run_folders_are_not_followed(tmp_path: Path) -> None:
     sample = folder.samples / "x_000001_00_20250101000000.png"
     sample.symlink_to(outside / "status.json")
     assert sample.name not in [each["filename"] for each in state(folder, tmp_path / "output")["samples"]]
+    assert [run["name"] for run in listed(tmp_path / "output", 10)["runs"]] == [folder.path.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_only_files_of_the_run_folder_itself_are_read(tmp_path: Path) -> None:
+    folder, empty = (RunFolder.create(tmp_path / "output", "WanLoRATrainer") for _ in range(2))
+    outside = long_run(tmp_path / "outside", 3)
+    outside.write_status("done", error="secret")
+    write_json(outside.path / "command.json", {"command": ["secret"], "cwd": "/", "environment": {}})
+    names = ["log.txt", "metrics.jsonl", "status.json", "command.json", "origin.json", "progress.json", "resumed.json"]
+    for name in names:
+        (outside.path / name).touch()
+        (folder.path / name).symlink_to(outside.path / name)
+    folder.samples.symlink_to(outside.samples)
+    told, nothing = (state(each, tmp_path / "output") for each in (folder, empty))
+    assert told | {"name": ""} == nothing | {"name": ""}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_samples_below_a_linked_folder_are_not_shown(tmp_path: Path) -> None:
+    folder, outside = RunFolder.create(tmp_path / "output", "WanLoRATrainer"), long_run(tmp_path / "outside", 1)
+    folder.out.rmdir()
+    folder.out.symlink_to(outside.out)
+    assert state(folder, tmp_path / "output")["samples"] == []
 
 
 def test_a_list_names_the_newest_runs(tmp_path: Path) -> None:
@@ -100,6 +137,20 @@ def test_a_list_names_the_newest_runs(tmp_path: Path) -> None:
         RunFolder.create(tmp_path, "ZGenerator")
     assert len(listed(tmp_path, 100)["runs"]) == 6
     assert len(listed(tmp_path, 2)["runs"]) == 2
+
+
+def test_a_list_can_be_narrowed_to_what_may_be_shown_in_a_workflow(tmp_path: Path) -> None:
+    def made(node: str, workflow: str = "", status: Status = "done") -> str:
+        folder = RunFolder.create(tmp_path, node)
+        write_json(folder.path / "origin.json", {"class": f"MusubiTuner_{node}", "workflow": workflow})
+        folder.write_status(status, **this_host())
+        return folder.path.name
+
+    mine, running = made("WanLoRATrainer", "mine"), made("WanLoRATrainer", "", "running")
+    for node, workflow in (("WanLoRATrainer", ""), ("WanLoRATrainer", "other"), ("WanLoRATrainerX", "mine")):
+        made(node, workflow)
+    found = listed(tmp_path, 2, ["MusubiTuner_WanLoRATrainer"], "mine")["runs"]
+    assert [run["name"] for run in found] == [running, mine]
 
 
 def test_a_run_knows_its_node_its_prompt_and_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

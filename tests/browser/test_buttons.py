@@ -13,6 +13,13 @@ from musubi_nodes.files import write_json
 from musubi_nodes.runs.record.again import pasted_command, write_command
 from musubi_nodes.runs.record.folder import RunFolder
 
+NARROW = """([kind, width]) => {
+  const node = app.graph.nodes.find((each) => each.type === kind);
+  node.setSize([width, node.size[1]]);
+}"""
+CUT = """() => [...document.querySelectorAll(".musubi-buttons button")]
+  .filter((button) => button.scrollWidth > button.clientWidth + 1).map((button) => button.textContent)"""
+
 
 @pytest.fixture
 def run(page: Page) -> RunFolder:
@@ -72,6 +79,29 @@ def test_stop_now_that_fails_can_be_asked_again(page: Page, run: RunFolder) -> N
 
 def test_a_run_of_no_prompt_is_not_stopped_by_cancelling_another(page: Page) -> None:
     running(page, prompt="")
+    page.see("text=Stop after save")
+    assert not page.page.locator("text=Stop now").is_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_button_is_cut_in_the_narrowest_trainer_of_the_examples(page: Page, language: str) -> None:
+    """Also with the longest words that the buttons take."""
+    page.start({"Comfy.Locale": language})
+    run = running(page)
+    page.page.evaluate(NARROW, [TRAINER, 360])
+    page.wait("document.querySelector('.musubi-panel').clientWidth < 350")
+    page.see(".musubi-buttons button >> nth=1").click()
+    run.stop_request.touch()
+    page.see(".musubi-buttons button:disabled")
+    cut = page.page.evaluate(CUT)
+    run.write_status("done")
+    page.start({"Comfy.Locale": "en"})
+    assert cut == []
+
+
+def test_a_run_of_another_hand_is_seen_but_not_stopped_at_once(page: Page) -> None:
+    """What was queued without a page has no workflow, so that it is shown on anybody's node of the same number."""
+    running(page, workflow="")
     page.see("text=Stop after save")
     assert not page.page.locator("text=Stop now").is_visible()
 

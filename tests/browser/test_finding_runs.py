@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+from itertools import pairwise
 from typing import Any
 
 from tests.browser.page import EXAMPLE, TRAINER, Page
 from tests.browser.runs import add_rows, made_run
 from tests.browser.test_panel_on_the_canvas import ENTER, GROUP
 
-from musubi_nodes.runs.record.folder import run_named
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.record.folder import RunFolder, run_named
 
 TRUNCATED = '{"name": "'
 
@@ -54,6 +58,30 @@ def test_an_answer_that_was_cut_is_asked_for_again(page: Page) -> None:
     run.write_status("done")
 
 
+def test_what_gives_no_answer_is_asked_for_less_and_less_often(page: Page) -> None:
+    """Until something happens in the queue."""
+    run = made_run(page.comfy.folder / "output")
+    asked: list[float] = []
+    pattern = f"**/musubi/runs/{run.path.name}*"
+
+    def refuse(route: Any) -> None:
+        asked.append(time.monotonic())
+        route.fulfill(status=500)
+
+    page.context.route(pattern, refuse)
+    with page.page.expect_request(pattern):
+        page.open_with_run(run, seen=False)
+    for _ in range(3):
+        with page.page.expect_request(pattern):
+            pass
+    gaps = [later - earlier for earlier, later in pairwise(asked[-3:])]
+    assert gaps[1] > 1.5 * gaps[0] > 1.5
+    with page.page.expect_request(pattern, timeout=3000):
+        page.page.evaluate("app.api.dispatchCustomEvent('status', { exec_info: { queue_remaining: 0 } })")
+    page.context.unroute(pattern)
+    page.see(".musubi-panel[data-status=done]")
+
+
 def test_a_late_answer_puts_no_panel_on_a_node_that_is_gone(page: Page) -> None:
     page.open_example()
     run = made_run(page.comfy.folder / "output")
@@ -80,12 +108,24 @@ def test_a_run_whose_node_moved_into_a_subgraph_is_seen_there(page: Page) -> Non
     run.write_status("done")
 
 
+def test_a_run_is_found_behind_any_number_of_newer_ones(page: Page) -> None:
+    """Each cache and each generator makes a run, and so do trainings of other workflows."""
+    run, output = made_run(page.comfy.folder / "output"), page.comfy.folder / "output"
+    others = [RunFolder.create(output, "WanLatentCache") for _ in range(60)] + [made_run(output) for _ in range(60)]
+    for other in others[60:]:
+        write_json(other.path / "origin.json", {"class": TRAINER, "node": "1", "workflow": "another"})
+    page.open_with_run(run)
+    assert page.panels()[0]["run"] == run.path.name
+    for other in others:
+        shutil.rmtree(other.path)
+
+
 def test_a_copy_and_what_undoing_brings_back_leave_one_panel(page: Page) -> None:
     page.open_with_run(made_run(page.comfy.folder / "output"))
     page.show(TRAINER)
     page.select(TRAINER)
     page.page.evaluate("app.canvas.copyToClipboard(); app.canvas.pasteFromClipboard()")
-    with page.page.expect_response("**/musubi/runs?newest=50"):
+    with page.page.expect_response("**/musubi/runs?newest=50*"):
         pass
     page.page.evaluate("new Promise(requestAnimationFrame)")
     assert page.kinds().count(TRAINER) == 2 and len(page.panels()) == 1

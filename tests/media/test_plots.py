@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.media.plot import COLORS, Curve, Scale, frame_of, plot, ticks
+from musubi_nodes.media.plot import COLORS, GROUND, Curve, Scale, frame_of, plot, ticks
 
 SIZE = (480, 320)
 
@@ -76,6 +76,13 @@ def test_a_gap_is_not_bridged() -> None:
     xs = {x for x, _ in colored(plot([Curve("run", [], points)], SIZE, "gap"), COLORS[0])}
     inside = range(min(xs), max(xs))
     assert any(x not in xs for x in inside)
+
+
+def test_the_last_step_is_written_whole() -> None:
+    """Also where it ends at the edge of the picture."""
+    picture = plot([Curve("run", [], [(0, 1.0), (10_000_000, 1.0)])], SIZE, "end")
+    edge = {picture.getpixel((SIZE[0] - 1, y)) for y in range(SIZE[1])}
+    assert edge == {GROUND}
 
 
 @pytest.mark.parametrize("log", [False, True])

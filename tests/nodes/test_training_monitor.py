@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -64,6 +65,20 @@ def training(place: Workplace, *losses: float | None) -> RunFolder:
     rows = [{"step": step, "loss": loss, "lr": 1e-4, "time": step} for step, loss in enumerate(losses, 1)]
     folder.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+def test_checkpoints_of_the_run_before_count_as_its_curve_does(place: Workplace) -> None:
+    before, after = training(place, 0.1, 0.5, 0.9), training(place, 0.1, 0.5, 0.9, 0.9)
+    for folder in (before, after):
+        save_file({"x": np.zeros(2)}, folder.out / "a-000001.safetensors", metadata={"ss_steps": "1"})
+    state = {"state": f"{before.path.name}/out/a-state", "step": 3, "epoch": 3}
+    (after.path / "resumed.json").write_text(json.dumps(state))
+    told = place.run("TrainingMonitor", name=after.path.name, smoothing=0)
+    assert (told.best_step, told.best.path.parents[1], told.last.path.parents[1]) == (1, before.path, after.path)
+    assert (
+        f"{before.path.name}/out/a-000001.safetensors: step 1, smoothed loss 0.1\na-000001.safetensors: step 4"
+        in told.text
+    )
 
 
 def test_the_newest_training_is_shown_while_it_runs_and_before_it_saves(place: Workplace) -> None:

@@ -252,6 +252,22 @@ def test_a_failing_node_says_why_and_the_queue_goes_on(comfy: Comfy, tmp_path: P
     assert entry["status"]["status_str"] == "success", message(entry)
 
 
+def test_a_page_in_japanese_gets_its_errors_in_japanese(comfy: Comfy) -> None:
+    """When it is queued, and when a node fails while it runs."""
+    comfy.post("/settings", {"Comfy.Locale": "ja"})
+    try:
+        made = {"1": {"class_type": "MusubiTuner_TrainingMonitor", "inputs": {"name": "gone"}}}
+        _, answer = comfy.post("/prompt", {"prompt": made})
+        assert "対処: " in answer["node_errors"]["1"]["errors"][0]["details"]
+        made = {
+            "1": {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "gone"}},
+            "2": {"class_type": "MusubiTuner_TrainingMonitor", "inputs": {"compare": ["1", 0]}},
+        }
+        assert "対処: " in message(comfy.wait(comfy.queue(made)))
+    finally:
+        comfy.post("/settings", {"Comfy.Locale": "en"})
+
+
 def test_interrupt_ends_the_whole_tree_within_two_seconds(comfy: Comfy, tmp_path: Path) -> None:
     prompt = comfy.queue(long_training(tmp_path))
     assert until(lambda: training(comfy), 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -70,6 +71,44 @@ def test_checkpoints_and_samples_tell_it_too(folder: RunFolder) -> None:
         (folder.samples / name).write_bytes(b"x")
     assert [each.step for each in checkpoints(folder, [])] == [33]
     assert {each.label for each in samples(folder)} == {"epoch 11", "step 32"}
+
+
+def earlier_run(folder: RunFolder, went_on: RunFolder, step: int = 30) -> None:
+    """Checkpoints and samples of ``folder`` at steps 3 and 33, and ``went_on`` as what went on from it."""
+    for own in (3, 33):
+        save_file({"x": np.zeros(2)}, folder.out / f"a-{own}.safetensors", metadata={"ss_steps": str(own)})
+    folder.samples.mkdir()
+    for name in ("e000001", "000003", "e000011", "000033"):
+        (folder.samples / f"a_{name}_00_20261125000000.png").write_bytes(b"x")
+        os.utime(folder.samples / f"a_{name}_00_20261125000000.png", (5, 5))
+    write_json(went_on.path / RESUMED, {"state": f"{folder.path.name}/out/a-state", "step": step, "epoch": step // 3})
+
+
+def test_what_earlier_runs_saved_until_the_state_belongs_to_the_training(folder: RunFolder, tmp_path: Path) -> None:
+    """Also of the one before those; what they did after the state was done anew."""
+    first, second = (RunFolder.create(tmp_path, "Trainer") for _ in range(2))
+    earlier_run(first, second, step=12)
+    earlier_run(second, folder)
+    save_file({"x": np.zeros(2)}, folder.out / "a.safetensors", metadata={"ss_steps": "6"})
+    found = checkpoints(folder, [{"step": 3, "smooth": 0.1}, {"step": 15, "smooth": 0.3}])
+    assert [(each.path.parents[1], each.step, each.loss) for each in found] == [
+        (first.path, 3, 0.1), (second.path, 15, 0.3), (folder.path, 36, 0.3),
+    ]  # fmt: skip
+    labels = [
+        sorted(each.label for each in samples(folder) if run.path in each.path.parents) for run in (first, second)
+    ]
+    assert labels == [["epoch 1", "step 3"], ["epoch 5", "step 15"]]
+
+
+@pytest.mark.parametrize("name", ["gone", "..", "../other", "/tmp", ".", "link", "own"])
+def test_only_a_run_folder_is_an_earlier_run(folder: RunFolder, tmp_path: Path, name: str) -> None:
+    outside = RunFolder.create(tmp_path / "elsewhere", "Trainer")
+    earlier_run(outside, folder)
+    if os.name != "nt":
+        (folder.path.parent / "link").symlink_to(outside.path)
+    named = folder.path.name if name == "own" else name
+    write_json(folder.path / RESUMED, {"state": f"{named}/out/a-state", "step": 30, "epoch": 10})
+    assert (checkpoints(folder, []), samples(folder)) == ([], [])
 
 
 def test_states_are_found_by_the_step_of_the_whole_training(folder: RunFolder) -> None:

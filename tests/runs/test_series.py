@@ -36,6 +36,19 @@ def test_a_hundred_thousand_points_are_thinned_evenly_first_and_last_kept(metric
     assert all(point["loss"] == 1 / point["step"] for point in series.points())
 
 
+def test_a_gap_is_one_where_no_step_of_it_has_a_number(metrics: Path) -> None:
+    """Thinned or not: one step without a number is none of a hundred, wherever it is."""
+    bad = {*range(1, 400, 7), 1025, 3072, *range(5000, 6000)}
+    write(metrics, *({"step": step, "loss": None if step in bad else 1.0} for step in range(1, 10_001)))
+    series = Series(metrics, most=200)
+    found = steps(series)
+    gaps = [point["step"] for point in series.points() if point["loss"] is None]
+    assert series.stride == 64 and gaps and all(5000 <= step < 6000 for step in gaps)
+    assert gaps[-1] - gaps[0] >= 1000 - 3 * series.stride
+    assert found == sorted(set(found)) and found[-1] == 10_000
+    assert max(later - earlier for earlier, later in pairwise(found)) <= 2 * series.stride
+
+
 def test_thinning_while_reading_gives_what_one_reading_gives(metrics: Path) -> None:
     grown = Series(metrics, most=20)
     for step in range(1, 331):

@@ -1,56 +1,67 @@
 // Shows a training in its node: while it runs, afterwards, and after a reload. What runs is read from the run folders.
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { isThere, isTrainer, runsByNode } from "./monitor/finding.js";
-import { forget, panels, show } from "./monitor/panels.js";
+import { isThere, isTrainer, runsByNode, wantedRuns } from "./monitor/finding.js";
+import { forget, panels, refresh, show } from "./monitor/panels.js";
 import { ask, newestRuns } from "./monitor/run.js";
 
 const SECOND = 1000;
+const LONGEST_PAUSE = 30 * SECOND;
 const NEWEST = 50;
 let busy = null; // whether the server's queue holds anything, once it is known
 let unread = true; // whether there may be runs that are not shown yet
 let timer = 0;
+let pause = SECOND; // until the next look; longer after each one that got no answer
 let looking = false;
 
 async function findRuns() {
   unread = false;
-  const runs = await newestRuns(NEWEST);
+  const runs = await newestRuns(NEWEST, wantedRuns(trainers));
   if (!runs) unread = true; // no answer, or a cut one: the next look asks again
   for (const [node, run] of runsByNode(runs ?? [], trainers)) unread = !(await show(node, run.name)) || unread;
 }
 
-const running = () => [...panels.values()].filter((panel) => panel.run.running);
-const trainersThere = () => trainers.size > 0;
+const running = () => [...panels].filter(([, panel]) => panel.run.running);
+const trainersThere = () => [...trainers].some(isThere);
 const trainers = new Set();
-
-async function refresh(panel) {
-  await panel.run.poll(); // also where its folder is gone: then the panel says so, and is left alone
-  panel.show();
-}
 
 async function look() {
   timer = 0;
   if (looking || document.hidden) return;
   looking = true;
+  let answered = false;
   try {
+    forgetGone();
     if (trainersThere() && (unread || (busy && !running().length))) await findRuns();
-    await Promise.all(running().map(refresh));
+    const known = await Promise.all(running().map(([node, panel]) => refresh(node, panel)));
+    answered = known.length ? known.some(Boolean) : !unread;
   } finally {
     looking = false;
-    if (running().length || (trainersThere() && (busy || unread))) timer ||= setTimeout(look, SECOND);
+    pause = answered ? SECOND : Math.min(2 * pause, LONGEST_PAUSE);
+    if (running().length || (trainersThere() && (busy || unread))) timer ||= setTimeout(look, pause);
   }
+}
+
+/** What runs tells of itself more often than is asked for. */
+function hear({ nodeId, text }) {
+  const [, panel] = running().find(([, { run }]) => run.state.prompt && run.state.node === String(nodeId)) ?? [];
+  panel?.run.hear(text);
+  panel?.show();
 }
 
 /** Nothing tells of the removal of a node inside a subgraph when another workflow is opened. */
 function leaveOut() {
-  for (const node of trainers) {
-    if (isThere(node)) continue;
-    trainers.delete(node);
-    forget(node);
-  }
+  for (const node of trainers) if (!isThere(node)) trainers.delete(node);
+  forgetGone();
+}
+
+/** Nor when its subgraph is deleted. While a workflow is being opened, nodes are not there yet: they stay known. */
+function forgetGone() {
+  for (const node of panels.keys()) if (!isThere(node)) forget(node);
 }
 
 function wake(delay = 0) {
+  pause = SECOND;
   clearTimeout(timer);
   timer = setTimeout(look, delay);
 }
@@ -99,6 +110,7 @@ app.registerExtension({
       unread = true; // also at the end: a short run may have begun since the last look
       wake();
     });
+    api.addEventListener("progress_text", ({ detail }) => hear(detail));
     document.addEventListener("visibilitychange", () => wake());
     askQueue();
   },

@@ -7,8 +7,9 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,8 @@ from musubi_nodes.errors import CONTROLS, MusubiError
 
 LONGEST_PATH = 4_096
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_SURROGATE = 0x20000000
+"""Bit of a reparse tag on Windows: it stands for something elsewhere (IsReparseTagNameSurrogate, winnt.h)."""
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
 
 
@@ -171,6 +174,15 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def is_own(path: Path, kind: Callable[[int], bool] = stat.S_ISREG) -> bool:
+    """Whether ``path`` is a file itself (``stat.S_ISDIR``: a folder), and no link or junction to another place."""
+    try:
+        facts = path.lstat()
+    except (OSError, ValueError):
+        return False
+    return kind(facts.st_mode) and not getattr(facts, "st_reparse_tag", 0) & _SURROGATE
 
 
 def is_relative(name: str) -> bool:

@@ -57,6 +57,8 @@ class Queue:
             ids = {f"{kind}node_id": node_id for kind in ("", "display_", "real_")}
             state = {"prompt_id": prompt_id, "nodes": {node_id: {**facts, **ids, "parent_node_id": None}}}
             self.server.send_sync("progress_state", state, self.server.client_id)
+            told = {"value": value, "max": total, "prompt_id": prompt_id, "node": node_id}
+            self.server.send_sync("progress", told, self.server.client_id)
 
     def _work(self) -> None:
         while True:

@@ -1,11 +1,11 @@
 // The curve of the loss: each step thin, the smoothed one thick, the learning rate dashed on a scale of its own.
+import { isLight } from "./ground.js";
 import { roundUp, short, ticks } from "./numbers.js";
 import { line, segment } from "./pen.js";
 import { say } from "./texts.js";
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [46, 8, 20, 16];
-const LOSS = "#3b8eea";
-const RATE = "#d98a1f";
+const LINES = ["loss", "smooth", "rate"]; // their colors, which the style sheet has for light and dark grounds
 const SCALED = '[style*="scale("], [style*="scale3d("]';
 const BUTTON = 60; // pixels that the scale's button takes
 
@@ -104,8 +104,10 @@ export class Chart {
     pen.font = "11px sans-serif";
     pen.textBaseline = "middle";
     const css = getComputedStyle(this.element);
+    this.element.closest(".musubi-panel")?.classList.toggle("musubi-light", isLight(css.backgroundColor));
     const color = (name, other) => css.getPropertyValue(name).trim() || other;
     this.colors = { text: color("--input-text", "#ccc"), muted: color("--descrip-text", "#999") };
+    for (const name of LINES) this.colors[name] = color(`--musubi-${name}`);
     const series = this.series();
     if (!series.loss.some(known)) return this.empty(pen, width, height);
     const place = (this.placed = this.place(series, width, height));
@@ -115,9 +117,9 @@ export class Chart {
     pen.rect(LEFT, TOP - 2, width - LEFT - RIGHT, height - TOP - BOTTOM + 4);
     pen.clip();
     const at = (points, y) => points.map(([step, value]) => [place.x(step), value === null ? null : y(value)]);
-    line(pen, at(series.rates, place.rate), RATE, 1, 1, [4, 3]);
-    line(pen, at(series.loss, place.y), LOSS, 1, 0.35);
-    line(pen, at(series.smooth, place.y), LOSS, 2, 1);
+    line(pen, at(series.rates, place.rate), this.colors.rate, 1, [4, 3]);
+    line(pen, at(series.loss, place.y), this.colors.loss, 1);
+    line(pen, at(series.smooth, place.y), this.colors.smooth, 2);
     pen.restore();
     this.legend(pen, series, place, width, height);
   }

@@ -32,6 +32,12 @@ const isHere = (run) => run.node && (run.workflow ? run.workflow === root()?.id 
 /** A node that was moved into a subgraph, or out of one, keeps its number there. */
 const isMoved = (node, run) => run.workflow && run.node.split(":").at(-1) === String(node.id);
 
+/** What narrows a list of runs to those that may be shown: other runs, however many, push none of them out. */
+export function wantedRuns(trainers) {
+  const classes = new Set([...trainers].map((node) => node.comfyClass));
+  return [["workflow", root()?.id ?? ""], ...[...classes].map((name) => ["class", name])];
+}
+
 /** The newest run of each node; `runs` are given newest first. */
 export function runsByNode(runs, trainers) {
   const found = new Map();

@@ -31,8 +31,7 @@ export class Panel {
     keepPlace(this.log);
     this.buttons = new Buttons(run);
     this.element.append(this.said, this.head, this.bar, this.numbers, this.chart.element);
-    this.planned = Boolean(run.state.samples_planned);
-    if (this.planned) this.element.append(this.samples.element);
+    this.planned = false;
     this.element.append(this.log, this.buttons.element);
     this.show();
   }
@@ -58,9 +57,16 @@ export class Panel {
     this.progress(step, steps);
     this.numbers.textContent = numbers(this.run);
     this.chart.show(this.run);
-    if (this.planned) this.samples.show(state);
+    if (state.samples_planned) this.showSamples(state);
     this.lines(state.log);
     this.buttons.show(state);
+  }
+
+  /** The run knows its prompts a moment after it has begun. */
+  showSamples(state) {
+    if (!this.planned) this.chart.element.after(this.samples.element);
+    this.planned = true;
+    this.samples.show(state);
   }
 
   progress(step, steps) {
@@ -122,11 +128,11 @@ function numbers(run) {
   const { progress = {} } = run.state;
   const last = run.state.last ?? [];
   const of = (name) => last[run.column[name]];
-  const parts = progress.epochs ? [say("epoch {}/{}", progress.epoch, progress.epochs)] : [];
+  const parts = progress.epochs ? [say("epoch {}/{}", run.epoch, progress.epochs)] : [];
   const loss = of("smooth");
   if (loss !== null && loss !== undefined) parts.push(say("smoothed loss {}", short(loss)));
   const [lr, effective] = [of("lr"), of("effective_lr")];
-  if (lr) parts.push(`lr ${short(lr)}${effective ? ` (effective ${short(effective)})` : ""}`);
+  if (lr) parts.push(effective ? say("lr {} (effective {})", short(lr), short(effective)) : `lr ${short(lr)}`);
   if (progress.gpu_total) parts.push(gpu(progress));
   return parts.join(" · ");
 }

@@ -18,10 +18,24 @@ export async function show(node, name) {
   const panel = new Panel(run);
   panels.set(node, panel);
   placeOf(node).append(panel.element);
-  const [width, height] = node.computeSize();
-  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1] + panel.height - before, height)]);
-  node.setDirtyCanvas(true, true);
+  grow(node, panel.height - before);
   return true;
+}
+
+/** Shows what the run tells now. Where its folder is gone, the panel says so, and is left alone. */
+export async function refresh(node, panel) {
+  const known = await panel.run.poll();
+  if (panels.get(node) !== panel) return known;
+  const before = panel.height;
+  panel.show();
+  if (panel.height !== before) grow(node, panel.height - before);
+  return known;
+}
+
+function grow(node, by) {
+  const [width, height] = node.computeSize();
+  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1] + by, height)]);
+  node.setDirtyCanvas(true, true);
 }
 
 /** For a run that is replaced, and a node that leaves the graph. */

@@ -7,8 +7,8 @@ export function segment(pen, x1, y1, x2, y2) {
 }
 
 /** Through points [x, y]; where y is null it has a gap, and a point between gaps is a dot. */
-export function line(pen, points, color, width, alpha, dash = []) {
-  Object.assign(pen, { strokeStyle: color, fillStyle: color, lineWidth: width, globalAlpha: alpha, lineJoin: "round" });
+export function line(pen, points, color, width, dash = []) {
+  Object.assign(pen, { strokeStyle: color, fillStyle: color, lineWidth: width, lineJoin: "round" });
   pen.setLineDash(dash);
   for (const piece of pieces(points)) {
     pen.beginPath();
@@ -21,7 +21,6 @@ export function line(pen, points, color, width, alpha, dash = []) {
     }
   }
   pen.setLineDash([]);
-  pen.globalAlpha = 1;
 }
 
 function* pieces(points) {

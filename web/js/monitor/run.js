@@ -16,8 +16,10 @@ async function post(path, value) {
   if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.error ?? answer.statusText);
 }
 
-/** Newest first; null where they are not known. */
-export const newestRuns = async (count) => (await ask(`/musubi/runs?newest=${count}`)).told?.runs ?? null;
+/** Newest first; null where they are not known. `of`: those of these classes and of this workflow only. */
+export async function newestRuns(count, of = []) {
+  return (await ask(`/musubi/runs?${new URLSearchParams([["newest", count], ...of])}`)).told?.runs ?? null;
+}
 
 export class Run {
   constructor(name) {
@@ -25,6 +27,7 @@ export class Run {
     this.state = null;
     this.kept = []; // points that stay; the last one is told anew each time
     this.column = {};
+    this.heard = { step: 0, epoch: 0 };
   }
 
   get points() {
@@ -39,9 +42,21 @@ export class Run {
     return api.apiURL(`/musubi/runs/${this.name}/log`);
   }
 
-  /** The step of the chart: other counts come another way, and may be behind it. */
+  /** The newest of what tells it: the chart, the progress in the run folder, the node's line. */
   get step() {
-    return this.state?.last?.[0] ?? this.state?.progress?.step ?? 0;
+    return Math.max(this.state?.last?.[0] ?? 0, this.state?.progress?.step ?? 0, this.heard.step);
+  }
+
+  get epoch() {
+    return Math.max(this.state?.progress?.epoch ?? 0, this.heard.epoch);
+  }
+
+  /** The line that the server tells beside ("training 12/80 · epoch 3/16 · ..."), more often than a page asks. */
+  hear(text) {
+    const pairs = [...text.replaceAll("\u2060", "").matchAll(/(\d+)\/(\d+)/g)].map(([, ...pair]) => pair.map(Number));
+    const [[step, steps], [epoch, epochs] = []] = pairs.length ? pairs : [[]];
+    const { progress = {} } = this.state;
+    if (steps && steps === progress.steps) this.heard = { step, epoch: epochs === progress.epochs ? (epoch ?? 0) : 0 };
   }
 
   /** Whether there is an answer; a run whose folder is gone has none. */
@@ -62,9 +77,9 @@ export class Run {
     await post(`/musubi/runs/${this.name}/stop`, {});
   }
 
-  /** Without the id of a prompt, ComfyUI would cancel whatever it is doing. */
+  /** Without the id of a prompt, ComfyUI would cancel whatever it is doing. Without a workflow, it may be anybody's. */
   get canStopNow() {
-    return this.running && Boolean(this.state?.prompt);
+    return this.running && Boolean(this.state?.prompt && this.state.workflow);
   }
 
   async stopNow() {

@@ -156,7 +156,9 @@ def _axes(draw: Any, frame: Frame, font: Any, scale: Scale) -> None:
     for step in ticks(*frame.steps):
         x = frame.x(step)
         draw.line((x, top, x, bottom), GRID, FINER)
-        draw.text((x, bottom + gap), f"{step:.6g}{scale.step}", TEXT, font, anchor="ma")
+        text = f"{step:.6g}{scale.step}"
+        middle = min(x, draw.im.size[0] - font.size * 0.3 - font.getlength(text) / 2)
+        draw.text((middle, bottom + gap), text, TEXT, font, anchor="ma")
     draw.line((left, top, left, bottom, right, bottom), TEXT, FINER)
 
 

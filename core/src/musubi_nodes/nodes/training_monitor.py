@@ -99,7 +99,7 @@ class TrainingMonitor(Node):
         show_picture(picture, f"plot_{shown.folder.path.name}", context)
         text = "\n\n".join(_told(each) for each in reads)
         if saved:
-            text += f"\n\n{_about(saved)}"
+            text += f"\n\n{_about(saved, shown.folder)}"
         context.show(text=text)
         made = samples(shown.folder)[-inputs.samples :]
         grid = _grid(made, inputs.columns, shown.folder.path.name) if context.wanted("grid") else None
@@ -189,14 +189,25 @@ def _told(read: _Read) -> str:
     return "\n".join(lines if read.single else [*lines, ONLY_AVERAGE])
 
 
-def _about(saved: list[Checkpoint]) -> str:
+def _about(saved: list[Checkpoint], folder: RunFolder) -> str:
+    """Those of earlier runs are named with their run."""
+
+    def name(each: Checkpoint) -> str:
+        run = each.path.parents[1].name
+        return each.path.name if run == folder.path.name else f"{run}/out/{each.path.name}"
+
     lines = [
-        f"{each.path.name}: step {each.step}" + (f", smoothed loss {each.loss:.4g}" if each.loss is not None else "")
+        f"{name(each)}: step {each.step}" + (f", smoothed loss {each.loss:.4g}" if each.loss is not None else "")
         for each in saved
     ]
     chosen = best(saved)
-    name = chosen.path.name if chosen else ""
-    return "\n".join(["checkpoints:", *lines, f"best: {name}, the lowest smoothed loss of those that were saved"])
+    return "\n".join(
+        [
+            "checkpoints:",
+            *lines,
+            f"best: {name(chosen) if chosen else ''}, the lowest smoothed loss of those that were saved",
+        ]
+    )
 
 
 def _lora(checkpoint: Checkpoint | None) -> Lora | None:

@@ -82,8 +82,8 @@ class Notes:
 @dataclass
 class CacheFolder:
     """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from by ``recipe``,
-    ``notes`` what is known of those that are there. ``ours``: the TOML names no folder, so that nobody else's caches lie
-    in this one."""
+    ``notes`` what is known of those that are there. ``ours``: the TOML names no folder, so that nobody else's
+    caches lie in this one."""
 
     path: Path
     ending: str

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Training
 from musubi_nodes.families.training.identity import PLAN
-from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders, run_named
+from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders
+from musubi_nodes.runs.record.parts import parts
 from musubi_nodes.runs.record.states import State, states
 
 log = logging.getLogger("musubi_nodes")
@@ -37,19 +37,13 @@ def _remove(run: RunFolder, training: Training) -> None:
 
 
 def _earlier(run: RunFolder) -> Iterator[State]:
-    """What the run that it went on from had saved until there, then what the one before that had, and so on; not of a
-    run of another training, which a state that was named by hand may be of."""
-    seen, key = {run.path.name}, run.read_json(PLAN).get("key")
-    while (name := str(run.read_json(RESUMED).get("state", "")).partition("/")[0]) and name not in seen:
-        seen.add(name)
-        left_at = run.before.steps
-        try:
-            run = run_named(run.path.parents[2], name)
-        except MusubiError:  # deleted by its user
+    """What the runs that it went on from had saved until there, newest first; not of a run of another training, which a
+    state that was named by hand may be of."""
+    key = run.read_json(PLAN).get("key")
+    for earlier, until in parts(run)[-2::-1]:
+        if earlier.read_json(PLAN).get("key") != key:
             return
-        if run.read_json(PLAN).get("key") != key:
-            return
-        yield from (state for state in states(run) if state.step <= left_at)
+        yield from (state for state in states(earlier) if state.step <= until.steps)
 
 
 def _in_use(output: Path) -> Iterator[str]:

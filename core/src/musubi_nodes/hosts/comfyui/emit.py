@@ -16,7 +16,7 @@ from musubi_nodes.families.input_files import input_names
 from musubi_nodes.families.models.files import install_model_names
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui import queued
-from musubi_nodes.hosts.comfyui.classes import Facts, build
+from musubi_nodes.hosts.comfyui.classes import Answer, Facts
 from musubi_nodes.hosts.comfyui.language import in_the_users_language
 from musubi_nodes.runs.record.folder import trainings
 
@@ -51,11 +51,10 @@ def describe(node: type[Node]) -> Facts:
     }
 
 
-def emit(node: type[Node], plugins: Plugins) -> type:
-    """A V1 class for ``node``: everything in it follows from the declaration."""
+def answer(node: type[Node], plugins: Plugins, name: str) -> Answer:
+    """What the node's class calls: input_types, validate, changed or execute; errors are in the user's language."""
     functions: dict[str, Any] = {f.__name__: f for f in (input_types, validate, changed, execute)}
-    said = in_the_users_language(node)
-    return build(describe(node), lambda name: said(partial(functions[name], node, plugins)))
+    return in_the_users_language(node)(partial(functions[name], node, plugins))
 
 
 def input_types(node: type[Node], plugins: Plugins) -> dict[str, Any]:

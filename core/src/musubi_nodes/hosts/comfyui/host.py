@@ -17,10 +17,14 @@ from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.runs.record.progress import Progress
 
-SECONDS_BETWEEN = 0.25
-"""A node tells its bar and its line of text, two events: at most ten a second reach the page."""
+SECONDS_BETWEEN = 0.5
+"""A node tells its bar, for which ComfyUI sends two events (``hijack_progress`` of main.py, 0.3.64), and its line of
+text: with a full bar, which is told early, at most nine events a second reach the page."""
 
-
+SHORT = 28
+"""Letters of a part that has room in the line of the narrowest node."""
+BLANK, JOINER = "\u00a0", "\u2060"
+"""No line breaks at them: no-break space and word joiner."""
 HARMLESS = {ord("<"): "\u2039", ord(">"): "\u203a"}
 """The page shows a node's line as markup (frontend 1.27.10), newer ones as text: what would be a tag is made none."""
 
@@ -100,7 +104,7 @@ class ComfyHost:
             (self._full.add if full else self._full.discard)(node_id)
         if now.total:
             self._bar(node_id, now.total).update_absolute(now.current, now.total)
-        self.tell(node_id, now.text())
+        self.tell(node_id, unbroken(now.text()))
 
     def raise_if_interrupted(self) -> None:
         from comfy.model_management import throw_exception_if_processing_interrupted
@@ -147,6 +151,13 @@ class ComfyHost:
         server = getattr(PromptServer, "instance", None)
         if server is not None and hasattr(server, "send_progress_text"):
             server.send_progress_text(printable(text).translate(HARMLESS), node_id, server.client_id)
+
+
+def unbroken(text: str) -> str:
+    """``text`` with line breaks between its parts only: the page breaks such a line inside words (``break-all``,
+    frontend 1.27.10)."""
+    parts = text.split(" · ")
+    return " · ".join(JOINER.join(part.replace(" ", BLANK)) if len(part) <= SHORT else part for part in parts)
 
 
 @cache

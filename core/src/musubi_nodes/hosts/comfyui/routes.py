@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import is_file, is_inside
+from musubi_nodes.files import is_own
 from musubi_nodes.hosts.comfyui.help_pages import add_help
 from musubi_nodes.runs.record.folder import run_named
 from musubi_nodes.runs.record.log_text import log_text
@@ -48,8 +48,10 @@ def add_routes(pack: str) -> None:
         from musubi_nodes.hosts.comfyui.host import comfy_host
         from musubi_nodes.hosts.comfyui.run_state import listed
 
-        newest = _number(request.query.get("newest"), MOST_RUNS)
-        return web.json_response(await asyncio.to_thread(listed, comfy_host().output_folder, min(newest, MOST_RUNS)))
+        query, output = request.query, comfy_host().output_folder
+        newest = min(_number(query.get("newest"), MOST_RUNS), MOST_RUNS)
+        of = query.getall("class", []), query.get("workflow")
+        return web.json_response(await asyncio.to_thread(listed, output, newest, *of))
 
     @routes.get("/musubi/runs/{name}")
     async def run(request: web.Request) -> web.Response:
@@ -99,7 +101,7 @@ def add_routes(pack: str) -> None:
 def _log_of(output: Path, name: str) -> Path:
     """The log of a run; a link is followed to nowhere else."""
     folder = run_named(output, name)
-    if not is_file(folder.log) or not is_inside(folder.log, [folder.path]):
+    if not is_own(folder.log):
         raise MusubiError(f"the run {name} has no log", fix="Look into its folder in output/musubi/runs.")
     return folder.log
 

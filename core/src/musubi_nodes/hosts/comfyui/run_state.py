@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,18 @@ class Readers:
 _READERS = Readers()
 
 
-def listed(output: Path, newest: int) -> dict[str, Any]:
-    """The newest runs, newest first."""
-    return {"runs": [_head(folder) for folder in islice(run_folders(output), newest)]}
+def listed(output: Path, newest: int, classes: Collection[str] = (), workflow: str | None = None) -> dict[str, Any]:
+    """The newest runs, newest first: of all nodes or of those ``classes``, of all workflows or of this one.
+
+    A run that no page has queued has no workflow: as long as it goes on, it counts as each one's.
+    """
+    heads = map(_head, run_folders(output, [id_.removeprefix("MusubiTuner_") for id_ in classes]))
+    wanted = (
+        head
+        for head in heads
+        if workflow in (None, head["workflow"]) or (not head["workflow"] and head["status"] == "running")
+    )
+    return {"runs": list(islice(wanted, newest))}
 
 
 def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -> dict[str, Any]:
@@ -83,10 +93,9 @@ def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -
         "progress": _short(folder.progress()),
         "stop_asked": folder.stop_request.exists(),
         "log": lines,
-        "log_file": viewed(folder.log, output),
         "samples": [_sample(each, output) for each in made[-MOST_SAMPLES:]],
         "samples_made": len(made),
-        "samples_planned": folder.samples_planned,
+        "samples_planned": folder.samples_planned or bool(made),
         **({"command": pasted_command(folder)[:LONGEST_COMMAND]} if whole else {}),
     }
 

@@ -37,11 +37,11 @@ def classes() -> tuple[dict[str, type], dict[str, str]]:
 
 def _answer(node_id: str, name: str) -> Answer:
     """A function of the emitter for the real node."""
-    from musubi_nodes.hosts.comfyui import emit
+    from musubi_nodes.hosts.comfyui.emit import answer
     from musubi_nodes.plugins.manager import plugins
 
     found = plugins()
-    return partial(getattr(emit, name), next(node for node in found.nodes if node.id == node_id), found)
+    return answer(next(node for node in found.nodes if node.id == node_id), found, name)
 
 
 def _loaded(state: dict[str, Any]) -> list[Facts]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.parts import parts
 from musubi_nodes.runs.record.series import Point
 from musubi_nodes.weights import read_header
 
@@ -37,12 +38,15 @@ def saved_loras(folder: RunFolder) -> list[tuple[Path, int | None]]:
 
 
 def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
-    """Those that tell their step, first to last. ``points`` are all of the run, in order."""
+    """Those of the training that tell their step, first to last, also of the runs before this one. ``points`` are all
+    of the training, in order."""
     known = [point for point in points if point.get("smooth") is not None]
     found = []
-    for path, own in saved_loras(folder):
-        if own is not None:
-            step = folder.before.steps + own
+    for run, until in parts(folder):
+        for path, own in saved_loras(run):
+            step = run.before.steps + (own or 0)
+            if own is None or step > until.steps:
+                continue
             before = bisect.bisect_right(known, step, key=lambda point: point["step"])
             found.append(Checkpoint(path, step, known[before - 1]["smooth"] if before else None))
     return sorted(found, key=lambda checkpoint: checkpoint.step)

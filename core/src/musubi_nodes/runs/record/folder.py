@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import SAFE_NAME, is_inside, read_json, write_json, write_text
+from musubi_nodes.files import SAFE_NAME, is_own, read_json, write_json, write_text
 from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
 from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.runs.record.progress import Progress
@@ -24,6 +25,7 @@ RESUMED = "resumed.json"
 
 TIME = "%Y%m%d-%H%M%S-%f"
 """How a run's name begins, down to the millisecond: names sort by time."""
+_PARTS_OF_TIME = TIME.count("-") + 1
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
@@ -167,8 +169,8 @@ class RunFolder:
         return self.read_json("progress.json")
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """A JSON file of the folder; empty where it is missing, half-written, or no object."""
-        return read_json(self.path / name)
+        """A JSON file of the folder; empty where it is missing, half-written, no object, or a link."""
+        return read_json(self.path / name) if is_own(self.path / name) else {}
 
     def has_ended(self, waiting: Callable[[], None]) -> bool:
         """Whether it runs no more. Of a run of another machine that takes a look at its heartbeat, for twenty seconds
@@ -225,11 +227,18 @@ def runs_of(output: Path) -> Path:
     return output / "musubi" / "runs"
 
 
-def run_folders(output: Path) -> Iterator[RunFolder]:
-    """All run folders below ``output``, newest first; what has another name than ours is none of them."""
+def run_folders(output: Path, nodes: Collection[str] = ()) -> Iterator[RunFolder]:
+    """All run folders below ``output``, or those of ``nodes``, newest first; what is a link, or has another name than
+    ours, is none of them."""
     runs = runs_of(output)
     if runs.is_dir():
-        yield from (RunFolder(p) for p in sorted(runs.iterdir(), reverse=True) if _is_ours(p.name) and p.is_dir())
+        found = (path for path in sorted(runs.iterdir(), reverse=True) if _is_ours(path.name))
+        wanted = (path for path in found if not nodes or _node_of(path.name) in nodes)
+        yield from (RunFolder(path) for path in wanted if is_own(path, stat.S_ISDIR))
+
+
+def _node_of(name: str) -> str:
+    return name.split("-", _PARTS_OF_TIME)[-1].rpartition("-")[0]
 
 
 def _is_ours(name: str) -> bool:
@@ -240,7 +249,7 @@ def run_named(output: Path, name: str) -> RunFolder:
     """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
     runs = runs_of(output)
     folder = runs / name
-    if not _is_ours(name) or not folder.is_dir() or not is_inside(folder, [runs]):
+    if not _is_ours(name) or not is_own(folder, stat.S_ISDIR):
         raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
     return RunFolder(folder)
 

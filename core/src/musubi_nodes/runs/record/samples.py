@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from musubi_nodes.files import is_own
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.parts import Part, parts
 
 _NAME = re.compile(r"(?:^|_)(?P<epoch>e)?(?P<number>\d{6,})_(?P<prompt>\d{2,})_\d{14}(?:_\d+)?(?:_\d{3})?\.\w+$")
 """``<output_name>_<e000002 or 000010>_<prompt>_<time>[_<seed>][_<picture>]`` (training/trainer_base.py, v0.3.4)."""
@@ -39,13 +42,20 @@ class Sample:
 
 
 def samples(folder: RunFolder) -> list[Sample]:
-    """All of them, in the order in which they were made; links and other files are not theirs."""
-    return sorted(_found(folder.samples, *folder.before), key=lambda sample: (sample.time, sample.path.name))
+    """All of the training, also of the runs before this one, in the order in which they were made; links and other
+    files are not theirs."""
+    return [
+        sample for part in parts(folder) for sample in sorted(_found(part), key=lambda each: (each.time, each.path))
+    ]
 
 
-def _found(folder: Path, steps: int, epochs: int) -> Iterator[Sample]:
+def _found(part: Part) -> Iterator[Sample]:
+    run, until = part
+    steps, epochs = run.before
+    if not all(is_own(folder, stat.S_ISDIR) for folder in (run.out, run.samples)):
+        return
     try:
-        entries = list(os.scandir(folder))
+        entries = list(os.scandir(run.samples))
     except OSError:
         return
     for entry in entries:
@@ -58,4 +68,6 @@ def _found(folder: Path, steps: int, epochs: int) -> Iterator[Sample]:
             continue
         number = int(name["number"])
         step, epoch = (None, epochs + number) if name["epoch"] else (steps + number, None)
+        if (step or 0) > until.steps or (epoch or 0) > until.epochs:
+            continue
         yield Sample(Path(entry.path), int(name["prompt"]), step, epoch, facts.st_size, facts.st_mtime)

@@ -7,8 +7,11 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+from musubi_nodes.files import is_own
 
 MOST = 2_000
 """Points that are kept at most, beside the last one."""
@@ -24,7 +27,7 @@ Point = dict[str, Any]
 
 
 class Series:
-    """Points of ``metrics.jsonl`` by step: the first, the last, and between them every ``stride``-th.
+    """Points of ``metrics.jsonl`` (no link) by step: the first, the last, and one of each ``stride`` between them.
 
     ``version`` changes whenever points that were told already have changed. ``single``: whether the file holds the loss
     of single steps; without TensorBoard beside musubi-tuner there is only its own average over an epoch's steps.
@@ -42,21 +45,19 @@ class Series:
         self.single = False
         self.last: Point | None = None
         self.kept: list[Point] = []
+        self._waiting: Point | None = None
         self._offset = 0
         self._sum = self._weight = 0.0
 
     def read(self) -> None:
         """Take what was appended since the last call; a file that is gone or shorter than before begins anew."""
         try:
-            size = self._path.stat().st_size
+            size = self._path.stat().st_size if is_own(self._path) else 0
             if size < self._offset:
                 self._begin()
             if size > self._offset:
                 for row in self._appended():
                     self._take(row)
-        except FileNotFoundError:
-            if self._offset:
-                self._begin()
         except OSError:
             return
 
@@ -98,12 +99,23 @@ class Series:
                 point["smooth"] = self._smoothed(point[told])
 
     def _keep_last(self) -> None:
-        if self.last is None or (self.count - 1) % self.stride:
+        """Of ``stride`` points the first that has a number; where none has, the first, which is a gap."""
+        if self.last is None:
             return
-        self.kept.append(self.last)
+        place = (self.count - 1) % self.stride
+        if place == 0:
+            self._waiting = self.last
+        if self._waiting is None or (_is_gap(self.last) and place < self.stride - 1):
+            return
+        self.kept.append(self._waiting if _is_gap(self.last) else self.last)
+        self._waiting = None
         if len(self.kept) >= self._most:
-            self.kept, self.stride = self.kept[::2], self.stride * 2
+            pairs = zip_longest(self.kept[::2], self.kept[1::2])
+            self.kept = [second if second and _is_gap(first) else first for first, second in pairs]
+            self.stride *= 2
             self.version += 1
+            if _is_gap(self.kept[-1]) and self.count % self.stride:
+                self._waiting = self.kept.pop()
 
     def _earlier(self, step: int) -> Point | None:
         """The point of a step that was there before: the event files begin when the bar has told some steps already.
@@ -128,6 +140,10 @@ class Series:
         self._sum = self._decay * self._sum + (1 - self._decay) * loss
         self._weight = self._decay * self._weight + (1 - self._decay)
         return self._sum / self._weight
+
+
+def _is_gap(point: Point) -> bool:
+    return point.get("smooth", 0) is None
 
 
 def whole(path: Path, span: int = SPAN) -> Series:

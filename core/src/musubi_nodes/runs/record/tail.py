@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
+from musubi_nodes.files import is_own
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import is_bar
 
@@ -14,7 +15,7 @@ LINES, LETTERS = 12, 300
 
 
 class Tail:
-    """The last lines, without the updates of bars. Reads only what was appended."""
+    """The last lines, without the updates of bars. Reads only what was appended, and no link."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -24,6 +25,8 @@ class Tail:
 
     def read(self) -> None:
         """Take what was appended since the last call."""
+        if not is_own(self._path):
+            return
         try:
             with self._path.open("rb") as file:
                 end = file.seek(0, 2)
