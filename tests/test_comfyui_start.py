@@ -15,8 +15,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 START = """
-import json, sys
+import json, sys, types
 sys.path.insert(0, {source!r})
+sys.modules["folder_paths"] = types.SimpleNamespace(get_user_directory=lambda: "nowhere")  # ComfyUI's own
 from musubi_nodes.hosts.comfyui import mappings
 classes, titles = mappings()
 early = sorted(name for name in sys.modules if name.startswith(("musubi_nodes_", "musubi_nodes.families")))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,8 +99,9 @@ def test_no_text_has_a_character_that_the_page_would_read_as_syntax(language: st
     assert not [text for text in strings(files) if re.search(r"[{}@|]", text)]
 
 
-def test_nothing_of_it_is_read_when_comfyui_starts() -> None:
-    said = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, env=ENVIRONMENT, check=True)
+def test_nothing_of_it_is_read_when_comfyui_starts(tmp_path: Path) -> None:
+    first = {**ENVIRONMENT, "MUSUBI_NODES_CACHE": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, env=first, check=True)
     assert said.stdout.split() == ["False"]
 
 

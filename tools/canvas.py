@@ -188,7 +188,7 @@ def _node(placed: Placed, links: Iterable[list[Any]], order: int) -> dict[str, A
     outputs = [
         {
             "name": spec.name if own else spec.socket,
-            "type": spec.socket or "STRING",
+            "type": spec.wire,
             "links": _outgoing(placed, number, links),
         }
         for number, spec in enumerate(placed.node.outputs())

@@ -52,11 +52,11 @@ const load = () => page.evaluate(async ([graph, widgets]) => {
     for (const widget of node.widgets ?? []) widget.value = widgets[node.type]?.[widget.name] ?? widget.value;
 }, [workflow, WIDGETS]);
 
-// Show the whole graph, or a node in the middle at a scale.
-const look = (type, scale) => page.evaluate(([type, scale]) => {
+// Show the whole graph, or nodes of these types, as large as they fit or at a scale.
+const look = (types, scale) => page.evaluate(([types, scale]) => {
   const { canvas, graph } = window.app;
-  const boxes = type
-    ? graph.nodes.filter((node) => node.type === type).map((node) => [...node.pos, ...node.size])
+  const boxes = types
+    ? graph.nodes.filter((node) => types.includes(node.type)).map((node) => [...node.pos, ...node.size])
     : [...graph.nodes.map((node) => [...node.pos, ...node.size]), ...graph.groups.map((group) => [...group.pos, ...group.size])];
   const [left, top] = [0, 1].map((n) => Math.min(...boxes.map((box) => box[n])));
   const [right, bottom] = [0, 1].map((n) => Math.max(...boxes.map((box) => box[n] + box[n + 2])));
@@ -68,7 +68,7 @@ const look = (type, scale) => page.evaluate(([type, scale]) => {
   canvas.min_font_size_for_lod = 0; // text is drawn at any zoom
   canvas.deselectAll();
   canvas.setDirty(true, true);
-}, [type, scale]);
+}, [types, scale]);
 
 async function picture(name) {
   await wait(1.5);
@@ -84,7 +84,7 @@ async function ended() {
   }
 }
 
-const TRAINER = "MusubiTuner_WanLoRATrainer";
+const TRAINER = ["MusubiTuner_WanLoRATrainer"], CURVE = [...TRAINER, "MusubiTuner_TrainingMonitor"];
 await open();
 await settings({ "Comfy.Locale": "en", "Comfy.VueNodes.Enabled": nodes === "vue" });
 await load();
@@ -102,10 +102,10 @@ await picture("gallery");
 await page.keyboard.press("Escape");
 await ended();
 await wait(3);
-await look();
+await look(CURVE);
 await picture("after");
 await settings({ "Comfy.Locale": "ja" });
-await look();
+await look(TRAINER, 1);
 await picture("japanese");
 await settings({ "Comfy.Locale": "en" });
 await page.evaluate(() => window.app.extensionManager.command.execute("Comfy.BrowseTemplates"));

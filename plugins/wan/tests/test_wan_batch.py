@@ -84,11 +84,11 @@ def test_each_prompt_has_its_own_size_length_and_steps(place: Any) -> None:
 
 def test_a_prompt_that_no_line_can_say_starts_alone(place: Any) -> None:
     table = place.folder / "prompts.csv"
-    table.write_text("prompt\na cat --w 8\na dog\n# no\na bird\n", "utf-8")
+    table.write_text("prompt\na cat\na dog\n# no\na bird\n", "utf-8")
     made = place.generate(prompts=place.run("BatchProcessor", file=str(table)).prompts)
     assert len(made.video) == 4
     starts = [command(run) for run in generators(place)]
-    assert len(starts) == 3 and any("--prompt=a cat --w 8" in words for words in starts)
+    assert len(starts) == 2 and any("--prompt=# no" in words for words in starts)
 
 
 def test_a_lora_strength_of_its_own_needs_a_start_of_its_own(place: Any) -> None:

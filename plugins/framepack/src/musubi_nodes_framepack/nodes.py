@@ -44,7 +44,7 @@ from musubi_nodes_framepack.sections import FramePackSection, Section, indices, 
 ADVANCED = Widget(advanced=True)
 MODELS = "The FramePack models node."
 F1 = "The DiT is an F1 model: it goes forward in time."
-RATIOS = r"^\s*(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?\s*$"
+RATIOS = r"^(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?$"
 RATE = 30
 """The script counts sections at 30 frames a second, whatever ``--fps`` says (fpack_generate_video.py, v0.3.4)."""
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import read_json
-from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES, Texts
 
 
 @contextmanager
@@ -18,6 +17,8 @@ def in_the_users_language(node: type[Node]) -> Iterator[None]:
     try:
         yield
     except MusubiError as error:
+        from musubi_nodes.hosts.texts import ENGLISH, Texts
+
         if (language := chosen_language()) != ENGLISH:
             error.say = Texts(language).of(node, "messages")
         raise
@@ -27,6 +28,8 @@ def chosen_language() -> str:
     """The page's own setting, which the server keeps for its only user (app_settings.py, ComfyUI 0.3.64); English
     where the server has several users, or the language is none of ours."""
     import folder_paths
+
+    from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES
 
     settings = Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"
     chosen = read_json(settings).get("Comfy.Locale")
