@@ -50,7 +50,9 @@ class Texts:
         Widgets keep their names: messages and musubi-tuner's documentation use them.
         """
         found = self._nodes.get(node) if isinstance(node, str) else node
-        return (found and self._found("labels", name, package_of(found))) or name
+        if found is None:
+            return name
+        return self._found("labels", name, package_of(found)) or self._missed(name, package_of(found))
 
     def _found(self, table: str, key: str, package: str) -> str:
         for owner in (package, CORE):
