@@ -18,6 +18,15 @@ def test_comments_are_kept_beside_and_each_of_them(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_what_somebody_added_by_hand_is_kept_beside(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    save_toml(path, "a = 1\n")
+    path.write_text("a = 1\nbucket_no_upscale = true\n", "utf-8")
+    kept = save_toml(path, "a = 2\n")
+    assert kept is not None and kept.read_text("utf-8") == "a = 1\nbucket_no_upscale = true\n"
+    assert save_toml(path, "a = 3\n") is None and path.read_text("utf-8") == "a = 3\n"
+
+
 def test_the_same_text_is_not_written_again(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(b"a = 1 # mine\n")

@@ -102,7 +102,7 @@ def test_comments_are_not_lost_without_a_word(place: Workplace) -> None:
     path = Path(edit(place).path)
     path.write_text(path.read_text("utf-8") + "# mine\n", "utf-8")
     made = edit(place, batch_size=2)
-    assert "had comments" in made.summary and "dataset.toml.bak" in made.summary
+    assert "edited by somebody else" in made.summary and "dataset.toml.bak" in made.summary
     assert "# mine" in path.with_name("dataset.toml.bak").read_text("utf-8")
 
 

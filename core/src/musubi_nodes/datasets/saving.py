@@ -1,10 +1,13 @@
-"""Writes a dataset TOML of the user's without losing the comments of the one that lies there."""
+"""Writes a dataset TOML of the user's without losing what somebody wrote into the one that lies there."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
+from musubi_nodes.config import cache_folder
 from musubi_nodes.files import publish, write_text
 
 _STRING_OR_COMMENT = re.compile(
@@ -13,16 +16,29 @@ _STRING_OR_COMMENT = re.compile(
 
 
 def save_toml(path: Path, text: str) -> Path | None:
-    """Write ``text``; where the old file had comments, it is kept beside as ``.bak``, whose path is returned.
+    """Write ``text``; an old file that was not written here, or was edited since, is kept as ``.bak``, whose path
+    is returned.
 
     tomli-w writes no comments, so that they cannot be carried over; an older ``.bak`` is kept as well.
     """
-    old = _read(path)
+    old, note = _read(path), _note(path)
     if old == text:
         return None
-    kept = publish(path, path.parent, f"{path.name}.bak") if old is None or has_comments(old) else None
+    edited = old is None or bool(old and _read(note) != _digest(old))
+    kept = publish(path, path.parent, f"{path.name}.bak") if edited else None
     write_text(path, text)
+    with suppress(OSError):  # then the next time keeps one file too many
+        write_text(note, _digest(text))
     return kept
+
+
+def _note(path: Path) -> Path:
+    """Where it is noted what was written last to ``path``."""
+    return cache_folder() / "written" / _digest(str(path.absolute()))[:24]
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def has_comments(text: str) -> bool:

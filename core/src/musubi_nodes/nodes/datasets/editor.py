@@ -214,7 +214,7 @@ def _check_chain(write_to: str, has_previous: bool) -> None:
 
 def _saved(path: Path, text: str) -> list[str]:
     kept = save_toml(path, text)
-    lost = f"the file that was there had comments, which cannot be carried over; it is now {kept.name}" if kept else ""
+    lost = f"the file that was there was written or edited by somebody else; it is kept as {kept.name}" if kept else ""
     return [f"written to {path}", *filter(None, [lost])]
 
 
