@@ -73,9 +73,9 @@ def test_the_exit_code_is_the_commands(tmp_path: Path, environment: Path) -> Non
 
 @pytest.mark.parametrize("marker", ["/where/it/was/made", ""])
 def test_a_clone_that_was_moved_is_set_up_again(environment: Path, marker: str) -> None:
-    """Here without a pip: that it tries is told, and what is missing is one message."""
+    """Here where a file is in the way: that it tries is told, and what hinders it is one message."""
     (environment / "installed").write_text(marker, "utf-8")
-    (environment / "bin" / "python").write_text("#!/bin/sh\nexit 3\n", "utf-8")
+    (environment / "lib").write_text("")
     started = start("runs")
     said, wrong = started.communicate(timeout=60)
     assert started.returncode == 2 and f"setting up {environment}" in said
