@@ -87,6 +87,7 @@ class Page:
         other = Page(self.context.browser, self.comfy)
         other.start({})
         other.open(self.page.evaluate("app.graph.serialize()"))
+        other.page.bring_to_front()  # a hidden page does not look
         return other
 
     def start(self, settings: dict[str, Any]) -> None:

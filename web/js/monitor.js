@@ -8,7 +8,7 @@ import { ask, newestRuns } from "./monitor/run.js";
 const SECOND = 1000;
 const LONGEST_PAUSE = 30 * SECOND;
 const NEWEST = 50;
-let busy = null; // whether the server's queue holds anything, once it is known
+let busy = null; // whether the server's queue holds anything; as long as it is not known, it may
 let unread = true; // whether there may be runs that are not shown yet
 let timer = 0;
 let pause = SECOND; // until the next look; longer after each one that got no answer
@@ -32,13 +32,13 @@ async function look() {
   let answered = false;
   try {
     forgetGone();
-    if (trainersThere() && (unread || (busy && !running().length))) await findRuns();
+    if (trainersThere() && (unread || (busy !== false && !running().length))) await findRuns();
     const known = await Promise.all(running().map(([node, panel]) => refresh(node, panel)));
     answered = known.length ? known.some(Boolean) : !unread;
   } finally {
     looking = false;
     pause = answered ? SECOND : Math.min(2 * pause, LONGEST_PAUSE);
-    if (running().length || (trainersThere() && (busy || unread))) timer ||= setTimeout(look, pause);
+    if (running().length || (trainersThere() && (busy !== false || unread))) timer ||= setTimeout(look, pause);
   }
 }
 
@@ -92,7 +92,7 @@ function watch(node) {
 /** Events tell of changes only: where the queue was at work before the page was there, none may come for long. */
 async function askQueue() {
   const { told } = await ask("/prompt");
-  busy ??= hasWork(told);
+  if (told) busy ??= hasWork(told);
   wake();
 }
 
