@@ -118,11 +118,32 @@ def test_two_images_of_one_stem_are_an_error(tmp_path: Path, image: Make, report
 
 def test_missing_controls_are_errors(tmp_path: Path, image: Make, report: Callable) -> None:
     image(tmp_path / "set" / "a.png", "a")
+    (tmp_path / "ctl").mkdir()
     assert "1 image without control: a.png" in report({**IMAGES, "control_directory": "ctl"}).errors[0]
     image(tmp_path / "ctl" / "a.png")
     assert report({**IMAGES, "control_directory": "ctl"}).errors == ()
     two = report({**IMAGES, "control_directory": "ctl", "fp_1f_clean_indices": [0, 5]})
     assert "less than the 2 controls" in two.errors[0]
+
+
+def test_a_control_folder_that_is_not_there_is_named(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "set" / "a.png", "a")
+    (error,) = report({**IMAGES, "control_directory": "ctl"}).errors
+    assert f"control_directory {tmp_path / 'ctl'} does not exist" in error
+    (tmp_path / "ctl").write_text("a file")
+    assert "ctl is not a folder" in report({**IMAGES, "control_directory": "ctl"}).errors[0]
+
+
+def test_a_file_in_place_of_a_folder_is_not_proposed_again(tmp_path: Path, image: Make, report: Callable) -> None:
+    image(tmp_path / "pal.png")
+    (error,) = report({"image_directory": "pal.png"}).errors
+    assert "pal.png is not a folder" in error and "did you mean" not in error
+
+
+def test_each_bad_line_is_told_once_and_a_backslash_with_its_remedy(tmp_path: Path, report: Callable) -> None:
+    (tmp_path / "set.jsonl").write_text(r'{"image_path": "C:\data\a.png", "caption": "x"}')
+    errors = "\n".join(report({"image_jsonl_file": "set.jsonl"}).errors)
+    assert errors.count("line 1") == 1 and "write each backslash of a path as / or twice" in errors
 
 
 def test_short_videos_are_an_error_and_unreachable_targets_a_warning(

@@ -34,7 +34,7 @@ def no_source(name: str, dataset: Dataset, trouble: str) -> str:
     """What to say about a dataset whose folder or JSONL file has ``trouble``, such as "does not exist"."""
     source, what = source_of(dataset), "the folder" if dataset.directory else "the file"
     try:
-        near = did_you_mean(source.name, [path.name for path in source.parent.iterdir()])
+        near = "" if source.exists() else did_you_mean(source.name, [path.name for path in source.parent.iterdir()])
     except OSError:
         near = ""
     cost = (
@@ -48,12 +48,10 @@ def no_source(name: str, dataset: Dataset, trouble: str) -> str:
 
 
 def _nothing(scan: DatasetScan) -> str:
-    bad = [*scan.bad_lines, *scan.missing_files]
     kinds = (
         ("without caption", scan.without_caption),
         (f"subfolders with {scan.kind}s, which it does not enter", scan.subfolders),
         ("other files", scan.ignored),
-        ("bad lines", bad),
     )
     hints = "".join(f"; {what}: {named(found, 3)}" for what, found in kinds if found)
     return f"{scan.name}: no {scan.kind} to train on in {scan.source}{hints}"
@@ -84,7 +82,12 @@ def _lines(scan: DatasetScan, found: Findings) -> None:
 
 def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
     found.errors.extend(f"{scan.name}: {line}" for line in scan.bad_companions[:10])
-    found.add(found.errors, scan.name, scan.missing_controls, scan.kind, "without control")
+    folder = dataset.control_directory if dataset.directory else None
+    if scan.missing_controls and folder and not folder.is_dir():
+        trouble = "is not a folder" if folder.exists() else "does not exist"
+        found.errors.append(f"{scan.name}: control_directory {folder} {trouble}")
+    else:
+        found.add(found.errors, scan.name, scan.missing_controls, scan.kind, "without control")
     if isinstance(dataset, ImageDataset) and dataset.fp_1f_clean_indices:
         needed = len(dataset.fp_1f_clean_indices)
         few = [item.path for item in scan.items if 0 < len(item.control_files) < needed]

@@ -119,7 +119,8 @@ def _why(line: str, error: json.JSONDecodeError) -> str:
         return "begins with a byte order mark; save the file as UTF-8 without BOM"
     if not line.strip():
         return "is empty; remove it"
-    return f"is not JSON ({error.msg} at column {error.colno})"
+    hint = "; write each backslash of a path as / or twice" if "escape" in error.msg else ""
+    return f"is not JSON ({error.msg} at column {error.colno}){hint}"
 
 
 def _named(entry: object, kind: Kind, layered: bool) -> _Named:
