@@ -186,6 +186,16 @@ def test_target_frames_must_fit_the_model(tmp_path: Path, video: Make, report: C
     assert report(full).errors == ()
 
 
+def test_the_longest_clip_of_full_must_fit_the_model(tmp_path: Path, video: Make, report: Callable) -> None:
+    video(tmp_path / "set" / "a.mp4")
+    full = {"video_directory": "set", "frame_extraction": "full"}
+    (warning,) = report({**full, "max_frames": 7}).warnings
+    assert "max_frames is 7" in warning and "use 5 or 9" in warning
+    assert report({**full, "max_frames": 9}).warnings == ()
+    (error,) = report({**full, "max_frames": 9}, frame_rule=FrameRule(window=9)).errors
+    assert "max_frames is 9" in error and "use 37 or more" in error
+
+
 def test_one_frame_clips_by_oversight_are_a_warning(tmp_path: Path, video: Make, report: Callable) -> None:
     video(tmp_path / "set" / "a.mp4")
     assert "target_frames is not set" in report({"video_directory": "set"}).warnings[0]

@@ -35,6 +35,7 @@ def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule
 
 def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:
     if extraction(dataset) == "full":
+        _longest(name, dataset, found, rule)
         return
     if "target_frames" not in dataset.model_fields_set:
         found.warnings.append(
@@ -54,6 +55,16 @@ def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule)
         found.warnings.append(f"{name}: target_frames has 1 with frame_extraction chunk: every frame becomes a clip")
 
 
+def _longest(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:
+    """For "full". The default of ``max_frames`` is nobody's wish, so that cutting it is not told."""
+    frames, near = dataset.max_frames, rule.round_down(dataset.max_frames)
+    text = f"{name}: max_frames is {frames}, but the model takes {rule.explain()}"
+    if not near:
+        found.errors.append(f"{text}; use {rule.shortest} or more")
+    elif near != frames and "max_frames" in dataset.model_fields_set:
+        found.warnings.append(f"{text}: longer videos are cut to {near}; use {near} or {near + rule.stride}")
+
+
 def _lengths(
     name: str,
     dataset: VideoDataset,
@@ -65,6 +76,8 @@ def _lengths(
     clips = {path: clips_of(dataset, fact.frames, fps) for path, fact in facts.items()}
     shown = {path: f"{path.name} ({_frames(dataset, fact, fps)})" for path, fact in facts.items()}
     if extraction(dataset) == "full":
+        if dataset.max_frames < rule.shortest:
+            return  # told of max_frames: no video could be long enough
         short = [shown[path] for path, cut in clips.items() if not cut or cut[0][1] < rule.shortest]
         found.add(found.errors, name, short, "video", f"with less than {rule.shortest} frames")
         return
