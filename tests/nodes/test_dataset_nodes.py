@@ -85,8 +85,11 @@ def test_an_edit_changes_what_was_changed_and_nothing_else(place: Workplace) -> 
 def test_an_edit_may_mend_what_is_missing(place: Workplace) -> None:
     path = place.folder / "mine.toml"
     path.write_text("[[datasets]]\nimage_directory = 'pictures'\nenable_bucket = true\n")
-    with pytest.raises(MusubiError, match="no caption_extension"):
+    with pytest.raises(MusubiError, match="no caption_extension") as told:
         place.run("DatasetConfigEditor", toml=str(path))
+    assert "also_set" in told.value.fix
+    written = place.run("DatasetConfigEditor", toml=str(path), also_set="caption_extension")
+    assert tables(written)[0]["caption_extension"] == ".txt"
     made = place.run("DatasetConfigEditor", toml=str(path), replace="all")
     assert tables(made)[0]["caption_extension"] == ".txt"
 
@@ -128,6 +131,12 @@ def test_a_mistake_is_told_before_anything_is_written(place: Workplace, values: 
         edit(place, **values)
     assert words in str(caught.value)
     assert not (place.host.output_folder / "musubi").exists()
+
+
+def test_what_the_widgets_hold_is_no_fault_of_a_file(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match="the widgets make no dataset that fits") as told:
+        edit(place, width=950, height=541, enable_bucket=False)
+    assert "file" not in told.value.what and told.value.fix == "Correct the widgets and queue again."
 
 
 def test_an_entry_that_is_not_there_is_named(place: Workplace) -> None:

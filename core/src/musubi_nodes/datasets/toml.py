@@ -53,6 +53,7 @@ __all__ = [
     "with_cache_directories",
 ]
 
+_CORRECT = "Correct the file and queue again."
 _ARRAY = re.compile(r"\[\n((?: +-?\d+,\n)+)\]")  # tomli-w gives each number a line of its own
 
 
@@ -66,8 +67,11 @@ def loads(text: str, *, base: Path, name: str = "dataset TOML") -> DatasetConfig
     return parse(parse_toml(text.removeprefix("\ufeff"), name), base=base, name=name)
 
 
-def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> DatasetConfig:
-    """The same for plain values, as they come out of TOML or JSON."""
+def parse(
+    raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML", what: str = "", fix: str = _CORRECT
+) -> DatasetConfig:
+    """The same for plain values, as they come out of TOML or JSON; ``what`` and ``fix`` are those of the error where
+    the values come from elsewhere."""
     found = [stray_top_level(key, value) for key, value in raw.items() if key not in ("general", "datasets")]
     general = _general(raw.get("general"), found)
     misspelt = "datasets" not in raw and any("'datasets'" in line for line in found)
@@ -77,7 +81,7 @@ def parse(raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML") -> 
         found = config_problems(config)
         if not found:
             return config
-    raise problems(f"the dataset file {name} does not fit", found, fix="Correct the file and queue again.")
+    raise problems(what or f"the dataset file {name} does not fit", found, fix=fix)
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:

@@ -39,7 +39,9 @@ def made(inputs: Any, base: Path) -> Made:
     if not inputs.source.strip():
         raise MusubiError("source is empty", fix="Type the folder or the .jsonl file of this dataset.")
     new = _written(inputs, base, Sections({}, {}), touched(inputs) | set(_ALWAYS))
-    return Made(parse({"general": new.general, "datasets": [new.entry]}, base=base, name=f"{inputs.name}.toml"))
+    raw = {"general": new.general, "datasets": [new.entry]}
+    what = "the widgets make no dataset that fits"
+    return Made(parse(raw, base=base, what=what, fix="Correct the widgets and queue again."))
 
 
 def edited(inputs: Any, path: Path, base: Path) -> Made:
@@ -64,7 +66,8 @@ def edited(inputs: Any, path: Path, base: Path) -> Made:
         told += left_alone(_beside(inputs, base, old, wanted), path.name)
     merged = [*tables[: inputs.entry], new.entry, *tables[inputs.entry + 1 :]]
     whole = {**raw, "datasets": merged} | ({"general": new.general} if new.general != old.general else {})
-    return Made(parse(whole, base=path.parent, name=path.name), tuple(told))
+    fix = "Correct the file, or name in also_set the widgets to write into it, and queue again."
+    return Made(parse(whole, base=path.parent, name=path.name, fix=fix), tuple(told))
 
 
 def touched(inputs: Any) -> set[str]:
