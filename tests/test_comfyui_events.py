@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from musubi_nodes.hosts.comfyui.host import ComfyHost, unbroken
+from musubi_nodes.hosts.comfyui.host import WIDTH, ComfyHost, rows
 from musubi_nodes.runs.record.progress import Progress
 
 EVENTS_OF_A_BAR = 2
@@ -42,11 +42,16 @@ def test_at_most_ten_events_a_second_whatever_the_script_prints(
     assert all(len([each for each in events if start <= each < start + 1]) <= 10 for start in events)
 
 
+LONG = "a sentence that is longer than one line of the narrowest node"
+
+
 def test_a_line_breaks_between_its_parts_only() -> None:
-    seen = unbroken("training 12/80 · 1:15 left · a sentence that is longer than a line of the node")
-    first, time_left, long = seen.split(" · ")
-    assert " " not in first + time_left and time_left.replace("\u2060", "") == "1:15\u00a0left"
-    assert len(time_left) == 2 * len("1:15 left") - 1 and long == "a sentence that is longer than a line of the node"
+    text = "training 1329/10000 · epoch 333/2500 · loss 1.55 · 93.09 it/s · 1:15 left"
+    seen = rows(f"{text} · {LONG}")
+    lines = seen.splitlines()
+    assert len(lines) > 2 and max(map(len, lines)) <= WIDTH
+    assert all(any(part.replace(" ", "\u00a0") in line for line in lines) for part in text.split(" · "))
+    assert seen.replace("\u00a0", " ").split() == f"{text} · {LONG}".split()
 
 
 def test_the_end_is_told_at_once(events: list[float]) -> None:

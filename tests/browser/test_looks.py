@@ -119,8 +119,7 @@ def test_the_newest_step_is_shown_whatever_tells_it(page: Page) -> None:
     run = made_run(page.comfy.folder / "output", "running", [{"step": 40, "loss": 0.5}], **progress)
     page.open_with_run(run, prompt="p")
     assert page.see(".musubi-text").text_content() == "training · step 41/100"
-    line = "\u2060".join("training 57/100 · epoch 2/4 · 1:15 left")
-    page.page.evaluate(HEAR, [run.origin()["node"], line])
+    page.page.evaluate(HEAR, [run.origin()["node"], "training\u00a057/100 · epoch\u00a02/4 ·\n1:15\u00a0left"])
     assert page.see(".musubi-text").text_content() == "training · step 57/100"
     assert str(page.see(".musubi-numbers").text_content()).startswith("epoch 2/4")
     page.page.evaluate(HEAR, [run.origin()["node"], "sampling 3/20"])

@@ -494,7 +494,7 @@ def test_cards_tell_what_is_cached(place: Workplace) -> None:
     config = edit(place, missing_captions="skip").dataset.config
     found = scan(config)
     first, second = (str(place.folder / "pictures" / f"p{number}.png") for number in range(2))
-    known = {(0, "latents"): Known(frozenset([second])), (0, "texts"): Known(stale=frozenset([first]))}
+    known = {(0, "latent"): Known(frozenset([second])), (0, "text"): Known(stale=frozenset([first]))}
     cards = [card_of(entry, 128, [Cached("Wan", False, known)]).cell for entry in entries(found, config)]
     assert [[dict(marks.badges) for marks in card.marks] for card in cards] == [
         [{"latents": True, "texts": None}],

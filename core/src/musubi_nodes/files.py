@@ -63,9 +63,9 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
-def stamp(path: Path) -> str:
+def stamp(file: Path | os.DirEntry[str]) -> str:
     """Size and time of a file: another one under the same name differs."""
-    facts = path.stat()
+    facts = file.stat()
     return f"{facts.st_size}-{facts.st_mtime_ns}"
 
 

@@ -23,6 +23,15 @@ def notes(folder: Path) -> list[Path]:
     return list(folder.glob("**/.musubi-nodes_*.json"))
 
 
+def cached_by_hand(place: Any) -> Path:
+    """A dataset whose caches lie in a folder of its own, of which no note tells."""
+    path: Path = place.dataset(toml=OWN)
+    place.caches(path)
+    for note in notes(place.folder / "own"):
+        note.unlink()
+    return path
+
+
 def remove_p3(place: Any) -> None:
     for ending in (".png", ".txt"):
         (place.folder / "pictures" / f"p3{ending}").unlink()
@@ -58,10 +67,7 @@ def test_without_its_note_no_cache_of_ours_outlives_its_picture(place: Any, left
 
 
 def test_what_was_made_by_hand_goes_once_it_is_made_anew_under_another_name(place: Any) -> None:
-    path = place.dataset(toml=OWN)
-    place.caches(path)
-    for note in notes(place.folder / "own"):
-        note.unlink()
+    path = cached_by_hand(place)
     enlarge_p1(place)
     place.train(place.caches(path))
     assert {"p1_0192x0128_wan"} == {name for name in names(place.folder / "own") if name.startswith("p1_0")}
@@ -69,10 +75,7 @@ def test_what_was_made_by_hand_goes_once_it_is_made_anew_under_another_name(plac
 
 
 def test_caches_made_by_hand_that_the_script_leaves_alone_are_not_taken_for_new(place: Any) -> None:
-    path = place.dataset(toml=OWN)
-    place.caches(path)
-    for note in notes(place.folder / "own"):
-        note.unlink()
+    path = cached_by_hand(place)
     before = names(place.folder / "own")
     place.misbehaving("wan_cache_latents.py", "sys.exit(0)")
     with pytest.raises(MusubiError, match=r"4 latent cache files that were made by hand were not written anew: .*p0_"):

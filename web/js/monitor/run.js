@@ -53,7 +53,7 @@ export class Run {
 
   /** The line that the server tells beside ("training 12/80 · epoch 3/16 · ..."), more often than a page asks. */
   hear(text) {
-    const pairs = [...text.replaceAll("\u2060", "").matchAll(/(\d+)\/(\d+)/g)].map(([, ...pair]) => pair.map(Number));
+    const pairs = [...text.matchAll(/(\d+)\/(\d+)/g)].map(([, ...pair]) => pair.map(Number));
     const [[step, steps], [epoch, epochs] = []] = pairs.length ? pairs : [[]];
     const { progress = {} } = this.state;
     if (steps && steps === progress.steps) this.heard = { step, epoch: epochs === progress.epochs ? (epoch ?? 0) : 0 };

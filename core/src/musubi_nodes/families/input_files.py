@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from musubi_nodes.datasets.headers import header_facts
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
 from musubi_nodes.files import cleaned_path, is_file, is_inside, is_share
@@ -23,15 +24,14 @@ def input_names(folder: Path, kind: str) -> list[str]:
 
 
 def _is_still(file: Path) -> bool:
-    """Whether it is a WebP of one picture: a moving one has the flag 2 in its header's byte 20."""
+    """Whether it is a WebP of one picture."""
     if file.suffix.lower() != ".webp":
         return False
     try:
-        with file.open("rb") as data:
-            head = data.read(21)
+        facts = header_facts(str(file))
     except OSError:
         return True
-    return head[12:16] != b"VP8X" or not head[20:] or not head[20] & 2
+    return facts is None or facts.odd != "animated"
 
 
 def find_input(context: Context, kind: str, name: str) -> Path:

@@ -50,7 +50,7 @@ class Texts:
         Widgets keep their names: messages and musubi-tuner's documentation use them.
         """
         found = self._nodes.get(node) if isinstance(node, str) else node
-        if found is None:
+        if found is None or name not in _sockets(found):
             return name
         return self._found("labels", name, package_of(found)) or self._missed(name, package_of(found))
 
@@ -65,6 +65,11 @@ class Texts:
         if self.language != ENGLISH:
             self.missing.add((package, sentence))
         return sentence
+
+
+def _sockets(node: type[Node]) -> set[str]:
+    inputs = (spec for spec in node.fields() if spec.kind == "socket")
+    return {spec.name for spec in (*inputs, *node.outputs())}
 
 
 def package_of(node: type[Node]) -> str:

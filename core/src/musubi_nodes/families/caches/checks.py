@@ -6,6 +6,7 @@ from collections.abc import Iterable, Set
 from pathlib import Path
 
 from musubi_nodes.datasets.caches import (
+    CacheKind,
     broken_caches,
     expected_text_caches,
     latent_caches,
@@ -18,7 +19,6 @@ from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import effective
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches.folder import CacheFolder
-from musubi_nodes.families.caches.state import Kind
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.judging import judge
 from musubi_nodes.families.sockets import Dataset
@@ -42,7 +42,7 @@ def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
         )
 
 
-def check_strangers(folders: Iterable[CacheFolder], kind: Kind) -> None:
+def check_strangers(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
     """Raise where caches of no item lie in the folders."""
     if strangers := [path for each in folders for path in each.strangers()]:
         raise MusubiError(
@@ -53,7 +53,7 @@ def check_strangers(folders: Iterable[CacheFolder], kind: Kind) -> None:
         )
 
 
-def check_written_anew(folders: Iterable[CacheFolder], kind: Kind, folder: RunFolder) -> None:
+def check_written_anew(folders: Iterable[CacheFolder], kind: CacheKind, folder: RunFolder) -> None:
     """The script has written anew all caches that were made by hand; raises where it left an item's as they were."""
     if left := [path for each in folders for path in each.replace()]:
         raise MusubiError(
@@ -67,7 +67,7 @@ def check_written_anew(folders: Iterable[CacheFolder], kind: Kind, folder: RunFo
 def verify(
     found: Scan,
     architecture: str,
-    kind: Kind,
+    kind: CacheKind,
     folder: RunFolder | None = None,
     proven: Set[Path] = frozenset(),
     last: str = "",
@@ -95,7 +95,7 @@ def verify(
         )
 
 
-def _files(found: Scan, architecture: str, kind: Kind) -> list[Path]:
+def _files(found: Scan, architecture: str, kind: CacheKind) -> list[Path]:
     if kind == "text":
         return [cache for _, cache in expected_text_caches(found, architecture)]
     return [path for _, paths in latent_caches(found, architecture) for path in paths]

@@ -6,77 +6,20 @@ musubi-tuner's ``--skip_existing`` looks at names only (v0.3.4): another caption
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from musubi_nodes.datasets.caches import ENDINGS, is_whole, stem_of_cache
-from musubi_nodes.datasets.fingerprint import Source, origins
+from musubi_nodes.datasets.caches import ENDINGS, CacheKind, is_whole, stem_of_cache
+from musubi_nodes.datasets.fingerprint import origins
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
-from musubi_nodes.families.caches.state import Kind
-from musubi_nodes.files import write_text
+from musubi_nodes.families.caches.notes import Made, Notes, Recipe
+from musubi_nodes.files import stamp
 from musubi_nodes.runs.record.disk import disk_error
-
-
-class Made(NamedTuple):
-    """What is known of an item's caches: from what they are made, and size and time of each file.
-
-    Not ``finished``: a run was making them. A file that it has left whole is good then, and others may be missing.
-    """
-
-    origin: str
-    files: dict[str, str]
-    finished: bool
-
-
-class Recipe(NamedTuple):
-    """From which ``sources`` of an item its caches are made, and what all are ``made`` with: options, models, code.
-
-    ``last``: how the name of the tensor that is written last begins.
-    """
-
-    sources: frozenset[Source]
-    made: str
-    last: str = ""
-
-
-@dataclass(frozen=True)
-class Notes:
-    """What is known of the caches in a folder: by stem of each item's, which run made them last, and how.
-
-    They are kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
-    """
-
-    items: dict[str, Made] = field(default_factory=dict)
-    run: str = ""
-    recipe: Recipe | None = None
-
-    @staticmethod
-    def file(folder: Path, ending: str) -> Path:
-        """Where the notes of caches with this ``ending`` lie."""
-        return folder / f".musubi-nodes{ending.removesuffix('.safetensors')}.json"
-
-    @classmethod
-    def read(cls, folder: Path, ending: str) -> Notes:
-        """Nothing is known where there are none that can be read."""
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            kept = json.loads(cls.file(folder, ending).read_text("utf-8"))
-            items = {stem: Made(*made) for stem, made in kept["items"].items()}
-            recipe = kept.get("recipe")
-            return cls(items, str(kept["run"]), Recipe(frozenset(recipe[0]), *recipe[1:]) if recipe else None)
-        return cls()
-
-    def write(self, folder: Path, ending: str) -> None:
-        """Raises OSError."""
-        recipe = [sorted(self.recipe.sources), *self.recipe[1:]] if self.recipe else None
-        text = json.dumps({"run": self.run, "recipe": recipe, "items": self.items}, separators=(",", ":"))
-        write_text(self.file(folder, ending), text)
 
 
 @dataclass
@@ -149,7 +92,7 @@ class CacheFolder:
             return []
         alone: list[Path] = []
         for stem, there in self._by_stem().items():
-            old = [name for name, stamp in there.items() if self._there.get(stem, {}).get(name) == stamp]
+            old = [name for name, known in there.items() if self._there.get(stem, {}).get(name) == known]
             if len(old) == len(there):
                 alone += (self.path / name for name in old)
                 continue
@@ -167,20 +110,20 @@ class CacheFolder:
         known = self.notes.items.get(stem)
         if known is None or known.origin != origin:
             return Made(origin, {}, False)
-        files = {name: stamp for name, stamp in there.items() if stamp and self._may_stay(name, stamp, known)}
+        files = {name: now for name, now in there.items() if now and self._may_stay(name, now, known)}
         return Made(origin, files, known.finished and bool(files) and files == known.files)
 
-    def _may_stay(self, name: str, stamp: str, known: Made) -> bool:
+    def _may_stay(self, name: str, now: str, known: Made) -> bool:
         if name in known.files:
-            return known.files[name] == stamp
+            return known.files[name] == now
         return not known.finished and is_whole(self.path / name, self.recipe.last)
 
     def _by_stem(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
         with self._usable():
             listed = _listed(self.path, self.ending)
-        for name, stamp in listed.items():
-            found.setdefault(self.stem(name), {})[name] = stamp
+        for name, now in listed.items():
+            found.setdefault(self.stem(name), {})[name] = now
         return found
 
     def _keep(self, items: Mapping[str, Made], run: str) -> None:
@@ -197,7 +140,7 @@ class CacheFolder:
 
 
 def cache_folders(
-    found: Scan, config: DatasetConfig, given: DatasetConfig, architecture: str, kind: Kind, recipe: Recipe
+    found: Scan, config: DatasetConfig, given: DatasetConfig, architecture: str, kind: CacheKind, recipe: Recipe
 ) -> list[CacheFolder]:
     """Those of all datasets, as they are now, judged by how they are to be made.
 
@@ -212,7 +155,7 @@ def cache_folders(
     return made
 
 
-def folder_as_noted(part: DatasetScan, dataset: Dataset, architecture: str, kind: Kind) -> CacheFolder | None:
+def folder_as_noted(part: DatasetScan, dataset: Dataset, architecture: str, kind: CacheKind) -> CacheFolder | None:
     """The same of one dataset, judged by how its own notes say that it was made; None without any. So a changed item or
     dataset shows, and another model or option of the cache node does not."""
     if part.cache_folder is None:
@@ -228,7 +171,7 @@ def _folder(
     path: Path,
     dataset: Dataset,
     architecture: str,
-    kind: Kind,
+    kind: CacheKind,
     recipe: Recipe,
     notes: Notes | None = None,
 ) -> CacheFolder:
@@ -247,9 +190,8 @@ def _listed(folder: Path, ending: str) -> dict[str, str]:
         return {}
 
 
-def _stamp(entry: Any) -> str:
+def _stamp(entry: os.DirEntry[str]) -> str:
     try:
-        known = entry.stat()
+        return stamp(entry)
     except OSError:
         return ""
-    return f"{known.st_size}-{known.st_mtime_ns}"

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field, create_model
 
 from musubi_nodes.commands.option import Option
+from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.datasets.fingerprint import Source, fingerprint
 from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.report import raise_errors
@@ -24,9 +25,10 @@ from musubi_nodes.families.caches.checks import (
     checked_scan,
     verify,
 )
-from musubi_nodes.families.caches.folder import CacheFolder, Recipe, cache_folders
+from musubi_nodes.families.caches.folder import CacheFolder, cache_folders
 from musubi_nodes.families.caches.locks import alone_on_caches
-from musubi_nodes.families.caches.state import Kind, cache_state
+from musubi_nodes.families.caches.notes import Recipe
+from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import NodeOutputs
@@ -75,7 +77,7 @@ class CacheNode(ScriptNode):
     category: ClassVar[str] = "MusubiTuner/Cache"
     Inputs: ClassVar[type[BaseModel]] = CacheInputs
     cache: ClassVar[type[Cache]]
-    kind: ClassVar[Kind]
+    kind: ClassVar[CacheKind]
     bar_stage: ClassVar[str] = "encoding"
     made_from: ClassVar[frozenset[Source]]
     written_last: ClassVar[str] = ""
@@ -191,7 +193,7 @@ class LatentCache(CacheNode):
     """Base of latent caches."""
 
     Inputs: ClassVar[type[BaseModel]] = LatentCacheInputs
-    kind: ClassVar[Kind] = "latent"
+    kind: ClassVar[CacheKind] = "latent"
     search: ClassVar[tuple[str, ...]] = (
         "vae encode",
         "encode images",
@@ -206,7 +208,7 @@ class LatentCache(CacheNode):
 class TextEncoderCache(CacheNode):
     """Base of text encoder caches."""
 
-    kind: ClassVar[Kind] = "text"
+    kind: ClassVar[CacheKind] = "text"
     search: ClassVar[tuple[str, ...]] = (
         "encode captions",
         "clip",

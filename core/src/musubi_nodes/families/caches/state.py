@@ -7,10 +7,8 @@ from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.schema import cache_folder_of, effective
 from musubi_nodes.families.sockets import Dataset
 
-Kind = CacheKind
 
-
-def cache_state(dataset: Dataset, architecture: str, kind: Kind) -> str:
+def cache_state(dataset: Dataset, architecture: str, kind: CacheKind) -> str:
     """Of all cache files of this kind in the dataset's folders; "" where a folder cannot be read."""
     folders = [folder for part in effective(dataset.config) if (folder := cache_folder_of(part))]
     try:

@@ -10,7 +10,7 @@ from musubi_nodes.families.settings.memory import ATTENTION_PACKAGES
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
 
-LOGGER_PACKAGES = {"wandb": "wandb", "all": "wandb"}
+_LOGGERS = {"wandb": "wandb", "all": "wandb"}
 _DISTRIBUTIONS = {"flash_attn_interface": ("flash_attn_3", "flash_attn_interface")}
 
 
@@ -22,7 +22,7 @@ def check_packages(
     if optimizer:
         wanted.append((f"optimizer_type {optimizer.optimizer_type}", optimizer.package()))
     if training and training.log_with:
-        wanted.append((f"log_with {training.log_with}", LOGGER_PACKAGES.get(training.log_with)))
+        wanted.append((f"log_with {training.log_with}", _LOGGERS.get(training.log_with)))
     packages = installed_packages(install)
     for what, package in wanted:
         if package and packages and not _has(packages, package):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from musubi_nodes.config import config_file
+from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches.checks import checked_scan, verify
-from musubi_nodes.families.caches.state import Kind, cache_state
+from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.settings import Optimizer, Training
@@ -57,7 +58,7 @@ def check_files(inputs: TrainerInputs, family: Family) -> None:
             f"the dataset {latent.dataset.name} has changed since it was cached",
             fix="Queue again: both caches are made anew then.",
         )
-    made: tuple[tuple[Kind, Cache], ...] = (("latent", latent), ("text", inputs.text_cache))
+    made: tuple[tuple[CacheKind, Cache], ...] = (("latent", latent), ("text", inputs.text_cache))
     for kind, cache in made:
         if cache.state and cache_state(latent.dataset, family.architecture, kind) == cache.state:
             continue

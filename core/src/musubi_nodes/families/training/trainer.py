@@ -186,14 +186,8 @@ class LoRATrainer(ScriptNode):
         attempt.key = identity.key
         own = attempt.own_state(training)
         records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
-        final = f"{inputs.output_name}.safetensors"
-        if not own and not inputs.train_again:
-            if before := records.find(key):
-                return self._before(inputs, context, before[0], records.run_of(key))
-            if left := left_behind(context.host.output_folder, key, final, Path(inputs.models.main_dit)):
-                with left[0].ending(script=self.script):
-                    left[0].write_end("done", script=self.script)
-                    return self._complete(inputs, context, records, key, *left)
+        if not own and not inputs.train_again and (done := self._done_before(inputs, context, records, key)):
+            return done
         check_files(inputs, self.family)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training)
         for lora in starting_loras(inputs):
@@ -215,7 +209,7 @@ class LoRATrainer(ScriptNode):
             log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
 
             def made(outcome: Outcome) -> Path:
-                return outcome.checkpoint or folder.out / final
+                return outcome.checkpoint or folder.out / _final(inputs)
 
             def accept(outcome: Outcome) -> None:
                 check_trained(made(outcome), folder.log)
@@ -226,6 +220,17 @@ class LoRATrainer(ScriptNode):
                 return self._finish(inputs, context, folder, made(outcome), outcome)
             note_finished(folder, key)
             return self._complete(inputs, context, records, key, folder, made(outcome), outcome)
+
+    def _done_before(self, inputs: TrainerInputs, context: Context, records: Records, key: str) -> BaseModel | None:
+        """What the same training made earlier; None where there is none, or it is not good any more."""
+        if before := records.find(key):
+            return self._before(inputs, context, before[0], records.run_of(key))
+        left = left_behind(context.host.output_folder, key, _final(inputs), Path(inputs.models.main_dit))
+        if left is None:
+            return None
+        with left[0].ending(script=self.script):
+            left[0].write_end("done", script=self.script)
+            return self._complete(inputs, context, records, key, *left)
 
     def _complete(
         self,
@@ -304,6 +309,11 @@ class LoRATrainer(ScriptNode):
     def processes(self, inputs: TrainerInputs) -> int:
         """accelerate's ``num_processes`` counts those of all machines."""
         return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
+
+
+def _final(inputs: TrainerInputs) -> str:
+    """The name of the LoRA that the script writes at its end."""
+    return f"{inputs.output_name}.safetensors"
 
 
 def _told(name: str, target: Path, outcome: Outcome | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -21,10 +22,8 @@ SECONDS_BETWEEN = 0.5
 """A node tells its bar, for which ComfyUI sends two events (``hijack_progress`` of main.py, 0.3.64), and its line of
 text: with a full bar, which is told early, at most nine events a second reach the page."""
 
-SHORT = 28
-"""Letters of a part that has room in the line of the narrowest node."""
-BLANK, JOINER = "\u00a0", "\u2060"
-"""No line breaks at them: no-break space and word joiner."""
+WIDTH, SHORT = 48, 28
+"""Letters that have room in the narrowest node, and of a part of the line that is not broken."""
 HARMLESS = {ord("<"): "\u2039", ord(">"): "\u203a"}
 """The page shows a node's line as markup (frontend 1.27.10), newer ones as text: what would be a tag is made none."""
 
@@ -104,7 +103,7 @@ class ComfyHost:
             (self._full.add if full else self._full.discard)(node_id)
         if now.total:
             self._bar(node_id, now.total).update_absolute(now.current, now.total)
-        self.tell(node_id, unbroken(now.text()))
+        self.tell(node_id, rows(now.text()))
 
     def raise_if_interrupted(self) -> None:
         from comfy.model_management import throw_exception_if_processing_interrupted
@@ -153,11 +152,11 @@ class ComfyHost:
             server.send_progress_text(printable(text).translate(HARMLESS), node_id, server.client_id)
 
 
-def unbroken(text: str) -> str:
-    """``text`` with line breaks between its parts only: the page breaks such a line inside words (``break-all``,
+def rows(text: str) -> str:
+    """``text`` with line breaks between its parts only: the page breaks a long line inside words (``break-all``,
     frontend 1.27.10)."""
-    parts = text.split(" · ")
-    return " · ".join(JOINER.join(part.replace(" ", BLANK)) if len(part) <= SHORT else part for part in parts)
+    parts = (part.replace(" ", "\u00a0") if len(part) <= SHORT else part for part in text.split(" · "))
+    return textwrap.fill(" · ".join(parts), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 @cache

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from musubi_nodes.datasets.caches import CacheKind, names_in, stems_cached
 from musubi_nodes.datasets.items import DatasetScan, Scan
@@ -17,8 +16,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.sockets import Dataset
 
-Kind = Literal["latents", "texts"]
-KINDS: dict[Kind, CacheKind] = {"latents": "latent", "texts": "text"}
+KINDS: tuple[CacheKind, ...] = ("latent", "text")
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Cached:
 
     title: str
     chosen: bool
-    known: Mapping[tuple[int, Kind], Known]
+    known: Mapping[tuple[int, CacheKind], Known]
 
 
 def caches_of(found: Scan, dataset: Dataset, chosen: Family | None, context: Context) -> list[Cached]:
@@ -61,14 +59,14 @@ def _cached(
     listed: Callable[[Path | None], list[str]],
 ) -> Cached:
     parts = effective(cached_dataset(dataset, context.host.output_folder, family.key).config)
-    known: dict[tuple[int, Kind], Known] = {}
+    known: dict[tuple[int, CacheKind], Known] = {}
     for part in found.datasets:
         nothing = Known(frozenset(item.file.path for item in part.items))
         placed = replace(part, cache_folder=cache_folder_of(parts[part.index]))
         names = listed(placed.cache_folder)
         for kind in KINDS:
-            there = stems_cached(names, placed, family.architecture, KINDS[kind])
-            noted = folder_as_noted(placed, parts[part.index], family.architecture, KINDS[kind]) if there else None
+            there = stems_cached(names, placed, family.architecture, kind)
+            noted = folder_as_noted(placed, parts[part.index], family.architecture, kind) if there else None
             known[part.index, kind] = _known(part, there, noted.stale if noted else frozenset()) if there else nothing
     return Cached(family.title, chosen, known)
 

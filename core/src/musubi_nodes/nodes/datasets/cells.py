@@ -77,7 +77,9 @@ def _marks(entry: Entry, caches: Sequence[Cached]) -> list[Marks]:
     if not entry.trains:
         return []
     return [
-        Marks(family.title, [(kind, family.known[entry.part.index, kind].holds(entry.file.path)) for kind in KINDS])
+        Marks(
+            family.title, [(f"{kind}s", family.known[entry.part.index, kind].holds(entry.file.path)) for kind in KINDS]
+        )
         for family in caches
     ]
 

@@ -84,16 +84,16 @@ def _cached(part: DatasetScan, caches: Iterable[Cached]) -> Iterator[str]:
         yield f"cached for {family.title}: {', '.join(_of(total, kind, one) for kind, one in known.items())}"
         for kind, one in known.items():
             if 0 < len(one.missing) < total:
-                yield f"no {kind} for {family.title}: {_names(one.missing)}"
+                yield f"no {kind}s for {family.title}: {_names(one.missing)}"
             if one.stale:
-                yield f"stale {kind} for {family.title}, which the cache node makes anew: {_names(one.stale)}"
+                yield f"stale {kind}s for {family.title}, which the cache node makes anew: {_names(one.stale)}"
     if nothing:
         yield "cached: nothing yet"
 
 
 def _of(total: int, kind: str, known: Known) -> str:
     stale = f" (stale: {len(known.stale)})" if known.stale else ""
-    return f"{total - len(known.missing) - len(known.stale)} of {total} {kind}{stale}"
+    return f"{total - len(known.missing) - len(known.stale)} of {total} {kind}s{stale}"
 
 
 def _names(paths: Iterable[str]) -> str:

@@ -25,7 +25,6 @@ RESUMED = "resumed.json"
 
 TIME = "%Y%m%d-%H%M%S-%f"
 """How a run's name begins, down to the millisecond: names sort by time."""
-_PARTS_OF_TIME = TIME.count("-") + 1
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
@@ -238,7 +237,7 @@ def run_folders(output: Path, nodes: Collection[str] = ()) -> Iterator[RunFolder
 
 
 def _node_of(name: str) -> str:
-    return name.split("-", _PARTS_OF_TIME)[-1].rpartition("-")[0]
+    return name.rpartition("-")[0].rpartition("-")[2]
 
 
 def _is_ours(name: str) -> bool:

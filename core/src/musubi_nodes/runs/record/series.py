@@ -45,7 +45,6 @@ class Series:
         self.single = False
         self.last: Point | None = None
         self.kept: list[Point] = []
-        self._waiting: Point | None = None
         self._offset = 0
         self._sum = self._weight = 0.0
 
@@ -102,20 +101,16 @@ class Series:
         """Of ``stride`` points the first that has a number; where none has, the first, which is a gap."""
         if self.last is None:
             return
-        place = (self.count - 1) % self.stride
-        if place == 0:
-            self._waiting = self.last
-        if self._waiting is None or (_is_gap(self.last) and place < self.stride - 1):
-            return
-        self.kept.append(self._waiting if _is_gap(self.last) else self.last)
-        self._waiting = None
+        if (self.count - 1) % self.stride == 0:
+            self.kept.append(self.last)
+        elif _is_gap(self.kept[-1]) and not _is_gap(self.last):
+            self.kept[-1] = self.last
+            self.version += 1
         if len(self.kept) >= self._most:
             pairs = zip_longest(self.kept[::2], self.kept[1::2])
             self.kept = [second if second and _is_gap(first) else first for first, second in pairs]
             self.stride *= 2
             self.version += 1
-            if _is_gap(self.kept[-1]) and self.count % self.stride:
-                self._waiting = self.kept.pop()
 
     def _earlier(self, step: int) -> Point | None:
         """The point of a step that was there before: the event files begin when the bar has told some steps already.

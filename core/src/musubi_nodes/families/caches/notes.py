@@ -1,0 +1,67 @@
+"""What is noted beside caches: from what each was made, and with what all of them were."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from musubi_nodes.datasets.fingerprint import Source
+from musubi_nodes.files import write_text
+
+
+class Made(NamedTuple):
+    """What is known of an item's caches: from what they are made, and size and time of each file.
+
+    Not ``finished``: a run was making them. A file that it has left whole is good then, and others may be missing.
+    """
+
+    origin: str
+    files: dict[str, str]
+    finished: bool
+
+
+class Recipe(NamedTuple):
+    """From which ``sources`` of an item its caches are made, and what all are ``made`` with: options, models, code.
+
+    ``last``: how the name of the tensor that is written last begins.
+    """
+
+    sources: frozenset[Source]
+    made: str
+    last: str = ""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is known of the caches in a folder: by stem of each item's, which run made them last, and how.
+
+    They are kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
+    """
+
+    items: dict[str, Made] = field(default_factory=dict)
+    run: str = ""
+    recipe: Recipe | None = None
+
+    @staticmethod
+    def file(folder: Path, ending: str) -> Path:
+        """Where the notes of caches with this ``ending`` lie."""
+        return folder / f".musubi-nodes{ending.removesuffix('.safetensors')}.json"
+
+    @classmethod
+    def read(cls, folder: Path, ending: str) -> Notes:
+        """Nothing is known where there are none that can be read."""
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            kept = json.loads(cls.file(folder, ending).read_text("utf-8"))
+            items = {stem: Made(*made) for stem, made in kept["items"].items()}
+            recipe = kept.get("recipe")
+            return cls(items, str(kept["run"]), Recipe(frozenset(recipe[0]), *recipe[1:]) if recipe else None)
+        return cls()
+
+    def write(self, folder: Path, ending: str) -> None:
+        """Raises OSError."""
+        recipe = [sorted(self.recipe.sources), *self.recipe[1:]] if self.recipe else None
+        text = json.dumps({"run": self.run, "recipe": recipe, "items": self.items}, separators=(",", ":"))
+        write_text(self.file(folder, ending), text)
