@@ -153,6 +153,14 @@ def test_a_list_can_be_narrowed_to_what_may_be_shown_in_a_workflow(tmp_path: Pat
     assert [run["name"] for run in found] == [running, mine]
 
 
+def test_a_node_of_a_plugin_may_be_called_anything(tmp_path: Path) -> None:
+    for node in ("acme-My Trainer (LoRA)", "MusubiTuner_学習-Trainer", "x" * 200):
+        folder = RunFolder.create(tmp_path, node)
+        write_json(folder.path / "origin.json", {"class": node, "workflow": "mine"})
+        assert [run["name"] for run in listed(tmp_path, 9, [node], "mine")["runs"]] == [folder.path.name]
+        assert run_named(tmp_path, folder.path.name) == folder
+
+
 def test_a_run_knows_its_node_its_prompt_and_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
     from musubi_nodes.hosts.terminal.demo import make_dataset, workflow

@@ -113,8 +113,8 @@ class ScriptNode(Node):
 
     def new_folder(self, context: Context) -> AbstractContextManager[RunFolder]:
         """A run folder of its own; whatever ends the block early is told by its status."""
-        name, output = self.id.removeprefix("MusubiTuner_"), context.host.output_folder
-        return RunFolder.opened(output, name, {"class": self.id, "node": context.node_id, **context.queued})
+        output = context.host.output_folder
+        return RunFolder.opened(output, self.id, {"class": self.id, "node": context.node_id, **context.queued})
 
     def install_name(self, inputs: Any) -> str | None:
         """Which configured install the user chose."""

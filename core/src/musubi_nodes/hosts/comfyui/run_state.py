@@ -57,7 +57,7 @@ def listed(output: Path, newest: int, classes: Collection[str] = (), workflow: s
 
     A run that no page has queued has no workflow: as long as it goes on, it counts as each one's.
     """
-    heads = map(_head, run_folders(output, [id_.removeprefix("MusubiTuner_") for id_ in classes]))
+    heads = map(_head, run_folders(output, classes))
     wanted = (
         head
         for head in heads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -85,8 +86,8 @@ class RunFolder:
 
     @classmethod
     def create(cls, output: Path, node: str) -> RunFolder:
-        """A new, empty run folder below ``output``."""
-        path = runs_of(output) / f"{_next_time(runs_of(output))}-{node}-{uuid4().hex[:6]}"
+        """A new, empty run folder below ``output`` for the node whose id is ``node``."""
+        path = runs_of(output) / f"{_next_time(runs_of(output))}-{_in_name(node)}-{uuid4().hex[:6]}"
         try:
             (path / "out").mkdir(parents=True)
         except OSError as error:
@@ -227,13 +228,18 @@ def runs_of(output: Path) -> Path:
 
 
 def run_folders(output: Path, nodes: Collection[str] = ()) -> Iterator[RunFolder]:
-    """All run folders below ``output``, or those of ``nodes``, newest first; what is a link, or has another name than
-    ours, is none of them."""
-    runs = runs_of(output)
+    """All run folders below ``output``, or those of the ids ``nodes``, newest first; what is a link, or has another
+    name than ours, is none of them."""
+    runs, of = runs_of(output), set(map(_in_name, nodes))
     if runs.is_dir():
         found = (path for path in sorted(runs.iterdir(), reverse=True) if _is_ours(path.name))
-        wanted = (path for path in found if not nodes or _node_of(path.name) in nodes)
+        wanted = (path for path in found if not of or _node_of(path.name) in of)
         yield from (RunFolder(path) for path in wanted if is_own(path, stat.S_ISDIR))
+
+
+def _in_name(node: str) -> str:
+    """How names of runs tell a node's id: ``MusubiTuner_WanLoRATrainer`` is WanLoRATrainer."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", node.removeprefix("MusubiTuner_"))[:80]
 
 
 def _node_of(name: str) -> str:
