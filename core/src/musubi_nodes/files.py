@@ -176,6 +176,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """The same of a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def is_own(path: Path, kind: Callable[[int], bool] = stat.S_ISREG) -> bool:
     """Whether ``path`` is a file itself (``stat.S_ISDIR``: a folder), and no link or junction to another place."""
     try:

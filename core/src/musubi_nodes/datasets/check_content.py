@@ -12,6 +12,7 @@ from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
 from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.files import is_file, is_folder
 
 OnMissing = Literal["error", "skip"]
 
@@ -83,8 +84,8 @@ def _lines(scan: DatasetScan, found: Findings) -> None:
 def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
     found.errors.extend(f"{scan.name}: {line}" for line in scan.bad_companions[:10])
     folder = dataset.control_directory if dataset.directory else None
-    if scan.missing_controls and folder and not folder.is_dir():
-        trouble = "is not a folder" if folder.exists() else "does not exist"
+    if scan.missing_controls and folder and not is_folder(folder):
+        trouble = "is not a folder" if is_file(folder) else "does not exist"
         found.errors.append(f"{scan.name}: control_directory {folder} {trouble}")
     else:
         found.add(found.errors, scan.name, scan.missing_controls, scan.kind, "without control")
