@@ -23,6 +23,7 @@ LAYERS = [
     "weights",
     "files",
     "errors",
+    "saying",
     "__init__",
 ]
 """From top to bottom; a layer may use itself and everything below."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
 
-from musubi_nodes.runs.record import progress
-from musubi_nodes.runs.record.folder import Status
+from tests.sentences import stages
 
 JS = Path(__file__).resolve().parents[1] / "web" / "js"
 TEXTS = JS / "monitor" / "texts.js"
@@ -24,13 +22,6 @@ def strings() -> set[str]:
     """All strings of the page's code."""
     files = (file for file in JS.rglob("*.js") if file != TEXTS)
     return {found for file in files for found in re.findall(STRING, file.read_text("utf-8"))}
-
-
-def stages() -> set[str]:
-    """What a run says of itself in one word."""
-    patterns = (*progress._BEGINNINGS, *progress._INSIDE, *progress._LABELS)
-    own = {"starting", "checking", "working", "waiting for the GPU"}
-    return {*get_args(Status), "unknown", *own, *(stage for _, stage in patterns)}
 
 
 def test_each_translation_belongs_to_a_text_and_keeps_its_places() -> None:

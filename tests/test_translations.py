@@ -19,6 +19,7 @@ from musubi_nodes.hosts.locales import locale_files
 from musubi_nodes.hosts.texts import CORE, ENGLISH, LANGUAGES, Texts, package_of, translations
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.known_failures import CRASHES, KNOWN, OUTSIDE
+from tests.sentences import sentences, stages
 
 NODES = plugins().nodes
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
@@ -50,6 +51,10 @@ def told(request: pytest.FixtureRequest) -> Texts:
         say = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
         for _, why, fix, *_ in failures:
             say(why), say(fix)
+    for package in PACKAGES:
+        say = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
+        for sentence in sentences(package) | (stages() if package == CORE else set()):
+            say(sentence)
     for word in ("Why", "Fix", "Log"):
         texts.of(table="messages")(word)
     return texts

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from musubi_nodes.saying import Say
 
 LONGEST = 4_000
 """Characters of each part of a message."""
@@ -33,7 +35,7 @@ class MusubiError(Exception):
     def __init__(self, what: str, *, why: str = "", fix: str = "", log: Path | None = None) -> None:
         self.what, self.why, self.fix = (printable(text) for text in (what, why, fix))
         self.log = log
-        self.say: Callable[[str], str] = str
+        self.say: Say = str
         """Puts ``why``, ``fix`` and the words before them into the user's language, where a host knows it."""
         super().__init__(str(self))
 

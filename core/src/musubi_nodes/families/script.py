@@ -37,6 +37,7 @@ from musubi_nodes.runs.process.masking import is_secret
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Command, Outcome, run
+from musubi_nodes.saying import say
 
 T = TypeVar("T")
 log = logging.getLogger("musubi_nodes")
@@ -198,7 +199,7 @@ class ScriptNode(Node):
                     raise _proposing(error, next_plan) from error
                 retries -= 1
                 log.warning("%s: out of GPU memory; again, now: %s", self.title, next_plan[1])
-                context.show(text=f"out of GPU memory; tried again: {next_plan[1]}")
+                context.show(text=say("out of GPU memory; tried again: {plan}", plan=next_plan[1]))
                 inputs = inputs.model_copy(update={"memory": next_plan[0]})
 
     def execute(
@@ -257,11 +258,11 @@ class ScriptNode(Node):
 
 
 def _proposing(error: OutOfGpuMemory, next_plan: tuple[Memory, str] | None) -> OutOfGpuMemory:
-    fix = (
-        f"In the Memory Optimizer {next_plan[1]}. Or set oom_retries there: then that is tried by itself."
-        if next_plan
-        else "Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more."
-    )
+    if next_plan:
+        advice = "In the Memory Optimizer {plan}. Or set oom_retries there: then that is tried by itself."
+        fix = say(advice, plan=next_plan[1])
+    else:
+        fix = say("Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more.")
     return OutOfGpuMemory(error.what, why=error.why, fix=fix, log=error.log)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,12 +11,11 @@ from typing import Any
 import tomli
 
 from musubi_nodes.families.node import Node
+from musubi_nodes.saying import Say
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "ja")
 CORE = "musubi_nodes"
-
-Say = Callable[[str], str]
 
 
 class Texts:
@@ -34,7 +33,7 @@ class Texts:
     def of(self, node: type[Node] | None = None, table: str = "sentences") -> Say:
         """What translates the sentences of ``node``, or of the core; a sentence without translation stays English.
 
-        ``table``: ``messages`` are causes and remedies in errors.
+        ``table``: ``messages`` are what nodes say, and causes and remedies in errors.
         """
         package = package_of(node) if node else CORE
         return lambda sentence: self._found(table, sentence, package) or self._missed(sentence, package)

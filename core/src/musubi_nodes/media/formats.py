@@ -13,6 +13,7 @@ from typing import Any
 import tomli
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.saying import say
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def unequal(form: Format, rate: Fraction) -> str:
     if form.clock is None or not form.clock % rate:
         return ""
     ticks = math.floor(form.clock / rate)
-    return f"{float(rate):g} fps on average: frames last {ticks} or {ticks + 1} of {form.clock} parts of a second"
+    sentence = "{fps:g} fps on average: frames last {ticks} or {more} of {clock} parts of a second"
+    return say(sentence, fps=float(rate), ticks=ticks, more=ticks + 1, clock=form.clock)
 
 
 def check_rate(form: Format, fps: float) -> None:

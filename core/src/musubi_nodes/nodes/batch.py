@@ -15,6 +15,7 @@ from musubi_nodes.families.prompts import Prompt, Prompts, check_count
 from musubi_nodes.files import stamp
 from musubi_nodes.nodes.prompt_tables import FromFile, pictures_of, read_prompts, typed_prompts
 from musubi_nodes.nodes.reading import readable_file
+from musubi_nodes.saying import say
 
 
 class BatchProcessor(Node):
@@ -76,8 +77,8 @@ class BatchProcessor(Node):
         items = (*before, *_repeated(own, inputs.repeats, inputs.first_seed))
         prompts = Prompts(items=items, workers=inputs.workers, per_start=inputs.per_start, strict=inputs.strict)
         shown = [f"{number}. {prompt.prompt[:80]}" for number, prompt in enumerate(items[:5], 1)]
-        more = [f"and {len(items) - 5} more"] if len(items) > 5 else []
-        summary = "\n".join([f"{len(items)} prompts", *shown, *more, *([note] if note else [])])
+        more = [say("and {count} more", count=len(items) - 5)] if len(items) > 5 else []
+        summary = "\n".join([say("{count} prompts", count=len(items)), *shown, *more, *([note] if note else [])])
         context.show(text=summary)
         return self.Outputs(prompts=prompts, summary=summary)
 

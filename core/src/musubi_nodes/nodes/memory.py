@@ -28,6 +28,7 @@ from musubi_nodes.families.sizes import whole_blocks
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.runs.hardware import gpu
 from musubi_nodes.runs.hardware.devices import gpus
+from musubi_nodes.saying import say
 
 NEW = Widget(added=1)
 RARE = Widget(added=1, advanced=True)
@@ -93,7 +94,7 @@ class MemoryOptimizer(Node):
             budget = _budget(inputs.mode, inputs.free_memory, inputs.device, context)
             planned = plan(family, size, shape, budget, chosen, factor, _attentions(context))
             memory, report = planned.memory, planned.text()
-        report += _how(factor)
+        report += f"\n{_how(factor)}"
         context.show(text=report)
         return self.Outputs(memory=memory, report=report)
 
@@ -120,8 +121,8 @@ def _check_by_hand(family: str | None, size: str, chosen: Memory, training: bool
 
 def _how(factor: float) -> str:
     if factor == 1.0:
-        return "\nan estimate without VAE and text encoders; a finished run of this shape will make it better"
-    return f"\ncorrected by {factor:.2f}: what earlier runs of this shape took"
+        return say("an estimate without VAE and text encoders; a finished run of this shape will make it better")
+    return say("corrected by {factor:.2f}: what earlier runs of this shape took", factor=factor)
 
 
 def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[Family, DitSize] | None:

@@ -22,6 +22,7 @@ from musubi_nodes.families.prompts import Prompt, check_count, said_prompt
 from musubi_nodes.files import cleaned_path, is_file
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.nodes.table_text import text_of
+from musubi_nodes.saying import say
 
 COLUMNS = tuple(Prompt.model_fields)
 ALSO = {"lora_strength": "lora_multiplier", "video_length": "frames", "infer_steps": "steps"}
@@ -51,8 +52,8 @@ def read_prompts(path: Path, context: Context) -> FromFile:
         raise MusubiError(f"{path.name} is no prompt file", fix=f"Use one of {', '.join(KINDS)}.")
     text, guessed = text_of(path)
     found = _prompts(KINDS[suffix](text, path.name), path.name, path.parent, context)
-    note = f"{path.name} was read as {guessed}; if letters are wrong, save it as UTF-8" if guessed else ""
-    return FromFile(found, note)
+    note = "{file} was read as {encoding}; if letters are wrong, save it as UTF-8"
+    return FromFile(found, say(note, file=path.name, encoding=guessed) if guessed else "")
 
 
 def typed_prompts(text: str, context: Context) -> list[Prompt]:

@@ -23,6 +23,7 @@ from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_named, train
 from musubi_nodes.runs.record.progress import clock
 from musubi_nodes.runs.record.samples import Sample, samples
 from musubi_nodes.runs.record.series import Point, whole
+from musubi_nodes.saying import say
 
 MOST_CURVES = 6
 ONLY_AVERAGE = (
@@ -162,31 +163,39 @@ def _told(read: _Read) -> str:
     """Everything about a run in lines."""
     folder, points = read.folder, read.points
     status, progress = folder.status(), folder.progress()
-    lines = [f"{folder.path.name}: {status['status']}"]
+    lines = [f"{folder.path.name}: {say(status['status'])}"]
     if status.get("error"):
         lines.append(str(status["error"]).splitlines()[0])
     if not points:
-        return "\n".join([*lines, "no steps"])
-    steps, epochs = progress.get("steps"), progress.get("epochs")
-    lines.append(f"step {points[-1]['step']}" + (f" of {steps}" if steps else ""))
+        return "\n".join([*lines, say("no steps")])
+    lines.append(_counted(say("step"), points[-1]["step"], progress.get("steps")))
     if epoch := points[-1].get("epoch") or progress.get("epoch"):
-        lines.append(f"epoch {epoch}" + (f" of {epochs}" if epochs else ""))
+        lines.append(_counted(say("epoch"), epoch, progress.get("epochs")))
     known = [point for point in points if point.get("smooth") is not None]
     if known:
         lowest = min(known, key=lambda point: point["smooth"])
         lines.append(
-            f"smoothed loss: first {known[0]['smooth']:.4g}, last {known[-1]['smooth']:.4g}, "
-            f"lowest {lowest['smooth']:.4g} (step {lowest['step']})"
+            say(
+                "smoothed loss: first {first:.4g}, last {last:.4g}, lowest {lowest:.4g} (step {step})",
+                first=known[0]["smooth"],
+                last=known[-1]["smooth"],
+                lowest=lowest["smooth"],
+                step=lowest["step"],
+            )
         )
     if rate := next((point["lr"] for point in reversed(points) if point.get("lr") is not None), None):
-        lines.append(f"learning rate {rate:.4g}")
+        lines.append(say("learning rate {rate:.4g}", rate=rate))
     begun, _ = folder.before
     times = [point["time"] for point in points if point.get("time") and point["step"] > begun]
     if begun:
-        lines.append(f"went on after step {begun} from {folder.read_json(RESUMED)['state']}")
+        lines.append(say("went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED)["state"]))
     if len(times) > 1:
-        lines.append(f"training took {clock(times[-1] - times[0])}")
-    return "\n".join(lines if read.single else [*lines, ONLY_AVERAGE])
+        lines.append(say("training took {time}", time=clock(times[-1] - times[0])))
+    return "\n".join(lines if read.single else [*lines, say(ONLY_AVERAGE)])
+
+
+def _counted(noun: str, number: int, of: int | None) -> str:
+    return say("{noun} {number} of {of}", noun=noun, number=number, of=of) if of else f"{noun} {number}"
 
 
 def _about(saved: list[Checkpoint], folder: RunFolder) -> str:
@@ -196,18 +205,15 @@ def _about(saved: list[Checkpoint], folder: RunFolder) -> str:
         run = each.path.parents[1].name
         return each.path.name if run == folder.path.name else f"{run}/out/{each.path.name}"
 
-    lines = [
-        f"{name(each)}: step {each.step}" + (f", smoothed loss {each.loss:.4g}" if each.loss is not None else "")
-        for each in saved
-    ]
-    chosen = best(saved)
-    return "\n".join(
-        [
-            "checkpoints:",
-            *lines,
-            f"best: {name(chosen) if chosen else ''}, the lowest smoothed loss of those that were saved",
-        ]
-    )
+    def told(each: Checkpoint) -> str:
+        if each.loss is None:
+            return say("{name}: step {step}", name=name(each), step=each.step)
+        return say("{name}: step {step}, smoothed loss {loss:.4g}", name=name(each), step=each.step, loss=each.loss)
+
+    lines = [say("checkpoints:"), *map(told, saved)]
+    if chosen := best(saved):
+        lines.append(say("best: {name}, the lowest smoothed loss of those that were saved", name=name(chosen)))
+    return "\n".join(lines)
 
 
 def _lora(checkpoint: Checkpoint | None) -> Lora | None:

@@ -20,6 +20,7 @@ from musubi_nodes.media.ffmpeg import Watch
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.saying import say
 
 ROUNDING: Mapping[str, FrameRule] = {
     "none": FrameRule(1, 1),
@@ -97,7 +98,7 @@ class VideoInput(Node):
         video = VideoFile(path, replace(cut, length=count) if cut.picks() or count < found else cut)
         width, height = cut.size(facts)
         fps = float(cut.rate(facts))
-        context.show(text=f"{count} frames · {width} x {height} · {fps:g} fps · {count / fps:.2f} s")
+        context.show(text=f"{say('{count} frames', count=count)} · {width} x {height} · {fps:g} fps · {count / fps:.2f} s")
         return self.Outputs(
             frames=frames[:count] if frames is not None else None,
             video=video if context.wanted("video") else None,

@@ -19,6 +19,7 @@ from musubi_nodes.media.encode import Source, Wish, encode, is_copied, padding
 from musubi_nodes.media.formats import Format, check_rate, formats, unequal
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.nodes.video_input import watching
+from musubi_nodes.saying import say
 
 PICTURES_SHOWN = 16
 
@@ -117,11 +118,11 @@ def _told(place: Path, written: Sequence[Path], output: Path, source: Source, in
     shape = f"{source.width + right} x {source.height + below}"
     parts = [place.relative_to(output).as_posix(), shape, f"{size / 1e6:.2f} MB"]
     if copied:
-        parts.append("copied, not encoded again")
+        parts.append(say("copied, not encoded again"))
     if lasting := unequal(form, source.rate):
         parts.append(lasting)
     if right or below:
-        parts.append("padded to an even size")
+        parts.append(say("padded to an even size"))
     if inputs.audio and not form.audio:
-        parts.append("without sound")
+        parts.append(say("without sound"))
     return " · ".join(parts)

@@ -25,6 +25,7 @@ from musubi_nodes.families import (
     publish_lora,
     read_header,
 )
+from musubi_nodes.saying import say
 
 
 class LoRAPostHocEMA(ToolNode):
@@ -72,7 +73,7 @@ class LoRAPostHocEMA(ToolNode):
 
             run = self.run_tool(inputs, context, install, folder, owned, accept)
         path = publish_lora(context, made)
-        context.show(text=f"{len(paths)} checkpoints averaged: musubi/{path.name}")
+        context.show(text=say("{count} checkpoints averaged: {file}", count=len(paths), file=f"musubi/{path.name}"))
         lora = Lora(path=path, format=lora_format(read_header(path)))
         return self.Outputs(lora=lora, run=run)
 

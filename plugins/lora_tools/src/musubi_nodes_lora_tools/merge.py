@@ -25,6 +25,7 @@ from musubi_nodes.families import (
     publish,
     read_header,
 )
+from musubi_nodes.saying import say
 
 PATCH = "img_in.proj.weight"
 
@@ -78,7 +79,8 @@ class LoRAMerger(ToolNode):
             run = self.run_tool(inputs, context, install, folder, owned, accept)
         path = publish(made, context.host.output_folder / "musubi" / "merged", made.name, move=True)
         context.made(path)
-        context.show(text=f"{len(chain)} LoRA{'s' if len(chain) > 1 else ''} merged: musubi/merged/{path.name}")
+        told = say("{count} LoRAs merged: {file}", count=len(chain), file=f"musubi/merged/{path.name}")
+        context.show(text=told)
         return self.Outputs(path=str(path), run=run)
 
 

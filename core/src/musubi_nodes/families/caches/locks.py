@@ -16,6 +16,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.runs.locks import reading, writing
 from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.saying import say
 
 log = logging.getLogger("musubi_nodes")
 
@@ -40,7 +41,7 @@ def _locked(kind: Any, dataset: Dataset, context: Context, title: str) -> Iterat
 
     def waiting() -> None:
         if not told:
-            told.append(f"waiting: another run uses the caches of {dataset.name}")
+            told.append(say("waiting: another run uses the caches of {name}", name=dataset.name))
             log.info("%s: %s (%s)", title, told[0], ", ".join(map(str, folders)))
         context.progress(Progress(told[0]))
         context.raise_if_interrupted()

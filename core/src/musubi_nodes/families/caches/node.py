@@ -38,6 +38,7 @@ from musubi_nodes.families.sockets import Cache, Dataset, Run
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import runs_of
 from musubi_nodes.runs.run import Outcome
+from musubi_nodes.saying import say
 
 ADVANCED = Widget(advanced=True)
 SPEED = {"batch_size": None, "num_workers": None}
@@ -115,7 +116,7 @@ class CacheNode(ScriptNode):
         key, state = self._key(job, of), self._state(job)
         if not job.records.holds(key, state):
             return None
-        job.context.show(text=f"{job.dataset.name} was cached before")
+        job.context.show(text=say("{name} was cached before", name=job.dataset.name))
         return self._outputs(job, job.records.run_of(key), state)
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
@@ -132,7 +133,7 @@ class CacheNode(ScriptNode):
         state, path = self._state(job), runs_of(job.context.host.output_folder) / run
         job.records.keep(self._key(job, of), (), path, state)
         if not missing:
-            job.context.show(text=f"{job.dataset.name} was cached before")
+            job.context.show(text=say("{name} was cached before", name=job.dataset.name))
         return self._outputs(job, path, state)
 
     def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
@@ -151,8 +152,8 @@ class CacheNode(ScriptNode):
 
             outcome = self.execute(job.inputs, job.context, job.install, folder, owned, totals, accept)
         kept = len(found.items) - missing
-        others = f", {kept} were there" if kept else ""
-        job.context.show(text=f"{missing} items cached in {outcome.seconds:.0f} s{others}")
+        told = say("{count} items cached in {seconds:.0f} s", count=missing, seconds=outcome.seconds)
+        job.context.show(text=told + (say(", {count} were there", count=kept) if kept else ""))
         return folder.path.name
 
     def _key(self, job: _Job, of: str) -> str:

@@ -20,6 +20,7 @@ from musubi_nodes.families.records import Records
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.runs.hardware.devices import gpus
 from musubi_nodes.runs.install import Install
+from musubi_nodes.saying import say
 
 ONE = Prompts(items=(Prompt(),))
 
@@ -96,5 +97,5 @@ def _devices(inputs: GeneratorInputs, install: Install, prompts: int) -> list[st
 
 
 def _told(results: Sequence[Made], context: Context, seconds: float | None) -> str:
-    how = "was made before" if seconds is None else f"in {seconds:.0f} s"
-    return f"{', '.join(made.told(context.host.output_folder) for made in results)} {how}"
+    how = say("was made before") if seconds is None else say("in {seconds:.0f} s", seconds=seconds)
+    return " · ".join([*(made.told(context.host.output_folder) for made in results), how])

@@ -11,6 +11,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.saying import say
 from musubi_nodes.weights import read_header
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
@@ -104,8 +105,9 @@ class Made:
     def told(self, output: Path) -> str:
         """The names of what was made."""
         names = [p.relative_to(output).as_posix() for p in (self.video, *self.images[:1], self.latent) if p]
-        more = f" and {len(self.images) - 1} more" if len(self.images) > 1 else ""
-        return f"{', '.join(names)}{more}"
+        if len(self.images) > 1:
+            names.append(say("{count} more", count=len(self.images) - 1))
+        return ", ".join(names)
 
     def frames(self) -> Any:
         """All frames, still on disk."""

@@ -12,6 +12,7 @@ from musubi_nodes.families.generating.grouping import Item, by_size
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.prompts import Prompts
 from musubi_nodes.families.records import Records
+from musubi_nodes.saying import say
 
 
 @dataclass
@@ -63,11 +64,13 @@ class Batch:
 
     def report(self, seconds: float, before: int) -> str:
         """How many were made, how many of them before, and why the others were not; the same reason once."""
-        handed_on = f", {before} of them before" if before else ""
         reasons: dict[str, list[Item]] = {}
         for _, (item, error) in sorted(self.failed.items()):
             reasons.setdefault(error.what, []).append(item)
-        lines = [f"{len(self.made)} of {len(self.prompts.items)} prompts made in {seconds:.0f} s{handed_on}"]
+        counted = {"count": len(self.made), "all": len(self.prompts.items), "seconds": seconds}
+        lines = [say("{count} of {all} prompts made in {seconds:.0f} s", **counted)]
+        if before:
+            lines[0] += say(", {count} of them before", count=before)
         return "\n".join([*lines, *(f"{_names(items)}: {what}" for what, items in reasons.items())])
 
 
@@ -83,4 +86,4 @@ def smaller(group: Sequence[Item], left: Sequence[Item], error: MusubiError | No
 def _names(items: Sequence[Item]) -> str:
     if len(items) == 1:
         return items[0].name
-    return f"prompts {', '.join(str(item.number) for item in items)}"
+    return say("prompts {numbers}", numbers=", ".join(str(item.number) for item in items))

@@ -27,7 +27,7 @@ class WorkerContext(Context):
     label: str
 
     def progress(self, now: Progress) -> None:
-        self.shown.put(replace(now, stage=f"{self.label} · {now.stage}"))
+        self.shown.put(replace(now, worker=self.label))
 
     def raise_if_interrupted(self) -> None:
         if self.ended.is_set():

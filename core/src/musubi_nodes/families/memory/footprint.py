@@ -14,6 +14,7 @@ from musubi_nodes.datasets.buckets import SIZE_STEP
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
+from musubi_nodes.saying import say
 
 GIB = 2**30
 FIXED = 1.0
@@ -55,17 +56,17 @@ def _parts(size: DitSize, shape: Shape, memory: Memory) -> dict[str, float]:
     width = {"off": 2.0, "fp8": 1.0, "fp8_scaled": SCALED}[memory.fp8]
     seen = tokens(size, shape)
     working = size.per_kilotoken[0 if shape.training else 1] * seen / 1000
-    found = {"CUDA and small things": FIXED, f"{resident} of {size.blocks} blocks": resident * size.block * width}
-    found["working memory"] = working
+    blocks = say("{resident} of {all} blocks", resident=resident, all=size.blocks)
+    found = {say("CUDA and small things"): FIXED, blocks: resident * size.block * width, say("working memory"): working}
     if not shape.training:
         return found
     kept = size.layers * seen * size.hidden * 2 / GIB
     if not memory.gradient_checkpointing:
-        found["all activations"] = kept * 8
+        found[say("all activations")] = kept * 8
     elif not memory.gradient_checkpointing_cpu_offload:
-        found["checkpoints"] = kept
+        found[say("checkpoints")] = kept
     parameters = size.blocks * size.lora_width * shape.rank
-    return found | {"LoRA and optimizer": parameters * LORA_BYTES / GIB}
+    return found | {say("LoRA and optimizer"): parameters * LORA_BYTES / GIB}
 
 
 def total(size: DitSize, shape: Shape, memory: Memory) -> float:

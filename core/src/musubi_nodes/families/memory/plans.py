@@ -10,6 +10,7 @@ from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.memory.footprint import Shape, parts
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
+from musubi_nodes.saying import say
 
 HEADROOM = 0.92
 """Share of the memory that a plan may fill: estimates are off, and other programs draw windows."""
@@ -54,17 +55,21 @@ class Plan:
 
     def text(self) -> str:
         """The plan for people: what it takes, and why."""
-        verdict = "fits into" if self.fits else "is more than fits into"
-        lines = [estimate(self.parts), f"{verdict} {self.budget:.1f} GiB", *self.reasons]
-        if not self.fits:
-            lines.append("Use a smaller resolution or fewer frames: by this estimate no setting here saves enough.")
+        lines = [estimate(self.parts), *self.reasons]
+        if self.fits:
+            lines.insert(1, say("fits into {gib:.1f} GiB", gib=self.budget))
+        else:
+            lines.insert(1, say("is more than fits into {gib:.1f} GiB", gib=self.budget))
+            lines.append(
+                say("Use a smaller resolution or fewer frames: by this estimate no setting here saves enough.")
+            )
         return "\n".join([*lines, self.notes] if self.notes else lines)
 
 
 def estimate(by_part: Mapping[str, float]) -> str:
     """What a plan takes, altogether and by part."""
     rows = [f"{gib:6.1f} GiB  {name}" for name, gib in by_part.items()]
-    return "\n".join([f"about {sum(by_part.values()):.1f} GiB", *rows])
+    return "\n".join([say("about {gib:.1f} GiB", gib=sum(by_part.values())), *rows])
 
 
 def same_result(memory: Memory) -> Memory:
@@ -117,11 +122,11 @@ def _attention(
     can = {mode for mode, how in modes.items() if mode in there and not isinstance(how, str)}
     split = family.trainer_split_attn if shape.training else family.generator_split_attn
     mode: str = "sdpa"
-    why, keeps = "built into PyTorch", False
+    why, keeps = say("built into PyTorch"), False
     if chosen.attention != mode and chosen.attention in can:
-        mode, why, keeps = chosen.attention, "as chosen", chosen.split_attn
+        mode, why, keeps = chosen.attention, say("as chosen"), chosen.split_attn
     elif "flash" in can and installed is not None:
-        mode, why = "flash", "its package is installed"
+        mode, why = "flash", say("its package is installed")
     reasons = [f"attention {mode}: {why}"]
     if mode in split:
         reasons.append(f"split_attn: {split[mode]}")
@@ -136,28 +141,38 @@ def spelling_of(family: Family, training: bool) -> Spelling:
 def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """Sets of values from mild to strong, each with its reasons."""
     values: dict[str, Any] = {}
-    reasons = ["gradient_checkpointing: activations are computed again instead of kept"] if shape.training else []
+    reasons = (
+        [say("gradient_checkpointing: activations are computed again instead of kept")] if shape.training else []
+    )
     if budget < SMALL_CARD:
         encoder = {"fp8_text_encoder": True} if family.fp8_text_encoder else {}
         values |= {**encoder, **family.vae_saving}
         if values:
-            reasons.append(f"{', '.join(values)}: less than {SMALL_CARD:.0f} GiB may be used")
+            names = ", ".join(values)
+            reasons.append(say("{names}: less than {gib:.0f} GiB may be used", names=names, gib=SMALL_CARD))
     yield dict(values), list(reasons)
     if (fp8 := best_fp8(spelling_of(family, shape.training))) != "off":
         values["fp8"] = fp8
-        reasons.append(f"{fp8}: half the weights' memory")
+        reasons.append(say("{fp8}: half the weights' memory", fp8=fp8))
         yield dict(values), list(reasons)
     most = size.most_swap[0 if shape.training else 1]
     for swap in range(1, most + 1):
-        yield {**values, "blocks_to_swap": swap}, [*reasons, f"blocks_to_swap {swap} of at most {most}: slower"]
+        yield {**values, "blocks_to_swap": swap}, [*reasons, _swapping(swap, most)]
     if not shape.training:
         return
-    reasons.append("gradient_checkpointing_cpu_offload: what is kept waits in main memory, slower")
+    reasons.append(say("gradient_checkpointing_cpu_offload: what is kept waits in main memory, slower"))
     for swap in range(most + 1):
-        told = [f"blocks_to_swap {swap} of at most {most}: slower"] if swap else []
+        told = [_swapping(swap, most)] if swap else []
         yield {**values, **OFFLOAD, "blocks_to_swap": swap or None}, [*reasons, *told]
-    told = [f"blocks_to_swap {most}: all that is possible", "block_swap_h2d_only with a ring of 1 (needs v0.3.2)"]
+    told = [
+        say("blocks_to_swap {most}: all that is possible", most=most),
+        say("block_swap_h2d_only with a ring of 1 (needs v0.3.2)"),
+    ]
     yield {**values, **OFFLOAD, **RING, "blocks_to_swap": most}, [*reasons, *told]
+
+
+def _swapping(swap: int, most: int) -> str:
+    return say("blocks_to_swap {swap} of at most {most}: slower", swap=swap, most=most)
 
 
 def stronger(
@@ -173,20 +188,20 @@ def stronger(
     vae = {name: value for name, value in family.vae_saving.items() if name in known and getattr(memory, name) != value}
     if training or not vae:
         return None
-    return memory.model_copy(update=vae), f"save memory in the VAE with {', '.join(vae)}"
+    return memory.model_copy(update=vae), say("save memory in the VAE with {names}", names=", ".join(vae))
 
 
 def _next_steps(memory: Memory, family: Family, most: int, training: bool) -> Iterator[tuple[dict[str, Any], str]]:
     spelling = spelling_of(family, training)
     if training and not memory.gradient_checkpointing:
-        yield {"gradient_checkpointing": True}, "turn on gradient_checkpointing"
+        yield {"gradient_checkpointing": True}, say("turn on gradient_checkpointing")
     if memory.fp8 == "off" and (fp8 := best_fp8(spelling)) != "off":
-        yield {"fp8": fp8}, f"set fp8 to {fp8}"
+        yield {"fp8": fp8}, say("set fp8 to {fp8}", fp8=fp8)
     swap = memory.blocks_to_swap or 0
     if swap < most:
         more = min(swap + max(most // 4, 1), most)
-        yield {"blocks_to_swap": more}, f"raise blocks_to_swap from {swap} to {more}"
+        yield {"blocks_to_swap": more}, say("raise blocks_to_swap from {now} to {more}", now=swap, more=more)
     if training and not memory.gradient_checkpointing_cpu_offload:
-        yield dict(OFFLOAD), "turn on gradient_checkpointing_cpu_offload"
+        yield dict(OFFLOAD), say("turn on gradient_checkpointing_cpu_offload")
     if training and swap and not memory.block_swap_h2d_only:
-        yield dict(RING), "turn on block_swap_h2d_only with block_swap_ring_size 1"
+        yield dict(RING), say("turn on block_swap_h2d_only with block_swap_ring_size 1")

@@ -8,6 +8,7 @@ from musubi_nodes.errors import Crashed, EndedFromOutside
 from musubi_nodes.families.settings import Training
 from musubi_nodes.families.training.resume import Resume, newest_state
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.saying import say
 
 
 @dataclass
@@ -45,5 +46,6 @@ class Attempt:
         point = self.own_state(training)
         if point is None:
             return error
-        how = f"With resume set to auto in Training Config, queueing again goes on after step {point.state.step}."
-        return type(error)(error.what, why=error.why, fix=f"{error.fix} {how}", log=error.log)
+        how = "With resume set to auto in Training Config, queueing again goes on after step {step}."
+        fix = f"{say(error.fix)} {say(how, step=point.state.step)}"
+        return type(error)(error.what, why=error.why, fix=fix, log=error.log)

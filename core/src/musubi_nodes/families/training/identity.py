@@ -16,6 +16,7 @@ from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.saying import say
 
 AUTO = "auto"
 PLAN = "training.json"
@@ -89,8 +90,9 @@ def nothing_found(identity: Identity, runs: Iterable[RunFolder]) -> str:
     for run in runs:
         plan = run.read_json(PLAN)
         if plan.get("output_name") == identity.output_name:
-            told = _differences(identity, plan) or "no whole state of it is there, or it still runs"
-            return f"resume auto begins at step 0; the newest run of that name, {run.path.name}: {told}"
+            told = _differences(identity, plan) or say("no whole state of it is there, or it still runs")
+            sentence = "resume auto begins at step 0; the newest run of that name, {run}: {told}"
+            return say(sentence, run=run.path.name, told=told)
     return ""
 
 
@@ -100,9 +102,10 @@ def _differences(identity: Identity, plan: Mapping[str, Any]) -> str:
     before = dict(plan.get("settings") or {})
     found = sorted(name for name, value in identity.settings.items() if before.get(name) != value)
     if len(found) > MOST_NAMED:
-        found = [*found[:MOST_NAMED], f"{len(found) - MOST_NAMED} more settings"]
+        found = [*found[:MOST_NAMED], say("{count} more settings", count=len(found) - MOST_NAMED)]
     if plan.get("dataset") != identity.dataset:
-        found.append("the dataset")
+        found.append(say("the dataset"))
     if plan.get("program") != identity.program:
         found.append("musubi-tuner")
-    return f"another training: {', '.join(found) or 'a model or cache file'} differ{'' if len(found) > 1 else 's'}"
+    differing = ", ".join(found) or say("a model or cache file")
+    return say("another training, which differs in: {names}", names=differing)

@@ -20,6 +20,7 @@ from musubi_nodes.files import cleaned_path, is_file, is_inside
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import State, go_on, is_whole, needed_files, states
+from musubi_nodes.saying import say
 from musubi_nodes.weights import read_header
 
 log = logging.getLogger("musubi_nodes")
@@ -47,7 +48,12 @@ class Resume:
 
     def told(self) -> str:
         """One line for the user."""
-        return f"goes on after step {self.state.step} of {self.total}, from the state of {self.run.path.name}"
+        return say(
+            "goes on after step {step} of {total}, from the state of {run}",
+            step=self.state.step,
+            total=self.total,
+            run=self.run.path.name,
+        )
 
 
 def resume_point(inputs: TrainerInputs, identity: Identity, context: Context, family: Family) -> Resume | None:
@@ -61,7 +67,7 @@ def resume_point(inputs: TrainerInputs, identity: Identity, context: Context, fa
     if not named:
         return None
     if inputs.train_again and named == AUTO:
-        context.show(text="train_again begins at step 0; resume auto is left out")
+        context.show(text=say("train_again begins at step 0; resume auto is left out"))
         return None
     found = _newest(identity, training, context) if named == AUTO else _named(inputs, named, context, family)
     if found is not None:

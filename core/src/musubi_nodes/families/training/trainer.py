@@ -50,6 +50,7 @@ from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.states import true_name
 from musubi_nodes.runs.run import Outcome
+from musubi_nodes.saying import say
 
 log = logging.getLogger("musubi_nodes")
 
@@ -172,7 +173,7 @@ class LoRATrainer(ScriptNode):
                 if not attempt.goes_on(error, training):
                     raise attempt.told(error, training) from error
                 log.warning("%s: %s; goes on from the newest state", self.title, error.what)
-                context.show(text=f"crashed and went on by itself: {error.what}")
+                context.show(text=say("crashed and went on by itself: {what}", what=error.what))
 
     def train(self, inputs: TrainerInputs, context: Context, attempt: Attempt) -> BaseModel:
         """One training from start to end; ``attempt`` may have a state of it to go on from."""
@@ -266,7 +267,7 @@ class LoRATrainer(ScriptNode):
 
     def _before(self, inputs: TrainerInputs, context: Context, path: Path, run: Path) -> BaseModel:
         context.made(path)
-        context.show(text=f"was trained before: musubi/{path.name}; train_again trains it anew")
+        context.show(text=say("was trained before: {file}; train_again trains it anew", file=f"musubi/{path.name}"))
         return self.Outputs(lora=self._lora(inputs, path), run=Run(folder=run))
 
     def owned(self, inputs: TrainerInputs, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
@@ -300,7 +301,7 @@ class LoRATrainer(ScriptNode):
         folder.note_made(f"musubi/{target.name}")
         context.show(text=_told(name, target, outcome))
         if not complete and not (inputs.training or Training()).save_state:
-            context.show(text="save_state is off: this training cannot go on from here")
+            context.show(text=say("save_state is off: this training cannot go on from here"))
         return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
 
     def _lora(self, inputs: TrainerInputs, path: Path, complete: bool = True) -> Lora:
@@ -318,14 +319,20 @@ def _final(inputs: TrainerInputs) -> str:
 
 def _told(name: str, target: Path, outcome: Outcome | None) -> str:
     """One line about what was trained."""
+    file = f"musubi/{target.name}"
     if outcome is None:
-        return f"was trained before, and is handed on now: musubi/{target.name}"
-    last = outcome.last
-    step = f" after step {last.current} of {last.total}" if last.stage == "training" else ""
-    stopped = f"stopped early{step}: " if outcome.checkpoint else ""
-    renamed = f" ({name} was there already)" if target.name != name else ""
-    loss = f", loss {last.loss:.4g}" if last.loss is not None else ""
-    return f"{stopped}saved as musubi/{target.name}{renamed}{loss}"
+        return say("was trained before, and is handed on now: {file}", file=file)
+    last, lines = outcome.last, []
+    if outcome.checkpoint and last.stage == "training":
+        lines.append(say("stopped early, after step {step} of {total}", step=last.current, total=last.total))
+    elif outcome.checkpoint:
+        lines.append(say("stopped early"))
+    lines.append(say("saved as {file}", file=file))
+    if target.name != name:
+        lines.append(say("{name} was there already", name=name))
+    if last.loss is not None:
+        lines.append(f"loss {last.loss:.4g}")
+    return " · ".join(lines)
 
 
 def _uploads(options: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:

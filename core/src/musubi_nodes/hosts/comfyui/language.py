@@ -1,27 +1,35 @@
-"""Errors in the language that the user has chosen for ComfyUI's page."""
+"""Sentences in the language that the user has chosen for ComfyUI's page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import read_json
+from musubi_nodes.saying import Say, saying
 
 
 @contextmanager
 def in_the_users_language(node: type[Node]) -> Iterator[None]:
-    """What is raised says its cause and its remedy in that language, as far as they are translated."""
-    try:
-        yield
-    except MusubiError as error:
-        from musubi_nodes.hosts.texts import ENGLISH, Texts
+    """What is said within, and the causes and remedies of what is raised, as far as they are translated."""
+    chosen = cache(lambda: _translator(node))  # the setting is read for the first sentence: most calls say nothing
+    with saying(lambda sentence: chosen()(sentence)):
+        try:
+            yield
+        except MusubiError as error:
+            error.say = chosen()
+            raise
 
-        if (language := chosen_language()) != ENGLISH:
-            error.say = Texts(language).of(node, "messages")
-        raise
+
+def _translator(node: type[Node]) -> Say:
+    from musubi_nodes.hosts.texts import ENGLISH, Texts
+
+    language = chosen_language()
+    return str if language == ENGLISH else Texts(language).of(node, "messages")
 
 
 def chosen_language() -> str:

@@ -11,6 +11,7 @@ from musubi_nodes.nodes.resources.on_card import OnCard
 from musubi_nodes.nodes.resources.on_machine import OnDisk, OnMachine
 from musubi_nodes.nodes.resources.on_record import OnRecord
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.saying import say
 
 NOTHING = "Nothing stands out."
 FULL, BRIM = 0.9, 0.97
@@ -19,10 +20,10 @@ FULL, BRIM = 0.9, 0.97
 
 @dataclass(frozen=True)
 class Rule:
-    """``when`` looks at a view; ``{0.name}`` in ``say`` is the view's figure."""
+    """``when`` looks at a view; ``{0.name}`` in ``text`` is the view's figure."""
 
     when: Callable[[Any], bool]
-    say: str
+    text: str
 
 
 CARD = (
@@ -122,7 +123,7 @@ RECORD = (
 
 def advice(facts: Facts) -> list[str]:
     """One sentence for each rule that holds; that nothing stands out where none does."""
-    return list(_advice(facts)) or [NOTHING]
+    return list(_advice(facts)) or [say(NOTHING)]
 
 
 def _advice(facts: Facts) -> Iterator[str]:
@@ -136,4 +137,4 @@ def _advice(facts: Facts) -> Iterator[str]:
 
 
 def _said(rules: Sequence[Rule], view: Any) -> Iterator[str]:
-    return (rule.say.format(view) for rule in rules if rule.when(view))
+    return (say(rule.text, view) for rule in rules if rule.when(view))

@@ -18,6 +18,7 @@ from musubi_nodes.runs.hardware.machine import Disk, Machine, disks, program_nam
 from musubi_nodes.runs.hardware.trees import ram, running, this_program, tree
 from musubi_nodes.runs.hardware.watching import Moment
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.saying import say
 
 RUNS, SELF, OTHERS = "musubi's runs", "this program", "others"
 PERCENT = (0.0, 100.0)
@@ -116,6 +117,11 @@ def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunF
 def gib(size: float | None) -> str:
     """``12.3``; ``?`` where it is not known."""
     return "?" if size is None else f"{size / GIB:.1f}"
+
+
+def of(used: float | None, total: float | None) -> str:
+    """``18.2 of 24.0 GiB``."""
+    return say("{used} of {total} GiB", used=gib(used), total=gib(total))
 
 
 def percent(part: float | None, whole: float | None) -> float | None:

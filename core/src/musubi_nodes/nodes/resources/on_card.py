@@ -13,6 +13,7 @@ from musubi_nodes.nodes.memory import DESKTOP
 from musubi_nodes.nodes.resources.facts import OTHERS, SELF, Facts, Holder, gib
 from musubi_nodes.nodes.resources.text import memory
 from musubi_nodes.runs.hardware.cards import Card
+from musubi_nodes.saying import say
 
 NAMED = 3
 """Programs that a sentence names."""
@@ -85,7 +86,9 @@ class OnCard:
     def fitting(self) -> str:
         """Which modes need no more than what is free."""
         sizes = [size for size in CARD_SIZES if size - DESKTOP <= self.free]
-        return f"Use mode auto or {max(sizes)} GB." if sizes else "No mode counts on so little: free some of it first."
+        if not sizes:
+            return say("No mode counts on so little: free some of it first.")
+        return say("Use mode auto or {size} GB.", size=max(sizes))
 
     @property
     def lacks(self) -> bool:
@@ -111,4 +114,4 @@ class OnCard:
     def busy_elsewhere(self) -> str:
         """The runs on other GPUs."""
         others = (OnCard(self.facts, card) for card in self.facts.cards if card.number != self.card.number)
-        return ", ".join(f"{each.runs} on {each.gpu}" for each in others if each.runs)
+        return ", ".join(say("{runs} on {gpu}", runs=each.runs, gpu=each.gpu) for each in others if each.runs)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.families.memory.footprint import GIB
-from musubi_nodes.nodes.resources.facts import SELF, Facts, gib
+from musubi_nodes.nodes.resources.facts import SELF, Facts, gib, of
 from musubi_nodes.runs.hardware.machine import Disk, largest_programs
 from musubi_nodes.runs.record.folder import runs_of
+from musubi_nodes.saying import say
 
 NAMED = 3
 """Programs and folders that a sentence names."""
@@ -29,7 +30,7 @@ class OnMachine:
 
     @property
     def ram(self) -> str:
-        return f"{gib(self.facts.machine.ram_used)} of {gib(self.facts.machine.ram_total)} GiB"
+        return of(self.facts.machine.ram_used, self.facts.machine.ram_total)
 
     @property
     def runs(self) -> str:
@@ -42,13 +43,13 @@ class OnMachine:
 
     @property
     def swap(self) -> str:
-        return f"{gib(self.facts.machine.swap_used)} of {gib(self.facts.machine.swap_total)} GiB"
+        return of(self.facts.machine.swap_used, self.facts.machine.swap_total)
 
     @property
     def programs(self) -> str:
         """The largest programs that are no runs of ours."""
         found = largest_programs(NAMED, {pid for run in self.facts.runs for pid in run.pids})
-        names = {os.getpid(): SELF}
+        names = {os.getpid(): say(SELF)}
         return ", ".join(f"{names.get(p.pid, p.name)} (pid {p.pid}) {gib(p.ram)} GiB" for p in found)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from musubi_nodes.saying import say
+
 _BAR = re.compile(
     r"(?P<percent>\d{1,3})%(?:\|[^|]{0,400}\|)?\s{0,8}(?P<n>\d{1,12})/(?P<total>\d{1,12}) ?\[(?P<inside>[^\]]{0,400})",
     re.ASCII,
@@ -39,7 +41,7 @@ class Progress:
 
     ``current`` counts bar units of the stage; ``total`` is ``None`` where nobody knows it. ``loss`` is the average that
     the bar shows; ``lr`` is known only where event files are followed. ``silent`` are the seconds since the last
-    output, where they are worth a warning.
+    output, where they are worth a warning. ``worker`` is which of several beside each other it is.
     """
 
     stage: str = "starting"
@@ -54,6 +56,7 @@ class Progress:
     message: str = ""
     lr: float | None = None
     silent: float | None = None
+    worker: str = ""
 
     @property
     def fraction(self) -> float | None:
@@ -63,9 +66,9 @@ class Progress:
     def text(self) -> str:
         """One calm line: ``training 120/800 · epoch 3/16 · loss 0.0831 · lr 0.0001 · 1.9 it/s · 5:58 left``."""
         amount = f"{self.current}/{self.total}" if self.total else (str(self.current) if self.current else "")
-        parts = [f"{self.stage} {amount}".strip()]
+        parts = [*filter(None, [self.worker]), f"{say(self.stage)} {amount}".strip()]
         if self.epochs:
-            parts.append(f"epoch {self.epoch}/{self.epochs}")
+            parts.append(say("epoch {n}/{total}", n=self.epoch, total=self.epochs))
         if self.loss is not None:
             parts.append(f"loss {self.loss:.4g}")
         if self.lr is not None and self.stage == "training":
@@ -73,9 +76,9 @@ class Progress:
         if self.rate:
             parts.append(f"{self.rate:.2f} it/s" if self.rate >= 1 else f"{1 / self.rate:.1f} s/it")
         if self.silent is not None:
-            parts.append(f"no output for {clock(self.silent)}")
+            parts.append(say("no output for {time}", time=clock(self.silent)))
         elif self.seconds_left is not None and self.total and self.current < self.total:
-            parts.append(f"{clock(self.seconds_left)} left")
+            parts.append(say("{time} left", time=clock(self.seconds_left)))
         return " · ".join(parts)
 
 

@@ -1,0 +1,71 @@
+"""Which sentences the code has for users, read from its sources: what is translated must be a literal there."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import get_args
+
+from musubi_nodes.runs.record import progress
+from musubi_nodes.runs.record.folder import Status
+
+ERRORS = {"MusubiError", "Crashed", "NotPossible", "OutOfGpuMemory", "problems"}
+TABLES = {"Rule"}
+"""Rows whose second value is a sentence."""
+
+
+def stages() -> set[str]:
+    """What a run says of itself in one word."""
+    patterns = (*progress._BEGINNINGS, *progress._INSIDE, *progress._LABELS)
+    own = {"starting", "checking", "working", "waiting for the GPU"}
+    return {*get_args(Status), "unknown", *own, *(stage for _, stage in patterns)}
+
+
+def sentences(package: str) -> set[str]:
+    """All that ``package`` says on the canvas: what goes through ``say``, and what errors say of cause and remedy."""
+    found: set[str] = set()
+    for file in _files(package):
+        tree = ast.parse(file.read_text("utf-8"))
+        named = _named(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                found |= {text for value in _said(node) for text in _texts(value, named)}
+    return found
+
+
+def _files(package: str) -> Iterator[Path]:
+    spec = find_spec(package)
+    assert spec and spec.submodule_search_locations
+    for file in Path(spec.submodule_search_locations[0]).rglob("*.py"):
+        if not {"terminal", "testing"} & set(file.parts):  # a terminal speaks English
+            yield file
+
+
+def _said(call: ast.Call) -> Iterator[ast.expr]:
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    if name in ("say", "Progress"):
+        yield from call.args[:1]
+    if name in TABLES:
+        yield from call.args[1:2]
+    if name in ERRORS:
+        yield from (keyword.value for keyword in call.keywords if keyword.arg in ("why", "fix"))
+
+
+def _texts(value: ast.expr, named: dict[str, set[str]]) -> set[str]:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return {value.value} - {""}
+    if isinstance(value, ast.IfExp):
+        return _texts(value.body, named) | _texts(value.orelse, named)
+    return named.get(value.id, set()) if isinstance(value, ast.Name) else set()
+
+
+def _named(tree: ast.AST) -> dict[str, set[str]]:
+    """The texts that a file gives names to."""
+    found = defaultdict[str, set[str]](set)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] |= _texts(node.value, {})
+    return found
