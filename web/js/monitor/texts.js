@@ -58,7 +58,7 @@ const JA = {
   linear: "線形",
   "Samples will be here.": "サンプルがここに並びます。",
   "No samples were made.": "サンプルはありません。",
-  "{} older samples are in the run folder": "古いサンプル {} 件は実行フォルダーにあります",
+  "{} older samples are in the run folder": "古いサンプル {} 件は実行フォルダにあります",
   "{}, prompt {}": "{}、プロンプト {}",
   "{} ({} of {}; arrow keys, Escape closes)": "{}（{} / {}。矢印キーで移動、Escで閉じる）",
   "The plugin {} was left out: {}": "プラグイン {} は読み込まれませんでした: {}",
