@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets import captions, facts
+from musubi_nodes.datasets import captions, facts, kept
 from musubi_nodes.datasets.duplicates import same_content
-from musubi_nodes.datasets.listing import list_folder
+from musubi_nodes.datasets.listing import File, files_in
 from musubi_nodes.datasets.scan import scan
 
 Make = Callable[..., Path]
@@ -19,19 +19,24 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def old(tmp_path: Path, image: Make) -> Path:
-    """A caption that was written a minute ago."""
-    path = image(tmp_path / "set" / "a.png", "cat").with_suffix(".txt")
-    past = path.stat().st_mtime_ns - 60_000_000_000
-    os.utime(path, ns=(past, past))
-    return path
+    """The caption of an image; both were written a minute ago."""
+    picture = image(tmp_path / "set" / "a.png", "cat")
+    caption = picture.with_suffix(".txt")
+    past = caption.stat().st_mtime_ns - 60_000_000_000
+    for path in (picture, caption):
+        os.utime(path, ns=(past, past))
+    return caption
 
 
-def test_the_second_look_opens_no_file(old: Path, config: Callable) -> None:
+def test_the_second_look_opens_no_file(old: Path, config: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: File) -> None:
+        raise AssertionError(f"{file.path} is opened again")
+
     settings = config({"image_directory": "set"})
     first = scan(settings)
-    before = captions._kept.cache_info().misses + facts.image_facts.cache_info().misses
+    for known in (captions.KEPT, facts.KEPT):
+        monkeypatch.setattr(known, "_read", refuse)
     assert scan(settings) == first
-    assert captions._kept.cache_info().misses + facts.image_facts.cache_info().misses == before
 
 
 def test_a_caption_of_the_same_length_is_read_again(old: Path, config: Callable) -> None:
@@ -65,11 +70,11 @@ def test_a_broken_link_is_an_item_that_cannot_be_read(tmp_path: Path, old: Path,
 
 
 def test_slow_files_are_read_many_at_a_time_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "_SLOW", 0.0)
+    monkeypatch.setattr(kept, "_SLOW", 0.0)
     for number in range(20):
         (tmp_path / f"{number}").write_text("x")
-    files = list(list_folder(tmp_path).files.values())
-    assert facts.each_file(lambda file: file.name, files) == [file.name for file in files]
+    files = [file for _, file in files_in(tmp_path)]
+    assert kept.each_file(lambda file: file.name, files) == [file.name for file in files]
 
 
 def test_equal_bytes_are_found_among_files_of_one_size(tmp_path: Path) -> None:
@@ -78,5 +83,5 @@ def test_equal_bytes_are_found_among_files_of_one_size(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     for name in ("empty1", "empty2"):
         (tmp_path / name).touch()
-    found = same_content(sorted(list_folder(tmp_path).files.values()))
+    found = same_content(sorted(file for _, file in files_in(tmp_path)))
     assert [[file.name for file in group] for group in found] == [["a", "b"], ["d", "f"]]

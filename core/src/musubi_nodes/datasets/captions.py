@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
-from functools import lru_cache
 
-from musubi_nodes.datasets.facts import KEPT, each_file
-from musubi_nodes.datasets.folder_state import SETTLED_NS
+from musubi_nodes.datasets.kept import Kept
 from musubi_nodes.datasets.listing import READ, File
 
 
 def read_captions(files: Iterable[File]) -> list[str | None]:
-    """Each file's caption, or None if it is not UTF-8 or cannot be read.
-
-    They are kept while size and times of a file stay the same, so that the second look of a queue reads nothing again.
-    """
-    settled = time.time_ns() - SETTLED_NS
-
-    def read(file: File) -> str | None:
-        try:
-            return _kept(file) if file.mtime_ns < settled else _read(file)
-        except (OSError, ValueError):
-            return None
-
-    return each_file(read, files)
+    """Each file's caption, or None if it is not UTF-8 or cannot be read."""
+    return KEPT.of(files)
 
 
 def is_empty(caption: str) -> bool:
@@ -37,16 +23,19 @@ def is_marked(caption: str) -> bool:
     return caption.startswith("\ufeff")
 
 
-def _read(file: File) -> str:
-    handle = os.open(file.path, READ)
+def _read(file: File) -> str | None:
     try:
-        data = part = os.read(handle, file.size + 1)
-        while part and len(data) != file.size:
-            data += (part := os.read(handle, 1 << 16))
-    finally:
-        os.close(handle)
-    text = data.decode("utf-8")
+        handle = os.open(file.path, READ)
+        try:
+            data = part = os.read(handle, file.size + 1)
+            while part and len(data) != file.size:
+                data += (part := os.read(handle, 1 << 16))
+        finally:
+            os.close(handle)
+        text = data.decode("utf-8")
+    except (OSError, ValueError):
+        return None
     return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).strip()
 
 
-_kept = lru_cache(maxsize=KEPT)(_read)
+KEPT = Kept(_read)

@@ -48,8 +48,8 @@ def _line(scan: DatasetScan, dataset: Dataset) -> str:
     count, (width, height) = len(scan.items), dataset.resolution
     captioned = count - len(scan.empty_captions) - len(scan.not_utf8)
     parts = [f"{count} {scan.kind}{'' if count == 1 else 's'}", f"{captioned} with caption"]
-    if any(item.control_files for item in scan.items):
-        parts.append(f"{sum(1 for item in scan.items if item.control_files)} with control")
+    if any(item.control_files for item in scan.noticed):
+        parts.append(f"{sum(1 for item in scan.noticed if item.control_files)} with control")
     if dataset.num_repeats > 1:
         parts.append(f"{dataset.num_repeats} times each")
     parts.append(f"{width}x{height}{' in buckets' if dataset.enable_bucket else ''}")

@@ -91,12 +91,12 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
         found.add(found.errors, scan.name, scan.missing_controls, scan.kind, "without control")
     if isinstance(dataset, ImageDataset) and dataset.fp_1f_clean_indices:
         needed = len(dataset.fp_1f_clean_indices)
-        few = [item.path for item in scan.items if 0 < len(item.control_files) < needed]
+        few = [item.path for item in scan.noticed if 0 < len(item.control_files) < needed]
         found.add(found.errors, scan.name, few, "image", f"with less than the {needed} controls of fp_1f_clean_indices")
     if (
         isinstance(dataset, ImageDataset)
         and dataset.multiple_target
-        and not any(item.target_files for item in scan.items)
+        and not any(item.target_files for item in scan.noticed)
     ):
         text = "multiple_target is on, but no image has further targets (x_1.png beside x.png)"
         found.errors.append(f"{scan.name}: {text}")
@@ -105,14 +105,14 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
 
 
 def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
-    others = [file for item in scan.items for file in (*item.target_files, *item.control_files) if not file.is_folder]
-    empty = [item.path for item in scan.items if item.file.size == 0 and not item.file.is_folder]
+    others = [file for item in scan.noticed for file in (*item.target_files, *item.control_files) if not file.is_folder]
+    empty = [item.path for item in scan.noticed if item.file.size == 0 and not item.file.is_folder]
     empty += [Path(file.path) for file in others if file.size == 0]
     found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
     told = set(empty)
     if scan.kind == "image":
         looks = list(zip(others, facts_of_images(others), strict=True))
-        broken = [item.path for item in scan.items if isinstance(item.facts, MusubiError)]
+        broken = [item.path for item in scan.noticed if isinstance(item.facts, MusubiError)]
         broken += [Path(file.path) for file, facts in looks if isinstance(facts, MusubiError)]
         # Pillow reads AVIF since 11.3 only, so that an unreadable one says nothing about musubi-tuner's Pillow.
         broken = [path for path in broken if path not in told and path.suffix.lower() != ".avif"]
@@ -137,7 +137,7 @@ cache_latents.py, v0.3.4)."""
 def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, Odd]], found: Findings) -> None:
     """``beside``: further targets and controls. Their alpha has a meaning: layers, and FramePack's masks."""
     items: list[tuple[Path, Odd]] = [
-        (item.path, item.facts.odd) for item in scan.items if isinstance(item.facts, tuple) and item.facts.odd
+        (item.path, item.facts.odd) for item in scan.noticed if isinstance(item.facts, tuple) and item.facts.odd
     ]
     if isinstance(dataset, ImageDataset) and dataset.multiple_target:
         items = [each for each in items if each[1] != "alpha"]

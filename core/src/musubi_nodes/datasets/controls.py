@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musubi_nodes.datasets.listing import File, Listing, list_folder
+from musubi_nodes.datasets.listing import File, files_in
 from musubi_nodes.datasets.names import VIDEO_EXTENSIONS, is_image, stem_of
 
 
@@ -20,7 +20,7 @@ class Controls:
 
 def image_controls(images: Sequence[File], folder: Path) -> Controls:
     """For x.png: x.*, then x_0.*, x_1.* ... in ``folder``; a file goes to the image with the longest fitting name."""
-    return numbered(images, [file for name, file in _listed(folder).files.items() if is_image(name)], "._")
+    return numbered(images, [file for file in _listed(folder) if is_image(file.name) and not file.is_folder], "._")
 
 
 def numbered(images: Sequence[File], candidates: Iterable[File], separators: str) -> Controls:
@@ -52,17 +52,19 @@ def numbered(images: Sequence[File], candidates: Iterable[File], separators: str
 def video_controls(videos: Sequence[File], folder: Path) -> Controls:
     """The file of the same name, else a folder of images named like the stem, else another video ending."""
     listed, result = _listed(folder), Controls()
+    files = {file.name: file for file in listed if not file.is_folder}
+    folders = {file.name: file for file in listed if file.is_folder}
     for video in videos:
         stem = stem_of(video.path)
-        others = (listed.files.get(stem + ending) for ending in sorted(VIDEO_EXTENSIONS))
-        choices = (listed.files.get(video.name), listed.folders.get(stem), *others)
+        others = (files.get(stem + ending) for ending in sorted(VIDEO_EXTENSIONS))
+        choices = (files.get(video.name), folders.get(stem), *others)
         if match := next((file for file in choices if file), None):
             result.of[video.path] = (match,)
     return result
 
 
-def _listed(folder: Path) -> Listing:
+def _listed(folder: Path) -> list[File]:
     try:
-        return list_folder(folder)
+        return [file for _, file in files_in(folder)]
     except (OSError, ValueError):
-        return Listing()
+        return []

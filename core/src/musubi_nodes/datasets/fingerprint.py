@@ -57,9 +57,9 @@ def _short(text: str) -> str:
 
 def _item(item: Item) -> str:
     """What counts of one item. No path holds a NUL, and a caption has its length before it: neighbours stay apart."""
-    (path, size, time, folder, _), caption = item.file, item.caption
+    (path, size, time, folder, _), _, caption, controls, targets, _, _ = item
     text = f"{path}\0{size}:{time}"
-    if item.control_files or item.target_files or folder:
+    if controls or targets or folder:
         text = "\0".join(
             f"{member.path}\0{member.size}:{member.mtime_ns}" for file in item.media for member in _members(file)
         )

@@ -6,11 +6,12 @@ Looking at 100,000 files takes half a second, nearly all of it the system's own.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from musubi_nodes.datasets.listing import opened
 
 SETTLED_NS = 2_000_000_000
 """What was changed a moment ago may change once more within one tick of the file system's clock, and is looked at
@@ -36,7 +37,7 @@ class FolderState:
         digest, newest, inside = sha256(), 0, []
         for folder in folders:
             lines: list[str] = []
-            with _opened(folder) as place, os.scandir(place) as entries:
+            with opened(folder) as place, os.scandir(place) as entries:
                 for entry in entries:
                     name = entry.name
                     if not name.endswith(ending) or name[0] == ".":
@@ -53,16 +54,3 @@ class FolderState:
             text = "\0".join([os.fspath(folder), str(len(lines)), *lines])
             digest.update(text.encode("utf-8", "surrogatepass"))
         return cls(digest.hexdigest()[:32], newest, tuple(sorted(inside)))
-
-
-@contextmanager
-def _opened(folder: Path | str) -> Iterator[int | Path | str]:
-    """By its handle, where the system can: it need not walk the whole path for each file then."""
-    if os.scandir not in os.supports_fd:
-        yield folder
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        yield handle
-    finally:
-        os.close(handle)

@@ -9,16 +9,17 @@ import os
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from struct import unpack_from
 from typing import Literal, NamedTuple
 
 from musubi_nodes.datasets.listing import READ
 
-FIRST = 512
+FIRST = 256
 _PIXELS = 80_000_000  # Pillow warns of bombs above 89 million pixels: such a one is its business
-_START_OF_FRAME = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
-_ORIENTATION = 0x0112
-_BARE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
+_EXIF, _ORIENTATION = 0xFFE1, 0x0112
+_START_OF_FRAME = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}
+_SEGMENTS = frozenset(range(0xFF00, 0xFFFF)) - {0xFF01, *range(0xFFD0, 0xFFD8)}  # the others have no length
 
 
 Odd = Literal["", "alpha", "grey16", "rotated", "animated"]
@@ -38,21 +39,29 @@ def header_facts(path: str) -> ImageFacts | None:
     file = os.open(path, READ)
     try:
         first = os.read(file, FIRST)
-        facts = _jpeg(first, file) if first.startswith(b"\xff\xd8\xff") else _fixed(first)
+        read = _BEGINNINGS.get(first[:3]) if len(first) >= 33 else None
+        facts = read(first, file) if read else None
     finally:
         os.close(file)
-    return facts if facts and 0 < facts[0][0] * facts[0][1] < _PIXELS else None
+    if facts is None:
+        return None
+    (width, height), _ = facts
+    return facts if 0 < width * height < _PIXELS else None
 
 
-def _fixed(first: bytes) -> ImageFacts | None:
-    if first.startswith(b"\x89PNG\r\n\x1a\n") and first[12:16] == b"IHDR" and len(first) >= 33:
-        return ImageFacts(unpack_from(">II", first, 16), _PNG.get(first[24:26], ""))
-    if first.startswith(b"RIFF") and first[8:12] == b"WEBP" and len(first) >= 30:
-        read = _WEBP.get(first[12:16])
-        return read(first) if read else None
-    return None
+def _png(first: bytes, _: int) -> ImageFacts | None:
+    beginning, width, height, form = _IHDR(first)
+    return _facts(((width, height), _PNG.get(form, ""))) if beginning == _PNG_BEGINS else None
 
 
+def _webp(first: bytes, _: int) -> ImageFacts | None:
+    read = _WEBP.get(first[8:16])
+    return read(first) if read else None
+
+
+_facts: Callable[[tuple[tuple[int, int], Odd]], ImageFacts] = partial(tuple.__new__, ImageFacts)  # half the time
+_IHDR = struct.Struct(">16sII2s").unpack_from
+_PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG: dict[bytes, Odd] = {b"\x10\0": "grey16", **{bytes(form): "alpha" for form in ((8, 4), (8, 6), (16, 4), (16, 6))}}
 """By bits of a channel and type of colour. Pillow keeps 16 bits of pure grey only, whose ``convert("RGB")`` cuts them
 off at 255."""
@@ -62,7 +71,7 @@ def _lossy(first: bytes) -> ImageFacts | None:
     if first[23:26] != b"\x9d\x01\x2a":
         return None
     width, height = unpack_from("<HH", first, 26)
-    return ImageFacts((width & 0x3FFF, height & 0x3FFF))
+    return _facts(((width & 0x3FFF, height & 0x3FFF), ""))
 
 
 def _lossless(first: bytes) -> ImageFacts | None:
@@ -78,9 +87,9 @@ def _extended(first: bytes) -> ImageFacts:
 
 
 _WEBP: dict[bytes, Callable[[bytes], ImageFacts | None]] = {
-    b"VP8 ": _lossy,
-    b"VP8L": _lossless,
-    b"VP8X": _extended,
+    b"WEBPVP8 ": _lossy,
+    b"WEBPVP8L": _lossless,
+    b"WEBPVP8X": _extended,
 }
 
 
@@ -89,22 +98,26 @@ def _jpeg(first: bytes, file: int) -> ImageFacts | None:
     odd: Odd = ""
     data, begin, at = first, 0, 2  # ``data`` begins at ``begin`` of the file, ``at`` counts in the file
     for _ in range(200):
-        if at - begin + 9 > len(data):
-            os.lseek(file, at, os.SEEK_SET)
-            data, begin = os.read(file, FIRST), at
         place = at - begin
-        if len(data) < place + 9 or data[place] != 0xFF:
-            return None
-        marker = data[place + 1]
+        if place + 9 > len(data):
+            os.lseek(file, at, os.SEEK_SET)
+            data, begin, place = os.read(file, FIRST), at, 0
+            if len(data) < 9:
+                return None
+        marker, length, _, height, width = _SEGMENT(data, place)
         if marker in _START_OF_FRAME:
-            height, width = unpack_from(">HH", data, place + 5)
-            return ImageFacts((width, height), odd)
-        if marker == 0xE1 and _is_rotated(data[place + 4 :]):
+            return _facts(((width, height), odd))
+        if marker == _EXIF and _is_rotated(data[place + 4 :]):
             odd = "rotated"
-        if marker in _BARE or marker == 0xFF:
+        if marker not in _SEGMENTS:
             return None
-        at += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        at += 2 + length
     return None
+
+
+_SEGMENT = struct.Struct(">HHBHH").unpack_from
+"""Marker and length; in a start of frame the depth, height and width follow."""
+_BEGINNINGS = {b"\xff\xd8\xff": _jpeg, b"\x89PN": _png, b"RIF": _webp}
 
 
 def _is_rotated(segment: bytes) -> bool:

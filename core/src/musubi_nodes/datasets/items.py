@@ -42,12 +42,21 @@ class Item(NamedTuple):
     def stem(self) -> str:
         return stem_of(self.file.path)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is an image of which nothing is odd, with a caption and without companions."""
+        _, _, caption, controls, targets, _, facts = self
+        if not caption or caption[0] == "\ufeff" or controls or targets:
+            return False
+        return isinstance(facts, ImageFacts) and not facts.odd
+
 
 @dataclass(frozen=True)
 class DatasetScan:
     """What one dataset holds.
 
-    ``trouble`` says why the source could not be read at all. ``without_caption`` are left out by musubi-tuner (images)
+    ``trouble`` says why the source could not be read at all. ``noticed`` are the items that a check has to look at:
+    all but plain ones, mostly a few of 100,000. ``without_caption`` are left out by musubi-tuner (images)
     or stop it (videos). ``subfolders`` hold media that it does not see. ``duplicate_stems`` would share cache files.
     ``bad_companions`` are controls or further targets whose names stop musubi-tuner. ``bad_lines``, ``relative_lines``
     and ``missing_files`` are about JSONL lines.
@@ -59,6 +68,7 @@ class DatasetScan:
     cache_folder: Path | None
     trouble: str = ""
     items: tuple[Item, ...] = ()
+    noticed: tuple[Item, ...] = ()
     without_caption: tuple[Path, ...] = ()
     captions_alone: tuple[Path, ...] = ()
     ignored: tuple[Path, ...] = ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,41 +35,50 @@ class File(NamedTuple):
         return os.path.basename(self.path)  # noqa: PTH119 - a Path costs more than all the rest
 
 
-@dataclass(frozen=True)
-class Listing:
-    """Files and folders by name, without hidden ones.
+def files_in(folder: Path | str) -> Iterator[tuple[str, File]]:
+    """Name and look of each file and folder in ``folder``, but for hidden ones; OSError or ValueError where it cannot
+    be read.
 
-    They stand in the folder's own order: in any other one, looking at 100,000 files takes three times as long.
+    They come in the order of their names, so that what is made of them lies in memory as it is walked through later:
+    in the order of an ext4 folder, 100,000 files take a fifth more time.
     """
-
-    files: dict[str, File] = field(default_factory=dict)
-    folders: dict[str, File] = field(default_factory=dict)
-
-
-def list_folder(folder: Path | str) -> Listing:
-    """What lies in ``folder``; raises OSError or ValueError where it cannot be read."""
-    found = Listing()
-    files, make = found.files, tuple.__new__  # half the cost of File(...), twice an item
-    with os.scandir(folder) as entries:
-        for entry in entries:
+    before, make = os.path.join(folder, ""), tuple.__new__  # noqa: PTH118 - a Path would drop the last slash
+    with opened(folder) as place:
+        with os.scandir(place) as entries:
+            left = sorted(entries, key=attrgetter("name"), reverse=True)
+        while left:  # an entry keeps what its stat() tells
+            entry = left.pop()
             name = entry.name
             if name[0] == ".":
                 continue
+            path = before + name
             if entry.is_dir():
-                found.folders[name] = File(entry.path, 0, 0, True)
+                yield name, File(path, 0, 0, True)
                 continue
             try:
                 known = entry.stat()
             except OSError:
-                files[name] = File(entry.path, -1, 0)
-            else:
-                files[name] = make(File, (entry.path, known.st_size, known.st_mtime_ns, False, known.st_ctime_ns))
-    return found
+                yield name, File(path, -1, 0)
+            else:  # make: half the cost of File(...), twice an item
+                yield name, make(File, (path, known.st_size, known.st_mtime_ns, False, known.st_ctime_ns))
+
+
+@contextmanager
+def opened(folder: Path | str) -> Iterator[int | Path | str]:
+    """By its handle, where the system can: it need not walk the whole path for each file then."""
+    if os.scandir not in os.supports_fd:
+        yield folder
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def images_in(folder: Path | str) -> list[File]:
-    """The images of a folder that stands for a video, in the order of its frames; raises as :func:`list_folder`."""
-    return sorted(file for name, file in list_folder(folder).files.items() if is_image(name))
+    """The images of a folder that stands for a video, in the order of its frames; raises as :func:`files_in`."""
+    return sorted(file for name, file in files_in(folder) if is_image(name) and not file.is_folder)
 
 
 def file_at(path: str) -> File | None:

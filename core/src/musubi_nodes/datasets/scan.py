@@ -28,11 +28,15 @@ def scan(config: DatasetConfig) -> Scan:
 @contextmanager
 def _no_garbage() -> Iterator[None]:
     """Hundreds of thousands of small objects are made here, and all stay: without this, the collector would walk
-    through them and the host's whole heap again and again, for a fifth of the time and nothing to collect."""
+    through them and the host's whole heap again and again, for a fifth of the time and nothing to collect. Freezing
+    and thawing makes them old ones at once, which it would do by a last walk."""
     running = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if running:
+            if not gc.get_freeze_count():  # who froze something himself wants it to stay so
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
