@@ -66,6 +66,12 @@ def _named(tree: ast.AST) -> dict[str, set[str]]:
     """The texts that a file gives names to."""
     found = defaultdict[str, set[str]](set)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] |= _texts(node.value, {})
+        if isinstance(node, ast.Assign):
+            for target, value in zip(_parts(node.targets[0]), _parts(node.value), strict=False):
+                if isinstance(target, ast.Name):
+                    found[target.id] |= _texts(value, {})
     return found
+
+
+def _parts(value: ast.expr) -> list[ast.expr]:
+    return value.elts if isinstance(value, ast.Tuple) else [value]

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sentences import sentences, stages
 
 from musubi_nodes.hosts.help import help_page
 from musubi_nodes.hosts.locales import locale_files
 from musubi_nodes.hosts.texts import CORE, ENGLISH, LANGUAGES, Texts, package_of, translations
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.known_failures import CRASHES, KNOWN, OUTSIDE
-from tests.sentences import sentences, stages
 
 NODES = plugins().nodes
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]

@@ -262,7 +262,9 @@ def _proposing(error: OutOfGpuMemory, next_plan: tuple[Memory, str] | None) -> O
         advice = "In the Memory Optimizer {plan}. Or set oom_retries there: then that is tried by itself."
         fix = say(advice, plan=next_plan[1])
     else:
-        fix = say("Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more.")
+        fix = say(
+            "Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more."
+        )
     return OutOfGpuMemory(error.what, why=error.why, fix=fix, log=error.log)
 
 

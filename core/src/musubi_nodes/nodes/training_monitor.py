@@ -188,7 +188,9 @@ def _told(read: _Read) -> str:
     begun, _ = folder.before
     times = [point["time"] for point in points if point.get("time") and point["step"] > begun]
     if begun:
-        lines.append(say("went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED)["state"]))
+        lines.append(
+            say("went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED)["state"])
+        )
     if len(times) > 1:
         lines.append(say("training took {time}", time=clock(times[-1] - times[0])))
     return "\n".join(lines if read.single else [*lines, say(ONLY_AVERAGE)])

@@ -98,7 +98,9 @@ class VideoInput(Node):
         video = VideoFile(path, replace(cut, length=count) if cut.picks() or count < found else cut)
         width, height = cut.size(facts)
         fps = float(cut.rate(facts))
-        context.show(text=f"{say('{count} frames', count=count)} · {width} x {height} · {fps:g} fps · {count / fps:.2f} s")
+        context.show(
+            text=f"{say('{count} frames', count=count)} · {width} x {height} · {fps:g} fps · {count / fps:.2f} s"
+        )
         return self.Outputs(
             frames=frames[:count] if frames is not None else None,
             video=video if context.wanted("video") else None,

@@ -42,7 +42,7 @@ def _locked(kind: Any, dataset: Dataset, context: Context, title: str) -> Iterat
     def waiting() -> None:
         if not told:
             told.append(say("waiting: another run uses the caches of {name}", name=dataset.name))
-            log.info("%s: %s (%s)", title, told[0], ", ".join(map(str, folders)))
+            log.info("%s: another run uses the caches in %s", title, ", ".join(map(str, folders)))
         context.progress(Progress(told[0]))
         context.raise_if_interrupted()
 

@@ -141,9 +141,7 @@ def spelling_of(family: Family, training: bool) -> Spelling:
 def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """Sets of values from mild to strong, each with its reasons."""
     values: dict[str, Any] = {}
-    reasons = (
-        [say("gradient_checkpointing: activations are computed again instead of kept")] if shape.training else []
-    )
+    reasons = [say("gradient_checkpointing: activations are computed again instead of kept")] if shape.training else []
     if budget < SMALL_CARD:
         encoder = {"fp8_text_encoder": True} if family.fp8_text_encoder else {}
         values |= {**encoder, **family.vae_saving}

@@ -114,12 +114,17 @@ def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunF
     )
 
 
+def this_one() -> str:
+    """What the program that looks calls itself."""
+    return say(SELF)
+
+
 def gib(size: float | None) -> str:
     """``12.3``; ``?`` where it is not known."""
     return "?" if size is None else f"{size / GIB:.1f}"
 
 
-def of(used: float | None, total: float | None) -> str:
+def gib_of(used: float | None, total: float | None) -> str:
     """``18.2 of 24.0 GiB``."""
     return say("{used} of {total} GiB", used=gib(used), total=gib(total))
 
@@ -144,6 +149,6 @@ def _is_held(card: Card, run: OurRun) -> bool:
 
 def _holder(pid: int, held: int | None) -> Holder:
     if pid == os.getpid():
-        return Holder(f"{SELF} (pid {pid})", SELF, held)
+        return Holder(f"{this_one()} (pid {pid})", SELF, held)
     name = program_name(pid)
-    return Holder(f"{name or HIDDEN} (pid {pid})", OTHERS, held, seen=name is not None)
+    return Holder(f"{name or say(HIDDEN)} (pid {pid})", OTHERS, held, seen=name is not None)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.families.memory.footprint import GIB
-from musubi_nodes.nodes.resources.facts import SELF, Facts, gib, of
+from musubi_nodes.nodes.resources.facts import Facts, gib, gib_of, this_one
 from musubi_nodes.runs.hardware.machine import Disk, largest_programs
 from musubi_nodes.runs.record.folder import runs_of
-from musubi_nodes.saying import say
 
 NAMED = 3
 """Programs and folders that a sentence names."""
@@ -30,7 +29,7 @@ class OnMachine:
 
     @property
     def ram(self) -> str:
-        return of(self.facts.machine.ram_used, self.facts.machine.ram_total)
+        return gib_of(self.facts.machine.ram_used, self.facts.machine.ram_total)
 
     @property
     def runs(self) -> str:
@@ -43,13 +42,13 @@ class OnMachine:
 
     @property
     def swap(self) -> str:
-        return of(self.facts.machine.swap_used, self.facts.machine.swap_total)
+        return gib_of(self.facts.machine.swap_used, self.facts.machine.swap_total)
 
     @property
     def programs(self) -> str:
         """The largest programs that are no runs of ours."""
         found = largest_programs(NAMED, {pid for run in self.facts.runs for pid in run.pids})
-        names = {os.getpid(): say(SELF)}
+        names = {os.getpid(): this_one()}
         return ", ".join(f"{names.get(p.pid, p.name)} (pid {p.pid}) {gib(p.ram)} GiB" for p in found)
 
 

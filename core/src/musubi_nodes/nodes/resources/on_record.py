@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from musubi_nodes.nodes.resources.facts import Facts, of
+from musubi_nodes.nodes.resources.facts import Facts, gib_of
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.series import whole
 
@@ -33,7 +33,7 @@ class OnRecord:
     @property
     def gpu(self) -> str:
         used, total, _ = self._most("gpu_used", "gpu_total")
-        return of(used, total)
+        return gib_of(used, total)
 
     @property
     def ram_share(self) -> float:
@@ -42,7 +42,7 @@ class OnRecord:
     @property
     def ram(self) -> str:
         used, total, _ = self._most("ram_used", "ram_total")
-        return of(used, total)
+        return gib_of(used, total)
 
     @property
     def swapped(self) -> int:

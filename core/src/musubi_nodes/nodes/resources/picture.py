@@ -7,18 +7,24 @@ from typing import Any
 
 from musubi_nodes.media.bars import Bar, Part, bars, stacked
 from musubi_nodes.media.plot import Curve, Points, Scale, plot
-from musubi_nodes.nodes.resources.facts import OTHERS, PERCENT, RUNS, SELF, Facts, gib, percent
+from musubi_nodes.nodes.resources.facts import OTHERS, PERCENT, RUNS, SELF, Facts, gib_of, percent
 from musubi_nodes.nodes.resources.record import record_plot
 from musubi_nodes.nodes.resources.text import figures, memory
 from musubi_nodes.runs.hardware.cards import Card
 from musubi_nodes.runs.hardware.machine import Machine
+from musubi_nodes.saying import saying
 
 CURVES = 6
 """In one plot: so many colors there are."""
 
 
 def picture(facts: Facts, size: tuple[int, int]) -> Any:
-    """A PIL image as wide as ``size``; each plot has its height."""
+    """A PIL image as wide as ``size``; each plot has its height. It is in English: that every font can draw."""
+    with saying(str):
+        return _picture(facts, size)
+
+
+def _picture(facts: Facts, size: tuple[int, int]) -> Any:
     title = "now" if facts.cards else "now (no NVIDIA GPU answers)"
     parts = [bars(list(_bars(facts)), (RUNS, SELF, OTHERS), size[0], title, max(11, min(size) // 24))]
     if len(facts.moments) > 1:
@@ -38,13 +44,13 @@ def _bars(facts: Facts) -> Iterator[Bar]:
     now = facts.machine
     yield Bar("CPU", f"{now.cpu:.0f} %", [Part(OTHERS, now.cpu / 100)])
     by_kind = {RUNS: sum(run.ram for run in facts.runs), SELF: facts.own_ram}
-    told = f"{gib(now.ram_used)} of {gib(now.ram_total)} GiB"
+    told = gib_of(now.ram_used, now.ram_total)
     yield Bar("RAM", told, _parts(by_kind, now.ram_used, now.ram_total))
     if now.swap_total and now.swap_used is not None:
-        told = f"{gib(now.swap_used)} of {gib(now.swap_total)} GiB"
+        told = gib_of(now.swap_used, now.swap_total)
         yield Bar("swap", told, [Part(OTHERS, now.swap_used / now.swap_total)])
     for disk in facts.disks:
-        told = f"{gib(disk.free)} of {gib(disk.total)} GiB free"
+        told = f"{gib_of(disk.free, disk.total)} free"
         yield Bar(f"disk of {disk.folder}", told, [Part(OTHERS, 1 - disk.free / disk.total)])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from musubi_nodes.families.memory.footprint import GIB
-from musubi_nodes.nodes.resources.facts import SELF, Facts, gib, of
+from musubi_nodes.nodes.resources.facts import Facts, gib, gib_of, this_one
 from musubi_nodes.runs.hardware.cards import Card
 from musubi_nodes.runs.record.progress import clock
 from musubi_nodes.saying import say
@@ -33,7 +33,7 @@ def figures(card: Card) -> str:
 
 def memory(card: Card) -> str:
     """``18.2 of 24.0 GiB``."""
-    return say("not told by the driver") if card.total is None else of(card.used, card.total)
+    return say("not told by the driver") if card.total is None else gib_of(card.used, card.total)
 
 
 def _gpus(facts: Facts) -> Iterator[str]:
@@ -63,13 +63,13 @@ def _machine(facts: Facts) -> Iterator[str]:
     if len(facts.moments) > 1:
         cpu.append(say("{use:.0f} % on average over {seconds:g} s", use=facts.cpu, seconds=facts.moments[-1].at))
     yield ", ".join(cpu)
-    yield f"RAM {of(now.ram_used, now.ram_total)}"
-    yield f"- {say(SELF)}: {facts.own_ram / GIB:.2f} GiB"
+    yield f"RAM {gib_of(now.ram_used, now.ram_total)}"
+    yield f"- {this_one()}: {facts.own_ram / GIB:.2f} GiB"
     yield from (f"- {run.name} ({say(run.stage)}): {run.ram / GIB:.2f} GiB" for run in facts.runs)
     if now.swap_total:
-        yield say("swap {memory}", memory=of(now.swap_used, now.swap_total))
+        yield say("swap {memory}", memory=gib_of(now.swap_used, now.swap_total))
     for disk in facts.disks:
-        yield say("disk of {folder}: {space} free", folder=disk.folder, space=of(disk.free, disk.total))
+        yield say("disk of {folder}: {space} free", folder=disk.folder, space=gib_of(disk.free, disk.total))
 
 
 def _record(facts: Facts) -> Iterator[str]:
@@ -95,4 +95,4 @@ def _record(facts: Facts) -> Iterator[str]:
 def _most(facts: Facts, used: str, total: str) -> str:
     """The most that was on record, of how much; empty where nothing is."""
     most = max((row for row in facts.rows if used in row), key=lambda row: row[used], default=None)
-    return of(most[used], most.get(total)) if most else ""
+    return gib_of(most[used], most.get(total)) if most else ""

@@ -1,7 +1,8 @@
-"""An error tells its cause and its remedy in the language of ComfyUI's page."""
+"""What a node shows, and the cause and remedy of an error, come in the language of ComfyUI's page."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,3 +67,12 @@ def test_the_classes_that_comfyui_gets_tell_it_in_japanese(settings: Path, calle
     monitor: Any = classes()[0]["MusubiTuner_TrainingMonitor"]()
     with pytest.raises(MusubiError, match="there is no run 'gone'\n対処: "):
         getattr(monitor, called)(name="gone")
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(("language", "said"), [("ja", "約 "), ("en", "about ")])
+def test_what_a_node_shows_is_told_in_it(settings: Path, language: str, said: str) -> None:
+    settings.write_text(json.dumps({"Comfy.Locale": language}), "utf-8")
+    optimizer: Any = classes()[0]["MusubiTuner_MemoryOptimizer"]()
+    _, report = optimizer.execute(family="wan", mode="24 GB")["result"]
+    assert report.startswith(said)

@@ -1,0 +1,45 @@
+"""What nodes say comes in the reader's language, and only while that is known."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+from musubi_nodes.hosts.texts import Texts
+from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.saying import say, saying
+
+GERMAN = {"{count} frames of {name}": "{name} hat {count} Bilder"}
+
+
+def in_german(sentence: str) -> str:
+    return GERMAN.get(sentence, sentence)
+
+
+def test_a_translation_has_its_own_order_of_words() -> None:
+    with saying(in_german):
+        assert say("{count} frames of {name}", count=3, name="{cat}") == "{cat} hat 3 Bilder"
+    assert say("{count} frames of {name}", count=3, name="a") == "3 frames of a"
+
+
+def test_what_is_not_translated_stays_english() -> None:
+    with saying(in_german):
+        assert say("{count} items", count=2) == "2 items"
+
+
+def test_a_name_that_came_from_elsewhere_is_no_template() -> None:
+    assert Progress("caching {cats} {0}", 1, 2).text() == "caching {cats} {0} 1/2"
+
+
+def test_another_thread_knows_no_reader() -> None:
+    told: list[str] = []
+    with saying(str.upper):
+        thread = Thread(target=lambda: told.append(say("done")))
+        thread.start()
+        thread.join()
+        assert (say("done"), told) == ("DONE", ["done"])
+
+
+def test_the_line_of_a_running_node_is_told_in_japanese() -> None:
+    now = Progress("training", 120, 800, rate=1.9, seconds_left=358, loss=0.0831, epoch=3, epochs=16)
+    with saying(Texts("ja").of(table="messages")):
+        assert now.text() == "学習中 120/800 · エポック 3/16 · loss 0.0831 · 1.90 it/s · 残り 5:58"
