@@ -190,4 +190,4 @@ def test_the_record_of_a_run_has_its_own_advice(tmp_path: Path, values: dict[str
 
 
 def test_no_sentence_asks_for_a_figure_that_is_not_there() -> None:
-    assert all("{0." in rule.say for rule in (*CARD, *MACHINE, *DISK, *RECORD))
+    assert all("{0." in rule.text for rule in (*CARD, *MACHINE, *DISK, *RECORD))

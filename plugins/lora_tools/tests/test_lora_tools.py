@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from musubi_nodes.families import Run
+from musubi_nodes.runs.record.folder import RunFolder
 
 FAMILIES = {
     "wan": ("blocks.0.self_attn.q", "blocks.0.cross_attn.k", "blocks.1.ffn.0", "blocks.1.cross_attn.k_img"),
@@ -98,6 +100,22 @@ def test_ema_takes_all_whole_checkpoints_of_a_run(place: Any) -> None:
     run = Run(folder=folder)
     assert place.run("LoRAPostHocEMA", run=run).lora.path.name == "ema.safetensors"
     assert "2 checkpoints averaged" in place.texts[0]
+
+
+def test_ema_takes_those_of_the_runs_before_as_far_as_they_count(place: Any) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    before, after = (RunFolder.create(place.host.output_folder, "WanLoRATrainer") for _ in range(2))
+    for folder in (before, after):
+        for step in (1, 2):
+            weights = load_file(place.random(f"{step}", seed=step).path)
+            save_file(weights, folder.out / f"a-{step}.safetensors", metadata={"ss_steps": str(step)})
+    state = {"state": f"{before.path.name}/out/a-state", "step": 1, "epoch": 1}
+    (after.path / "resumed.json").write_text(json.dumps(state))
+    made = place.run("LoRAPostHocEMA", run=Run(folder=after.path)).run
+    words = json.loads((made.folder / "command.json").read_text("utf-8"))["command"]
+    taken = [Path(word) for word in words if word.endswith(".safetensors") and "/out/a-" in word]
+    assert taken == [before.out / "a-1.safetensors", after.out / "a-1.safetensors", after.out / "a-2.safetensors"]
 
 
 def test_nothing_that_is_there_is_overwritten(place: Any) -> None:

@@ -117,10 +117,10 @@ def test_auto_that_finds_nothing_says_what_differs(place: Any) -> None:
     newest = place.started()[-1].name
     other = training.model_copy(update={**auto, "network_dim": 8, "seed": 7, "max_train_epochs": 1})
     place.train(caches, training=other)
-    assert place.texts[0].endswith(f"{newest}: another training: network_dim, seed differ")
+    assert place.texts[0].endswith(f"{newest}: another training, which differs in: network_dim, seed")
     more = place.caches(place.dataset(count=5))
     place.train(more, training=other)
-    assert place.texts[0].endswith("another training: the dataset differs")
+    assert place.texts[0].endswith("another training, which differs in: the dataset")
 
 
 def test_auto_says_where_a_run_of_the_training_has_no_state(place: Any) -> None:

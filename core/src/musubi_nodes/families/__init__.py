@@ -35,6 +35,7 @@ from musubi_nodes.runs.command import Outcome
 from musubi_nodes.runs.explain import Explanation, Failure, explain_by
 from musubi_nodes.runs.install import Demo, Install
 from musubi_nodes.runs.process.executor import Executor, ProcessSpec, RunningProcess
+from musubi_nodes.saying import say
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [
@@ -113,5 +114,6 @@ __all__ = [
     "save_png",
     "save_pngs",
     "save_video",
+    "say",
     "write_bytes",
 ]

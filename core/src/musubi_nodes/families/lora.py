@@ -9,7 +9,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.models.files import SAFETENSORS
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.files import publish
-from musubi_nodes.runs.record.checkpoints import saved_loras
+from musubi_nodes.runs.record.checkpoints import of_training
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.weights import Header, each_tensor, read_header
 
@@ -44,8 +44,8 @@ def publish_lora(context: Context, made: Path, name: str = "", complete: bool = 
 
 
 def checkpoints_of(run: Run) -> list[Path]:
-    """The whole LoRAs that a training saved, earliest first."""
-    return [path for path, _ in saved_loras(RunFolder(run.folder))]
+    """The whole LoRAs that a training saved, earliest first, also those of the runs that this one went on from."""
+    return [path for path, _ in of_training(RunFolder(run.folder))]
 
 
 def check_trained(path: Path, log: Path) -> None:

@@ -24,8 +24,8 @@ from musubi_nodes.families import (
     lora_format,
     publish_lora,
     read_header,
+    say,
 )
-from musubi_nodes.saying import say
 
 
 class LoRAPostHocEMA(ToolNode):

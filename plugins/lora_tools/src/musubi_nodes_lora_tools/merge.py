@@ -24,8 +24,8 @@ from musubi_nodes.families import (
     find_model,
     publish,
     read_header,
+    say,
 )
-from musubi_nodes.saying import say
 
 PATCH = "img_in.proj.weight"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.runs.record.parts import parts
+from musubi_nodes.runs.record.parts import ALL, parts
 from musubi_nodes.runs.record.series import Point
 from musubi_nodes.weights import read_header
 
@@ -42,14 +42,23 @@ def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
     of the training, in order."""
     known = [point for point in points if point.get("smooth") is not None]
     found = []
-    for run, until in parts(folder):
-        for path, own in saved_loras(run):
-            step = run.before.steps + (own or 0)
-            if own is None or step > until.steps:
-                continue
+    for path, step in of_training(folder):
+        if step is not None:
             before = bisect.bisect_right(known, step, key=lambda point: point["step"])
             found.append(Checkpoint(path, step, known[before - 1]["smooth"] if before else None))
     return sorted(found, key=lambda checkpoint: checkpoint.step)
+
+
+def of_training(folder: RunFolder) -> list[tuple[Path, int | None]]:
+    """The LoRAs of the run, and of those that it went on from until there, earliest first, each with its step of the
+    whole training; of earlier runs only those that tell it."""
+    found: list[tuple[Path, int | None]] = []
+    for run, until in parts(folder):
+        for path, own in saved_loras(run):
+            step = None if own is None else run.before.steps + own
+            if until is ALL or (step is not None and step <= until.steps):
+                found.append((path, step))
+    return found
 
 
 def best(saved: Sequence[Checkpoint]) -> Checkpoint | None:
