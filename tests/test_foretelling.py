@@ -150,6 +150,45 @@ def test_a_length_of_the_familys_own_window_is_told_before_anything_runs(place: 
     host(place, generating(place, "FramePack", prompts, latent_window_size=10))
 
 
+WAN, FRAMEPACK, HUNYUAN = "blocks_0_self_attn_q", "transformer_blocks_0_attn_to_q", "double_blocks_0_img_attn_proj"
+
+
+@pytest.mark.parametrize(
+    ("tool", "widgets", "module", "told"),
+    [
+        ("LoRAFormatConverter", {}, FRAMEPACK, "cannot be converted"),
+        ("LoRAFormatConverter", {"target": "musubi"}, WAN, "in the format musubi already"),
+        ("LoRAMerger", {"dit": "miniature/hunyuan_video_t2v.safetensors"}, WAN, "does not fit the model"),
+        ("LoRAPostHocEMA", {}, WAN, "at least two checkpoints"),
+    ],
+)
+def test_a_chosen_lora_that_a_tool_cannot_take_is_told(
+    place: Workplace, host: Host, tool: str, widgets: dict[str, Any], module: str, told: str
+) -> None:
+    place.lora(module, name="mine.safetensors")
+    workflow = {"1": step("LoRASelect", lora="mine.safetensors"), "2": step(tool, lora=["1", 0], **widgets)}
+    with pytest.raises(MusubiError, match=told):
+        host(place, workflow)
+
+
+def test_a_chosen_lora_that_fits_is_let_through(place: Workplace, host: Host) -> None:
+    for name, module in {"wan": WAN, "hunyuan": HUNYUAN}.items():
+        place.lora(module, name=f"{name}.safetensors")
+    both = {"lora": "wan.safetensors", "previous": ["2", 0]}
+    merged = step("LoRAMerger", lora=["1", 0], dit="miniature/hunyuan_video_t2v.safetensors")
+    host(
+        place,
+        {
+            "1": step("LoRASelect", lora="hunyuan.safetensors"),
+            "2": step("LoRASelect", lora="wan.safetensors"),
+            "3": step("LoRASelect", **both),
+            "4": step("LoRAFormatConverter", lora=["2", 0]),
+            "5": step("LoRAPostHocEMA", lora=["3", 0]),
+            "6": merged,
+        },
+    )
+
+
 def test_a_chain_of_any_length_and_one_that_feeds_itself_come_to_an_end(place: Workplace) -> None:
     chain = {str(n): step("Prompt", prompt="a", frames=80, previous=[str(n + 1), 0]) for n in range(10, 1500)}
     chain["1500"] = step("Prompt", prompt="a")

@@ -22,6 +22,7 @@ class LoRASelect(Node):
 
     id, title, category = "MusubiTuner_LoRASelect", "LoRA Select", "MusubiTuner/LoRA"
     search = ("load lora", "lora loader", "weights", "strength", "multiplier", "LoRA読み込み", "強さ")
+    foretold = True
 
     class Inputs(NodeInputs):
         previous: Lora | None = Field(None, description="LoRAs that come before this one.")

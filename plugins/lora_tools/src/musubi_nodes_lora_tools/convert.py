@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -37,6 +38,7 @@ class LoRAFormatConverter(ToolNode):
     id, title = "MusubiTuner_LoRAFormatConverter", "LoRA Format Converter"
     search = ("convert lora", "diffusers", "kohya", "safetensors", "変換", "形式")
     script: ClassVar[str] = "convert_lora.py"
+    looks_at: ClassVar[frozenset[str]] = frozenset({"lora"})
 
     class Inputs(ToolInputs):
         lora: Lora = Field(description="The LoRA to convert.")
@@ -55,19 +57,15 @@ class LoRAFormatConverter(ToolNode):
         format: str = Field(description="What was detected, and what it is now.")
         run: Run = Field(description="The run folder.")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().foresee(values, linked, context)
+        if "lora" in values and "target" not in linked:
+            _planned(values["lora"], values["target"], context)
+
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
-        source = _single(inputs.lora)
-        before = read_header(source.path)
-        found = lora_format(before)
-        target = _target(inputs.target, found, source.path)
-        family = family_of(before, context.services.families)
-        if target == "other" and family and family.not_convertible:
-            raise MusubiError(
-                f"{source.path.name} is a {family.title} LoRA: it cannot be converted",
-                why=family.not_convertible,
-                fix="Use it as it is, in musubi-tuner's own format.",
-            )
+        source = inputs.lora
+        before, found, target = _planned(source, inputs.target, context)
         name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name")
         with self.new_folder(context) as folder:
             made = folder.out / f"{name}.safetensors"
@@ -79,7 +77,7 @@ class LoRAFormatConverter(ToolNode):
             run = self.run_tool(inputs, context, install, folder, owned, accept)
         path = publish_lora(context, made)
         context.show(text=f"{found} -> {target}: musubi/{path.name}")
-        lora = source.model_copy(update={"path": path, "format": target, "previous": inputs.lora.previous})
+        lora = source.model_copy(update={"path": path, "format": target, "previous": source.previous})
         return self.Outputs(lora=lora, format=f"{found} -> {target}", run=run)
 
     def _check(self, made: Path, before: Header, target: str, context: Context, log: Path, prefix: str) -> None:
@@ -100,10 +98,27 @@ class LoRAFormatConverter(ToolNode):
             )
 
 
-def _single(lora: Lora) -> Lora:
+class _Plan(NamedTuple):
+    before: Header
+    found: str
+    target: str
+
+
+def _planned(lora: Lora, wanted: str, context: Context) -> _Plan:
+    """What is to be converted into what; a :class:`MusubiError` where that cannot be done."""
     if lora.previous is not None:
         raise MusubiError("the converter takes one LoRA, not a chain", fix="Connect a single LoRA Select node.")
-    return lora
+    before = read_header(lora.path)
+    found = lora_format(before)
+    target = _target(wanted, found, lora.path)
+    family = family_of(before, context.services.families)
+    if target == "other" and family and family.not_convertible:
+        raise MusubiError(
+            f"{lora.path.name} is a {family.title} LoRA: it cannot be converted",
+            why=family.not_convertible,
+            fix="Use it as it is, in musubi-tuner's own format.",
+        )
+    return _Plan(before, found, target)
 
 
 def _target(wanted: str, found: str, path: Path) -> str:

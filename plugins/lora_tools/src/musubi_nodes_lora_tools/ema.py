@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -34,6 +34,7 @@ class LoRAPostHocEMA(ToolNode):
     id, title = "MusubiTuner_LoRAPostHocEMA", "LoRA Post-hoc EMA"
     search = ("average", "ema", "checkpoints", "smooth", "平均", "チェックポイント")
     script: ClassVar[str] = "lora_post_hoc_ema.py"
+    looks_at: ClassVar[frozenset[str]] = frozenset({"lora"})
 
     class Inputs(ToolInputs):
         run: Run | None = Field(None, description="A training: all its checkpoints are taken.")
@@ -56,11 +57,16 @@ class LoRAPostHocEMA(ToolNode):
         lora: Lora = Field(description="The averaged LoRA.")
         run: Run = Field(description="The run folder.")
 
+    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().foresee(values, linked, context)
+        _check_sources("run" in linked, "lora" in linked)
+        if "lora" in values:
+            _check_checkpoints([lora.path for lora in values["lora"].chain()])
+
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         name = checked_name(inputs.output_name, "output_name")
-        paths = checkpoints(inputs)
-        check_alike(paths)
+        paths = _given(inputs)
         if inputs.run:  # their order is known better than by time: a clock may have been set back
             inputs = inputs.model_copy(update={"no_sort": True})
         with self.new_folder(context) as folder:
@@ -78,17 +84,26 @@ class LoRAPostHocEMA(ToolNode):
         return self.Outputs(lora=lora, run=run)
 
 
-def checkpoints(inputs: Any) -> list[Path]:
-    """The LoRAs to average, earliest first; at least two."""
-    if (inputs.run is None) == (inputs.lora is None):
+def _given(inputs: Any) -> list[Path]:
+    """The LoRAs to average, earliest first."""
+    _check_sources(inputs.run is not None, inputs.lora is not None)
+    paths = [lora.path for lora in inputs.lora.chain()] if inputs.lora else checkpoints_of(inputs.run)
+    _check_checkpoints(paths)
+    return paths
+
+
+def _check_sources(run: bool, lora: bool) -> None:
+    if run == lora:
         raise MusubiError("connect either run or lora", fix="run takes all checkpoints of a training, lora a chain.")
-    found = [lora.path for lora in inputs.lora.chain()] if inputs.lora else checkpoints_of(inputs.run)
+
+
+def _check_checkpoints(found: Sequence[Path]) -> None:
     if len(found) < 2:
         raise MusubiError(
             f"EMA needs at least two checkpoints, and there {'is one' if found else 'are none'}",
             fix="Set save_every_n_epochs or save_every_n_steps of the training settings, and train again.",
         )
-    return found
+    check_alike(found)
 
 
 def check_alike(paths: Sequence[Path]) -> None:

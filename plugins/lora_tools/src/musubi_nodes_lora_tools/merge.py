@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -37,6 +37,7 @@ class LoRAMerger(ToolNode):
     id, title = "MusubiTuner_LoRAMerger", "LoRA Merger"
     search = ("merge", "bake", "fuse", "checkpoint", "マージ", "統合")
     script: ClassVar[str] = "merge_lora.py"
+    looks_at: ClassVar[frozenset[str]] = frozenset({"lora"})
 
     class Inputs(ToolInputs):
         lora: Lora = Field(description="The LoRAs; for several, a chain of LoRA Select nodes.")
@@ -53,16 +54,17 @@ class LoRAMerger(ToolNode):
         super().foresee(values, linked, context)
         if not linked & {"dit", "install"}:
             install = context.services.install(values["install"])
-            hunyuan_header(find_model(context.host, "diffusion_models", values["dit"], install))
+            dit = find_model(context.host, "diffusion_models", values["dit"], install)
+            hunyuan_header(dit)
+            if "lora" in values:
+                _check_chain(values["lora"], dit)
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
         name = checked_name(inputs.output_name, "output_name")
         dit = find_model(context.host, "diffusion_models", inputs.dit, install)
         before = hunyuan_header(dit)
-        chain = inputs.lora.chain()
-        for lora in chain:
-            check_fits(lora.path, dit)
+        chain = _check_chain(inputs.lora, dit)
         with self.new_folder(context) as folder:
             made = folder.out / f"{name}.safetensors"
             owned = {
@@ -82,6 +84,14 @@ class LoRAMerger(ToolNode):
         told = say("{count} LoRAs merged: {file}", count=len(chain), file=f"musubi/merged/{path.name}")
         context.show(text=told)
         return self.Outputs(path=str(path), run=run)
+
+
+def _check_chain(lora: Lora, dit: Path) -> Sequence[Lora]:
+    """The LoRAs to merge, first to last; each fits the DiT."""
+    chain = lora.chain()
+    for each in chain:
+        check_fits(each.path, dit)
+    return chain
 
 
 def hunyuan_header(dit: Path) -> Header:
