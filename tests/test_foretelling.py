@@ -59,7 +59,9 @@ def step(name: str, **inputs: Any) -> dict[str, Any]:
 
 
 def models(place: Workplace, family: str) -> dict[str, Any]:
-    return step(f"{family}Models", **place.services.install("miniature").demos[family.lower()].models)
+    return step(
+        f"{family}Models", **place.services.install("miniature").demos[family.lower().removesuffix("video")].models
+    )
 
 
 def training(place: Workplace, sampling: dict[str, Any], **others: Any) -> Workflow:
@@ -187,6 +189,52 @@ def test_a_chosen_lora_that_fits_is_let_through(place: Workplace, host: Host) ->
             "6": merged,
         },
     )
+
+
+I2V: dict[str, dict[str, Any]] = {
+    "Wan": {
+        "task": "i2v-14B",
+        "dit": "miniature/wan_i2v_14b.safetensors",
+        "clip": "miniature/clip_vision_h.safetensors",
+    },
+    "HunyuanVideo": {"task": "i2v", "dit": "miniature/hunyuan_video_i2v.safetensors"},
+    "FramePack": {},
+}
+"""What makes a family's models ones for pictures that begin a video."""
+
+
+def beginning_with(place: Workplace, family: str, **inputs: Any) -> Workflow:
+    """A generator of such models."""
+    chosen = models(place, family)
+    chosen["inputs"] |= I2V[family]
+    return {"2": chosen, "4": step(f"{family}Generator", models=["2", 0], **inputs)}
+
+
+PICTURE = {"7": {"class_type": "LoadImage", "inputs": {"image": "first.png"}}}
+
+
+@pytest.mark.parametrize("family", I2V)
+def test_a_picture_that_nothing_brings_is_missed_before_anything_runs(
+    place: Workplace, host: Host, family: str
+) -> None:
+    with pytest.raises(MusubiError, match="begins with a picture"):
+        host(place, beginning_with(place, family, prompt="a"))
+    Image.new("RGB", (8, 8)).save(place.host.input_folder() / "first.png")
+    host(place, {**beginning_with(place, family, prompt="a", image=["7", 0]), **PICTURE})
+    prompts = {"3": step("Prompt", prompt="a", image=["7", 0]), **PICTURE}
+    host(place, {**beginning_with(place, family, prompts=["3", 0]), **prompts})
+
+
+@pytest.mark.parametrize("socket", ["lora", "network_weights", "base_weights"])
+def test_a_chosen_lora_of_another_model_is_told_before_anything_runs(place: Workplace, host: Host, socket: str) -> None:
+    place.lora(HUNYUAN, name="mine.safetensors")
+    chosen = {"8": step("LoRASelect", lora="mine.safetensors")}
+    if socket == "lora":
+        workflow = generating(place, "Wan", step("Prompt", prompt="a"), lora=["8", 0])
+    else:
+        workflow = training(place, {}, **{socket: ["8", 0]})
+    with pytest.raises(MusubiError, match=r"mine\.safetensors does not fit the model"):
+        host(place, {**chosen, **workflow})
 
 
 def test_a_chain_of_any_length_and_one_that_feeds_itself_come_to_an_end(place: Workplace) -> None:

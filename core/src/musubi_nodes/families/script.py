@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -25,6 +26,7 @@ from musubi_nodes.families.arguments import memory_arguments, own_arguments, spe
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.foretelling import NotKnown, known_inputs
 from musubi_nodes.families.memory.plans import same_result, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
@@ -66,6 +68,7 @@ class ScriptNode(Node):
     script: ClassVar[str]
     bar_stage: ClassVar[str] = "working"
     passes: ClassVar[int] = 1
+    looks_at: ClassVar[frozenset[str]] = frozenset({"models"})
     refused_options: ClassVar[Mapping[str, str]] = {}
     """Options that the script has and that cannot work, each with the reason."""
 
@@ -97,19 +100,29 @@ class ScriptNode(Node):
         return 1
 
     def check(self, inputs: Any, context: Context) -> None:
-        """What a family checks besides, before anything starts; raises a MusubiError."""
+        """What a family checks besides, before anything starts; raises a MusubiError. When the workflow is queued, not
+        all inputs are known: the check ends where it asks for one of the others."""
+
+    def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+        """All that is checked of the inputs, when the workflow is queued as far as they are known, and when it runs."""
+        yield self.check_memory
+        yield partial(self.check, context=context)
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         context.services.executor()
         if "extra_options" not in linked:
             parse_extra(values.get("extra_options", ""))
+        inputs = known_inputs(type(self), values, linked)
+        for check in self.checks(context):
+            with suppress(NotKnown):
+                check(inputs)
 
     def prepare(self, inputs: Any, context: Context) -> Install:
         """The install that runs it; everything that can be checked without a process is checked here."""
         install = context.services.install(self.install_name(inputs))
         self.check_device(inputs, install)
-        self.check_memory(inputs)
-        self.check(inputs, context)
+        for check in self.checks(context):
+            check(inputs)
         return install
 
     def new_folder(self, context: Context) -> AbstractContextManager[RunFolder]:

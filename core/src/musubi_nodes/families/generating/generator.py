@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -75,7 +75,7 @@ class VideoGenerator(ScriptNode):
     )
     output_node: ClassVar[bool] = True
     lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
-    looks_at: ClassVar[frozenset[str]] = frozenset({"prompts"})
+    looks_at: ClassVar[frozenset[str]] = ScriptNode.looks_at | {"prompts", "lora"}
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
     bar_stage: ClassVar[str] = "denoising"
@@ -149,9 +149,15 @@ class VideoGenerator(ScriptNode):
         if inputs.latent:
             read_header(inputs.latent.path)
         check_packages(install, inputs.memory or Memory())
+        return install
+
+    def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+        yield from super().checks(context)
+        yield self._check_loras
+
+    def _check_loras(self, inputs: Any) -> None:
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit))
-        return install
 
     def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run:
         """One start of the script for one prompt, or for several that share it. ``keep`` takes what each became; of a
@@ -208,7 +214,9 @@ class VideoGenerator(ScriptNode):
         return write_text(folder / "prompts.txt", "\n".join(lines) + "\n")
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        super().foresee(values, linked, context)
+        replaced = set(self.prompt_fields.values()) if "prompts" in linked else set()
+        own = {name: value for name, value in values.items() if name not in replaced}
+        super().foresee(own, linked | replaced, context)
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
         self._check_wanted("latent" in linked, values["output_type"], prompt)
         if "latent" in linked:

@@ -56,6 +56,7 @@ class ModelsNode(Node):
         "モデル読み込み",
         "モデル",
     )
+    foretold: ClassVar[bool] = True
     models: ClassVar[type[Models]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

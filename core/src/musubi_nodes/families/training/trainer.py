@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +19,6 @@ from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
-from musubi_nodes.families.foretelling import NotKnown, known_inputs
 from musubi_nodes.families.lora import check_fits, check_trained, lora_of, publish_lora
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
@@ -69,7 +67,9 @@ class LoRATrainer(ScriptNode):
         "トレーニング",
     )
     output_node: ClassVar[bool] = True
-    looks_at: ClassVar[frozenset[str]] = frozenset({"training", "optimizer", "sampling"})
+    looks_at: ClassVar[frozenset[str]] = ScriptNode.looks_at.union(
+        ("training", "optimizer", "sampling", "network_weights", "base_weights")
+    )
     Inputs: ClassVar[type[BaseModel]] = TrainerInputs
     Outputs: ClassVar[type[BaseModel]] = TrainerOutputs
     bar_stage: ClassVar[str] = "sampling"
@@ -115,14 +115,10 @@ class LoRATrainer(ScriptNode):
         super().foresee(values, linked, context)
         if "main_process_ip" not in linked:
             check_machine(values["main_process_ip"], context)
-        inputs = known_inputs(type(self), values, linked)
-        for check in self._settings_checks():
-            with suppress(NotKnown):
-                check(inputs)
 
-    def _settings_checks(self) -> tuple[Callable[[Any], None], ...]:
-        """What settings are checked for before anything starts; each asks for no more of the inputs than it needs."""
-        return check_rate, self._check_drawing, self._check_sampled, self._check_prompts
+    def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+        yield from super().checks(context)
+        yield from (check_rate, self._check_drawing, self._check_sampled, self._check_prompts, self._check_loras)
 
     def _check_drawing(self, inputs: Any) -> None:
         """What the way to draw timesteps would ignore of the settings."""
@@ -138,6 +134,11 @@ class LoRATrainer(ScriptNode):
     def _check_sampled(self, inputs: Any) -> None:
         if inputs.sampling and inputs.sampling.samples():
             self.check_samples(inputs)
+
+    def _check_loras(self, inputs: Any) -> None:
+        """Those that it begins with."""
+        for lora in starting_loras(inputs):
+            check_fits(lora.path, Path(inputs.models.main_dit))
 
     def _check_prompts(self, inputs: Any) -> None:
         if inputs.sampling and (samples := inputs.sampling.samples()):
@@ -180,8 +181,6 @@ class LoRATrainer(ScriptNode):
         install = self.prepare(inputs, context)
         check_machine(inputs.main_process_ip, context)
         training = inputs.training or Training()
-        for check in self._settings_checks():
-            check(inputs)
         check_caches(inputs, self.needed_flags(inputs))
         identity = self._identity(inputs, install)
         attempt.key = identity.key
@@ -191,8 +190,6 @@ class LoRATrainer(ScriptNode):
             return done
         check_files(inputs, self.family)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training)
-        for lora in starting_loras(inputs):
-            check_fits(lora.path, Path(inputs.models.main_dit))
         resume = own or resume_point(inputs, identity, context, self.family)
         with self.new_folder(context) as folder:
             attempt.begin(folder, resume)
