@@ -66,5 +66,5 @@ def linked_dataset(folder: Path, made: list[Path], count: int) -> Path:
 
 def forget_media() -> None:
     """What a new process has not read yet."""
-    captions.KEPT.forget()
-    facts.KEPT.forget()
+    captions.ANSWERS.forget()
+    facts.ANSWERS.forget()

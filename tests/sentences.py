@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record import progress
 from musubi_nodes.runs.record.folder import Status
 
@@ -21,7 +23,8 @@ def stages() -> set[str]:
     """What a run says of itself in one word."""
     patterns = (*progress._BEGINNINGS, *progress._INSIDE, *progress._LABELS)
     own = {"starting", "checking", "working", "waiting for the GPU"}
-    return {*get_args(Status), "unknown", *own, *(stage for _, stage in patterns)}
+    bars = {node.bar_stage for node in plugins().nodes if issubclass(node, ScriptNode)}
+    return {*get_args(Status), "unknown", *own, *bars, *(stage for _, stage in patterns)}
 
 
 def sentences(package: str) -> set[str]:

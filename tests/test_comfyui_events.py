@@ -54,6 +54,12 @@ def test_a_line_breaks_between_its_parts_only() -> None:
     assert seen.replace("\u00a0", " ").split() == f"{text} · {LONG}".split()
 
 
+def test_wide_letters_take_the_room_of_two() -> None:
+    seen = rows("学習中 1329/10000 · エポック 333/2500 · loss 1.55 · 93.09 it/s · 残り 1:15")
+    widths = [len(line) + sum(letter > "\u2e80" for letter in line) for line in seen.splitlines()]
+    assert len(widths) == 2 and max(widths) <= WIDTH
+
+
 def test_the_end_is_told_at_once(events: list[float]) -> None:
     host = ComfyHost()
     host.progress("5", Progress(stage="training", current=1, total=9))

@@ -144,6 +144,15 @@ def test_a_generator_refuses_a_length_that_its_prompts_will_say(place: Workplace
     host(place, generating(place, family, step("Prompt", prompt="a", frames=73)))
 
 
+@pytest.mark.parametrize(("family", "widgets"), [("Wan", {"video_length": 80}), ("FramePack", {"video_frames": 40})])
+def test_the_generators_own_length_counts_for_prompts_that_have_none(
+    place: Workplace, host: Host, family: str, widgets: dict[str, Any]
+) -> None:
+    host(place, generating(place, family, step("Prompt", prompt="a", frames=37), **widgets))
+    with pytest.raises(MusubiError, match=r"prompt 1 \('a'\): video_\w+ \d+ (does not fit|is not whole)"):
+        host(place, generating(place, family, step("Prompt", prompt="a"), **widgets))
+
+
 def test_a_length_of_the_familys_own_window_is_told_before_anything_runs(place: Workplace, host: Host) -> None:
     prompts = step("Prompt", prompt="a", frames=41)
     host(place, generating(place, "Wan", prompts))

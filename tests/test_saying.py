@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from threading import Thread
 
+import pytest
+
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.generating.workers import WorkerContext, side_by_side
 from musubi_nodes.hosts.texts import Texts
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.saying import say, saying
+from musubi_nodes.testing.workplace import Workplace
 
 GERMAN = {"{count} frames of {name}": "{name} hat {count} Bilder"}
 
@@ -26,6 +31,12 @@ def test_what_is_not_translated_stays_english() -> None:
         assert say("{count} items", count=2) == "2 items"
 
 
+@pytest.mark.parametrize("wrong", ["{nome} Bilder", "{count:x.y} Bilder", "{count} {", "{0} Bilder", "{count.real.x}"])
+def test_a_wrong_translation_ends_no_run(wrong: str) -> None:
+    with saying(lambda _: wrong):
+        assert say("{count} frames", count=3) == "3 frames"
+
+
 def test_a_name_that_came_from_elsewhere_is_no_template() -> None:
     assert Progress("caching {cats} {0}", 1, 2).text() == "caching {cats} {0} 1/2"
 
@@ -37,6 +48,16 @@ def test_another_thread_knows_no_reader() -> None:
         thread.start()
         thread.join()
         assert (say("done"), told) == ("DONE", ["done"])
+
+
+def test_workers_speak_the_language_of_their_node(musubi_workplace: Workplace) -> None:
+    def work(number: int, own: WorkerContext) -> None:
+        own.show(text=say("done"))
+
+    context = Context(musubi_workplace.host, musubi_workplace.services)
+    with saying(str.upper):
+        side_by_side(context, ["cuda:0", "cuda:1"], work)
+    assert context.texts == ["DONE", "DONE"]
 
 
 def test_the_line_of_a_running_node_is_told_in_japanese() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,28 @@ def test_the_size_is_what_pillow_says(
     Image.new(mode, size).save(path, **options)
     with Image.open(path) as image:
         assert header_facts(str(path)).size == image.size == size
+
+
+@pytest.mark.parametrize("comment", [0, 100, 200, 230, 300, 1000])
+@pytest.mark.parametrize("later", [0, 100, 300, 600], ids=lambda later: f"directory {later} bytes later")
+def test_a_rotation_is_seen_wherever_the_exif_data_lie(tmp_path: Path, comment: int, later: int) -> None:
+    path, orientation = tmp_path / "a.jpg", struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    directory = b"II*\0" + struct.pack("<I", 8 + later) + b"x" * later + struct.pack("<H", 1) + orientation + b"\0" * 4
+    Image.new("RGB", (8, 6)).save(path, comment=b"c" * comment, exif=b"Exif\0\0" + directory)
+    data = path.read_bytes()
+    place = data.index(b"\xff\xe1")
+    segment = data[place : place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")]
+    said = b"\xff\xfe" + struct.pack(">H", comment + 2) + b"c" * comment
+    path.write_bytes(data[:2] + said + segment + data[2:].replace(segment, b""))  # the comment before it
+    assert header_facts(str(path)) == ((8, 6), "rotated")
+
+
+def test_what_only_begins_like_webp_is_left_to_pillow(tmp_path: Path) -> None:
+    path = tmp_path / "a.webp"
+    Image.new("RGB", (8, 6)).save(path)
+    assert header_facts(str(path))
+    path.write_bytes(b"RIFX" + path.read_bytes()[4:])
+    assert header_facts(str(path)) is None
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "bmp"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets import captions, facts, kept
+from musubi_nodes.datasets import answers, captions, facts
 from musubi_nodes.datasets.duplicates import same_content
 from musubi_nodes.datasets.listing import File, files_in
 from musubi_nodes.datasets.scan import scan
@@ -34,9 +34,23 @@ def test_the_second_look_opens_no_file(old: Path, config: Callable, monkeypatch:
 
     settings = config({"image_directory": "set"})
     first = scan(settings)
-    for known in (captions.KEPT, facts.KEPT):
+    for known in (captions.ANSWERS, facts.ANSWERS):
         monkeypatch.setattr(known, "_read", refuse)
     assert scan(settings) == first
+
+
+def test_beyond_what_is_kept_all_is_read_again_but_never_without_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "MOST", 4)
+    files = [File(f"{number}", 1, 0) for number in range(5)]
+    read: list[File] = []
+    known = answers.Answers(lambda file: read.append(file) or file.path)
+    for _ in range(3):
+        assert known.of(files) == [file.path for file in files]
+    assert len(read) == len(files)
+    assert known.of([File("new", 1, 0), files[0]]) == ["new", "0"] and known.of([files[0]]) == ["0"]
+    assert len(read) == len(files) + 2
 
 
 def test_a_caption_of_the_same_length_is_read_again(old: Path, config: Callable) -> None:
@@ -70,11 +84,11 @@ def test_a_broken_link_is_an_item_that_cannot_be_read(tmp_path: Path, old: Path,
 
 
 def test_slow_files_are_read_many_at_a_time_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "_SLOW", 0.0)
+    monkeypatch.setattr(answers, "_SLOW", 0.0)
     for number in range(20):
         (tmp_path / f"{number}").write_text("x")
     files = [file for _, file in files_in(tmp_path)]
-    assert kept.each_file(lambda file: file.name, files) == [file.name for file in files]
+    assert answers.each_file(lambda file: file.name, files) == [file.name for file in files]
 
 
 def test_equal_bytes_are_found_among_files_of_one_size(tmp_path: Path) -> None:

@@ -62,6 +62,12 @@ def test_a_missing_folder_and_a_file_in_its_place_are_told(tmp_path: Path, look:
     assert look().trouble == "is not a folder"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path, look: Callable) -> None:
+    os.mkfifo(tmp_path / "set")
+    assert look().trouble == "is not a folder"
+
+
 def test_videos_without_caption_are_no_items(tmp_path: Path, video: Make, look: Callable) -> None:
     video(tmp_path / "set" / "a.mp4")
     bare = video(tmp_path / "set" / "b.mp4", caption=None)

@@ -19,7 +19,12 @@ def say(sentence: str, /, *values: Any, **named: Any) -> str:
     Without a host that knows the reader (a terminal, another thread), and without a translation, it stays English.
     """
     told = _translate.get()(sentence)
-    return told.format(*values, **named) if values or named else told
+    if not values and not named:
+        return told
+    try:
+        return told.format(*values, **named)
+    except (LookupError, ValueError, AttributeError):  # the translation names another place: no run ends by that
+        return sentence.format(*values, **named)
 
 
 @contextmanager

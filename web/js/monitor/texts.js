@@ -14,6 +14,7 @@ const JA = {
   encoding: "エンコード中",
   training: "学習中",
   sampling: "サンプル生成中",
+  denoising: "ノイズ除去中",
   decoding: "デコード中",
   saving: "保存中",
   working: "処理中",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from musubi_nodes.datasets.kept import Kept
+from musubi_nodes.datasets.answers import Answers
 from musubi_nodes.datasets.listing import READ, File
 
 
 def read_captions(files: Iterable[File]) -> list[str | None]:
     """Each file's caption, or None if it is not UTF-8 or cannot be read."""
-    return KEPT.of(files)
+    return ANSWERS.of(files)
 
 
 def is_empty(caption: str) -> bool:
@@ -38,4 +38,4 @@ def _read(file: File) -> str | None:
     return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).strip()
 
 
-KEPT = Kept(_read)
+ANSWERS = Answers(_read)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from musubi_nodes.datasets.answers import Answers, each_file
 from musubi_nodes.datasets.headers import ImageFacts, Odd, header_facts
-from musubi_nodes.datasets.kept import Kept, each_file
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import VideoFacts, probe
@@ -14,7 +14,7 @@ from musubi_nodes.media.probe import VideoFacts, probe
 
 def facts_of_images(files: Iterable[File]) -> list[ImageFacts | MusubiError]:
     """Size of each and what is odd, or why it cannot be read."""
-    return KEPT.of(files)
+    return ANSWERS.of(files)
 
 
 def image_facts(file: File) -> ImageFacts:
@@ -40,7 +40,7 @@ def _image(file: File) -> ImageFacts | MusubiError:
         return error
 
 
-KEPT = Kept(_image)
+ANSWERS = Answers(_image)
 
 
 _ODD_MODES: dict[str, Odd] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I": "grey16", "I;16": "grey16"}

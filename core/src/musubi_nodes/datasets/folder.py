@@ -98,10 +98,10 @@ def _sorted(listed: Iterable[tuple[str, File]], dataset: Dataset) -> _Sorted:
     if caption and os.name == "nt":
         caption = caption.lower()
     for name, file in listed:
-        stem, ending = split(name)
         if file.is_folder:
             found.folders.append(file)
             continue
+        stem, ending = split(name)
         if ending in media:
             found.media.append((stem, file))
         elif ending != caption:

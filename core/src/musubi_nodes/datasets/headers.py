@@ -51,15 +51,15 @@ def header_facts(path: str) -> ImageFacts | None:
 
 def _png(first: bytes, _: int) -> ImageFacts | None:
     beginning, width, height, form = _IHDR(first)
-    return _facts(((width, height), _PNG.get(form, ""))) if beginning == _PNG_BEGINS else None
+    return _made(((width, height), _PNG.get(form, ""))) if beginning == _PNG_BEGINS else None
 
 
 def _webp(first: bytes, _: int) -> ImageFacts | None:
-    read = _WEBP.get(first[8:16])
+    read = _WEBP.get(first[8:16]) if first[3] == ord("F") else None
     return read(first) if read else None
 
 
-_facts: Callable[[tuple[tuple[int, int], Odd]], ImageFacts] = partial(tuple.__new__, ImageFacts)  # half the time
+_made: Callable[[tuple[tuple[int, int], Odd]], ImageFacts] = partial(tuple.__new__, ImageFacts)  # half the time
 _IHDR = struct.Struct(">16sII2s").unpack_from
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG: dict[bytes, Odd] = {b"\x10\0": "grey16", **{bytes(form): "alpha" for form in ((8, 4), (8, 6), (16, 4), (16, 6))}}
@@ -71,7 +71,7 @@ def _lossy(first: bytes) -> ImageFacts | None:
     if first[23:26] != b"\x9d\x01\x2a":
         return None
     width, height = unpack_from("<HH", first, 26)
-    return _facts(((width & 0x3FFF, height & 0x3FFF), ""))
+    return _made(((width & 0x3FFF, height & 0x3FFF), ""))
 
 
 def _lossless(first: bytes) -> ImageFacts | None:
@@ -106,8 +106,8 @@ def _jpeg(first: bytes, file: int) -> ImageFacts | None:
                 return None
         marker, length, _, height, width = _SEGMENT(data, place)
         if marker in _START_OF_FRAME:
-            return _facts(((width, height), odd))
-        if marker == _EXIF and _is_rotated(data[place + 4 :]):
+            return _made(((width, height), odd))
+        if marker == _EXIF and _is_rotated(_segment(data, place, length, file, at)):
             odd = "rotated"
         if marker not in _SEGMENTS:
             return None
@@ -118,6 +118,14 @@ def _jpeg(first: bytes, file: int) -> ImageFacts | None:
 _SEGMENT = struct.Struct(">HHBHH").unpack_from
 """Marker and length; in a start of frame the depth, height and width follow."""
 _BEGINNINGS = {b"\xff\xd8\xff": _jpeg, b"\x89PN": _png, b"RIF": _webp}
+
+
+def _segment(data: bytes, place: int, length: int, file: int, at: int) -> bytes:
+    """The beginning of a segment without its marker, from the file where ``data`` ends before it does."""
+    if place + 2 + length <= len(data):
+        return data[place + 4 :]
+    os.lseek(file, at + 4, os.SEEK_SET)
+    return os.read(file, 4 * FIRST)
 
 
 def _is_rotated(segment: bytes) -> bool:

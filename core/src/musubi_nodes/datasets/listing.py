@@ -69,7 +69,7 @@ def opened(folder: Path | str) -> Iterator[int | Path | str]:
     if os.scandir not in os.supports_fd:
         yield folder
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # a pipe would be waited for
     try:
         yield handle
     finally:

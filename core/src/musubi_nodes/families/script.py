@@ -211,7 +211,8 @@ class ScriptNode(Node):
                 if next_plan is None or not retries:
                     raise _proposing(error, next_plan) from error
                 retries -= 1
-                log.warning("%s: out of GPU memory; again, now: %s", self.title, next_plan[1])
+                now = {name: value for name, value in next_plan[0] if value != getattr(memory, name)}
+                log.warning("%s: out of GPU memory; again, now with %s", self.title, now)
                 context.show(text=say("out of GPU memory; tried again: {plan}", plan=next_plan[1]))
                 inputs = inputs.model_copy(update={"memory": next_plan[0]})
 

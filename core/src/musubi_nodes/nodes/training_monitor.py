@@ -163,14 +163,16 @@ def _told(read: _Read) -> str:
     """Everything about a run in lines."""
     folder, points = read.folder, read.points
     status, progress = folder.status(), folder.progress()
+    steps, epochs = progress.get("steps"), progress.get("epochs")
     lines = [f"{folder.path.name}: {say(status['status'])}"]
     if status.get("error"):
         lines.append(str(status["error"]).splitlines()[0])
     if not points:
         return "\n".join([*lines, say("no steps")])
-    lines.append(_counted(say("step"), points[-1]["step"], progress.get("steps")))
+    step = points[-1]["step"]
+    lines.append(say("step {n} of {total}", n=step, total=steps) if steps else say("step {n}", n=step))
     if epoch := points[-1].get("epoch") or progress.get("epoch"):
-        lines.append(_counted(say("epoch"), epoch, progress.get("epochs")))
+        lines.append(say("epoch {n} of {total}", n=epoch, total=epochs) if epochs else say("epoch {n}", n=epoch))
     known = [point for point in points if point.get("smooth") is not None]
     if known:
         lowest = min(known, key=lambda point: point["smooth"])
@@ -194,10 +196,6 @@ def _told(read: _Read) -> str:
     if len(times) > 1:
         lines.append(say("training took {time}", time=clock(times[-1] - times[0])))
     return "\n".join(lines if read.single else [*lines, say(ONLY_AVERAGE)])
-
-
-def _counted(noun: str, number: int, of: int | None) -> str:
-    return say("{noun} {number} of {of}", noun=noun, number=number, of=of) if of else f"{noun} {number}"
 
 
 def _about(saved: list[Checkpoint], folder: RunFolder) -> str:

@@ -37,7 +37,9 @@ class LoRAPostHocEMA(ToolNode):
     looks_at: ClassVar[frozenset[str]] = frozenset({"lora"})
 
     class Inputs(ToolInputs):
-        run: Run | None = Field(None, description="A training: all its checkpoints are taken.")
+        run: Run | None = Field(
+            None, description="A training: all its checkpoints are taken, also those of the runs that it went on from."
+        )
         lora: Lora | None = Field(None, description="Or a chain of LoRAs, earliest first.")
         beta: Annotated[float, Option()] = Field(
             0.95, ge=0.0, le=1.0, description="How much of the average is kept at each checkpoint."

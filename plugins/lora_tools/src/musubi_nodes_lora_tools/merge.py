@@ -81,7 +81,7 @@ class LoRAMerger(ToolNode):
             run = self.run_tool(inputs, context, install, folder, owned, accept)
         path = publish(made, context.host.output_folder / "musubi" / "merged", made.name, move=True)
         context.made(path)
-        told = say("{count} LoRAs merged: {file}", count=len(chain), file=f"musubi/merged/{path.name}")
+        told = say("LoRAs merged: {count} · {file}", count=len(chain), file=f"musubi/merged/{path.name}")
         context.show(text=told)
         return self.Outputs(path=str(path), run=run)
 

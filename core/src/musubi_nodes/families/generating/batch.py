@@ -97,5 +97,5 @@ def _devices(inputs: GeneratorInputs, install: Install, prompts: int) -> list[st
 
 
 def _told(results: Sequence[Made], context: Context, seconds: float | None) -> str:
-    how = say("was made before") if seconds is None else say("in {seconds:.0f} s", seconds=seconds)
+    how = say("made before") if seconds is None else say("in {seconds:.0f} s", seconds=seconds)
     return " · ".join([*(made.told(context.host.output_folder) for made in results), how])

@@ -221,17 +221,17 @@ class VideoGenerator(ScriptNode):
         self._check_wanted("latent" in linked, values["output_type"], prompt)
         if "latent" in linked:
             return
-        with suppress(NotKnown):
-            self.check_length(known_inputs(type(self), values, linked))
+        if "prompts" not in linked:
+            with suppress(NotKnown):
+                self.check_length(known_inputs(type(self), values, linked))
         prompts = values.get("prompts")
         for number, prompt in enumerate(prompts.items if prompts else (), 1):
             self._check_length_of(number, prompt, values, linked)
 
     def _check_length_of(self, number: int, prompt: Prompt, values: Mapping[str, Any], linked: Set[str]) -> None:
-        """What a prompt's own length would be refused for when its turn comes."""
-        if prompt.frames is None or "frames" not in self.prompt_fields:
-            return
-        inputs = known_inputs(type(self), values, linked, **{self.prompt_fields["frames"]: prompt.frames})
+        """What a prompt's length, its own or the node's, would be refused for when its turn comes."""
+        own = {self.prompt_fields["frames"]: prompt.frames} if "frames" in self.prompt_fields and prompt.frames else {}
+        inputs = known_inputs(type(self), values, linked, **own)
         try:
             self.check_length(inputs)
         except NotKnown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -52,7 +53,7 @@ def side_by_side(context: Context, labels: Sequence[str], work: Callable[[int, W
         for label in labels
     ]
     with ThreadPoolExecutor(len(labels), "musubi-worker") as pool:
-        futures = [pool.submit(work, number, each) for number, each in enumerate(contexts)]
+        futures = [pool.submit(copy_context().run, work, number, each) for number, each in enumerate(contexts)]
         try:
             left = set(futures)
             while left:

@@ -8,7 +8,9 @@ fit where. The VAE and the text encoders, which have their turn before or after 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from musubi_nodes.datasets.buckets import SIZE_STEP
 from musubi_nodes.datasets.frames import FrameRule
@@ -45,30 +47,38 @@ def tokens(size: DitSize, shape: Shape) -> float:
     return latents * (shape.height // SIZE_STEP) * (shape.width // SIZE_STEP) * shape.batch
 
 
-def parts(size: DitSize, shape: Shape, memory: Memory, factor: float = 1.0) -> dict[str, float]:
-    """GiB by part; ``factor`` corrects them by what earlier runs took."""
-    return {name: gib * factor for name, gib in _parts(size, shape, memory).items()}
+class Part(NamedTuple):
+    """What takes memory, in the reader's words, and how many GiB."""
+
+    name: str
+    gib: float
 
 
-def _parts(size: DitSize, shape: Shape, memory: Memory) -> dict[str, float]:
+def parts(size: DitSize, shape: Shape, memory: Memory, factor: float = 1.0) -> list[Part]:
+    """What the memory goes to; ``factor`` corrects it by what earlier runs took."""
+    return [Part(name, gib * factor) for name, gib in _parts(size, shape, memory)]
+
+
+def _parts(size: DitSize, shape: Shape, memory: Memory) -> Iterator[Part]:
     swap = memory.blocks_to_swap or 0
     resident = min(size.blocks, size.blocks - swap + 2)
     width = {"off": 2.0, "fp8": 1.0, "fp8_scaled": SCALED}[memory.fp8]
     seen = tokens(size, shape)
     working = size.per_kilotoken[0 if shape.training else 1] * seen / 1000
-    blocks = say("{resident} of {all} blocks", resident=resident, all=size.blocks)
-    found = {say("CUDA and small things"): FIXED, blocks: resident * size.block * width, say("working memory"): working}
+    yield Part(say("CUDA and small things"), FIXED)
+    yield Part(say("{resident} of {all} blocks", resident=resident, all=size.blocks), resident * size.block * width)
+    yield Part(say("working memory"), working)
     if not shape.training:
-        return found
+        return
     kept = size.layers * seen * size.hidden * 2 / GIB
     if not memory.gradient_checkpointing:
-        found[say("all activations")] = kept * 8
+        yield Part(say("all activations"), kept * 8)
     elif not memory.gradient_checkpointing_cpu_offload:
-        found[say("checkpoints")] = kept
+        yield Part(say("checkpoints"), kept)
     parameters = size.blocks * size.lora_width * shape.rank
-    return found | {say("LoRA and optimizer"): parameters * LORA_BYTES / GIB}
+    yield Part(say("LoRA and optimizer"), parameters * LORA_BYTES / GIB)
 
 
 def total(size: DitSize, shape: Shape, memory: Memory) -> float:
     """GiB altogether."""
-    return sum(parts(size, shape, memory).values())
+    return sum(part.gib for part in _parts(size, shape, memory))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from musubi_nodes.families.family import Family, Spelling
-from musubi_nodes.families.memory.footprint import Shape, parts
+from musubi_nodes.families.memory.footprint import Part, Shape, parts
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.saying import say
@@ -35,10 +35,10 @@ RING = {"block_swap_h2d_only": True, "block_swap_ring_size": 1}
 
 @dataclass(frozen=True)
 class Plan:
-    """A memory plan with its estimate in GiB by part, and why each thing is in it."""
+    """A memory plan with its estimate by part, and why each thing is in it."""
 
     memory: Memory
-    parts: Mapping[str, float]
+    parts: Sequence[Part]
     reasons: tuple[str, ...]
     budget: float
     notes: str = ""
@@ -46,7 +46,7 @@ class Plan:
     @property
     def total(self) -> float:
         """GiB altogether."""
-        return sum(self.parts.values())
+        return sum(part.gib for part in self.parts)
 
     @property
     def fits(self) -> bool:
@@ -66,10 +66,10 @@ class Plan:
         return "\n".join([*lines, self.notes] if self.notes else lines)
 
 
-def estimate(by_part: Mapping[str, float]) -> str:
+def estimate(found: Sequence[Part]) -> str:
     """What a plan takes, altogether and by part."""
-    rows = [f"{gib:6.1f} GiB  {name}" for name, gib in by_part.items()]
-    return "\n".join([say("about {gib:.1f} GiB", gib=sum(by_part.values())), *rows])
+    rows = [f"{gib:6.1f} GiB  {name}" for name, gib in found]
+    return "\n".join([say("about {gib:.1f} GiB", gib=sum(part.gib for part in found)), *rows])
 
 
 def same_result(memory: Memory) -> Memory:

@@ -88,7 +88,7 @@ def _newest(identity: Identity, training: Training, context: Context) -> Resume 
     found = newest_state(run_folders(output), identity.key, training, waiting)
     if found is None and (told := nothing_found(identity, run_folders(output))):
         context.show(text=told)
-        log.info("%s", told)
+        log.info("no state of %s is there to go on from", identity.output_name)
     return found
 
 

@@ -198,7 +198,7 @@ class LoRATrainer(ScriptNode):
                 resume.record(folder)
                 inputs = resume.inputs(inputs)
                 context.show(text=resume.told())
-                log.info("%s: %s", self.title, resume.told())
+                log.info("%s: goes on after step %d, from %s", self.title, resume.state.step, resume.run.path.name)
             owned = self.owned(inputs, context, install, folder)
             owned |= {"resume": str(resume.state.path)} if resume else {}
             if size := inputs.models.dit_size:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import textwrap
 import threading
 import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import printable
@@ -156,7 +156,19 @@ def rows(text: str) -> str:
     """``text`` with line breaks between its parts only: the page breaks a long line inside words (``break-all``,
     frontend 1.27.10)."""
     parts = (part.replace(" ", "\u00a0") if len(part) <= SHORT else part for part in text.split(" · "))
-    return textwrap.fill(" · ".join(parts), WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines = [""]
+    for word in " · ".join(parts).split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and _columns(longer) > WIDTH:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def _columns(text: str) -> int:
+    """The room that it takes: Japanese letters are twice as wide."""
+    return len(text) + sum(east_asian_width(letter) in "WF" for letter in text)
 
 
 @cache

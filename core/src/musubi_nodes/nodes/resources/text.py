@@ -52,9 +52,9 @@ def _gpus(facts: Facts) -> Iterator[str]:
 
 def _missing(card: Card) -> list[str]:
     """What a card keeps to itself."""
-    told = {say("use"): card.use, say("temperature"): card.temperature, say("power"): card.power}
+    told = ((say("use"), card.use), (say("temperature"), card.temperature), (say("power"), card.power))
     who = card.held is not None and None not in card.held.values()
-    return [name for name, value in told.items() if value is None] + ([] if who else [say("who holds how much memory")])
+    return [name for name, value in told if value is None] + ([] if who else [say("who holds how much memory")])
 
 
 def _machine(facts: Facts) -> Iterator[str]:

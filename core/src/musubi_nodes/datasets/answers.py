@@ -11,7 +11,7 @@ from musubi_nodes.datasets.folder_state import SETTLED_NS
 from musubi_nodes.datasets.listing import File
 
 MOST = 1 << 18
-"""So many answers are kept."""
+"""Beyond so many, all older answers are forgotten."""
 
 _WORKERS = 8
 _TRIED = 64
@@ -19,7 +19,7 @@ _SLOW = 0.0005  # seconds a file: above it the disk is waited for, not Python, a
 Fact = TypeVar("Fact")
 
 
-class Kept(Generic[Fact]):
+class Answers(Generic[Fact]):
     """What ``read`` tells of files, kept while their names, sizes and times stay the same: a queue looks at a dataset
     twice. An error, or None, is asked for again; so is what was written a moment ago."""
 
@@ -33,7 +33,7 @@ class Kept(Generic[Fact]):
         known = list(map(self._known.get, asked))
         new = [file for file, fact in zip(asked, known, strict=True) if fact is None]
         found = each_file(self._read, new)
-        if len(self._known) + len(new) > MOST:
+        if new and len(self._known) + len(new) > MOST:
             self._known.clear()
         self._known.update(
             (file, fact)
