@@ -85,6 +85,15 @@ def test_a_class_has_all_that_v1_asks_for(node: Any) -> None:
     assert callable(getattr(made(), made.FUNCTION))
 
 
+NEEDED = {
+    "MusubiTuner_VideoInput": "file",
+    "MusubiTuner_VideoOutput": "images",
+    "MusubiTuner_FramePackGenerator": "image",
+    "MusubiTuner_LoRAPostHocEMA": "run",
+}
+"""What a new node refuses to go without."""
+
+
 @pytest.mark.parametrize("name", [node.id for node in plugins().nodes])
 def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapping[str, Any], tmp_path: Path) -> None:
     node = next(node for node in plugins().nodes if node.id == name)
@@ -100,7 +109,7 @@ def test_the_values_that_a_new_node_begins_with_are_valid(name: str, files: Mapp
             values[name] = options["default"]
     values |= files.get(node.id.removeprefix("MusubiTuner_"), {})
     values |= {name: value for name, value in needed.items() if name in values}
-    if linked := {"MusubiTuner_VideoInput": "file", "MusubiTuner_VideoOutput": "images"}.get(node.id):
+    if linked := NEEDED.get(node.id):
         values[linked] = None  # what comes over a link
     assert emit.validate(node, plugins(), values)
 
@@ -196,7 +205,7 @@ def test_values_that_come_over_a_link_are_not_judged_before_the_run() -> None:
         ("WanGenerator", [], "prompt is empty"),
         ("WanGenerator", ["prompt"], ""),
         ("WanGenerator", ["latent"], ""),
-        ("FramePackGenerator", [], "prompt is empty"),
+        ("FramePackGenerator", ["image"], "prompt is empty"),
         ("FramePackGenerator", ["section"], ""),
     ],
 )
