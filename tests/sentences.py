@@ -39,6 +39,44 @@ def sentences(package: str) -> set[str]:
     return found
 
 
+def glued(package: str) -> Iterator[str]:
+    """Where an error says of cause or remedy what is put together by code, so that nothing can translate it."""
+    for file in _files(package):
+        tree = ast.parse(file.read_text("utf-8"))
+        named = _put_together(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node) in ERRORS:
+                for keyword in node.keywords:
+                    if keyword.arg in ("why", "fix") and _has_glue(keyword.value, named):
+                        yield f"{file}:{keyword.value.lineno}: {keyword.arg}={ast.unparse(keyword.value)}"
+
+
+def _has_glue(value: ast.expr, named: frozenset[str] = frozenset()) -> bool:
+    """Whether ``value`` is, or may be, an f-string or a sum with words in it, or a name of such a one."""
+    if isinstance(value, ast.IfExp):
+        return _has_glue(value.body, named) or _has_glue(value.orelse, named)
+    if isinstance(value, ast.JoinedStr):
+        return any(map(_has_words, value.values))
+    if isinstance(value, ast.BinOp):
+        return any(_has_words(side) or _has_glue(side, named) for side in (value.left, value.right))
+    return isinstance(value, ast.Name) and value.id in named
+
+
+def _has_words(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and isinstance(value.value, str) and any(map(str.isalpha, value.value))
+
+
+def _put_together(tree: ast.AST) -> frozenset[str]:
+    """The names that a file gives to glued texts."""
+    pairs = (
+        pair
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for pair in zip(_parts(node.targets[0]), _parts(node.value), strict=False)
+    )
+    return frozenset(target.id for target, value in pairs if isinstance(target, ast.Name) and _has_glue(value))
+
+
 def _files(package: str) -> Iterator[Path]:
     spec = find_spec(package)
     assert spec and spec.submodule_search_locations
@@ -48,13 +86,17 @@ def _files(package: str) -> Iterator[Path]:
 
 
 def _said(call: ast.Call) -> Iterator[ast.expr]:
-    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    name = _name(call)
     if name in ("say", "Progress"):
         yield from call.args[:1]
     if name in TABLES:
         yield from call.args[1:2]
     if name in ERRORS:
         yield from (keyword.value for keyword in call.keywords if keyword.arg in ("why", "fix"))
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def _texts(value: ast.expr, named: dict[str, set[str]]) -> set[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sentences import sentences, stages
+from tests.sentences import glued, sentences, stages
 
 from musubi_nodes.hosts.help import help_page
 from musubi_nodes.hosts.locales import locale_files
@@ -71,6 +71,12 @@ def strings(value: Any) -> Iterator[str]:
 
 def test_every_sentence_is_translated(told: Texts) -> None:
     assert not sorted(told.missing)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_causes_and_remedies_are_sentences_that_can_be_translated(package: str) -> None:
+    found = "\n".join(glued(package))
+    assert not found, f'say("... {{value}} ...", value=value) makes these translatable:\n{found}'
 
 
 @pytest.mark.parametrize("package", PACKAGES)

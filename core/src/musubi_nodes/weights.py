@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.saying import say
 
 _LONGEST = 100_000_000  # the safetensors library refuses longer headers too
 _BITS = {
@@ -54,7 +55,7 @@ def read_header(path: Path) -> Header:
         raise MusubiError(f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise MusubiError(
-            f"{path} is no safetensors file", why=f"Its header is damaged: {error}", fix=_DOWNLOAD
+            f"{path} is no safetensors file", why=say("Its header is damaged: {error}", error=error), fix=_DOWNLOAD
         ) from error
 
 
@@ -77,7 +78,9 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
         _refuse_other_files(path, start)
     if 8 + length > size:
         raise MusubiError(
-            f"{path} is cut off", why=f"Its header alone needs {8 + length} bytes, it has {size}.", fix=_DOWNLOAD
+            f"{path} is cut off",
+            why=say("Its header alone needs {needs} bytes, it has {size}.", needs=8 + length, size=size),
+            fix=_DOWNLOAD,
         )
 
 
@@ -96,7 +99,9 @@ def _refuse_other_files(path: Path, start: bytes) -> None:
             why="musubi-tuner takes safetensors only for this one, or goes by the ending of the name.",
             fix="Choose the safetensors file of the same weights; a PyTorch file needs its own ending.",
         )
-    raise MusubiError(f"{path} is no safetensors file", why=f"It begins with {start[:8]!r}.", fix=_DOWNLOAD)
+    raise MusubiError(
+        f"{path} is no safetensors file", why=say("It begins with {start!r}.", start=start[:8]), fix=_DOWNLOAD
+    )
 
 
 class _TooShort(ValueError):
@@ -109,7 +114,7 @@ def _checked(raw: Mapping[str, Any], start: int, size: int) -> Header:
     entries = {name: entry for name, entry in raw.items() if name != "__metadata__"}
     end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
     if end > data:
-        raise _TooShort(f"Its tensors need {end} bytes, {data} are there.")
+        raise _TooShort(say("Its tensors need {needs} bytes, {there} are there.", needs=end, there=data))
     if end < data:
         raise ValueError(f"{data - end} bytes follow after the last tensor")
     tensors = {name: _tensor(name, entry, start) for name, entry in entries.items()}

@@ -12,6 +12,7 @@ from typing import Any
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.tables import OptionSpec, Table
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.saying import say
 
 LONGEST_WORD = 30_000
 """Characters of one word: Linux takes 131,072 bytes in one, Windows 32,767 characters in the whole line."""
@@ -39,7 +40,7 @@ def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
         longest = max(words, key=len).partition("=")[0]
         raise MusubiError(
             f"the command would be {length} characters long, more than {LONGEST_LINE}",
-            fix=f"Shorten the texts; the longest is {longest[:80]!r}.",
+            fix=say("Shorten the texts; the longest is {longest!r}.", longest=longest[:80]),
         )
     return words
 

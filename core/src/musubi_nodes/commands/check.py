@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release, first_spec
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.saying import say
 
 
 def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table, version: str) -> list[Argument]:
@@ -40,7 +41,9 @@ def _check_choice(argument: Argument, spec: OptionSpec, script: str, version: st
     first = first_release(script, argument.name, wrong)
     raise MusubiError(
         f"--{argument.name} {wrong!r} ({argument.owner}) is not a choice of musubi-tuner {version}'s {script}",
-        why=f"It came with version {first}." if first else f"It knows {', '.join(spec.choices)}.",
+        why=say("It came with version {first}.", first=first)
+        if first
+        else say("It knows {choices}.", choices=", ".join(spec.choices)),
         fix="Update musubi-tuner, or choose another value." if first else "Choose another value.",
     )
 
@@ -54,6 +57,8 @@ def _unknown(argument: Argument, script: str, version: str) -> MusubiError:
     first = first_release(script, argument.name)
     return MusubiError(
         f"--{argument.name} ({argument.owner}) is not known to musubi-tuner {version}'s {script}",
-        why=f"It needs version {first} or newer; {version} was found." if first else "No version is known to have it.",
+        why=say("It needs version {first} or newer; {version} was found.", first=first, version=version)
+        if first
+        else "No version is known to have it.",
         fix="Update musubi-tuner (git pull), or leave the option at its default.",
     )

@@ -15,6 +15,7 @@ from musubi_nodes.commands.ownership import NAMES, refusal
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.files import checked_name
+from musubi_nodes.saying import say
 
 LIMIT = 20_000
 _SCALARS = (str, int, float)
@@ -52,7 +53,7 @@ def extra_arguments(
             raise MusubiError(
                 f"extra option --{name} is not known to {script} of musubi-tuner {version}"
                 f"{did_you_mean(name, list(known))}",
-                fix="Correct the name; `python " + script + " --help` lists what there is.",
+                fix=say("Correct the name; `python {script} --help` lists what there is.", script=script),
             )
         _check_value(known[name], value)
         yield Argument(name, value, "extra options")
@@ -63,13 +64,19 @@ def _check_value(spec: OptionSpec, value: Any) -> None:
         raise MusubiError(f"extra option --{spec.name} is a table", fix="Write name = value, without [sections].")
     if spec.flag != isinstance(value, bool):
         wanted = "true or false" if spec.flag else "a value, not true or false"
-        raise MusubiError(f"extra option --{spec.name} takes {wanted}", fix=f"Correct the line of {spec.name}.")
+        raise MusubiError(
+            f"extra option --{spec.name} takes {wanted}", fix=say("Correct the line of {name}.", name=spec.name)
+        )
     items = value if isinstance(value, list) else [value]
     if isinstance(value, list) != spec.is_list:
         wanted = "a list such as [1, 2]" if spec.is_list else "one value"
-        raise MusubiError(f"extra option --{spec.name} takes {wanted}", fix=f"Correct the line of {spec.name}.")
+        raise MusubiError(
+            f"extra option --{spec.name} takes {wanted}", fix=say("Correct the line of {name}.", name=spec.name)
+        )
     if isinstance(spec.nargs, int) and len(items) != spec.nargs:
-        raise MusubiError(f"extra option --{spec.name} takes {spec.nargs} values", fix=f"It has {len(items)}.")
+        raise MusubiError(
+            f"extra option --{spec.name} takes {spec.nargs} values", fix=say("It has {count}.", count=len(items))
+        )
     for item in items:
         if not isinstance(item, _SCALARS) or (isinstance(item, float) and not math.isfinite(item)):
             raise MusubiError(
@@ -84,7 +91,7 @@ def _check_value(spec: OptionSpec, value: Any) -> None:
         if spec.choices and str(item) not in spec.choices:
             raise MusubiError(
                 f"extra option --{spec.name} cannot be {str(item)[:80]!r}{did_you_mean(str(item), spec.choices)}",
-                fix=f"Choose one of {', '.join(spec.choices)}.",
+                fix=say("Choose one of {choices}.", choices=", ".join(spec.choices)),
             )
 
 

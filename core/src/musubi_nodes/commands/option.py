@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.saying import say
 
 M = TypeVar("M")
 
@@ -63,6 +64,6 @@ def merged(arguments: Iterable[Argument]) -> list[Argument]:
         if first.value != argument.value:
             raise MusubiError(
                 f"--{argument.name} is set twice: by {first.owner} and by {argument.owner}",
-                fix=f"Remove it from {argument.owner}.",
+                fix=say("Remove it from {owner}.", owner=argument.owner),
             )
     return list(found.values())

@@ -10,6 +10,7 @@ from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import Dataset
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.models.dit_size import DitSize
+from musubi_nodes.saying import say
 
 Spelling = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
 """Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
@@ -79,5 +80,7 @@ def family_named(families: Sequence[Family], key: str | None) -> Family | None:
     known = {family.key: family for family in families}
     if key not in known:
         near = did_you_mean(key, list(known))
-        raise MusubiError(f"there is no model family {key[:80]!r}{near}", fix=f"Known are: {', '.join(known)}.")
+        raise MusubiError(
+            f"there is no model family {key[:80]!r}{near}", fix=say("Known are: {names}.", names=", ".join(known))
+        )
     return known[key]

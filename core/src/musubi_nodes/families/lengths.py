@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.saying import say
 
 
 def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
@@ -12,5 +13,5 @@ def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
         raise MusubiError(
             f"{complaint}: it takes {rule.explain()}",
             why="musubi-tuner would round down without a word, or make no sample.",
-            fix=f"Use {rule.round_down(frames) or rule.shortest}.",
+            fix=say("Use {frames}.", frames=rule.round_down(frames) or rule.shortest),
         )

@@ -11,6 +11,7 @@ from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.files import publish
 from musubi_nodes.runs.record.checkpoints import of_training
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.saying import say
 from musubi_nodes.weights import Header, each_tensor, read_header
 
 _UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
@@ -129,7 +130,11 @@ def check_fits(lora: Path, dit: Path) -> str:
         example = sorted(wanted)[0]
         raise MusubiError(
             f"the LoRA {lora.name} does not fit the model {dit.name}",
-            why=f"None of its {len(wanted)} modules ({example}, ...) is in the model: it would change nothing.",
+            why=say(
+                "None of its {count} modules ({example}, ...) is in the model: it would change nothing.",
+                count=len(wanted),
+                example=example,
+            ),
             fix="Choose a LoRA of this model family.",
         )
     for module in sorted(wanted & weights.keys()):
@@ -137,7 +142,12 @@ def check_fits(lora: Path, dit: Path) -> str:
         if has and len(needs) == 2 and has != needs:
             raise MusubiError(
                 f"the LoRA {lora.name} is for another size of the model than {dit.name}",
-                why=f"It changes a {module} of {list(has)}; that of the model is {list(needs)}.",
+                why=say(
+                    "It changes a {module} of {has}; that of the model is {needs}.",
+                    module=module,
+                    has=list(has),
+                    needs=list(needs),
+                ),
                 fix="Choose a LoRA that was trained on this model.",
             )
     return found

@@ -149,7 +149,9 @@ def _size(family: Family, name: str) -> DitSize:
         raise MusubiError(f"nothing is known of the memory that {family.title} takes", fix="Set mode to manual.")
     if name and name not in sizes:
         near = did_you_mean(name, list(sizes))
-        raise MusubiError(f"{family.title} has no size {name[:40]!r}{near}", fix=f"Known are: {', '.join(sizes)}.")
+        raise MusubiError(
+            f"{family.title} has no size {name[:40]!r}{near}", fix=say("Known are: {names}.", names=", ".join(sizes))
+        )
     return sizes[name] if name else family.sizes[0]
 
 

@@ -49,7 +49,7 @@ def read_prompts(path: Path, context: Context) -> FromFile:
     """The prompts of a file; one :class:`MusubiError` that names each wrong line, column and value."""
     suffix = path.suffix.lower()
     if suffix not in KINDS:
-        raise MusubiError(f"{path.name} is no prompt file", fix=f"Use one of {', '.join(KINDS)}.")
+        raise MusubiError(f"{path.name} is no prompt file", fix=say("Use one of {kinds}.", kinds=", ".join(KINDS)))
     text, guessed = text_of(path)
     found = _prompts(KINDS[suffix](text, path.name), path.name, path.parent, context)
     note = "{file} was read as {encoding}; if letters are wrong, save it as UTF-8"
@@ -104,8 +104,8 @@ def _check_columns(columns: list[str], name: str) -> None:
     if "prompt" not in map(_field, columns):
         raise MusubiError(
             f"{name} has no column prompt",
-            why=f"Its columns are: {', '.join(map(repr, columns))}.",
-            fix=f"Name the columns in the first line: {', '.join(COLUMNS)}.",
+            why=say("Its columns are: {columns}.", columns=", ".join(map(repr, columns))),
+            fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
         )
     if twice := [column for column in columns if column and columns.count(column) > 1]:
         raise MusubiError(f"{name} has the column {twice[0]!r} twice", fix="Remove or rename one of them.")

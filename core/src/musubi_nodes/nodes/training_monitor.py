@@ -135,7 +135,9 @@ def _chosen(inputs: Any, context: Context) -> list[RunFolder]:
 def _further(text: str, context: Context) -> list[RunFolder]:
     further = [run_named(context.host.output_folder, line.strip()) for line in text.splitlines() if line.strip()]
     if len(further) >= MOST_CURVES:
-        raise MusubiError(f"compare names {len(further)} runs", fix=f"Compare {MOST_CURVES - 1} at most.")
+        raise MusubiError(
+            f"compare names {len(further)} runs", fix=say("Compare {most} at most.", most=MOST_CURVES - 1)
+        )
     return further
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from musubi_nodes.config import Config, InstallConfig, config_file
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.runs.install import Install, load_install
+from musubi_nodes.saying import say
 
 PRACTICE = "miniature"
 """The install that needs no GPU and no download; offered where nothing is configured and its plugin is there."""
@@ -33,26 +34,32 @@ def choose_install(name: str | None, config: Config, known: Known) -> Install:
     if chosen not in known:
         raise MusubiError(
             f"there is no install {chosen[:80]!r}{did_you_mean(chosen, list(known))}",
-            why=f"Known are: {', '.join(known) or 'none'}.",
-            fix=f"Name one of them, or describe it in {config_file()} under [installs.NAME].",
+            why=say("Known are: {names}.", names=", ".join(known) or say("none")),
+            fix=say("Name one of them, or describe it in {file} under [installs.NAME].", file=config_file()),
         )
     return known[chosen]()
 
 
 def _none(practice: bool) -> MusubiError:
-    offer = f' To try everything without one, set MUSUBI_NODES_INSTALL to "{PRACTICE}".' if practice else ""
+    fix = say("Set MUSUBI_TUNER_ROOT to the musubi-tuner folder and start again.")
+    if practice:
+        fix += " " + say('To try everything without one, set MUSUBI_NODES_INSTALL to "{name}".', name=PRACTICE)
     return MusubiError(
         "no musubi-tuner is configured",
-        why=f"Neither MUSUBI_TUNER_ROOT is set, nor does {config_file()} name an install.",
-        fix=f"Set MUSUBI_TUNER_ROOT to the musubi-tuner folder and start again.{offer}",
+        why=say("Neither MUSUBI_TUNER_ROOT is set, nor does {file} name an install.", file=config_file()),
+        fix=fix,
     )
 
 
 def _several(config: Config) -> MusubiError:
     return MusubiError(
         f"{len(config.installs)} installs of musubi-tuner are configured, and none is chosen",
-        why=f"Configured are: {', '.join(config.installs)}.",
-        fix=f'Write  install = "{next(iter(config.installs))}"  (or another of them) at the top of {config_file()}.',
+        why=say("Configured are: {names}.", names=", ".join(config.installs)),
+        fix=say(
+            'Write  install = "{name}"  (or another of them) at the top of {file}.',
+            name=next(iter(config.installs)),
+            file=config_file(),
+        ),
     )
 
 

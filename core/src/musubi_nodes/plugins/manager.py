@@ -20,6 +20,7 @@ from musubi_nodes.plugins.registered import Registered, collect
 from musubi_nodes.runs.explain import Explainer, Explanation, Failure
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.executor import Executor
+from musubi_nodes.saying import say
 
 log = logging.getLogger("musubi_nodes")
 
@@ -71,8 +72,8 @@ class Plugins:
         if wanted not in known:
             raise MusubiError(
                 f"there is no executor {wanted[:80]!r}{did_you_mean(wanted, list(known))}",
-                why=f"Known are: {', '.join(known)}.",
-                fix=f"Correct `executor` in {config_file()}.",
+                why=say("Known are: {names}.", names=", ".join(known)),
+                fix=say("Correct `executor` in {file}.", file=config_file()),
             )
         return known[wanted]
 

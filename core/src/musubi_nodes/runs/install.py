@@ -12,6 +12,7 @@ import tomli
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import cleaned_path
+from musubi_nodes.saying import say
 
 ENVIRONMENT_FOLDERS = ("venv", ".venv", "env", "conda", ".conda")
 """Folders of a checkout that may hold its environment: venv, uv (.venv), conda prefix."""
@@ -108,10 +109,11 @@ def find_python(root: Path, windows: bool = os.name == "nt") -> Path:
         if path.is_file():
             return path
     dead = next((path for path in places if path.is_symlink()), None)
-    looked = f"Looked for {', '.join(ENVIRONMENT_FOLDERS)} with {' or '.join(interpreters(windows))} inside."
+    folders, pythons = ", ".join(ENVIRONMENT_FOLDERS), say(" or ").join(interpreters(windows))
+    looked = say("Looked for {folders} with {pythons} inside.", folders=folders, pythons=pythons)
     raise MusubiError(
         f"no Python environment was found in {root}",
-        why=f"{dead} points to a Python that is gone." if dead else looked,
+        why=say("{python} points to a Python that is gone.", python=dead) if dead else looked,
         fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to musubi-tuner's Python.",
     )
 
@@ -123,9 +125,10 @@ def resolve_python(text: str, windows: bool = os.name == "nt") -> Path:
         inside = [path / interpreter for interpreter in interpreters(windows)]
         path = next((p for p in inside if p.is_file()), path)
     if not path.is_file():
+        pythons = say(" or ").join(interpreters(windows))
         raise MusubiError(
             f"the Python of musubi-tuner does not exist: {path}",
-            why=f"The folder has no {' or '.join(interpreters(windows))}." if path.is_dir() else "",
+            why=say("The folder has no {pythons}.", pythons=pythons) if path.is_dir() else "",
             fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to the interpreter or the folder "
             "of its environment.",
         )
@@ -140,7 +143,7 @@ def load_install(
     if not folder.is_dir():
         raise MusubiError(
             f"the folder of musubi-tuner does not exist: {folder}",
-            why=f"It is configured as install {name!r}.",
+            why=say("It is configured as install {name!r}.", name=name),
             fix="Correct MUSUBI_TUNER_ROOT or `root` in config.toml.",
         )
     found = resolve_python(python) if python else find_python(folder)

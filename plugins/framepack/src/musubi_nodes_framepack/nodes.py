@@ -37,6 +37,7 @@ from musubi_nodes.families import (
     effective,
     save_png,
     save_pngs,
+    say,
 )
 from musubi_nodes_framepack.family import DIT, FRAMEPACK, WINDOW
 from musubi_nodes_framepack.sections import FramePackSection, Section, indices, joined
@@ -337,7 +338,7 @@ class FramePackGenerator(VideoGenerator):
             lower = rule.round_down(inputs.video_frames) or rule.shortest
             raise MusubiError(
                 f"video_frames {inputs.video_frames} is not whole sections of {window} frames and one",
-                fix=f"Use {lower} or {lower + window}.",
+                fix=say("Use {lower} or {upper}.", lower=lower, upper=lower + window),
             )
 
     def check(self, inputs: Inputs, context: Context) -> None:

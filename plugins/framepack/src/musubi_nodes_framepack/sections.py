@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from musubi_nodes.families import MusubiError, Native, Node, NodeInputs, NodeOutputs, Socket, Widget
+from musubi_nodes.families import MusubiError, Native, Node, NodeInputs, NodeOutputs, Socket, Widget, say
 
 SEPARATOR = ";;;"
 
@@ -58,9 +58,10 @@ def indices(chain: Sequence[Section], total: int) -> list[str]:
     """
     needed = sum(part.sections for part in chain)
     if needed > total:
+        lengths = ", ".join(str(part.sections) for part in chain)
         raise MusubiError(
             f"the sections need {needed} sections, but the video has {total}",
-            fix=f"Make the video longer, or the parts shorter (they have {', '.join(str(p.sections) for p in chain)}).",
+            fix=say("Make the video longer, or the parts shorter (they have {lengths}).", lengths=lengths),
         )
     found, start = [], 0
     for number, part in enumerate(chain):

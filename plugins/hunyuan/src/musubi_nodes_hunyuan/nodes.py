@@ -32,6 +32,7 @@ from musubi_nodes.families import (
     check_video_vae,
     save_png,
     save_video,
+    say,
 )
 from musubi_nodes_hunyuan.family import HUNYUAN
 
@@ -60,8 +61,12 @@ class HunyuanVideoModels(LlamaClipModels):
             other = "i2v" if self.task == "t2v" else "t2v"
             raise MusubiError(
                 f"{Path(self.dit).name} does not fit task {self.task}",
-                why=f"It takes {patch.shape[1]} channels, the task gives {CHANNELS[self.task]}.",
-                fix=f"Choose task {other}, or another file.",
+                why=say(
+                    "It takes {channels} channels, the task gives {given}.",
+                    channels=patch.shape[1],
+                    given=CHANNELS[self.task],
+                ),
+                fix=say("Choose task {other}, or another file.", other=other),
             )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from musubi_nodes.families import DitSize, Header, ModelFile, Models, MusubiError, Option, Widget, read_header
+from musubi_nodes.families import DitSize, Header, ModelFile, Models, MusubiError, Option, Widget, read_header, say
 from musubi_nodes_wan.family import A14B, SIZES, TASKS, Task
 
 WanTask = Literal[
@@ -130,11 +130,13 @@ def check_dit(header: Header, name: str, task: str) -> None:
     dim, channels = patch.shape[:2]
     needs = TASKS[task]
     if channels != needs.channels:
-        fitting = ", ".join(t for t, n in TASKS.items() if n.channels == channels) or "none"
+        fitting = ", ".join(t for t, n in TASKS.items() if n.channels == channels) or say("none")
         raise MusubiError(
             f"{name} does not fit task {task}",
-            why=f"Its DiT takes {channels} channels, the task gives {needs.channels}.",
-            fix=f"Choose another file, or one of the tasks that fit this file: {fitting}.",
+            why=say(
+                "Its DiT takes {channels} channels, the task gives {given}.", channels=channels, given=needs.channels
+            ),
+            fix=say("Choose another file, or one of the tasks that fit this file: {fitting}.", fitting=fitting),
         )
     if dim in SIZES and dim != needs.dim:
         raise MusubiError(

@@ -33,6 +33,7 @@ from musubi_nodes.families import (
     save_png,
     save_pngs,
     save_video,
+    say,
 )
 from musubi_nodes_wan.family import WAN
 from musubi_nodes_wan.models import WanModels, dit_dtype
@@ -341,7 +342,7 @@ def check_precision(models: WanModels, memory: Memory, mixed_precision: str) -> 
     if needed and mixed_precision not in (needed, "no"):
         raise MusubiError(
             f"{Path(models.main_dit).name} is in {needed}, but mixed_precision is {mixed_precision}",
-            fix=f"Set mixed_precision of the training settings to {needed}.",
+            fix=say("Set mixed_precision of the training settings to {needed}.", needed=needed),
         )
     check_fp8_file(models, memory)
 

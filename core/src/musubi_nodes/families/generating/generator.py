@@ -36,6 +36,7 @@ from musubi_nodes.files import write_text
 from musubi_nodes.media.frames import VideoFile, save_png
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.saying import say
 from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
@@ -252,7 +253,7 @@ class VideoGenerator(ScriptNode):
             if context.linked is not None and name in context.linked and output_type not in makers:
                 raise MusubiError(
                     f"{self.title}: the output {name} is connected, but output_type {output_type} makes none",
-                    fix=f"Set output_type to {' or '.join(makers)}, or unplug it.",
+                    fix=say("Set output_type to {types}, or unplug it.", types=say(" or ").join(makers)),
                 )
 
     def _check_prompts(self, inputs: GeneratorInputs) -> None:

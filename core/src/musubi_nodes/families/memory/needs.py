@@ -9,6 +9,7 @@ from musubi_nodes.families.settings import Memory, Optimizer, Training
 from musubi_nodes.families.settings.memory import ATTENTION_PACKAGES
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
+from musubi_nodes.saying import say
 
 _LOGGERS = {"wandb": "wandb", "all": "wandb"}
 _DISTRIBUTIONS = {"flash_attn_interface": ("flash_attn_3", "flash_attn_interface")}
@@ -28,8 +29,12 @@ def check_packages(
         if package and packages and not _has(packages, package):
             raise MusubiError(
                 f"{what} needs the package {package}, which musubi-tuner's environment does not have",
-                why=f"Looked into {install.python}.",
-                fix=f"Install it there ({install.python} -m pip install {package}), or choose another.",
+                why=say("Looked into {python}.", python=install.python),
+                fix=say(
+                    "Install it there ({python} -m pip install {package}), or choose another.",
+                    python=install.python,
+                    package=package,
+                ),
             )
 
 

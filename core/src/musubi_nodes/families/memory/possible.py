@@ -8,6 +8,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.memory.plans import spelling_of
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
+from musubi_nodes.saying import say
 
 
 def check_possible(family: Family, size: DitSize | None, memory: Memory, training: bool) -> None:
@@ -24,5 +25,5 @@ def check_swap(memory: Memory, most: int, who: str) -> None:
     if swap > most:
         raise MusubiError(
             f"{who}: blocks_to_swap {swap} is more than this model allows ({most})",
-            fix=f"Set it to {most} or less in the Memory Optimizer.",
+            fix=say("Set it to {most} or less in the Memory Optimizer.", most=most),
         )

@@ -9,6 +9,7 @@ from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Host
 from musubi_nodes.files import is_file, is_relative
 from musubi_nodes.runs.install import Install
+from musubi_nodes.saying import say
 
 SAFETENSORS = (".safetensors", ".sft")
 SUFFIXES = (*SAFETENSORS, ".pt", ".pth", ".ckpt", ".bin")
@@ -43,8 +44,9 @@ def find_model(host: Host, kind: str, name: str, install: Install | None = None)
         if is_relative(relative) and is_file(path):
             return path.absolute()
     known = [*model_names([folder for folder, _ in folders]), *install_model_names(install, kind)]
+    looked = ", ".join(str(folder) for folder, _ in folders) or say("no folder at all")
     raise MusubiError(
         f"there is no file {name[:120]!r} in the model folders for {kind}{did_you_mean(name, known)}",
-        why=f"Looked in {', '.join(str(folder) for folder, _ in folders) or 'no folder at all'}.",
+        why=say("Looked in {folders}.", folders=looked),
         fix="Put the file there, or choose another one in the node.",
     )

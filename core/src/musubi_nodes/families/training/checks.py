@@ -15,6 +15,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
+from musubi_nodes.saying import say
 
 
 def check_machine(address: str, context: Context) -> None:
@@ -23,7 +24,11 @@ def check_machine(address: str, context: Context) -> None:
         raise MusubiError(
             f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
             why="A workflow may come from a stranger, and machines that train together trust each other.",
-            fix=f"Write  machines = [{address[:80]!r}]  into {config_file()} and start again, or leave it empty.",
+            fix=say(
+                "Write  machines = [{address!r}]  into {file} and start again, or leave it empty.",
+                address=address[:80],
+                file=config_file(),
+            ),
         )
 
 

@@ -174,6 +174,6 @@ def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None
     if change:
         raise MusubiError(
             f"the training was begun with {before} steps and would go on with {found.total}",
-            why=f"The learning rate would not be that of one training. {change}",
+            why=say("The learning rate would not be that of one training. {change}", change=change),
             fix="Switch accept_lr_change on in Training Config, or keep the length. A constant rate does not care.",
         )

@@ -127,7 +127,7 @@ class LoRATrainer(ScriptNode):
         if why := sampling.ignored(sampling.timestep_sampling or own):
             raise MusubiError(
                 f"{self.title}: {why}",
-                why=f"timestep_sampling default of {self.family.title} is {own}.",
+                why=say("timestep_sampling default of {family} is {own}.", family=self.family.title, own=own),
                 fix="Correct it in Sampling Config.",
             )
 

@@ -15,6 +15,7 @@ from musubi_nodes.datasets.toml import parse
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.nodes.datasets.changes import Sections, changes, left_alone
+from musubi_nodes.saying import say
 
 PAIRS = {"resolution": ("width", "height"), "control_resolution": ("control_width", "control_height")}
 """Keys that have a widget for each side; every other key has one of its own name."""
@@ -53,7 +54,7 @@ def edited(inputs: Any, path: Path, base: Path) -> Made:
         parse(raw, base=path.parent, name=path.name)  # says what is wrong with the file, if anything is
         raise MusubiError(
             f"{path.name} has {known} [[datasets]], so there is none with the number {inputs.entry}",
-            fix=f"Set entry to a number from 0 to {known - 1}.",
+            fix=say("Set entry to a number from 0 to {last}.", last=known - 1),
         )
     old = Sections(renamed(tables[inputs.entry]), renamed(general) if isinstance(general, Mapping) else {})
     wanted, begin = touched(inputs), old
@@ -135,7 +136,8 @@ def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Secti
     if both.count(None) == 1:
         names = PAIRS[key]
         raise MusubiError(
-            f"{names[0]} and {names[1]}: set both, or 0 for both", why=f"There is no {key} yet whose other side stays."
+            f"{names[0]} and {names[1]}: set both, or 0 for both",
+            why=say("There is no {key} yet whose other side stays.", key=key),
         )
     return None if None in both else both
 

@@ -30,6 +30,7 @@ from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import is_inside, slug
 from musubi_nodes.nodes.reading import readable_file
+from musubi_nodes.saying import say
 
 OnErrors = Literal["stop", "show"]
 ON_ERRORS = (
@@ -165,7 +166,10 @@ def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> N
         raise MusubiError(
             f"cache_directory {part.cache_directory} lies neither beside the dataset nor in an allowed folder",
             why="A workflow may come from a stranger, and caches are written there.",
-            fix=f"Choose a folder in {roots[-1]}, leave it empty, or add the folder to read_roots in config.toml.",
+            fix=say(
+                "Choose a folder in {folder}, leave it empty, or add the folder to read_roots in config.toml.",
+                folder=roots[-1],
+            ),
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.hardware import gpu
 from musubi_nodes.runs.locks import held
+from musubi_nodes.saying import say
 
 
 def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -26,10 +27,15 @@ def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.enviro
     wanted = range(first, first + count)
     there = [str(number) for number in range(_driver_count() or wanted.stop)] if visible is None else visible
     if wanted.stop > len(there):
-        shows = "The driver" if visible is None else "CUDA_VISIBLE_DEVICES"
+        shows = say("The driver") if visible is None else "CUDA_VISIBLE_DEVICES"
         raise MusubiError(
             f"there is no GPU {device}" if count == 1 else f"there are no {count} GPUs from {device} on",
-            why=f"{shows} shows this program {len(there)}: {', '.join(there) or 'none'}.",
+            why=say(
+                "{shows} shows this program {count}: {names}.",
+                shows=shows,
+                count=len(there),
+                names=", ".join(there) or say("none"),
+            ),
             fix="Choose another device, or fewer; `musubi-nodes doctor` lists them.",
         )
     return tuple(there[number] for number in wanted)
