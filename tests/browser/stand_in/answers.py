@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from tests.browser.stand_in.modules import Server
 
+from musubi_nodes.files import write_json
+
 ROOT = Path(__file__).resolve().parents[3]
 FIXED: dict[str, Any] = {
     "/embeddings": [],
@@ -84,12 +86,12 @@ def application(
     @routes.post("/settings")
     async def post_settings(request: web.Request) -> web.Response:
         settings.update(await request.json())
-        return web.Response()
+        return _settled(settings)
 
     @routes.post("/settings/{id}")
     async def post_setting(request: web.Request) -> web.Response:
         settings[request.match_info["id"]] = await request.json()
-        return web.Response()
+        return _settled(settings)
 
     @routes.get("/userdata/{file}")
     async def get_userdata(request: web.Request) -> web.Response:
@@ -162,6 +164,14 @@ def application(
     app.add_routes([web.static(f"/extensions/{name}", folder) for name, folder in packs.items()])
     app.add_routes([web.static("/", page)])
     return app
+
+
+def _settled(settings: Mapping[str, Any]) -> web.Response:
+    """Kept where nodes find them, as ComfyUI keeps those of its only user."""
+    import folder_paths
+
+    write_json(Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json", settings)
+    return web.Response()
 
 
 def _answer(value: Any) -> Any:

@@ -62,9 +62,9 @@ class Server:
 
 
 def install(folder: Path, server: Server) -> None:
-    """Put the modules where imports find them; ``folder`` gets models, input, output and temp."""
+    """Put the modules where imports find them; ``folder`` gets models, input, output, temp and user."""
     models = {kind: folder / "models" / kind for kind in KINDS}
-    places = {name: folder / name for name in ("input", "output", "temp")}
+    places = {name: folder / name for name in ("input", "output", "temp", "user")}
     for each in (*models.values(), *places.values()):
         each.mkdir(parents=True, exist_ok=True)
 
