@@ -36,8 +36,6 @@ def _image(file: File) -> ImageFacts | MusubiError:
         return header_facts(file.path) or _by_pillow(file)
     except (OSError, ValueError) as error:
         return MusubiError(f"{file.path} cannot be read", why=str(error))
-    except MusubiError as error:
-        return error
 
 
 ANSWERS = Answers(_image)
@@ -46,16 +44,16 @@ ANSWERS = Answers(_image)
 _ODD_MODES: dict[str, Odd] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I": "grey16", "I;16": "grey16"}
 
 
-def _by_pillow(file: File) -> ImageFacts:
+def _by_pillow(file: File) -> ImageFacts | MusubiError:
     from PIL import Image
 
     if file.size == 0:
-        raise MusubiError(f"{file.path} is empty (0 bytes)")
+        return MusubiError(f"{file.path} is empty (0 bytes)")
     try:
         with Image.open(file.path) as image:
             return ImageFacts(image.size, _ODD_MODES.get(image.mode, ""))
     except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
-        raise MusubiError(f"{file.path} is no image that Pillow can read", why=str(error)[:200]) from error
+        return MusubiError(f"{file.path} is no image that Pillow can read", why=str(error)[:200])
 
 
 def _video(file: File) -> VideoFacts:

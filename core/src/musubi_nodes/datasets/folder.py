@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from itertools import repeat
 from pathlib import Path
 
-from musubi_nodes.datasets.captions import is_empty, is_marked, read_captions
+from musubi_nodes.datasets.captions import read_captions
 from musubi_nodes.datasets.controls import Controls, image_controls, numbered, video_controls
 from musubi_nodes.datasets.facts import facts_of_images
 from musubi_nodes.datasets.items import DatasetScan, Item
@@ -66,29 +66,15 @@ def scan_folder(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     claimed = {file for found in targets.of.values() for file in found}
     wanted = dataset.control_directory is not None
     return replace(
-        with_items(empty, items, files.unique),
+        empty,
+        items=items,
+        duplicate_stems=() if files.unique else duplicates(items),
         without_caption=_paths(file for file in bare if file not in claimed),
         captions_alone=_captions_alone(files),
         ignored=_paths(file for file in files.others if not has_ending(file.name.lower(), _SILENT)),
         subfolders=_paths(found for found in files.folders if _holds(found, dataset.kind)),
         missing_controls=_paths(file for file in captioned if wanted and file.path not in controls.of),
         bad_companions=(*targets.bad, *_uneven(targets), *controls.bad),
-    )
-
-
-def with_items(scan: DatasetScan, items: tuple[Item, ...], unique: bool) -> DatasetScan:
-    """``scan`` with its items, what is wrong with their captions, and, unless all are ``unique``, those of one stem."""
-    noticed = tuple(item for item in items if not item.plain)
-    where = [(Path((item.caption_file or item.file).path), item.caption) for item in noticed]
-    texts = [(path, text) for path, text in where if text is not None]
-    return replace(
-        scan,
-        items=items,
-        noticed=noticed,
-        not_utf8=tuple(path for path, text in where if text is None),
-        empty_captions=tuple(path for path, text in texts if is_empty(text)),
-        marked_captions=tuple(path for path, text in texts if is_marked(text) and not is_empty(text)),
-        duplicate_stems=() if unique else _duplicates(items),
     )
 
 
@@ -166,7 +152,8 @@ def _holds(folder: File, kind: Kind) -> bool:
         return False
 
 
-def _duplicates(items: Sequence[Item]) -> tuple[tuple[Path, ...], ...]:
+def duplicates(items: Sequence[Item]) -> tuple[tuple[Path, ...], ...]:
+    """Media that share a stem, and so would share cache files."""
     groups: dict[str, list[Path]] = {}
     for item in items:
         groups.setdefault(os.path.normcase(item.stem), []).append(item.path)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from musubi_nodes.datasets.captions import is_empty, is_marked
 from musubi_nodes.datasets.headers import ImageFacts
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.names import stem_of
@@ -43,6 +45,11 @@ class Item(NamedTuple):
         return stem_of(self.file.path)
 
     @property
+    def told_in(self) -> Path:
+        """The file that its caption is in; for a line of a JSONL, its own."""
+        return Path((self.caption_file or self.file).path)
+
+    @property
     def plain(self) -> bool:
         """Whether it is an image of which nothing is odd, with a caption and without companions."""
         _, _, caption, controls, targets, _, facts = self
@@ -55,8 +62,7 @@ class Item(NamedTuple):
 class DatasetScan:
     """What one dataset holds.
 
-    ``trouble`` says why the source could not be read at all. ``noticed`` are the items that a check has to look at:
-    all but plain ones, mostly a few of 100,000. ``without_caption`` are left out by musubi-tuner (images)
+    ``trouble`` says why the source could not be read at all. ``without_caption`` are left out by musubi-tuner (images)
     or stop it (videos). ``subfolders`` hold media that it does not see. ``duplicate_stems`` would share cache files.
     ``bad_companions`` are controls or further targets whose names stop musubi-tuner. ``bad_lines``, ``relative_lines``
     and ``missing_files`` are about JSONL lines.
@@ -68,14 +74,10 @@ class DatasetScan:
     cache_folder: Path | None
     trouble: str = ""
     items: tuple[Item, ...] = ()
-    noticed: tuple[Item, ...] = ()
     without_caption: tuple[Path, ...] = ()
     captions_alone: tuple[Path, ...] = ()
     ignored: tuple[Path, ...] = ()
     subfolders: tuple[Path, ...] = ()
-    not_utf8: tuple[Path, ...] = ()
-    empty_captions: tuple[Path, ...] = ()
-    marked_captions: tuple[Path, ...] = ()
     duplicate_stems: tuple[tuple[Path, ...], ...] = ()
     missing_controls: tuple[Path, ...] = ()
     bad_companions: tuple[str, ...] = ()
@@ -86,6 +88,27 @@ class DatasetScan:
     @property
     def name(self) -> str:
         return f"datasets[{self.index}]"
+
+    @cached_property
+    def noticed(self) -> tuple[Item, ...]:
+        """The items that a check has to look at: all but plain ones, mostly a few of 100,000."""
+        return tuple(item for item in self.items if not item.plain)
+
+    @property
+    def not_utf8(self) -> tuple[Path, ...]:
+        """Files of captions that cannot be read."""
+        return tuple(item.told_in for item in self.noticed if item.caption is None)
+
+    @property
+    def empty_captions(self) -> tuple[Path, ...]:
+        """Files of captions that say nothing."""
+        return tuple(item.told_in for item in self.noticed if item.caption is not None and is_empty(item.caption))
+
+    @property
+    def marked_captions(self) -> tuple[Path, ...]:
+        """Files of captions that begin with a byte order mark."""
+        told = ((item.told_in, item.caption) for item in self.noticed if item.caption is not None)
+        return tuple(path for path, text in told if is_marked(text) and not is_empty(text))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from musubi_nodes.datasets.facts import facts_of_images
-from musubi_nodes.datasets.folder import with_items
+from musubi_nodes.datasets.folder import duplicates
 from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.names import stem_of
@@ -57,7 +57,9 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     items = tuple(item._replace(facts=known) for item, known in zip(found.items, facts, strict=False))
     controlled = any(item.control_files for item in items)
     return replace(
-        with_items(empty, items, False),
+        empty,
+        items=items,
+        duplicate_stems=duplicates(items),
         missing_controls=tuple(item.path for item in items if controlled and not item.control_files),
         missing_files=tuple(found.missing),
         relative_lines=tuple(found.relative),

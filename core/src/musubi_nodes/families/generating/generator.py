@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -143,8 +142,6 @@ class VideoGenerator(ScriptNode):
 
     def ready(self, inputs: GeneratorInputs, context: Context) -> Install:
         """The install, after all checks that need no process."""
-        if not inputs.latent:
-            self.check_length(inputs)
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         if inputs.latent:
@@ -153,8 +150,13 @@ class VideoGenerator(ScriptNode):
         return install
 
     def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+        yield self._check_made_length
         yield from super().checks(context)
         yield self._check_loras
+
+    def _check_made_length(self, inputs: Any) -> None:
+        if not inputs.latent:
+            self.check_length(inputs)
 
     def _check_loras(self, inputs: Any) -> None:
         for lora in inputs.lora.chain() if inputs.lora else ():
@@ -220,12 +222,7 @@ class VideoGenerator(ScriptNode):
         super().foresee(own, linked | replaced, context)
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
         self._check_wanted("latent" in linked, values["output_type"], prompt)
-        if "latent" in linked:
-            return
-        if "prompts" not in linked:
-            with suppress(NotKnown):
-                self.check_length(known_inputs(type(self), values, linked))
-        prompts = values.get("prompts")
+        prompts = None if "latent" in linked else values.get("prompts")
         for number, prompt in enumerate(prompts.items if prompts else (), 1):
             self._check_length_of(number, prompt, values, linked)
 
