@@ -10,8 +10,9 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from musubi_nodes.errors import CONTROLS, MusubiError
@@ -63,10 +64,51 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
-def stamp(file: Path | os.DirEntry[str]) -> str:
-    """Size and time of a file: another one under the same name differs."""
-    facts = file.stat()
-    return f"{facts.st_size}-{facts.st_mtime_ns}"
+class FileStamp(NamedTuple):
+    """Whether a file is still the same: an equal stamp, an equal file.
+
+    ``mtime_ns`` can be set back (``rsync -t``, ``unzip``, ``touch -r``), ``ctime_ns`` can't, except on Windows, where
+    it is the time of creation. ``content`` is a digest of the file's bytes, "" where the times suffice.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    content: str = ""
+
+    @classmethod
+    def of(cls, file: Path | os.DirEntry[str] | os.stat_result) -> FileStamp:
+        """For what is remembered on this machine while nobody touches the file; OSError where there is none."""
+        facts = file if isinstance(file, os.stat_result) else file.stat()
+        content = "" if CHANGES_ARE_TIMED or not isinstance(file, Path) else _content(file, facts.st_size)
+        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, content)
+
+    @classmethod
+    def lasting(cls, path: Path) -> FileStamp:
+        """For results on disk: equal after ``chmod``, ``rsync -t`` or a restored backup as well."""
+        facts = path.stat()
+        return cls(facts.st_size, facts.st_mtime_ns, 0, _content(path, facts.st_size))
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self[: None if self.content else 3]))
+
+
+CHANGES_ARE_TIMED = os.name != "nt"
+"""Whether ``st_ctime`` is the time of the last change."""
+_WHOLE, _PIECES, _PIECE = 1 << 24, 16, 1 << 16
+
+
+def _content(path: Path, size: int) -> str:
+    """A digest of all bytes up to 16 MiB; of a larger file its ends and pieces evenly between them."""
+    digest = blake2b(digest_size=12)
+    with path.open("rb") as file:
+        if size <= _WHOLE:
+            digest.update(file.read(_WHOLE))
+        else:
+            for number in range(_PIECES):
+                file.seek((size - _PIECE) * number // (_PIECES - 1))
+                digest.update(file.read(_PIECE))
+    return digest.hexdigest()
 
 
 def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Path:

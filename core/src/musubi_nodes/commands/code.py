@@ -14,26 +14,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.files import stamp, write_json
+from musubi_nodes.files import FileStamp, write_json
 from musubi_nodes.runs.install import Install
 
 
 def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     """20 hex digits of the contents; ``modules`` are dotted names that the script is told to import.
 
-    What was read is kept on disk, and holds while each file has its size and time.
+    What was read is kept on disk, and holds while each file has its stamp.
     """
     roots = [script, *_found(sorted(modules), _places(install, script))]
     name = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:20]
     kept = cache_folder() / "code" / f"{name}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         known = json.loads(kept.read_text("utf-8"))
-        if known["files"] and all(stamp(Path(file)) == then for file, then in known["files"].items()):
+        if known["files"] and all(str(FileStamp.of(Path(file))) == then for file, then in known["files"].items()):
             return str(known["code"])
     stamps: dict[str, str] = {}
     digests = []
     for file in sorted(_closure(roots, _places(install, script), install.root)):
-        stamps[str(file)] = stamp(file)  # before it is read: a change meanwhile is seen the next time
+        stamps[str(file)] = str(FileStamp.of(file))  # before it is read: a change meanwhile is seen the next time
         digests.append(f"{_name(file, install.root)} {hashlib.sha256(file.read_bytes()).hexdigest()}")
     code = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:20]
     with contextlib.suppress(OSError):  # what cannot be kept costs time only

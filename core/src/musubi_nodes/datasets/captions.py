@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from musubi_nodes.datasets.answers import Answers
 from musubi_nodes.datasets.listing import READ, File
+from musubi_nodes.files import CHANGES_ARE_TIMED
 
 
 def read_captions(files: Iterable[File]) -> list[str | None]:
@@ -38,4 +39,4 @@ def _read(file: File) -> str | None:
     return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).strip()
 
 
-ANSWERS = Answers(_read)
+ANSWERS = Answers(_read, always=not CHANGES_ARE_TIMED)

@@ -44,7 +44,7 @@ def origins(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: st
 
 def _media(item: Item) -> str:
     members = (member for file in item.media for member in _members(file))
-    return "\0".join(f"{member.name}\0{member.size}:{member.mtime_ns}" for member in members)
+    return "\0".join(f"{member.name}\0{member.stamp}" for member in members)
 
 
 def _caption(item: Item) -> str:
@@ -57,12 +57,10 @@ def _short(text: str) -> str:
 
 def _item(item: Item) -> str:
     """What counts of one item. No path holds a NUL, and a caption has its length before it: neighbours stay apart."""
-    (path, size, time, folder, _), _, caption, controls, targets, _, _ = item
-    text = f"{path}\0{size}:{time}"
+    (path, size, time, folder, changed), _, caption, controls, targets, _, _ = item
+    text = f"{path}\0{size}-{time}-{changed}"
     if controls or targets or folder:
-        text = "\0".join(
-            f"{member.path}\0{member.size}:{member.mtime_ns}" for file in item.media for member in _members(file)
-        )
+        text = "\0".join(f"{member.path}\0{member.stamp}" for file in item.media for member in _members(file))
     return f"{text}\0none" if caption is None else f"{text}\0{len(caption)}:{caption}"
 
 

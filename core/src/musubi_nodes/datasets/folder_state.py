@@ -1,4 +1,4 @@
-"""Names, sizes and times of all files in folders, as one short text: as long as it stays the same, nothing has changed.
+"""Names and stamps of all files in folders, as one short text: as long as it stays the same, nothing has changed.
 
 Looking at 100,000 files takes half a second, nearly all of it the system's own.
 """
@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from musubi_nodes.datasets.listing import opened
+from musubi_nodes.files import FileStamp
 
 SETTLED_NS = 2_000_000_000
 """What was changed a moment ago may change once more within one tick of the file system's clock, and is looked at
@@ -28,12 +29,8 @@ class FolderState:
     folders: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, folders: Iterable[Path | str], ending: str = "", *, strict: bool = False) -> FolderState:
-        """The files that end in ``ending``, but for hidden ones. Raises OSError where a folder cannot be read.
-
-        ``strict``: a file that got its old time back after a change (``rsync -t``, ``unzip``) counts as changed, and so
-        does one that was only linked or moved. (Windows does not tell.)
-        """
+    def of(cls, folders: Iterable[Path | str], ending: str = "") -> FolderState:
+        """The files that end in ``ending``, but for hidden ones. Raises OSError where a folder cannot be read."""
         digest, newest, inside = sha256(), 0, []
         for folder in folders:
             lines: list[str] = []
@@ -45,11 +42,9 @@ class FolderState:
                     if entry.is_dir():
                         inside.append(os.path.join(folder, name))  # noqa: PTH118
                         continue
-                    known = entry.stat()
-                    written = known.st_ctime_ns if strict else ""
-                    lines.append(f"{name}\0{known.st_size}\0{known.st_mtime_ns}\0{written}")
-                    if known.st_mtime_ns > newest:
-                        newest = known.st_mtime_ns
+                    stamp = FileStamp.of(entry)
+                    lines.append(f"{name}\0{stamp}")
+                    newest = max(newest, stamp.mtime_ns)
             lines.sort()
             text = "\0".join([os.fspath(folder), str(len(lines)), *lines])
             digest.update(text.encode("utf-8", "surrogatepass"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from musubi_nodes import files
 from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.folder_state import SETTLED_NS, FolderState
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
@@ -86,15 +87,16 @@ class Known:
 
 
 def _state(config: DatasetConfig) -> str:
-    """Of all folders that a look goes through; "" where more counts than names, sizes and times of the files in them: a
-    JSONL names files anywhere, a control may be a folder of images, and a file may just be changing."""
+    """Of all folders that a look goes through; "" where more counts than names and stamps of the files in them: a
+    JSONL names files anywhere, a control may be a folder of images, and a file may just be changing. On Windows a
+    caption's change need not show in its times."""
     parts = effective(config)
     folders = [folder for part in parts for folder in (part.directory, part.control_directory) if folder]
-    if any(part.directory is None for part in parts):
+    if not files.CHANGES_ARE_TIMED or any(part.directory is None for part in parts):
         return ""
     controls = tuple(f"{part.control_directory}{os.sep}" for part in parts if part.control_directory)
     try:
-        state = FolderState.of(folders, strict=True)
+        state = FolderState.of(folders)
         if any(inside.startswith(controls) for inside in state.folders):
             return ""
         seen = [f"{inside} {_holds_media(inside)}" for inside in state.folders]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from musubi_nodes.datasets.names import is_image
+from musubi_nodes.files import FileStamp
 
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 """How media and captions are opened: Windows would change bytes otherwise."""
@@ -20,8 +21,7 @@ class File(NamedTuple):
     """One file as a look found it: absolute path, bytes, time of its last change in nanoseconds.
 
     ``is_folder``: a folder of images may stand for a video. A file that cannot be looked at (a broken link) has
-    ``size`` -1. ``ctime_ns`` is when the system last wrote it, which no program sets back as it does the other time
-    (Windows: when it was made).
+    ``size`` -1. ``ctime_ns``: see :class:`FileStamp`.
     """
 
     path: str
@@ -29,6 +29,10 @@ class File(NamedTuple):
     mtime_ns: int
     is_folder: bool = False
     ctime_ns: int = 0
+
+    @property
+    def stamp(self) -> FileStamp:
+        return FileStamp(self.size, self.mtime_ns, self.ctime_ns)
 
     @property
     def name(self) -> str:

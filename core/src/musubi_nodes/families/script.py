@@ -30,7 +30,7 @@ from musubi_nodes.families.foretelling import NotKnown, known_inputs
 from musubi_nodes.families.memory.plans import same_result, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
-from musubi_nodes.families.records import key_of
+from musubi_nodes.families.result_key import key_of
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.runs.hardware.devices import device_queue, gpus
 from musubi_nodes.runs.install import Install

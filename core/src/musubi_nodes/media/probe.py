@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import FileStamp
 from musubi_nodes.media.ffmpeg import asked, readable
 
 _SECONDS = 300
@@ -80,8 +81,8 @@ class VideoFacts:
 def probe(path: Path) -> VideoFacts:
     """Facts of the first video stream. Frames are counted packets, so they are exact where the header only estimates.
 
-    Raises :class:`MusubiError` for a file that is missing, empty, or no video. Answers are kept while size and time of
-    the file stay the same.
+    Raises :class:`MusubiError` for a file that is missing, empty, or no video. Answers are kept while the file has the
+    same stamp.
     """
     try:
         found = path.stat()
@@ -89,11 +90,11 @@ def probe(path: Path) -> VideoFacts:
         raise MusubiError(f"the video {path} cannot be read", why=str(error), fix="Check the path.") from error
     if found.st_size == 0:
         raise MusubiError(f"the video {path} is empty (0 bytes)", fix="Copy or download it again.")
-    return _probe(path.absolute(), found.st_size, found.st_mtime_ns)
+    return _probe(path.absolute(), FileStamp.of(found))
 
 
 @lru_cache(maxsize=16384)
-def _probe(path: Path, size: int, mtime_ns: int) -> VideoFacts:
+def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
     header, progress = _ask(path)
     stream = re.search(r"Stream #0:\d+.*?: Video: (?P<codec>\w+)(?!.*\(attached pic\)).*", header)
     sound = re.search(r"Stream #0:\d+.*?: Audio: (\w+)", header)

@@ -12,7 +12,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.prompts import Prompt, Prompts, check_count
-from musubi_nodes.files import stamp
+from musubi_nodes.files import FileStamp
 from musubi_nodes.nodes.prompt_tables import FromFile, pictures_of, read_prompts, typed_prompts
 from musubi_nodes.nodes.reading import readable_file
 from musubi_nodes.saying import say
@@ -86,7 +86,7 @@ class BatchProcessor(Node):
         files = pictures_of(_own(inputs.text, inputs.file, context).prompts)
         if inputs.file.strip():
             files.insert(0, readable_file(inputs.file, "prompt file", context))
-        return " ".join(stamp(file) for file in files)
+        return " ".join(str(FileStamp.of(file)) for file in files)
 
 
 def _own(text: str, file: str, context: Context) -> FromFile:

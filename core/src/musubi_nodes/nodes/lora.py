@@ -14,7 +14,7 @@ from musubi_nodes.families.lora import lora_of
 from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
-from musubi_nodes.files import stamp
+from musubi_nodes.files import FileStamp
 
 
 class LoRASelect(Node):
@@ -42,7 +42,7 @@ class LoRASelect(Node):
         return self.Outputs(lora=_look(inputs.lora, context).model_copy(update=chosen))
 
     def changed(self, inputs: Inputs, context: Context) -> str:
-        return stamp(find_model(context.host, "loras", inputs.lora))
+        return str(FileStamp.of(find_model(context.host, "loras", inputs.lora)))
 
 
 def _look(name: str, context: Context) -> Lora:

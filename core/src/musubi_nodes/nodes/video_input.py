@@ -14,7 +14,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, InputFile, Native, Widget
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.files import stamp
+from musubi_nodes.files import FileStamp
 from musubi_nodes.media.cut import RESIZE, Cut
 from musubi_nodes.media.ffmpeg import Watch
 from musubi_nodes.media.frames import VideoFile
@@ -109,7 +109,7 @@ class VideoInput(Node):
         )  # fmt: skip
 
     def changed(self, inputs: Inputs, context: Context) -> str:
-        return stamp(find_input(context, "video", inputs.file))
+        return str(FileStamp.of(find_input(context, "video", inputs.file)))
 
 
 def _cut(inputs: Any) -> Cut:

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.files import write_json
+from musubi_nodes.files import FileStamp, write_json
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.asking import ask_python
 
 _ASK = """
 import importlib.metadata as m, json, os, re, sys
 names = {re.sub(r"[-.]+", "_", d.metadata["Name"]).lower(): d.version for d in m.distributions() if d.metadata["Name"]}
-folders = {p: os.stat(p).st_mtime_ns for p in sys.path if os.path.isdir(p)}
+stats = {p: os.stat(p) for p in sys.path if os.path.isdir(p)}
+folders = {p: [s.st_size, s.st_mtime_ns, s.st_ctime_ns] for p, s in stats.items()}
 print(json.dumps({"packages": names, "folders": folders, "python": sys.version.split()[0]}))
 """
 SECONDS = 60
@@ -40,7 +41,7 @@ def installed_packages(install: Install) -> Mapping[str, str]:
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text("utf-8"))
-        same = all(Path(p).stat().st_mtime_ns == mtime for p, mtime in found["folders"].items())
+        same = all(FileStamp.of(Path(p).stat()) == FileStamp(*then) for p, then in found["folders"].items())
         return dict(found) if same else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

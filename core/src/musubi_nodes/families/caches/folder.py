@@ -18,7 +18,7 @@ from musubi_nodes.datasets.fingerprint import origins
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 from musubi_nodes.families.caches.notes import Made, Notes, Recipe
-from musubi_nodes.files import stamp
+from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.disk import disk_error
 
 
@@ -182,7 +182,7 @@ def _folder(
 
 
 def _listed(folder: Path, ending: str) -> dict[str, str]:
-    """Size and time of each cache by its name; "" of a link to nowhere. Hidden files are unseen by upstream, too."""
+    """The stamp of each cache by its name; "" of a link to nowhere. Hidden files are unseen by upstream, too."""
     try:
         with os.scandir(folder) as entries:
             return {each.name: _stamp(each) for each in entries if each.name.endswith(ending) and each.name[0] != "."}
@@ -192,6 +192,6 @@ def _listed(folder: Path, ending: str) -> dict[str, str]:
 
 def _stamp(entry: os.DirEntry[str]) -> str:
     try:
-        return stamp(entry)
+        return str(FileStamp.of(entry))
     except OSError:
         return ""

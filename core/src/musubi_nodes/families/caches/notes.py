@@ -13,7 +13,7 @@ from musubi_nodes.files import write_text
 
 
 class Made(NamedTuple):
-    """What is known of an item's caches: from what they are made, and size and time of each file.
+    """What is known of an item's caches: from what they are made, and the stamp of each file.
 
     Not ``finished``: a run was making them. A file that it has left whole is good then, and others may be missing.
     """

@@ -12,7 +12,7 @@ from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import SAFETENSORS, find_model
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.files import stamp
+from musubi_nodes.files import FileStamp
 from musubi_nodes.weights import Header, read_header
 
 
@@ -91,7 +91,7 @@ class ModelsNode(Node):
         install = context.services.install(inputs.install)
         names = [(spec.model_kind, getattr(inputs, spec.name)) for spec in self.fields() if spec.kind == "model"]
         return " ".join(
-            stamp(find_model(context.host, kind, name, install)) for kind, name in names if name is not None
+            str(FileStamp.of(find_model(context.host, kind, name, install))) for kind, name in names if name is not None
         )
 
 

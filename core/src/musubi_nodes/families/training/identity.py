@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.memory.plans import same_result
-from musubi_nodes.families.records import SAME_RESULT
+from musubi_nodes.families.result_key import SAME_RESULT
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs

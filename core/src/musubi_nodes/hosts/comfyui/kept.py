@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from musubi_nodes.families.context import Context
+from musubi_nodes.files import FileStamp
 
-Stamp = tuple[int, int]
-"""Size and time of a file."""
 State = tuple[Callable[[], str], str]
 """How to look at very many files, and what the look told when they were made."""
 
@@ -21,7 +20,7 @@ State = tuple[Callable[[], str], str]
 class Behind:
     """What the outputs of a node stand for."""
 
-    files: dict[Path, Stamp] = field(default_factory=dict)
+    files: dict[Path, FileStamp] = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
     complete: bool = True
 
@@ -61,21 +60,20 @@ class Kept:
         return f"{self._rounds[node_id]} " if node_id in self._rounds else ""
 
 
-def _gone(files: Mapping[Path, Stamp]) -> bool:
+def _gone(files: Mapping[Path, FileStamp]) -> bool:
     """Whether one is missing or is another file now; each folder is listed once, for caches of 100,000 files."""
     return bool(files) and _stamps(files) != files
 
 
-def _stamps(files: Iterable[Path]) -> dict[Path, Stamp]:
+def _stamps(files: Iterable[Path]) -> dict[Path, FileStamp]:
     wanted: defaultdict[Path, set[str]] = defaultdict(set)
     for file in files:
         wanted[file.parent].add(file.name)
     return {path: stamp for folder, names in wanted.items() for path, stamp in _listed(folder, names)}
 
 
-def _listed(folder: Path, names: Container[str]) -> Iterator[tuple[Path, Stamp]]:
+def _listed(folder: Path, names: Container[str]) -> Iterator[tuple[Path, FileStamp]]:
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name in names:
-                facts = entry.stat()
-                yield folder / entry.name, (facts.st_size, facts.st_mtime_ns)
+                yield folder / entry.name, FileStamp.of(entry)

@@ -18,7 +18,7 @@ from typing import Any
 
 from musubi_nodes import __version__
 from musubi_nodes.config import cache_folder, config_file
-from musubi_nodes.files import write_json
+from musubi_nodes.files import FileStamp, write_json
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts, build
 from musubi_nodes.plugins.discovery import checkout
 
@@ -90,7 +90,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _sources(packages: set[str]) -> dict[str, list[int]]:
+def _sources(packages: set[str]) -> dict[str, str]:
     """The modules of the core and of the plugins, as far as they were imported."""
     modules = [module for name, module in list(sys.modules.items()) if _top(name) in packages or _ours(name)]
     return {str(file): _stamp(file) for module in modules if (file := getattr(module, "__file__", None))}
@@ -104,6 +104,5 @@ def _ours(name: str) -> bool:
     return name.startswith("musubi_nodes_")
 
 
-def _stamp(path: str | Path) -> list[int]:
-    facts = Path(path).stat()
-    return [facts.st_mtime_ns, facts.st_size]
+def _stamp(path: str | Path) -> str:
+    return str(FileStamp.of(Path(path).stat()))
