@@ -22,6 +22,7 @@ LAYERS = [
     "config",
     "weights",
     "files",
+    "parsing",
     "errors",
     "saying",
     "__init__",

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import tomli
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
-from musubi_nodes.files import cleaned_path
+from musubi_nodes.files import CONFIG, cleaned_path, read_text
+from musubi_nodes.parsing import parse_toml
 
 log = logging.getLogger("musubi_nodes")
 
@@ -135,12 +135,12 @@ def _sentence(error: Mapping[str, Any]) -> str:
 
 def _file_values(path: Path) -> dict[str, Any]:
     try:
-        return tomli.loads(path.read_text("utf-8-sig"))
+        return parse_toml(read_text(path, CONFIG))
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
         raise MusubiError(f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8.") from None
-    except tomli.TOMLDecodeError as error:
+    except ValueError as error:
         fix = "Correct the file and start again. Windows paths stand in 'single quotes'."
         raise MusubiError(f"the configuration {path} is no TOML: {error}", fix=fix) from None
     except OSError as error:

@@ -12,16 +12,86 @@ import time
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from pathlib import Path, PureWindowsPath
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from musubi_nodes.errors import CONTROLS, MusubiError
+from musubi_nodes.parsing import parse_json
 
 LONGEST_PATH = 4_096
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _SURROGATE = 0x20000000
 """Bit of a reparse tag on Windows: it stands for something elsewhere (IsReparseTagNameSurrogate, winnt.h)."""
+READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+"""How files are opened: no line break is changed on Windows, and no FIFO is waited for."""
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
+
+
+class Limit(NamedTuple):
+    """The most bytes that are read of a kind of file."""
+
+    kind: str
+    most: int
+
+
+_MB = 1_000_000
+CONFIG = Limit("configuration file", _MB)
+TOML = Limit("dataset file", _MB)
+CAPTION = Limit("caption", _MB)
+LINES = Limit("JSONL file", 256 * _MB)
+PROMPTS = Limit("prompt file", 20 * _MB)
+WORKFLOW = Limit("workflow", 20 * _MB)
+WEIGHTS_HEADER = Limit("header of weights", 16 * _MB)
+PICTURE = Limit("picture", 256 * _MB)
+RECORD = Limit("file of a run", 4 * _MB)
+KEPT = Limit("file of this program", 64 * _MB)
+CODE = Limit("source file", 8 * _MB)
+"""Of kinds of files that others write. What we read in pieces (logs, metrics, media) has none."""
+
+
+class NotUsable(OSError):
+    """A file that is no regular one, or larger than its kind may be."""
+
+
+def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file for reading, no FIFO, device or folder.
+
+    Raises OSError, also for one beyond ``limit``, or for a link unless ``follow``.
+    """
+    _check_usable(Path(path).stat(follow_symlinks=follow), limit)  # opening a device may already do something
+    handle = os.open(path, READ | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+    try:
+        _check_usable(os.fstat(handle), limit)
+    except OSError:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")
+
+
+def _check_usable(facts: os.stat_result, limit: Limit | None) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise NotUsable("it is not a regular file")
+    if limit and facts.st_size > limit.most:
+        raise _too_large(limit)
+
+
+def _too_large(limit: Limit) -> NotUsable:
+    size = f"{limit.most // _MB} MB" if limit.most >= _MB else f"{limit.most} bytes"
+    return NotUsable(f"it is larger than {size}, the most that a {limit.kind} may have")
+
+
+def read_bytes(path: Path | str, limit: Limit, *, follow: bool = True) -> bytes:
+    """The content of a regular file of bounded size; raises OSError as :func:`open_file`."""
+    with open_file(path, limit, follow=follow) as file:
+        data = file.read(limit.most + 1)
+    if len(data) > limit.most:  # it grew, or the system tells no size, as in /proc
+        raise _too_large(limit)
+    return data
+
+
+def read_text(path: Path | str, limit: Limit, *, follow: bool = True) -> str:
+    """The same as UTF-8 without byte order mark; raises OSError, and ValueError where it is not UTF-8."""
+    return read_bytes(path, limit, follow=follow).decode("utf-8-sig")
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -56,12 +126,13 @@ def write_json(path: Path, value: object) -> Path:
     return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, limit: Limit = RECORD, *, follow: bool = True) -> dict[str, Any]:
     """The object in a JSON file; empty where the file is missing, half-written, or holds something else."""
     try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        found = parse_json(read_text(path, limit, follow=follow))
+    except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 class FileStamp(NamedTuple):
@@ -101,7 +172,7 @@ _WHOLE, _PIECES, _PIECE = 1 << 24, 16, 1 << 16
 def _content(path: Path, size: int) -> str:
     """A digest of all bytes up to 16 MiB; of a larger file its ends and pieces evenly between them."""
     digest = blake2b(digest_size=12)
-    with path.open("rb") as file:
+    with open_file(path) as file:
         if size <= _WHOLE:
             digest.update(file.read(_WHOLE))
         else:

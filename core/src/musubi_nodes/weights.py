@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import WEIGHTS_HEADER, open_file
+from musubi_nodes.parsing import parse_json
 from musubi_nodes.saying import say
 
-_LONGEST = 100_000_000  # the safetensors library refuses longer headers too
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
     "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
@@ -40,8 +41,8 @@ class Header:
 def read_header(path: Path) -> Header:
     """The header of ``path``; raises :class:`MusubiError` for a truncated file or one that is no safetensors."""
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
             start = file.read(64)
             length = int.from_bytes(start[:8], "little")
             _check_start(path, start, length, size)
@@ -50,7 +51,7 @@ def read_header(path: Path) -> Header:
     except (OSError, ValueError) as error:
         raise MusubiError(f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     try:
-        return _checked(json.loads(text), 8 + length, size)
+        return _checked(parse_json(text.decode()), 8 + length, size)
     except _TooShort as error:
         raise MusubiError(f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
@@ -65,7 +66,7 @@ def each_tensor(path: Path) -> Iterator[tuple[str, TensorInfo, bytes]]:
     (safetensors' own ``safe_open`` does so too, but not for bfloat16 without torch.)
     """
     tensors = read_header(path).tensors
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for name, tensor in tensors.items():
             file.seek(tensor.place.start)
             yield name, tensor, file.read(len(tensor.place))
@@ -74,7 +75,7 @@ def each_tensor(path: Path) -> Iterator[tuple[str, TensorInfo, bytes]]:
 def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
     if size == 0:
         raise MusubiError(f"{path} is empty (0 bytes)", fix=_DOWNLOAD)
-    if start[8:9] != b"{" or length > _LONGEST:
+    if start[8:9] != b"{" or length > WEIGHTS_HEADER.most:
         _refuse_other_files(path, start)
     if 8 + length > size:
         raise MusubiError(

@@ -18,7 +18,7 @@ from musubi_nodes.commands.helptext import parse_help
 from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, table
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import write_json
+from musubi_nodes.files import KEPT, read_bytes, write_json
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 
@@ -93,7 +93,7 @@ def _name(install: Install, path: Path) -> str:
 
 def _read(path: Path) -> dict[str, OptionSpec]:
     try:
-        return {spec.name: spec for spec in _rows().validate_json(path.read_bytes())}
+        return {spec.name: spec for spec in _rows().validate_json(read_bytes(path, KEPT))}
     except (OSError, ValueError):
         return {}
 

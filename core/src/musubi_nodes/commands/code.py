@@ -9,12 +9,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.files import FileStamp, write_json
+from musubi_nodes.files import CODE, KEPT, FileStamp, read_bytes, read_json, write_json
 from musubi_nodes.runs.install import Install
 
 
@@ -27,14 +26,14 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     name = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:20]
     kept = cache_folder() / "code" / f"{name}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        known = json.loads(kept.read_text("utf-8"))
+        known = read_json(kept, KEPT)
         if known["files"] and all(str(FileStamp.of(Path(file))) == then for file, then in known["files"].items()):
             return str(known["code"])
     stamps: dict[str, str] = {}
     digests = []
     for file in sorted(_closure(roots, _places(install, script), install.root)):
         stamps[str(file)] = str(FileStamp.of(file))  # before it is read: a change meanwhile is seen the next time
-        digests.append(f"{_name(file, install.root)} {hashlib.sha256(file.read_bytes()).hexdigest()}")
+        digests.append(f"{_name(file, install.root)} {hashlib.sha256(read_bytes(file, CODE)).hexdigest()}")
     code = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:20]
     with contextlib.suppress(OSError):  # what cannot be kept costs time only
         write_json(kept, {"code": code, "files": stamps})
@@ -55,13 +54,18 @@ def _closure(roots: Iterable[Path], places: Sequence[Path], root: Path) -> set[P
             seen.add(file)
             try:
                 waiting += _imported(file, places)
-            except (SyntaxError, ValueError):  # a newer Python than this one's: all that it could import counts
+            except (
+                SyntaxError,
+                ValueError,
+                RecursionError,
+                MemoryError,
+            ):  # a newer Python than this one's: all that it could import counts
                 seen.update(root.glob("src/**/*.py"))
     return seen
 
 
 def _imported(file: Path, places: Sequence[Path]) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(ast.parse(read_bytes(file, CODE))):
         if isinstance(node, ast.Import):
             yield from _found([alias.name for alias in node.names], places)
         elif isinstance(node, ast.ImportFrom):

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import tomli
-
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.ownership import NAMES, refusal
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.files import checked_name
+from musubi_nodes.parsing import parse_toml
 from musubi_nodes.saying import say
 
 LIMIT = 20_000
@@ -29,8 +28,8 @@ def parse_extra(text: str) -> dict[str, Any]:
     if len(text) > LIMIT:
         raise MusubiError(f"extra options hold {len(text)} characters, more than {LIMIT}", fix="Shorten the text.")
     try:
-        values = tomli.loads(text)
-    except (ValueError, RecursionError) as error:  # also numbers of 5,000 digits, and brackets inside brackets
+        values = parse_toml(text)
+    except ValueError as error:  # also numbers of 5,000 digits, and brackets inside brackets
         raise MusubiError(
             f"extra options are not TOML: {error}",
             fix='Write one option a line, such as  network_dropout = 0.1  or  log_prefix = "night"',

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 
 from musubi_nodes.datasets.answers import Answers
-from musubi_nodes.datasets.listing import READ, File
-from musubi_nodes.files import CHANGES_ARE_TIMED
+from musubi_nodes.datasets.listing import File
+from musubi_nodes.files import CAPTION, CHANGES_ARE_TIMED, READ
 
 
 def read_captions(files: Iterable[File]) -> list[str | None]:
@@ -25,11 +25,13 @@ def is_marked(caption: str) -> bool:
 
 
 def _read(file: File) -> str | None:
+    if not 0 <= file.size <= CAPTION.most:
+        return None
     try:
         handle = os.open(file.path, READ)
         try:
             data = part = os.read(handle, file.size + 1)
-            while part and len(data) != file.size:
+            while part and file.size != len(data) <= CAPTION.most:
                 data += (part := os.read(handle, 1 << 16))
         finally:
             os.close(handle)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
 
 from musubi_nodes.datasets.listing import File
+from musubi_nodes.files import open_file
 
 _BEGINNING = 1 << 16
 
@@ -31,7 +32,7 @@ def _split(groups: Iterable[list[File]], key: Callable[[File], Hashable]) -> lis
 def _hash(file: File, limit: int | None = None) -> bytes | None:
     whole = blake2b(digest_size=16)
     try:
-        with open(file.path, "rb") as source:
+        with open_file(file.path) as source:
             if limit is not None:
                 whole.update(source.read(limit))
                 return whole.digest()

@@ -9,6 +9,7 @@ from musubi_nodes.datasets.answers import Answers, each_file
 from musubi_nodes.datasets.headers import ImageFacts, Odd, header_facts
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.media.probe import VideoFacts, probe
 
 
@@ -45,15 +46,13 @@ _ODD_MODES: dict[str, Odd] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I"
 
 
 def _by_pillow(file: File) -> ImageFacts | MusubiError:
-    from PIL import Image
-
     if file.size == 0:
         return MusubiError(f"{file.path} is empty (0 bytes)")
     try:
-        with Image.open(file.path) as image:
+        with opened_picture(Path(file.path)) as image:
             return ImageFacts(image.size, _ODD_MODES.get(image.mode, ""))
-    except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
-        return MusubiError(f"{file.path} is no image that Pillow can read", why=str(error)[:200])
+    except MusubiError as error:
+        return error
 
 
 def _video(file: File) -> VideoFacts:

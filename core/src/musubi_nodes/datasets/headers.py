@@ -13,7 +13,7 @@ from functools import partial
 from struct import unpack_from
 from typing import Literal, NamedTuple
 
-from musubi_nodes.datasets.listing import READ
+from musubi_nodes.files import READ
 
 FIRST = 256
 _PIXELS = 80_000_000  # Pillow warns of bombs above 89 million pixels: such a one is its business

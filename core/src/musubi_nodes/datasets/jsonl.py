@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import repeat
+from json import JSONDecodeError
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from musubi_nodes.datasets.facts import facts_of_images
@@ -19,9 +20,14 @@ from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
 from musubi_nodes.errors import did_you_mean
-from musubi_nodes.files import is_share
+from musubi_nodes.files import LINES, is_share, open_file
+from musubi_nodes.parsing import parse_json
 
-_SHARE = re.compile(rb'"(?:/[/\\]|\\[/\\uU])')
+LONGEST_LINE = 1_000_000
+MOST_ITEMS = 1_000_000
+MOST_WRONG = 1_000
+"""Lines that are wrong or name files that are missing: beyond so many the rest is not read."""
+_SHARE = re.compile(r'"(?:/[/\\]|\\[/\\uU])')
 """A text of JSON that begins with two slashes or backslashes, or may do so in another spelling."""
 
 
@@ -42,17 +48,20 @@ class _Named(NamedTuple):
 
 def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     """``empty`` filled with the lines of the dataset's JSONL file; relative paths count from the working directory."""
+    found = _Found()
+    layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     try:
-        text = empty.source.read_bytes().decode("utf-8")
+        for number, line in enumerate(_lines(empty.source), 1):
+            _read_line(number, line, empty.kind, layered, found)
+            if len(found.items) > MOST_ITEMS:
+                return replace(empty, trouble=f"has more than {MOST_ITEMS:,} items; split it into several")
+            if len(found.bad) + len(found.missing) > MOST_WRONG:
+                break
     except UnicodeDecodeError:
         return replace(empty, trouble="is not UTF-8; save it again as UTF-8")
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         return replace(empty, trouble="does not exist" if missing else f"cannot be read: {error}")
-    found = _Found()
-    layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
-    for number, line in enumerate(io.StringIO(text, newline=None), 1):
-        _read_line(number, line, empty.kind, layered, found)
     facts = facts_of_images(item.file for item in found.items) if empty.kind == "image" else repeat(None)
     items = tuple(item._replace(facts=known) for item, known in zip(found.items, facts, strict=False))
     controlled = any(item.control_files for item in items)
@@ -69,34 +78,38 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
 
 def named_files(dataset: Dataset) -> Iterator[str]:
     """The paths that the lines of the dataset's JSONL file name, not looked at; lines that are wrong name none."""
-    source, layered = dataset.jsonl_file, isinstance(dataset, ImageDataset) and dataset.multiple_target
-    try:
-        text = source.read_bytes().decode("utf-8") if source else ""
-    except (OSError, ValueError):
-        return
-    for line in io.StringIO(text, newline=None):
-        try:
-            named = _named(json.loads(line), dataset.kind, layered)
-        except (ValueError, RecursionError):
-            continue
-        yield named.main
-        yield from named.targets
-        yield from named.controls
+    return _named_files(dataset, lambda _: True)
 
 
 def named_shares(dataset: Dataset) -> Iterator[str]:
-    """Those of them that are on a network share; a file that cannot name one is not parsed."""
-    with contextlib.suppress(OSError):
-        if dataset.jsonl_file and _SHARE.search(dataset.jsonl_file.read_bytes()):
-            yield from filter(is_share, named_files(dataset))
+    """Those of them that are on a network share; a line that cannot name one is not parsed."""
+    return filter(is_share, _named_files(dataset, _SHARE.search))
+
+
+def _named_files(dataset: Dataset, wanted: Callable[[str], object]) -> Iterator[str]:
+    layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
+    with contextlib.suppress(OSError, ValueError):
+        for line in filter(wanted, _lines(dataset.jsonl_file) if dataset.jsonl_file else ()):
+            with contextlib.suppress(ValueError):
+                named = _named(parse_json(line), dataset.kind, layered)
+                yield from (named.main, *named.targets, *named.controls)
+
+
+def _lines(source: Path) -> Iterator[str]:
+    """Each line; raises OSError, and ValueError where the text is not UTF-8 or a line has no end."""
+    with io.TextIOWrapper(open_file(source, LINES), "utf-8", newline=None) as text:
+        while line := text.readline(LONGEST_LINE + 1):
+            if len(line) > LONGEST_LINE:
+                raise ValueError(f"a line is longer than {LONGEST_LINE:,} characters")
+            yield line
 
 
 def _read_line(number: int, line: str, kind: Kind, layered: bool, found: _Found) -> None:
     try:
-        named = _named(json.loads(line), kind, layered)
-    except json.JSONDecodeError as error:
+        named = _named(parse_json(line), kind, layered)
+    except JSONDecodeError as error:
         found.bad.append(f"line {number}: {_why(line, error)}")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         found.bad.append(f"line {number}: {error}")
     else:
         _take(number, named, found)
@@ -116,7 +129,7 @@ def _take(number: int, named: _Named, found: _Found) -> None:
     found.items.append(Item(files[0], None, named.caption, tuple(files[split:]), tuple(files[1:split]), number))
 
 
-def _why(line: str, error: json.JSONDecodeError) -> str:
+def _why(line: str, error: JSONDecodeError) -> str:
     if line.startswith("\ufeff"):
         return "begins with a byte order mark; save the file as UTF-8 without BOM"
     if not line.strip():

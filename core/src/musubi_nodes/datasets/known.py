@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import suppress
@@ -16,7 +15,7 @@ from musubi_nodes.datasets.folder_state import SETTLED_NS, FolderState
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
 from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.schema import DatasetConfig, effective
-from musubi_nodes.files import write_json
+from musubi_nodes.files import KEPT, read_json, write_json
 
 AT_ONCE = 2.0
 """Seconds. ComfyUI asks a loader whether its dataset has changed, and runs it right then: one look serves both."""
@@ -70,7 +69,7 @@ class Known:
         if not self._state:
             return None
         try:
-            kept = json.loads(self._file.read_text("utf-8"))
+            kept = read_json(self._file, KEPT)
             if kept["state"] != self._state:
                 return None
             return Found(kept["fingerprint"], Report((), tuple(kept["warnings"]), tuple(kept["datasets"])))

@@ -13,15 +13,12 @@ from typing import NamedTuple
 from musubi_nodes.datasets.names import is_image
 from musubi_nodes.files import FileStamp
 
-READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-"""How media and captions are opened: Windows would change bytes otherwise."""
-
 
 class File(NamedTuple):
     """One file as a look found it: absolute path, bytes, time of its last change in nanoseconds.
 
-    ``is_folder``: a folder of images may stand for a video. A file that cannot be looked at (a broken link) has
-    ``size`` -1. ``ctime_ns``: see :class:`FileStamp`.
+    ``is_folder``: a folder of images may stand for a video. A file that cannot be looked at (a broken link, a FIFO)
+    has ``size`` -1. ``ctime_ns``: see :class:`FileStamp`.
     """
 
     path: str
@@ -63,8 +60,11 @@ def files_in(folder: Path | str) -> Iterator[tuple[str, File]]:
                 known = entry.stat()
             except OSError:
                 yield name, File(path, -1, 0)
-            else:  # make: half the cost of File(...), twice an item
+                continue
+            if stat.S_ISREG(known.st_mode):  # make: half the cost of File(...), twice an item
                 yield name, make(File, (path, known.st_size, known.st_mtime_ns, False, known.st_ctime_ns))
+            else:  # a FIFO, a device, a socket
+                yield name, File(path, -1, 0)
 
 
 @contextmanager
@@ -91,7 +91,10 @@ def file_at(path: str) -> File | None:
         known = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None
-    return File(path, known.st_size, known.st_mtime_ns, stat.S_ISDIR(known.st_mode), known.st_ctime_ns)
+    kind = stat.S_IFMT(known.st_mode)
+    if kind not in (stat.S_IFREG, stat.S_IFDIR):
+        return File(path, -1, 0)
+    return File(path, known.st_size, known.st_mtime_ns, kind == stat.S_IFDIR, known.st_ctime_ns)
 
 
 def led_to(folder: Path) -> Iterator[Path]:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from musubi_nodes import parsing
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import TOML, read_bytes
 
 _CORRECT = "Correct the file and queue again."
 _BACKSLASHES = (
@@ -23,7 +25,7 @@ def read_file(path: Path) -> dict[str, Any]:
             f"{path} is neither .toml nor .json", fix="musubi-tuner reads these two only; rename the file."
         )
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, TOML)
     except (OSError, ValueError) as error:
         raise MusubiError(f"the dataset file {path} cannot be read", why=str(error), fix="Check the path.") from error
     text = decoded(data, str(path))
@@ -49,7 +51,7 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     import tomli
 
     try:
-        return tomli.loads(text)
+        return parsing.parse_toml(text)
     except tomli.TOMLDecodeError as error:
         line, column = _place(text, error)
         shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
@@ -58,19 +60,19 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
             why=str(error),
             fix=_BACKSLASHES if '"' in shown and "\\" in shown else _CORRECT,
         ) from error
-    except (RecursionError, ValueError) as error:
+    except ValueError as error:
         raise MusubiError(f"{name} is not TOML that can be read", why=str(error), fix=_CORRECT) from error
 
 
 def parse_json(text: str, name: str) -> dict[str, Any]:
     """The values of a JSON object; ``name`` stands in the error."""
     try:
-        value = json.loads(text)
+        value = parsing.parse_json(text)
     except json.JSONDecodeError as error:
         raise MusubiError(
             f"{name}, line {error.lineno}, column {error.colno}: this is not JSON", why=error.msg, fix=_CORRECT
         ) from error
-    except (RecursionError, ValueError) as error:
+    except ValueError as error:
         raise MusubiError(f"{name} is not JSON that can be read", why=str(error), fix=_CORRECT) from error
     if not isinstance(value, dict):
         raise MusubiError(f"{name} holds no JSON object", fix='It must look like {"general": {}, "datasets": [{}]}.')

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.files import publish, write_text
-
-_STRING_OR_COMMENT = re.compile(
-    r'"""(?:\\.|[^\\])*?"""' r"|'''.*?'''" r'|"(?:\\.|[^"\\\n])*"' r"|'[^'\n]*'" r"|(?P<comment>#)", re.DOTALL
-)
+from musubi_nodes.files import TOML, publish, read_bytes, write_text
+from musubi_nodes.parsing import TOML_STRING_OR_COMMENT
 
 
 def save_toml(path: Path, text: str) -> Path | None:
@@ -43,7 +39,7 @@ def _digest(text: str) -> str:
 
 def has_comments(text: str) -> bool:
     """Whether TOML ``text`` has a ``#`` outside of its strings."""
-    return any(found["comment"] for found in _STRING_OR_COMMENT.finditer(text))
+    return any(found["comment"] for found in TOML_STRING_OR_COMMENT.finditer(text))
 
 
 def holds_comments(path: Path) -> bool:
@@ -54,7 +50,7 @@ def holds_comments(path: Path) -> bool:
 def _read(path: Path) -> str | None:
     """The file's text; an empty one where there is no file, None where it is not UTF-8."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return read_bytes(path, TOML).decode("utf-8")
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError:

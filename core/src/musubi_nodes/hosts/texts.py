@@ -8,9 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import tomli
-
 from musubi_nodes.families.node import Node
+from musubi_nodes.parsing import parse_toml
 from musubi_nodes.saying import Say
 
 ENGLISH = "en"
@@ -87,4 +86,4 @@ def data(package: str, name: str) -> dict[str, Any]:
     if not hasattr(sys.modules.get(package), "__path__"):  # a node of a single file
         return {}
     file = files(package) / "locales" / name
-    return tomli.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return parse_toml(file.read_text("utf-8")) if file.is_file() else {}

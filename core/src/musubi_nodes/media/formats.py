@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import tomli
-
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.parsing import parse_toml
 from musubi_nodes.saying import say
 
 
@@ -50,7 +49,7 @@ class Format:
 @cache
 def formats() -> Mapping[str, Format]:
     """All formats by name, in the order of the file."""
-    tables = tomli.loads(Path(__file__).with_name("formats.toml").read_text("utf-8"))
+    tables = parse_toml(Path(__file__).with_name("formats.toml").read_text("utf-8"))
     return {name: Format(name=name, **_frozen(table)) for name, table in tables.items()}
 
 

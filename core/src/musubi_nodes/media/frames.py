@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import PICTURE, read_bytes
 from musubi_nodes.media.audio import Audio, read_audio
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.decode import count, decode
 from musubi_nodes.media.encode import Source, Wish, encode, file_source, sizes_differ
 from musubi_nodes.media.ffmpeg import Watch, unwatched
 from musubi_nodes.media.formats import formats
+from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.media.probe import exact_rate, probe
 
 if TYPE_CHECKING:
@@ -80,15 +82,9 @@ class ImageFiles:
 def _picture(path: Path) -> np.ndarray[Any, Any]:
     """One file's pixels in RGB; a :class:`MusubiError` where it is no picture, or only a part of one."""
     import numpy as np
-    from PIL import Image
 
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise MusubiError(
-            f"{path} cannot be read as a picture", why=str(error), fix="Replace the file, or choose another one."
-        ) from error
+    with opened_picture(path) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 Frames = Any
@@ -123,7 +119,7 @@ def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
     if isinstance(frames, ImageFiles):
         picture = _picture(frames.paths[index])
         if frames.paths[index].suffix.lower() == ".png":
-            path.write_bytes(frames.paths[index].read_bytes())
+            path.write_bytes(read_bytes(frames.paths[index], PICTURE))
             return path
     else:
         if isinstance(frames, VideoFile) and index == 0:

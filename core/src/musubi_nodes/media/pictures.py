@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import io
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import PICTURE, open_file
 from musubi_nodes.media.ffmpeg import asked, readable
 from musubi_nodes.media.probe import probe
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _SECONDS = 60
 
 
 def image_picture(path: Path, side: int) -> Any:
     """A PIL image of at most ``side`` pixels; :class:`MusubiError` if the file cannot be decoded."""
+    with opened_picture(path) as image:
+        image.draft("RGB", (side, side))  # a JPEG is decoded at about the wanted size
+        small = image.convert("RGB")
+        small.thumbnail((side, side))
+        return small
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """The picture of a file; :class:`MusubiError` for whatever Pillow says of it, also while it is decoded."""
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (side, side))  # a JPEG is decoded at about the wanted size
-            small = image.convert("RGB")
-            small.thumbnail((side, side))
-            return small
+        with open_file(path, PICTURE) as file, Image.open(file) as picture:
+            yield picture
     except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
-        raise MusubiError(f"{path} cannot be read", why=str(error)[:200]) from error
+        raise MusubiError(
+            f"{path} cannot be read as a picture", why=str(error)[:200], fix="Replace the file, or choose another one."
+        ) from error
 
 
 def video_pictures(path: Path, side: int) -> list[Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import FileStamp
@@ -88,6 +89,8 @@ def probe(path: Path) -> VideoFacts:
         found = path.stat()
     except (OSError, ValueError) as error:
         raise MusubiError(f"the video {path} cannot be read", why=str(error), fix="Check the path.") from error
+    if not S_ISREG(found.st_mode):
+        raise MusubiError(f"the video {path} is not a regular file", fix="Choose another file.")
     if found.st_size == 0:
         raise MusubiError(f"the video {path} is empty (0 bytes)", fix="Copy or download it again.")
     return _probe(path.absolute(), FileStamp.of(found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -22,6 +21,7 @@ from musubi_nodes.families.prompts import Prompt, check_count, said_prompt
 from musubi_nodes.files import cleaned_path, is_file
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.nodes.table_text import text_of
+from musubi_nodes.parsing import parse_json
 from musubi_nodes.saying import say
 
 COLUMNS = tuple(Prompt.model_fields)
@@ -136,8 +136,8 @@ def _json_rows(text: str, name: str) -> Rows:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, object_pairs_hook=_once)
-        except (ValueError, RecursionError) as error:
+            row = parse_json(line, object_pairs_hook=_once)
+        except ValueError as error:
             raise MusubiError(f"{name}, line {number} is no JSON: {error}", fix="One object a line.") from error
         if not isinstance(row, dict):
             raise MusubiError(f"{name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.')

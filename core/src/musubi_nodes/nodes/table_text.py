@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import PROMPTS, NotUsable, read_bytes
 
-LARGEST = 20_000_000
-"""Bytes of a prompt file."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KANA = re.compile("[\u3041-\u30fa]")
 ALPHABETS = (
@@ -66,9 +65,9 @@ def _is_western(text: str) -> bool:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST:
-            raise MusubiError(f"{path} is larger than {LARGEST // 1_000_000} MB", fix="Split it into several files.")
-        return path.read_bytes()
+        return read_bytes(path, PROMPTS)
+    except NotUsable as error:
+        raise MusubiError(f"{path} cannot be read: {error}", fix="Split it into several files.") from error
     except OSError as error:
         raise MusubiError(f"{path} cannot be read: {error}", fix="Check its permissions.") from error
 

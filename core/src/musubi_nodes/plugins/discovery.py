@@ -10,8 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-import tomli
-
+from musubi_nodes.files import CONFIG, read_text
+from musubi_nodes.parsing import parse_toml
 from musubi_nodes.plugins.errors import PluginError
 
 GROUP = "musubi_nodes"
@@ -84,7 +84,7 @@ def first_on_path(folder: Path) -> None:
 
 def _declared(file: Path) -> tuple[str, dict[str, str]]:
     """Distribution and entry points as pip would read them; ValueError where they are not what they should be."""
-    project = tomli.loads(file.read_text("utf-8-sig")).get("project")
+    project = parse_toml(read_text(file, CONFIG)).get("project")
     if not isinstance(project, dict) or not isinstance(project.get("name"), str):
         raise ValueError("it has no [project] with a name")
     groups = project.get("entry-points", {})

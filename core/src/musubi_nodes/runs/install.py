@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomli
-
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import cleaned_path
+from musubi_nodes.files import CONFIG, cleaned_path, read_text
+from musubi_nodes.parsing import parse_toml
 from musubi_nodes.saying import say
 
 ENVIRONMENT_FOLDERS = ("venv", ".venv", "env", "conda", ".conda")
@@ -64,7 +63,7 @@ class Install:
     def version(self) -> str:
         """The version in the checkout's ``pyproject.toml``, or ``"unknown"``."""
         try:
-            project = tomli.loads((self.root / "pyproject.toml").read_text("utf-8-sig"))["project"]
+            project = parse_toml(read_text(self.root / "pyproject.toml", CONFIG))["project"]
             return str(project["version"])
         except (OSError, KeyError, TypeError, ValueError):
             return "unknown"

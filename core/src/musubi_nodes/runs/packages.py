@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.files import FileStamp, write_json
+from musubi_nodes.files import KEPT, FileStamp, read_json, write_json
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.asking import ask_python
 
@@ -40,7 +39,7 @@ def installed_packages(install: Install) -> Mapping[str, str]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = read_json(path, KEPT)
         same = all(FileStamp.of(Path(p).stat()) == FileStamp(*then) for p, then in found["folders"].items())
         return dict(found) if same else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

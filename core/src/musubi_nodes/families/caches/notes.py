@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from musubi_nodes.datasets.fingerprint import Source
-from musubi_nodes.files import write_text
+from musubi_nodes.files import KEPT, read_json, write_text
 
 
 class Made(NamedTuple):
@@ -54,7 +54,7 @@ class Notes:
     def read(cls, folder: Path, ending: str) -> Notes:
         """Nothing is known where there are none that can be read."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            kept = json.loads(cls.file(folder, ending).read_text("utf-8"))
+            kept = read_json(cls.file(folder, ending), KEPT)
             items = {stem: Made(*made) for stem, made in kept["items"].items()}
             recipe = kept.get("recipe")
             return cls(items, str(kept["run"]), Recipe(frozenset(recipe[0]), *recipe[1:]) if recipe else None)

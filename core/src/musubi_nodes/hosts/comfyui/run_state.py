@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.hosts.comfyui.viewed import viewed
+from musubi_nodes.parsing import is_number
 from musubi_nodes.runs.record.again import pasted_command
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.samples import Sample, samples
@@ -115,7 +115,7 @@ def _head(folder: RunFolder) -> dict[str, Any]:
 
 
 def _seconds(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+    return float(value) if is_number(value) else None
 
 
 def _short(progress: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from musubi_nodes import __version__
 from musubi_nodes.config import cache_folder, config_file
-from musubi_nodes.files import FileStamp, write_json
+from musubi_nodes.files import CONFIG, KEPT, FileStamp, read_bytes, read_json, write_json
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts, build
 from musubi_nodes.plugins.discovery import checkout
 
@@ -61,7 +61,7 @@ def _loaded(state: dict[str, Any]) -> list[Facts]:
 def _kept(state: dict[str, Any]) -> list[Facts] | None:
     """What an earlier start found, if all that it followed from is as it was."""
     try:
-        kept = json.loads(_file().read_text("utf-8"))
+        kept = read_json(_file(), KEPT)
         same = kept["state"] == state and all(_stamp(path) == stamp for path, stamp in kept["files"].items())
         return list(kept["nodes"]) if same else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -80,7 +80,7 @@ def _state() -> dict[str, Any]:
     return {
         "format": [FORMAT, __version__, sys.version, __file__],
         "settings": _digest(json.dumps(settings).encode()),
-        "config": _digest(config.read_bytes()) if config.is_file() else "",
+        "config": _digest(read_bytes(config, CONFIG)) if config.is_file() else "",
         "packages": {entry: _stamp(entry) for entry in packages},
         "plugins": {str(path): _stamp(path) for path in sorted(root.glob("plugins/*/pyproject.toml") if root else ())},
     }

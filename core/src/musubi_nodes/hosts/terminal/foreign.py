@@ -17,6 +17,7 @@ from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.files import checked_name, cleaned_path, is_file, is_inside, publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png, save_video
+from musubi_nodes.media.pictures import opened_picture
 
 CATEGORY = "terminal"
 
@@ -44,18 +45,13 @@ class LoadImage(Node):
 
 def picture(name: str, context: Context) -> Path:
     """The file of the input folder; a :class:`MusubiError` where it is not there or cannot be read as a picture."""
-    from PIL import Image
-
     folder = context.host.input_folder()
     path = folder / cleaned_path(name)
     readable(path, context)
     if not is_file(path):
         raise MusubiError(f"the picture does not exist: {path}", fix="Correct `image` of LoadImage.")
-    try:
-        with Image.open(path) as opened:
-            opened.verify()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise MusubiError(f"{path} is no picture: {error}", fix="Choose a PNG, JPEG or WebP file.") from error
+    with opened_picture(path) as opened:
+        opened.verify()
     return path
 
 

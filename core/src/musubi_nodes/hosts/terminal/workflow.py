@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.foreseeing import foresee, used_outputs
 from musubi_nodes.families.foretelling import brought
 from musubi_nodes.families.node import Node
+from musubi_nodes.files import WORKFLOW, read_text
 from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.hosts.terminal.host import TerminalHost
+from musubi_nodes.parsing import parse_json
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ ADDED_BY_CANVAS = {"upload", "control_after_generate"}
 def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
     """The steps of an API-format file; a :class:`MusubiError` for the canvas format, unknown nodes or broken links."""
     try:
-        raw = json.loads(path.read_text("utf-8-sig"))
+        raw = parse_json(read_text(path, WORKFLOW))
     except OSError as error:
-        raise MusubiError(f"the workflow cannot be read: {error}", fix="Correct the path.") from None
-    except (ValueError, RecursionError) as error:
+        raise MusubiError(f"the workflow {path} cannot be read: {error}", fix="Correct the path.") from None
+    except ValueError as error:
         raise MusubiError(f"{path} is no JSON: {error}", fix="Export it again: Workflow > Export (API).") from None
     if not isinstance(raw, dict) or "nodes" in raw:
         raise MusubiError(

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.files import write_text
+from musubi_nodes.files import RECORD, read_bytes, write_text
+from musubi_nodes.parsing import parse_json
 
 MOST = 500
 """Rows that are kept at most."""
@@ -49,9 +50,9 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     """The rows; a half-written last one, and what is no object, is left out."""
     rows: list[dict[str, Any]] = []
     with contextlib.suppress(OSError):
-        for line in path.read_text("utf-8", "replace").splitlines():
-            with contextlib.suppress(ValueError, TypeError, RecursionError):
-                rows.append(dict(json.loads(line)))
+        for line in read_bytes(path, RECORD).decode("utf-8", "replace").splitlines():
+            with contextlib.suppress(ValueError, TypeError):
+                rows.append(dict(parse_json(line)))
     return rows
 
 

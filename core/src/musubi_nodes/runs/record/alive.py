@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from musubi_nodes.files import RECORD, read_bytes
+
 BEAT = 2.0
 """Seconds between two beats."""
 STOPPED = 20.0
@@ -91,7 +93,7 @@ def _count(beats: int) -> bytes:
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_bytes(file, RECORD, follow=False)
     except OSError:
         return b""
 

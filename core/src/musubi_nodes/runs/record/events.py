@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from musubi_nodes.files import open_file
+
 LONGEST_RECORD = 1 << 18
 """A scalar's record has some sixty bytes; a length beyond this means that the file is damaged."""
 CHUNK = 1 << 20
@@ -47,7 +49,7 @@ class EventFolder:
         offset = self._offsets.get(path, 0)
         if offset < 0 or path.stat().st_size <= offset:
             return
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(offset)
             while chunk := file.read(CHUNK):
                 used, messages = split_records(chunk)

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable
 from itertools import pairwise
 from pathlib import Path
 
+from musubi_nodes.files import open_file
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import is_update
 
@@ -15,7 +16,7 @@ CHUNK = 1 << 20
 def log_text(path: Path) -> Generator[str, None, None]:
     """Lines, some thousand at once at most: memory stays flat however large the log is."""
     splitter, held = LineSplitter(), ""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while chunk := file.read(CHUNK):
             *done, held = _told([held, *splitter.feed(chunk)])
             yield _text(done)

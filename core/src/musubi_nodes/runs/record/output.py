@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from musubi_nodes.files import open_file
+
 LONGEST = 16_384
 """Bytes of one piece; a longer line is cut into several."""
 CHUNK = 1 << 18
@@ -44,7 +46,7 @@ class LineSplitter:
 def pieces_of(log: Path) -> Iterator[str]:
     """The pieces of a whole log, however large it is and however long its lines are."""
     splitter = LineSplitter()
-    with log.open("rb") as file:
+    with open_file(log) as file:
         while chunk := file.read(CHUNK):
             yield from splitter.feed(chunk)
     yield from splitter.finish()

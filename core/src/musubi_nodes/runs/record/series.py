@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import json
 import math
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.files import is_own
+from musubi_nodes.files import is_own, open_file
+from musubi_nodes.parsing import is_number, parse_json
 
 MOST = 2_000
 """Points that are kept at most, beside the last one."""
@@ -66,7 +66,7 @@ class Series:
 
     def _appended(self) -> Iterator[Any]:
         """Whole lines only: the last one may be half-written while the run goes on."""
-        with self._path.open("rb") as file:
+        with open_file(self._path, follow=False) as file:
             file.seek(self._offset)
             rest = b""
             while chunk := file.read(CHUNK):
@@ -150,10 +150,10 @@ def whole(path: Path, span: int = SPAN) -> Series:
 
 def _row(line: bytes) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return parse_json(line.decode())
+    except ValueError:
         return None
 
 
 def _finite(value: Any) -> float | None:
-    return value if type(value) in (int, float) and math.isfinite(value) else None
+    return value if is_number(value) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Sequence
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import write_bytes, write_json
+from musubi_nodes.files import LINES, read_bytes, write_bytes, write_json
+from musubi_nodes.parsing import parse_json
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder
 from musubi_nodes.runs.record.output import pieces_of
 from musubi_nodes.weights import read_header
@@ -133,12 +133,12 @@ def go_on(folder: RunFolder, state: State, earlier: RunFolder) -> None:
     """Note in ``folder`` where it goes on, and take over the curve until there."""
     where = {"state": f"{earlier.path.name}/out/{state.path.name}", "step": state.step}
     write_json(folder.path / RESUMED, {**where, "epoch": state.step // state.length.per_epoch})
-    rows = earlier.metrics.read_bytes().splitlines(keepends=True) if earlier.metrics.is_file() else []
+    rows = read_bytes(earlier.metrics, LINES).splitlines(keepends=True) if earlier.metrics.is_file() else []
     write_bytes(folder.metrics, b"".join(row for row in rows if _until(row, state.step)))
 
 
 def _until(row: bytes, step: int) -> bool:
     try:
-        return bool(row.endswith(b"\n") and json.loads(row)["step"] <= step)
+        return bool(row.endswith(b"\n") and parse_json(row.decode())["step"] <= step)
     except (ValueError, TypeError, KeyError):
         return False

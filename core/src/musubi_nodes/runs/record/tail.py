@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-from musubi_nodes.files import is_own
+from musubi_nodes.files import is_own, open_file
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import is_bar
 
@@ -28,7 +28,7 @@ class Tail:
         if not is_own(self._path):
             return
         try:
-            with self._path.open("rb") as file:
+            with open_file(self._path, follow=False) as file:
                 end = file.seek(0, 2)
                 if end < self._offset:
                     self._offset, self._splitter = 0, LineSplitter()

@@ -1,0 +1,67 @@
+"""JSON and TOML that others wrote: whatever they hold, there is a value of bounded depth or a ValueError."""
+
+from __future__ import annotations
+
+import json
+import re
+from math import isfinite
+from typing import Any
+
+DEEPEST = 64
+"""Values inside values, and parts of one dotted key of TOML."""
+_LARGEST = 1 << 1000
+TOML_STRING_OR_COMMENT = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*(?:""")?' r"|'''(?:[^']|'(?!''))*(?:''')?"
+    r'|"(?:[^"\\\n]|\\.)*"?' r"|'[^'\n]*'?" r"|(?P<comment>#[^\n]*)", re.DOTALL
+)  # fmt: skip
+"""A string that is not closed reaches to its end: each place is looked at once, whatever the text is."""
+_KEY_ENDS = re.compile(r"[=,{}\[\]\n]")
+_TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
+
+
+def parse_json(text: str, **hooks: Any) -> Any:
+    """The value of JSON ``text``; raises ValueError, which is a JSONDecodeError where the place is known."""
+    try:
+        value = json.loads(text, **hooks)
+    except (RecursionError, MemoryError):
+        raise ValueError(_TOO_DEEP) from None
+    if text.count("[") + text.count("{") > DEEPEST:
+        _check_depth(value)
+    return value
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The values of TOML ``text``; raises ValueError, which is a TOMLDecodeError where the place is known."""
+    import tomli
+
+    keys = _KEY_ENDS.split(TOML_STRING_OR_COMMENT.sub("", text))
+    if any(key.count(".") > DEEPEST for key in keys):
+        raise ValueError(_TOO_DEEP)  # tomli takes the square of a key's length for it
+    try:
+        values = tomli.loads(text)
+    except (RecursionError, MemoryError):
+        raise ValueError(_TOO_DEEP) from None
+    _check_depth(values)
+    return values
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of JSON is a number that fits a float: no NaN, no infinity, no integer of 400 digits."""
+    if type(value) is int:
+        return -_LARGEST < value < _LARGEST
+    return type(value) is float and isfinite(value)
+
+
+def _check_depth(value: Any) -> None:
+    """Raise ValueError for values inside values that whoever walks through them by recursion could not take."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
