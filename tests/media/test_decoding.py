@@ -12,6 +12,7 @@ import pytest
 from tests.moving import ffmpeg, moving, tone, written
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.media import audio as sound_of_files
 from musubi_nodes.media import decode
 from musubi_nodes.media import ffmpeg as ffmpeg_process
 from musubi_nodes.media.audio import read_audio
@@ -105,6 +106,23 @@ def test_sound_that_begins_later_is_silence_until_then(tmp_path: Path) -> None:
     ffmpeg("-i", path, "-itsoffset", 0.25, "-i", path, "-map", "0:v", "-map", "1:a", "-c", "copy", late)
     sound = read_audio(late)
     assert sound and np.abs(sound.samples[:, :11000]).max() == 0 and np.abs(sound.samples[:, 11100:]).max() > 0.3
+
+
+def test_sound_that_would_fill_the_memory_is_read_to_a_limit_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound_of_files, "MOST", 1 << 20)
+    path = written(tmp_path, moving(240), fps=24, audio=tone(10))  # 3.5 MB of samples
+    tracemalloc.start()
+    try:
+        with pytest.raises(MusubiError, match="too long"):
+            read_audio(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6e6
+    part = read_audio(path, seconds=1)
+    assert part and part.seconds == 1
 
 
 def test_a_silent_video_has_no_sound(tmp_path: Path) -> None:

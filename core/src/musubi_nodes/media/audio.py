@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.ffmpeg import Ffmpeg, readable
 from musubi_nodes.media.probe import probe
+from musubi_nodes.saying import say
 
 if TYPE_CHECKING:
     import numpy as np
 
 _TOGETHER = ("mpegts", "mpeg")
 """Containers in which ffmpeg counts time from the first of the streams that are read, so the picture is read too."""
+
+_PIECE = 1 << 20
+MOST = 1 << 30
+"""Bytes of samples: 47 minutes of stereo at 48 kHz. A small file can hold hours of silence in eight channels."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,15 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
     command = [*readable(path), "-map", "0:a:0?", "-af", f"aresample=async=1:first_pts=0{part},asetpts=PTS-STARTPTS"]
     beside = ["-map", "0:V:0", "-c", "copy", "-f", "null", "-"] if facts.container in _TOGETHER else []
     with Ffmpeg([*command, "-c:a", "pcm_f32le", "-f", "wav", "pipe:1", *beside], stdout=subprocess.PIPE) as run:
-        data = run.process.stdout.read() if run.process.stdout else b""
+        data = bytearray()
+        while piece := run.process.stdout.read(_PIECE) if run.process.stdout else b"":
+            data += piece
+            if len(data) > MOST:
+                raise MusubiError(
+                    f"the sound of {path} is too long",
+                    why=say("Its samples take more than {size} MB.", size=MOST // 1_000_000),
+                    fix="Take a part of the file: set start and length.",
+                )
         if run.wait(lambda: None) and data:
             raise MusubiError(f"the sound of {path} cannot be decoded", why=run.said(), fix="Convert the file.")
     if not data:
@@ -56,7 +69,7 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
     return Audio(samples.reshape(-1, channels).T.copy(), rate) if samples.size else None
 
 
-def _wav_header(data: bytes) -> tuple[int, int, int]:
+def _wav_header(data: bytes | bytearray) -> tuple[int, int, int]:
     """Channels, rate, and where the samples begin."""
     place, channels, rate = 12, 1, 1
     while data[place : place + 4] != b"data":
