@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.process import executor
 
 PROMISE = 2.0
 """Seconds within which a whole tree is gone."""
@@ -162,6 +163,33 @@ def test_a_stopped_guard_does_not_hold_the_host(runs: Any, tree: Any) -> None:
     with pytest.raises(Stop):
         runs(tree.command, interrupt=freeze)
     assert tree.processes() == []
+
+
+def test_a_guard_that_is_stopped_before_the_script_ends_is_one_clear_error(
+    runs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "UNANSWERED", 0.5)
+    begun, go_on = tmp_path / "begun", tmp_path / "go on"
+
+    def freeze() -> None:
+        if begun.exists() and not go_on.exists():
+            psutil.Process(int(begun.read_text())).suspend()
+            go_on.touch()
+
+    with pytest.raises(MusubiError, match="does not answer") as told:
+        runs(
+            f"""
+            import os, time
+            with open({str(begun)!r} + ".part", "w") as file:
+                file.write(str(os.getppid()))
+            os.rename(file.name, {str(begun)!r})
+            while not os.path.exists({str(go_on)!r}):
+                time.sleep(0.01)
+            """,
+            interrupt=freeze,
+        )
+    assert told.value.fix and runs.folder.status()["status"] == "failed"
+    assert not psutil.pid_exists(int(begun.read_text()))
 
 
 def test_what_outlives_the_script_is_ended_with_it(runs: Any, tree: Any, until: Callable[..., bool]) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
@@ -20,6 +20,10 @@ from musubi_nodes.runs.process import guard
 GUARD = Path(guard.__file__).absolute().with_name("guard_windows.py" if os.name == "nt" else "guard.py")
 
 _WINDOWS_FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+UNANSWERED = 30.0
+"""Seconds after which a guard is given up that does not say how its command ended, or that it was started."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class _Guarded:
         self._record = spec.folder / "process.json"
         self._record.unlink(missing_ok=True)
         self._token = uuid4().hex
+        self._root: Any = None
+        self._heard = time.monotonic()
         self._guard = subprocess.Popen(
             [sys.executable, "-E", str(GUARD), str(self._record.absolute()), *spec.command],
             stdin=subprocess.PIPE,
@@ -87,6 +93,7 @@ class _Guarded:
     def returncode(self) -> int | None:
         code = self._guard.poll()
         if code is None:
+            self._check_answering()
             return None
         record = read_json(self._record)
         recorded = record.get("returncode")
@@ -99,6 +106,22 @@ class _Guarded:
                 fix="Queue again. If it happens again, look for 'out of memory' in the system's log.",
             )
         return code if code <= 128 or os.name == "nt" else 128 - code  # a full disk keeps the record away
+
+    def _check_answering(self) -> None:
+        """Raise where the command is gone, and the guard, which was stopped, does not tell how it ended."""
+        import psutil
+
+        if self._root is None and (pid := read_json(self._record).get("pid")):
+            with contextlib.suppress(psutil.Error):
+                self._root = psutil.Process(pid)
+        if self._root is not None and guard.alive(self._root):
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > UNANSWERED:
+            raise MusubiError(
+                "the process that guards the run does not answer, and how the run ended is not known",
+                why="Somebody stopped it from outside (SIGSTOP, a debugger), or the system hangs.",
+                fix="Queue again.",
+            )
 
     def stop(self) -> None:
         if self._guard.stdin:
