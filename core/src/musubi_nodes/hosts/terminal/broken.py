@@ -24,8 +24,6 @@ def broken_off(output: Path) -> Iterator[None]:
     before = {folder.path for folder in run_folders(output)}
     try:
         yield
-    except BrokenPipeError:
-        raise
     except (MusubiError, OSError) as error:
         if any(folder.log.exists() for folder in run_folders(output) if folder.path not in before):
             raise BrokenOff(error) from error

@@ -6,52 +6,97 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 
 from musubi_nodes import __version__
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.broken import BrokenOff
+from musubi_nodes.hosts.terminal.output import Output, standing_in
 
-EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_UNREAD = 1, 2, 130, 141
+EXIT_FAILED, EXIT_REFUSED, EXIT_CANCELLED, EXIT_UNREAD = 1, 2, 130, 141
+"""docs/terminal.md tells what each means, for each command."""
+
+CANCELLING = ("SIGINT", "SIGTERM", "SIGBREAK")
+"""Windows sends SIGBREAK for Ctrl-Break."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: done; 1: a run failed, or what came after one; 2: refused before any run started; 130: interrupted; 141: who
-    read the output has gone."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a Windows code page must not end a night's training
-    options = _parser().parse_args(arguments)
+    """Run one command; the exit code is that of its work, whatever became of what it prints."""
+    with standing_in() as (out, error):
+        options = _parser().parse_args(arguments)
+        code = _code(options)
+        if options.shows and code != EXIT_CANCELLED:
+            code = _shown(out, code)
+        elif out.lost and not out.reader_gone:
+            print(f"musubi-nodes: a part of what was said is lost: {out.lost}", file=sys.stderr)
+        return code
+
+
+def _code(options: argparse.Namespace) -> int:
+    _take_signals(survives=options.survives)
     if options.install:
         os.environ["MUSUBI_NODES_INSTALL"] = options.install
-    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT may have been inherited as ignored
-        signal.signal(number, _interrupt)
     try:
-        code = int(options.command(options))
-        sys.stdout.flush()
-        return code
+        return int(options.command(options))
     except BrokenOff as broken:
-        return _tell(broken.error, EXIT_FAILED)
-    except BrokenPipeError:  # as `musubi-nodes runs | head` closes it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_UNREAD
+        return _told(broken.error, EXIT_FAILED)
     except (MusubiError, OSError) as error:
-        return _tell(error, EXIT_BAD_INPUT)
+        return _told(error, EXIT_REFUSED)
     except KeyboardInterrupt:
-        print("musubi-nodes: cancelled; nothing is left running", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _told("cancelled; nothing is left running", EXIT_CANCELLED)
+    except Exception:
+        return _told(f"a fault of musubi-nodes itself\n{traceback.format_exc()}", EXIT_FAILED)
 
 
-def _tell(error: Exception, code: int) -> int:
-    fix = "\nFix: Check that path and its permissions." if isinstance(error, OSError) else ""
-    print(f"musubi-nodes: {error}{fix}", file=sys.stderr)
+def _told(what: object, code: int) -> int:
+    """Say why it ends on stderr, or on stdout if that cannot be written."""
+    fix = "\nFix: Check that path and its permissions." if isinstance(what, OSError) else ""
+    print(f"musubi-nodes: {what}{fix}", file=sys.stderr)
+    sys.stderr.finish()
+    if sys.stderr.lost:
+        print(f"musubi-nodes: {what}{fix}")
     return code
+
+
+def _shown(out: Output, code: int) -> int:
+    """The exit code of a command whose work is what it prints."""
+    try:
+        out.finish(patience=None)
+    except KeyboardInterrupt:
+        return EXIT_CANCELLED
+    if out.reader_gone:  # as `musubi-nodes runs | head` closes it
+        return EXIT_UNREAD
+    return _told(f"the output cannot be written: {out.lost}", EXIT_FAILED) if out.lost else code
+
+
+def _take_signals(survives: bool) -> None:
+    """``survives``: a terminal that goes away, or that stops whatever writes to it from the background, ends nothing."""
+    for name in CANCELLING:  # SIGINT may have been inherited as ignored
+        if number := getattr(signal, name, None):
+            signal.signal(number, _interrupt)
+    if survives and hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: None)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _path(text: str) -> Path:
+    """A path; an empty one is an unset variable of somebody's script, not the working folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return Path(text)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be 1 or more")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,35 +104,35 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"musubi-nodes {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--install", metavar="NAME", help='a configured musubi-tuner, or "miniature"')
-    common.add_argument("--output", type=Path, default=Path("output"), metavar="DIR", help="default: ./output")
+    common.add_argument("--output", type=_path, default=Path("output"), metavar="DIR", help="default: ./output")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     run = commands.add_parser("run", parents=[common], help="run a workflow file (API format)")
-    run.add_argument("workflow", type=Path)
+    run.add_argument("workflow", type=_path)
     run.add_argument("--set", action="append", default=[], metavar="NODE.input=value", dest="settings")
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, survives=True, shows=False)
 
     demo = commands.add_parser("demo", parents=[common], help="dataset, caches, LoRA and video on the miniature")
     demo.add_argument("--family", default="", metavar="NAME", help="model family; default: the first installed")
-    demo.set_defaults(command=_demo)
+    demo.set_defaults(command=_demo, survives=True, shows=False)
 
     runs = commands.add_parser("runs", parents=[common], help="list the run folders")
-    runs.add_argument("-n", type=int, default=20, help="how many, newest first")
-    runs.set_defaults(command=_runs)
+    runs.add_argument("-n", type=_count, default=20, metavar="COUNT", help="how many, newest first")
+    runs.set_defaults(command=_runs, survives=False, shows=True)
 
     stop = commands.add_parser("stop", parents=[common], help="end a training after its next save")
     stop.add_argument("name", nargs="?", default="", help="the run folder or a part of its name; default: the only one")
-    stop.set_defaults(command=_stop)
+    stop.set_defaults(command=_stop, survives=False, shows=False)
 
     doctor = commands.add_parser("doctor", parents=[common], help="what was found, and what to do about each fault")
-    doctor.set_defaults(command=_doctor)
+    doctor.set_defaults(command=_doctor, survives=False, shows=True)
 
     new = commands.add_parser("new-plugin", help="a plugin for another model family, to begin with")
     new.add_argument("name", help="the family's name, such as  my-model")
-    new.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where its folder is made; default: here")
-    new.add_argument("--scripts", type=Path, metavar="DIR", help="a musubi-tuner: propose fields from its --help")
+    new.add_argument("--into", type=_path, default=Path(), metavar="DIR", help="where its folder is made; default: here")
+    new.add_argument("--scripts", type=_path, metavar="DIR", help="a musubi-tuner: propose fields from its --help")
     new.add_argument("--prefix", default="", help="how the family's scripts begin; default: the name")
-    new.set_defaults(command=_new_plugin, install=None)
+    new.set_defaults(command=_new_plugin, install=None, survives=False, shows=False)
     return parser
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from musubi_nodes.config import Config
 from musubi_nodes.files import cleaned_path
+from musubi_nodes.hosts.terminal.output import Output
 from musubi_nodes.runs.record.progress import Progress
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ class Bars:
         self._last, self._told = 0.0, set[str]()
 
     def show(self, title: str, now: Progress) -> None:
-        """Draw ``now``."""
+        """Draw ``now``, unless what was said before is still to be written: a screen that stands still is told less."""
+        if isinstance(self._stream, Output) and self._stream.behind:
+            return
         if not self._interactive:
             self._plain(title, now)
             return
