@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -65,3 +66,25 @@ def test_the_end_is_told_at_once(events: list[float]) -> None:
     host.progress("5", Progress(stage="training", current=1, total=9))
     host.progress("5", Progress(stage="training", current=9, total=9))
     assert len(events) == 2 * (EVENTS_OF_A_BAR + 1)
+
+
+class Interrupted(Exception):
+    """ComfyUI's own, whose flag is cleared when it is raised."""
+
+
+@pytest.mark.parametrize(("error", "ends"), [(TypeError, False), (RuntimeError, False), (Interrupted, True)])
+def test_what_cannot_be_shown_ends_no_run_but_an_interrupt_does(
+    events: list[float], monkeypatch: pytest.MonkeyPatch, error: type[Exception], ends: bool
+) -> None:
+    def broken(*_: object) -> None:
+        raise error("the page is gone")
+
+    management = SimpleNamespace(InterruptProcessingException=Interrupted)
+    monkeypatch.setitem(sys.modules, "comfy.model_management", management)
+    bar = SimpleNamespace(update_absolute=broken)
+    monkeypatch.setitem(sys.modules, "comfy.utils", SimpleNamespace(ProgressBar=lambda *given, **named: bar))
+    sys.modules["server"].PromptServer.instance.send_progress_text = broken
+    with pytest.raises(error) if ends else nullcontext():
+        ComfyHost().progress("5", Progress(stage="training", current=1, total=10))
+    if not ends:
+        ComfyHost().tell("5", "a line")

@@ -25,6 +25,7 @@ LAYERS = [
     "parsing",
     "errors",
     "saying",
+    "log",
     "__init__",
 ]
 """From top to bottom; a layer may use itself and everything below."""

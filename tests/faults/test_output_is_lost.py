@@ -19,7 +19,6 @@ from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal import output
 from musubi_nodes.runs.record.folder import RunFolder
 
-
 fcntl = pytest.importorskip("fcntl", reason="the streams are POSIX")
 termios = pytest.importorskip("termios")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -13,9 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
 from musubi_nodes.files import CONFIG, cleaned_path, read_text
+from musubi_nodes.log import log
 from musubi_nodes.parsing import parse_toml
-
-log = logging.getLogger("musubi_nodes")
 
 ENVIRONMENT = "environment"
 """The name of the install that MUSUBI_TUNER_ROOT describes."""

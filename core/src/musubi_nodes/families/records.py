@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from musubi_nodes.files import FileStamp, read_json, write_json
+from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import runs_of
-
-log = logging.getLogger("musubi_nodes")
 
 
 class Records:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, suppress
@@ -32,6 +31,7 @@ from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
 from musubi_nodes.families.result_key import key_of
 from musubi_nodes.families.settings import Memory
+from musubi_nodes.log import log
 from musubi_nodes.runs.hardware.devices import device_queue, gpus
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
@@ -42,7 +42,6 @@ from musubi_nodes.runs.run import Command, Outcome, run
 from musubi_nodes.saying import say
 
 T = TypeVar("T")
-log = logging.getLogger("musubi_nodes")
 
 DEVICES = Literal["auto", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4", "cuda:5", "cuda:6", "cuda:7", "cpu"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
 
@@ -11,6 +10,7 @@ from musubi_nodes.datasets.known import LastLook
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
+from musubi_nodes.log import log
 from musubi_nodes.plugins.discovery import CORE, Found, checkout, find_plugins
 from musubi_nodes.plugins.errors import PluginError, reason
 from musubi_nodes.plugins.hooks import Hooks
@@ -21,8 +21,6 @@ from musubi_nodes.runs.explain import Explainer, Explanation, Failure
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.executor import Executor
 from musubi_nodes.saying import say
-
-log = logging.getLogger("musubi_nodes")
 
 
 class Plugins:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,11 +13,10 @@ from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.schema import cache_folder_of, effective
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.sockets import Dataset
+from musubi_nodes.log import log
 from musubi_nodes.runs.locks import reading, writing
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.saying import say
-
-log = logging.getLogger("musubi_nodes")
 
 
 @contextmanager

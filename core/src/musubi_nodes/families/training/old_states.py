@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from musubi_nodes.families.settings import Training
 from musubi_nodes.families.training.identity import PLAN
+from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders
 from musubi_nodes.runs.record.parts import parts
 from musubi_nodes.runs.record.states import State, states
-
-log = logging.getLogger("musubi_nodes")
 
 
 def remove_old_states(run: RunFolder, training: Training) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,12 @@ from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
 from musubi_nodes.families.training.identity import AUTO, PLAN, Identity, nothing_found
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.files import cleaned_path, is_file, is_inside
+from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import State, go_on, is_whole, needed_files, states
 from musubi_nodes.saying import say
 from musubi_nodes.weights import read_header
-
-log = logging.getLogger("musubi_nodes")
 
 
 @dataclass(frozen=True)

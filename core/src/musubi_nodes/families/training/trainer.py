@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,13 +43,12 @@ from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.resume import resume_point
 from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
+from musubi_nodes.log import log
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.states import true_name
 from musubi_nodes.runs.run import Outcome
 from musubi_nodes.saying import say
-
-log = logging.getLogger("musubi_nodes")
 
 
 class LoRATrainer(ScriptNode):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from musubi_nodes.errors import printable
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
+from musubi_nodes.log import log
 from musubi_nodes.runs.record.progress import Progress
 
 SECONDS_BETWEEN = 0.5
@@ -102,7 +104,8 @@ class ComfyHost:
             self._next[node_id] = time.monotonic() + SECONDS_BETWEEN * (2 if early else 1)
             (self._full.add if full else self._full.discard)(node_id)
         if now.total:
-            self._bar(node_id, now.total).update_absolute(now.current, now.total)
+            with _only_shown():
+                self._bar(node_id, now.total).update_absolute(now.current, now.total)
         self.tell(node_id, rows(now.text()))
 
     def raise_if_interrupted(self) -> None:
@@ -149,7 +152,21 @@ class ComfyHost:
 
         server = getattr(PromptServer, "instance", None)
         if server is not None and hasattr(server, "send_progress_text"):
-            server.send_progress_text(printable(text).translate(HARMLESS), node_id, server.client_id)
+            with _only_shown():
+                server.send_progress_text(printable(text).translate(HARMLESS), node_id, server.client_id)
+
+
+@contextmanager
+def _only_shown() -> Iterator[None]:
+    """What fails in showing ends no run; ComfyUI's bar raises its interrupt here, and has forgotten it then."""
+    try:
+        yield
+    except Exception as error:
+        from comfy.model_management import InterruptProcessingException
+
+        if isinstance(error, InterruptProcessingException):
+            raise
+        log.debug("musubi-nodes: progress could not be shown: %s", error)
 
 
 def rows(text: str) -> str:

@@ -13,7 +13,7 @@ from types import FrameType
 from musubi_nodes import __version__
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.broken import BrokenOff
-from musubi_nodes.hosts.terminal.output import Output, standing_in
+from musubi_nodes.hosts.terminal.output import Output, complain, standing_in
 
 EXIT_FAILED, EXIT_REFUSED, EXIT_CANCELLED, EXIT_UNREAD = 1, 2, 130, 141
 """docs/terminal.md tells what each means, for each command."""
@@ -24,13 +24,13 @@ CANCELLING = ("SIGINT", "SIGTERM", "SIGBREAK")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is that of its work, whatever became of what it prints."""
-    with standing_in() as (out, error):
+    with standing_in() as (out, _):
         options = _parser().parse_args(arguments)
         code = _code(options)
         if options.shows and code != EXIT_CANCELLED:
             code = _shown(out, code)
         elif out.lost and not out.reader_gone:
-            print(f"musubi-nodes: a part of what was said is lost: {out.lost}", file=sys.stderr)
+            complain(f"musubi-nodes: a part of what was said is lost: {out.lost}")
         return code
 
 
@@ -51,12 +51,8 @@ def _code(options: argparse.Namespace) -> int:
 
 
 def _told(what: object, code: int) -> int:
-    """Say why it ends on stderr, or on stdout if that cannot be written."""
     fix = "\nFix: Check that path and its permissions." if isinstance(what, OSError) else ""
-    print(f"musubi-nodes: {what}{fix}", file=sys.stderr)
-    sys.stderr.finish()
-    if sys.stderr.lost:
-        print(f"musubi-nodes: {what}{fix}")
+    complain(f"musubi-nodes: {what}{fix}")
     return code
 
 
@@ -72,7 +68,7 @@ def _shown(out: Output, code: int) -> int:
 
 
 def _take_signals(survives: bool) -> None:
-    """``survives``: a terminal that goes away, or that stops whatever writes to it from the background, ends nothing."""
+    """``survives``: it goes on if its terminal goes away, or stops whatever writes to it from the background."""
     for name in CANCELLING:  # SIGINT may have been inherited as ignored
         if number := getattr(signal, name, None):
             signal.signal(number, _interrupt)
@@ -129,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
 
     new = commands.add_parser("new-plugin", help="a plugin for another model family, to begin with")
     new.add_argument("name", help="the family's name, such as  my-model")
-    new.add_argument("--into", type=_path, default=Path(), metavar="DIR", help="where its folder is made; default: here")
+    new.add_argument(
+        "--into", type=_path, default=Path(), metavar="DIR", help="where its folder is made; default: here"
+    )
     new.add_argument("--scripts", type=_path, metavar="DIR", help="a musubi-tuner: propose fields from its --help")
     new.add_argument("--prefix", default="", help="how the family's scripts begin; default: the name")
     new.set_defaults(command=_new_plugin, install=None, survives=False, shows=False)

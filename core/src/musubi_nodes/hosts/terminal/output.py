@@ -110,7 +110,7 @@ class Output(io.TextIOBase):
         return getattr(self._real, "encoding", None) or "utf-8"
 
     @property
-    def errors(self) -> str:
+    def errors(self) -> str:  # type: ignore[override]
         return "backslashreplace"
 
     def isatty(self) -> bool:
@@ -127,6 +127,15 @@ class Output(io.TextIOBase):
         return True
 
 
+def complain(text: str) -> None:
+    """Say ``text`` on stderr, or on stdout if that cannot be written."""
+    print(text, file=sys.stderr)
+    if isinstance(sys.stderr, Output):
+        sys.stderr.finish()
+        if sys.stderr.lost:
+            print(text)
+
+
 @contextlib.contextmanager
 def standing_in() -> Iterator[tuple[Output, Output]]:
     """All that is printed within the block goes through an :class:`Output`: also what argparse, warnings, logging and
@@ -134,7 +143,7 @@ def standing_in() -> Iterator[tuple[Output, Output]]:
     _fill_descriptors()
     before = sys.stdout, sys.stderr
     out, err = before[0] or before[1], before[1] or before[0]
-    sys.stdout, sys.stderr = streams = Output(out), Output(err)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = streams = Output(out), Output(err)
     try:
         yield streams
     finally:

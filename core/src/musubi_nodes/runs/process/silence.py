@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
+
+from musubi_nodes.log import log
 
 WARN_AFTER = 600.0
 """Seconds. Weights of 28 GB from a slow disk, or a step with many swapped blocks, are silent for minutes."""
 
 AGAIN_AFTER = 30.0
 """Seconds between two times that a node shows how long it has been."""
-
-log = logging.getLogger("musubi_nodes")
 
 
 class Silence:
