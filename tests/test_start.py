@@ -80,3 +80,31 @@ def test_a_clone_that_was_moved_is_set_up_again(environment: Path, marker: str) 
     said, wrong = started.communicate(timeout=60)
     assert started.returncode == 2 and f"setting up {environment}" in said
     assert "could not be set up" in wrong and "Fix:" in wrong and "Traceback" not in wrong
+
+
+@pytest.mark.parametrize("value", ["", " ", '""', "''"])
+def test_an_empty_variable_counts_as_not_set(value: str) -> None:
+    code = f"import runpy; print(runpy.run_path({str(ROOT / 'start.py')!r})['ENVIRONMENT'])"
+    asked = [sys.executable, "-c", code]
+    found = subprocess.run(asked, env={**os.environ, "MUSUBI_NODES_VENV": value}, capture_output=True, text=True)
+    assert found.stdout.strip() == str(ROOT / ".venv")
+
+
+@pytest.mark.parametrize("stream", [">/dev/full", ">&-", "2>/dev/full", "2>&-", ">&- 2>&-"])
+def test_what_cannot_be_said_changes_no_exit_code(environment: Path, tmp_path: Path, stream: str) -> None:
+    def code(*arguments: str) -> int:
+        words = ["sh", "-c", f'exec "$@" {stream}', "sh", sys.executable, str(ROOT / "start.py"), *arguments]
+        return subprocess.run(words, timeout=60).returncode
+
+    assert code() == 2
+    (environment / "installed").write_text("", "utf-8")
+    (environment / "lib").write_text("")
+    assert code("runs") == 2
+
+
+def test_a_path_that_the_code_page_lacks_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "\u732b"
+    folder.write_text("no folder")
+    surroundings = {**os.environ, "MUSUBI_NODES_VENV": str(folder), "PYTHONIOENCODING": "cp1252"}
+    said = subprocess.run([sys.executable, str(ROOT / "start.py"), "runs"], env=surroundings, capture_output=True)
+    assert said.returncode == 2 and rb"\u732b" in said.stdout and rb"\u732b" in said.stderr

@@ -91,6 +91,8 @@ class Context:
     files: list[Path] = field(default_factory=list)
     states: list[tuple[Callable[[], str], str]] = field(default_factory=list)
     complete: bool = True
+    failed: int = 0
+    """How many of several things that it was to make failed, where the others were made and handed on."""
 
     def progress(self, now: Progress) -> None:
         """Show how far this node is."""

@@ -6,6 +6,7 @@ field and says what to write.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -46,10 +47,13 @@ def _a(kind: type) -> Is:
 Rows = tuple[tuple[type, str, Is, str], ...]
 """Base, attribute, what it must be, and what to write."""
 
+DOCSTRINGS = sys.flags.optimize < 2
+"""``python -OO`` has none: nodes go without a description there."""
+
 ATTRIBUTES: Rows = (
     (Node, "title", _text, 'title = "My Node"'),
     (Node, "category", _text, 'category = "MusubiTuner/My Group"'),
-    (Node, "__doc__", _text, "a docstring under its class line: the node's description"),
+    *(((Node, "__doc__", _text, "a docstring under its class line: the node's description"),) if DOCSTRINGS else ()),
     (ModelsNode, "models", _a(Models), "models = MyModels, a subclass of Models"),
     (ScriptNode, "family", lambda value: isinstance(value, Family), "family = MY_FAMILY, the plugin's Family"),
     (ScriptNode, "script", _text, 'script = "my_script.py", a script of musubi-tuner'),

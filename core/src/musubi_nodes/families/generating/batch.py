@@ -27,12 +27,13 @@ ONE = Prompts(items=(Prompt(),))
 
 @dataclass(frozen=True)
 class Generated:
-    """What came of a generator's prompts; ``last`` is the last run (``None``: all were made before)."""
+    """What came of a generator's prompts, of which ``failed`` were not made; ``last`` is the last run (``None``: all
+    were made before)."""
 
     made: list[Made]
     told: str
     last: Run | None
-    complete: bool
+    failed: int
 
 
 def generate_all(node: Generator, inputs: GeneratorInputs, context: Context) -> Generated:
@@ -45,7 +46,7 @@ def generate_all(node: Generator, inputs: GeneratorInputs, context: Context) -> 
     runs = _work(Starts(node, install, batch), batch.left(items), inputs, context)
     results, seconds = batch.results(), time.monotonic() - started
     told = batch.report(seconds, before) if inputs.prompts else _told(results, context, seconds if runs else None)
-    return Generated(results, told, runs[-1] if runs else None, not batch.failed)
+    return Generated(results, told, runs[-1] if runs else None, len(batch.failed))
 
 
 def _items(node: Generator, inputs: GeneratorInputs) -> list[Item]:

@@ -131,7 +131,8 @@ class VideoGenerator(ScriptNode):
         self._check_outputs(inputs.output_type, context)
         found = generate_all(self, inputs, context)
         results, last = found.made, found.last
-        context.made(*(file for each in results for file in each.files()), complete=found.complete)
+        context.made(*(file for each in results for file in each.files()), complete=not found.failed)
+        context.failed = found.failed
         context.show(*(picture for each in results for picture in each.shown()), text=found.told)
         return self.Outputs(
             video=[VideoFile(each.video) for each in results if each.video],

@@ -22,7 +22,7 @@ from musubi_nodes.files import CONFIG, KEPT, FileStamp, read_bytes, read_json, w
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts, build
 from musubi_nodes.plugins.discovery import checkout
 
-FORMAT = 2
+FORMAT = 3
 SETTINGS = "MUSUBI_"
 """Environment variables that may change what is loaded begin with this."""
 
@@ -78,7 +78,7 @@ def _state() -> dict[str, Any]:
     settings = [variable for variable in sorted(os.environ.items()) if variable[0].startswith(SETTINGS)]
     packages = [entry for entry in sorted(set(sys.path)) if entry.endswith("-packages") and Path(entry).is_dir()]
     return {
-        "format": [FORMAT, __version__, sys.version, __file__],
+        "format": [FORMAT, __version__, sys.version, sys.flags.optimize, __file__],
         "settings": _digest(json.dumps(settings).encode()),
         "config": _digest(read_bytes(config, CONFIG)) if config.is_file() else "",
         "packages": {entry: _stamp(entry) for entry in packages},

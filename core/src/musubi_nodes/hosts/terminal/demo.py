@@ -38,9 +38,9 @@ def run_demo(output: Path, install: str, family: str = "") -> int:
     program = [sys.executable, "-m", "musubi_nodes.hosts.terminal.cli"]
     again = typed([*program, "run", str(path), "--install", install, "--output", str(output)])
     print(f"workflow: {path} (run it again with: {again})")
-    run_file(path, (), output)
+    code = run_file(path, (), output)
     _say_loss(family, output)
-    return 0
+    return code
 
 
 def demos_of(install: str) -> Mapping[str, Demo]:

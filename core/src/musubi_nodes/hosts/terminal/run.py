@@ -8,23 +8,27 @@ from pathlib import Path
 
 from musubi_nodes.hosts.terminal.broken import broken_off
 from musubi_nodes.hosts.terminal.host import TerminalHost
+from musubi_nodes.hosts.terminal.output import complain
 from musubi_nodes.hosts.terminal.places import unknown_kinds
 from musubi_nodes.hosts.terminal.workflow import read_workflow, run_workflow, set_values
 from musubi_nodes.plugins.manager import plugins
 
 
 def run_file(path: Path, settings: Iterable[str], output: Path) -> int:
-    """Run the workflow and say what each step made and where it is."""
+    """Run the workflow and say what each step made and where it is; 1 if a part of it failed, although it ended."""
     services = plugins()
     for sentence in unknown_kinds(services):
         print(f"musubi-nodes: {sentence}", file=sys.stderr)
     workflow = read_workflow(path, services.nodes)
     set_values(workflow, settings)
-    host = TerminalHost(output, services.config)
+    host, failed = TerminalHost(output, services.config), 0
     with broken_off(output):
         for step, context in run_workflow(workflow, host, services):
+            failed += context.failed
             for text in context.texts:
                 print(f"{step.node.title}: {text}")
             for file in dict.fromkeys((*context.pictures, *context.files)):
                 print(f"{step.node.title}: {file}")
-    return 0
+    if failed:
+        complain(f"musubi-nodes: {failed} of the prompts failed, for the reasons above; what was made is kept")
+    return 1 if failed else 0
