@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.config import config_file
+from musubi_nodes.config import config_file, load_config
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.cli import main
+from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.testing.workplace import Workplace
@@ -108,7 +109,10 @@ def test_the_runs_are_listed(tmp_path: Path) -> None:
 def test_the_doctor_finds_a_fault_or_none(tmp_path: Path, musubi_miniature: str) -> None:
     config_file().write_text("", "utf-8")
     assert main(["doctor", "--output", str(tmp_path)]) == 0
-    assert main(["doctor", "--install", "none", "--output", str(tmp_path)]) == 1
+    config_file().write_text("executor = 'none'", "utf-8")
+    load_config.cache_clear()
+    plugins.cache_clear()
+    assert main(["doctor", "--output", str(tmp_path)]) == 1
 
 
 @ends("runs", "doctor", code=1)
