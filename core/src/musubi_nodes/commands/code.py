@@ -40,6 +40,13 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     return code
 
 
+def checkout_state(install: Install) -> str:
+    """20 hex digits that differ after any change of the checkout's Python files, such as ``git pull``."""
+    files = sorted([*install.root.glob("*.py"), *install.root.glob("src/**/*.py")])
+    stamps = (f"{_name(file, install.root)} {FileStamp.of(file)}" for file in files)
+    return hashlib.sha256("\n".join([str(install.python), *stamps]).encode()).hexdigest()[:20]
+
+
 def _places(install: Install, script: Path) -> list[Path]:
     """Where a script finds the checkout's own modules: PYTHONPATH, and its own folder."""
     return [install.root / "src", script.parent]

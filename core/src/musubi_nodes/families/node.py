@@ -61,7 +61,10 @@ class Node:
         """
 
     def changed(self, inputs: Any, context: Context) -> str:
-        """A text that differs when the node must run again although its inputs are the same: facts about files."""
+        """A text that differs when the node must run again although its inputs are the same.
+
+        Files of model and input fields and the chosen install count by themselves (:mod:`.behind`).
+        """
         return ""
 
     @classmethod

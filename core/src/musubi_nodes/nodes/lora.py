@@ -14,7 +14,6 @@ from musubi_nodes.families.lora import lora_of
 from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora
-from musubi_nodes.files import FileStamp
 
 
 class LoRASelect(Node):
@@ -40,9 +39,6 @@ class LoRASelect(Node):
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         chosen = {name: getattr(inputs, name) for name in ("multiplier", "noise", "previous")}
         return self.Outputs(lora=_look(inputs.lora, context).model_copy(update=chosen))
-
-    def changed(self, inputs: Inputs, context: Context) -> str:
-        return str(FileStamp.of(find_model(context.host, "loras", inputs.lora)))
 
 
 def _look(name: str, context: Context) -> Lora:

@@ -14,7 +14,6 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, InputFile, Native, Widget
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.files import FileStamp
 from musubi_nodes.media.cut import RESIZE, Cut
 from musubi_nodes.media.ffmpeg import Watch
 from musubi_nodes.media.frames import VideoFile
@@ -107,9 +106,6 @@ class VideoInput(Node):
             audio=video.audio(count) if context.wanted("audio") else None,
             fps=fps, count=count, width=width, height=height,
         )  # fmt: skip
-
-    def changed(self, inputs: Inputs, context: Context) -> str:
-        return str(FileStamp.of(find_input(context, "video", inputs.file)))
 
 
 def _cut(inputs: Any) -> Cut:

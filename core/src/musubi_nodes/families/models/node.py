@@ -12,7 +12,6 @@ from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import SAFETENSORS, find_model
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.files import FileStamp
 from musubi_nodes.weights import Header, read_header
 
 
@@ -86,13 +85,6 @@ class ModelsNode(Node):
                     headers[spec.name] = read_header(path)
         inputs.check(headers)
         return paths
-
-    def changed(self, inputs: Any, context: Context) -> str:
-        install = context.services.install(inputs.install)
-        names = [(spec.model_kind, getattr(inputs, spec.name)) for spec in self.fields() if spec.kind == "model"]
-        return " ".join(
-            str(FileStamp.of(find_model(context.host, kind, name, install))) for kind, name in names if name is not None
-        )
 
 
 def _outputs(models: type[Models]) -> type[BaseModel]:

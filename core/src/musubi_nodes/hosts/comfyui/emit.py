@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.behind import files_behind, state_behind
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
 from musubi_nodes.families.foreseeing import foresee, used_outputs
@@ -17,6 +18,7 @@ from musubi_nodes.families.models.files import install_model_names
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui import queued
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts
+from musubi_nodes.hosts.comfyui.kept import stamps
 from musubi_nodes.hosts.comfyui.language import in_the_users_language
 from musubi_nodes.runs.record.folder import trainings
 
@@ -156,11 +158,19 @@ def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     used = used_outputs(node, unique_id, host.running_workflow()) if node.lazy_outputs else None
     made = node.lazy_outputs if used is None else node.lazy_outputs & used
     known = f"{host.kept.round(unique_id)}{' '.join(sorted(made))}"
+    context = Context(host, plugins, unique_id)
     try:
-        inputs = node.parse(widget_values(node, values), partly=True)
-        return known + (node().changed(inputs, Context(host, plugins, unique_id)) if inputs is not None else "")
+        widgets = widget_values(node, values)
+        known += state_behind(node, _unlinked(node, values, widgets), context)
+        inputs = node.parse(widgets, partly=True)
+        return known + (node().changed(inputs, context) if inputs is not None else "")
     except MusubiError as error:
         return known + str(error)
+
+
+def _unlinked(node: type[Node], values: dict[str, Any], widgets: dict[str, Any]) -> dict[str, Any]:
+    """The fields' values, but for those that come over a link."""
+    return {name: value for name, value in node.known(widgets).items() if name in widgets or name not in values}
 
 
 def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
@@ -177,11 +187,13 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
     try:
-        outputs = node().run(node.parse(given), context)
+        inputs = node.parse(given)
+        read = stamps(files_behind(node, inputs, context)) if inputs is not None else {}
+        outputs = node().run(inputs, context)
     except BaseException as error:
         host.tell(unique_id, _ending(error))
         raise
-    host.kept.keep(unique_id, context)
+    host.kept.keep(unique_id, context, read)
     result = tuple(_given(spec, getattr(outputs, spec.name)) for spec in node.outputs())
     ui = host.ui(context)
     return {"ui": ui, "result": result} if ui else result

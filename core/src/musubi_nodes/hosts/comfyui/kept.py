@@ -18,7 +18,7 @@ State = tuple[Callable[[], str], str]
 
 @dataclass
 class Behind:
-    """What the outputs of a node stand for."""
+    """What the outputs of a node stand for: the files that it made, and those that it read."""
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
@@ -37,18 +37,21 @@ class Kept:
         self._rounds: Counter[str] = Counter()
         self._asked: set[str] = set()
 
-    def keep(self, node_id: str, context: Context) -> None:
-        """Remember what an execution of a node made; a node that gets a list is executed several times in a round."""
+    def keep(self, node_id: str, context: Context, read: Mapping[Path, FileStamp] | None = None) -> None:
+        """Remember what an execution of a node made, and the :func:`stamps` of what it ``read``.
+
+        A node that gets a list is executed several times in a round.
+        """
         if node_id in self._asked:
             self._asked.discard(node_id)
             self._made.pop(node_id, None)
         made = self._made.setdefault(node_id, Behind())
-        made.files |= _stamps(context.files)
+        made.files |= {**(read or {}), **stamps(context.files)}
         made.states += context.states
         made.complete = made.complete and context.complete
 
     def round(self, node_id: str) -> str:
-        """A part of the cache key that changes when the node must run again: files are gone or others took their names,
+        """A part of the cache key that changes when the node must run again: files are gone or changed,
         or it was stopped early.
 
         It stays as it is afterwards, so that an unchanged graph is not run a second time.
@@ -62,10 +65,11 @@ class Kept:
 
 def _gone(files: Mapping[Path, FileStamp]) -> bool:
     """Whether one is missing or is another file now; each folder is listed once, for caches of 100,000 files."""
-    return bool(files) and _stamps(files) != files
+    return bool(files) and stamps(files) != files
 
 
-def _stamps(files: Iterable[Path]) -> dict[Path, FileStamp]:
+def stamps(files: Iterable[Path]) -> dict[Path, FileStamp]:
+    """Of those that are there."""
     wanted: defaultdict[Path, set[str]] = defaultdict(set)
     for file in files:
         wanted[file.parent].add(file.name)
