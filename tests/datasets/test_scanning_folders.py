@@ -46,6 +46,28 @@ def test_mixed_case_endings_are_not_seen_on_posix(tmp_path: Path, image: Make, l
     assert look().items == () and look().ignored == (path,)
 
 
+def test_the_caption_of_a_video_is_found_as_the_file_system_finds_it(
+    tmp_path: Path, video: Make, look: Callable
+) -> None:
+    path = video(tmp_path / "set" / "Cat.mp4", caption=None)
+    caption = path.with_name("cat.txt")
+    caption.write_text("a cat")
+    ignores_case = path.with_name("CAT.MP4").exists()
+    found = look("video")
+    assert [item.caption for item in found.items] == (["a cat"] if ignores_case else [])
+    assert found.captions_alone == (() if ignores_case else (caption,))
+    assert found.without_caption == (() if ignores_case else (path,))
+
+
+def test_the_caption_of_an_image_needs_its_very_stem(tmp_path: Path, image: Make, look: Callable) -> None:
+    """``glob_images`` of musubi-tuner (since v0.3.0) compares stems on every system."""
+    path = image(tmp_path / "set" / "Cat.png")
+    caption = path.with_name("cat.txt")
+    caption.write_text("a cat")
+    found = look()
+    assert (found.items, found.without_caption, found.captions_alone) == ((), (path,), (caption,))
+
+
 def test_captions_keep_a_byte_order_mark_and_must_be_utf8(tmp_path: Path, image: Make, look: Callable) -> None:
     folder = tmp_path / "set"
     image(folder / "a.png", "\ufeffa cat")

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 
@@ -41,6 +42,28 @@ def test_the_peak_is_the_most_that_the_tree_held(folder: RunFolder) -> None:
     assert [row["gpu_own"] / GIB for row in rows] == [5, 9, 3]
     assert [row["gpu_used"] / GIB for row in rows] == [9, 13, 7] and rows[0]["gpu_total"] == 24 * GIB
     assert "cpu" not in rows[0] and {"cpu", "ram_used", "ram_total", "time", "gpu_use"} <= rows[1].keys()
+
+
+def test_a_measurement_that_fails_ends_no_run_and_the_others_are_kept(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a counter of the system is broken")
+
+    gpu = FakeGpu()
+    gpu.compute = {os.getpid(): 5.0}
+    watching = Peak(folder, {"CUDA_VISIBLE_DEVICES": "0"}, FakeNvml(gpu).opened)
+    monkeypatch.setattr(psutil, "cpu_percent", fail)
+    watching.look(), watching.look()
+    monkeypatch.setattr(psutil, "virtual_memory", fail)
+    watching.look()
+    monkeypatch.setattr(peak, "cards", fail)
+    watching.look()
+    rows = read_history(folder.resources)
+    assert [sorted({"cpu", "ram_used", "gpu_own"} & row.keys()) for row in rows] == [
+        ["gpu_own", "ram_used"], ["gpu_own", "ram_used"], ["gpu_own"], [],
+    ]  # fmt: skip
+    assert watching.bytes == 5 * GIB
 
 
 def test_without_a_driver_it_is_asked_once_and_main_memory_is_kept_all_the_same(folder: RunFolder) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -14,7 +15,7 @@ import pytest
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
-from musubi_nodes.runs.process.executor import ProcessSpec
+from musubi_nodes.runs.process.executor import LocalProcess, ProcessSpec, RunningProcess
 from musubi_nodes.runs.run import Command, run
 
 BARS = """
@@ -157,6 +158,33 @@ class Unguarded:
             self.process.kill()
 
     kill = stop
+
+
+class Untidy(LocalProcess):
+    """An executor whose clean-up fails."""
+
+    def start(self, spec: ProcessSpec) -> RunningProcess:
+        process = super().start(spec)
+        kill = process.kill
+
+        def fail() -> None:
+            kill()
+            raise RuntimeError("the queue of the cluster does not answer")
+
+        process.kill = fail  # type: ignore[method-assign]
+        return process
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "done"), (3, "failed")])
+def test_a_clean_up_that_fails_changes_no_result(
+    runs: Any, caplog: pytest.LogCaptureFixture, code: int, status: str
+) -> None:
+    argv = [sys.executable, "-c", f"raise SystemExit({code})"]
+    command = Command("script.py", argv, runs.tmp_path, dict(os.environ))
+    with contextlib.nullcontext() if code == 0 else pytest.raises(MusubiError, match=f"code {code}"):
+        run(command, runs.folder, Untidy(), runs.watcher)
+    assert runs.folder.status()["status"] == status
+    assert "does not answer" in caplog.text
 
 
 @pytest.mark.parametrize("talkative", [False, True])

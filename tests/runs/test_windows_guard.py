@@ -46,20 +46,69 @@ def test_a_crash_of_windows_is_told_as_it_is_and_breaks_no_guard(tmp_path: Path)
     assert read(tmp_path / "process.json")["returncode"] == ACCESS_VIOLATION
 
 
+WITHOUT_PSUTIL = """
+import runpy, sys
+sys.modules["psutil"] = None
+sys.argv.pop(0)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_guard_without_psutil_tells_the_end_all_the_same(tmp_path: Path) -> None:
+    """``-E`` leaves out a PYTHONPATH by which it would be found."""
+    record, command = tmp_path / "process.json", [sys.executable, "-c", "raise SystemExit(4)"]
+    guard = [sys.executable, "-c", WITHOUT_PSUTIL, guard_windows.__file__, str(record), *command]
+    with subprocess.Popen(guard, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.wait(60) == 4 and process.stderr and process.stderr.read() == b""
+    assert read(record)["returncode"] == 4
+
+
+def test_a_guard_without_psutil_ends_the_command_when_it_is_asked(tmp_path: Path) -> None:
+    record, command = tmp_path / "process.json", [sys.executable, "-c", "import time; time.sleep(600)"]
+    guard = [sys.executable, "-c", WITHOUT_PSUTIL, guard_windows.__file__, str(record), *command]
+    subprocess.run(guard, input=b"stop", capture_output=True, timeout=60)
+    assert "returncode" in read(record)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The guard's time, which runs while it waits."""
+    made = SimpleNamespace(now=0.0)
+    made.monotonic = lambda: made.now
+    made.sleep = lambda seconds: setattr(made, "now", made.now + seconds)
+    monkeypatch.setattr(guard_windows, "time", made)
+    return made
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.9], ids=str)
 def test_a_record_that_somebody_reads_is_written_a_little_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace, seconds: float
 ) -> None:
-    refusals, replace = [PermissionError(13, "used by another process")] * 3, os.replace
-
-    def busy(source: str, target: str) -> None:
-        if refusals:
-            raise refusals.pop()
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", busy)
+    refuse_until(seconds, clock, monkeypatch)
     guard_windows.record(str(tmp_path / "process.json"), pid=1, returncode=3)
     assert read(tmp_path / "process.json") == {"pid": 1, "returncode": 3}
     assert [path.name for path in tmp_path.iterdir()] == ["process.json"]
+
+
+def test_a_record_that_somebody_keeps_open_is_left_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+) -> None:
+    refuse_until(3600, clock, monkeypatch)
+    guard_windows.record(str(tmp_path / "process.json"), pid=1, returncode=3)
+    assert [path.name for path in tmp_path.iterdir()] == ["process.json.part"]
+    assert read(tmp_path / "process.json.part") == {"pid": 1, "returncode": 3} and clock.now < 3
+
+
+def refuse_until(seconds: float, clock: SimpleNamespace, patch: pytest.MonkeyPatch) -> None:
+    """A rename fails for so long as it does while another program reads the target."""
+    replace = os.replace
+
+    def busy(source: str, target: str) -> None:
+        if clock.now < seconds:
+            raise PermissionError(13, "used by another process")
+        replace(source, target)
+
+    patch.setattr(os, "replace", busy)
 
 
 Ended = Callable[[int], RunningProcess]
@@ -87,6 +136,22 @@ def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Callable[..., 
 
 def test_a_good_end_without_a_last_record_is_a_good_end(ended: Ended) -> None:
     assert ended(0).returncode() == 0
+
+
+def test_the_end_is_read_beside_a_record_that_somebody_keeps_open(ended: Ended, tmp_path: Path) -> None:
+    process = ended(4)
+    (tmp_path / "process.json.part").write_text(json.dumps({"pid": 1, "returncode": 4}), "utf-8")
+    assert process.returncode() == 4
+
+
+def test_what_the_guard_says_is_utf_8_whatever_the_code_page(tmp_path: Path) -> None:
+    command = [str(tmp_path / "猫ü.exe"), "x"]
+    process = LocalProcess().start(ProcessSpec(command, dict(os.environ), tmp_path, tmp_path))
+    said = process.streams["stderr"].read()
+    process.kill()
+    for stream in process.streams.values():
+        stream.close()
+    assert "猫ü.exe" in said.decode("utf-8") and process.returncode() == 127
 
 
 def test_another_end_without_a_last_record_may_be_the_guards_own(ended: Ended) -> None:

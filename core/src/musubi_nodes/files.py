@@ -8,8 +8,7 @@ import os
 import re
 import shutil
 import stat
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO, NamedTuple
@@ -17,6 +16,8 @@ from uuid import uuid4
 
 from musubi_nodes.errors import CONTROLS, MusubiError
 from musubi_nodes.parsing import parse_json
+from musubi_nodes.sharing import discard, replace, retried
+from musubi_nodes.windows_names import meaning_on_windows
 
 LONGEST_PATH = 4_096
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
@@ -24,7 +25,6 @@ _SURROGATE = 0x20000000
 """Bit of a reparse tag on Windows: it stands for something elsewhere (IsReparseTagNameSurrogate, winnt.h)."""
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 """How files are opened: no line break is changed on Windows, and no FIFO is waited for."""
-_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
 
 
 class Limit(NamedTuple):
@@ -59,7 +59,7 @@ def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = Tr
     Raises OSError, also for one beyond ``limit``, or for a link unless ``follow``.
     """
     _check_usable(Path(path).stat(follow_symlinks=follow), limit)  # opening a device may already do something
-    handle = os.open(path, READ | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
+    handle = retried(lambda: os.open(path, READ | (0 if follow else getattr(os, "O_NOFOLLOW", 0))))
     try:
         _check_usable(os.fstat(handle), limit)
     except OSError:
@@ -105,20 +105,10 @@ def write_bytes(path: Path, data: bytes) -> Path:
     beside = path.with_name(f".{uuid4().hex[:8]}.part")
     try:
         beside.write_bytes(data)
-        _replace(beside, path)
+        replace(beside, path)
     finally:
-        beside.unlink(missing_ok=True)
+        discard(beside)
     return path
-
-
-def _replace(beside: Path, path: Path) -> None:
-    """Windows refuses to replace a file for as long as somebody reads it, such as a page that looks each second."""
-    for _ in range(20):
-        with contextlib.suppress(PermissionError):
-            os.replace(beside, path)
-            return
-        time.sleep(0.01)
-    os.replace(beside, path)
 
 
 def write_json(path: Path, value: object) -> Path:
@@ -186,62 +176,65 @@ def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Pat
     """Copy or move ``source`` into ``folder`` as ``name``; a file that is there is kept, ``-2``, ``-3`` ... is added.
 
     The name is claimed by hard link, so that two publishers never overwrite each other; file systems without links
-    fall back to a rename of a free name.
+    fall back to a rename of a free name. A moved file that another program holds open stays where it was, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{uuid4().hex[:8]}.part"
-    stem, suffix = Path(name).stem, Path(name).suffix
-    try:
-        _bring(source, beside, move)
-        for number in range(1, 10_000):
-            target = folder / (name if number == 1 else f"{stem}-{number}{suffix}")
-            if _claim(beside, target):
-                if move:
-                    source.unlink(missing_ok=True)
-                return target
-    finally:
-        beside.unlink(missing_ok=True)
-    raise MusubiError(f"no free name for {name} in {folder}", fix="Remove old files there or choose another name.")
+    target = _linked(source, folder, name) if move else None
+    target = target or _copied(source, folder, name)
+    if move:
+        discard(source)
+    return target
 
 
 def publish_folder(sources: Iterable[Path], folder: Path, name: str) -> list[Path]:
     """Move ``sources``, numbered pictures called ``<any>_<rest>``, into ``<folder>/<name>`` as ``<name>_<rest>``; a
     folder that is there is kept, ``-2``, ``-3`` ... is added."""
-    for number in range(1, 10_000):
-        target = folder / (name if number == 1 else f"{name}-{number}")
+    for target in _targets(folder, name):
         with contextlib.suppress(FileExistsError):
             target.mkdir(parents=True)
-            return [
-                Path(shutil.move(source, target / f"{name}_{source.name.rpartition('_')[2]}")) for source in sources
-            ]
-    raise MusubiError(f"no free name for {name} in {folder}", fix="Remove old files there or choose another name.")
+            break
+    return [publish(source, target, f"{name}_{source.name.rpartition('_')[2]}", move=True) for source in sources]
 
 
-def _bring(source: Path, beside: Path, move: bool) -> None:
-    """A moved file is linked where the file system can, so that gigabytes are not copied."""
-    if move:
-        with contextlib.suppress(OSError):
-            os.link(source, beside)
-            return
-    shutil.copyfile(source, beside)
+def _targets(folder: Path, stem: str, suffix: str = "") -> Iterator[Path]:
+    yield folder / f"{stem}{suffix}"
+    yield from (folder / f"{stem}-{number}{suffix}" for number in range(2, 10_000))
+    raise MusubiError(
+        f"no free name for {stem}{suffix} in {folder}", fix="Remove old files there or choose another name."
+    )
 
 
-def _claim(beside: Path, target: Path) -> bool:
+def _linked(source: Path, folder: Path, name: str) -> Path | None:
+    """``source`` under a free name as well; ``None`` if it lies on another disk, or on one without links."""
+    for target in _targets(folder, Path(name).stem, Path(name).suffix):
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            continue
+        except OSError:
+            return None
+        return target
+    return None
+
+
+def _copied(source: Path, folder: Path, name: str) -> Path:
+    beside = folder / f".{uuid4().hex[:8]}.part"
     try:
-        os.link(beside, target)
-    except FileExistsError:
-        return False
-    except OSError:
-        if target.exists():
-            return False
-        os.replace(beside, target)
-    return True
+        retried(lambda: shutil.copyfile(source, beside))
+        return _linked(beside, folder, name) or _renamed(beside, folder, name)
+    finally:
+        discard(beside)
+
+
+def _renamed(beside: Path, folder: Path, name: str) -> Path:
+    target = next(path for path in _targets(folder, Path(name).stem, Path(name).suffix) if not path.exists())
+    replace(beside, target)
+    return target
 
 
 def checked_name(name: str, what: str) -> str:
     """``name`` if it is a plain file name (letters, digits, ``._-``), else a :class:`MusubiError`."""
-    stem = name.split(".")[0].upper()
-    if not SAFE_NAME.fullmatch(name) or name.startswith((".", "-")) or name.endswith(".") or stem in _RESERVED:
+    if not SAFE_NAME.fullmatch(name) or name.startswith((".", "-")) or meaning_on_windows(name):
         raise MusubiError(
             f"{what} {name[:80]!r} is not a plain file name",
             why="It becomes part of file names; musubi-tuner loses the whole training at its first save otherwise.",
@@ -272,13 +265,17 @@ def is_inside(path: Path, roots: Iterable[Path]) -> bool:
     """
     if is_share(path):
         return ".." not in path.parts and any(path.is_relative_to(root) for root in roots)
-    resolved = path.resolve()
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no system takes, a device
+        return False
     return any(resolved.is_relative_to(root.resolve()) for root in roots)
 
 
 def is_share(path: Path | str) -> bool:
-    """Whether ``path`` is on a network share or a device: ``\\\\host\\share``, ``//host/share``, ``\\\\.\\device``."""
-    return str(path)[:2].replace("\\", "/") == "//"
+    """Whether ``path`` is on a network share or a device: ``\\\\host\\share``, ``//host/share``, ``\\\\.\\device``,
+    ``\\??\\UNC\\host\\share``."""
+    return str(path)[:4].replace("\\", "/").startswith(("//", "/??/"))
 
 
 def is_file(path: Path) -> bool:
@@ -308,7 +305,8 @@ def is_own(path: Path, kind: Callable[[int], bool] = stat.S_ISREG) -> bool:
 
 def is_relative(name: str) -> bool:
     """Whether ``name`` stays below the folder that it is joined to, on every system: ``C:x`` and ``/x`` do not."""
-    return not PureWindowsPath(name).anchor and ".." not in PureWindowsPath(name).parts
+    path = PureWindowsPath(name)
+    return not path.anchor and ".." not in path.parts and not meaning_on_windows(name)
 
 
 def cleaned_path(text: str) -> Path:
@@ -320,6 +318,12 @@ def cleaned_path(text: str) -> Path:
         raise MusubiError(f"the path {text[:80]!r} holds a line break or control character", fix="Type the path again.")
     if len(text) > LONGEST_PATH:
         raise MusubiError(f"the path {text[:80]!r} ... has {len(text)} characters", fix="Type the path again.")
+    if meaning := meaning_on_windows(text):
+        raise MusubiError(
+            f"the path {text[:80]!r} {meaning}",
+            why="Windows would open something else than this path names, and the workflow may be run there.",
+            fix="Rename the file or folder, or give its whole path.",
+        )
     try:
         return Path(text).expanduser()
     except RuntimeError:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from musubi_nodes import children
 from musubi_nodes.commands.code import code_of
 from musubi_nodes.commands.helptext import parse_help
 from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, table
@@ -65,15 +66,8 @@ def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
     """The options that ``--help`` prints; empty where it fails."""
     environment = child_environment(install) | {"COLUMNS": "400", "NO_COLOR": "1"}
     try:
-        done = subprocess.run(
-            [str(install.python), str(path), "--help"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            env=environment,
-            cwd=install.root,
-            check=False,
-        )
+        command = [str(install.python), str(path), "--help"]
+        done = children.run(command, seconds=SECONDS, env=environment, cwd=install.root)
     except (OSError, subprocess.TimeoutExpired):
         return {}
     return parse_help(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}

@@ -69,7 +69,12 @@ def _captions(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnM
     found.add(found.warnings, scan.name, scan.empty_captions, "caption", "empty")
     text = "with a byte order mark, which becomes part of the caption"
     found.add(found.warnings, scan.name, scan.marked_captions, "caption", text, "save again as UTF-8 without BOM")
-    found.add(found.warnings, scan.name, scan.captions_alone, "caption", f"without {scan.kind} of the same name")
+    stems = {path.stem.casefold() for path in scan.without_caption}
+    cased = [path for path in scan.captions_alone if path.stem.casefold() in stems]
+    others = [path for path in scan.captions_alone if path not in cased]
+    text = f"whose name differs from its {scan.kind}'s in upper and lower case"
+    found.add(found.warnings, scan.name, cased, "caption", text, "give both the same name")
+    found.add(found.warnings, scan.name, others, "caption", f"without {scan.kind} of the same name")
 
 
 def _lines(scan: DatasetScan, found: Findings) -> None:

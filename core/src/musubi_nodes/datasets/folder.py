@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import repeat
@@ -25,6 +25,7 @@ class _Sorted:
     """The files of a folder by what they are: captions by stem, media with their stem, the rest, and folders."""
 
     kind: Kind
+    caption: str
     captions: dict[str, File] = field(default_factory=dict)
     media: list[tuple[str, File]] = field(default_factory=list)
     others: list[File] = field(default_factory=list)
@@ -32,9 +33,22 @@ class _Sorted:
 
     @cached_property
     def pairs(self) -> list[tuple[File, File | None]]:
-        """The media with their caption."""
+        """The media with their caption.
+
+        musubi-tuner looks for an image's exact stem in a list of names (``glob_images``, v0.3.4), but opens a video's
+        caption, so that the file system decides whether the case of letters counts.
+        """
         caption = self.captions.get
-        return [(file, caption(stem)) for stem, file in self.media]
+        found = [(file, caption(stem)) for stem, file in self.media]
+        if self.kind == "image" or all(caption for _, caption in found):
+            return found
+        others = {file.name.casefold(): file for file in (*self.captions.values(), *self.others)}
+        return [(file, caption or self._by_any_case(file, others)) for file, caption in found]
+
+    def _by_any_case(self, media: File, files: Mapping[str, File]) -> File | None:
+        path = os.path.splitext(media.path)[0] + self.caption  # noqa: PTH122
+        found = files.get(os.path.basename(path).casefold())  # noqa: PTH119
+        return found if found and os.path.exists(path) else None  # noqa: PTH110
 
     @cached_property
     def captioned(self) -> list[File]:
@@ -79,8 +93,8 @@ def scan_folder(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
 
 
 def _sorted(listed: Iterable[tuple[str, File]], dataset: Dataset) -> _Sorted:
-    found, media = _Sorted(dataset.kind), MEDIA_EXTENSIONS[dataset.kind]
-    caption = dataset.caption_extension
+    caption = dataset.caption_extension or ""
+    found, media = _Sorted(dataset.kind, caption), MEDIA_EXTENSIONS[dataset.kind]
     if caption and os.name == "nt":
         caption = caption.lower()
     for name, file in listed:
@@ -123,8 +137,8 @@ def _trouble(error: Exception) -> str:
 def _captions_alone(files: _Sorted) -> tuple[Path, ...]:
     if files.unique and len(files.captioned) == len(files.captions):
         return ()
-    stems = files.stems
-    return _paths(file for stem, file in files.captions.items() if stem not in stems)
+    stems, paired = files.stems, {caption for _, caption in files.pairs}
+    return _paths(file for stem, file in files.captions.items() if stem not in stems and file not in paired)
 
 
 def _targets(dataset: Dataset, captioned: Sequence[File], bare: Sequence[File]) -> Controls:

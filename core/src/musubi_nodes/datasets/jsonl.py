@@ -22,13 +22,14 @@ from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
 from musubi_nodes.errors import did_you_mean
 from musubi_nodes.files import LINES, is_share, open_file
 from musubi_nodes.parsing import parse_json
+from musubi_nodes.windows_names import meaning_on_windows
 
 LONGEST_LINE = 1_000_000
 MOST_ITEMS = 1_000_000
 MOST_WRONG = 1_000
 """Lines that are wrong or name files that are missing: beyond so many the rest is not read."""
-_SHARE = re.compile(r'"(?:/[/\\]|\\[/\\uU])')
-"""A text of JSON that begins with two slashes or backslashes, or may do so in another spelling."""
+_SHARE = re.compile(r'"(?:/[/\\?]|\\[/\\uU])')
+"""A text of JSON that begins as paths of a share do, or may do so in another spelling."""
 
 
 @dataclass
@@ -146,6 +147,9 @@ def _named(entry: object, kind: Kind, layered: bool) -> _Named:
         raise ValueError(f"{kind}_path {main!r} ends in a slash; remove it")
     targets = tuple(_targets(entry)) if layered else ()
     controls = tuple(str(value) for _, value in sorted(_controls(entry, kind)))
+    for text in (main, *targets, *controls):
+        if meaning := meaning_on_windows(text):
+            raise ValueError(f"the path {text!r:.80} {meaning}, on Windows")
     return _Named(main, targets, controls, _text(entry, "caption").strip())
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from musubi_nodes import children
 from musubi_nodes.errors import MusubiError
 
 Watch = Callable[[int, int], None]
@@ -47,9 +48,7 @@ def readable(path: Path) -> list[str]:
 
 def asked(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
     """A short call with all its output; OSError, ValueError or TimeoutExpired where there is none."""
-    command = [executable(), "-hide_banner", "-nostdin", *arguments]
-    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-    return subprocess.run(command, capture_output=True, timeout=seconds, creationflags=flags, check=False)
+    return children.run([executable(), "-hide_banner", "-nostdin", *arguments], seconds=seconds)
 
 
 class Ffmpeg:
@@ -58,13 +57,12 @@ class Ffmpeg:
     def __init__(self, arguments: Sequence[str], *, folder: Path | None = None, **pipes: Any) -> None:
         self._last: deque[str] = deque(maxlen=_LINES)
         try:
-            self.process = subprocess.Popen(
+            self.process = children.start(
                 [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", *arguments],
                 **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes},
                 stderr=subprocess.PIPE,
                 cwd=folder,
                 env={**os.environ, "SVT_LOG": "1"},  # SVT-AV1 writes its settings to stderr otherwise
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
             raise MusubiError(f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.") from error

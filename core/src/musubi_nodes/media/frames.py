@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musubi_nodes import sharing
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import PICTURE, read_bytes
 from musubi_nodes.media.audio import Audio, read_audio
@@ -142,9 +141,9 @@ def save_video(frames: Frames, path: Path, fps: float, audio: Audio | None = Non
         return frames.path
     source = source_of(frames, fps)
     form = formats()["mp4-lossless" if source.width % 2 or source.height % 2 else "mp4-h264"]
-    with tempfile.TemporaryDirectory(prefix=".video-", dir=path.parent) as folder:
-        made = encode(source, Wish(form, quality=100, audio=audio, upright=True), Path(folder))
-        shutil.move(made[0], path)
+    with sharing.scratch_folder(path.parent, ".video-") as folder:
+        made = encode(source, Wish(form, quality=100, audio=audio, upright=True), folder)
+        sharing.replace(made[0], path)
     return path
 
 

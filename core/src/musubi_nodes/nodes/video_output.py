@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from musubi_nodes.media.formats import Format, check_rate, formats, unequal
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.nodes.video_input import watching
 from musubi_nodes.saying import say
+from musubi_nodes.sharing import discard_folder
 
 PICTURES_SHOWN = 16
 
@@ -81,7 +81,7 @@ class VideoOutput(Node):
             written = _published(made, form, target, inputs.filename_prefix)
             context.show(*_shown(written, work, previews))
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            discard_folder(work)
         context.made(*written)
         place = written[0].parent if form.pictures else written[0]
         context.show(text=_told(place, written, context.host.output_folder, source, inputs))

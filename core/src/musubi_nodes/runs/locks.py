@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.sharing import discard
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -38,7 +39,7 @@ def reading(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iter
     own = path.with_name(f"{path.stem}-{uuid4().hex[:8]}.lock")
     with contextlib.ExitStack() as stack:
         with held(path, waiting, poll):
-            stack.callback(own.unlink, missing_ok=True)
+            stack.callback(discard, own)  # on Windows who waits to write may just be probing it
             stack.enter_context(held(own, waiting, poll))
         yield
 
@@ -61,7 +62,7 @@ def _readers(path: Path) -> bool:
         if not _acquired(lock, 0):
             return True
         lock.release()
-        own.unlink(missing_ok=True)  # its reader was killed
+        discard(own)  # its reader was killed
     return False
 
 

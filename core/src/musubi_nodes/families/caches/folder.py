@@ -20,6 +20,7 @@ from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 from musubi_nodes.families.caches.notes import Made, Notes, Recipe
 from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.disk import disk_error
+from musubi_nodes.sharing import remove
 
 
 @dataclass
@@ -82,7 +83,7 @@ class CacheFolder:
         stay = {name for made in self.good.values() for name in made.files}
         with self._usable():
             for name in (name for files in self._there.values() for name in files if name not in stay):
-                (self.path / name).unlink(missing_ok=True)
+                remove(self.path / name)
         self._keep(self.good, self.run)
 
     def replace(self) -> list[Path]:
@@ -98,7 +99,7 @@ class CacheFolder:
                 continue
             with self._usable():
                 for name in old:
-                    (self.path / name).unlink(missing_ok=True)
+                    remove(self.path / name)
         return alone
 
     def finish(self, run: str) -> None:

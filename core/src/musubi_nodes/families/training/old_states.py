@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders
 from musubi_nodes.runs.record.parts import parts
 from musubi_nodes.runs.record.states import State, states
+from musubi_nodes.sharing import discard_folder
 
 
 def remove_old_states(run: RunFolder, training: Training) -> None:
@@ -31,7 +31,7 @@ def _remove(run: RunFolder, training: Training) -> None:
     for state in _too_old(sorted((*earlier, *states(run)), key=lambda state: state.step), training):
         if state in earlier and _named(state) not in needed and not state.path.is_symlink():
             log.info("removing old state: %s", state.path)
-            shutil.rmtree(state.path, ignore_errors=True)
+            discard_folder(state.path)
 
 
 def _earlier(run: RunFolder) -> Iterator[State]:

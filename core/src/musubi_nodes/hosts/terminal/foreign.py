@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.files import checked_name, cleaned_path, is_file, is_inside, publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png, save_video
 from musubi_nodes.media.pictures import opened_picture
+from musubi_nodes.sharing import scratch_folder
 
 CATEGORY = "terminal"
 
@@ -122,8 +122,8 @@ class SaveVideo(Node):
 def _beside(folder: Path) -> Iterator[Path]:
     """A folder of our own in ``folder``, which is made where it is missing; gone in every case afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".save-", dir=folder) as scratch:
-        yield Path(scratch)
+    with scratch_folder(folder, ".save-") as scratch:
+        yield scratch
 
 
 FOREIGN: dict[str, type[Node]] = {node.id: node for node in (LoadImage, PreviewImage, SaveImage, SaveVideo)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -14,6 +13,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.propose import proposal
 from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.manager import Plugins, plugins
+from musubi_nodes.sharing import discard_folder, retried
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST = 40
@@ -117,6 +117,6 @@ def _write(texts: dict[str, str], target: Path) -> None:
         for path, text in texts.items():
             (beside / path).parent.mkdir(parents=True, exist_ok=True)
             (beside / path).write_text(text, "utf-8", newline="\n")
-        beside.rename(target)
+        retried(lambda: beside.rename(target))
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        discard_folder(beside)

@@ -58,12 +58,12 @@ CARD = (
         "its power limit.",
     ),
     Rule(
-        lambda gpu: gpu.starves and gpu.facts.cpu >= 85,
+        lambda gpu: gpu.starves and gpu.facts.cpu_is_busy,
         "{0.gpu} is used by {0.use:.0f} % only while {0.runs} trains, and the CPU by {0.facts.cpu:.0f} %: the CPU "
         "holds it up. Close programs that compute.",
     ),
     Rule(
-        lambda gpu: gpu.starves and gpu.facts.cpu < 85,
+        lambda gpu: gpu.starves and not gpu.facts.cpu_is_busy,
         "{0.gpu} is used by {0.use:.0f} % only while {0.runs} trains: it waits for data or swapped blocks. Raise "
         "max_data_loader_n_workers (Training Config), or lower blocks_to_swap.",
     ),

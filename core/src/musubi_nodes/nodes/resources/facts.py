@@ -23,6 +23,8 @@ from musubi_nodes.saying import say
 RUNS, SELF, OTHERS = "musubi's runs", "this program", "others"
 PERCENT = (0.0, 100.0)
 """From where to where plots go."""
+BUSY = 85.0
+"""Percent of the CPU from which on it leaves no room for another program."""
 HIDDEN = "a process that is not seen from here"
 
 
@@ -76,9 +78,15 @@ class Facts:
         return self.moments[-1].cards
 
     @property
-    def cpu(self) -> float:
-        """Percent of all cores, on average over what was watched."""
-        return fmean(moment.machine.cpu for moment in self.moments)
+    def cpu(self) -> float | None:
+        """Percent of all cores, on average over what was watched; ``None`` where the system does not tell."""
+        told = [moment.machine.cpu for moment in self.moments if moment.machine.cpu is not None]
+        return fmean(told) if told else None
+
+    @property
+    def cpu_is_busy(self) -> bool:
+        """Whether the CPU may be what a GPU waits for."""
+        return self.cpu is not None and self.cpu >= BUSY
 
     def uses(self, card: Card) -> list[int]:
         """The card's use in percent, as far as it is told, over what was watched."""

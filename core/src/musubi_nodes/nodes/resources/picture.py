@@ -42,7 +42,8 @@ def _bars(facts: Facts) -> Iterator[Bar]:
         told = ", ".join(filter(None, (memory(card), figures(card))))
         yield Bar(f"GPU {card.number} {card.name}", told, _held(facts, card))
     now = facts.machine
-    yield Bar("CPU", f"{now.cpu:.0f} %", [Part(OTHERS, now.cpu / 100)])
+    if now.cpu is not None:
+        yield Bar("CPU", f"{now.cpu:.0f} %", [Part(OTHERS, now.cpu / 100)])
     by_kind = {RUNS: sum(run.ram for run in facts.runs), SELF: facts.own_ram}
     told = gib_of(now.ram_used, now.ram_total)
     yield Bar("RAM", told, _parts(by_kind, now.ram_used, now.ram_total))

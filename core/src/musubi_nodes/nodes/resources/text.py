@@ -59,10 +59,11 @@ def _missing(card: Card) -> list[str]:
 
 def _machine(facts: Facts) -> Iterator[str]:
     now = facts.machine
-    cpu = [say("CPU {use:.0f} % of {cores} cores", use=now.cpu, cores=os.cpu_count())]
-    if len(facts.moments) > 1:
+    cpu = [] if now.cpu is None else [say("CPU {use:.0f} % of {cores} cores", use=now.cpu, cores=os.cpu_count())]
+    if len(facts.moments) > 1 and facts.cpu is not None:
         cpu.append(say("{use:.0f} % on average over {seconds:g} s", use=facts.cpu, seconds=facts.moments[-1].at))
-    yield ", ".join(cpu)
+    if cpu:
+        yield ", ".join(cpu)
     yield f"RAM {gib_of(now.ram_used, now.ram_total)}"
     yield f"- {this_one()}: {facts.own_ram / GIB:.2f} GiB"
     yield from (f"- {run.name} ({say(run.stage)}): {run.ram / GIB:.2f} GiB" for run in facts.runs)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Machine:
     """``cpu`` in percent of all cores since the reading before; the rest in bytes. What Linux keeps of files in memory
-    counts as free, as it gives way. ``swap_used`` is ``None`` where the system does not tell."""
+    counts as free, as it gives way. ``None`` is what the system does not tell."""
 
-    cpu: float
+    cpu: float | None
     ram_used: int
     ram_total: int
     swap_used: int | None = None
@@ -42,16 +43,22 @@ def machine() -> Machine:
     """One reading. The first one of a process tells no CPU: 0."""
     import psutil
 
-    memory, swap = psutil.virtual_memory(), None
-    with contextlib.suppress(psutil.Error, OSError, RuntimeError):
-        swap = psutil.swap_memory()
+    memory, swap = psutil.virtual_memory(), _told(psutil.swap_memory)
     return Machine(
-        psutil.cpu_percent(),
+        _told(psutil.cpu_percent),
         int(memory.total - memory.available),
         int(memory.total),
         int(swap.used) if swap else None,
         int(swap.total) if swap else None,
     )
+
+
+def _told(question: Callable[[], Any]) -> Any:
+    """The answer, or ``None``: psutil lets errors of the system through as they come."""
+    try:
+        return question()
+    except Exception:
+        return None
 
 
 def disks(folders: Iterable[Path]) -> list[Disk]:

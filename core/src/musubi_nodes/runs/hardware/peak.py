@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,6 +14,8 @@ from musubi_nodes.runs.hardware.history import History
 from musubi_nodes.runs.hardware.machine import machine
 from musubi_nodes.runs.hardware.trees import tree
 from musubi_nodes.runs.record.folder import RunFolder
+
+log = logging.getLogger("musubi_nodes")
 
 SECONDS = 2.0
 SHOWN = ("gpu_used", "gpu_total", "gpu_use")
@@ -44,11 +47,19 @@ class Peak:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + SECONDS
+        row: dict[str, Any] = {"time": round(time.time(), 1)}
+        for measure in (self._machine, self._gpu):
+            try:
+                row |= measure()
+            except Exception as error:  # whatever a driver does: a run does not end because it cannot be measured
+                log.debug("not measured: %r", error)
+        self._history.add(row)
+
+    def _machine(self) -> dict[str, Any]:
         now = machine()
-        row = {"time": round(time.time(), 1), "ram_used": now.ram_used, "ram_total": now.ram_total}
-        cpu = {"cpu": now.cpu} if self._looked else {}
+        cpu = {"cpu": now.cpu} if self._looked and now.cpu is not None else {}
         self._looked = True
-        self._history.add({**row, **cpu, **self._gpu()})
+        return {"ram_used": now.ram_used, "ram_total": now.ram_total, **cpu}
 
     def _gpu(self) -> dict[str, Any]:
         if not self._driver:

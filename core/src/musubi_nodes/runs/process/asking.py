@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from musubi_nodes.parsing import parse_json
+from musubi_nodes import children
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 
@@ -23,15 +24,8 @@ class Answer:
 def ask_python(install: Install, code: str, seconds: float) -> Answer:
     """What ``code`` prints in the install's Python and environment; it is ended after ``seconds``."""
     try:
-        done = subprocess.run(
-            [str(install.python), "-c", code],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            cwd=install.root,  # -c looks into the working folder first
-            env=child_environment(install),
-            check=False,
-        )
+        command, environment = [str(install.python), "-c", code], child_environment(install)
+        done = children.run(command, seconds=seconds, env=environment, cwd=install.root)  # -c looks there first
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             return Answer(why=said[-1] if said else f"it ended with code {done.returncode}")

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 from uuid import uuid4
 
+from musubi_nodes import children
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import read_json
 from musubi_nodes.runs.process import guard
+from musubi_nodes.sharing import remove
 
 GUARD = Path(guard.__file__).absolute().with_name("guard_windows.py" if os.name == "nt" else "guard.py")
 
-_WINDOWS_FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
+_OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 UNANSWERED = 30.0
@@ -73,19 +75,21 @@ class LocalProcess:
 class _Guarded:
     def __init__(self, spec: ProcessSpec) -> None:
         self._record = spec.folder / "process.json"
-        self._record.unlink(missing_ok=True)
+        self._records = (self._record, self._record.with_name(f"{self._record.name}{guard.PART}"))
+        for path in self._records:
+            remove(path)
         self._token = uuid4().hex
         self._root: Any = None
         self._heard = time.monotonic()
-        self._guard = subprocess.Popen(
-            [sys.executable, "-E", str(GUARD), str(self._record.absolute()), *spec.command],
+        self._guard = children.start(
+            [sys.executable, "-E", "-X", "utf8", str(GUARD), str(self._record.absolute()), *spec.command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=spec.cwd,
             env={**spec.environment, guard.TOKEN: self._token},
             start_new_session=os.name != "nt",
-            creationflags=_WINDOWS_FLAGS,
+            creationflags=_OWN_GROUP,
         )
         streams = {"stdout": self._guard.stdout, "stderr": self._guard.stderr}
         self.streams: Mapping[str, BinaryIO] = cast("dict[str, BinaryIO]", streams)
@@ -95,7 +99,7 @@ class _Guarded:
         if code is None:
             self._check_answering()
             return None
-        record = read_json(self._record)
+        record = self._read_record()
         recorded = record.get("returncode")
         if isinstance(recorded, int):
             return recorded
@@ -111,7 +115,7 @@ class _Guarded:
         """Raise where the command is gone, and the guard, which was stopped, does not tell how it ended."""
         import psutil
 
-        if self._root is None and (pid := read_json(self._record).get("pid")):
+        if self._root is None and (pid := self._read_record().get("pid")):
             with contextlib.suppress(psutil.Error):
                 self._root = psutil.Process(pid)
         if self._root is not None and guard.alive(self._root):
@@ -136,8 +140,13 @@ class _Guarded:
             self._guard.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._guard.wait(guard.POLITE_SECONDS)
-        if "returncode" not in read_json(self._record):
+        if "returncode" not in self._read_record():
             self._end_orphans()
+
+    def _read_record(self) -> dict[str, Any]:
+        """The last whole one: on Windows it stays beside while a scanner or a backup holds the one before it."""
+        found = [record for record in map(read_json, self._records) if record]
+        return next((record for record in found if "returncode" in record), found[0] if found else {})
 
     def _end_orphans(self) -> None:
         """If the guard itself was killed, what it started may still live."""

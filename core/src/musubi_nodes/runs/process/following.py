@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import queue
 import threading
@@ -24,6 +25,8 @@ from musubi_nodes.runs.record.metrics import Metrics, write_all
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import Progress, ProgressReader
 from musubi_nodes.runs.record.recorder import Recorder
+
+log = logging.getLogger("musubi_nodes")
 
 CHUNK = 32_768
 WAITING_CHUNKS = 64
@@ -62,7 +65,7 @@ class Following:
                 code = self._follow(process, log, metrics)
             finally:
                 self._over.set()
-                process.kill()
+                self._release(process)
                 with contextlib.suppress(OSError):
                     if self._events is not None:
                         metrics.scalars(self._events.read())
@@ -86,6 +89,13 @@ class Following:
                 why="The folder or the program that the message names cannot be used, or the command is too long.",
                 fix="Check the install in config.toml; `musubi-nodes doctor` tells what is missing.",
             ) from error
+
+    def _release(self, process: RunningProcess) -> None:
+        """What the run has come to stands: an executor that fails to clean up changes nothing of it."""
+        try:
+            process.kill()
+        except Exception as error:
+            log.warning("what %s started may not have ended: %r", self._command.script, error)
 
     def _follow(self, process: RunningProcess, log: BinaryIO, metrics: Metrics) -> int:
         secrets = secret_values(self._command.environment, self._command.secrets)

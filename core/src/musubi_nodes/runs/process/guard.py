@@ -30,6 +30,9 @@ POLITE_SECONDS = 1.0
 PARENT_SECONDS = 0.5
 """How often the parent is looked for: a process that it forked may hold our stdin open after its death."""
 
+PART = ".part"
+"""What the record is called until it is renamed into place."""
+
 PR_SET_CHILD_SUBREAPER = 36
 
 sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))]
@@ -38,12 +41,12 @@ sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.a
 def record(path: str, **values: Any) -> None:
     """Write the record beside and rename it; a full disk must not keep the tree alive."""
     try:
-        with open(path + ".part", "w", encoding="utf-8") as file:
+        with open(path + PART, "w", encoding="utf-8") as file:
             json.dump(values, file)
-        os.replace(path + ".part", path)
+        os.replace(path + PART, path)
     except OSError:
         with contextlib.suppress(OSError):
-            os.remove(path + ".part")  # noqa: PTH107
+            os.remove(path + PART)  # noqa: PTH107
 
 
 def marked(token: str) -> list[Any]:
@@ -59,13 +62,15 @@ def marked(token: str) -> list[Any]:
 
 
 def alive(process: Any) -> bool:
-    """Whether it runs; what is dead and only not yet collected does not count."""
+    """Whether it runs; what is dead and only not yet collected does not count, what cannot be asked does."""
     import psutil
 
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
+    except psutil.NoSuchProcess:
         return False
+    except Exception:  # of the system, which psutil lets through
+        return True
 
 
 def become_subreaper() -> bool:

@@ -1,5 +1,5 @@
-"""The guard on Windows; same arguments, record and stdin as ``guard.py``. Written from the documentation, and tried
-elsewhere as far as it runs there (tests/runs/test_windows_guard.py).
+"""The guard on Windows; same arguments, record and stdin as ``guard.py``. Tried with
+CPython for Windows under Wine, and elsewhere as far as it runs there (tests/runs/test_windows_guard.py).
 
 The guard puts itself into a job that is closed with its last handle: however the guard ends, Windows ends the tree.
 """
@@ -18,6 +18,10 @@ from typing import Any
 
 JOB_OBJECT_EXTENDED_LIMIT_INFORMATION = 9
 JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = 0x2000
+NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+PART = ".part"
+SECONDS = 2.0
+"""How long another program may hold the record."""
 
 sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))]
 
@@ -67,36 +71,45 @@ def enter_job() -> Any:
     return job if kernel.AssignProcessToJobObject(job, kernel.GetCurrentProcess()) else None
 
 
-def end_tree() -> None:
-    """End every descendant; what outlives its parent is left to the job."""
-    import psutil
+def end_tree(root: subprocess.Popen[bytes]) -> None:
+    """End every descendant. What outlives its parent, or psutil cannot tell, is left to the job."""
+    with contextlib.suppress(Exception):  # psutil may be missing: -E leaves PYTHONPATH out
+        import psutil
 
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+    with contextlib.suppress(OSError):
+        root.kill()
 
 
-def stop_when_asked() -> None:
+def stop_when_asked(root: subprocess.Popen[bytes]) -> None:
     """Waits until stdin speaks or closes."""
     with contextlib.suppress(OSError):
         os.read(0, 1)
-    end_tree()
+    end_tree(root)
 
 
 def record(path: str, **values: Any) -> None:
-    """Write the record beside and rename it; a full disk must not keep the tree alive."""
+    """Write the record beside and rename it; a full disk must not keep the tree alive.
+
+    If another program holds the old record for too long, the new one stays beside, and is read there.
+    """
     try:
-        with open(path + ".part", "w", encoding="utf-8") as file:
+        with open(path + PART, "w", encoding="utf-8") as file:
             json.dump(values, file)
-        replace(path + ".part", path)
+        replace(path + PART, path)
+    except PermissionError:
+        pass
     except OSError:
         with contextlib.suppress(OSError):
-            os.remove(path + ".part")  # noqa: PTH107
+            os.remove(path + PART)  # noqa: PTH107
 
 
 def replace(source: str, target: str) -> None:
-    """The tries of ``musubi_nodes.files``: Windows refuses for as long as somebody reads ``target``."""
-    for _ in range(20):
+    """The tries of ``musubi_nodes.sharing``: Windows refuses for as long as another program reads ``target``."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
         with contextlib.suppress(PermissionError):
             os.replace(source, target)
             return
@@ -111,16 +124,16 @@ def main() -> int:
     with contextlib.suppress(Exception):
         job = enter_job()
     try:
-        root = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        root = subprocess.Popen(command, stdin=subprocess.DEVNULL, creationflags=NO_WINDOW)
     except (OSError, ValueError) as error:
         print(f"cannot start {command[0]}: {error}", file=sys.stderr, flush=True)
         record(target, returncode=127)
         return 127
     about = {"pid": root.pid, "guard": os.getpid(), "started": time.time(), "job": job is not None}
     record(target, **about)
-    threading.Thread(target=stop_when_asked, daemon=True).start()
+    threading.Thread(target=stop_when_asked, args=(root,), daemon=True).start()
     code = root.wait()
-    end_tree()
+    end_tree(root)
     record(target, **about, returncode=code)
     return code
 

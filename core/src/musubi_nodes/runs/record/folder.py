@@ -193,7 +193,8 @@ class RunFolder:
 
     def note_made(self, name: str) -> None:
         """Add to ``status.json`` what was handed on."""
-        write_json(self.path / "status.json", {**self.read_json("status.json"), "made": name})
+        if status := self.read_json("status.json"):  # else another program holds it, and its end counts more
+            write_json(self.path / "status.json", {**status, "made": name})
 
     def status(self) -> dict[str, Any]:
         """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
