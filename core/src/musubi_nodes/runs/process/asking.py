@@ -6,8 +6,8 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
-from musubi_nodes.parsing import parse_json
 from musubi_nodes import children
+from musubi_nodes.parsing import parse_json
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 
