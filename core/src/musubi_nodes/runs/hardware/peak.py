@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from musubi_nodes.log import log
 from musubi_nodes.runs.hardware import gpu
 from musubi_nodes.runs.hardware.cards import Card, cards
 from musubi_nodes.runs.hardware.history import History
 from musubi_nodes.runs.hardware.machine import machine
 from musubi_nodes.runs.hardware.trees import tree
 from musubi_nodes.runs.record.folder import RunFolder
-
-log = logging.getLogger("musubi_nodes")
 
 SECONDS = 2.0
 SHOWN = ("gpu_used", "gpu_total", "gpu_use")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import queue
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.log import log
 from musubi_nodes.runs.command import Command, Outcome, Watcher
 from musubi_nodes.runs.explain import Explainer, Failure, LastLines, explained
 from musubi_nodes.runs.hardware.peak import Peak
@@ -25,8 +25,6 @@ from musubi_nodes.runs.record.metrics import Metrics, write_all
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import Progress, ProgressReader
 from musubi_nodes.runs.record.recorder import Recorder
-
-log = logging.getLogger("musubi_nodes")
 
 CHUNK = 32_768
 WAITING_CHUNKS = 64
