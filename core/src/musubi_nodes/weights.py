@@ -18,6 +18,8 @@ _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
     "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
+_DIMENSIONS, _LARGEST = 16, 1 << 48
+"""Of a tensor: far more than any has."""
 _DOWNLOAD = "Download the file again and compare its size with the page that offers it."
 
 
@@ -113,19 +115,29 @@ def _checked(raw: Mapping[str, Any], start: int, size: int) -> Header:
     data = size - start
     metadata = raw.get("__metadata__", {})
     entries = {name: entry for name, entry in raw.items() if name != "__metadata__"}
-    end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+    tensors = {name: _tensor(name, entry, start) for name, entry in entries.items()}
+    end = max((tensor.place.stop for tensor in tensors.values()), default=start) - start
     if end > data:
         raise _TooShort(say("Its tensors need {needs} bytes, {there} are there.", needs=end, there=data))
     if end < data:
         raise ValueError(f"{data - end} bytes follow after the last tensor")
-    tensors = {name: _tensor(name, entry, start) for name, entry in entries.items()}
+    if sum(len(tensor.place) for tensor in tensors.values()) != end:
+        raise ValueError("its tensors overlap, or leave gaps")
     return Header(tensors, {str(key): str(value) for key, value in metadata.items()})
 
 
 def _tensor(name: str, entry: Mapping[str, Any], start: int) -> TensorInfo:
-    dtype, shape = str(entry["dtype"]), tuple(int(side) for side in entry["shape"])
-    begin, end = (int(place) for place in entry["data_offsets"])
+    dtype, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if type(dtype) is not str or not _are_sizes(shape) or not _are_sizes(place) or len(place) != 2:
+        raise ValueError(f"{name} is described by {str(entry)[:200]}")
+    begin, end = place
     bits = _BITS.get(dtype)
-    if begin < 0 or end < begin or (bits and prod(shape) * bits != (end - begin) * 8):
+    if end < begin or (bits and prod(shape) * bits != (end - begin) * 8):
         raise ValueError(f"{name} has {end - begin} bytes, which is not {dtype} {list(shape)}")
-    return TensorInfo(dtype, shape, range(start + begin, start + end))
+    return TensorInfo(dtype, tuple(shape), range(start + begin, start + end))
+
+
+def _are_sizes(found: object) -> bool:
+    """Whether it is a list of so few and so small numbers that their product is quickly made."""
+    few = isinstance(found, list) and len(found) <= _DIMENSIONS
+    return few and all(type(size) is int and 0 <= size <= _LARGEST for size in found)
