@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from musubi_nodes.hosts.comfyui import promptly
 from musubi_nodes.testing.plugin import REAL
 
 settings.register_profile("ours", deadline=None)  # how long an example takes says nothing on a busy machine
@@ -29,6 +30,13 @@ with contextlib.suppress(ValueError):
 def own_surroundings(musubi_surroundings: Path) -> Path:
     """The folder of this test's config.toml."""
     return musubi_surroundings
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A validation may take its time on a busy machine; what a budget does is tested with budgets of its own."""
+    monkeypatch.setattr(promptly, "SECONDS", 60.0)
+    monkeypatch.setattr(promptly, "LIST_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")

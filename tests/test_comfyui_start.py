@@ -15,18 +15,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 START = """
-import json, sys, types
+import asyncio, json, sys, types
 sys.path.insert(0, {source!r})
 sys.modules["folder_paths"] = types.SimpleNamespace(get_user_directory=lambda: "nowhere")  # ComfyUI's own
 from musubi_nodes.hosts.comfyui import mappings
+from musubi_nodes.hosts.comfyui import promptly
+promptly.SECONDS = 60
 classes, titles = mappings()
 early = sorted(name for name in sys.modules if name.startswith(("musubi_nodes_", "musubi_nodes.families")))
 asked = ("RETURN_TYPES", "CATEGORY", "DESCRIPTION", "OUTPUT_NODE", "OUTPUT_IS_LIST")
 made = {{name: [getattr(each, fact) for fact in asked] for name, each in classes.items()}}
 settings = classes["MusubiTuner_TrainingConfig"]
-checked = settings.VALIDATE_INPUTS(max_train_epochs=3)
+checked = asyncio.run(settings.VALIDATE_INPUTS(max_train_epochs=3))
 try:
-    settings.VALIDATE_INPUTS(max_train_epochs=0)
+    asyncio.run(settings.VALIDATE_INPUTS(max_train_epochs=0))
     refused = ""
 except Exception as error:
     refused = str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -192,11 +193,11 @@ def test_a_wrong_widget_value_is_refused_before_the_queue_runs(
     musubi_miniature: str, node: str, values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(MusubiError, match=message):
-        emitted(node).VALIDATE_INPUTS(**values)
+        asyncio.run(emitted(node).VALIDATE_INPUTS(**values))
 
 
 def test_values_that_come_over_a_link_are_not_judged_before_the_run() -> None:
-    assert emitted("WanGenerator").VALIDATE_INPUTS(prompt=None, models=None, width=832)
+    assert asyncio.run(emitted("WanGenerator").VALIDATE_INPUTS(prompt=None, models=None, width=832))
 
 
 @pytest.mark.parametrize(
@@ -215,14 +216,14 @@ def test_a_generator_without_a_prompt_is_refused_before_a_training_in_its_graph(
     values: dict[str, Any] = {"prompt": " ", **dict.fromkeys(linked)}
     if told:
         with pytest.raises(MusubiError, match=told):
-            emitted(node).VALIDATE_INPUTS(**values)
+            asyncio.run(emitted(node).VALIDATE_INPUTS(**values))
     else:
-        assert emitted(node).VALIDATE_INPUTS(**values)
+        assert asyncio.run(emitted(node).VALIDATE_INPUTS(**values))
 
 
 def test_a_length_that_does_not_fit_is_refused_before_a_training_in_its_graph() -> None:
     with pytest.raises(MusubiError, match="video_length 6"):
-        emitted("WanGenerator").VALIDATE_INPUTS(prompt="a cat", video_length=6)
+        asyncio.run(emitted("WanGenerator").VALIDATE_INPUTS(prompt="a cat", video_length=6))
 
 
 def test_a_node_whose_files_are_gone_runs_again_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -66,7 +67,8 @@ def test_the_classes_that_comfyui_gets_tell_it_in_japanese(settings: Path, calle
     settings.write_text('{"Comfy.Locale": "ja"}', "utf-8")
     monitor: Any = classes()[0]["MusubiTuner_TrainingMonitor"]()
     with pytest.raises(MusubiError, match="there is no run 'gone'\n対処: "):
-        getattr(monitor, called)(name="gone")
+        answer = getattr(monitor, called)(name="gone")
+        asyncio.run(answer)
 
 
 @pytest.mark.usefixtures("running")

@@ -26,6 +26,7 @@ LAYERS = [
     "children",
     "sharing",
     "windows_names",
+    "budget",
     "errors",
     "saying",
     "log",

@@ -44,6 +44,10 @@ class MusubiError(Exception):
         return "\n".join([self.what, *(f"{self.say(word)}: {text}" for word, text in parts if text)])
 
 
+class NotKnown(Exception):
+    """What was asked for is known only when the workflow runs; never shown."""
+
+
 class Crashed(MusubiError):
     """A script ended by itself with an error, for which the reason may be gone the next time."""
 

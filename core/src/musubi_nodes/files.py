@@ -14,7 +14,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
-from musubi_nodes.errors import CONTROLS, MusubiError
+from musubi_nodes.budget import spend
+from musubi_nodes.errors import CONTROLS, MusubiError, NotKnown
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.sharing import discard, replace, retried
 from musubi_nodes.windows_names import meaning_on_windows
@@ -61,8 +62,10 @@ def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = Tr
     _check_usable(Path(path).stat(follow_symlinks=follow), limit)  # opening a device may already do something
     handle = retried(lambda: os.open(path, READ | (0 if follow else getattr(os, "O_NOFOLLOW", 0))))
     try:
-        _check_usable(os.fstat(handle), limit)
-    except OSError:
+        facts = os.fstat(handle)
+        _check_usable(facts, limit)
+        spend(facts.st_size if limit else 0)
+    except (OSError, NotKnown):
         os.close(handle)
         raise
     return os.fdopen(handle, "rb")

@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import WEIGHTS_HEADER, open_file
 from musubi_nodes.parsing import parse_json
@@ -48,6 +49,7 @@ def read_header(path: Path) -> Header:
             start = file.read(64)
             length = int.from_bytes(start[:8], "little")
             _check_start(path, start, length, size)
+            spend(length)
             file.seek(8)
             text = file.read(length)
     except (OSError, ValueError) as error:
@@ -139,5 +141,6 @@ def _tensor(name: str, entry: Mapping[str, Any], start: int) -> TensorInfo:
 
 def _are_sizes(found: object) -> bool:
     """Whether it is a list of so few and so small numbers that their product is quickly made."""
-    few = isinstance(found, list) and len(found) <= _DIMENSIONS
-    return few and all(type(size) is int and 0 <= size <= _LARGEST for size in found)
+    if not isinstance(found, list) or len(found) > _DIMENSIONS:
+        return False
+    return all(type(size) is int and 0 <= size <= _LARGEST for size in found)

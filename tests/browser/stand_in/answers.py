@@ -130,7 +130,7 @@ def application(
     async def post_prompt(request: web.Request) -> web.Response:
         asked = await request.json()
         prompt, queue = asked["prompt"], server.prompt_queue
-        if errors := queue.refused(prompt):
+        if errors := await queue.refused(prompt):
             error = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"}
             told = {"error": {**error, "details": "", "extra_info": {}}, "node_errors": errors}
             return web.json_response(told, status=400)

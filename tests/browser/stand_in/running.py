@@ -36,13 +36,13 @@ class Queue:
         """Tell all pages how much is left to do."""
         self.server.send_sync("status", {"status": self.info})
 
-    def refused(self, prompt: Mapping[str, Any]) -> dict[str, Any]:
+    async def refused(self, prompt: Mapping[str, Any]) -> dict[str, Any]:
         """What ``VALIDATE_INPUTS`` has against it, by node."""
         errors = {}
         for node_id, entry in prompt.items():
             cls = self.classes[entry["class_type"]]
             try:
-                cls.VALIDATE_INPUTS(**given(cls, node_id, entry["inputs"], {}))
+                await cls.VALIDATE_INPUTS(**given(cls, node_id, entry["inputs"], {}))
             except Exception as error:
                 reason = {"type": "exception_during_validation", "message": "Exception when validating node"}
                 told = {**reason, "details": str(error), "extra_info": {}}

@@ -10,17 +10,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from musubi_nodes.commands.option import marker
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, NotKnown
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native
 from musubi_nodes.families.node import Node
 
 DEEPEST = 200
 """Nodes of one chain that are looked through; ComfyUI itself ends at some hundreds."""
-
-
-class NotKnown(Exception):
-    """What was asked for is known only when the workflow runs."""
 
 
 class Known:

@@ -20,12 +20,12 @@ from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.ownership import IMPORTABLE, PATHS
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
-from musubi_nodes.errors import MusubiError, OutOfGpuMemory
+from musubi_nodes.errors import MusubiError, NotKnown, OutOfGpuMemory
 from musubi_nodes.families.arguments import memory_arguments, own_arguments, spelled, with_defaults
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
-from musubi_nodes.families.foretelling import NotKnown, known_inputs
+from musubi_nodes.families.foretelling import known_inputs
 from musubi_nodes.families.memory.plans import same_result, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs

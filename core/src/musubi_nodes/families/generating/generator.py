@@ -11,11 +11,11 @@ from pydantic import BaseModel
 
 from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
-from musubi_nodes.errors import MusubiError, OutOfGpuMemory
+from musubi_nodes.errors import MusubiError, NotKnown, OutOfGpuMemory
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
 from musubi_nodes.families.fields import Widget
-from musubi_nodes.families.foretelling import NotKnown, known_inputs
+from musubi_nodes.families.foretelling import known_inputs
 from musubi_nodes.families.generating.batch import generate_all
 from musubi_nodes.families.generating.grouping import Item, name_of, prompt_line
 from musubi_nodes.families.generating.inputs import GeneratorInputs, GeneratorOutputs

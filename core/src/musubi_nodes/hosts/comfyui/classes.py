@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from musubi_nodes.hosts.comfyui.promptly import validated
+
 Facts = Mapping[str, Any]
 """What a node looks like from outside, as JSON can hold it."""
 Answer = Callable[..., Any]
 
 LISTS = ("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS")
 VALUES = ("CATEGORY", "DESCRIPTION", "OUTPUT_NODE", "SEARCH_ALIASES", "__doc__")
+
+
+def _validate_inputs(answers: Callable[[str], Answer]) -> Callable[..., Any]:
+    async def validate_inputs(cls: type, **values: Any) -> bool:
+        return await validated(lambda: answers("validate")(values))
+
+    return validate_inputs
 
 
 def build(facts: Facts, answers: Callable[[str], Answer]) -> type:
@@ -23,7 +32,7 @@ def build(facts: Facts, answers: Callable[[str], Answer]) -> type:
             **{name: facts[name] for name in VALUES},
             "FUNCTION": "execute",
             "INPUT_TYPES": classmethod(lambda cls: answers("input_types")()),
-            "VALIDATE_INPUTS": classmethod(lambda cls, **values: answers("validate")(values)),
+            "VALIDATE_INPUTS": classmethod(_validate_inputs(answers)),
             "IS_CHANGED": classmethod(lambda cls, **values: answers("changed")(values)),
             "execute": lambda self, **values: answers("execute")(values),
         },

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, NotKnown
 from musubi_nodes.families.behind import files_behind, state_behind
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
@@ -20,6 +21,7 @@ from musubi_nodes.hosts.comfyui import queued
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts
 from musubi_nodes.hosts.comfyui.kept import stamps
 from musubi_nodes.hosts.comfyui.language import in_the_users_language
+from musubi_nodes.hosts.comfyui.promptly import Lists
 from musubi_nodes.runs.record.folder import trainings
 
 if TYPE_CHECKING:
@@ -113,14 +115,30 @@ def _choices(spec: FieldSpec, plugins: Plugins) -> list[str]:
         return list(spec.choices)
     if spec.kind == "install":
         return [DEFAULT, *plugins.installs()]
+    if spec.kind in ("input", "run", "model"):
+        name = (spec.kind, spec.input_kind, spec.model_kind)
+        return [*_first(spec), *_LISTS.get(name, lambda: _listed(spec, plugins), [])]
+    if spec.kind == "family":
+        return [ANY, *(family.key for family in plugins.families)]
+    raise AssertionError(spec.kind)
+
+
+_LISTS = Lists[list[str]]()
+
+
+def _first(spec: FieldSpec) -> list[str]:
+    """What a combo offers before any file."""
+    if spec.kind == "run":
+        return [NEWEST]
+    return [NONE] if spec.kind == "model" and spec.optional else []
+
+
+def _listed(spec: FieldSpec, plugins: Services) -> list[str]:
     if spec.kind == "input":
         return input_names(_host().input_folder(), spec.input_kind)
     if spec.kind == "run":
-        return [NEWEST, *(run.path.name for run in islice(trainings(_host().output_folder), MOST_RUNS))]
-    if spec.kind == "family":
-        return [ANY, *(family.key for family in plugins.families)]
-    names = [*_host().model_names(spec.model_kind), *install_model_names(_install(plugins), spec.model_kind)]
-    return [NONE, *names] if spec.optional else names
+        return [run.path.name for run in islice(trainings(_host().output_folder), MOST_RUNS)]
+    return [*_host().model_names(spec.model_kind), *install_model_names(_install(plugins), spec.model_kind)]
 
 
 def _install(plugins: Services) -> Any:
@@ -138,8 +156,9 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     """
     linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
     context, unique_id = Context(_host(), plugins), str(values.get("musubi_node_id", ""))
-    known = brought(node, unique_id, queued.workflow(), plugins.nodes, context)
-    foresee(node, widget_values(node, values), linked, context, known)
+    with suppress(NotKnown):  # it takes longer than the queue waits: the node itself tells it
+        known = brought(node, unique_id, queued.workflow(), plugins.nodes, context)
+        foresee(node, widget_values(node, values), linked, context, known)
     return True
 
 

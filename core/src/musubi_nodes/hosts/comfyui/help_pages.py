@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -27,7 +28,8 @@ def add_help(routes: web.RouteTableDef, pack: str) -> None:
     @routes.get(where + ".md")
     @routes.get(where + "/{language}.md")
     async def page(request: web.Request) -> web.Response:
-        text = made_page(request.match_info["id"], request.match_info.get("language", "en"))
+        asked = request.match_info
+        text = await asyncio.to_thread(made_page, asked["id"], asked.get("language", "en"))
         if text is None:
             raise web.HTTPNotFound
         return web.Response(text=text, content_type="text/markdown")

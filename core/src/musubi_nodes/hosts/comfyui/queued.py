@@ -6,6 +6,8 @@ import sys
 from contextvars import ContextVar
 from typing import Any
 
+from musubi_nodes.hosts.comfyui.promptly import begin_request
+
 _workflow: ContextVar[Any] = ContextVar("musubi_queued_workflow", default=None)
 
 
@@ -19,6 +21,7 @@ def listen() -> None:
 def keep(data: Any) -> Any:
     """Keep the workflow of a request; the server calls this before the same task validates it, and goes on with what
     is returned."""
+    begin_request()
     _workflow.set(data.get("prompt") if isinstance(data, dict) else None)
     return data
 

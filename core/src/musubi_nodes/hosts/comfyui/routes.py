@@ -39,7 +39,7 @@ def add_routes(pack: str) -> None:
     async def left_out(request: web.Request) -> web.Response:
         from musubi_nodes.plugins.manager import plugins
 
-        return web.json_response({"left_out": plugins().failed})
+        return web.json_response({"left_out": await asyncio.to_thread(lambda: plugins().failed)})
 
     add_help(routes, pack)
 

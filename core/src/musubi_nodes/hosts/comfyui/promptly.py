@@ -1,0 +1,106 @@
+"""Work for ComfyUI's event loop: done in threads, and not waited for longer than a page may wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Hashable
+from concurrent import futures
+from contextvars import ContextVar, copy_context
+from typing import Any, Generic, TypeVar
+
+from musubi_nodes.budget import Budget
+
+SECONDS, BYTES = 0.15, 4_000_000
+"""For all validations of one queued workflow together. A DiT's header has some 150,000 bytes."""
+LIST_SECONDS = 0.05
+"""For one list of files; one that was not there in time is looked for without being waited for."""
+UNNOTICED, RESTS = 0.01, 10
+"""Seconds in which a list is made each time; for each second beyond, it is kept for so many."""
+MOST_THREADS = 16
+"""Threads that wait for a file system that does not answer."""
+
+T = TypeVar("T")
+_request: ContextVar[Budget | None] = ContextVar("musubi_request", default=None)
+_free = threading.BoundedSemaphore(MOST_THREADS)
+
+
+def begin_request() -> None:
+    """From here on the validations of one workflow share a budget."""
+    _request.set(Budget(SECONDS, BYTES))
+
+
+async def validated(check: Callable[[], Any]) -> bool:
+    """True, or what ``check`` raises. What it does not find out within the budget is left to the node's run."""
+    budget = _request.get() or Budget(SECONDS, BYTES)
+
+    def work() -> None:
+        with budget.used():
+            check()
+
+    if budget.seconds > 0 and (found := _started(work)):
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(found), budget.seconds)
+        except asyncio.TimeoutError:
+            budget.seconds = 0
+    return True
+
+
+def _started(work: Callable[[], T]) -> futures.Future[T] | None:
+    """What ``work`` will return, from a thread of its own; ``None`` where too many still wait."""
+    free = _free
+    if not free.acquire(blocking=False):
+        return None
+    future: futures.Future[T] = futures.Future()
+    future.set_running_or_notify_cancel()
+    context = copy_context()
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(work))
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            free.release()
+
+    threading.Thread(target=run, name="musubi-promptly", daemon=True).start()
+    return future
+
+
+class Lists(Generic[T]):
+    """Lists of files by what they are of: the last known one where a folder does not answer in time."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, T] = {}
+        self._until: dict[Hashable, float] = {}
+        self._looking: dict[Hashable, futures.Future[T]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: Hashable, look: Callable[[], T], otherwise: T) -> T:
+        """What ``look`` returns, now or a moment ago; ``otherwise`` before it has ever returned."""
+        with self._lock:
+            if name in self._known and time.monotonic() < self._until[name]:
+                return self._known[name]
+            patience = 0.0 if self._looking else LIST_SECONDS
+            looking = self._looking.get(name)
+            if looking is None and (looking := _started(lambda: self._look(name, look))):
+                self._looking[name] = looking
+                patience = max(patience, LIST_SECONDS / 10)
+        try:
+            if looking:
+                looking.result(patience)
+        except futures.TimeoutError:
+            pass
+        return self._known.get(name, otherwise)
+
+    def _look(self, name: Hashable, look: Callable[[], T]) -> T:
+        begun = time.monotonic()
+        try:
+            found = look()
+            now = time.monotonic()
+            self._known[name], self._until[name] = found, now + max(now - begun - UNNOTICED, 0) * RESTS
+            return found
+        finally:
+            with self._lock:
+                self._looking.pop(name, None)

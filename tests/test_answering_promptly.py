@@ -1,0 +1,149 @@
+"""What ComfyUI's event loop asks of nodes is answered within a budget, whatever lies on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from musubi_nodes.budget import Budget
+from musubi_nodes.errors import MusubiError, NotKnown
+from musubi_nodes.files import CAPTION, read_bytes
+from musubi_nodes.hosts.comfyui import promptly
+from musubi_nodes.hosts.comfyui.promptly import Lists, begin_request, validated
+
+
+@pytest.fixture
+def hanging() -> Iterator[Callable[[], Any]]:
+    """Something that does not end before the test."""
+    over = threading.Event()
+    yield over.wait
+    over.set()
+
+
+def test_what_a_check_raises_is_raised() -> None:
+    def check() -> None:
+        raise MusubiError("wrong")
+
+    with pytest.raises(MusubiError, match="wrong"):
+        asyncio.run(validated(check))
+
+
+def test_the_event_loop_goes_on_while_a_check_hangs(monkeypatch: Any, hanging: Callable[[], Any]) -> None:
+    monkeypatch.setattr(promptly, "SECONDS", 0.1)
+    turns = []
+
+    async def both() -> None:
+        checked = asyncio.ensure_future(validated(hanging))
+        while not checked.done():
+            turns.append(1)
+            await asyncio.sleep(0.001)
+        assert await checked is True
+
+    asyncio.run(both())
+    assert len(turns) > 5
+
+
+def test_a_request_waits_once_for_all_its_checks(monkeypatch: Any, hanging: Callable[[], Any]) -> None:
+    monkeypatch.setattr(promptly, "SECONDS", 0.1)
+    asked = []
+
+    async def request() -> None:
+        begin_request()
+        await validated(hanging)
+        await validated(lambda: asked.append(1))
+
+    asyncio.run(request())
+    assert not asked
+
+
+def test_requests_have_budgets_of_their_own(monkeypatch: Any, hanging: Callable[[], Any]) -> None:
+    monkeypatch.setattr(promptly, "SECONDS", 0.1)
+    asked = []
+
+    async def request(check: Callable[[], Any]) -> None:
+        begin_request()
+        await validated(check)
+
+    asyncio.run(request(hanging))
+    monkeypatch.setattr(promptly, "SECONDS", 60.0)
+    asyncio.run(request(lambda: asked.append(1)))
+    assert asked
+
+
+def test_no_more_threads_wait_than_are_allowed(monkeypatch: Any, hanging: Callable[[], Any]) -> None:
+    monkeypatch.setattr(promptly, "SECONDS", 0.01)
+    monkeypatch.setattr(promptly, "_free", threading.BoundedSemaphore(2))
+    before = threading.active_count()
+    for _ in range(5):
+        assert asyncio.run(validated(hanging))
+    assert threading.active_count() <= before + 2
+
+
+def test_a_file_beyond_the_budget_is_not_read(tmp_path: Any) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"12345")
+    with Budget(60, 8).used():
+        assert read_bytes(path, CAPTION) == b"12345"
+        with pytest.raises(NotKnown):
+            read_bytes(path, CAPTION)
+    assert read_bytes(path, CAPTION) == b"12345"
+
+
+def test_no_file_is_opened_when_the_time_is_over(tmp_path: Any) -> None:
+    (tmp_path / "a.txt").touch()
+    budget = Budget(0, 8)
+    with budget.used():
+        time.sleep(0.001)
+        with pytest.raises(NotKnown):
+            read_bytes(tmp_path / "a.txt", CAPTION)
+    assert budget.seconds < 0
+
+
+def test_a_list_that_is_not_there_in_time_is_the_last_known_one(monkeypatch: Any, hanging: Callable[[], Any]) -> None:
+    lists = Lists[list[str]]()
+    monkeypatch.setattr(promptly, "RESTS", 0)
+    assert lists.get("a", lambda: ["1"], []) == ["1"]
+    monkeypatch.setattr(promptly, "LIST_SECONDS", 0.01)
+    assert lists.get("a", hanging, []) == ["1"]
+    assert lists.get("b", hanging, ["none"]) == ["none"]
+
+
+def test_a_folder_that_hangs_is_looked_at_once(monkeypatch: Any, hanging: Callable[[], Any]) -> None:
+    looks = []
+
+    def look() -> list[str]:
+        looks.append(1)
+        hanging()
+        return []
+
+    monkeypatch.setattr(promptly, "LIST_SECONDS", 0.01)
+    lists = Lists[list[str]]()
+    for _ in range(5):
+        lists.get("a", look, [])
+    assert len(looks) == 1
+
+
+def test_a_list_that_takes_long_is_kept_for_longer(monkeypatch: Any) -> None:
+    monkeypatch.setattr(promptly, "RESTS", 1_000_000)
+    lists = Lists[list[str]]()
+
+    def slow() -> list[str]:
+        time.sleep(0.02)
+        return ["1"]
+
+    assert lists.get("a", slow, []) == lists.get("a", lambda: ["2"], []) == ["1"]
+
+
+def test_an_error_of_a_list_is_raised_and_looked_for_again() -> None:
+    def look() -> list[str]:
+        raise MusubiError("no")
+
+    lists = Lists[list[str]]()
+    with pytest.raises(MusubiError):
+        lists.get("a", look, [])
+    assert lists.get("a", lambda: ["1"], []) == ["1"]
