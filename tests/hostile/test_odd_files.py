@@ -247,7 +247,7 @@ OWN = {
     "datasets/captions.py": "100,000 files: of the size that the listing tells, without waiting",
     "datasets/headers.py": "100,000 files: their first bytes only, without waiting",
     "datasets/listing.py": "folders",
-    "hosts/terminal/cli.py": "the null device",
+    "hosts/terminal/output.py": "the null device",
     "hosts/terminal/new_plugin.py": "an example of this package",
     "hosts/texts.py": "texts of this package",
     "families/memory/measured.py": "a value of its own",
