@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.links import symlink
 
 from musubi_nodes.config import cache_folder, config_file, read_config
 from musubi_nodes.errors import MusubiError
@@ -74,20 +75,18 @@ def test_no_environment_says_what_was_looked_for(tmp_path):
     assert "MUSUBI_TUNER_PYTHON" in raised.value.fix and "config.toml" in raised.value.fix
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_an_environment_whose_python_is_gone(tmp_path):
     link = tmp_path / "venv/bin/python"
     link.parent.mkdir(parents=True)
-    link.symlink_to(tmp_path / "python3.9")
+    symlink(link, tmp_path / "python3.9")
     with pytest.raises(MusubiError, match=f"Why: {link} points to a Python that is gone"):
         find_python(tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_the_link_of_a_venv_is_kept(tmp_path):
     link = tmp_path / "venv/bin/python"
     link.parent.mkdir(parents=True)
-    link.symlink_to(sys.executable)
+    symlink(link, sys.executable)
     assert load_install("x", str(tmp_path)).python == link
     assert resolve_python(str(tmp_path / "venv")) == link
 

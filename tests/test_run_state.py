@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.links import symlink
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -92,22 +93,20 @@ def test_broken_files_still_make_strict_json(tmp_path: Path, content: str) -> No
     json.dumps(listed(tmp_path, 10), allow_nan=False)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights")
 def test_links_out_of_the_run_folders_are_not_followed(tmp_path: Path) -> None:
     folder = long_run(tmp_path / "output", 1)
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "status.json").write_text('{"status": "done"}')
-    (folder.path.parent / "link").symlink_to(outside)
+    symlink(folder.path.parent / "link", outside)
     with pytest.raises(MusubiError, match="no run"):
         run_named(tmp_path / "output", "link")
     sample = folder.samples / "x_000001_00_20250101000000.png"
-    sample.symlink_to(outside / "status.json")
+    symlink(sample, outside / "status.json")
     assert sample.name not in [each["filename"] for each in state(folder, tmp_path / "output")["samples"]]
     assert [run["name"] for run in listed(tmp_path / "output", 10)["runs"]] == [folder.path.name]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights")
 def test_only_files_of_the_run_folder_itself_are_read(tmp_path: Path) -> None:
     folder, empty = (RunFolder.create(tmp_path / "output", "WanLoRATrainer") for _ in range(2))
     outside = long_run(tmp_path / "outside", 3)
@@ -116,17 +115,16 @@ def test_only_files_of_the_run_folder_itself_are_read(tmp_path: Path) -> None:
     names = ["log.txt", "metrics.jsonl", "status.json", "command.json", "origin.json", "progress.json", "resumed.json"]
     for name in names:
         (outside.path / name).touch()
-        (folder.path / name).symlink_to(outside.path / name)
-    folder.samples.symlink_to(outside.samples)
+        symlink(folder.path / name, outside.path / name)
+    symlink(folder.samples, outside.samples)
     told, nothing = (state(each, tmp_path / "output") for each in (folder, empty))
     assert told | {"name": ""} == nothing | {"name": ""}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights")
 def test_samples_below_a_linked_folder_are_not_shown(tmp_path: Path) -> None:
     folder, outside = RunFolder.create(tmp_path / "output", "WanLoRATrainer"), long_run(tmp_path / "outside", 1)
     folder.out.rmdir()
-    folder.out.symlink_to(outside.out)
+    symlink(folder.out, outside.out)
     assert state(folder, tmp_path / "output")["samples"] == []
 
 

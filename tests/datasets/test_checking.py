@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.links import symlink
 
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.frames import FrameRule
@@ -86,12 +86,11 @@ def test_empty_broken_and_undecodable_files_are_errors(tmp_path: Path, image: Ma
     assert found.warnings == ("datasets[0]: 1 caption empty: a.txt",)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_a_shared_cache_folder_is_an_error_however_it_is_spelt(tmp_path: Path, image: Make, report: Callable) -> None:
     image(tmp_path / "set" / "a.png", "a")
     image(tmp_path / "other" / "b.png", "b")
     (tmp_path / "cache").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "cache")
+    symlink(tmp_path / "link", tmp_path / "cache")
     found = report({**IMAGES, "cache_directory": "cache"}, {"image_directory": "other", "cache_directory": "x/../link"})
     assert "datasets[0] and datasets[1] share the cache folder" in found.errors[0]
 

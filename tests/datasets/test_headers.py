@@ -20,7 +20,7 @@ FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("ending", "mode", "options"), FORMS, ids=str)
+@pytest.mark.parametrize(("ending", "mode", "options"), FORMS, ids=lambda value: ascii(value)[:40])
 @pytest.mark.parametrize("size", [(1, 1), (37, 5), (300, 1023)])
 def test_the_size_is_what_pillow_says(
     tmp_path: Path, ending: str, mode: str, options: dict[str, Any], size: tuple[int, int]

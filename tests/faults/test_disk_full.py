@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.testing.workplace import TOML
 
 FULL = Path("/dev/full")
-needs_dev_full = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+needs_dev_full = pytest.mark.skipif(os.name == "nt" or not FULL.exists(), reason="needs /dev/full")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.hostile.every_node import every_node
 from tests.hostile.opened import opened
 from tests.hostile.test_running import sockets
 from tests.hostile.world import World
+from tests.links import can_link, symlink
 
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
@@ -46,9 +47,10 @@ def world(tmp_path: Path, musubi_miniature: str, monkeypatch: pytest.MonkeyPatch
     folder.mkdir()
     picture(made.outside / "secret.png")
     (made.outside / "secret.toml").write_text(f"[[datasets]]\nimage_directory = '{made.outside}'\n", "utf-8")
-    (folder / "link").symlink_to(made.outside, target_is_directory=True)
-    for file in made.outside.iterdir():
-        (folder / f"link-{file.name}").symlink_to(file)
+    if can_link():
+        symlink(folder / "link", made.outside)
+        for file in made.outside.iterdir():
+            symlink(folder / f"link-{file.name}", file)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(made.host, "trusted", False)
     made.services.config = made.services.config.model_copy(update={"read_roots": [str(made.folder)]})
@@ -63,9 +65,9 @@ def picture(path: Path) -> None:
 
 def spellings(world: World, name: str) -> list[str]:
     """One file or folder outside, spelled in every way."""
-    link = f"link-{name}" if name else "link"
-    whole, linked = str(world.outside / name), str(world.folder / "input" / link)
-    return [whole, f"../../outside/{name}", f"link/../link/{name}", link, linked, f"'{whole}'"]
+    own, whole = f"link-{name}" if name else "link", str(world.outside / name)
+    linked = [f"link/../link/{name}", own, str(world.folder / "input" / own)] if can_link() else []
+    return [whole, f"../../outside/{name}", f"'{whole}'", *linked]
 
 
 def names(world: World) -> list[str]:
@@ -126,7 +128,7 @@ def in_folder(world: World, name: str, target: str) -> dict[str, Any]:
         (folder / "a.txt").write_text("a square", "utf-8")
     if name == "b.png":
         (folder / "b.txt").write_text("a square", "utf-8")
-    (folder / name).symlink_to(world.outside / target)
+    symlink(folder / name, world.outside / target)
     return toml(world, f"image_directory = '{folder}'\n")
 
 
@@ -137,10 +139,10 @@ def controls(world: World, kind: str) -> dict[str, Any]:
     picture(pictures / "a.png")
     (pictures / "a.txt").write_text("a square", "utf-8")
     if kind == "folder":
-        folder.symlink_to(world.outside, target_is_directory=True)
+        symlink(folder, world.outside)
     else:
         folder.mkdir()
-        (folder / "a.png").symlink_to(world.outside / "secret.png")
+        symlink(folder / "a.png", world.outside / "secret.png")
     return toml(world, f"image_directory = '{pictures}'\ncontrol_directory = '{folder}'\n")
 
 
@@ -224,7 +226,7 @@ def test_a_state_to_resume_lies_in_the_output_folder(world: World) -> None:
     state.mkdir()
     (state / "model.safetensors").write_bytes(b"")
     output.mkdir(parents=True, exist_ok=True)
-    (output / "linked-state").symlink_to(state, target_is_directory=True)
+    symlink(output / "linked-state", state)
     identity = Identity(key="", output_name="my_lora", program="", dataset="", settings={})
     for text in (str(state), "../../outside/a-state", "linked-state", "//host/a-state", "\\\\host\\a-state", "~/a"):
         inputs = types.SimpleNamespace(training=Training(resume=text), optimizer=None, train_again=False)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -145,14 +146,24 @@ def test_last_lines_stay_few() -> None:
     assert len(lines) == 320 and lines[-1] == "ValueError: 9999"
 
 
+def needs(name: str) -> pytest.MarkDecorator:
+    """For a signal that ended a script, which only POSIX tells by a negative code."""
+    return pytest.mark.skipif(not hasattr(signal, name), reason=f"this system has no {name}")
+
+
 @pytest.mark.parametrize(
     ("found", "what", "why"),
     [
         (failure("FooError: old", *ACCELERATE, DIED.format("SIGKILL: 9")), "was ended by SIGKILL", "memory (RAM)"),
-        (failure("some line", code=-9), "was ended by SIGKILL", "memory (RAM)"),
+        pytest.param(failure("some line", code=-9), "was ended by SIGKILL", "memory (RAM)", marks=needs("SIGKILL")),
         (failure("some line", code=-15), "was ended by SIGTERM", "from outside"),
         (failure(*ACCELERATE, DIED.format("SIGSEGV: 11")), "was ended by SIGSEGV", "compiled library"),
-        (failure("Fatal Python error: Bus error", code=-7), "SIGBUS: Fatal Python error: Bus error", "/dev/shm"),
+        pytest.param(
+            failure("Fatal Python error: Bus error", code=-7),
+            "SIGBUS: Fatal Python error: Bus error",
+            "/dev/shm",
+            marks=needs("SIGBUS"),
+        ),
         (failure(code=-250), "was ended by signal 250", ""),
         (failure(code=3221225477), "crashed with code 0xC0000005", ""),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from tests.links import can_link, symlink
 
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.record.checkpoints import checkpoints
@@ -104,8 +105,8 @@ def test_what_earlier_runs_saved_until_the_state_belongs_to_the_training(folder:
 def test_only_a_run_folder_is_an_earlier_run(folder: RunFolder, tmp_path: Path, name: str) -> None:
     outside = RunFolder.create(tmp_path / "elsewhere", "Trainer")
     earlier_run(outside, folder)
-    if os.name != "nt":
-        (folder.path.parent / "link").symlink_to(outside.path)
+    if can_link():
+        symlink(folder.path.parent / "link", outside.path)
     named = folder.path.name if name == "own" else name
     write_json(folder.path / RESUMED, {"state": f"{named}/out/a-state", "step": 30, "epoch": 10})
     assert (checkpoints(folder, []), samples(folder)) == ([], [])

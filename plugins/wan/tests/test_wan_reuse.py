@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections import Counter
@@ -111,7 +112,11 @@ def cache_of_nothing(place: Any) -> None:
 
 def link_to_nowhere(place: Any) -> None:
     cache = next(place.folder.glob("output/musubi/cache/**/p2*_wan.safetensors"))
-    cache.with_name("x_wan.safetensors").symlink_to("nowhere")
+    link = cache.with_name("x_wan.safetensors")
+    with contextlib.suppress(OSError):
+        link.symlink_to("nowhere")
+    if not link.is_symlink():
+        pytest.skip("no symbolic link can be made here")
 
 
 def lora_gone(place: Any) -> None:

@@ -75,7 +75,7 @@ class Workplace:
                 f"sys.argv[0] = {str(file)!r}\nrunpy.run_path(sys.argv[0], run_name='__main__')\n",
                 "utf-8",
             )
-        (source.parent / "accelerate").symlink_to(real.parent / "accelerate", target_is_directory=True)
+        shutil.copytree(real.parent / "accelerate", source.parent / "accelerate")
         install = replace(self.services.install("miniature"), root=source.parents[1])
         self.services.install = lambda name=None: install  # type: ignore[method-assign]
 
