@@ -141,7 +141,7 @@ def _daemon(_: str) -> None:
 FAULTS: dict[str, Callable[[str], None]] = {
     "nothing": lambda _: sys.exit(0),
     "out_of_gpu_memory": _in_the_middle(_out_of_gpu_memory),
-    "killed": _in_the_middle(lambda: os.kill(os.getpid(), signal.SIGKILL)),
+    "killed": _in_the_middle(lambda: os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))),
     "segfault": _in_the_middle(lambda: os.kill(os.getpid(), signal.SIGSEGV)),
     "hang": _in_the_middle(_hang),
     "stubborn": _in_the_middle(_stubborn),
