@@ -57,7 +57,7 @@ def test_an_interrupted_caching_goes_on(place: Any, monkeypatch: pytest.MonkeyPa
     broken = replace(install, environment={**install.environment, "MUSUBI_MINIATURE_MISBEHAVE": "killed"})
     with monkeypatch.context() as patched:
         patched.setattr(place.services, "install", lambda name=None: broken)
-        with pytest.raises(MusubiError, match="SIGKILL|with code"):
+        with pytest.raises(MusubiError, match=r"SIGKILL|with code"):
             place.caches(path)
     before = written(place)
     assert len(before) == 2

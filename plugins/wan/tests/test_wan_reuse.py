@@ -197,7 +197,7 @@ def test_an_interrupted_caching_goes_on(place: Any) -> None:
     flag = place.folder / "broken"
     flag.touch()
     place.misbehaving("wan_cache_latents.py", KILLED.replace("{flag}", flag.as_posix()))
-    with pytest.raises(MusubiError, match="SIGKILL|with code"):
+    with pytest.raises(MusubiError, match=r"SIGKILL|with code"):
         queue(place)
     caption(place)
     before = written(place)
