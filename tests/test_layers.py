@@ -22,6 +22,7 @@ LAYERS = [
     "config",
     "weights",
     "files",
+    "file_names",
     "parsing",
     "children",
     "sharing",

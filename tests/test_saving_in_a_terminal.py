@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from tests.moving import barred, bars
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.terminal import foreign
@@ -61,3 +62,17 @@ def test_a_whole_video_is_copied_as_it_is(tmp_path: Path) -> None:
     whole = barred(tmp_path / "clip.mp4", frames=9)
     (copy,) = saved(place, SaveVideo, video=VideoFile(whole), filename_prefix="whole")
     assert copy.name == "whole.mp4" and copy.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("prefix", ["video /x", "a//b", "/a", "../x", "a/..", "CON/x", "a/\\n", "a\\..\\b", ""])
+def test_each_folder_of_a_prefix_is_one_that_every_system_takes(tmp_path: Path, prefix: str) -> None:
+    place = Workplace(tmp_path)
+    with pytest.raises(MusubiError, match="filename_prefix"):
+        saved(place, SaveImage, images=np.zeros((8, 16, 3), np.float32), filename_prefix=prefix)
+    assert left_in(place) == []
+
+
+def test_a_prefix_may_hold_folders_and_an_ending(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    (picture,) = saved(place, SaveImage, images=np.zeros((8, 16, 3), np.float32), filename_prefix="\u732b/a.png")
+    assert picture == place.host.output_folder / "\u732b" / "a_00000.png"

@@ -13,7 +13,8 @@ from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import parse
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
-from musubi_nodes.files import checked_name, cleaned_path, is_inside, is_relative, is_share
+from musubi_nodes.file_names import checked_name
+from musubi_nodes.files import cleaned_path, is_inside, is_relative, is_share
 from musubi_nodes.testing.hostile import assert_clear
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.windows_names import meaning_on_windows

@@ -235,27 +235,6 @@ def _renamed(beside: Path, folder: Path, name: str) -> Path:
     return target
 
 
-def checked_name(name: str, what: str) -> str:
-    """``name`` if it is a plain file name (letters, digits, ``._-``), else a :class:`MusubiError`."""
-    if not SAFE_NAME.fullmatch(name) or name.startswith((".", "-")) or meaning_on_windows(name):
-        raise MusubiError(
-            f"{what} {name[:80]!r} is not a plain file name",
-            why="It becomes part of file names; musubi-tuner loses the whole training at its first save otherwise.",
-            fix="Use letters, digits, '.', '_' and '-' only, and no folder.",
-        )
-    return name
-
-
-def plain_name(name: str) -> str:
-    """The same as a pydantic check: a ValueError where ``name`` is no plain file name."""
-    try:
-        return checked_name(name, "it")
-    except MusubiError:
-        raise ValueError(
-            "is not a plain file name: use letters, digits, '.', '_' and '-' only, and no folder"
-        ) from None
-
-
 def slug(text: str, otherwise: str = "dataset") -> str:
     """A plain file name out of any text."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or otherwise

@@ -12,7 +12,7 @@ from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.ownership import NAMES, refusal
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release
 from musubi_nodes.errors import MusubiError, did_you_mean
-from musubi_nodes.files import checked_name
+from musubi_nodes.file_names import checked_name
 from musubi_nodes.parsing import parse_toml
 from musubi_nodes.saying import say
 

@@ -29,7 +29,8 @@ from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.tool import ToolInputs, ToolNode
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.trainer import LoRATrainer
-from musubi_nodes.files import checked_name, publish, write_bytes
+from musubi_nodes.file_names import checked_name
+from musubi_nodes.files import publish, write_bytes
 from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes.runs.command import Outcome
 from musubi_nodes.runs.explain import Explanation, Failure, explain_by

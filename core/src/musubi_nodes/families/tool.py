@@ -15,7 +15,7 @@ from musubi_nodes.families.fields import InstallName, Widget
 from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.sockets import Run
-from musubi_nodes.files import checked_name
+from musubi_nodes.file_names import WEIGHTS, checked_name
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Outcome
@@ -44,7 +44,7 @@ class ToolNode(ScriptNode):
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         super().foresee(values, linked, context)
         if "output_name" not in linked and values["output_name"]:
-            checked_name(values["output_name"], "output_name")
+            checked_name(values["output_name"], "output_name", *WEIGHTS)
 
     def install_name(self, inputs: Any) -> str | None:
         return str(inputs.install) if inputs.install else None

@@ -13,7 +13,8 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, Native, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.files import plain_name, publish, publish_folder
+from musubi_nodes.file_names import MEDIA, plain_name
+from musubi_nodes.files import publish, publish_folder
 from musubi_nodes.media.encode import Source, Wish, encode, is_copied, padding
 from musubi_nodes.media.formats import Format, check_rate, formats, unequal
 from musubi_nodes.media.frames import VideoFile, source_of
@@ -56,7 +57,7 @@ class VideoOutput(Node):
         @field_validator("filename_prefix")
         @classmethod
         def _plain(cls, name: str) -> str:
-            return plain_name(name)
+            return plain_name(name, *MEDIA)
 
     class Outputs(NodeOutputs):
         video: Annotated[Any, Native("VIDEO")] = Field(None, description="The written video; nothing for png.")

@@ -66,7 +66,7 @@ class LoRAFormatConverter(ToolNode):
         install = self.prepare(inputs, context)
         source = inputs.lora
         before, found, target = _planned(source, inputs.target, context)
-        name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name")
+        name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name", ".safetensors")
         with self.new_folder(context) as folder:
             made = folder.out / f"{name}.safetensors"
             owned = {"input": str(source.path), "output": str(made), "target": TARGETS[target]}

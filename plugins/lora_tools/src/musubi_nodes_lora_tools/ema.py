@@ -67,7 +67,7 @@ class LoRAPostHocEMA(ToolNode):
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
-        name = checked_name(inputs.output_name, "output_name")
+        name = checked_name(inputs.output_name, "output_name", ".safetensors")
         paths = _given(inputs)
         if inputs.run:  # their order is known better than by time: a clock may have been set back
             inputs = inputs.model_copy(update={"no_sort": True})

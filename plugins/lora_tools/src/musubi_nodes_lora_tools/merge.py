@@ -61,7 +61,7 @@ class LoRAMerger(ToolNode):
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         install = self.prepare(inputs, context)
-        name = checked_name(inputs.output_name, "output_name")
+        name = checked_name(inputs.output_name, "output_name", ".safetensors")
         dit = find_model(context.host, "diffusion_models", inputs.dit, install)
         before = hunyuan_header(dit)
         chain = _check_chain(inputs.lora, dit)

@@ -14,7 +14,7 @@ from musubi_nodes.families.prompts import Prompts
 from musubi_nodes.families.script import ScriptInputs
 from musubi_nodes.families.sizes import Side
 from musubi_nodes.families.sockets import Latent, Lora, Run
-from musubi_nodes.files import plain_name
+from musubi_nodes.file_names import MEDIA, WEIGHTS, plain_name
 
 
 class GeneratorInputs(ScriptInputs):
@@ -47,7 +47,7 @@ class GeneratorInputs(ScriptInputs):
     @field_validator("filename_prefix")
     @classmethod
     def _plain(cls, name: str) -> str:
-        return plain_name(name)
+        return plain_name(name, *MEDIA, *WEIGHTS)
 
 
 class GeneratorOutputs(NodeOutputs):

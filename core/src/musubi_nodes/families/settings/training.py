@@ -13,7 +13,7 @@ from musubi_nodes.commands.ownership import NAMES
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import key_value_lines
 from musubi_nodes.families.settings.network_table import check_network
-from musubi_nodes.files import plain_name
+from musubi_nodes.file_names import plain_name
 
 ADVANCED = Widget(advanced=True)
 TEXT = Widget(advanced=True, multiline=True)

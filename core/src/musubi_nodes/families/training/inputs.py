@@ -13,7 +13,7 @@ from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.script import ScriptInputs
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Lora, Run
-from musubi_nodes.files import plain_name
+from musubi_nodes.file_names import WEIGHTS, plain_name
 
 ADVANCED = Widget(advanced=True)
 
@@ -63,7 +63,7 @@ class TrainerInputs(ScriptInputs):
     @field_validator("output_name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        return plain_name(name)
+        return plain_name(name, *WEIGHTS)
 
 
 class TrainerOutputs(NodeOutputs):

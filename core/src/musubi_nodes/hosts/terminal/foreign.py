@@ -14,7 +14,8 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native
 from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.files import checked_name, cleaned_path, is_file, is_inside, publish
+from musubi_nodes.file_names import MEDIA, checked_name
+from musubi_nodes.files import cleaned_path, is_file, is_inside, publish
 from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png, save_video
 from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.sharing import scratch_folder
@@ -81,11 +82,11 @@ class SaveImage(PreviewImage):
         filename_prefix: str = Field("ComfyUI", description="Begin of the file names.")
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        checked_name(inputs.filename_prefix.replace("/", "_"), "filename_prefix")
-        frames, folder = as_array(inputs.images), context.host.output_folder
+        folder, prefix = _target(inputs.filename_prefix, context.host.output_folder)
+        frames = as_array(inputs.images)
         with _beside(folder) as scratch:
             for number in range(len(frames)):
-                name = f"{inputs.filename_prefix.replace('/', '_')}_{number:05d}.png"
+                name = f"{prefix}_{number:05d}.png"
                 context.show(publish(save_png(frames, scratch / name, number), folder, name))
         return self.Outputs()
 
@@ -107,15 +108,20 @@ class SaveVideo(Node):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         if not isinstance(inputs.video, VideoFile):
             raise MusubiError("SaveVideo got no video", fix="Set output_type of the generator to video or both.")
-        prefix = cleaned_path(inputs.filename_prefix.replace("\\", "/"))
-        folder = context.host.output_folder / prefix.parent
-        if not is_inside(folder, [context.host.output_folder]):
-            raise MusubiError(f"filename_prefix {inputs.filename_prefix!r} leaves the output folder", fix="Correct it.")
-        name = checked_name(prefix.name, "filename_prefix")
+        folder, name = _target(inputs.filename_prefix, context.host.output_folder)
         with _beside(folder) as scratch:
             source = save_video(inputs.video, scratch / "video.mp4", 0)
             context.show(publish(source, folder, f"{name}{source.suffix}"))
         return self.Outputs()
+
+
+def _target(prefix: str, output: Path) -> tuple[Path, str]:
+    """The folder below ``output`` and the begin of the file names that a ``filename_prefix`` means."""
+    *folders, name = prefix.strip().replace("\\", "/").split("/")
+    folder = output.joinpath(*(checked_name(each, "filename_prefix: the folder") for each in folders))
+    if not is_inside(folder, [output]):  # through a link
+        raise MusubiError(f"filename_prefix {prefix!r} leaves the output folder", fix="Choose another folder.")
+    return folder, checked_name(name, "filename_prefix", *MEDIA)
 
 
 @contextmanager

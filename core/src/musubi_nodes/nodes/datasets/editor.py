@@ -20,7 +20,7 @@ from musubi_nodes.families.family import Family, family_named
 from musubi_nodes.families.fields import FamilyName, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
-from musubi_nodes.files import plain_name
+from musubi_nodes.file_names import plain_name
 from musubi_nodes.nodes.datasets.entry import Made, edited, made, numbers, widget_names
 from musubi_nodes.nodes.datasets.loader import (
     ON_ERRORS,
@@ -132,7 +132,7 @@ class DatasetConfigEditor(Node):
         )
         on_errors: Annotated[OnErrors, ADDED] = Field("stop", description=ON_ERRORS)
 
-        _plain = field_validator("name")(plain_name)
+        _plain = field_validator("name")(lambda name: plain_name(name, ".toml"))
 
         _ending = field_validator("caption_extension")(one_ending)
 

@@ -1,0 +1,57 @@
+"""Names of files that a user types: what every file system takes, and musubi-tuner with what it adds."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from musubi_nodes.errors import CONTROLS, MusubiError
+from musubi_nodes.windows_names import meaning_on_windows
+
+LONGEST_NAME = 180
+"""Bytes. File systems take 255; samples add the most (``_e000001_00_20261130120000_4294967295.mp4``)."""
+REFUSED = re.compile(rf'[<>:"/\\|?*\n\t]|{CONTROLS.pattern}')
+"""What Windows, and with it exFAT and most network shares, takes in no name; and what no terminal shows."""
+WEIGHTS = (".safetensors",)
+MEDIA = (".mp4", ".webm", ".mkv", ".mov", ".gif", ".webp", ".png")
+"""Endings that are added to a name, and may have been typed already."""
+
+
+def checked_name(name: str, what: str, *endings: str) -> str:
+    """``name`` without any of ``endings``, which is added later; a :class:`MusubiError` where it is no file name."""
+    try:
+        return plain_name(name, *endings)
+    except ValueError as error:
+        raise MusubiError(
+            f"{what} {name[:80]!r} {error}",
+            why="It becomes part of file names; musubi-tuner loses the whole training at its first save otherwise.",
+            fix="Choose another name, without a folder.",
+        ) from None
+
+
+def plain_name(name: str, *endings: str) -> str:
+    """The same as a pydantic check, which raises a ValueError."""
+    while ending := next((each for each in endings if name.lower().endswith(each)), ""):
+        name = name[: -len(ending)]
+    if wrong := _wrong(name):
+        raise ValueError(f"is not a plain file name: {wrong}")
+    return name
+
+
+def _wrong(name: str) -> str:
+    """Why no file can have this name everywhere; "" where one can."""
+    if not name:
+        return "it is empty"
+    if found := REFUSED.search(name):
+        return f"it holds {found[0]!r}"
+    if name[0] in ".- ":
+        return f"it begins with {name[0]!r}"
+    if name[-1] in ". ":
+        return f"it ends with {name[-1]!r}"
+    if meaning := meaning_on_windows(name):
+        return f"on Windows it {meaning}"
+    try:
+        size = max(len(os.fsencode(name)), len(name.encode()))
+    except UnicodeEncodeError as error:
+        return f"file names of this system have no {name[error.start]!r}"
+    return f"it has {size} bytes, and {LONGEST_NAME} at most are possible" if size > LONGEST_NAME else ""
