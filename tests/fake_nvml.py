@@ -26,6 +26,7 @@ class FakeGpu:
     compute: Mapping[int, float | None] = field(default_factory=dict)
     graphics: Mapping[int, float | None] = field(default_factory=dict)
     name: Any = "NVIDIA GeForce RTX 4090"
+    uuid: str = ""
     refuses: tuple[str, ...] = ()
 
 
@@ -55,7 +56,7 @@ class FakeNvml:
         return self.gpus[number]
 
     def nvmlDeviceGetUUID(self, gpu: FakeGpu) -> Any:
-        return self._answer(gpu, "UUID", f"GPU-{self.gpus.index(gpu)}")
+        return self._answer(gpu, "UUID", gpu.uuid or f"GPU-{self.gpus.index(gpu)}")
 
     def nvmlDeviceGetName(self, gpu: FakeGpu) -> Any:
         return self._answer(gpu, "Name", gpu.name)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from tests.browser.page import TRAINER, Page
 from tests.browser.runs import made_run
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.record.again import pasted_command, write_command
+from musubi_nodes.runs.record.again import Again, pasted_command, write_command
 from musubi_nodes.runs.record.folder import RunFolder
 
 NARROW = """([kind, width]) => {
@@ -29,7 +28,7 @@ def run(page: Page) -> RunFolder:
 
 def running(page: Page, **origin: str) -> RunFolder:
     run = made_run(page.comfy.folder / "output", "running", stage="training", step=3, steps=9)
-    write_command(run, ["python", "train.py", "--name=a b"], Path("/tuner"), {})
+    write_command(run, Again(["python", "train.py", "--name=a b"], "/tuner", {}))
     page.open_with_run(run, **{"prompt": "gone", **origin})
     page.show(TRAINER)
     return run

@@ -17,11 +17,11 @@ from musubi_nodes.testing.hostile import HOSTILE, assert_clear
 TRAINERS = [node for node in every_node() if issubclass(node, LoRATrainer)]
 
 
-def foreseen(node: Any, address: str, *machines: str) -> None:
+def foreseen(node: Any, address: str, *machines: str, **counts: int) -> None:
     services = plugins()
     services.config = Config(machines=list(machines))
     context = Context(None, services)  # type: ignore[arg-type]
-    node().foresee({"main_process_ip": address}, set(), context)
+    node().foresee({"num_machines": 1, "main_process_ip": address, **counts}, set(), context)
 
 
 @pytest.mark.parametrize("node", TRAINERS, ids=lambda node: node.id)
@@ -30,6 +30,23 @@ def test_a_workflow_does_not_choose_whom_a_training_talks_to(node: Any) -> None:
         with pytest.raises(MusubiError, match="main_process_ip") as caught:
             foreseen(node, address, "10.0.0.2")
         assert_clear(caught.value)
+
+
+@pytest.mark.parametrize("node", TRAINERS, ids=lambda node: node.id)
+def test_several_machines_need_the_address_of_a_configured_one(node: Any) -> None:
+    for machines in ([], ["10.0.0.2"]):
+        with pytest.raises(MusubiError, match="main_process_ip") as caught:
+            foreseen(node, "", *machines, num_machines=2)
+        assert_clear(caught.value)
+    foreseen(node, "10.0.0.2", "10.0.0.2", num_machines=2)
+
+
+@pytest.mark.parametrize(("processes", "machines", "rank"), [(1, 2, 0), (3, 2, 0), (2, 2, 2), (1, 1, 1)])
+def test_counts_that_accelerate_cannot_share_out_are_refused(processes: int, machines: int, rank: int) -> None:
+    counts = {"num_processes": processes, "num_machines": machines, "machine_rank": rank}
+    with pytest.raises(MusubiError) as caught:
+        foreseen(TRAINERS[0], "10.0.0.2", "10.0.0.2", **counts)
+    assert_clear(caught.value)
 
 
 def test_a_configured_machine_may_lead_and_none_is_needed() -> None:

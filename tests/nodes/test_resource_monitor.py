@@ -132,9 +132,7 @@ def test_what_a_running_run_holds_is_its_own(
     script.write_text(HOLDS)
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0"}
     argv = [sys.executable, str(script), str(folder.path)]
-    command = Command(
-        argv=argv, script="holds.py", cwd=place.folder, environment=environment, shown={"CUDA_VISIBLE_DEVICES": "0"}
-    )
+    command = Command(argv=argv, script="holds.py", cwd=place.folder, environment=environment)
     running = threading.Thread(target=run, args=(command, folder, LocalProcess(), Quiet()))
     running.start()
     try:

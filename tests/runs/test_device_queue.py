@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.fake_nvml import FakeGpu, FakeNvml
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.hardware import gpu, visible
 from musubi_nodes.runs.hardware.devices import device_queue, gpus
+from musubi_nodes.runs.hardware.visible import selecting, visible_gpus
 
 HOLDER = """
 import sys, time
@@ -109,6 +112,71 @@ def test_gpus_are_named_as_the_driver_does(
 def test_a_gpu_that_is_not_there_is_refused_before_the_start(device: str, count: int, visible: str) -> None:
     with pytest.raises(MusubiError, match="CUDA_VISIBLE_DEVICES shows this program"):
         gpus(device, count, {"CUDA_VISIBLE_DEVICES": visible})
+
+
+UUIDS = ("GPU-aaaa-1", "GPU-aaaa-2", "GPU-bbbb-3", "GPU-cccc-4")
+FASTEST_FIRST = (UUIDS[2], UUIDS[0], UUIDS[3], UUIDS[1])
+DEFAULT_DEVICE = ",".join(map(str, [1, 0, *range(2, 32)]))
+"""ComfyUI's --default-device 1 (main.py of 0.3.64 and 0.33)."""
+
+
+@pytest.fixture
+def four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with four GPUs, of which CUDA counts the third as the first."""
+    library = FakeNvml(*(FakeGpu(uuid=uuid) for uuid in UUIDS))
+    monkeypatch.setattr(gpu, "nvml", library.opened)
+    monkeypatch.setattr(visible, "cuda_order", lambda: FASTEST_FIRST)
+
+
+@pytest.mark.parametrize(
+    ("names", "by_bus", "expected"),
+    [
+        (None, False, "0123"),
+        ("1", True, "1"),
+        ("0", False, "2"),
+        ("3,1", False, "10"),
+        (DEFAULT_DEVICE, False, "0231"),
+        (DEFAULT_DEVICE, True, "1023"),
+        ("1,7,0", True, "1"),
+        ("9", True, ""),
+        ("1,1", True, ""),
+        ("1,GPU-aaaa-2", True, ""),
+        ("GPU-bbbb", False, "2"),
+        ("GPU-aaaa", False, ""),
+        ("GPU-cccc-4,GPU-aaaa-1", False, "30"),
+        ("2,-1,0", True, "2"),
+        ("all", False, ""),
+        ("", False, ""),
+    ],
+)
+def test_an_inherited_list_means_what_cuda_takes_it_for(
+    four: None, names: str | None, by_bus: bool, expected: str
+) -> None:
+    environment = {} if names is None else {"CUDA_VISIBLE_DEVICES": names}
+    environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if by_bus else {}
+    assert visible_gpus(environment, selecting(environment), 1) == list(expected)
+
+
+def test_a_part_of_a_gpu_keeps_its_name(four: None) -> None:
+    assert gpus("auto", 1, {"CUDA_VISIBLE_DEVICES": "MIG-1234"}) == ("MIG-1234",)
+
+
+def test_where_cuda_does_not_tell_its_order_nothing_is_guessed(four: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visible, "cuda_order", lambda: ())
+    assert gpus("auto", 1, {"CUDA_VISIBLE_DEVICES": "3", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}) == ("3",)
+    with pytest.raises(MusubiError) as caught:
+        gpus("auto", 1, {"CUDA_VISIBLE_DEVICES": "3"})
+    assert "CUDA_DEVICE_ORDER" in caught.value.fix
+
+
+def test_a_single_gpu_needs_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "nvml", FakeNvml(FakeGpu()).opened)
+    monkeypatch.setattr(visible, "cuda_order", lambda: pytest.fail("CUDA was asked"))
+    assert gpus("auto", 1, {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}) == ("0",)
+
+
+def test_rocms_own_variable_counts_where_there_is_no_other() -> None:
+    assert gpus("auto", 1, {"HIP_VISIBLE_DEVICES": "1"}) == ("1",)
 
 
 def test_a_run_on_several_gpus_holds_them_all(

@@ -13,7 +13,7 @@ from tests.links import symlink
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.record import again
-from musubi_nodes.runs.record.again import powershell
+from musubi_nodes.runs.record.again import Again, powershell
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 
 FULL = """
@@ -121,9 +121,31 @@ def test_a_command_is_typed_as_the_terminal_here_takes_it(
 
 
 def test_the_powershell_script_quotes_everything() -> None:
-    text = powershell(["C:\\a b\\python.exe", "it's", "$x `y`"], Path("/data"), {"X": "1'2"})
-    assert "$env:X = '1''2'" in text
-    assert "& 'C:\\a b\\python.exe' 'it''s' '$x `y`'" in text
+    words = ["C:\\a b\\python.exe", "it's", "$x `y`", 'say "hi"\\', "‘a’ ‚b‛; calc #"]
+    text = powershell(Again(words, "D:\\it's", {"X": "1'2", "PROGRAMFILES(X86)": "C:\\P"}, ["HF_TOKEN"]))
+    lines = text.splitlines()
+    assert "$start.FileName = 'C:\\a b\\python.exe'" in lines
+    assert "$start.WorkingDirectory = 'D:\\it''s'" in lines
+    assert "$start.EnvironmentVariables['X'] = '1''2'" in lines
+    assert "$start.EnvironmentVariables['PROGRAMFILES(X86)'] = 'C:\\P'" in lines
+    assert "if ($env:HF_TOKEN) { $start.EnvironmentVariables['HF_TOKEN'] = $env:HF_TOKEN }" in lines
+    (arguments,) = (line for line in lines if line.startswith("$start.Arguments"))
+    assert strings_of_powershell(arguments) == [subprocess.list2cmdline(words[1:])]
+    assert lines.index("$start.EnvironmentVariables.Clear()") < lines.index("$start.EnvironmentVariables['X'] = '1''2'")
+
+
+def strings_of_powershell(text: str) -> list[str]:
+    """The single-quoted strings of a line, read as PowerShell's tokenizer does (ScanStringLiteral: each of five
+    characters opens and closes one, and stands for itself if any of them follows)."""
+    quotes, found, position = "'\u2018\u2019\u201a\u201b", [], 0
+    while position < len(text):
+        if text[position] in quotes:
+            value, position = "", position + 1
+            while text[position] not in quotes or text[position + 1 : position + 2] in tuple(quotes):
+                value, position = value + text[position], position + 1 + (text[position] in quotes)
+            found.append(value)
+        position += 1
+    return found
 
 
 def test_a_status_file_without_a_status_is_unknown_to_everybody(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.process.executor import LocalProcess, ProcessSpec, RunningProcess
+from musubi_nodes.runs.record.again import pasted_command
 from musubi_nodes.runs.run import Command, run
 
 BARS = """
@@ -91,23 +92,36 @@ def test_the_script_reads_an_empty_stdin(runs: Any) -> None:
     assert runs.folder.log.read_text().strip() == "''"
 
 
-def test_the_command_file_names_command_folder_and_shown_environment(runs: Any) -> None:
-    runs("pass", shown={"PYTHONUTF8": "1"})
+SECRET = {"WANDB_API_KEY": "wandb-0123456789", "HTTPS_PROXY": "http://me:password-0123@proxy"}
+
+
+def test_the_command_file_holds_the_whole_environment_but_for_secrets(runs: Any) -> None:
+    plain = {"PATH": os.environ["PATH"], "PYTHONUTF8": "1"}
+    runs("pass", environment={**plain, **SECRET, "COMET": "secret-0123456789"}, secrets=["COMET"])
     written = json.loads((runs.folder.path / "command.json").read_text("utf-8"))
     assert written["command"][1:] == [str(runs.tmp_path / "script.py")]
-    assert (written["cwd"], written["environment"]) == (str(runs.tmp_path), {"PYTHONUTF8": "1"})
+    assert (written["cwd"], written["environment"]) == (str(runs.tmp_path), plain)
+    assert written["from_shell"] == ["COMET", "HTTPS_PROXY", "WANDB_API_KEY"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell script")
-def test_the_command_script_runs_the_same_again(runs: Any) -> None:
-    odd = ["", "a b", "it's", '"$HOME"', "学習", "two\nlines", "--x=*"]
-    path = runs.script("import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['ODD'], os.getcwd()]))")
-    environment = {**os.environ, "ODD": "$(date) 'x'", "PYTHONUTF8": "1"}
-    shown = {"ODD": environment["ODD"], "PYTHONUTF8": "1"}
-    runs([sys.executable, str(path), *odd], environment=environment, shown=shown)
-    again = subprocess.run([str(runs.folder.path / "command.sh")], capture_output=True, text=True, check=True, cwd="/")
-    assert again.stdout == runs.folder.log.read_text("utf-8")
-    assert json.loads(again.stdout) == [odd, "$(date) 'x'", str(runs.tmp_path)]
+@pytest.mark.parametrize("way", ["script", "sh", "bash"])
+def test_a_command_that_is_run_again_gets_the_same_words_folder_and_environment(runs: Any, way: str) -> None:
+    odd = ["", "a b", "it's", '"$HOME"', "学習", "two\nlines", "--x=*", "a!b", "’"]
+    path = runs.script("import json, os, sys; print(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]))")
+    environment = {"ODD": "$(date) 'x'\ny=z", "PYTHONUTF8": "1", "PATH": os.environ["PATH"], **SECRET}
+    runs([sys.executable, str(path), *odd], environment=environment)
+    script = str(runs.folder.path / "command.sh")
+    command = [script] if way == "script" else [way, "-c", pasted_command(runs.folder)]
+    shell = {"PATH": os.environ["PATH"], "OTHER": "x\nPYTHONHOME=/y", "PYTHONHOME": "/x", "a.b": "c", **SECRET}
+    again = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", env=shell)
+    words, folder, seen = json.loads(again.stdout)
+    assert (words, folder) == (odd, str(runs.tmp_path))
+    assert {name: value for name, value in seen.items() if name not in OF_SHELLS} == environment
+
+
+OF_SHELLS = {"PWD", "OLDPWD", "SHLVL", "_", "a.b", "LC_CTYPE"}
+"""What a shell sets itself; a name that no shell can unset; what Python adds where no language is set."""
 
 
 def test_what_belongs_to_the_host_python_does_not_reach_the_child(

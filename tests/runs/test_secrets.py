@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import html
+import json
 import os
+import shlex
 from typing import Any
+from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.process.masking import Mask, secret_values
+from musubi_nodes.runs.process.masking import Mask, secret_values, without_secrets
 
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
 
@@ -51,11 +57,80 @@ def test_a_variable_of_the_configuration_is_secret_whatever_its_name(runs: Any) 
 _bytes = st.lists(st.sampled_from([b"a", b"b", b"ab", b"abaabaab", b"x", b"\n"]), max_size=30).map(b"".join)
 
 
-@given(_bytes, st.sampled_from([b"abaabaab", b"aaaaaaaa", b"abababab"]), st.data())
-def test_how_the_output_is_chunked_makes_no_difference(data: bytes, secret: bytes, draw: st.DataObject) -> None:
+_secrets = st.lists(st.sampled_from([b"abaabaab", b"abaabaabaab", b"aaaaaaaa", b"abababab", b"bab"]), min_size=1)
+
+
+def blotted(secrets: list[bytes], data: bytes) -> bytes:
+    """``data`` without any byte of any secret, also where two overlap."""
+    covered = bytearray(data)
+    for secret in secrets:
+        for start in range(len(data)):
+            if data.startswith(secret, start):
+                covered[start : start + len(secret)] = b"*" * len(secret)
+    return bytes(covered)
+
+
+@given(_bytes, _secrets, st.data())
+def test_how_the_output_is_chunked_makes_no_difference(data: bytes, secrets: list[bytes], draw: st.DataObject) -> None:
     cuts = sorted(draw.draw(st.lists(st.integers(0, len(data)), max_size=8)))
     chunks = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    assert masked([secret], chunks) == data.replace(secret, b"*" * len(secret))
+    assert masked(secrets, chunks) == blotted(secrets, data)
+
+
+def test_a_secret_that_begins_like_another_is_blotted_out_whole() -> None:
+    secrets = secret_values({"HF_TOKEN": "hf_abcdefgh", "HF_TOKEN_TWO": "x", "WANDB_API_KEY": "hf_abcdefgh-and-more"})
+    assert masked(secrets, [b"hf_abcdefgh", b"-and-", b"more."]) == b"*" * 20 + b"."
+    assert masked(secrets, [b"hf_abcdefgh", b"-and-", b"less."]) == b"*" * 11 + b"-and-less."
+
+
+ODD = "pa\"ss\\wörd/+ &<ü>'\n\tend"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        ODD,
+        json.dumps({"key": ODD}),
+        json.dumps({"key": ODD}, ensure_ascii=False),
+        json.dumps(json.dumps({"key": ODD})),
+        repr({"key": ODD}),
+        ascii(ODD),
+        repr(ODD.encode()),
+        quote(ODD),
+        quote(ODD, safe=""),
+        quote_plus(ODD),
+        urlencode({"key": ODD}),
+        quote(ODD).lower(),
+        html.escape(ODD),
+        shlex.quote(ODD),
+    ],
+)
+def test_a_secret_is_known_in_every_spelling(printed: str) -> None:
+    shown = masked(secret_values({"THE_KEY": ODD}), [bytes([byte]) for byte in printed.encode()])
+    assert "end" not in shown.decode() and "rd" not in shown.decode()
+
+
+def test_each_line_of_a_key_is_secret() -> None:
+    secrets = secret_values({"SSH_KEY": "-----BEGIN-----\nMIIEowIBAAKC\nshort\n"})
+    assert masked(secrets, [b"line 2: MIIEowIBAAKC"]) == b"line 2: ************"
+
+
+def test_the_password_of_a_proxy_is_secret_and_its_address_is_not() -> None:
+    environment = {"HTTPS_PROXY": "http://me:pass-0123@proxy:8080", "HTTP_PROXY": "http://proxy:8080"}
+    assert without_secrets(environment) == {"HTTP_PROXY": "http://proxy:8080"}
+    assert masked(secret_values(environment), [b"http://me:pass-0123@proxy:8080"]) == b"http://me:*********@proxy:8080"
+
+
+@pytest.mark.parametrize("name", ["huggingface_token", "wandb_api_key", "new_api_key"])
+def test_a_key_is_no_option(name: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Config(options={name: TOKEN})
+    assert name in str(caught.value)
+
+
+def test_options_that_only_sound_like_keys_are_none() -> None:
+    options = {"max_new_tokens": 3, "fused_backward_pass": True, "huggingface_repo_id": "me/loras"}
+    assert Config(options=options).options == options
 
 
 def test_nothing_is_held_back_that_cannot_become_a_secret() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -19,14 +20,45 @@ ENVIRONMENT = "environment"
 """The name of the install that MUSUBI_TUNER_ROOT describes."""
 
 
+_SECRET = re.compile(
+    r"(?:^|_)(?:TOKEN|API_?KEYS?|KEY|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)(?:$|_)", re.IGNORECASE
+)
+
+LOGINS = {"huggingface_token": "HF_TOKEN", "wandb_api_key": "WANDB_API_KEY"}
+"""Options of musubi-tuner that are keys, and the variable that does the same (huggingface_hub and wandb read them)."""
+
+
 def _whole_path(text: str) -> str:
     """``text``; a ValueError where it would mean another place in each folder that a program is started from."""
-    if not cleaned_path(text).anchor:
+    if not cleaned_path(text).is_absolute():
         raise ValueError("must be an absolute path, or begin with ~")
     return text
 
 
+def _variable_name(name: str) -> str:
+    """``name``; a ValueError if no system takes it in the environment."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("is no name of a variable: use letters, digits and _")
+    return name
+
+
+def is_secret(name: str) -> bool:
+    """Whether the name of a variable or option says that its value is a secret."""
+    return bool(_SECRET.search(name))
+
+
+def _option(name: str) -> str:
+    """``name``; a ValueError for a key: whoever sees the processes, a run folder or a page would see it."""
+    if is_secret(name):
+        variable = LOGINS.get(name, name.upper())
+        raise ValueError(f"stands in the command, where others see it; write {variable} into [secrets] instead")
+    return name
+
+
 WholePath = Annotated[str, AfterValidator(_whole_path)]
+
+
+Variables = dict[Annotated[str, AfterValidator(_variable_name)], str]
 
 
 class _Section(BaseModel):
@@ -38,7 +70,7 @@ class InstallConfig(_Section):
 
     root: WholePath
     python: WholePath | None = None
-    environment: dict[str, str] = Field(default_factory=dict)
+    environment: Variables = Field(default_factory=dict)
     cpu: bool = False
 
 
@@ -56,8 +88,10 @@ class Config(_Section):
     read_roots: list[WholePath] = Field(default_factory=list, description="Folders that may be read beyond loopback.")
     shared: bool = Field(False, description="Others reach ComfyUI although it listens on loopback.")
     machines: list[str] = Field(default_factory=list, description="Machines that may lead a training over several.")
-    secrets: dict[str, str] = Field(default_factory=dict, description="WANDB_API_KEY, HF_TOKEN: reach the child only.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Upload options sent to every trainer.")
+    secrets: Variables = Field(default_factory=dict, description="WANDB_API_KEY, HF_TOKEN: reach the child only.")
+    options: dict[Annotated[str, AfterValidator(_option)], Any] = Field(
+        default_factory=dict, description="Upload options sent to every trainer."
+    )
 
 
 @cache
@@ -122,7 +156,7 @@ def _checked(path: Path, values: dict[str, Any]) -> Config:
 
 def _sentence(error: Mapping[str, Any]) -> str:
     """One finding with its key; the value stays untold, it may be a secret."""
-    *above, last = map(str, error["loc"])
+    *above, last = (str(part) for part in error["loc"] if part != "[key]")
     key, message = ".".join([*above, last]), finding(error)
     if error["type"] == "extra_forbidden":
         return f"{key} is no key{did_you_mean(last, list((InstallConfig if above else Config).model_fields))}"

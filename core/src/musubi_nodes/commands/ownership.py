@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from musubi_nodes.commands.tables import OptionSpec
+from musubi_nodes.config import LOGINS, is_secret
 
 RUNNER = frozenset(
     "config_file dataset_config output_dir output_name logging_dir save_path interactive from_file debug_mode "
@@ -20,7 +21,7 @@ RUNNER = frozenset(
 IMPORTABLE = frozenset("network_module optimizer_type lr_scheduler lr_scheduler_type".split())
 """Dotted Python names that musubi-tuner imports (a free string would run code: facts on v0.3.4)."""
 
-SECRET = frozenset("wandb_api_key huggingface_token".split())
+SECRET = frozenset(LOGINS)
 """Keys: they come from the server's configuration and reach the child by environment, never by command line."""
 
 PATHS = frozenset(
@@ -52,7 +53,7 @@ def refusal(spec: OptionSpec, *, known: bool = True) -> str:
     name = spec.name
     if name in RUNNER:
         return "the runner sets it"
-    if name in SECRET:
+    if is_secret(name):
         return "keys come from the server's configuration only ([secrets] in config.toml)"
     if _UPLOAD.fullmatch(name):
         return "uploads leave this machine: only the server's configuration may set them ([options] in config.toml)"

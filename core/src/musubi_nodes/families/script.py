@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
@@ -34,8 +34,7 @@ from musubi_nodes.families.settings import Memory
 from musubi_nodes.log import log
 from musubi_nodes.runs.hardware.devices import device_queue, gpus
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.process.environment import child_environment
-from musubi_nodes.runs.process.masking import is_secret
+from musubi_nodes.runs.process.environment import child_environment, joined
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Command, Outcome, run
@@ -177,8 +176,8 @@ class ScriptNode(Node):
         """What makes a result besides the options: what comes in over sockets."""
         return inputs
 
-    def launcher(self, inputs: Any, install: Install) -> list[str]:
-        """What stands before the script: the install's Python, or accelerate run by it."""
+    def launcher(self, inputs: Any, install: Install, folder: Path) -> list[str]:
+        """What stands before the script: the install's Python, or accelerate run by it. ``folder`` is the run's."""
         return [str(install.python)]
 
     def visible_gpus(self, inputs: Any, install: Install) -> tuple[str, ...] | None:
@@ -231,14 +230,13 @@ class ScriptNode(Node):
         known = accepted_options(install, self.script)
         arguments, _ = self.command_line(inputs, known, install.version, owned)
         visible = self.visible_gpus(inputs, install)
-        secrets = context.services.config.secrets
+        secrets = joined(context.services.config.secrets)
         environment = child_environment(install, visible, secrets)
         command = Command(
             script=self.script,
-            argv=[*self.launcher(inputs, install), str(install.script(self.script)), *arguments],
+            argv=[*self.launcher(inputs, install, folder.path), str(install.script(self.script)), *arguments],
             cwd=install.root,
             environment=environment,
-            shown=_shown(environment, install, secrets),
             secrets=tuple(secrets),
             family=self.family.key,
             totals=totals,
@@ -279,10 +277,3 @@ def _proposing(error: OutOfGpuMemory, next_plan: tuple[Memory, str] | None) -> O
             "Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more."
         )
     return OutOfGpuMemory(error.what, why=error.why, fix=fix, log=error.log)
-
-
-def _shown(environment: Mapping[str, str], install: Install, secrets: Collection[str]) -> dict[str, str]:
-    """What a copy-and-run script needs to know; never a secret."""
-    names = {"PYTHONPATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES", *install.environment}
-    shown = sorted(name for name in names.difference(secrets) if not is_secret(name))
-    return {name: environment[name] for name in shown if name in environment}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -22,18 +22,16 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: the whole argument list, where, with which environment, and what its bars mean.
+    """What to run: the whole argument list, where, with the whole environment, and what its bars mean.
 
-    ``shown`` is the part of ``environment`` that may be written into files (no secrets). ``secrets`` are the names of
-    variables whose values no log may show, besides those that are named like secrets. ``events`` is the folder in which
-    the script writes TensorBoard's event files, if it does.
+    ``secrets`` are the names of variables whose values no file may show, besides those that are named like secrets.
+    ``events`` is the folder in which the script writes TensorBoard's event files, if it does.
     """
 
     script: str
     argv: Sequence[str]
     cwd: Path
     environment: Mapping[str, str]
-    shown: Mapping[str, str] = field(default_factory=dict)
     secrets: Collection[str] = ()
     family: str = ""
     totals: Sequence[int | None] = ()

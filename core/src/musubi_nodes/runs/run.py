@@ -9,7 +9,8 @@ from musubi_nodes.runs.command import Command, Outcome, Watcher
 from musubi_nodes.runs.explain import Explainer
 from musubi_nodes.runs.process.executor import Executor
 from musubi_nodes.runs.process.following import Following
-from musubi_nodes.runs.record.again import write_command
+from musubi_nodes.runs.process.masking import without_secrets
+from musubi_nodes.runs.record.again import Again, write_command
 from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder
 
@@ -33,13 +34,18 @@ def run(
     with folder.ending(lambda error: error is following.interrupt, script=command.script):
         if not folder.path.is_dir():
             raise folder.deleted(f"{command.script} was to start")
-        write_command(folder, command.argv, command.cwd, command.shown)
+        write_command(folder, _again(command))
         folder.write_status("running", script=command.script, **this_host())
         outcome = following.run(executor, list(explainers))
         _accept(outcome, accept, folder)
         peak = {"peak_gpu_bytes": outcome.peak_gpu_bytes} if outcome.peak_gpu_bytes else {}
         folder.write_end("stopped" if outcome.checkpoint else "done", script=command.script, **peak)
         return outcome
+
+
+def _again(command: Command) -> Again:
+    shown = without_secrets(command.environment, command.secrets)
+    return Again(command.argv, str(command.cwd), shown, command.environment.keys() - shown.keys())
 
 
 def _accept(outcome: Outcome, accept: Callable[[Outcome], None], folder: RunFolder) -> None:

@@ -201,7 +201,7 @@ def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
     known = options_of(node.script)
     words, _ = node().command_line(inputs, known, NEWEST, owned(node, known))
     read = vars(_parser(node.script, known).parse_args(words))
-    launcher = node().launcher(inputs, INSTALL)
+    launcher = node().launcher(inputs, INSTALL, Path("/run"))
     return read | {word.partition("=")[0]: word.partition("=")[2] for word in launcher}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -17,6 +18,9 @@ __version__ = "0.1.0"
 
 CHECKOUT = Path(__file__).parent / "checkout"
 """The folder that looks like a musubi-tuner checkout."""
+
+MISBEHAVE = "MUSUBI_MINIATURE_MISBEHAVE"
+"""What the scripts are to do wrong (``miniature/misbehave.py`` of the checkout)."""
 
 
 class ToyModels(Mapping[str, Path]):
@@ -45,6 +49,5 @@ class ToyModels(Mapping[str, Path]):
 @hookimpl
 def musubi_provide_installs() -> list[Install]:
     """The install ``miniature``: this Python, any device, and toy models that appear only while it is chosen."""
-    return [
-        Install("miniature", CHECKOUT, Path(sys.executable), environment={}, cpu=True, models=ToyModels(), demos=DEMOS)
-    ]
+    faults = {name: value for name, value in os.environ.items() if name == MISBEHAVE}
+    return [Install("miniature", CHECKOUT, Path(sys.executable), faults, cpu=True, models=ToyModels(), demos=DEMOS)]

@@ -18,8 +18,9 @@ from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.saying import say
 
 
-def check_machine(address: str, context: Context) -> None:
+def check_machine(inputs: Any, context: Context) -> None:
     """Processes that train together trust each other, so that no workflow may choose whom this machine talks to."""
+    address: str = inputs.main_process_ip
     if address and address not in context.services.config.machines:
         raise MusubiError(
             f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
@@ -29,6 +30,27 @@ def check_machine(address: str, context: Context) -> None:
                 address=address[:80],
                 file=config_file(),
             ),
+        )
+    if inputs.num_machines > 1 and not address:
+        raise MusubiError(
+            f"a training on {inputs.num_machines} machines needs main_process_ip",
+            why="Without the address of machine 0, accelerate would trust whoever connects.",
+            fix=say("Set it to one of the machines in {file}, or set num_machines to 1.", file=config_file()),
+        )
+
+
+def check_counts(inputs: Any) -> None:
+    """accelerate divides the processes by the machines and would start none, or fewer than asked."""
+    processes, machines, rank = inputs.num_processes, inputs.num_machines, inputs.machine_rank
+    if processes % machines:
+        raise MusubiError(
+            f"num_processes {processes} cannot be shared out evenly among num_machines {machines}",
+            fix="Count the processes of all machines together, the same number for each.",
+        )
+    if rank >= machines:
+        raise MusubiError(
+            f"machine_rank {rank} does not exist: num_machines is {machines}",
+            fix="Machines are counted from 0, which leads.",
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.families.training.attempt import Attempt
-from musubi_nodes.families.training.checks import check_caches, check_files, check_machine, check_rate
+from musubi_nodes.families.training.checks import check_caches, check_counts, check_files, check_machine, check_rate
 from musubi_nodes.families.training.epochs import epoch_facts
 from musubi_nodes.families.training.finished import left_behind, note_finished
 from musubi_nodes.families.training.identity import (
@@ -38,7 +39,7 @@ from musubi_nodes.families.training.identity import (
     whatever_length,
 )
 from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
-from musubi_nodes.families.training.launch import accelerate_launch
+from musubi_nodes.families.training.launch import accelerate_launch, write_launch_config
 from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.resume import resume_point
 from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
@@ -109,14 +110,17 @@ class LoRATrainer(ScriptNode):
     def defaults(self) -> Mapping[str, Any]:
         return self.family.training_defaults
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        super().foresee(values, linked, context)
-        if "main_process_ip" not in linked:
-            check_machine(values["main_process_ip"], context)
-
     def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
         yield from super().checks(context)
-        yield from (check_rate, self._check_drawing, self._check_sampled, self._check_prompts, self._check_loras)
+        yield partial(check_machine, context=context)
+        yield from (
+            check_rate,
+            check_counts,
+            self._check_drawing,
+            self._check_sampled,
+            self._check_prompts,
+            self._check_loras,
+        )
 
     def _check_drawing(self, inputs: Any) -> None:
         """What the way to draw timesteps would ignore of the settings."""
@@ -177,7 +181,6 @@ class LoRATrainer(ScriptNode):
     def train(self, inputs: TrainerInputs, context: Context, attempt: Attempt) -> BaseModel:
         """One training from start to end; ``attempt`` may have a state of it to go on from."""
         install = self.prepare(inputs, context)
-        check_machine(inputs.main_process_ip, context)
         training = inputs.training or Training()
         check_caches(inputs, self.needed_flags(inputs))
         identity = self._identity(inputs, install)
@@ -192,6 +195,7 @@ class LoRATrainer(ScriptNode):
         with self.new_folder(context) as folder:
             attempt.begin(folder, resume)
             record_training(folder, identity, training, epoch_facts(inputs))
+            write_launch_config(folder.path, training.mixed_precision)
             if resume:
                 resume.record(folder)
                 inputs = resume.inputs(inputs)
@@ -282,10 +286,10 @@ class LoRATrainer(ScriptNode):
             owned["sample_prompts"] = str(prompts)
         return owned | _uploads(context.services.config.options, owned)
 
-    def launcher(self, inputs: TrainerInputs, install: Install) -> list[str]:
-        precision, device = (inputs.training or Training()).mixed_precision, self.device(inputs)
+    def launcher(self, inputs: TrainerInputs, install: Install, folder: Path) -> list[str]:
+        device = self.device(inputs)
         cpu = device == "cpu" or (install.cpu and device == "auto")
-        return accelerate_launch(install, inputs, precision, cpu=cpu)
+        return accelerate_launch(install, inputs, folder, cpu=cpu)
 
     def _finish(
         self, inputs: TrainerInputs, context: Context, folder: RunFolder, made: Path, outcome: Outcome | None

@@ -9,52 +9,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.runs.hardware import gpu
+from musubi_nodes.runs.hardware.visible import selecting, visible_gpus
 from musubi_nodes.runs.locks import held
 from musubi_nodes.saying import say
 
 
 def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The ``count`` GPUs of ``device`` as the driver names them; none for ``cpu``.
+    """The ``count`` GPUs of ``device`` by the driver's numbers; none for ``cpu``.
 
     ``auto`` begins with the first GPU that this process may use, ``cuda:N`` with the one that it sees as number N: an
-    inherited CUDA_VISIBLE_DEVICES renumbers them. A :class:`MusubiError` where there are not so many.
+    inherited CUDA_VISIBLE_DEVICES renumbers them. A :class:`MusubiError` if there are not so many.
     """
     if device == "cpu":
         return ()
     first = 0 if device == "auto" else int(device.removeprefix("cuda:"))
-    visible = _visible(environment)
     wanted = range(first, first + count)
-    there = [str(number) for number in range(_driver_count() or wanted.stop)] if visible is None else visible
+    variable = selecting(environment)
+    there = visible_gpus(environment, variable, wanted.stop)
     if wanted.stop > len(there):
-        shows = say("The driver") if visible is None else "CUDA_VISIBLE_DEVICES"
         raise MusubiError(
             f"there is no GPU {device}" if count == 1 else f"there are no {count} GPUs from {device} on",
             why=say(
                 "{shows} shows this program {count}: {names}.",
-                shows=shows,
+                shows=variable or say("The driver"),
                 count=len(there),
                 names=", ".join(there) or say("none"),
             ),
             fix="Choose another device, or fewer; `musubi-nodes doctor` lists them.",
         )
     return tuple(there[number] for number in wanted)
-
-
-def _driver_count() -> int | None:
-    """How many GPUs the driver has; ``None``: it cannot be asked (AMD, or none at all)."""
-    with gpu.nvml() as library:
-        return None if library is None else int(library.nvmlDeviceGetCount())
-
-
-def _visible(environment: Mapping[str, str]) -> list[str] | None:
-    """The inherited list; ``None`` where all GPUs may be used. CUDA itself stops reading at a number below 0."""
-    text = environment.get("CUDA_VISIBLE_DEVICES")
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    end = next((number for number, name in enumerate(names) if not name or name.startswith("-")), len(names))
-    return names[:end]
 
 
 @contextlib.contextmanager

@@ -1,41 +1,121 @@
-"""The child's environment: built, not inherited as it comes."""
+"""The environment of musubi-tuner's processes: built from one table, the same from ComfyUI, a terminal and cron."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import Install
 
-DROPPED = (
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONSTARTUP",
-    "PYTHONEXECUTABLE",
-    "PYTHONSAFEPATH",
-    "PYTHONOPTIMIZE",
-    "PYTHONIOENCODING",
-    "VIRTUAL_ENV",
-    "CONDA_PREFIX",
-    "__PYVENV_LAUNCHER__",
-)
-"""What belongs to ComfyUI's Python and would make the child import the wrong packages, or drop its assertions."""
+WINDOWS = os.name == "nt"
+
+LOGINS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY")
+
+PASSED: Mapping[str, str] = {
+    "programs and home": "PATH HOME USER LOGNAME SHELL",
+    "folders for caches, settings and temporary files": "TMPDIR TEMP TMP XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME",
+    "language and time zone": "LANG LANGUAGE LC_* TZ",
+    "the network": "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy "
+    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NETRC",
+    "the network between GPUs": "NCCL_SOCKET_IFNAME NCCL_IB_DISABLE NCCL_IB_HCA NCCL_P2P_DISABLE GLOO_SOCKET_IFNAME",
+    "shared libraries": "LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH NIX_LD NIX_LD_LIBRARY_PATH",
+    "CUDA and ROCm": "CUDA_HOME CUDA_PATH CUDA_PATH_V* CUDA_CACHE_PATH CUDA_MPS_* ROCM_HOME ROCM_PATH "
+    "HSA_OVERRIDE_GFX_VERSION ROCR_VISIBLE_DEVICES",
+    "compilers, which Triton calls": "CC CXX INCLUDE LIB LIBPATH TRITON_CACHE_DIR TORCHINDUCTOR_CACHE_DIR",
+    "downloads of models": "HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE TRANSFORMERS_CACHE HF_ENDPOINT HF_TOKEN_PATH "
+    "HF_HUB_OFFLINE TRANSFORMERS_OFFLINE TORCH_HOME",
+    "logins": " ".join(LOGINS),
+    "where metrics go": "WANDB_MODE WANDB_BASE_URL WANDB_ENTITY WANDB_CONFIG_DIR WANDB_CACHE_DIR",
+    "Windows": "SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT OS USERNAME USERPROFILE USERDOMAIN COMPUTERNAME "
+    "HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA PROGRAMDATA ALLUSERSPROFILE PUBLIC PROGRAMFILES* PROGRAMW6432 "
+    "COMMONPROGRAMFILES* COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_*",
+}
+"""What a process gets of the environment that this program was started in, by reason. Everything else stays out: it
+would make another run of it, such as an allocator (PYTORCH_CUDA_ALLOC_CONF, which ComfyUI sets), ranks (RANK,
+WORLD_SIZE), ACCELERATE_*, PYTHON*, LD_PRELOAD, OMP_NUM_THREADS. `environment` of an install passes more on purpose."""
+
+STATED: Mapping[str, str] = {
+    "PYTHONUTF8": "1",  # training prints Japanese and dies on a Windows code page (v0.3.4)
+    "PYTHONUNBUFFERED": "1",  # lines of stdout come at once
+    "TQDM_MININTERVAL": "0.1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # these two as ComfyUI sets them
+    "DO_NOT_TRACK": "1",
+}
+
+BY_BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+"""The numbers that NVML and nvidia-smi show."""
+
+SELECTION = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES")
+"""Which GPUs are seen. Numbers mean something in their own order only, so these are taken together or not at all."""
+
+_PATTERNS = tuple(pattern for patterns in PASSED.values() for pattern in patterns.split())
 
 
 def child_environment(
-    install: Install, gpus: Sequence[str] | None = None, secrets: Mapping[str, str] | None = None
+    install: Install,
+    gpus: Sequence[str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    inherited: Mapping[str, str] = os.environ,
+    *,
+    windows: bool = WINDOWS,
 ) -> dict[str, str]:
-    """The whole environment of a process of ``install`` that sees ``gpus`` only (driver's names; ``None``: all).
+    """The whole environment of a process of ``install`` that sees ``gpus`` only (``None``: what this program sees).
 
-    PYTHONUTF8: training prints Japanese and dies on a Windows code page; PYTHONUNBUFFERED: its stdout lines come at
-    once (both seen with v0.3.4).
+    A :class:`MusubiError` if the install's path cannot stand in PYTHONPATH.
     """
-    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    sources = [str(install.root / "src")]
-    if extra := install.environment.get("PYTHONPATH"):
-        sources.insert(0, extra)
-    kept |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "TQDM_MININTERVAL": "0.1"}
-    kept |= dict(install.environment) | dict(secrets or {})
-    kept["PYTHONPATH"] = os.pathsep.join(sources)
-    kept.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the numbers that NVML and nvidia-smi show
-    return kept if gpus is None else kept | {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+    own = joined(install.environment, secrets or {}, windows=windows)
+    passed = {name: value for name, value in inherited.items() if is_passed(name, windows=windows)}
+    given = joined(passed, STATED, own, windows=windows)
+    given["PATH"] = _path(install, own.get("PATH"), given.get("PATH", ""))
+    given["PYTHONPATH"] = _sources(install, own.get("PYTHONPATH"))
+    others = {name: value for name, value in given.items() if name not in SELECTION}
+    if gpus is not None:
+        return {**others, **BY_BUS, "CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+    return others | (selection(joined(inherited, own, windows=windows)) or BY_BUS)
+
+
+def is_passed(name: str, *, windows: bool = WINDOWS) -> bool:
+    """Whether the table has ``name``; Windows does not tell capitals apart."""
+    name = name.upper() if windows else name
+    return any(fnmatchcase(name, pattern) for pattern in _PATTERNS)
+
+
+def joined(*environments: Mapping[str, str], windows: bool = WINDOWS) -> dict[str, str]:
+    """Later ones win. Windows takes ``Path`` for ``PATH``, so that both beside each other would be one too many."""
+    return {
+        name.upper() if windows else name: value for environment in environments for name, value in environment.items()
+    }
+
+
+def selection(environment: Mapping[str, str]) -> dict[str, str]:
+    """What an environment says about GPUs."""
+    return {name: environment[name] for name in SELECTION if name in environment}
+
+
+def _path(install: Install, own: str | None, inherited: str) -> str:
+    """As in an activated environment; this program's own would lend its compilers and tools."""
+    if own is not None:
+        return own
+    host = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else ""
+    first = str(install.python.parent)
+    return _listed([first, *(each for each in inherited.split(os.pathsep) if each not in (first, host))])
+
+
+def _sources(install: Install, own: str | None) -> str:
+    source = str(install.root / "src")
+    if os.pathsep in source:
+        raise MusubiError(
+            f"the path of the install {install.name} holds {os.pathsep!r}: {install.root}",
+            why="Python takes that character for the end of a path in PYTHONPATH, and would not find musubi-tuner.",
+            fix="Rename or move the folder, and correct `root` in config.toml or MUSUBI_TUNER_ROOT.",
+        )
+    return _listed([own or "", source])
+
+
+def _listed(folders: Iterable[str]) -> str:
+    """An empty entry would mean the working folder."""
+    return os.pathsep.join(filter(None, folders))

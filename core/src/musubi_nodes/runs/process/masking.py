@@ -2,48 +2,86 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+from musubi_nodes.config import is_secret
 
 SHORTEST = 8
 """Shorter values are no real tokens, and blotting them out would garble the log."""
 
-_SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS)(?:$|_)", re.IGNORECASE)
+LOSSLESS = "surrogateescape"
+
+_IN_URL = re.compile(r"\w://[^/\s@]*:([^/\s]+)@")
+"""The password of a proxy, ``http://me:password@proxy:8080``."""
 
 
-def is_secret(name: str) -> bool:
-    """Whether an environment variable's name says that its value is a secret."""
-    return bool(_SECRET_NAME.search(name))
+def without_secrets(environment: Mapping[str, str], names: Collection[str] = ()) -> dict[str, str]:
+    """What may be written into files: nothing that is named like a secret or in ``names``, or holds a password."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in names and not is_secret(name) and not _IN_URL.search(value)
+    }
 
 
 def secret_values(environment: Mapping[str, str], names: Collection[str] = ()) -> list[bytes]:
-    """The values of variables that are named like secrets (WANDB_API_KEY, HF_TOKEN) or in ``names``, longest first."""
-    secret = {value for name, value in environment.items() if name in names or is_secret(name)}
-    encoded = (value.encode("utf-8", "surrogateescape") for value in secret if len(value) >= SHORTEST)
-    return sorted(encoded, key=len, reverse=True)
+    """What a log must not show: the values that :func:`without_secrets` leaves out, in all spellings, longest first."""
+    left_out = environment.keys() - without_secrets(environment, names).keys()
+    found = {spelled for name in left_out for text in _texts(environment[name]) for spelled in _spellings(text)}
+    encoded = {text.encode("utf-8", LOSSLESS) for text in found}
+    return sorted(encoded, key=lambda text: (-len(text), text))
+
+
+def _texts(value: str) -> Iterator[str]:
+    """The secrets in a variable: of a URL its password; of a key with several lines each line besides."""
+    found = _IN_URL.findall(value) or [value, *value.splitlines()]
+    yield from (text for text in found if len(text) >= SHORTEST)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """As it is printed: plain, in JSON, as Python's repr, in a URL, in HTML, for a shell."""
+    yield text
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield json.dumps(json.dumps(text))[3:-3]
+    yield repr(text)[1:-1]
+    yield ascii(text)[1:-1]
+    yield repr(text.encode("utf-8", LOSSLESS))[2:-1]
+    yield html.escape(text)
+    yield text.replace("'", "'\"'\"'")
+    for quoted in (quote(text, errors=LOSSLESS), quote(text, "", errors=LOSSLESS), quote_plus(text, errors=LOSSLESS)):
+        yield quoted
+        yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
 
 
 class Mask:
-    """Replaces each secret by as many ``*``; holds back only an end that could be the beginning of one."""
+    """Replaces each byte of a secret by ``*``; holds back only an end that could be the beginning of one."""
 
     def __init__(self, secrets: list[bytes]) -> None:
         self._secrets = secrets
-        self._held = b""
+        self._held, self._shown = b"", b""
 
     def feed(self, chunk: bytes) -> bytes:
         """What may be shown so far."""
         if not self._secrets:
             return chunk
-        data = self._held + chunk
+        data, shown = self._held + chunk, bytearray(self._shown + chunk)
         for secret in self._secrets:
-            data = data.replace(secret, b"*" * len(secret))
-        held = max(_overlap(data, secret) for secret in self._secrets)
-        self._held = data[len(data) - held :]
-        return data[: len(data) - held]
+            start = data.find(secret)
+            while start >= 0:
+                shown[start : start + len(secret)] = b"*" * len(secret)
+                start = data.find(secret, start + 1)
+        ready = len(data) - max(_overlap(data, secret) for secret in self._secrets)
+        self._held, self._shown = data[ready:], bytes(shown[ready:])
+        return bytes(shown[:ready])
 
     def finish(self) -> bytes:
         """What was held back at the end of the stream."""
-        rest, self._held = self._held, b""
+        rest, self._held, self._shown = self._shown, b"", b""
         return rest
 
 

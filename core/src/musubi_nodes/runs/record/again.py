@@ -1,11 +1,13 @@
-"""The command of a run for people: a script that runs it again, and one line to paste into a terminal."""
+"""The command of a run for people: a script that runs it again, and the same to paste into a terminal."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from subprocess import list2cmdline
 
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.runs.record.folder import RunFolder
@@ -13,55 +15,86 @@ from musubi_nodes.runs.record.folder import RunFolder
 BOM = "\ufeff"
 """Tells PowerShell 5 that a script is UTF-8."""
 
+LEFT = ("_", "SHELLOPTS", "BASHOPTS")
+"""Variables that belong to the shell itself."""
 
-def write_command(folder: RunFolder, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
+
+@dataclass(frozen=True)
+class Again:
+    """``environment`` is the whole one but for secrets; those called ``from_shell`` come from where it is run again."""
+
+    command: Sequence[str]
+    cwd: str
+    environment: Mapping[str, str]
+    from_shell: Collection[str] = ()
+
+
+def write_command(folder: RunFolder, again: Again) -> None:
     """``command.json`` and a script that runs the same command again."""
-    values = {"command": list(command), "cwd": str(cwd), "environment": dict(environment)}
-    write_json(folder.path / "command.json", values)
+    values = {"command": list(again.command), "cwd": again.cwd, "environment": dict(again.environment)}
+    write_json(folder.path / "command.json", values | {"from_shell": sorted(again.from_shell)})
     if os.name == "nt":
-        write_text(folder.path / "command.ps1", BOM + powershell(command, cwd, environment))
+        write_text(folder.path / "command.ps1", BOM + powershell(again))
     else:
-        write_text(folder.path / "command.sh", shell(command, cwd, environment)).chmod(0o755)
+        write_text(folder.path / "command.sh", shell(again)).chmod(0o755)
 
 
 def pasted_command(folder: RunFolder) -> str:
     """The command as it is pasted into a terminal (PowerShell on Windows); empty before there is one."""
     found = folder.read_json("command.json")
     try:
-        words, cwd, environment = list(found["command"]), str(found["cwd"]), dict(found["environment"])
-        return powershell(words, Path(cwd), environment) if os.name == "nt" else one_line(words, cwd, environment)
+        again = Again(list(found["command"]), str(found["cwd"]), dict(found["environment"]), found["from_shell"])
+        return f"& {{\n{_process(again)}}}\n" if os.name == "nt" else f"({'; '.join(_steps(again))})"
     except (KeyError, TypeError, ValueError):
         return ""
 
 
-def shell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
-    """A POSIX shell script that runs ``command`` again."""
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    lines = ["#!/bin/sh", "unset PYTHONHOME", *exports, f"cd {shlex.quote(str(cwd))}", "exec " + shlex.join(command)]
+def shell(again: Again) -> str:
+    """A POSIX shell script that runs it again."""
+    return "\n".join(["#!/bin/sh", *_steps(again)]) + "\n"
+
+
+def _steps(again: Again) -> list[str]:
+    """Secrets stay out of the words of any command: other users see those."""
+    kept = "|".join([*LEFT, *sorted(again.from_shell)])
+    names = f"for (n in ENVIRON) if (n ~ /^[A-Za-z_][A-Za-z0-9_]*$/ && n !~ /^({kept})$/) print n"
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(again.environment.items())]
+    end = f"cd {shlex.quote(again.cwd)} && exec {shlex.join(again.command)}"
+    return [f"unset $(awk 'BEGIN {{ {names} }}')", *exports, end]
+
+
+def powershell(again: Again) -> str:
+    """A PowerShell script that runs it again."""
+    return _process(again) + "exit $run.ExitCode\n"
+
+
+def _process(again: Again) -> str:
+    """Not ``& 'program' 'word'``: PowerShell 5.1 tears words with inner double quotes, and variables would stay."""
+    first, *words = again.command
+    lines = [
+        "$start = New-Object System.Diagnostics.ProcessStartInfo",
+        f"$start.FileName = {_quoted(first)}",
+        f"$start.Arguments = {_quoted(list2cmdline(words))}",
+        f"$start.WorkingDirectory = {_quoted(again.cwd)}",
+        "$start.UseShellExecute = $false",
+        "$start.EnvironmentVariables.Clear()",
+        *(_set(name, _quoted(value)) for name, value in sorted(again.environment.items())),
+        *(f"if ($env:{name}) {{ {_set(name, f'$env:{name}')} }}" for name in sorted(again.from_shell)),
+        "$run = [System.Diagnostics.Process]::Start($start)",
+        "$run.WaitForExit()",
+    ]
     return "\n".join(lines) + "\n"
 
 
-def one_line(command: Sequence[str], cwd: str, environment: Mapping[str, str]) -> str:
-    """The same as one line for a POSIX shell, which goes on afterwards as it was."""
-    values = [f"{name}={value}" for name, value in environment.items()]
-    return f"(cd {shlex.quote(cwd)} && {shlex.join(['env', '-u', 'PYTHONHOME', *values, *command])})"
-
-
-def powershell(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> str:
-    """A PowerShell script that runs ``command`` again."""
-    exports = [f"$env:{name} = {_quoted(value)}" for name, value in environment.items()]
-    lines = [*exports, f"Set-Location -LiteralPath {_quoted(str(cwd))}", _called(command)]
-    return "\n".join(lines) + "\n"
+def _set(name: str, value: str) -> str:
+    return f"$start.EnvironmentVariables[{_quoted(name)}] = {value}"
 
 
 def typed(command: Sequence[str]) -> str:
     """``command`` alone, as it is typed into a terminal here (PowerShell on Windows)."""
-    return _called(command) if os.name == "nt" else shlex.join(command)
-
-
-def _called(command: Sequence[str]) -> str:
-    return "& " + " ".join(map(_quoted, command))
+    return "& " + " ".join(map(_quoted, command)) if os.name == "nt" else shlex.join(command)
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    """PowerShell ends a text also at typographic single quotes (U+2018 to U+201B); each is written twice."""
+    return "'" + re.sub("['\u2018-\u201b]", r"\g<0>\g<0>", text) + "'"

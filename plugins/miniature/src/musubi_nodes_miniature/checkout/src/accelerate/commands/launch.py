@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 
 VALUES: Mapping[str, type] = {
+    "config_file": str,
     "num_processes": int,
     "num_machines": int,
     "machine_rank": int,
@@ -36,6 +38,15 @@ def launch_parser() -> argparse.ArgumentParser:
     parser.add_argument("training_script")
     parser.add_argument("training_script_args", nargs=argparse.REMAINDER)
     return parser
+
+
+def take_config(args: argparse.Namespace) -> None:
+    """What the file says counts where no option does. Without one the real launcher takes that of `accelerate config`,
+    which the miniature does not have."""
+    with open(args.config_file, encoding="utf-8") as file:
+        for name, value in json.load(file).items():
+            if getattr(args, name, None) is None:
+                setattr(args, name, value)
 
 
 def missing_counts(args: argparse.Namespace) -> str:
@@ -75,6 +86,8 @@ def simple_launcher(args: argparse.Namespace) -> None:
 def main() -> None:
     """Parse, complain about missing counts, launch."""
     args = launch_parser().parse_args()
+    if args.config_file is not None:
+        take_config(args)
     if notice := missing_counts(args):
         print(notice, file=sys.stderr, flush=True)
     simple_launcher(args)

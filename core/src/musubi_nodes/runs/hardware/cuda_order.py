@@ -1,0 +1,45 @@
+"""CUDA's own order of the GPUs, fastest first, which NVML doesn't know."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+
+SECONDS = 60.0
+"""A driver without persistence mode wakes each GPU first."""
+
+_ASK = """
+import ctypes, json, os, uuid
+cuda = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+count, found = ctypes.c_int(), []
+assert cuda.cuInit(0) == 0 and cuda.cuDeviceGetCount(ctypes.byref(count)) == 0
+for number in range(count.value):
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(16)
+    assert cuda.cuDeviceGet(ctypes.byref(device), number) == 0 and cuda.cuDeviceGetUuid(name, device) == 0
+    found.append(f"GPU-{uuid.UUID(bytes=name.raw)}")
+print(json.dumps(found))
+"""
+
+
+@cache
+def cuda_order() -> tuple[str, ...]:
+    """The UUIDs of all GPUs in CUDA's own order; empty if CUDA doesn't answer. Asked in a process of its own, because
+    CUDA reads CUDA_VISIBLE_DEVICES once."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CUDA_")}
+    try:
+        command = [sys.executable, "-I", "-c", _ASK]
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            check=True,
+        )
+        return tuple(map(str, json.loads(done.stdout)))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ()
