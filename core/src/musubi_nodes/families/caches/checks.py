@@ -42,6 +42,17 @@ def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
         )
 
 
+def check_owner(folders: Iterable[CacheFolder]) -> None:
+    """Raise where another dataset has its caches under the same names: each would remove the other's."""
+    for each in folders:
+        if others := each.other_media():
+            raise MusubiError(
+                f"the cache folder {each.path} holds the caches of another dataset, {named(others, 3)}",
+                why="Its files have the same names, so that each dataset would replace the caches of the other.",
+                fix="Give each dataset a cache_directory of its own, or empty this one.",
+            )
+
+
 def check_strangers(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
     """Raise where caches of no item lie in the folders."""
     if strangers := [path for each in folders for path in each.strangers()]:

@@ -7,12 +7,14 @@ musubi-tuner's ``--skip_existing`` looks at names only (v0.3.4): another caption
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from musubi_nodes.datasets.cache_folders import folder_key
 from musubi_nodes.datasets.caches import ENDINGS, CacheKind, is_whole, stem_of_cache
 from musubi_nodes.datasets.fingerprint import origins
 from musubi_nodes.datasets.items import DatasetScan, Scan
@@ -22,12 +24,15 @@ from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.sharing import remove
 
+MOST_FOLDERS = 20
+"""Of a dataset's files, that are noted."""
+
 
 @dataclass
 class CacheFolder:
     """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from by ``recipe``,
-    ``notes`` what is known of those that are there. ``ours``: the TOML names no folder, so that nobody else's
-    caches lie in this one."""
+    ``notes`` what is known of those that are there, ``media`` the folders of the dataset's files. ``ours``: the TOML
+    names no folder, so that nobody else's caches lie in this one."""
 
     path: Path
     ending: str
@@ -35,6 +40,7 @@ class CacheFolder:
     stem: Callable[[str], str]
     recipe: Recipe
     notes: Notes
+    media: tuple[str, ...] = ()
     ours: bool = False
 
     @property
@@ -72,6 +78,28 @@ class CacheFolder:
         pack. They stay until the script has written them anew, since it may be hours of work, and the script may not
         even start."""
         return not self.ours and not self.notes.items and not self.wanted.keys().isdisjoint(self._there)
+
+    def other_media(self) -> list[str]:
+        """Folders of another dataset whose caches lie here under the same names; none if it was moved or is gone."""
+        if self.notes.items.keys().isdisjoint(self.wanted):
+            return []
+        there = {folder_key(Path(folder)): folder for folder in self.notes.media if os.path.isdir(folder)}  # noqa: PTH112
+        return [] if there.keys() & {folder_key(Path(folder)) for folder in self.media} else list(there.values())
+
+    def remove_links(self) -> None:
+        """Before a script runs: it would write through them, into whatever they lead to. That stays as it is."""
+        with self._usable(), suppress(FileNotFoundError), os.scandir(self.path) as entries:
+            for entry in entries:
+                name = _folded(entry.name)
+                if name.endswith(self.ending) and entry.is_symlink() and (self.ours or self._is_written(name)):
+                    os.unlink(entry.path)  # noqa: PTH108
+
+    def _is_written(self, name: str) -> bool:
+        return self.stem(name) in self._folded_stems
+
+    @cached_property
+    def _folded_stems(self) -> frozenset[str]:
+        return frozenset(map(_folded, self.wanted))
 
     def strangers(self) -> list[Path]:
         """Caches of no item, as they lie there now; a training would read them all the same."""
@@ -128,7 +156,7 @@ class CacheFolder:
         return found
 
     def _keep(self, items: Mapping[str, Made], run: str) -> None:
-        self.notes = Notes(dict(items), run, self.recipe)
+        self.notes = Notes(dict(items), run, self.recipe, self.media)
         with self._usable():
             self.notes.write(self.path, self.ending)
 
@@ -179,11 +207,19 @@ def _folder(
     ending = ENDINGS[kind].format(architecture)
     wanted = origins(part, dataset, recipe.sources, recipe.made)
     stem = partial(stem_of_cache, dataset=part, architecture=architecture, kind=kind)
-    return CacheFolder(path, ending, wanted, stem, recipe, notes or Notes.read(path, ending))
+    return CacheFolder(path, ending, wanted, stem, recipe, notes or Notes.read(path, ending), _media(part, dataset))
+
+
+def _media(part: DatasetScan, dataset: Dataset) -> tuple[str, ...]:
+    """The folder of a dataset's files; of a JSONL some of those that its lines name."""
+    if dataset.directory is not None:
+        return (os.path.abspath(dataset.directory),)
+    folders = {os.path.dirname(item.file.path) for item in part.items}
+    return tuple(sorted(map(os.path.abspath, folders))[:MOST_FOLDERS])
 
 
 def _listed(folder: Path, ending: str) -> dict[str, str]:
-    """The stamp of each cache by its name; "" of a link to nowhere. Hidden files are unseen by upstream, too."""
+    """The stamp of each cache by its name; "" of a link. Hidden files are unseen by upstream, too."""
     try:
         with os.scandir(folder) as entries:
             return {each.name: _stamp(each) for each in entries if each.name.endswith(ending) and each.name[0] != "."}
@@ -191,8 +227,13 @@ def _listed(folder: Path, ending: str) -> dict[str, str]:
         return {}
 
 
+def _folded(name: str) -> str:
+    """As systems read it that take capitals for small letters."""
+    return name.casefold() if sys.platform in ("win32", "darwin") else name
+
+
 def _stamp(entry: os.DirEntry[str]) -> str:
     try:
-        return str(FileStamp.of(entry))
+        return "" if entry.is_symlink() else str(FileStamp.of(entry))
     except OSError:
         return ""

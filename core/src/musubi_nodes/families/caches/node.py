@@ -20,6 +20,7 @@ from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
 from musubi_nodes.families.caches.checks import (
     check_batch_size,
+    check_owner,
     check_strangers,
     check_written_anew,
     checked_scan,
@@ -122,7 +123,10 @@ class CacheNode(ScriptNode):
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
         recipe, given = Recipe(self.made_from, self._made(job), self.written_last), job.inputs.dataset.config
         folders = cache_folders(found, job.dataset.config, given, self.family.architecture, self.kind, recipe)
+        check_owner(folders)
         check_strangers((each for each in folders if not each.ours), self.kind)
+        for each in folders:
+            each.remove_links()
         missing = sum(each.missing for each in folders)
         for each in folders:
             if not each.by_hand:

@@ -38,12 +38,15 @@ class Recipe(NamedTuple):
 class Notes:
     """What is known of the caches in a folder: by stem of each item's, which run made them last, and how.
 
+    ``media`` are the folders of the pictures or videos that they are of.
+
     They are kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
     """
 
     items: dict[str, Made] = field(default_factory=dict)
     run: str = ""
     recipe: Recipe | None = None
+    media: tuple[str, ...] = ()
 
     @staticmethod
     def file(folder: Path, ending: str) -> Path:
@@ -57,11 +60,12 @@ class Notes:
             kept = read_json(cls.file(folder, ending), KEPT)
             items = {stem: Made(*made) for stem, made in kept["items"].items()}
             recipe = kept.get("recipe")
-            return cls(items, str(kept["run"]), Recipe(frozenset(recipe[0]), *recipe[1:]) if recipe else None)
+            made = Recipe(frozenset(recipe[0]), *recipe[1:]) if recipe else None
+            return cls(items, str(kept["run"]), made, tuple(map(str, kept.get("media", ()))))
         return cls()
 
     def write(self, folder: Path, ending: str) -> None:
         """Raises OSError."""
         recipe = [sorted(self.recipe.sources), *self.recipe[1:]] if self.recipe else None
-        text = json.dumps({"run": self.run, "recipe": recipe, "items": self.items}, separators=(",", ":"))
-        write_text(self.file(folder, ending), text)
+        kept = {"run": self.run, "recipe": recipe, "media": self.media, "items": self.items}
+        write_text(self.file(folder, ending), json.dumps(kept, separators=(",", ":")))
