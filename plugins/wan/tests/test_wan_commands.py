@@ -140,8 +140,10 @@ def test_several_processes_and_machines_are_told_to_accelerate(place: Any) -> No
         "--main_process_port=29500",
         "--multi_gpu",
         "--dynamo_backend=no",
-        "--mixed_precision=bf16",
+        f"--config_file={place.started()[-1] / 'accelerate.json'}",
     } <= set(launcher)
+    config = json.loads((place.started()[-1] / "accelerate.json").read_text("utf-8"))
+    assert (config["distributed_type"], config["mixed_precision"]) == ("NO", "bf16")
 
 
 def test_one_process_is_told_as_one(place: Any) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.files import slug
+from musubi_nodes.files import slug, write_bytes
 
 
 def show_picture(picture: Any, name: str, context: Context) -> None:
     """Show a PIL image in the node, where the host has somebody who sees it; ``name`` tells it from others."""
     if preview := context.host.preview_folder:
-        preview.mkdir(parents=True, exist_ok=True)
         path = preview / f"musubi_{slug(context.node_id, 'node')}_{name}.png"
-        picture.save(path)
-        context.show(path)
+        data = BytesIO()
+        picture.save(data, "PNG")
+        context.show(write_bytes(path, data.getvalue()))
 
 
 def image_of(picture: Any) -> Any:
