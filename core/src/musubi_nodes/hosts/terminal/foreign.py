@@ -11,16 +11,19 @@ from pydantic import BaseModel, Field
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.fields import Native
-from musubi_nodes.families.input_files import readable
+from musubi_nodes.families.fields import InputFile, Native
+from musubi_nodes.families.input_files import find_input, readable
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.file_names import MEDIA, checked_name
 from musubi_nodes.files import cleaned_path, is_file, is_inside, publish
+from musubi_nodes.hosts.terminal.constants import CONSTANTS
 from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png, save_video
 from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.sharing import scratch_folder
 
 CATEGORY = "terminal"
+ANYTHING = "*"
+"""The type of an input that takes every output."""
 
 
 class LoadImage(Node):
@@ -132,4 +135,37 @@ def _beside(folder: Path) -> Iterator[Path]:
         yield scratch
 
 
-FOREIGN: dict[str, type[Node]] = {node.id: node for node in (LoadImage, PreviewImage, SaveImage, SaveVideo)}
+class LoadVideo(Node):
+    """Hands on a video of the input folder."""
+
+    id, title, category = "LoadVideo", "Load Video", CATEGORY
+
+    class Inputs(NodeInputs):
+        file: Annotated[str, InputFile("video")] = Field(description="File in the input folder.")
+
+    class Outputs(NodeOutputs):
+        video: Annotated[Any, Native("VIDEO")] = Field(description="The video.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        return self.Outputs(video=VideoFile(find_input(context, "video", inputs.file)))
+
+
+class PreviewAny(Node):
+    """Says what it is given."""
+
+    id, title, category, output_node = "PreviewAny", "Preview as Text", CATEGORY, True
+
+    class Inputs(NodeInputs):
+        source: Annotated[Any, Native(ANYTHING)] = Field(description="Anything.")
+
+    class Outputs(NodeOutputs):
+        text: Annotated[Any, Native("STRING")] = Field(description="The same as text.")
+
+    def run(self, inputs: Any, context: Context) -> BaseModel:
+        text = str(inputs.source)
+        context.show(text=text)
+        return self.Outputs(text=text)
+
+
+NODES = (LoadImage, LoadVideo, PreviewAny, PreviewImage, SaveImage, SaveVideo)
+FOREIGN: dict[str, type[Node]] = {**{node.id: node for node in NODES}, **CONSTANTS}

@@ -13,7 +13,8 @@ from musubi_nodes.families.foreseeing import foresee, used_outputs
 from musubi_nodes.families.foretelling import brought
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import WORKFLOW, read_text
-from musubi_nodes.hosts.terminal.foreign import FOREIGN
+from musubi_nodes.hosts.terminal.constants import Constant
+from musubi_nodes.hosts.terminal.foreign import ANYTHING, FOREIGN
 from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.parsing import parse_json
 
@@ -45,11 +46,7 @@ def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
         raise MusubiError(f"the workflow {path} cannot be read: {error}", fix="Correct the path.") from None
     except ValueError as error:
         raise MusubiError(f"{path} is no JSON: {error}", fix="Export it again: Workflow > Export (API).") from None
-    if not isinstance(raw, dict) or "nodes" in raw:
-        raise MusubiError(
-            f"{path} is a workflow of the canvas, not an API file",
-            fix="In ComfyUI choose Workflow > Export (API), and run that file.",
-        )
+    raw = _nodes(path, raw)
     nodes = {node.id: node for node in known} | FOREIGN
     workflow = {str(id_): _step(str(id_), entry, nodes) for id_, entry in raw.items()}
     for step in workflow.values():
@@ -60,13 +57,28 @@ def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
     return workflow
 
 
+def _nodes(path: Path, raw: Any) -> dict[str, Any]:
+    """The nodes of a file in API format, also inside what is sent to ComfyUI: ``{"prompt": {...}, ...}``."""
+    wrapped = raw.get("prompt") if isinstance(raw, dict) else None
+    found = wrapped if isinstance(wrapped, dict) and "class_type" not in wrapped else raw
+    canvas = isinstance(found, dict) and (
+        isinstance(found.get("nodes"), list) or (found is raw and isinstance(raw.get("workflow"), dict))
+    )
+    if canvas or not isinstance(found, dict):
+        raise MusubiError(
+            f"{path} is a workflow of the canvas, not an API file" if canvas else f"{path} holds no workflow",
+            fix="In ComfyUI choose Workflow > Export (API), and run that file.",
+        )
+    return found
+
+
 def _carries(source: type[Node], number: int, target: type[Node], name: str) -> bool:
     """Whether the output exists, the input too, and what travels is what the input takes."""
     outputs, inputs = source.outputs(), {spec.name: spec for spec in target.fields()}
     if not 0 <= number < len(outputs) or name not in inputs:
         return False
     given, taken = outputs[number].wire, inputs[name].socket
-    return inputs[name].kind != "socket" or given in taken.split(",")
+    return inputs[name].kind != "socket" or taken == ANYTHING or given in taken.split(",")
 
 
 def _step(id_: str, entry: Any, nodes: Mapping[str, type[Node]]) -> Step:
@@ -130,7 +142,8 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
     ends = [step for step in workflow.values() if step.node.output_node]
     if not ends:
         raise MusubiError("the workflow has no output node", fix="Add a trainer, a generator or a save node.")
-    ordered, whole = list(_ordered(workflow, ends)), _prompt(workflow)
+    ordered = list(_without_constants(_ordered(workflow, ends)))
+    whole = _prompt({step.id: step for step in ordered})
     for step in ordered:
         context = Context(host, services, step.node.title)
         try:
@@ -141,6 +154,24 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
         except MusubiError as error:
             raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
     return ordered
+
+
+def _without_constants(ordered: Iterable[Step]) -> Iterator[Step]:
+    """The steps with the values of :mod:`constants` in place of links to them, so that they are checked as typed ones
+    are; a constant that gets its own value over another link stays."""
+    values: dict[str, Any] = {}
+    for step in ordered:
+        inputs = {
+            name: values.get(value[0], value) if isinstance(value, tuple) else value
+            for name, value in step.inputs.items()
+        }
+        if not issubclass(step.node, Constant) or isinstance(inputs.get("value"), tuple):
+            yield Step(step.id, step.node, inputs)
+            continue
+        try:
+            values[step.id] = step.node.parse(inputs).value  # type: ignore[union-attr]
+        except MusubiError as error:
+            raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
 
 
 def _require(step: Step) -> None:
@@ -155,22 +186,24 @@ def _require(step: Step) -> None:
 
 def _ordered(workflow: Workflow, ends: Iterable[Step]) -> Iterator[Step]:
     done: set[str] = set()
-    path: list[str] = []
-
-    def visit(step: Step) -> Iterator[Step]:
-        if step.id in path:
-            raise MusubiError(f"node {step.id} feeds itself", fix="Remove the circle from the workflow.")
-        if step.id in done:
-            return
-        path.append(step.id)
-        for source, _ in step.links().values():
-            yield from visit(workflow[source])
-        path.pop()
-        done.add(step.id)
-        yield step
-
     for end in ends:
-        yield from visit(end)
+        path = {end.id: _sources(end)}
+        while path:
+            id_, sources = next(reversed(path.items()))
+            source = next((each for each in sources if each not in done), None)
+            if source in path:
+                raise MusubiError(f"node {source} feeds itself", fix="Remove the circle from the workflow.")
+            if source is not None:
+                path[source] = _sources(workflow[source])
+                continue
+            del path[id_]
+            if id_ not in done:
+                done.add(id_)
+                yield workflow[id_]
+
+
+def _sources(step: Step) -> Iterator[str]:
+    return (source for source, _ in step.links().values())
 
 
 def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> Iterator[tuple[Step, Context]]:

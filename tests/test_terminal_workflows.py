@@ -1,0 +1,157 @@
+"""What the terminal takes for a workflow: exported files, what is sent to ComfyUI, and ComfyUI's own small nodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.moving import barred
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import write_json
+from musubi_nodes.hosts.terminal.foreign import FOREIGN
+from musubi_nodes.hosts.terminal.workflow import check_workflow, read_workflow, run_workflow, set_values
+from musubi_nodes.testing.workplace import Workplace
+
+
+@pytest.fixture
+def place(tmp_path: Path, musubi_miniature: str) -> Workplace:
+    return Workplace(tmp_path)
+
+
+def node(kind: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": kind, "inputs": inputs}
+
+
+def read(place: Workplace, content: Any) -> Any:
+    return read_workflow(write_json(place.folder / "w.json", content), place.services.nodes)
+
+
+def checked(place: Workplace, content: Any, *settings: str) -> Any:
+    workflow = read(place, content)
+    set_values(workflow, settings)
+    return check_workflow(workflow, place.host, place.services)
+
+
+def said(place: Workplace, content: Any) -> list[str]:
+    workflow = read(place, content)
+    return [text for _, context in run_workflow(workflow, place.host, place.services) for text in context.texts]
+
+
+GRAPH = {"1": node("PrimitiveString", value="a cat"), "2": node("PreviewAny", source=["1", 0])}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GRAPH,
+        {"prompt": GRAPH},
+        {"prompt": GRAPH, "client_id": "x", "extra_data": {"extra_pnginfo": {"workflow": {"nodes": []}}}},
+        {"prompt": GRAPH, "workflow": {"nodes": [], "links": []}},
+        {**GRAPH, "prompt": node("PrimitiveInt", value=1)},
+    ],
+    ids=["exported", "wrapped", "as sent", "as in a picture", "a node called prompt"],
+)
+def test_a_workflow_is_found_in_what_holds_it(place: Workplace, content: Any) -> None:
+    assert said(place, content) == ["a cat"]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ({"nodes": [], "links": [], "version": 0.4}, "canvas"),
+        ({"workflow": {"nodes": [], "links": []}}, "canvas"),
+        ({"prompt": {"nodes": [], "links": []}}, "canvas"),
+        ([], "no workflow"),
+        ("text", "no workflow"),
+        (3, "no workflow"),
+        (None, "no workflow"),
+        ({"prompt": []}, "node prompt"),
+        ({}, "no output node"),
+    ],
+)
+def test_what_is_no_workflow_is_told_what_to_export(place: Workplace, content: Any, what: str) -> None:
+    with pytest.raises(MusubiError, match=what) as refused:
+        checked(place, content)
+    assert refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "field"),
+    [
+        ("PrimitiveInt", 7, "seed"),
+        ("PrimitiveFloat", 0.5, "learning_rate"),
+        ("PrimitiveBoolean", True, "save_state"),
+        ("PrimitiveString", "a cat", "metadata_title"),
+        ("PrimitiveStringMultiline", "a=1\nb=2", "network_args"),
+    ],
+)
+def test_a_constant_is_the_value_of_the_widget_that_it_is_linked_to(
+    place: Workplace, kind: str, value: Any, field: str
+) -> None:
+    constant = node(kind, value=value, control_after_generate="fixed")
+    graph = {
+        "1": constant,
+        "2": node("MusubiTuner_TrainingConfig", **{field: ["1", 0]}),
+        "3": node("PreviewAny", source=["2", 0]),
+    }
+    steps = checked(place, graph)
+    assert [step.inputs[field] for step in steps if field in step.inputs] == [value]
+    assert [step.id for step in steps] == ["2", "3"]
+
+
+def test_a_constant_is_checked_as_a_typed_value_is(place: Workplace) -> None:
+    graph = {"1": node("PrimitiveInt", value=0), "2": node("MusubiTuner_TrainingConfig", network_dim=["1", 0]),
+             "3": node("PreviewAny", source=["2", 0])}  # fmt: skip
+    with pytest.raises(MusubiError, match="network_dim"):
+        checked(place, graph)
+    assert checked(place, graph, "1.value=4")[0].inputs["network_dim"] == 4
+    with pytest.raises(MusubiError, match="node 1"):
+        checked(place, graph, "1.value=many")
+
+
+def test_constants_may_be_chained(place: Workplace) -> None:
+    chain = {str(number): node("PrimitiveString", value=[str(number - 1), 0]) for number in range(1, 1_200)}
+    assert said(
+        place, {"0": node("PrimitiveString", value="a cat"), **chain, "x": node("PreviewAny", source=["1199", 0])}
+    ) == ["a cat"]
+
+
+def test_a_circle_is_told(place: Workplace) -> None:
+    graph = {"1": node("PrimitiveInt", value=["2", 0]), "2": node("PrimitiveInt", value=["1", 0]),
+             "3": node("PreviewAny", source=["2", 0])}  # fmt: skip
+    with pytest.raises(MusubiError, match="feeds itself"):
+        checked(place, graph)
+
+
+def test_a_video_of_the_input_folder_is_loaded(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    barred(place.folder / "clip.mp4", frames=9)
+    monkeypatch.chdir(place.folder)
+    graph = {
+        "1": node("LoadVideo", file="clip.mp4", upload="video"),
+        "2": node("SaveVideo", video=["1", 0], filename_prefix="copy"),
+    }
+    list(run_workflow(read(place, graph), place.host, place.services))
+    assert (place.host.output_folder / "copy.mp4").read_bytes() == (place.folder / "clip.mp4").read_bytes()
+    graph["1"]["inputs"]["file"] = "gone.mp4"
+    with pytest.raises(MusubiError, match=r"gone\.mp4"):
+        checked(place, graph)
+
+
+def test_what_the_terminal_does_not_have_is_named_with_what_it_has(place: Workplace) -> None:
+    with pytest.raises(MusubiError, match="KSampler") as refused:
+        read(place, {"1": node("KSampler")})
+    assert "PrimitiveInt" in refused.value.why and refused.value.fix
+
+
+def test_files_keep_the_workflow_as_it_was_written(place: Workplace) -> None:
+    workflow = read(place, GRAPH)
+    ((_, context),) = run_workflow(workflow, place.host, place.services)
+    assert json.loads(json.dumps(context.workflow["prompt"])) == GRAPH
+
+
+def test_the_page_names_the_nodes_that_there_are() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "terminal.md").read_text("utf-8")
+    assert [name for name in FOREIGN if name not in page] == []
