@@ -6,11 +6,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from musubi_nodes.budget import Budget
+from musubi_nodes.budget import LOOK_SECONDS, Budget, Interruptible, spend, watched
 from musubi_nodes.errors import MusubiError, NotKnown
 from musubi_nodes.files import CAPTION, read_bytes
 from musubi_nodes.hosts.comfyui import promptly
@@ -102,6 +103,15 @@ def test_no_file_is_opened_when_the_time_is_over(tmp_path: Any) -> None:
         with pytest.raises(NotKnown):
             read_bytes(tmp_path / "a.txt", CAPTION)
     assert budget.seconds < 0
+
+
+def test_a_user_is_asked_some_times_a_second_while_files_are_gone_through() -> None:
+    looks: list[float] = []
+    with watched(Interruptible(lambda: looks.append(time.monotonic()))):
+        for _ in range(10_000):
+            spend()
+    assert all(later - one >= LOOK_SECONDS for one, later in pairwise(looks))
+    assert len(looks) < 10_000
 
 
 def test_a_list_that_is_not_there_in_time_is_the_last_known_one(monkeypatch: Any, hanging: Callable[[], Any]) -> None:

@@ -41,22 +41,28 @@ def test_rounding_down_always_fits(frames: int, window: int | None) -> None:
 @pytest.mark.parametrize(
     ("options", "clips"),
     [
-        ({"target_frames": [1, 25]}, [(0, 1), (0, 25)]),
-        ({"target_frames": [14, 13]}, [(0, 13)]),
-        ({"target_frames": [13, 25], "frame_extraction": "chunk"}, [(0, 13), (13, 13), (26, 13), (0, 25)]),
-        ({"target_frames": [25], "frame_extraction": "slide", "frame_stride": 10}, [(0, 25), (10, 25)]),
+        ({"target_frames": [1, 25]}, {1: 1, 25: 1}),
+        ({"target_frames": [14, 13]}, {13: 1}),
+        ({"target_frames": [13, 25], "frame_extraction": "chunk"}, {13: 3, 25: 1}),
+        ({"target_frames": [25], "frame_extraction": "slide", "frame_stride": 10}, {25: 2}),
         (
             {"target_frames": [13], "frame_extraction": "uniform", "frame_sample": 4},
-            [(0, 13), (9, 13), (18, 13), (27, 13)],
+            {13: 4},
         ),
-        ({"target_frames": [13], "frame_extraction": "uniform"}, [(0, 13)]),
-        ({"frame_extraction": "full"}, [(0, 37)]),
-        ({"frame_extraction": "full", "max_frames": 31}, [(0, 29)]),
-        ({"target_frames": [41]}, []),
+        ({"target_frames": [13], "frame_extraction": "uniform"}, {13: 1}),
+        ({"frame_extraction": "full"}, {37: 1}),
+        ({"frame_extraction": "full", "max_frames": 31}, {29: 1}),
+        ({"target_frames": [41]}, {}),
     ],
 )
-def test_a_video_of_40_frames_is_cut_as_musubi_tuner_documents(options: dict, clips: list) -> None:
-    assert list(clips_of(_set(**options), 40)) == clips
+def test_a_video_of_40_frames_is_cut_as_musubi_tuner_documents(options: dict, clips: dict) -> None:
+    assert clips_of(_set(**options), 40) == clips
+
+
+def test_clips_are_counted_not_made() -> None:
+    lengths, film = list(range(1, 400, 4)), 10_000_000
+    slide = _set(target_frames=lengths, frame_extraction="slide")
+    assert sum(clips_of(slide, film).values()) == sum(film - length + 1 for length in lengths)
 
 
 def test_frames_are_dropped_to_the_models_rate() -> None:

@@ -1,13 +1,42 @@
-"""How much may be read for one answer that somebody waits for, such as the validation of a queued workflow."""
+"""Reading many files for somebody who may not wait: within a budget, or until they give it up."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol
 
 from musubi_nodes.errors import NotKnown
+
+LOOK_SECONDS = 0.2
+
+
+class Watch(Protocol):
+    """Whoever waits for what is read."""
+
+    def spend(self, size: int) -> None:
+        """``size`` bytes are read next, of which it may raise."""
+
+
+_WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Within the block, ``watch`` is asked before anything is read."""
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+def spend(size: int = 0) -> None:
+    """Ask whether ``size`` bytes may be read now; loops over many files ask for each."""
+    if watch := _WATCH.get():
+        watch.spend(size)
 
 
 class Budget:
@@ -19,15 +48,14 @@ class Budget:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Within the block its time passes, and :func:`spend` counts."""
+        """Within the block its time passes."""
         begun = time.monotonic()
         self._until = begun + self.seconds
-        token = _BUDGET.set(self)
-        try:
-            yield
-        finally:
-            _BUDGET.reset(token)
-            self.seconds -= time.monotonic() - begun
+        with watched(self):
+            try:
+                yield
+            finally:
+                self.seconds -= time.monotonic() - begun
 
     def spend(self, size: int) -> None:
         self._bytes -= size
@@ -35,10 +63,13 @@ class Budget:
             raise NotKnown("what is larger, or takes longer, than anybody waits for")
 
 
-_BUDGET: ContextVar[Budget | None] = ContextVar("musubi_budget", default=None)
+class Interruptible:
+    """Calls ``look``, which raises where the user has cancelled, some times a second."""
 
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look, self._next = look, 0.0
 
-def spend(size: int) -> None:
-    """Take ``size`` bytes from the budget, if there is one; raises :class:`NotKnown` where it is used up."""
-    if budget := _BUDGET.get():
-        budget.spend(size)
+    def spend(self, size: int) -> None:
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + LOOK_SECONDS
+            self._look()

@@ -245,6 +245,7 @@ def is_inside(path: Path, roots: Iterable[Path]) -> bool:
 
     A network share is inside only where a root is written as on it: looking at any other would be a login there.
     """
+    spend()
     if is_share(path):
         return ".." not in path.parts and any(path.is_relative_to(root) for root in roots)
     try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
+from musubi_nodes.budget import LOOK_SECONDS, spend
 from musubi_nodes.datasets.folder_state import SETTLED_NS
 from musubi_nodes.datasets.listing import File
 
@@ -56,11 +57,26 @@ def each_file(ask: Callable[[File], Fact], files: Sequence[File]) -> list[Fact]:
     found: list[Fact] = []
     end = time.perf_counter() + _TRIED * _SLOW
     for file in files[:_TRIED]:
+        spend()
         found.append(ask(file))
         if time.perf_counter() > end:
             break
     rest = files[len(found) :]
     if time.perf_counter() <= end:
-        return found + [ask(file) for file in rest]
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts") as pool:
-        return found + list(pool.map(ask, rest))
+        for file in rest:
+            spend()
+            found.append(ask(file))
+        return found
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="media-facts")
+    try:
+        return found + [_awaited(future) for future in [pool.submit(ask, file) for file in rest]]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _awaited(future: Future[Fact]) -> Fact:
+    """The answer; meanwhile the user may give it up."""
+    while not future.done():
+        spend()
+        wait([future], LOOK_SECONDS)
+    return future.result()

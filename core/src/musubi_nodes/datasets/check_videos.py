@@ -78,14 +78,14 @@ def _lengths(
     if extraction(dataset) == "full":
         if dataset.max_frames < rule.shortest:
             return  # told of max_frames: no video could be long enough
-        short = [shown[path] for path, cut in clips.items() if not cut or cut[0][1] < rule.shortest]
+        short = [shown[path] for path, cut in clips.items() if max(cut, default=0) < rule.shortest]
         found.add(found.errors, name, short, "video", f"with less than {rule.shortest} frames")
         return
     targets = rounded_targets(dataset)
     short = [shown[path] for path, cut in clips.items() if not cut]
     text = f"shorter than every target_frames ({targets[0]}), which musubi-tuner leaves out silently"
     found.add(found.errors, name, short, "video", text)
-    used = {length for cut in clips.values() for _, length in cut}
+    used = {length for cut in clips.values() for length in cut}
     unused = [length for length in targets if length not in used] if used else []
     if unused:
         found.warnings.append(f"{name}: no video is long enough for target_frames {named(unused)}")

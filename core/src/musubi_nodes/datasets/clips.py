@@ -6,7 +6,6 @@ from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import VideoDataset
 
 _RULE = FrameRule()  # every family's VAE takes N*4+1 frames; FramePack's windows come later, in its cache script
-Clip = tuple[int, int]  # first frame, number of frames
 
 
 def rounded_targets(dataset: VideoDataset) -> tuple[int, ...]:
@@ -40,22 +39,26 @@ def frames_read(dataset: VideoDataset, frames: int, fps: float | None) -> int:
     return count
 
 
-def clips_of(dataset: VideoDataset, frames: int, fps: float | None = None) -> tuple[Clip, ...]:
-    """The clips of a video of so many frames, in upstream's order; empty: the video is silently left out."""
+def clips_of(dataset: VideoDataset, frames: int, fps: float | None = None) -> dict[int, int]:
+    """How many clips of each length a video of so many frames gives; empty: the video is silently left out.
+
+    They are counted, not made: a long film cut with ``frame_stride = 1`` has millions.
+    """
     frames = frames_read(dataset, frames, fps)
     if extraction(dataset) == "full":
         length = _RULE.round_down(min(frames, dataset.max_frames))
-        return ((0, length),) if length > 0 else ()
-    return tuple((start, length) for length in rounded_targets(dataset) for start in _starts(dataset, frames, length))
+        return {length: 1} if length > 0 else {}
+    counts = {length: _count(dataset, frames - length, length) for length in rounded_targets(dataset)}
+    return {length: count for length, count in counts.items() if count}
 
 
-def _starts(dataset: VideoDataset, frames: int, length: int) -> tuple[int, ...]:
-    room, way = frames - length, extraction(dataset)
+def _count(dataset: VideoDataset, room: int, length: int) -> int:
+    """Clips of one length, where the last one can begin at frame ``room``."""
+    way = extraction(dataset)
     if room < 0:
-        return ()
+        return 0
     if way == "head":
-        return (0,)
+        return 1
     if way == "uniform":
-        last = dataset.frame_sample - 1
-        return tuple(room if i == last else int(i * (room / last)) for i in range(dataset.frame_sample))
-    return tuple(range(0, room + 1, length if way == "chunk" else dataset.frame_stride))
+        return dataset.frame_sample
+    return room // (length if way == "chunk" else dataset.frame_stride) + 1

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
 
+from musubi_nodes.budget import spend
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.files import open_file
 
@@ -37,6 +38,7 @@ def _hash(file: File, limit: int | None = None) -> bytes | None:
                 whole.update(source.read(limit))
                 return whole.digest()
             while part := source.read(1 << 20):
+                spend()
                 whole.update(part)
     except OSError:
         return None

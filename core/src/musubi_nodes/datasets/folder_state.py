@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from musubi_nodes.budget import spend
 from musubi_nodes.datasets.listing import opened
 from musubi_nodes.files import FileStamp
 
@@ -36,6 +37,7 @@ class FolderState:
             lines: list[str] = []
             with opened(folder) as place, os.scandir(place) as entries:
                 for entry in entries:
+                    spend()
                     name = entry.name
                     if not name.endswith(ending) or name[0] == ".":
                         continue

@@ -13,6 +13,7 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from musubi_nodes.budget import spend
 from musubi_nodes.datasets.facts import facts_of_images
 from musubi_nodes.datasets.folder import duplicates
 from musubi_nodes.datasets.items import DatasetScan, Item
@@ -100,6 +101,7 @@ def _lines(source: Path) -> Iterator[str]:
     """Each line; raises OSError, and ValueError where the text is not UTF-8 or a line has no end."""
     with io.TextIOWrapper(open_file(source, LINES), "utf-8", newline=None) as text:
         while line := text.readline(LONGEST_LINE + 1):
+            spend()
             if len(line) > LONGEST_LINE:
                 raise ValueError(f"a line is longer than {LONGEST_LINE:,} characters")
             yield line

@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from musubi_nodes.budget import spend
 from musubi_nodes.datasets.names import is_image
 from musubi_nodes.files import FileStamp
 
@@ -48,6 +49,7 @@ def files_in(folder: Path | str) -> Iterator[tuple[str, File]]:
         with os.scandir(place) as entries:
             left = sorted(entries, key=attrgetter("name"), reverse=True)
         while left:  # an entry keeps what its stat() tells
+            spend()
             entry = left.pop()
             name = entry.name
             if name[0] == ".":

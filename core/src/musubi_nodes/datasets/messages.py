@@ -18,7 +18,7 @@ _EXPECTED = {
     "tuple_type": "expected a list such as {example}",
     "missing": "is missing; expected two numbers, width and height",
     "too_short": "expected at least one number",
-    "too_long": "expected two numbers, width and height",
+    "too_long": "expected {most}",
     "finite_number": "expected a finite number",
 }
 _EXAMPLES = {"target_frames": "[1, 25]", "fp_1f_clean_indices": "[0, 10]"}
@@ -56,7 +56,9 @@ def _finding(detail: Mapping[str, Any]) -> str:
     for name, words in _LIMITS.items():
         if name in context:
             return f"must be {words.format(context[name])}, found {found}"
-    expected = _EXPECTED.get(kind, detail["msg"]).format(example=_EXAMPLES.get(detail["loc"][0], "[960, 544]"))
+    field = detail["loc"][0]
+    most = f"at most {context.get('max_length')} numbers" if field in _EXAMPLES else "two numbers, width and height"
+    expected = _EXPECTED.get(kind, detail["msg"]).format(example=_EXAMPLES.get(field, "[960, 544]"), most=most)
     return f"{expected}, found {found}"
 
 

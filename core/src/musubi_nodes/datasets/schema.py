@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, Strict
 Kind = Literal["image", "video"]
 FrameExtraction = Literal["head", "chunk", "slide", "uniform", "full"]
 Count = Annotated[StrictInt, Field(ge=1)]
+Frames = Annotated[StrictInt, Field(ge=1, le=100_000)]
+Index = Annotated[StrictInt, Field(ge=-100_000, le=100_000)]
+MOST_NUMBERS = 100
+"""Of one list; each length of clips is looked for in each video."""
 Side = Annotated[StrictInt, Field(ge=16, le=8192)]
 Fps = Annotated[float, Field(strict=True, gt=0, le=1000, allow_inf_nan=False)]
 SOURCE_FIELDS = ("image_directory", "image_jsonl_file", "video_directory", "video_jsonl_file")
@@ -42,7 +46,7 @@ class General(BaseModel):
 
     resolution: tuple[Side, Side] = Field((960, 544), description="Width and height in pixels; one number is a square.")
     caption_extension: StrictStr | None = Field(None, description="Ending of the caption files, with its dot.")
-    batch_size: Count = Field(1, description="Items that go through the model together.")
+    batch_size: Count = Field(1, le=1024, description="Items that go through the model together.")
     num_repeats: Count = Field(1, le=100_000, description="How often each item is seen in an epoch.")
     enable_bucket: StrictBool = Field(
         False, description="Keep aspect ratios: the resolution is an area then, and items go to sizes near it."
@@ -57,7 +61,7 @@ class General(BaseModel):
 class _Folders(General):
     cache_directory: Path | None = Field(None, description="Where the caches lie.")
     control_directory: Path | None = Field(None, description="Control images or videos of the same names.")
-    fp_latent_window_size: Count = Field(9, description="FramePack: latent frames in a section.")
+    fp_latent_window_size: Count = Field(9, le=100, description="FramePack: latent frames in a section.")
 
 
 class ImageDataset(_Folders):
@@ -68,10 +72,10 @@ class ImageDataset(_Folders):
     multiple_target: StrictBool = Field(
         False, description="Images: x.png, x_1.png, x_2.png are one item (layered models)."
     )
-    fp_1f_clean_indices: tuple[StrictInt, ...] | None = Field(
-        None, description="FramePack, one frame: indices of the control images, such as 0, 10."
+    fp_1f_clean_indices: tuple[Index, ...] | None = Field(
+        None, max_length=MOST_NUMBERS, description="FramePack, one frame: indices of the control images, such as 0, 10."
     )
-    fp_1f_target_index: StrictInt | None = Field(None, description="FramePack, one frame: index of the target.")
+    fp_1f_target_index: Index | None = Field(None, description="FramePack, one frame: index of the target.")
     fp_1f_no_post: StrictBool = Field(False, description="FramePack, one frame: no clean latent after the target.")
     no_resize_control: StrictBool = Field(False, description="Keep the size of control images.")
     control_resolution: tuple[Side, Side] | None = Field(None, description="Size of control images.")
@@ -96,17 +100,20 @@ class VideoDataset(_Folders):
 
     video_directory: Path | None = Field(None, description="Folder of videos and caption files.")
     video_jsonl_file: Path | None = Field(None, description="JSONL lines with video_path and caption.")
-    target_frames: tuple[Count, ...] = Field(
-        (1,), min_length=1, description="Videos: lengths of the clips in frames, such as 1, 25, 45. Wanted: N*4+1."
+    target_frames: tuple[Frames, ...] = Field(
+        (1,),
+        min_length=1,
+        max_length=MOST_NUMBERS,
+        description="Videos: lengths of the clips in frames, such as 1, 25, 45. Wanted: N*4+1.",
     )
     frame_extraction: FrameExtraction = Field(
         "head",
         description="Videos: clips from the head, in chunks, in a sliding window (frame_stride), at uniform places "
         "(frame_sample), or the full video (max_frames).",
     )
-    frame_stride: Count = Field(1, description="For slide: frames between the starts of two clips.")
-    frame_sample: Count = Field(1, description="For uniform: number of clips.")
-    max_frames: Count = Field(129, description="For full: the longest clip.")
+    frame_stride: Frames = Field(1, description="For slide: frames between the starts of two clips.")
+    frame_sample: Count = Field(1, le=10_000, description="For uniform: number of clips.")
+    max_frames: Frames = Field(129, description="For full: the longest clip.")
     source_fps: Fps | None = Field(
         None, description="Videos: frame rate of the files; frames are dropped to reach the model's."
     )

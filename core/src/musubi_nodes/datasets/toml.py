@@ -53,6 +53,8 @@ __all__ = [
     "with_cache_directories",
 ]
 
+MOST_DATASETS, MOST_FINDINGS = 1_000, 100
+"""What is beyond is not looked at: near misses of 100,000 unknown keys would be looked for over minutes."""
 _CORRECT = "Correct the file and queue again."
 _ARRAY = re.compile(r"\[\n((?: +-?\d+,\n)+)\]")  # tomli-w gives each number a line of its own
 
@@ -72,7 +74,8 @@ def parse(
 ) -> DatasetConfig:
     """The same for plain values, as they come out of TOML or JSON; ``what`` and ``fix`` are those of the error where
     the values come from elsewhere."""
-    found = [stray_top_level(key, value) for key, value in raw.items() if key not in ("general", "datasets")]
+    stray = [key for key in raw if key not in ("general", "datasets")]
+    found = [stray_top_level(key, raw[key]) for key in stray[:MOST_FINDINGS]]
     general = _general(raw.get("general"), found)
     misspelt = "datasets" not in raw and any("'datasets'" in line for line in found)
     datasets = () if misspelt else _datasets(raw.get("datasets"), base.absolute(), found)
@@ -150,7 +153,7 @@ def _general(raw: object, found: list[str]) -> General | None:
         return None
     section = renamed(raw)
     unknown = [key for key in section if key not in GENERAL_KEYS]
-    found.extend(unknown_in_general(key, section[key]) for key in unknown)
+    found.extend(unknown_in_general(key, section[key]) for key in unknown[:MOST_FINDINGS])
     return _built(General, {k: v for k, v in section.items() if k not in unknown}, "general", found)
 
 
@@ -160,7 +163,14 @@ def _datasets(raw: object, base: Path, found: list[str]) -> tuple[Dataset, ...]:
     elif not isinstance(raw, list) or not raw:
         found.append("datasets: there is none; add a [[datasets]] section with image_directory or video_directory")
     else:
-        built = [_dataset(f"datasets[{number}]", item, base, found) for number, item in enumerate(raw)]
+        if len(raw) > MOST_DATASETS:
+            found.append(f"datasets: there are {len(raw)}, more than {MOST_DATASETS}; split the file")
+            return ()
+        built = []
+        for number, item in enumerate(raw):
+            if len(found) > MOST_FINDINGS:
+                break
+            built.append(_dataset(f"datasets[{number}]", item, base, found))
         return tuple(dataset for dataset in built if dataset)
     return ()
 
@@ -174,7 +184,7 @@ def _dataset(where: str, raw: object, base: Path, found: list[str]) -> Dataset |
     if kind is None:
         return None
     unknown = [key for key in section if key not in KEYS[kind]]
-    found.extend(unknown_in_dataset(where, key, section[key], kind) for key in unknown)
+    found.extend(unknown_in_dataset(where, key, section[key], kind) for key in unknown[:MOST_FINDINGS])
     known = {key: value for key, value in section.items() if key not in unknown}
     known.update(_paths(where, known, base, found))
     return _built(ImageDataset if kind == "image" else VideoDataset, known, where, found)
@@ -186,11 +196,8 @@ def _kind(where: str, section: Mapping[str, Any], found: list[str]) -> Kind | No
     if len(given) == 1:
         return "image" if sources["image"] else "video"
     if not given:
-        found.extend(
-            unknown_in_dataset(where, key, value, None)
-            for key, value in section.items()
-            if key not in {*KEYS["image"], *KEYS["video"]}
-        )
+        unknown = [key for key in section if key not in {*KEYS["image"], *KEYS["video"]}]
+        found.extend(unknown_in_dataset(where, key, section[key], None) for key in unknown[:MOST_FINDINGS])
         needed = "image_directory, image_jsonl_file, video_directory or video_jsonl_file"
         has = f" (it has {', '.join(section)})" if section else ""
         found.append(f"{where}: nothing says where the media are{has}; add {needed}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from math import ceil
 from typing import Literal
 
@@ -13,6 +12,8 @@ from musubi_nodes.datasets.facts import video_facts
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import MusubiError
+
+Keys = Counter[tuple[int, int, int]]
 
 
 def cache_totals(
@@ -47,9 +48,10 @@ def training_batches(scan: Scan, config: DatasetConfig, *, fps: float | None = N
     return total
 
 
-def batch_keys(found: DatasetScan, dataset: Dataset, *, fps: float | None = None) -> list[tuple[object, ...]] | None:
-    """What musubi-tuner sorts an image or a clip by before it makes batches: width and height of the bucket, then the
-    number of controls or of frames. None where a header cannot be read, or ``source_fps`` needs ``fps``."""
+def batch_keys(found: DatasetScan, dataset: Dataset, *, fps: float | None = None) -> Keys | None:
+    """What musubi-tuner sorts an image or a clip by before it makes batches, and how many there are of each: width and
+    height of the bucket, then the number of controls or of frames. None where a header cannot be read, or
+    ``source_fps`` needs ``fps``."""
     if isinstance(dataset, VideoDataset):
         return _clip_keys(found, dataset, fps)
     return _image_keys(found, dataset)
@@ -72,14 +74,15 @@ def _sizes_of_controls_count(found: DatasetScan, dataset: Dataset) -> bool:
     return own and any(item.control_files for item in found.items)
 
 
-def _image_keys(found: DatasetScan, dataset: ImageDataset) -> list[tuple[object, ...]] | None:
-    keys: list[tuple[object, ...]] = []
+def _image_keys(found: DatasetScan, dataset: ImageDataset) -> Keys | None:
+    keys: Keys = Counter()
     enable, keep = dataset.enable_bucket, dataset.bucket_no_upscale
     for item in found.items:
         if not isinstance(item.facts, tuple):
             return None
         bucket = bucket_of(item.facts.size, dataset.resolution, enable=enable, no_upscale=keep)
-        keys.append((*bucket, _used_controls(item, dataset)))
+        key = (*bucket, _used_controls(item, dataset))
+        keys[key] += 1
     return keys
 
 
@@ -88,19 +91,19 @@ def _used_controls(item: Item, dataset: ImageDataset) -> int:
     return min(len(item.control_files), most)
 
 
-def _clip_keys(found: DatasetScan, dataset: VideoDataset, fps: float | None) -> list[tuple[object, ...]] | None:
+def _clip_keys(found: DatasetScan, dataset: VideoDataset, fps: float | None) -> Keys | None:
     if dataset.source_fps is not None and fps is None:
         return None
     facts = video_facts(item.file for item in found.items)
-    keys: list[tuple[object, ...]] = []
+    keys: Keys = Counter()
     for item in found.items:
         video = facts[item.path]
         if isinstance(video, MusubiError):
             return None
         bucket = bucket_of((video.width, video.height), dataset.resolution, enable=True)
-        keys.extend((*bucket, frames) for _, frames in clips_of(dataset, video.frames, fps))
+        keys.update({(*bucket, frames): count for frames, count in clips_of(dataset, video.frames, fps).items()})
     return keys
 
 
-def _batches(keys: Iterable[object], size: int, repeats: int = 1) -> int:
-    return sum(ceil(count * repeats / size) for count in Counter(keys).values())
+def _batches(keys: Keys, size: int, repeats: int = 1) -> int:
+    return sum(ceil(count * repeats / size) for count in keys.values())

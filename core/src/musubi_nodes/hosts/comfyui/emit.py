@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from musubi_nodes.budget import Interruptible, watched
 from musubi_nodes.errors import MusubiError, NotKnown
 from musubi_nodes.families.behind import files_behind, state_behind
 from musubi_nodes.families.context import Context, Services
@@ -179,10 +180,11 @@ def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     known = f"{host.kept.round(unique_id)}{' '.join(sorted(made))}"
     context = Context(host, plugins, unique_id)
     try:
-        widgets = widget_values(node, values)
-        known += state_behind(node, _unlinked(node, values, widgets), context)
-        inputs = node.parse(widgets, partly=True)
-        return known + (node().changed(inputs, context) if inputs is not None else "")
+        with watched(Interruptible(host.raise_if_cancelling)):
+            widgets = widget_values(node, values)
+            known += state_behind(node, _unlinked(node, values, widgets), context)
+            inputs = node.parse(widgets, partly=True)
+            return known + (node().changed(inputs, context) if inputs is not None else "")
     except MusubiError as error:
         return known + str(error)
 
@@ -206,9 +208,10 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
     try:
-        inputs = node.parse(given)
-        read = stamps(files_behind(node, inputs, context)) if inputs is not None else {}
-        outputs = node().run(inputs, context)
+        with watched(Interruptible(host.raise_if_interrupted)):
+            inputs = node.parse(given)
+            read = stamps(files_behind(node, inputs, context)) if inputs is not None else {}
+            outputs = node().run(inputs, context)
     except BaseException as error:
         host.tell(unique_id, _ending(error))
         raise

@@ -13,7 +13,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from musubi_nodes.config import load_config
-from musubi_nodes.errors import printable
+from musubi_nodes.errors import NotKnown, printable
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
@@ -112,6 +112,14 @@ class ComfyHost:
         from comfy.model_management import throw_exception_if_processing_interrupted
 
         throw_exception_if_processing_interrupted()
+
+    def raise_if_cancelling(self) -> None:
+        """The same for IS_CHANGED, whose errors count for nothing (execution.py, 0.3.64): the interrupt stays for the
+        execution that follows."""
+        from comfy.model_management import processing_interrupted
+
+        if processing_interrupted():
+            raise NotKnown("the user has cancelled")
 
     def release_models(self) -> None:
         from comfy import model_management

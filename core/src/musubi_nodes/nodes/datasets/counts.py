@@ -11,7 +11,7 @@ from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.report import named
 from musubi_nodes.datasets.schema import DatasetConfig, effective
-from musubi_nodes.datasets.totals import batch_keys
+from musubi_nodes.datasets.totals import Keys, batch_keys
 from musubi_nodes.nodes.datasets.cached import KINDS, Cached, Known
 
 _SHOWN = 12
@@ -40,12 +40,14 @@ def _captions(part: DatasetScan) -> str:
     return f"captions: {filled} filled, {empty} empty, {missing} missing" + (f", {broken} not UTF-8" if broken else "")
 
 
-def _buckets(part: DatasetScan, keys: list[tuple[object, ...]] | None) -> Iterator[str]:
+def _buckets(part: DatasetScan, keys: Keys | None) -> Iterator[str]:
     if keys is None:
         yield "buckets: not known while a file cannot be read, or until a family is chosen (source_fps)"
         return
     frames = part.kind == "video"
-    names = Counter(f"{w}x{h}" + (f"x{n}" if frames else "") for w, h, n in keys)
+    names: Counter[str] = Counter()
+    for (width, height, number), count in keys.items():
+        names[f"{width}x{height}" + (f"x{number}" if frames else "")] += count
     listed = named((f"{name}: {count}" for name, count in names.most_common()), _SHOWN)
     yield f"{'clips (width x height x frames)' if frames else 'buckets'}: {listed or 'none'}"
 

@@ -78,7 +78,7 @@ class DatasetConfigEditor(Node):
         caption_extension: str = of_toml("caption_extension", ".txt")
         enable_bucket: bool = of_toml("enable_bucket", True)
         bucket_no_upscale: bool = of_toml("bucket_no_upscale")
-        batch_size: int = of_toml("batch_size", le=1024)
+        batch_size: int = of_toml("batch_size")
         num_repeats: int = of_toml("num_repeats")
         target_frames: str = of_toml("target_frames", "")
         frame_extraction: FrameExtraction = of_toml("frame_extraction")
@@ -103,9 +103,9 @@ class DatasetConfigEditor(Node):
             description="What is replaced in that entry. changed: the values of widgets that are not at their default, "
             "and of those that also_set names; all others stay. all: every value.",
         )
-        frame_stride: Annotated[int, ADVANCED] = of_toml("frame_stride", le=100_000)
-        frame_sample: Annotated[int, ADVANCED] = of_toml("frame_sample", le=10_000)
-        max_frames: Annotated[int, ADVANCED] = of_toml("max_frames", le=100_000)
+        frame_stride: Annotated[int, ADVANCED] = of_toml("frame_stride")
+        frame_sample: Annotated[int, ADVANCED] = of_toml("frame_sample")
+        max_frames: Annotated[int, ADVANCED] = of_toml("max_frames")
         multiple_target: Annotated[bool, ADVANCED] = of_toml("multiple_target")
         no_resize_control: Annotated[bool, ADVANCED] = of_toml("no_resize_control")
         control_width: Annotated[int | None, CONTROL_SIDE] = Field(
@@ -114,7 +114,7 @@ class DatasetConfigEditor(Node):
         control_height: Annotated[int | None, CONTROL_SIDE] = Field(
             None, ge=16, le=8192, description="Height of control_resolution. 0: as the images."
         )
-        fp_latent_window_size: Annotated[int, ADVANCED] = of_toml("fp_latent_window_size", le=100)
+        fp_latent_window_size: Annotated[int, ADVANCED] = of_toml("fp_latent_window_size")
         fp_1f_clean_indices: Annotated[str, ADVANCED] = of_toml("fp_1f_clean_indices", "")
         fp_1f_target_index: Annotated[int | None, ADVANCED] = of_toml(
             "fp_1f_target_index", also=" -1: not set.", ge=0, le=1000
