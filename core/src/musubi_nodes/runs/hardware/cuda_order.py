@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from functools import cache
+
+from musubi_nodes.parsing import parse_json
 
 SECONDS = 60.0
 """A driver without persistence mode wakes each GPU first."""
@@ -40,6 +41,6 @@ def cuda_order() -> tuple[str, ...]:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             check=True,
         )
-        return tuple(map(str, json.loads(done.stdout)))
+        return tuple(map(str, parse_json(done.stdout.decode())))
     except (OSError, ValueError, subprocess.SubprocessError):
         return ()
