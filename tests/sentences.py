@@ -14,7 +14,8 @@ from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record import progress
 from musubi_nodes.runs.record.folder import Status
 
-ERRORS = {"MusubiError", "Crashed", "NotPossible", "OutOfGpuMemory", "problems"}
+ERRORS = {"MusubiError", "Crashed", "NotPossible", "OutOfGpuMemory", "problems", "Accepts"}
+"""Calls whose ``why`` and ``fix`` an error says."""
 TABLES = {"Rule"}
 """Rows whose second value is a sentence."""
 
@@ -104,6 +105,8 @@ def _texts(value: ast.expr, named: dict[str, set[str]]) -> set[str]:
         return {value.value} - {""}
     if isinstance(value, ast.IfExp):
         return _texts(value.body, named) | _texts(value.orelse, named)
+    if isinstance(value, ast.BoolOp):
+        return {text for each in value.values for text in _texts(each, named)}
     return named.get(value.id, set()) if isinstance(value, ast.Name) else set()
 
 

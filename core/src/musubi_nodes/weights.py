@@ -98,6 +98,12 @@ def _refuse_other_files(path: Path, start: bytes) -> None:
         )
     if start.lstrip().startswith(b"<"):
         raise MusubiError(f"{path} is a web page saved under the name of the weights", fix=_DOWNLOAD)
+    if start.startswith(b"GGUF"):
+        raise MusubiError(
+            f"{path} is a GGUF file",
+            why="musubi-tuner reads no GGUF.",
+            fix="Choose the safetensors file of the same model, in fp16, bf16 or fp8.",
+        )
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
         raise MusubiError(
             f"{path} is a PyTorch file (.pt, .pth, .ckpt), not safetensors",

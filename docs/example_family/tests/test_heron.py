@@ -54,7 +54,7 @@ def test_pictures_become_a_lora_and_a_video(place: HeronPlace) -> None:
 
 
 def test_another_models_file_is_refused(place: HeronPlace) -> None:
-    with pytest.raises(MusubiError, match="is no Heron DiT"):
+    with pytest.raises(MusubiError, match="is a HunyuanVideo T2V DiT, not a Heron DiT"):
         place.models(dit="miniature/hunyuan_video_t2v.safetensors")
 
 

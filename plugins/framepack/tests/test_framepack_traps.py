@@ -80,7 +80,7 @@ TRAPS: dict[str, Trap] = {
     ),
     "7 LoRA of another model / base_weights": Refused(train_with(base_weights=wan_lora), "does not fit the model"),
     "7 LoRA converted to other": Refused(
-        lambda p: generate(lora=p.lora("transformer_blocks.0.attn.to_q", other=True))(p), "format of ComfyUI"
+        lambda p: generate(lora=p.lora("transformer_blocks.0.attn.to_q", other=True))(p), "ComfyUI's format"
     ),
     "7 save_merged_model writes nothing; 13 save_merged_model of FramePack": Refused(
         generate(extra_options="save_merged_model = 'x.safetensors'"), "is refused"
@@ -92,7 +92,9 @@ TRAPS: dict[str, Trap] = {
     "8 VAE of another model": Refused(
         lambda p: p.models(vae="miniature/wan_vae.safetensors"), "not HunyuanVideo's VAE"
     ),
-    "8 other model as DiT": Refused(lambda p: p.models(dit="miniature/wan_t2v_14b.safetensors"), "no FramePack DiT"),
+    "8 other model as DiT": Refused(
+        lambda p: p.models(dit="miniature/wan_t2v_14b.safetensors"), "is a Wan T2V DiT, not a FramePack DiT"
+    ),
     "8 pictures without one_frame": Refused(lambda p: p.caches(p.dataset()), "one_frame"),
     "8 one_frame without control pictures": Refused(
         lambda p: p.caches(p.dataset(), one_frame=True), "control_directory"

@@ -106,7 +106,7 @@ TRAPS: dict[str, Trap] = {
     "7 LoRA of another model / network_weights": Refused(train_on("network_weights"), "does not fit the model"),
     "7 LoRA of another model / base_weights": Refused(train_on("base_weights"), "does not fit the model"),
     "7 LoRA converted to other": Refused(
-        lambda p: p.generate(lora=p.lora("double_blocks.0.img_attn_proj", other=True)), "format of ComfyUI"
+        lambda p: p.generate(lora=p.lora("double_blocks.0.img_attn_proj", other=True)), "ComfyUI's format"
     ),
     "7 save_merged_model without a LoRA; 13 save_merged_model generates": Refused(
         lambda p: p.generate(extra_options="save_merged_model = 'x.safetensors'"), "is refused"
@@ -116,7 +116,9 @@ TRAPS: dict[str, Trap] = {
     "8 VAE of another model": Refused(
         lambda p: p.models(vae="miniature/wan_vae.safetensors"), "not HunyuanVideo's VAE"
     ),
-    "8 other model as DiT": Refused(lambda p: p.models(dit="miniature/wan_t2v_14b.safetensors"), "no HunyuanVideo DiT"),
+    "8 other model as DiT": Refused(
+        lambda p: p.models(dit="miniature/wan_t2v_14b.safetensors"), "is a Wan T2V DiT, not a HunyuanVideo DiT"
+    ),
     "8 i2v DiT with t2v task": Refused(
         lambda p: p.models(dit="miniature/hunyuan_video_i2v.safetensors"), "does not fit task"
     ),

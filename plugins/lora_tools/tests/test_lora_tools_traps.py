@@ -72,7 +72,7 @@ TRAPS: dict[str, Trap] = {
     "6 file that is no LoRA": Refused(lambda p: p.run("LoRAFormatConverter", lora=no_lora(p)), "is no LoRA"),
     "7 LoRA of another model": Refused(lambda p: merge(p, p.random("a")), "does not fit the model"),
     "7 LoRA converted to other": Refused(
-        lambda p: merge(p, p.lora("double_blocks.0.img_attn_proj", other=True)), "format of ComfyUI"
+        lambda p: merge(p, p.lora("double_blocks.0.img_attn_proj", other=True)), "ComfyUI's format"
     ),
 }
 

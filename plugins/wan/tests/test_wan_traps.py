@@ -39,6 +39,7 @@ caption_extension = ".txt"
 image_directory = '{folder}_typo'
 """
 
+WAN_DIT = ("patch_embedding.weight", "head.modulation", "blocks.0.self_attn.q.weight", "blocks.0.cross_attn.k.weight")
 KINDS = {"dit": "diffusion_models", "vae": "vae", "t5": "text_encoders"}
 
 
@@ -183,7 +184,7 @@ def other_model(field: str, *names: str) -> Provoke:
     """A safetensors file of another model, by the names in it."""
 
     def provoke(p: Any) -> Any:
-        p.weights(KINDS[field], "other.safetensors", **dict.fromkeys(names, (4, 4)))
+        p.weights(KINDS[field], "other.safetensors", **dict.fromkeys(names, (4, 16)))
         return p.models(**{field: "other.safetensors"})
 
     return provoke
@@ -411,7 +412,7 @@ TRAPS: dict[str, Trap] = {
     "7 LoRA of another model / base_weights": Refused(
         lambda p: train_with(base_weights=foreign(p))(p), "does not fit the model"
     ),
-    "7 LoRA converted to other": Refused(lambda p: p.generate(lora=other_format(p)), "format of ComfyUI"),
+    "7 LoRA converted to other": Refused(lambda p: p.generate(lora=other_format(p)), "ComfyUI's format"),
     "7 save_merged_model writes nothing": Refused(extra("save_merged_model = 'x.safetensors'"), "is refused"),
     "7 samples without prompts": Refused(
         train_with("SamplingConfig", sample_every_n_epochs=1), "sample_prompts is empty"
@@ -452,7 +453,9 @@ TRAPS: dict[str, Trap] = {
     "8 video without caption": Refused(video_dataset("target_frames = [5]\nno-caption"), "caption"),
     "8 broken image": Refused(files(lambda f: (f / "p1.png").write_bytes(b"no picture")), "p1.png"),
     "8 broken video": Refused(broken_video, "v.mp4"),
-    "8 VAE of another model": Refused(other_model("vae", "encoder.conv_in.conv.weight"), "is not Wan's VAE"),
+    "8 VAE of another model": Refused(
+        lambda p: p.models(vae="miniature/hunyuan_video_vae.safetensors"), "HunyuanVideo's VAE, not Wan 2.1's VAE"
+    ),
     "8 truncated model / header": Refused(
         model_file("dit", (10**6).to_bytes(8, "little") + b'{"a"'), "cut off|damaged|no safetensors"
     ),
@@ -465,7 +468,9 @@ TRAPS: dict[str, Trap] = {
     "8 truncated text cache": Refused(cache_cut_off("text"), "damaged"),
     "8 DiT missing": Refused(lambda p: p.models(dit="gone.safetensors"), "no file"),
     "8 DiT not given": Refused(lambda p: p.models(dit="none"), "needs dit"),
-    "8 other model as DiT": Refused(other_model("dit", "double_blocks.0.img_attn.qkv.weight"), "no Wan DiT"),
+    "8 other model as DiT": Refused(
+        lambda p: p.models(dit="miniature/framepack_i2v.safetensors"), "is a FramePack DiT, not a Wan DiT"
+    ),
     "8 i2v DiT with t2v task": Refused(
         lambda p: p.models(dit="miniature/wan_i2v_14b.safetensors"), "does not fit task"
     ),
@@ -576,7 +581,7 @@ BAD_INPUT: dict[str, Refused] = {
     "T5 with other names inside": Refused(other_model("t5", "encoder.block.0.layer.0.weight"), "not Wan's own T5"),
     "a path as model name": Refused(lambda p: p.models(vae="../diffusion_models/x"), "no file"),
     "an fp8_scaled file as DiT": Refused(
-        other_model("dit", "patch_embedding.weight", "blocks.0.scale_weight"), "fp8_scaled"
+        other_model("dit", *WAN_DIT, "blocks.0.scale_weight"), "T2V DiT, in scaled fp8"
     ),
     "Wan 2.2 without its second DiT": Refused(lambda p: p.models(task="t2v-A14B"), "needs dit_high_noise"),
     "noise for Wan 2.1": Refused(lambda p: p.models(noise="high"), "Wan 2.2"),

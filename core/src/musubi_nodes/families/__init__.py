@@ -16,12 +16,25 @@ from musubi_nodes.families.fields import Dtype, InputFile, ModelFile, Native, Se
 from musubi_nodes.families.generating.generator import VideoGenerator
 from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.input_files import find_input
-from musubi_nodes.families.lora import check_fits, check_trained, checkpoints_of, lora_format, publish_lora
+from musubi_nodes.families.lora import check_trained, checkpoints_of, lora_format, publish_lora
+from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import find_model
-from musubi_nodes.families.models.llama_clip import LLAMA_CLIP_DIT, TILED_VAE, LlamaClipModels, check_video_vae
+from musubi_nodes.families.models.llama_clip import (
+    CLIP_L,
+    LLAMA,
+    LLAMA_BARE,
+    LLAMA_CLIP_DIT,
+    LLAMA_WITHOUT_HEAD,
+    TILED_VAE,
+    LlamaClipModels,
+)
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.recognition.accepts import Accepts
+from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
+from musubi_nodes.families.recognition.loras import modules_in
+from musubi_nodes.families.recognition.quantisation import FP8, PLAIN
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
@@ -40,10 +53,17 @@ from musubi_nodes.saying import say
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [
+    "CLIP_L",
+    "FP8",
     "GENERATOR_SPELLING",
+    "LLAMA",
+    "LLAMA_BARE",
     "LLAMA_CLIP_DIT",
+    "LLAMA_WITHOUT_HEAD",
+    "PLAIN",
     "TILED_VAE",
     "TRAINER_SPELLING",
+    "Accepts",
     "Cache",
     "CacheInputs",
     "Context",
@@ -88,6 +108,7 @@ __all__ = [
     "ScriptNode",
     "Services",
     "Settings",
+    "Shape",
     "Socket",
     "Takes",
     "TextEncoderCache",
@@ -97,11 +118,11 @@ __all__ = [
     "Training",
     "VideoDataset",
     "VideoGenerator",
+    "WeightsKind",
     "Widget",
     "cache_folder",
     "check_fits",
     "check_trained",
-    "check_video_vae",
     "checked_name",
     "checkpoints_of",
     "effective",
@@ -109,6 +130,7 @@ __all__ = [
     "find_input",
     "find_model",
     "lora_format",
+    "modules_in",
     "publish",
     "publish_lora",
     "read_header",

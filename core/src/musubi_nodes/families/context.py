@@ -11,6 +11,7 @@ from musubi_nodes.config import Config
 from musubi_nodes.datasets.known import LastLook
 from musubi_nodes.errors import printable
 from musubi_nodes.families.family import Family
+from musubi_nodes.families.recognition.kinds import WeightsKind
 from musubi_nodes.runs.explain import Explainer
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.executor import Executor
@@ -60,6 +61,10 @@ class Services(Protocol):
     @property
     def families(self) -> Sequence[Family]:
         """All loaded families."""
+
+    @property
+    def weights_kinds(self) -> Sequence[WeightsKind]:
+        """All kinds of weights files that are known."""
 
     def install(self, name: str | None = None) -> Install:
         """The chosen install; a :class:`MusubiError` that says what to do where there is none."""

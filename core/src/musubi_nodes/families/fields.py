@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from musubi_nodes.commands.option import Option, marker
+from musubi_nodes.families.recognition.accepts import Accepts
 
 NONE = "none"
 """The choice of a combo that means "no file"."""
@@ -68,10 +69,12 @@ class ModelFile:
     """The field names a file of ComfyUI's model folder ``kind``; ``None`` is offered where the field allows it.
 
     ``pickled``: musubi-tuner also reads it as a PyTorch file (``.pt``, ``.pth``, ``.ckpt``, ``.bin``).
+    ``accepts``: what its loader can read; other files are refused by their headers, with what they are.
     """
 
     kind: str
     pickled: bool = False
+    accepts: Accepts | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ class FieldSpec:
     socket: str = ""
     model_kind: str = ""
     pickled: bool = False
+    accepts: Accepts | None = None
     input_kind: str = ""
     widget: Widget = Widget()
     listed: bool = False
@@ -212,7 +216,9 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
     if isinstance(inner, type) and issubclass(inner, Socket):
         return FieldSpec(kind="socket", socket=inner.socket, **common)
     if model:
-        return FieldSpec(kind="model", model_kind=model.kind, pickled=model.pickled, unset=NONE, **common)
+        return FieldSpec(
+            kind="model", model_kind=model.kind, pickled=model.pickled, accepts=model.accepts, unset=NONE, **common
+        )
     if given := marker(field, InputFile):
         return FieldSpec(kind="input", input_kind=given.kind, **common)
     for mark, (kind, unset) in _NAMED.items():

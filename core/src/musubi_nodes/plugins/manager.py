@@ -10,6 +10,8 @@ from musubi_nodes.datasets.known import LastLook
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
+from musubi_nodes.families.recognition.kinds import WeightsKind
+from musubi_nodes.families.recognition.table import known_kinds
 from musubi_nodes.log import log
 from musubi_nodes.plugins.discovery import CORE, Found, checkout, find_plugins
 from musubi_nodes.plugins.errors import PluginError, reason
@@ -54,6 +56,11 @@ class Plugins:
     def families(self) -> list[Family]:
         """The families of all plugins."""
         return [family for registered in self.loaded.values() for family in registered.families]
+
+    @property
+    def weights_kinds(self) -> Sequence[WeightsKind]:
+        """All kinds of weights files that are known: the core's, and what the nodes' fields accept."""
+        return known_kinds(self.nodes)
 
     def installs(self) -> Known:
         """All installs by name; calling one raises a MusubiError where its folder or Python is missing."""

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from musubi_nodes.families import (
+    Accepts,
     Cache,
     CacheInputs,
     Dtype,
     GeneratorInputs,
-    Header,
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
     ModelFile,
     Models,
     ModelsNode,
-    MusubiError,
     Option,
     Takes,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
+    WeightsKind,
 )
 from musubi_nodes_heron.family import HERON
 
 MODELS = "The Heron models node."
+
+
+HERON_DIT = Accepts("a Heron DiT", (WeightsKind("a Heron DiT", {"patch_embedding.weight": ()}),))
 
 
 class HeronModels(Models):
@@ -37,17 +39,13 @@ class HeronModels(Models):
     socket = "MUSUBI_HERON_MODELS"
 
     task: Annotated[Literal["t2v-14B", "t2v-1.3B"], Option()] = Field("t2v-14B", description="The size of the DiT.")
-    dit: Annotated[str, ModelFile("diffusion_models"), Option()] = Field(description="The DiT.")
+    dit: Annotated[str, ModelFile("diffusion_models", accepts=HERON_DIT), Option()] = Field(description="The DiT.")
     vae: Annotated[str, ModelFile("vae"), Option()] = Field(description="The VAE.")
     t5: Annotated[str, ModelFile("text_encoders"), Option()] = Field(description="The T5 text encoder.")
 
     @property
     def most_blocks_to_swap(self) -> tuple[int, int]:
         return (39, 39) if self.task == "t2v-14B" else (29, 29)
-
-    def check(self, headers: Mapping[str, Header]) -> None:
-        if "dit" in headers and "patch_embedding.weight" not in headers["dit"].tensors:
-            raise MusubiError(f"{self.dit} is no Heron DiT", fix="Choose another file for dit.")
 
 
 class HeronLatents(Cache):

@@ -12,18 +12,14 @@ from musubi_nodes.families import (
     Cache,
     CacheInputs,
     Context,
-    DitSize,
     Dtype,
     FrameRule,
     GeneratorInputs,
-    Header,
     ImageDataset,
     LatentCache,
     LatentCacheInputs,
-    LlamaClipModels,
     LoRATrainer,
     Memory,
-    ModelFile,
     ModelsNode,
     MusubiError,
     Native,
@@ -33,13 +29,13 @@ from musubi_nodes.families import (
     TrainerInputs,
     VideoGenerator,
     Widget,
-    check_video_vae,
     effective,
     save_png,
     save_pngs,
     say,
 )
-from musubi_nodes_framepack.family import DIT, FRAMEPACK, WINDOW
+from musubi_nodes_framepack.family import FRAMEPACK, WINDOW
+from musubi_nodes_framepack.models import FramePackModels
 from musubi_nodes_framepack.sections import FramePackSection, Section, indices, joined
 
 ADVANCED = Widget(advanced=True)
@@ -48,25 +44,6 @@ F1 = "The DiT is an F1 model: it goes forward in time."
 RATIOS = r"^(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?$"
 RATE = 30
 """The script counts sections at 30 frames a second, whatever ``--fps`` says (fpack_generate_video.py, v0.3.4)."""
-
-
-class FramePackModels(LlamaClipModels):
-    """FramePack's files."""
-
-    socket = "MUSUBI_FRAMEPACK_MODELS"
-
-    image_encoder: Annotated[str, ModelFile("clip_vision"), Option()] = Field(description="The SigLIP image encoder.")
-
-    @property
-    def dit_size(self) -> DitSize:
-        return DIT
-
-    def check(self, headers: Mapping[str, Header]) -> None:
-        if "vae" in headers:
-            check_video_vae(headers["vae"], Path(self.vae).name)
-        names = headers["dit"].tensors if "dit" in headers else {}
-        if names and not any(name.startswith(("single_transformer_blocks.", "transformer_blocks.")) for name in names):
-            raise MusubiError(f"{Path(self.dit).name} is no FramePack DiT", fix="Choose another file for dit.")
 
 
 class FramePackLatents(Cache):

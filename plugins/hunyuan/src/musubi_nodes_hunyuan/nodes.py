@@ -14,12 +14,9 @@ from musubi_nodes.families import (
     Context,
     Dtype,
     GeneratorInputs,
-    Header,
     LatentCache,
     LatentCacheInputs,
-    LlamaClipModels,
     LoRATrainer,
-    ModelFile,
     ModelsNode,
     MusubiError,
     Native,
@@ -29,45 +26,13 @@ from musubi_nodes.families import (
     TrainerInputs,
     VideoGenerator,
     Widget,
-    check_video_vae,
     save_png,
     save_video,
-    say,
 )
 from musubi_nodes_hunyuan.family import HUNYUAN
+from musubi_nodes_hunyuan.models import CHANNELS, HunyuanVideoModels
 
 ADVANCED = Widget(advanced=True)
-CHANNELS = {"t2v": 16, "i2v": 32}
-"""Input channels of the two DiTs (hv_train_network.py, ``--dit_in_channels``, v0.3.4)."""
-
-
-class HunyuanVideoModels(LlamaClipModels):
-    """Which HunyuanVideo, and its files."""
-
-    socket = "MUSUBI_HUNYUAN_MODELS"
-
-    dit: Annotated[str, ModelFile("diffusion_models", pickled=True), Option()] = Field(description="The DiT.")
-    task: Literal["t2v", "i2v"] = Field("t2v", description="Text to video, or image to video; must fit the DiT.")
-
-    def check(self, headers: Mapping[str, Header]) -> None:
-        if "vae" in headers:
-            check_video_vae(headers["vae"], Path(self.vae).name)
-        if "dit" not in headers:
-            return
-        patch = headers["dit"].tensors.get("img_in.proj.weight")
-        if patch is None or not any(name.startswith("double_blocks.") for name in headers["dit"].tensors):
-            raise MusubiError(f"{Path(self.dit).name} is no HunyuanVideo DiT", fix="Choose another file for dit.")
-        if patch.shape[1] != CHANNELS[self.task]:
-            other = "i2v" if self.task == "t2v" else "t2v"
-            raise MusubiError(
-                f"{Path(self.dit).name} does not fit task {self.task}",
-                why=say(
-                    "It takes {channels} channels, the task gives {given}.",
-                    channels=patch.shape[1],
-                    given=CHANNELS[self.task],
-                ),
-                fix=say("Choose task {other}, or another file.", other=other),
-            )
 
 
 class HunyuanLatents(Cache):

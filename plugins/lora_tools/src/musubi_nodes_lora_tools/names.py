@@ -5,31 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from musubi_nodes.families import Family, Header
-
-_HALVES = re.compile(r"\.(lora_(A|B|down|up)(\.\w+)?|alpha|diff|hada_\w+|lokr_\w+)(\.weight)?$")
-_PREFIXES = ("lora_unet_", "diffusion_model.", "transformer.")
-
-
-def modules(header: Header) -> set[str]:
-    """The changed modules as the file spells them, without prefix and without the half of the pair."""
-    found = set()
-    for name in header.tensors:
-        stem = _HALVES.sub("", name)
-        prefix = next((p for p in _PREFIXES if stem.startswith(p)), "")
-        found.add(stem[len(prefix) :])
-    return found
+from musubi_nodes.families import Family, Header, modules_in
 
 
 def family_of(header: Header, families: Sequence[Family]) -> Family | None:
     """The family whose module names are all the LoRA has, in either spelling; ``None`` for an unknown one."""
-    names = modules(header)
+    names = set(modules_in(header))
     return next((f for f in families if f.lora_modules and all(_fits(f, name) for name in names)), None)
 
 
 def wrong_names(header: Header, family: Family) -> list[str]:
     """Modules that the family does not have, as ComfyUI spells them: it would say "lora key not loaded"."""
-    return sorted(name for name in modules(header) if not re.fullmatch(family.lora_modules, name))
+    return sorted(name for name in modules_in(header) if not re.fullmatch(family.lora_modules, name))
 
 
 def _fits(family: Family, name: str) -> bool:

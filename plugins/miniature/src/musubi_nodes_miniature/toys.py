@@ -18,7 +18,7 @@ from .checkout.src.musubi_tuner.miniature import wan_models as wan
 
 Shapes = dict[str, tuple[int, ...]]
 
-EDITION = "2"
+EDITION = "3"
 """Part of the folder's name: raised when the toys change."""
 
 KINDS = ("diffusion_models", "vae", "text_encoders", "clip_vision")

@@ -23,7 +23,7 @@ from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.starts import Keep
 from musubi_nodes.families.generating.told_apart import lacked_memory, made_together
 from musubi_nodes.families.lengths import check_frames
-from musubi_nodes.families.lora import check_fits
+from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
@@ -161,7 +161,7 @@ class VideoGenerator(ScriptNode):
 
     def _check_loras(self, inputs: Any) -> None:
         for lora in inputs.lora.chain() if inputs.lora else ():
-            check_fits(lora.path, Path(inputs.models.main_dit))
+            check_fits(lora.path, Path(inputs.models.main_dit), merged=True)
 
     def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run:
         """One start of the script for one prompt, or for several that share it. ``keep`` takes what each became; of a

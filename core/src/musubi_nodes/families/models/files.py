@@ -16,16 +16,16 @@ SAFETENSORS = (".safetensors", ".sft")
 SUFFIXES = (*SAFETENSORS, ".pt", ".pth", ".ckpt", ".bin")
 
 
-_PART = re.compile(r"(?P<name>.*?)(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
+PART = re.compile(r"(?P<name>.*?)(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
 """As ``get_split_weight_filenames`` of utils/safetensors_utils.py (v0.3.4) spells the parts of one model."""
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
     """All files that are loaded with ``path``: the others of a split model lie beside it."""
-    own = _PART.fullmatch(path.name)
+    own = PART.fullmatch(path.name)
     if own is None:
         return (path,)
-    beside = ((each, _PART.fullmatch(each.name)) for each in sorted(path.parent.iterdir()))
+    beside = ((each, PART.fullmatch(each.name)) for each in sorted(path.parent.iterdir()))
     kept = ("name", "count")
     return tuple(each for each, part in beside if part and part.group(*kept) == own.group(*kept))
 

@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import Field
 
 from musubi_nodes.commands.option import Option
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.fields import ModelFile
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.node import Models
-from musubi_nodes.weights import Header
+from musubi_nodes.families.recognition.accepts import Accepts
+from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
 
 LLAMA_CLIP_DIT = DitSize("13B", 40, 0.29, 60, 3072, (0.43, 0.18), 92_160, most_swap=(36, 38))
 """20 double and 40 single blocks, of which two count as one (docs/hunyuan_video.md and docs/framepack.md, v0.3.4).
@@ -20,23 +20,51 @@ and channel, times the 1.46 that Wan's training took more than such a count."""
 TILED_VAE = {"vae_tiling": True, "vae_chunk_size": 32, "vae_spatial_tile_sample_min_size": 128}
 """What saves memory in HunyuanVideo's VAE (docs/hunyuan_video.md and docs/framepack.md, v0.3.4)."""
 
+VAE = WeightsKind(
+    "HunyuanVideo's VAE",
+    {"encoder.conv_in.conv.weight": (), "decoder.conv_in.conv.weight": (None, 16), "post_quant_conv.weight": (16, 16)},
+    without=("encoder.down.0.block.0.conv1.conv.weight", "decoder.mid_block.resnets.0.norm1.norm_layer.weight"),
+)
+_BARE: dict[str, Shape] = {"embed_tokens.weight": (None, 4096), "layers.0.self_attn.q_proj.weight": ()}
+_LLAMA = {f"model.{name}": shape for name, shape in _BARE.items()}
+_QWEN3 = "layers.0.self_attn.q_norm.weight"
+LLAMA = WeightsKind("a LLaVA-Llama 3 text encoder", {**_LLAMA, "lm_head.weight": ()}, without=(f"model.{_QWEN3}",))
+LLAMA_WITHOUT_HEAD = WeightsKind(
+    "a LLaVA-Llama 3 text encoder without its lm_head", _LLAMA, without=(f"model.{_QWEN3}", "lm_head.weight")
+)
+LLAMA_BARE = WeightsKind("a LLaVA-Llama 3 text encoder of transformers", _BARE, without=(_QWEN3, "lm_head.weight"))
+CLIP_L = WeightsKind(
+    "a CLIP-L text encoder",
+    {"text_model.embeddings.token_embedding.weight": (None, 768), "text_model.final_layer_norm.weight": (768,)},
+    without=("text_projection.weight", "vision_model.embeddings.patch_embedding.weight"),
+)
+
+VIDEO_VAE = Accepts(
+    VAE.name,
+    (VAE,),
+    prefixes=("", "vae."),
+    fix="Choose HunyuanVideo's VAE: pytorch_model.pt, or vae/diffusion_pytorch_model.safetensors.",
+)
+"""``load_vae`` of hunyuan_model/vae.py (v0.3.4), which copies into its own precision."""
+LLAMA_TEXT = Accepts(LLAMA.name, (LLAMA,), fix="Choose llava_llama3_fp16.safetensors.")
+CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), fix="Choose HunyuanVideo's clip_l.safetensors.")
+"""``load_llm`` and ``load_clip_l`` of hunyuan_model/text_encoder.py (v0.3.4): strict, then cast to the chosen dtype."""
+
 
 class LlamaClipModels(Models):
     """DiT, HunyuanVideo's VAE, and the two text encoders."""
 
     dit: Annotated[str, ModelFile("diffusion_models"), Option()] = Field(description="The DiT.")
-    vae: Annotated[str, ModelFile("vae", pickled=True), Option()] = Field(description="HunyuanVideo's VAE.")
-    text_encoder1: Annotated[str, ModelFile("text_encoders"), Option()] = Field(
+    vae: Annotated[str, ModelFile("vae", pickled=True, accepts=VIDEO_VAE), Option()] = Field(
+        description="HunyuanVideo's VAE."
+    )
+    text_encoder1: Annotated[str, ModelFile("text_encoders", accepts=LLAMA_TEXT), Option()] = Field(
         description="The LLaVA-Llama text encoder."
     )
-    text_encoder2: Annotated[str, ModelFile("text_encoders"), Option()] = Field(description="The CLIP-L text encoder.")
+    text_encoder2: Annotated[str, ModelFile("text_encoders", accepts=CLIP_TEXT), Option()] = Field(
+        description="The CLIP-L text encoder."
+    )
 
     @property
     def dit_size(self) -> DitSize:
         return LLAMA_CLIP_DIT
-
-
-def check_video_vae(header: Header, name: str) -> None:
-    """HunyuanVideo's VAE; another one fails with 20 kB of missing keys."""
-    if not any(key.startswith(("encoder.conv_in.", "encoder.conv_norm_out.")) for key in header.tensors):
-        raise MusubiError(f"{name} is not HunyuanVideo's VAE", fix="Choose HunyuanVideo's VAE file.")

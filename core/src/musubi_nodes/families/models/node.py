@@ -12,7 +12,8 @@ from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import SAFETENSORS, find_model
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.weights import Header, read_header
+from musubi_nodes.families.recognition.judged import judged_header
+from musubi_nodes.weights import Header
 
 
 class Models(Settings):
@@ -37,8 +38,13 @@ class Models(Settings):
         """How many DiT blocks can be swapped at most, when training and when generating."""
         return self.dit_size.most_swap if self.dit_size else None
 
+    def used(self, field: str) -> bool:
+        """Whether the file of ``field`` is of any use with the other settings; one that is not is not looked at."""
+        return True
+
     def check(self, headers: Mapping[str, Header]) -> None:
-        """Compare the files with each other and the task; raise a MusubiError that names the file and the task."""
+        """What is to be checked of the files beyond what their fields accept; raise a MusubiError that names the file.
+        ``headers`` are by field, and only those of safetensors files that are used."""
 
 
 class ModelsNode(Node):
@@ -72,19 +78,22 @@ class ModelsNode(Node):
         return self.Outputs(models=inputs.model_copy(update=self._found(inputs, context)))
 
     def _found(self, inputs: Any, context: Context) -> dict[str, str]:
-        """The files' paths by field, once their headers were compared with the task."""
+        """The files' paths by field, once their headers were compared with what the fields accept and the task."""
+        kinds, task = context.services.weights_kinds, str(getattr(inputs, "task", ""))
         install = context.services.install(inputs.install)
-        paths: dict[str, str] = {}
-        headers: dict[str, Header] = {}
-        for spec in self.fields():
-            name = getattr(inputs, spec.name)
-            if spec.kind == "model" and name is not None:
-                path = find_model(context.host, spec.model_kind, name, install)
-                paths[spec.name] = str(path)
-                if path.suffix.lower() in SAFETENSORS or not spec.pickled:
-                    headers[spec.name] = read_header(path)
-        inputs.check(headers)
-        return paths
+        paths = {
+            spec: find_model(context.host, spec.model_kind, name, install)
+            for spec in self.fields()
+            if spec.kind == "model" and (name := getattr(inputs, spec.name)) is not None
+        }
+        inputs.check(
+            {
+                spec.name: judged_header(path, spec.accepts, kinds, task)
+                for spec, path in paths.items()
+                if inputs.used(spec.name) and (path.suffix.lower() in SAFETENSORS or not spec.pickled)
+            }
+        )
+        return {spec.name: str(path) for spec, path in paths.items()}
 
 
 def _outputs(models: type[Models]) -> type[BaseModel]:

@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.lora import check_fits, check_trained
+from musubi_nodes.families.lora import check_trained
+from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.lora import check_fits, only_numbers
+from musubi_nodes.families.lora import only_numbers
+from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch

@@ -19,7 +19,8 @@ from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Spelling
-from musubi_nodes.families.lora import check_fits, check_trained, lora_of, publish_lora
+from musubi_nodes.families.lora import check_trained, lora_of, publish_lora
+from musubi_nodes.families.lora_fits import check_begins, check_fits
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.memory.shapes import largest
@@ -141,6 +142,8 @@ class LoRATrainer(ScriptNode):
         """Those that it begins with."""
         for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
+        if inputs.network_weights:
+            check_begins(inputs.network_weights.path, inputs.training or Training())
 
     def _check_prompts(self, inputs: Any) -> None:
         if inputs.sampling and (samples := inputs.sampling.samples()):

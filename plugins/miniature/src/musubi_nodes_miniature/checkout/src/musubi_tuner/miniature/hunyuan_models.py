@@ -81,7 +81,7 @@ VAE_SHAPES: Shapes = {
 LLM_SHAPES: Shapes = {
     **{"model.embed_tokens.weight": (16, TEXT_WIDTH), "model.norm.weight": (TEXT_WIDTH,)},
     **{f"model.layers.0.self_attn.{part}_proj.weight": (2, TEXT_WIDTH) for part in "qkv"},
-    "model.layers.0.self_attn.o_proj.weight": (TEXT_WIDTH, 2),
+    **{"model.layers.0.self_attn.o_proj.weight": (TEXT_WIDTH, 2), "lm_head.weight": (16, TEXT_WIDTH)},
 }
 CLIP_SHAPES: Shapes = {
     "text_model.embeddings.position_embedding.weight": (77, POOLED_WIDTH),

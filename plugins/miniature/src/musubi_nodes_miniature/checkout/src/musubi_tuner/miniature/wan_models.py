@@ -98,6 +98,7 @@ CLIP_SHAPES: Shapes = {
     "visual.patch_embedding.weight": (CLIP_WIDTH, 3, 14, 14),
     "visual.cls_embedding": (1, 1, CLIP_WIDTH),
     "visual.pos_embedding": (1, 257, CLIP_WIDTH),
+    "textual.token_embedding.weight": (16, CLIP_WIDTH),
 }
 
 NEGATIVE_PROMPT = (

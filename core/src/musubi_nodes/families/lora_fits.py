@@ -1,0 +1,137 @@
+"""Whether a LoRA fits the DiT that it is meant for, and a training that begins with it: told by headers."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.lora import lora_format
+from musubi_nodes.families.models.files import SAFETENSORS
+from musubi_nodes.families.recognition.loras import PREFIX, lora_name, modules_in, network_of, ranks
+from musubi_nodes.families.recognition.shards import whole_header
+from musubi_nodes.families.settings import Training
+from musubi_nodes.files import open_file
+from musubi_nodes.saying import say
+from musubi_nodes.weights import Header, read_header
+
+WRAPPED = "model.diffusion_model."
+"""What ComfyUI puts before the names of some DiTs, and what Wan's loader takes away once they are loaded (v0.3.4)."""
+LEFT_OUT = "musubi-tuner would leave it out, with a warning in the log at most, and go on (v0.3.4)."
+_NUMBERS = {"F32": "<f", "F64": "<d", "F16": "<e", "I64": "<q", "I32": "<i"}
+
+
+def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
+    """The LoRA's format; a :class:`MusubiError` where it, or a part of it, would be left out.
+
+    ``merged``: it is added to the DiT's tensors by the names that they have in the file, as generators do
+    (``load_safetensors_with_lora_and_fp8`` of utils/lora_utils.py, v0.3.4); trainers add it to the loaded model.
+    """
+    header = read_header(lora)
+    found = lora_format(header)
+    if not found:
+        raise MusubiError(f"{lora.name} is no LoRA", fix="Choose another file.")
+    name = lora_name(header)
+    if found == "other":
+        raise MusubiError(
+            f"{lora.name} is {name}", why=LEFT_OUT, fix="Convert it with the LoRA Format Converter first."
+        )
+    if any(each.endswith(".dora_scale") for each in header.tensors):
+        raise MusubiError(
+            f"{lora.name} is {name} with DoRA",
+            why="musubi-tuner leaves its magnitudes out without a word (v0.3.4): it would do something else.",
+            fix="Choose a LoRA without DoRA.",
+        )
+    if dit.suffix.lower() not in SAFETENSORS:
+        return found  # a .pt file has no header that could be read without loading it
+    model = whole_header(dit)
+    _check_modules(lora, header, dit, model)
+    if merged and any(each.startswith(WRAPPED) for each in model.tensors):
+        raise MusubiError(
+            f"no LoRA can be used with {dit.name}",
+            why=say(
+                "The names of its tensors begin with {prefix}, so that musubi-tuner finds none of the LoRA's modules: "
+                "it would leave it out with a warning in the log (v0.3.4).",
+                prefix=WRAPPED,
+            ),
+            fix="Choose the DiT of the model's makers.",
+        )
+    return found
+
+
+def check_begins(lora: Path, training: Training) -> None:
+    """A training that begins with ``lora`` makes one of the same kind, rank and alpha; a :class:`MusubiError` else."""
+    header = read_header(lora)
+    if (kind := network_of(header)) != "LoRA":
+        raise MusubiError(f"{lora.name} is a {kind}, and a LoRA is trained", why=LEFT_OUT, fix="Choose a LoRA.")
+    rank, alpha = sorted(ranks(header)), _alpha(lora, header)
+    if rank and rank != [training.network_dim]:
+        raise MusubiError(
+            f"{lora.name} has rank {', '.join(map(str, rank))}, but network_dim is {training.network_dim}",
+            fix=say("Set network_dim of the training settings to {rank}, or train from the beginning.", rank=rank[-1]),
+        )
+    if alpha is not None and abs(alpha - training.network_alpha) > 1e-3 * abs(alpha):
+        raise MusubiError(
+            f"{lora.name} has alpha {alpha:g}, but network_alpha is {training.network_alpha:g}",
+            why="musubi-tuner would train with the one and save the other (v0.3.4): its strength would be wrong.",
+            fix=say("Set network_alpha of the training settings to {alpha}.", alpha=f"{alpha:g}"),
+        )
+
+
+def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None:
+    """At least one of its modules is in the model, and those that are have the model's size."""
+    wanted, weights = set(modules_in(header)), _weights_of(model)
+    if wanted and not wanted & weights.keys():
+        raise MusubiError(
+            f"{lora.name} is {lora_name(header)}: it does not fit the model {dit.name}",
+            why=say(
+                "None of its {count} modules ({example}, ...) is in the model: it would change nothing.",
+                count=len(wanted),
+                example=sorted(wanted)[0],
+            ),
+            fix="Choose a LoRA of this model family.",
+        )
+    for module in sorted(wanted & weights.keys()):
+        has, needs = _shape_changed(header, module), weights[module]
+        if has and len(needs) == 2 and has != needs:
+            raise MusubiError(
+                f"the LoRA {lora.name} is for another size of the model than {dit.name}",
+                why=say(
+                    "It changes a {module} of {has}; that of the model is {needs}.",
+                    module=module,
+                    has=list(has),
+                    needs=list(needs),
+                ),
+                fix="Choose a LoRA that was trained on this model.",
+            )
+
+
+def _weights_of(dit: Header) -> dict[str, tuple[int, ...]]:
+    """The DiT's weights by module, spelled as in a LoRA's keys; what has a bias only is there with no shape."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name, tensor in dit.tensors.items():
+        stem, _, last = name.removeprefix(WRAPPED).rpartition(".")
+        module = stem.replace(".", "_")
+        found[module] = tensor.shape if last == "weight" else found.get(module, ())
+    return found
+
+
+def _shape_changed(lora: Header, module: str) -> tuple[int, int] | None:
+    """The shape of the weight that the pair of ``module`` adds up to; ``None`` for other kinds of LoRA."""
+    down, up = (lora.tensors.get(f"{PREFIX}{module}.lora_{half}.weight") for half in ("down", "up"))
+    if down is None or up is None or len(down.shape) != 2 or len(up.shape) != 2:
+        return None
+    return up.shape[0], down.shape[1]
+
+
+def _alpha(path: Path, header: Header) -> float | None:
+    """The alpha of one of its pairs; ``None`` where it has none, or in a number that is not read here."""
+    tensor = next((t for name, t in header.tensors.items() if name.endswith(".alpha")), None)
+    if tensor is None or len(tensor.place) > 8:
+        return None
+    with open_file(path) as file:
+        file.seek(tensor.place.start)
+        data = file.read(len(tensor.place))
+    if tensor.dtype == "BF16":
+        return float(struct.unpack("<f", b"\0\0" + data)[0])
+    return float(struct.unpack(_NUMBERS[tensor.dtype], data)[0]) if tensor.dtype in _NUMBERS else None

@@ -1,0 +1,72 @@
+"""Whether a model field's file can be what it is chosen for, judged by its header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.recognition.accepts import Accepts
+from musubi_nodes.families.recognition.kinds import Recognised, WeightsKind, recognise
+from musubi_nodes.families.recognition.loras import is_lora, lora_name
+from musubi_nodes.families.recognition.shards import part_of, whole_header
+from musubi_nodes.families.recognition.table import TABLE
+from musubi_nodes.saying import say
+from musubi_nodes.weights import Header, read_header
+
+
+def judged_header(path: Path, accepts: Accepts | None, kinds: Iterable[WeightsKind], task: str = "") -> Header:
+    """The header of a model field's file; raises :class:`MusubiError` where musubi-tuner's loader could not read it.
+
+    A kind of the core's table that asks for more than the kinds that the field accepts tells what the file is; those of
+    other plugins (``kinds``) only give it a name: families may be built on each other. ``task`` is the models' task. A
+    field that does not say what it accepts takes every safetensors file.
+    """
+    if accepts is None:
+        return read_header(path)
+    part = part_of(path)
+    if part and not accepts.sharded:
+        raise MusubiError(
+            f"{path.name} is part {part.number} of {part.count} of a model",
+            why="musubi-tuner reads this one from a single file.",
+            fix=accepts.fix or "Choose a file that holds the whole model.",
+        )
+    header = whole_header(path) if part else read_header(path)
+    found = recognise(header, (*accepts.kinds, *TABLE))
+    if found.kind not in accepts.kinds:
+        raise _another(path, header, accepts, recognise(header, (*kinds, *TABLE)))
+    _check_reading(path, found, accepts)
+    if task and found.kind.tasks and task not in found.kind.tasks:
+        raise _another_task(path, found.kind, task)
+    return header
+
+
+def _another(path: Path, header: Header, accepts: Accepts, found: Recognised) -> MusubiError:
+    name = lora_name(header) if is_lora(header) else found.name
+    missing = next((each for each in accepts.kinds[0].tensors if each not in header.tensors), "")
+    why = "" if name or not missing else say("It has no tensor {name}.", name=missing)
+    what = f"{path.name} is {name}, not {accepts.name}" if name else f"{path.name} is not {accepts.name}"
+    return MusubiError(what, why=why, fix=accepts.fix or "Choose another file.")
+
+
+def _check_reading(path: Path, found: Recognised, accepts: Accepts) -> None:
+    """What the loader does not understand of a file that is of the right kind."""
+    if found.prefix not in accepts.prefixes:
+        raise MusubiError(
+            f"{path.name} is {found.name}, but with {found.prefix!r} before the name of each tensor",
+            why="musubi-tuner does not take that away here (v0.3.4).",
+            fix=accepts.fix or "Choose the file that the model's makers offer.",
+        )
+    if found.quantisation not in accepts.quantised:
+        raise MusubiError(
+            f"{path.name} is {found.name}",
+            why="musubi-tuner cannot read such weights for this model (v0.3.4), whatever fp8 is set to.",
+            fix=accepts.fix or "Choose the fp16 or bf16 file of the same model.",
+        )
+
+
+def _another_task(path: Path, kind: WeightsKind, task: str) -> MusubiError:
+    return MusubiError(
+        f"{path.name} is {kind.name}: it does not fit task {task}",
+        fix=say("Choose another file, or a task that fits this one: {fitting}.", fitting=", ".join(kind.tasks)),
+    )

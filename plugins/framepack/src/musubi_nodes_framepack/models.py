@@ -1,0 +1,71 @@
+"""The files of FramePack, and what its loaders can read of them (frame_pack/framepack_utils.py, v0.3.4)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from musubi_nodes.families import (
+    CLIP_L,
+    LLAMA,
+    LLAMA_BARE,
+    LLAMA_WITHOUT_HEAD,
+    PLAIN,
+    Accepts,
+    DitSize,
+    LlamaClipModels,
+    ModelFile,
+    Option,
+    WeightsKind,
+)
+from musubi_nodes_framepack.family import DIT
+
+PACKED = WeightsKind(
+    "a FramePack DiT",
+    {
+        "clean_x_embedder.proj.weight": (),
+        "image_projection.up.weight": (),
+        "transformer_blocks.0.attn.to_q.weight": (),
+        "single_transformer_blocks.0.attn.to_q.weight": (),
+    },
+)
+SIGLIP = WeightsKind(
+    "a SigLIP image encoder",
+    {"vision_model.embeddings.patch_embedding.weight": (1152,), "vision_model.post_layernorm.weight": (1152,)},
+)
+
+PACKED_DIT = Accepts(
+    PACKED.name, (PACKED,), sharded=True, fix="Choose FramePackI2V_HY_bf16.safetensors, or the first of its parts."
+)
+LLAMA_TEXT = Accepts(
+    LLAMA.name,
+    (LLAMA, LLAMA_WITHOUT_HEAD, LLAMA_BARE),
+    quantised=(PLAIN,),
+    sharded=True,
+    fix="Choose llava_llama3_fp16.safetensors.",
+)
+CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), quantised=(PLAIN,), fix="Choose HunyuanVideo's clip_l.safetensors.")
+SIGLIP_IMAGE = Accepts(SIGLIP.name, (SIGLIP,), quantised=(PLAIN,), fix="Choose sigclip_vision_patch14_384.safetensors.")
+"""Encoders keep the precision of the file, and none can be computed with in fp8."""
+
+
+class FramePackModels(LlamaClipModels):
+    """FramePack's files."""
+
+    socket = "MUSUBI_FRAMEPACK_MODELS"
+
+    dit: Annotated[str, ModelFile("diffusion_models", accepts=PACKED_DIT), Option()] = Field(description="The DiT.")
+    text_encoder1: Annotated[str, ModelFile("text_encoders", accepts=LLAMA_TEXT), Option()] = Field(
+        description="The LLaVA-Llama text encoder."
+    )
+    text_encoder2: Annotated[str, ModelFile("text_encoders", accepts=CLIP_TEXT), Option()] = Field(
+        description="The CLIP-L text encoder."
+    )
+    image_encoder: Annotated[str, ModelFile("clip_vision", accepts=SIGLIP_IMAGE), Option()] = Field(
+        description="The SigLIP image encoder."
+    )
+
+    @property
+    def dit_size(self) -> DitSize:
+        return DIT

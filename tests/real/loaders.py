@@ -1,0 +1,150 @@
+"""Run by musubi-tuner's own Python: toy weights in many forms, and which of them its loaders read and can use.
+
+``python loaders.py WEIGHTS VARIANTS`` prints JSON: loader -> file -> whether it was read and computed with.
+"""
+
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+logging.disable(logging.CRITICAL)
+warnings.filterwarnings("ignore")
+WEIGHTS, VARIANTS = Path(sys.argv[1]), Path(sys.argv[2])
+VARIANTS.mkdir(parents=True, exist_ok=True)
+NAMES = ("wan21_dit", "hv_dit", "fp_dit", "t5", "hv_llm", "hv_clip", "fp_siglip", "hv_vae", "wan_vae")
+PREFIXES = ("model.diffusion_model.", "transformer.", "model.", "encoder.", "vae.")
+
+
+def weights(name):
+    return load_file(WEIGHTS / f"{name}.safetensors")
+
+
+def save(name, state):
+    save_file(state, VARIANTS / f"{name}.safetensors")
+
+
+for name in NAMES:
+    state = weights(name)
+    save(name, state)
+    save(f"{name}_fp8", {k: v.to(torch.float8_e4m3fn) if v.ndim > 1 else v for k, v in state.items()})
+    small = {k: v.to(torch.float8_e4m3fn) if v.ndim == 2 else v for k, v in state.items()}
+    layers = [k[: -len(".weight")] for k, v in state.items() if v.ndim == 2 and k.endswith(".weight")]
+    mark = torch.zeros(8, dtype=torch.uint8)
+    save(
+        f"{name}_scaled",
+        {**small, **{f"{k}.scale_weight": torch.ones(()) for k in layers}, "scaled_fp8": torch.zeros(2)},
+    )
+    scales = {f"{k}.weight_scale": torch.ones(()) for k in layers}
+    save(f"{name}_comfy", {**small, **scales, **{f"{k}.comfy_quant": mark.clone() for k in layers}})
+    for prefix in PREFIXES:
+        save(f"{name}_{prefix.replace('.', '_')}", {prefix + k: v for k, v in state.items()})
+llm = weights("hv_llm")
+save("hv_llm_headless", {k: v for k, v in llm.items() if k != "lm_head.weight"})
+save("hv_llm_bare", {k.removeprefix("model."): v for k, v in llm.items() if k != "lm_head.weight"})
+save("hv_llm_tokenizer", {**llm, "tokenizer": torch.zeros(4, dtype=torch.uint8)})
+save("hv_clip_projection", {**weights("hv_clip"), "text_projection.weight": torch.zeros(768, 768)})
+
+
+def hunyuan_llm(path):
+    from musubi_tuner.cache_text_encoder_outputs import encode_prompt
+    from musubi_tuner.hunyuan_model.text_encoder import load_text_encoder_1
+
+    encode_prompt(load_text_encoder_1(path, "cpu", False, torch.float16), "a cat")
+
+
+def hunyuan_clip(path):
+    from musubi_tuner.cache_text_encoder_outputs import encode_prompt
+    from musubi_tuner.hunyuan_model.text_encoder import load_text_encoder_2
+
+    encode_prompt(load_text_encoder_2(path, "cpu", torch.float16), "a cat")
+
+
+def hunyuan_dit(path):
+    from musubi_tuner.hunyuan_model.models import load_transformer
+
+    load_transformer(path, "torch", True, "cpu", torch.bfloat16)
+
+
+def hunyuan_vae(path):
+    from musubi_tuner.hunyuan_model.vae import load_vae
+
+    load_vae(vae_dtype=torch.float16, device="cpu", vae_path=path)
+
+
+def framepack_texts(llm, clip):
+    from musubi_tuner.frame_pack.framepack_utils import load_text_encoder1, load_text_encoder2
+    from musubi_tuner.frame_pack.hunyuan import encode_prompt_conds
+
+    args = SimpleNamespace(text_encoder1=llm, text_encoder2=clip)
+    tokenizer1, encoder1 = load_text_encoder1(args, False, "cpu")
+    tokenizer2, encoder2 = load_text_encoder2(args)
+    encode_prompt_conds("a cat", encoder1, encoder2, tokenizer1, tokenizer2)
+
+
+def framepack_dit(path):
+    from musubi_tuner.frame_pack.hunyuan_video_packed import load_packed_model
+
+    load_packed_model("cpu", path, "torch", "cpu", False, False)
+
+
+def framepack_image(path):
+    from musubi_tuner.frame_pack.clip_vision import hf_clip_vision_encode
+    from musubi_tuner.frame_pack.framepack_utils import load_image_encoders
+
+    extractor, encoder = load_image_encoders(SimpleNamespace(image_encoder=path))
+    hf_clip_vision_encode(np.zeros((64, 64, 3), np.uint8), extractor, encoder)
+
+
+def wan_dit(path):
+    from musubi_tuner.wan.configs import WAN_CONFIGS
+    from musubi_tuner.wan.modules.model import detect_wan_sd_dtype, load_wan_model
+
+    detect_wan_sd_dtype(path)
+    load_wan_model(WAN_CONFIGS["t2v-14B"], "cpu", path, "torch", False, "cpu", torch.bfloat16, False)
+
+
+def wan_t5(path):
+    from musubi_tuner.wan.modules.t5 import T5EncoderModel
+
+    encoder = T5EncoderModel(512, torch.bfloat16, "cpu", weight_path=path, fp8=False)
+    with torch.amp.autocast("cpu", dtype=torch.bfloat16):
+        encoder(["a cat"], "cpu")
+
+
+def wan_vae(path):
+    from musubi_tuner.wan.modules.vae import WanVAE
+
+    WanVAE(vae_path=path, device="cpu", dtype=torch.float32).encode([torch.zeros(3, 1, 64, 64)])
+
+
+LLM, CLIP = str(WEIGHTS / "hv_llm.safetensors"), str(WEIGHTS / "hv_clip.safetensors")
+LOADERS = {
+    "Wan dit": (wan_dit, ("wan21_dit", "hv_dit", "fp_dit")),
+    "Wan vae": (wan_vae, ("wan_vae", "hv_vae")),
+    "Wan t5": (wan_t5, ("t5", "hv_llm")),
+    "HunyuanVideo dit": (hunyuan_dit, ("hv_dit", "fp_dit", "wan21_dit")),
+    "HunyuanVideo vae": (hunyuan_vae, ("hv_vae", "wan_vae")),
+    "HunyuanVideo text_encoder1": (hunyuan_llm, ("hv_llm", "hv_clip")),
+    "HunyuanVideo text_encoder2": (hunyuan_clip, ("hv_clip", "hv_llm")),
+    "FramePack dit": (framepack_dit, ("fp_dit", "hv_dit")),
+    "FramePack text_encoder1": (lambda path: framepack_texts(path, CLIP), ("hv_llm", "hv_clip")),
+    "FramePack text_encoder2": (lambda path: framepack_texts(LLM, path), ("hv_clip", "hv_llm")),
+    "FramePack image_encoder": (framepack_image, ("fp_siglip", "hv_clip")),
+}
+read = {}
+for name, (loader, families) in LOADERS.items():
+    read[name] = {}
+    for path in sorted(path for family in families for path in VARIANTS.glob(f"{family}*.safetensors")):
+        try:
+            loader(str(path))
+            read[name][str(path)] = True
+        except Exception:
+            read[name][str(path)] = False
+print("\n" + json.dumps(read))
