@@ -19,7 +19,8 @@ from musubi_nodes import sharing
 
 CHANGES = ("replace", "rename", "unlink", "remove")
 """What is refused also if the other program lets everybody read."""
-OPENS = ("open", "link")
+OPENS = ("open",)
+"""A hard link can be made of every file."""
 
 
 class HeldFiles:
@@ -54,7 +55,7 @@ class HeldFiles:
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
         kernel.CreateFileW.restype = ctypes.c_void_p
         kernel.CloseHandle.argtypes = [ctypes.c_void_p]
-        handle = kernel.CreateFileW(str(path), 0x80000000, int(readable), None, 3, 0, None)
+        handle = kernel.CreateFileW(str(path), 0x80000000, 3 if readable else 0, None, 3, 0, None)
         assert handle not in (None, ctypes.c_void_p(-1).value), ctypes.get_last_error()  # type: ignore[attr-defined,unused-ignore]
         return lambda: kernel.CloseHandle(handle)
 
