@@ -129,10 +129,11 @@ def test_a_reader_whose_lock_is_being_probed_ends_well(tmp_path: Path, held: Hel
     assert not list(tmp_path.glob("caches-*"))
 
 
-def test_a_status_that_cannot_be_read_is_not_replaced_by_less(tmp_path: Path, held: HeldFiles) -> None:
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_status_that_cannot_be_read_is_not_replaced_by_less(tmp_path: Path, held: HeldFiles, readable: bool) -> None:
     run = RunFolder.create(tmp_path, "node")
     run.write_status("done")
-    held.hold(run.path / "status.json")
+    held.hold(run.path / "status.json", readable=readable)
     run.note_made("musubi/cat.safetensors")
     held.release()
     assert run.status()["status"] == "done"

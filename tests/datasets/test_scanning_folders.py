@@ -59,6 +59,21 @@ def test_the_caption_of_a_video_is_found_as_the_file_system_finds_it(
     assert found.without_caption == (() if ignores_case else (path,))
 
 
+@pytest.mark.parametrize("name", ["CLIP.mp4", "clip.MP4", "Clip", "CLIP.mov"])
+def test_the_control_of_a_video_is_found_as_the_file_system_finds_it(
+    tmp_path: Path, video: Make, look: Callable, name: str
+) -> None:
+    path, control = video(tmp_path / "set" / "clip.mp4"), tmp_path / "ctl" / name
+    control.parent.mkdir()
+    if control.suffix:
+        control.write_bytes(b"x")
+    else:
+        control.mkdir()
+    (item,) = look("video", control_directory="ctl").items
+    found = path.with_name("CLIP.MP4").exists() or name == "clip.MP4"
+    assert [file.path for file in item.control_files] == ([str(control)] if found else [])
+
+
 def test_the_caption_of_an_image_needs_its_very_stem(tmp_path: Path, image: Make, look: Callable) -> None:
     """``glob_images`` of musubi-tuner (since v0.3.0) compares stems on every system."""
     path = image(tmp_path / "set" / "Cat.png")

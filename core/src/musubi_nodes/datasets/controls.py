@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musubi_nodes.datasets.listing import File, files_in
+from musubi_nodes.datasets.listing import File, Names, files_in
 from musubi_nodes.datasets.names import VIDEO_EXTENSIONS, is_image, stem_of
 
 
@@ -52,13 +52,12 @@ def numbered(images: Sequence[File], candidates: Iterable[File], separators: str
 def video_controls(videos: Sequence[File], folder: Path) -> Controls:
     """The file of the same name, else a folder of images named like the stem, else another video ending."""
     listed, result = _listed(folder), Controls()
-    files = {file.name: file for file in listed if not file.is_folder}
-    folders = {file.name: file for file in listed if file.is_folder}
+    files = Names(file for file in listed if not file.is_folder)
+    folders = Names(file for file in listed if file.is_folder)
     for video in videos:
         stem = stem_of(video.path)
-        others = (files.get(stem + ending) for ending in sorted(VIDEO_EXTENSIONS))
-        choices = (files.get(video.name), folders.get(stem), *others)
-        if match := next((file for file in choices if file), None):
+        others = (files.find(stem + ending) for ending in sorted(VIDEO_EXTENSIONS))
+        if match := files.find(video.name) or folders.find(stem) or next(filter(None, others), None):
             result.of[video.path] = (match,)
     return result
 

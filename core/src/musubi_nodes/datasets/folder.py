@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import repeat
@@ -13,8 +13,8 @@ from musubi_nodes.datasets.captions import read_captions
 from musubi_nodes.datasets.controls import Controls, image_controls, numbered, video_controls
 from musubi_nodes.datasets.facts import facts_of_images
 from musubi_nodes.datasets.items import DatasetScan, Item
-from musubi_nodes.datasets.listing import File, files_in
-from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending, split
+from musubi_nodes.datasets.listing import File, Names, files_in
+from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending, split, stem_of
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
 
 _SILENT = frozenset((".safetensors", ".json", ".jsonl", ".toml", ".db", ".ini"))  # caches, metadata, thumbnails
@@ -42,13 +42,8 @@ class _Sorted:
         found = [(file, caption(stem)) for stem, file in self.media]
         if self.kind == "image" or all(caption for _, caption in found):
             return found
-        others = {file.name.casefold(): file for file in (*self.captions.values(), *self.others)}
-        return [(file, caption or self._by_any_case(file, others)) for file, caption in found]
-
-    def _by_any_case(self, media: File, files: Mapping[str, File]) -> File | None:
-        path = os.path.splitext(media.path)[0] + self.caption  # noqa: PTH122
-        found = files.get(os.path.basename(path).casefold())  # noqa: PTH119
-        return found if found and os.path.exists(path) else None  # noqa: PTH110
+        names = Names((*self.captions.values(), *self.others))
+        return [(file, caption or names.find(f"{stem_of(file.path)}{self.caption}")) for file, caption in found]
 
     @cached_property
     def captioned(self) -> list[File]:

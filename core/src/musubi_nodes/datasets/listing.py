@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -67,6 +69,29 @@ def files_in(folder: Path | str) -> Iterator[tuple[str, File]]:
                 yield name, make(File, (path, known.st_size, known.st_mtime_ns, False, known.st_ctime_ns))
             else:  # a FIFO, a device, a socket
                 yield name, File(path, -1, 0)
+
+
+class Names:
+    """Files of one folder by name, as its file system finds them: on many the case of letters does not count."""
+
+    def __init__(self, files: Iterable[File]) -> None:
+        self._exact = {file.name: file for file in files}
+
+    def find(self, name: str) -> File | None:
+        """What opening ``name`` opens."""
+        if found := self._exact.get(name):
+            return found
+        found = self._similar.get(_folded(name))
+        return found if found and Path(found.path).with_name(name).exists() else None
+
+    @cached_property
+    def _similar(self) -> dict[str, File]:
+        return {_folded(name): file for name, file in self._exact.items()}
+
+
+def _folded(name: str) -> str:
+    """The same for names that a file system may take for one (macOS: also in another normal form)."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 @contextmanager

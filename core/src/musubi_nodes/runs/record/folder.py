@@ -192,9 +192,10 @@ class RunFolder:
         write_json(self.path / "status.json", {"status": status, "time": time.time(), **details})
 
     def note_made(self, name: str) -> None:
-        """Add to ``status.json`` what was handed on."""
-        if status := self.read_json("status.json"):  # else another program holds it, and its end counts more
-            write_json(self.path / "status.json", {**status, "made": name})
+        """Add to ``status.json`` what was handed on; where that cannot be done, it is handed on all the same."""
+        with contextlib.suppress(OSError):
+            if status := self.read_json("status.json"):
+                write_json(self.path / "status.json", {**status, "made": name})
 
     def status(self) -> dict[str, Any]:
         """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
