@@ -165,6 +165,14 @@ def test_the_preview_is_a_copy_where_browsers_need_one(place: Workplace, monkeyp
     assert len(shown["png"]) == 16 and all(probe(shown[form][0]).codec == "h264" for form in ("gif", "mkv-ffv1"))
 
 
+def test_a_preview_that_cannot_be_written_fails_no_video(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TerminalHost, "preview_folder", place.folder / "temp")
+    (place.folder / "temp").write_text("no folder")
+    context = Context(place.host, place.services)
+    out = run(place, context, images=moving(20), format="gif")
+    assert context.pictures == [Path(out.path)] and Path(out.path).is_file()
+
+
 def test_a_workflow_file_runs_both_in_a_terminal_and_is_inside_what_it_made(
     place: Workplace, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,6 @@ def meaning_on_windows(text: str) -> str:
 
     A path from the root, or from a home folder, of another system can't be meant for Windows.
     """
-    if os.name != "nt" and re.match(r"/(?!/)|~", text):
+    if os.name != "nt" and re.match(r"/(?!/)|~[\w.-]*(?:/|$)", text):
         return ""
     return next((meaning for pattern, meaning in _MEANINGS if pattern.search(text)), "")

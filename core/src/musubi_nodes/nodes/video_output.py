@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,7 +107,8 @@ def _shown(written: Sequence[Path], work: Path, previews: Path | None) -> Sequen
     """What the node shows: the file, some pictures, or the small copy that browsers can play."""
     copy = work / "preview.mp4"
     if previews is not None and copy.is_file():
-        return [publish(copy, previews, f"{written[0].stem}-{work.name[1:9]}.mp4", move=True)]
+        with contextlib.suppress(OSError):  # the video itself is written
+            return [publish(copy, previews, f"{written[0].stem}-{work.name[1:9]}.mp4", move=True)]
     return written[:PICTURES_SHOWN]
 
 
