@@ -7,6 +7,7 @@ import subprocess
 import sys
 from functools import cache
 
+from musubi_nodes import children
 from musubi_nodes.parsing import parse_json
 
 SECONDS = 60.0
@@ -32,15 +33,7 @@ def cuda_order() -> tuple[str, ...]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CUDA_")}
     try:
         command = [sys.executable, "-I", "-c", _ASK]
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=SECONDS,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            check=True,
-        )
+        done = children.run(command, seconds=SECONDS, env=environment)
         return tuple(map(str, parse_json(done.stdout.decode())))
     except (OSError, ValueError, subprocess.SubprocessError):
         return ()
