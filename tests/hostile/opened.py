@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _WATCHED or event not in ("open", "os.listdir", "os.scandir", "subprocess.Popen"):
         return
     words = arguments[1] if event == "subprocess.Popen" else arguments[:1]
+    if isinstance(words, str):  # on Windows a command is one text
+        words = ["".join(found) for found in re.findall(r'"([^"]*)"|(\S+)', words)]
     for word in words or ():
         if isinstance(word, str | bytes | os.PathLike):
             path = os.path.realpath(os.fsdecode(word).removeprefix("file:"))

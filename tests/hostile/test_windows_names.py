@@ -66,7 +66,7 @@ def test_a_whole_path_of_another_system_cannot_be_meant_for_windows(text: str) -
 
 
 @pytest.mark.skipif(os.name != "nt", reason="Windows itself is asked what a name leads to")
-@pytest.mark.parametrize("name", ["NUL", "cats.", "cats ", "x:x", "cats:b"])
+@pytest.mark.parametrize("name", ["NUL", "cats.", "cats ", "x:x"])
 def test_windows_agrees(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written under such a name does not lie in the folder under that name."""
     monkeypatch.chdir(tmp_path)

@@ -92,7 +92,7 @@ class CacheFolder:
             for entry in entries:
                 name = _folded(entry.name)
                 if name.endswith(self.ending) and entry.is_symlink() and (self.ours or self._is_written(name)):
-                    os.unlink(entry.path)  # noqa: PTH108
+                    remove(entry.path)
 
     def _is_written(self, name: str) -> bool:
         return self.stem(name) in self._folded_stems
