@@ -4,6 +4,8 @@ import html
 import json
 import os
 import shlex
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -14,6 +16,8 @@ from pydantic import ValidationError
 
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.asking import ask_python
 from musubi_nodes.runs.process.masking import Mask, secret_values, without_secrets
 
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
@@ -22,6 +26,12 @@ TOKEN = "hf_AbCdEfGhIjKlMnOp"
 def masked(secrets: list[bytes], chunks: list[bytes]) -> bytes:
     mask = Mask(secrets)
     return b"".join([*map(mask.feed, chunks), mask.finish()])
+
+
+def test_what_the_installs_python_answers_shows_no_secret(tmp_path: Path) -> None:
+    install = Install("test", tmp_path, Path(sys.executable), {"HF_TOKEN": TOKEN})
+    answer = ask_python(install, "import os, sys; sys.exit('no access with ' + os.environ['HF_TOKEN'])", 60)
+    assert answer.why == "no access with " + "*" * len(TOKEN)
 
 
 def test_a_secret_is_in_no_file_even_if_the_script_prints_it(runs: Any) -> None:

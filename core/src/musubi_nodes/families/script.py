@@ -188,7 +188,7 @@ class ScriptNode(Node):
         if install.cpu and device.startswith("cuda:"):
             first = int(device.removeprefix("cuda:"))
             return tuple(str(number) for number in range(first, first + count))
-        return gpus(device, count, {**os.environ, **install.environment})
+        return gpus(device, count, joined(os.environ, install.environment))
 
     @property
     def trains(self) -> bool:

@@ -20,6 +20,7 @@ from musubi_nodes.families.records import Records
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.runs.hardware.devices import gpus
 from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.environment import joined
 from musubi_nodes.saying import say
 
 ONE = Prompts(items=(Prompt(),))
@@ -93,7 +94,7 @@ def _devices(inputs: GeneratorInputs, install: Install, prompts: int) -> list[st
         return [str(inputs.device)]
     first = 0 if inputs.device == "auto" else int(inputs.device.removeprefix("cuda:"))
     if not install.cpu:
-        gpus(f"cuda:{first}", count, {**os.environ, **install.environment})
+        gpus(f"cuda:{first}", count, joined(os.environ, install.environment))
     return [f"cuda:{first + number}" for number in range(count)]
 
 

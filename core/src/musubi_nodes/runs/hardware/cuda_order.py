@@ -35,5 +35,5 @@ def cuda_order() -> tuple[str, ...]:
         command = [sys.executable, "-I", "-c", _ASK]
         done = children.run(command, seconds=SECONDS, env=environment)
         return tuple(map(str, parse_json(done.stdout.decode())))
-    except (OSError, ValueError, subprocess.SubprocessError):
+    except (OSError, ValueError, TypeError, subprocess.SubprocessError):
         return ()

@@ -10,6 +10,7 @@ from musubi_nodes import children
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
+from musubi_nodes.runs.process.masking import masked, secret_values
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ def ask_python(install: Install, code: str, seconds: float) -> Answer:
         command, environment = [str(install.python), "-c", code], child_environment(install)
         done = children.run(command, seconds=seconds, env=environment, cwd=install.root)  # -c looks there first
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            shown = masked(done.stderr, secret_values(environment))
+            said = shown.decode("utf-8", "replace").strip().splitlines()
             return Answer(why=said[-1] if said else f"it ended with code {done.returncode}")
         lines = done.stdout.splitlines()  # a sitecustomize may print before
         return Answer(dict(parse_json(lines[-1].decode()))) if lines else Answer(why="it printed nothing")

@@ -85,6 +85,12 @@ class Mask:
         return rest
 
 
+def masked(data: bytes, secrets: list[bytes]) -> bytes:
+    """``data`` as it may be shown."""
+    mask = Mask(secrets)
+    return mask.feed(data) + mask.finish()
+
+
 def _overlap(data: bytes, secret: bytes) -> int:
     """How many bytes at the end of ``data`` are a beginning of ``secret``."""
     for size in range(min(len(secret) - 1, len(data)), 0, -1):
