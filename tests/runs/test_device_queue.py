@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from tests.fake_nvml import FakeGpu, FakeNvml
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.hardware import gpu, visible
+from musubi_nodes.runs.hardware.cuda_order import cuda_order
 from musubi_nodes.runs.hardware.devices import device_queue, gpus
 from musubi_nodes.runs.hardware.visible import selecting, visible_gpus
 
@@ -167,6 +169,37 @@ def test_where_cuda_does_not_tell_its_order_nothing_is_guessed(four: None, monke
     with pytest.raises(MusubiError) as caught:
         gpus("auto", 1, {"CUDA_VISIBLE_DEVICES": "3"})
     assert "CUDA_DEVICE_ORDER" in caught.value.fix
+
+
+DRIVER = """
+#include <stdlib.h>
+#include <string.h>
+int cuInit(unsigned flags) { return getenv("CUDA_VISIBLE_DEVICES") != 0 || getenv("CUDA_DEVICE_ORDER") != 0; }
+int cuDeviceGetCount(int *count) { *count = 2; return 0; }
+int cuDeviceGet(int *device, int number) { *device = 7 + number; return 0; }
+int cuDeviceGetUuid(unsigned char *uuid, int device) { memset(uuid, device, 16); return 0; }
+"""
+"""A CUDA driver for a machine without one; it refuses to be asked where a variable would change the order."""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cc"), reason="needs a C compiler on Linux")
+def test_cuda_is_asked_for_the_order_of_all_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "driver.c").write_text(DRIVER, "utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "libcuda.so.1", "driver.c"], cwd=tmp_path, check=True)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
+    cuda_order.cache_clear()
+    found = cuda_order()
+    cuda_order.cache_clear()
+    assert found == ("GPU-07070707-0707-0707-0707-070707070707", "GPU-08080808-0808-0808-0808-080808080808")
+
+
+def test_without_a_driver_cuda_tells_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/python")
+    cuda_order.cache_clear()
+    assert cuda_order() == ()
+    cuda_order.cache_clear()
 
 
 def test_a_single_gpu_needs_no_question(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,8 +68,8 @@ def stems_cached(names: Iterable[str], dataset: DatasetScan, architecture: str, 
     }
 
 
-def names_in(folder: Path | None) -> list[str]:
-    """All names in a cache folder; none where it cannot be read."""
+def names_in(folder: Path | str | None) -> list[str]:
+    """All names in a folder; none where it cannot be read."""
     try:
         return os.listdir(folder) if folder else []  # noqa: PTH208
     except OSError:

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from musubi_nodes.datasets.cache_folders import folder_key
-from musubi_nodes.datasets.caches import ENDINGS, CacheKind, is_whole, stem_of_cache
+from musubi_nodes.datasets.caches import ENDINGS, CacheKind, is_whole, names_in, stem_of_cache
 from musubi_nodes.datasets.fingerprint import origins
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
@@ -81,10 +81,11 @@ class CacheFolder:
 
     def other_media(self) -> list[str]:
         """Folders of another dataset whose caches lie here under the same names; none if it was moved or is gone."""
-        if self.notes.items.keys().isdisjoint(self.wanted):
+        shared = self.notes.items.keys() & self.wanted.keys()
+        own = {folder_key(Path(folder)) for folder in self.media}
+        if not shared or any(folder_key(Path(folder)) in own for folder in self.notes.media):
             return []
-        there = {folder_key(Path(folder)): folder for folder in self.notes.media if os.path.isdir(folder)}  # noqa: PTH112
-        return [] if there.keys() & {folder_key(Path(folder)) for folder in self.media} else list(there.values())
+        return [folder for folder in self.notes.media if any(Path(name).stem in shared for name in names_in(folder))]
 
     def remove_links(self) -> None:
         """Before a script runs: it would write through them, into whatever they lead to. That stays as it is."""

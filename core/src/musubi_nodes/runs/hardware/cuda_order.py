@@ -30,7 +30,8 @@ print(json.dumps(found))
 def cuda_order() -> tuple[str, ...]:
     """The UUIDs of all GPUs in CUDA's own order; empty if CUDA doesn't answer. Asked in a process of its own, because
     CUDA reads CUDA_VISIBLE_DEVICES once."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CUDA_")}
+    deciding = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+    environment = {name: value for name, value in os.environ.items() if name not in deciding}
     try:
         command = [sys.executable, "-I", "-c", _ASK]
         done = children.run(command, seconds=SECONDS, env=environment)
