@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from musubi_nodes.commands.tables import scripts
 from musubi_nodes.config import config_file, load_config
 from musubi_nodes.hosts.terminal import doctor
 from musubi_nodes.hosts.terminal.cli import main
+from musubi_nodes.hosts.terminal.findings import Finding, report
+from musubi_nodes.hosts.terminal.script_counts import counted
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.asking import ask_python
@@ -27,14 +30,14 @@ def torch(install: Install, code: str) -> None:
 def test_a_torch_that_hangs_is_a_fault_and_no_traceback(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     torch(install, "import time; time.sleep(60)")
     monkeypatch.setattr(doctor, "TORCH_SECONDS", 0.5)
-    ((mark, text),) = doctor._environment(install, [])
-    assert mark == "fault" and "no answer within 0.5 s" in text
+    (found,) = doctor._environment("install", install, [])
+    assert found.mark == "fault" and "no answer within 0.5 s" in found.text and found.fix
 
 
 def test_a_torch_that_ends_without_a_word_is_a_fault(install: Install) -> None:
     torch(install, "import os; os._exit(3)")
-    ((mark, text),) = doctor._environment(install, [])
-    assert mark == "fault" and "it ended with code 3" in text
+    (found,) = doctor._environment("install", install, [])
+    assert found.mark == "fault" and "it ended with code 3" in found.text and found.fix
 
 
 @pytest.mark.parametrize(
@@ -96,8 +99,10 @@ def test_a_good_configuration_has_no_fault_and_the_model_folders_are_told(
     config_file().write_text(f"{MINIATURE}[models]\nvae = ['{tmp_path / 'vae'}']", "utf-8")
     assert main(["doctor", "--output", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert f"models, vae: {tmp_path / 'vae'}, {tmp_path / 'models' / 'vae'}\n" in said
-    assert "models, clip_vision:" in said and "executor: local" in said and "no fault found" in said
+    lines = [line.split() for line in said.splitlines()]
+    first = lines.index(["models,", "vae", str(tmp_path / "vae"), "(0", "files)"])
+    assert lines[first + 1] == [str(tmp_path / "models" / "vae"), "(not", "there)"]
+    assert lines[0] == ["no", "fault", "found"] and ["executor", "local"] in lines
 
 
 def test_a_wrong_root_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +114,7 @@ def test_a_configuration_that_was_named_and_is_not_there_is_a_fault(
 ) -> None:
     monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
     (fault,) = examined(capsys, tmp_path)[1]
-    assert "correct MUSUBI_NODES_CONFIG" in fault
+    assert "is not there" in fault
 
 
 def test_a_tag_that_says_0_1_0_is_told_as_what_it_is(install: Install) -> None:
@@ -125,3 +130,62 @@ def test_an_executor_that_is_not_there_is_told_before_anything_runs(
     said = capsys.readouterr().err
     assert "node 3: there is no executor 'slurm'" in said and "no node asks for 'vaes'" in said
     assert not (tmp_path / "musubi").exists()
+
+
+def test_a_configuration_that_cannot_be_read_is_the_only_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, (fault,) = examined(capsys, tmp_path, "install = [")
+    assert code == 1 and "is no TOML" in fault
+
+
+def test_faults_come_first_each_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config_file().write_text(f"{MINIATURE}executor = 'slurm'\ncomfyui = '/nope'", "utf-8")
+    assert main(["doctor", "--output", str(tmp_path)]) == 1
+    counts, *lines = capsys.readouterr().out.splitlines()
+    faults = [number for number, line in enumerate(lines) if line.startswith("!!")]
+    assert counts == f"{len(faults)} faults" == "2 faults"
+    assert max(faults) < min(number for number, line in enumerate(lines) if line.startswith("musubi-nodes "))
+    assert sum(line.startswith("   Fix: ") for line in lines) == len(faults)
+
+
+def test_what_is_found_stands_in_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config_file().write_text(MINIATURE, "utf-8")
+    assert main(["doctor", "--output", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    begin = lines[0].index("0.1.0")
+    assert all(line[begin - 2 : begin] == "  " and line[begin] != " " for line in lines)
+    assert "15 scripts: FramePack 4, HunyuanVideo 4, LoRA tools 3, Wan 4" in lines[-2]
+
+
+def test_all_scripts_of_a_release_are_counted_by_family() -> None:
+    names, nodes = list(scripts()), plugins().nodes
+    told = counted(names, nodes)
+    numbers = {name.rpartition(" ")[0]: int(name.rpartition(" ")[2]) for name in told.split(", ")}
+    assert sum(numbers.values()) == len(names) == 58
+    assert numbers["HunyuanVideo"] == 5 and numbers["qwen_image"] == 5 and numbers["others"] <= 3
+    assert list(numbers)[:2] == ["FramePack", "HunyuanVideo"] and list(numbers)[-1] == "others"
+
+
+def test_a_script_that_an_old_release_lacks_is_a_warning(install: Install) -> None:
+    """Its nodes cannot run; everything else can."""
+    folder = install.root / "src" / "musubi_tuner"
+    folder.mkdir(parents=True)
+    for script in scripts():
+        if script != "fpack_train_network.py":
+            (folder / script).write_text("print('--help')", "utf-8")
+    found = list(doctor._scripts("install", install, plugins()))
+    (warning,) = [each for each in found if each.mark == "warning"]
+    assert warning.text == "FramePack lacks fpack_train_network.py" and warning.fix
+
+
+@pytest.mark.parametrize(("version", "warned"), [("0.3.4", 0), ("0.2.0", 0), ("0.1.0", 0), ("9.9.9", 1), ("x", 1)])
+def test_a_release_that_was_not_tried_is_a_warning(install: Install, version: str, warned: int) -> None:
+    (install.root / "pyproject.toml").write_text(f'[project]\nversion = "{version}"', "utf-8")
+    assert len(list(doctor._warnings("install", install, has_tensorboard=True))) == warned
+    assert len(list(doctor._warnings("install", install, has_tensorboard=False))) == warned + 1
+
+
+def test_warnings_are_no_faults() -> None:
+    lines = list(report([Finding("a", "is odd", "warning", "Look."), Finding("b", "is well")]))
+    assert lines == ["no fault found, 1 warning", "", " ! a: is odd", "   Fix: Look.", "", "b  is well"]

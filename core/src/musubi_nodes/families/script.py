@@ -126,7 +126,8 @@ class ScriptNode(Node):
     def new_folder(self, context: Context) -> AbstractContextManager[RunFolder]:
         """A run folder of its own; whatever ends the block early is told by its status."""
         output = context.host.output_folder
-        return RunFolder.opened(output, self.id, {"class": self.id, "node": context.node_id, **context.queued})
+        known = {"class": self.id, "family": self.family.key, "node": context.node_id}
+        return RunFolder.opened(output, self.id, {**known, **context.queued})
 
     def install_name(self, inputs: Any) -> str | None:
         """Which configured install the user chose."""

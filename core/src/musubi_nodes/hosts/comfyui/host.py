@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unicodedata import east_asian_width
 
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import NotKnown, printable
 from musubi_nodes.families.context import Context
+from musubi_nodes.hosts.columns import columns
 from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.log import log
@@ -184,16 +184,11 @@ def rows(text: str) -> str:
     lines = [""]
     for word in " · ".join(parts).split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and _columns(longer) > WIDTH:
+        if lines[-1] and columns(longer) > WIDTH:
             lines.append(word)
         else:
             lines[-1] = longer
     return "\n".join(lines)
-
-
-def _columns(text: str) -> int:
-    """The room that it takes: Japanese letters are twice as wide."""
-    return len(text) + sum(east_asian_width(letter) in "WF" for letter in text)
 
 
 @cache

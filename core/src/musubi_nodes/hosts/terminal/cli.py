@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
     runs = commands.add_parser("runs", parents=[common], help="list the run folders")
     runs.add_argument("-n", type=_count, default=20, metavar="COUNT", help="how many, newest first")
+    runs.add_argument("--json", action="store_true", help="a JSON list for programs")
     runs.set_defaults(command=_runs, survives=False, shows=True)
 
     stop = commands.add_parser("stop", parents=[common], help="end a training after its next save")
@@ -150,7 +151,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _runs(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.listing import list_runs
 
-    return list_runs(options.output, options.n)
+    return list_runs(options.output, options.n, options.json)
 
 
 def _stop(options: argparse.Namespace) -> int:

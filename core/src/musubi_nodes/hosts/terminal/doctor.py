@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from musubi_nodes import __version__
 from musubi_nodes.commands.accepted import ask_help
-from musubi_nodes.commands.tables import scripts
+from musubi_nodes.commands.tables import RELEASES, scripts
 from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.hosts.terminal.findings import Finding, of_error, report
 from musubi_nodes.hosts.terminal.places import places
+from musubi_nodes.hosts.terminal.script_counts import counted, missing
 from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.installs import PRACTICE
 from musubi_nodes.plugins.manager import Plugins, plugins
@@ -34,92 +37,117 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "gpus"
 
 def examine(output: Path) -> int:
     """Print the whole examination, for runs that write into ``output``; 1 if there is a fault."""
-    found = plugins()
-    faults = 0
-    for mark, text in _findings(found, output):
-        faults += mark == "fault"
-        print(f"{'!!' if mark == 'fault' else '  '} {text}")
-    print("\nno fault found" if not faults else f"\n{faults} fault{'s' if faults > 1 else ''}, marked !!")
-    return 1 if faults else 0
+    try:
+        found = list(_findings(plugins(), output))
+    except MusubiError as error:  # of the configuration, which all else needs
+        found = [of_error("configuration", error)]
+    for line in report(found):
+        print(line)
+    return 1 if any(each.mark == "fault" for each in found) else 0
 
 
-def _findings(found: Plugins, output: Path) -> Iterator[tuple[str, str]]:
-    yield "ok", f"musubi-nodes {__version__}, {checkout() or 'installed without a clone'}"
+def _findings(found: Plugins, output: Path) -> Iterator[Finding]:
+    yield Finding("musubi-nodes", f"{__version__}, {checkout() or 'installed without a clone'}")
     yield _configuration(config_file())
     for name, registered in found.loaded.items():
-        yield "ok", f"plugin {name}: {len(registered.nodes)} nodes ({registered.distribution})"
+        yield Finding("plugins", f"{name}: {len(registered.nodes)} nodes ({registered.distribution})")
     for name, why in found.failed.items():
-        yield "fault", f"plugin {name} was left out: {why}"
-    yield from (("fault", sentence) for sentence in found.unknown)
-    yield from _executor(found)
+        fix = f"Correct it, install another version of it, or add {name.split(' ')[0]!r} to plugins_off in config.toml."
+        yield Finding(f"plugin {name}", f"it was left out: {why}", "fault", fix)
+    for sentence in found.unknown:
+        yield Finding("configuration", sentence, "fault", f"Correct it in {config_file()}.")
+    yield _executor(found)
     yield from places(found, output)
     told: set[str] = set()
     for name, load in found.installs().items():
+        _say_what_is_asked(name)
         try:
-            yield from _install(name, load())
+            yield from _install(name, load(), found)
         except MusubiError as error:
             told.add(str(error))
-            yield "fault", f"install {name}: {_indented(error)}"
+            yield of_error(f"install {name}", error)
     try:
-        yield "ok", f"used when a workflow names none: {found.install().name}"
+        yield Finding("used", f"install {found.install().name}, when a workflow names none")
     except MusubiError as error:
         if str(error) not in told:
-            yield "fault", _indented(error)
+            yield of_error("install", error)
 
 
-def _configuration(file: Path) -> tuple[str, str]:
+def _say_what_is_asked(name: str) -> None:
+    if sys.stderr.isatty():  # PyTorch takes a while to load
+        print(f"asking the install {name} ...", file=sys.stderr)
+
+
+def _configuration(file: Path) -> Finding:
     if file.is_file():
-        return "ok", f"configuration: {file}"
+        return Finding("configuration", str(file))
     if os.environ.get("MUSUBI_NODES_CONFIG"):
-        return "fault", f"configuration: {file} is not there. Fix: correct MUSUBI_NODES_CONFIG, or make the file."
-    return "ok", f"configuration: {file} (not there; that is fine)"
+        fix = "Correct MUSUBI_NODES_CONFIG, or make the file."
+        return Finding("configuration", f"{file} is not there", "fault", fix)
+    return Finding("configuration", f"{file} (not there; that is fine)")
 
 
-def _executor(found: Plugins) -> Iterator[tuple[str, str]]:
+def _executor(found: Plugins) -> Finding:
     try:
-        yield "ok", f"executor: {found.executor().name}"
+        return Finding("executor", found.executor().name)
     except MusubiError as error:
-        yield "fault", _indented(error)
+        return of_error("executor", error)
 
 
-def _indented(error: MusubiError) -> str:
-    return str(error).replace("\n", "\n   ")
-
-
-def _install(name: str, install: Install) -> Iterator[tuple[str, str]]:
-    yield "ok", f"install {name}: musubi-tuner {install.release} at {install.root}"
-    yield "ok", f"  Python: {install.python}"
+def _install(name: str, install: Install, found: Plugins) -> Iterator[Finding]:
+    subject = f"install {name}"
+    yield Finding(subject, f"musubi-tuner {install.release}, {install.root}")
+    yield Finding(subject, f"Python {install.python}")
     packages = installed_packages(install)
     if not packages:
-        yield "fault", f"  {install.python} cannot be run. Fix: set `python` of this install to a working interpreter."
+        fix = "Set `python` of this install to a working interpreter."
+        yield Finding(subject, f"{install.python} cannot be run", "fault", fix)
         return
-    yield "ok", "  packages: " + ", ".join(f"{p} {packages[p]}" for p in WATCHED if p in packages)
+    yield Finding(subject, ", ".join(f"{package} {packages[package]}" for package in WATCHED if package in packages))
     if name != PRACTICE:
-        yield from _environment(install, [p for p in NEEDED if p not in packages])
-    yield from _scripts(install)
+        yield from _environment(subject, install, [package for package in NEEDED if package not in packages])
+        yield from _warnings(subject, install, "tensorboard" in packages)
+    yield from _scripts(subject, install, found)
 
 
-def _environment(install: Install, missing: list[str]) -> Iterator[tuple[str, str]]:
-    if missing:
+def _environment(subject: str, install: Install, lacking: list[str]) -> Iterator[Finding]:
+    if lacking:
         fix = f"{install.python} -m pip install -e {install.root}"
-        yield "fault", f"  missing in this environment: {', '.join(missing)}. Fix: {fix}"
+        yield Finding(subject, f"packages are missing: {', '.join(lacking)}", "fault", fix)
         return
     answer = ask_python(install, _ASK_TORCH, TORCH_SECONDS)
     if answer.why:
-        yield "fault", f"  torch cannot be imported: {answer.why}"
+        fix = f"Install PyTorch as musubi-tuner's README says, with {install.python}."
+        yield Finding(subject, f"torch cannot be imported: {answer.why}", "fault", fix)
         return
     facts = answer.found
-    yield "ok", f"  torch {facts['torch']}, CUDA {facts['cuda'] or 'none'}, GPUs: {', '.join(facts['gpus']) or 'none'}"
+    yield Finding(subject, f"CUDA {facts['cuda'] or 'none'}, GPUs: {', '.join(facts['gpus']) or 'none'}")
     if not facts["gpus"] and not install.cpu:
-        yield "fault", "  torch sees no GPU. Fix: install the GPU driver and a CUDA build of torch in this environment."
+        fix = "Install the GPU driver, and a CUDA build of torch in this environment."
+        yield Finding(subject, f"torch {facts['torch']} sees no GPU", "fault", fix)
 
 
-def _scripts(install: Install) -> Iterator[tuple[str, str]]:
+def _warnings(subject: str, install: Install, has_tensorboard: bool) -> Iterator[Finding]:
+    if install.version not in (*RELEASES, "0.1.0"):
+        tried = f"{RELEASES[0]} to {RELEASES[-1]}"
+        fix = "Go on: options are asked of the scripts themselves. If a training fails at once, try one of those."
+        yield Finding(subject, f"musubi-tuner {install.release} was not tried; {tried} were", "warning", fix)
+    if not has_tensorboard:
+        fix = f"{install.python} -m pip install tensorboard"
+        yield Finding(subject, "without tensorboard there is no loss of single steps, only its average", "warning", fix)
+
+
+def _scripts(subject: str, install: Install, found: Plugins) -> Iterator[Finding]:
     known = [script for script in scripts() if install.find_script(script)]
     if not known:
-        yield "fault", f"  no script of musubi-tuner is in {install.root}. Fix: correct `root` of this install."
+        fix = "Correct `root` of this install."
+        yield Finding(subject, f"no script of musubi-tuner is in {install.root}", "fault", fix)
         return
-    yield "ok", f"  {len(known)} scripts: {', '.join(known)}"
+    yield Finding(subject, f"{len(known)} scripts: {counted(known, found.nodes)}")
+    for family, lacking in missing(known, found.nodes).items():
+        fix = "Update musubi-tuner, or do without these nodes."
+        yield Finding(subject, f"{family} lacks {', '.join(lacking)}", "warning", fix)
     first = known[0]
     if not ask_help(install, install.script(first)):
-        yield "fault", f"  {first} --help fails; the kept option tables serve. Fix: run it in a terminal and read why."
+        fix = f"Run `{install.python} {install.script(first)} --help` in a terminal and read why."
+        yield Finding(subject, f"{first} --help fails; the kept option tables serve", "fault", fix)

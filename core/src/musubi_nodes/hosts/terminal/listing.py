@@ -2,22 +2,128 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from musubi_nodes.errors import MusubiError, printable
-from musubi_nodes.runs.record.folder import run_folders, runs_of
+from musubi_nodes.hosts.columns import cut, table
+from musubi_nodes.parsing import is_number
+from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.progress import clock
+
+HEADINGS = ("RUN", "STARTED", "STATUS", "FAMILY", "NODE", "NAME", "STEP", "LOSS", "TIME")
+NUMBERS = (6, 7, 8)
+ELASTIC = (4, 5, 3)
+"""What is cut in a narrow terminal: node, name, family."""
 
 
-def list_runs(output: Path, limit: int) -> int:
-    """One line a run: status, name, and the error's first line."""
-    if not runs_of(output).is_dir():
+@dataclass(frozen=True)
+class Listed:
+    """A run as ``runs --json`` tells it; what is not known is empty or ``None``.
+
+    ``folder`` is its folder's name, ``name`` what it makes. Times are in seconds: ``started`` since 1970, ``seconds``
+    until now or its end. ``step``, ``steps`` and ``loss`` are a training's.
+    """
+
+    folder: str
+    path: str
+    status: str
+    family: str
+    node: str
+    name: str
+    started: float | None
+    seconds: float | None
+    step: int | None
+    steps: int | None
+    loss: float | None
+    error: str
+    made: str
+
+
+def listed(folder: RunFolder) -> Listed:
+    """What is known of a run. Whatever its files hold, texts are printable and numbers are finite."""
+    status, origin, progress = folder.status(), folder.origin(), folder.progress()
+    started = _number(origin.get("time"))
+    ended = time.time() if status["status"] == "running" else _number(status.get("time"))
+    made = _text(status, "made")
+    return Listed(
+        folder=folder.path.name,
+        path=str(folder.path),
+        status=_text(status, "status"),
+        family=_text(origin, "family"),
+        node=_text(origin, "class").removeprefix("MusubiTuner_"),
+        name=_text(folder.read_json("training.json"), "output_name") or Path(made).stem,
+        started=started,
+        seconds=None if started is None or ended is None else max(ended - started, 0.0),
+        step=_count(progress, "step"),
+        steps=_count(progress, "steps"),
+        loss=_number(progress.get("loss")),
+        error=_text(status, "error"),
+        made=made,
+    )
+
+
+def list_runs(output: Path, limit: int, as_json: bool = False) -> int:
+    """A table of the newest runs, newest first, in the width of the terminal; or a JSON list of :class:`Listed`."""
+    found = [listed(folder) for folder in islice(run_folders(output), limit)]
+    if as_json:
+        print(json.dumps([asdict(each) for each in found], indent=1))
+        return 0
+    if not found:
         print(f"no runs below {output.absolute()}")
-    for folder in islice(run_folders(output), limit):
-        status = folder.status()
-        error = printable(str(status.get("error", "")).split("\n")[0])
-        print(f"{status['status']:<10} {folder.path.name}  {error}".rstrip())
+        return 0
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    first, *lines = table([HEADINGS, *map(_row, found)], width, ELASTIC, NUMBERS)
+    print(first)
+    for each, line in zip(found, lines, strict=True):
+        print(line)
+        if each.error:
+            error = f"        {each.error.splitlines()[0]}"
+            print(cut(error, width) if width else error)
     return 0
+
+
+def _row(run: Listed) -> Sequence[str]:
+    steps = "" if run.step is None else f"{run.step}/{run.steps}" if run.steps else str(run.step)
+    return (
+        run.folder.rpartition("-")[2],
+        "" if run.started is None else _local(run.started),
+        run.status,
+        run.family,
+        run.node,
+        run.name,
+        steps,
+        "" if run.loss is None else f"{run.loss:.3g}",
+        "" if run.seconds is None else clock(run.seconds),
+    )
+
+
+def _local(seconds: float) -> str:
+    try:
+        return time.strftime("%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, OSError, ValueError):
+        return ""
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    return printable(value, 1_000) if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if is_number(value) else None
+
+
+def _count(found: Mapping[str, Any], name: str) -> int | None:
+    value = found.get(name)
+    return value if type(value) is int and is_number(value) else None
 
 
 def stop_run(output: Path, name: str) -> int:

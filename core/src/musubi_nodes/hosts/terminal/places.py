@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
+from musubi_nodes.config import config_file
 from musubi_nodes.errors import did_you_mean
-from musubi_nodes.files import cleaned_path
+from musubi_nodes.families.models.files import SUFFIXES
+from musubi_nodes.files import cleaned_path, is_folder
+from musubi_nodes.hosts.terminal.findings import Finding
 from musubi_nodes.hosts.terminal.host import COMFYUI_FOLDERS, TerminalHost
 from musubi_nodes.plugins.manager import Plugins
 
+MOST = 1_000
+"""Model files that are counted."""
 
-def places(found: Plugins, output: Path) -> Iterator[tuple[str, str]]:
-    """What the doctor says of them: ("ok" or "fault", text)."""
+
+def places(found: Plugins, output: Path) -> Iterator[Finding]:
+    """What the doctor says of them."""
     config = found.config
-    kinds = model_kinds(found)
-    for kind in kinds:
-        folders = TerminalHost(output, config).model_folders(kind)
-        yield "ok", f"models, {kind}: {', '.join(map(str, folders))}"
-    yield from (("fault", sentence) for sentence in unknown_kinds(found))
+    for kind in model_kinds(found):
+        for folder in TerminalHost(output, config).model_folders(kind):
+            yield Finding(f"models, {kind}", _held(folder))
+    for sentence in unknown_kinds(found):
+        yield Finding("configuration", sentence, "fault", f"Correct it in {config_file()}.")
     named = [("comfyui", config.comfyui)] if config.comfyui else []
     named += [("read_roots", root) for root in config.read_roots]
     named += [(f"models.{kind}", folder) for kind in config.models for folder in config.models[kind]]
     for key, text in named:
         if not cleaned_path(text).is_dir():
-            yield "fault", f"{key}: there is no folder {text}. Fix: correct it in config.toml, or make the folder."
+            fix = f"Correct it in {config_file()}, or make the folder."
+            yield Finding("configuration", f"{key}: there is no folder {text}", "fault", fix)
+
+
+def _held(folder: Path) -> str:
+    if not is_folder(folder):
+        return f"{folder} (not there)"
+    files = islice((path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES), MOST + 1)
+    count = sum(1 for _ in files)
+    return f"{folder} ({'more than ' if count > MOST else ''}{min(count, MOST)} {'file' if count == 1 else 'files'})"
 
 
 def model_kinds(found: Plugins) -> Sequence[str]:

@@ -49,8 +49,8 @@ class RunFolder:
         """A new run folder for the time of one run: whatever ends it early is told by its status.
 
         ``origin`` is where it was queued, as ComfyUI names it: ``class``, ``node`` ("2:1" in a subgraph), ``prompt``
-        and ``workflow``; a reloaded page finds the run of its node by it. A file that cannot be written becomes a
-        :class:`MusubiError`.
+        and ``workflow``, and the class's ``family``; a reloaded page finds the run of its node by it. A file that
+        cannot be written becomes a :class:`MusubiError`.
         """
         folder = cls.create(output, node)
         with folder.ending(), beating(folder.path):
@@ -203,7 +203,9 @@ class RunFolder:
         A run whose host was killed stays "running" in the file; it is told as failed as soon as that is known (see
         :func:`musubi_nodes.runs.record.alive.is_gone`).
         """
-        found = {"status": "unknown", **self.read_json("status.json")}
+        found = self.read_json("status.json")
+        if not isinstance(found.get("status"), str):
+            found["status"] = "unknown"
         if found["status"] == "running" and is_gone(self.path, found):
             return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
         return found

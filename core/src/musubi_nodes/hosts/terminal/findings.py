@@ -1,0 +1,54 @@
+"""What the doctor finds, and how a person reads it: what is wrong first, the rest in two columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.hosts.columns import table
+
+Mark = Literal["ok", "warning", "fault"]
+SIGNS: dict[Mark, str] = {"fault": "!!", "warning": " !"}
+INDENT = "   "
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``text`` about ``subject``; ``fix`` says what to do about a fault or a warning."""
+
+    subject: str
+    text: str
+    mark: Mark = "ok"
+    fix: str = ""
+
+
+def of_error(subject: str, error: MusubiError) -> Finding:
+    """The fault that ``error`` tells."""
+    return Finding(subject, "\n".join(filter(None, (error.what, error.why))), "fault", error.fix)
+
+
+def report(found: Sequence[Finding]) -> Iterator[str]:
+    """The lines to print."""
+    counts = {mark: sum(each.mark == mark for each in found) for mark in SIGNS}
+    told = [f"{count} {mark}{'s' if count > 1 else ''}" for mark, count in counts.items() if count]
+    yield ", ".join(told) if counts["fault"] else ", ".join(["no fault found", *told])
+    for mark, sign in SIGNS.items():
+        for each in found:
+            if each.mark == mark:
+                yield ""
+                first, *rest = f"{each.subject}: {each.text}".splitlines()
+                yield f"{sign} {first}"
+                yield from (INDENT + line for line in rest)
+                yield from (INDENT + line for line in f"Fix: {each.fix}".splitlines() if each.fix)
+    yield ""
+    yield from table(list(_rows(each for each in found if each.mark == "ok")), None)
+
+
+def _rows(found: Iterable[Finding]) -> Iterator[tuple[str, str]]:
+    """A subject stands before the first of its lines only."""
+    last = ""
+    for each in found:
+        yield (each.subject if each.subject != last else "", each.text)
+        last = each.subject
