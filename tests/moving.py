@@ -89,3 +89,9 @@ def ffmpeg(*arguments: Any) -> bytes:
     """Run ffmpeg itself; its standard output."""
     command = [executable(), "-v", "error", "-y", *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def turned(source: Path, path: Path) -> Path:
+    """A copy that asks players to turn its pictures by a quarter, as phones write it."""
+    ffmpeg("-display_rotation:v:0", "90", "-i", source, "-c", "copy", path)
+    return path

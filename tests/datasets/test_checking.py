@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.links import symlink
+from tests.moving import ffmpeg, turned
 
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.frames import FrameRule
@@ -240,18 +241,45 @@ def test_images_that_are_learned_otherwise_than_they_look_are_warnings(tmp_path:
     turned[0x0112] = 1
     rgb.save(folder / "g.jpg", exif=turned)
     rgb.save(folder / "h.webp", lossless=True)
+    rgb.save(folder / "i.png", exif=turned)
+    turned[0x0112] = 8
+    rgb.save(folder / "j.png", exif=turned)
+    rgb.save(folder / "k.webp", exif=turned)
+    palette = Image.new("P", (48, 32))
+    palette.save(folder / "l.png", transparency=0)
+    Image.new("L", (48, 32)).save(folder / "m.png", transparency=0)
+    palette.save(folder / "n.png")
+    rgb.save(folder / "o.png", save_all=True, append_images=[Image.new("RGB", (48, 32), "red")])
     for path in list(folder.iterdir()):
         path.with_suffix(".txt").write_text("x")
     found = report(IMAGES)
     told = [line.partition(": ")[2] for line in found.warnings]
     assert [line[: line.index(",")] for line in told] == [
-        "3 images with an alpha channel", "1 image in grey of 16 bits", "1 image with an EXIF rotation",
-        "1 image animated",
+        "5 images with transparency", "1 image in grey of 16 bits", "3 images with an EXIF rotation",
+        "2 images animated",
     ]  # fmt: skip
     assert [line.split(": ")[-1] for line in told] == [
-        "a.png, b.webp, c.webp", "d.png; save with 8 bits", "e.jpg; rotate the pixels", "f.webp",
+        "a.png, b.webp, c.webp, l.png, m.png", "d.png; save with 8 bits",
+        "e.jpg, j.png, k.webp; rotate the pixels", "f.webp, o.png",
     ]  # fmt: skip
     assert found.errors == ()
+
+
+def test_videos_that_are_learned_otherwise_than_they_look_are_warnings(
+    tmp_path: Path, video: Make, report: Callable
+) -> None:
+    plain = video(tmp_path / "set" / "plain.mp4")
+    turned(plain, video(tmp_path / "set" / "turned.mp4"))
+    for name, change in {
+        "wide": ["-vf", "setsar=4/3"],
+        "bright": ["-vf", "setparams=color_trc=arib-std-b67", "-color_trc", "arib-std-b67"],
+        "lines": ["-vf", "setfield=tff", "-flags", "+ildct+ilme", "-x264-params", "tff=1"],
+    }.items():
+        path = video(tmp_path / "set" / f"{name}.mp4")
+        ffmpeg("-i", plain, *change, "-c:v", "libx264", path)
+    found = report(VIDEOS)
+    named = [line.split(": ")[-1].partition(";")[0] for line in found.warnings]
+    assert found.errors == () and sorted(named) == ["bright.mp4", "lines.mp4", "turned.mp4", "wide.mp4"]
 
 
 def test_the_alpha_of_a_control_is_a_mask_and_no_warning(tmp_path: Path, image: Make, report: Callable) -> None:

@@ -16,8 +16,14 @@ FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("png", "RGB", {}), ("png", "P", {}), ("png", "RGBA", {}), ("jpg", "RGB", {}), ("jpg", "L", {}),
     ("jpg", "RGB", {"progressive": True}), ("jpg", "CMYK", {}), ("jpg", "RGB", {"exif": b"Exif\0\0" + b"x" * 60_000}),
     ("jpg", "RGB", {"icc_profile": b"p" * 200_000}), ("webp", "RGB", {}), ("webp", "RGBA", {"lossless": True}),
-    ("webp", "RGBA", {}), ("webp", "RGB", {"exif": b"Exif\0\0" + b"x" * 600}),
+    ("webp", "RGBA", {}), ("png", "RGB", {"dpi": (72, 72), "icc_profile": b"p" * 20_000}),
 )  # fmt: skip
+PILLOWS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("webp", "RGB", {"exif": b"Exif\0\0" + b"x" * 600}), ("png", "RGB", {"exif": b"Exif\0\0" + b"x" * 600}),
+    ("png", "P", {"transparency": 0}), ("png", "L", {"transparency": 7, "icc_profile": b"p" * 20_000}),
+    ("png", "RGB", {"save_all": True, "append_images": [Image.new("RGB", (9, 9), "red")]}),
+)  # fmt: skip
+"""What the header alone does not tell: a rotation behind the pixels, transparent colours, several pictures."""
 
 
 @pytest.mark.parametrize(("ending", "mode", "options"), FORMS, ids=lambda value: ascii(value)[:40])
@@ -29,6 +35,15 @@ def test_the_size_is_what_pillow_says(
     Image.new(mode, size).save(path, **options)
     with Image.open(path) as image:
         assert header_facts(str(path)).size == image.size == size
+
+
+@pytest.mark.parametrize(("ending", "mode", "options"), PILLOWS, ids=range(len(PILLOWS)))
+def test_what_changes_how_an_image_is_seen_is_left_to_pillow(
+    tmp_path: Path, ending: str, mode: str, options: dict[str, Any]
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    Image.new(mode, (9, 9)).save(path, **options)
+    assert header_facts(str(path)) is None
 
 
 @pytest.mark.parametrize("comment", [0, 100, 200, 230, 300, 1000])

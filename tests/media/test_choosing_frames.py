@@ -132,14 +132,16 @@ def test_no_frame_is_lost_where_a_varying_rate_tells_a_mean(tmp_path: Path) -> N
     """50 frames in 10 seconds, then 45 in one, as a phone in the dark and then in the light."""
     times = r"setpts=if(lt(N\,50)\,N/5\,10+(N-50)/50)/TB"
     raw = barred(tmp_path / "even.mkv", "-c:v", "ffv1", frames=95)
-    ffmpeg("-i", raw, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/1000", *H264, tmp_path / "varying.mp4")
+    varying = ["-i", raw, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/1000", *H264]
+    ffmpeg(*varying, "-use_editlist", "0", tmp_path / "varying.mp4")  # ffmpeg 7.0's list leaves the last frame out
     assert bars(VideoFile(tmp_path / "varying.mp4").frames()) == list(range(95))
     video = VideoFile(tmp_path / "varying.mp4", Cut(start=10.0))
     assert bars(video.frames()) == list(range(50, 95)) and video.count() == 45
     part = encode(source_of(video, 0), Wish(formats()["mkv-ffv1"]), tmp_path)[0]
     assert bars(VideoFile(part).frames()) == list(range(50, 95))
-    ffmpeg("-i", raw, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/1000", *H264, tmp_path / "varying.mkv")
-    assert abs(probe(tmp_path / "varying.mkv").duration - 10.9) < 0.1
+    ffmpeg(*varying, tmp_path / "varying.mkv")
+    facts = probe(tmp_path / "varying.mkv")
+    assert abs(facts.duration - facts.end) < 0.1 and 10.8 < facts.end < 11.1  # ffmpeg 7.0 makes the last frame longer
 
 
 @pytest.mark.parametrize("fps", [11.99, 14.985, 23.976, 23.98, 29.97, 59.94])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from tests.moving import ffmpeg, moving, psnr, tone, written
+from tests.moving import ffmpeg, moving, psnr, tone, turned, written
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.cut import Cut
@@ -262,7 +262,6 @@ def test_a_video_for_other_programs_is_encoded_only_where_they_could_not_read_it
 def test_a_turned_video_is_upright_for_other_programs(tmp_path: Path) -> None:
     """PyAV ignores how the file asks players to turn its pictures."""
     made = written(tmp_path, moving(5), "mp4-h264")
-    ffmpeg("-display_rotation:v:0", "90", "-i", made, "-c", "copy", tmp_path / "turned.mp4")
-    path = save_video(VideoFile(tmp_path / "turned.mp4"), tmp_path / "upright.mp4", 0)
+    path = save_video(VideoFile(turned(made, tmp_path / "turned.mp4")), tmp_path / "upright.mp4", 0)
     assert (probe(path).width, probe(path).height, probe(path).rotation) == (64, 96, 0)
     assert psnr(VideoFile(path).frames(), np.rot90(moving(5), axes=(1, 2))) > 34

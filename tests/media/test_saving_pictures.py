@@ -14,7 +14,7 @@ from tests.moving import barred, bars
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.ffmpeg import Watch, unwatched
-from musubi_nodes.media.frames import ImageFiles, VideoFile, save_png, save_pngs
+from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, loaded, save_png, save_pngs
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,33 @@ def test_one_of_many_pictures_is_read_alone(tmp_path: Path) -> None:
     assert picture_of(save_png(pictures, tmp_path / "c.png"))[0, 0].tolist() == [200, 10, 10]
     with pytest.raises(MusubiError, match=r"b\.webp cannot be read"):
         save_png(pictures, tmp_path / "c.png", 1)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_a_picture_comes_as_its_exif_data_turn_it(tmp_path: Path, ending: str) -> None:
+    """As ComfyUI's Load Image does; a copy for musubi-tuner, which turns nothing, holds turned pixels."""
+    turned, lying = Image.Exif(), Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 12) * 5).convert("RGB")
+    turned[0x0112] = 6
+    lying.save(tmp_path / f"a.{ending}", exif=turned, quality=100, lossless=True)
+    upright = np.rot90(np.asarray(lying), -1).astype(float)
+    for picture in (ImageFiles((tmp_path / f"a.{ending}",)).frames()[0] * 255,
+                    picture_of(save_png(ImageFiles((tmp_path / f"a.{ending}",)), tmp_path / "copy.png"))):  # fmt: skip
+        assert picture.shape == (12, 4, 3) and np.abs(picture - upright).max() < 12
+    assert not Image.open(tmp_path / "copy.png").getexif()
+
+
+def test_a_png_that_needs_no_turning_is_copied_as_it_is(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (1, 2, 3, 4)).save(tmp_path / "a.png")
+    save_png(ImageFiles((tmp_path / "a.png",)), tmp_path / "b.png")
+    assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_each_picture_of_an_animation_is_a_frame(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    pages[0].save(tmp_path / "a.webp", save_all=True, append_images=pages[1:], lossless=True)
+    assert as_array(loaded(tmp_path / "a.webp"))[:, 0, 0].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    pages[0].save(tmp_path / "b.png")
+    assert loaded(tmp_path / "b.png") == ImageFiles((tmp_path / "b.png",))
 
 
 def picture_of(path: Path) -> Any:

@@ -128,7 +128,7 @@ def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
 
 _ODD: dict[Odd, tuple[str, str]] = {
     "alpha": (
-        "with an alpha channel, which musubi-tuner drops: what is transparent is learned in the colour behind",
+        "with transparency, which musubi-tuner drops: what is transparent is learned in the colour behind",
         "",
     ),
     "grey16": ("in grey of 16 bits, which musubi-tuner cuts off at 255: nearly all becomes white", "save with 8 bits"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule
     _lengths(scan.name, dataset, found, facts, rule, fps)
     _rates(scan.name, dataset, found, facts, fps)
     _shapes(scan.name, dataset, found, facts)
+    _seen_otherwise(scan.name, found, facts)
 
 
 def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:
@@ -112,6 +113,37 @@ def _rates(
         other = [f"{path.name} ({rate:g})" for path, rate in rated.items() if abs(rate - fps) > 0.05 * fps]
         text = f"with another frame rate than the model's {fps:g}, learned at another speed"
         found.add(found.warnings, name, other, "video", text, "set source_fps if they share one rate")
+
+
+_ODD: tuple[tuple[Callable[[VideoFacts], bool], str, str], ...] = (
+    (
+        lambda fact: fact.rotation % 360 != 0,
+        "with a rotation flag, which musubi-tuner does not apply: they are learned lying down",
+        "write them with Video Input and Video Output, which turns the pixels",
+    ),
+    (
+        lambda fact: abs(fact.pixel_aspect - 1) > 0.02,
+        "whose pixels are not square, which musubi-tuner takes for square: everything is learned too wide or narrow",
+        "write them with Video Input, which can set the width that players show, and Video Output",
+    ),
+    (
+        lambda fact: fact.hdr,
+        "in HDR (HLG or PQ), which musubi-tuner reads as if it were SDR: pale colours are learned",
+        "convert them to SDR",
+    ),
+    (
+        lambda fact: fact.interlaced,
+        "interlaced, which musubi-tuner does not undo: comb lines are learned",
+        "deinterlace them",
+    ),
+)
+"""Videos that look otherwise in a player than to musubi-tuner, which takes PyAV's frames as they are stored
+(dataset/media_utils.py, v0.3.4)."""
+
+
+def _seen_otherwise(name: str, found: Findings, facts: Mapping[Path, VideoFacts]) -> None:
+    for is_odd, text, fix in _ODD:
+        found.add(found.warnings, name, [path for path, fact in facts.items() if is_odd(fact)], "video", text, fix)
 
 
 def _shapes(name: str, dataset: VideoDataset, found: Findings, facts: Mapping[Path, VideoFacts]) -> None:

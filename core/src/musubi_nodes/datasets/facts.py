@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from musubi_nodes.datasets.answers import Answers, each_file
-from musubi_nodes.datasets.headers import ImageFacts, Odd, header_facts
+from musubi_nodes.datasets.headers import ORIENTATION, TURNED, ImageFacts, Odd, header_facts
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.media.probe import VideoFacts, probe
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def facts_of_images(files: Iterable[File]) -> list[ImageFacts | MusubiError]:
@@ -50,9 +55,18 @@ def _by_pillow(file: File) -> ImageFacts | MusubiError:
         return MusubiError(f"{file.path} is empty (0 bytes)")
     try:
         with opened_picture(Path(file.path)) as image:
-            return ImageFacts(image.size, _ODD_MODES.get(image.mode, ""))
+            return ImageFacts(image.size, _odd(image))
     except MusubiError as error:
         return error
+
+
+def _odd(image: Image) -> Odd:
+    with suppress(Exception):  # broken EXIF data turn nothing
+        if image.getexif().get(ORIENTATION) in TURNED:
+            return "rotated"
+    if getattr(image, "is_animated", False):
+        return "animated"
+    return _ODD_MODES.get(image.mode, "alpha" if "transparency" in image.info else "")
 
 
 def _video(file: File) -> VideoFacts:

@@ -17,13 +17,15 @@ from musubi_nodes.files import READ
 
 FIRST = 256
 _PIXELS = 80_000_000  # Pillow warns of bombs above 89 million pixels: such a one is its business
-_EXIF, _ORIENTATION = 0xFFE1, 0x0112
+_EXIF, ORIENTATION = 0xFFE1, 0x0112
+TURNED = range(2, 9)
+"""The values of the tag :data:`ORIENTATION` that turn or mirror a picture."""
 _START_OF_FRAME = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}
 _SEGMENTS = frozenset(range(0xFF00, 0xFFFF)) - {0xFF01, *range(0xFFD0, 0xFFD8)}  # the others have no length
 
 
 Odd = Literal["", "alpha", "grey16", "rotated", "animated"]
-"""What is seen otherwise than its owner expects: with an alpha channel, in grey of 16 bits, with a rotation in EXIF,
+"""What is seen otherwise than its owner expects: with transparent parts, in grey of 16 bits, with a rotation in EXIF,
 several pictures."""
 
 
@@ -49,9 +51,29 @@ def header_facts(path: str) -> ImageFacts | None:
     return facts if 0 < width * height < _PIXELS else None
 
 
-def _png(first: bytes, _: int) -> ImageFacts | None:
+def _png(first: bytes, file: int) -> ImageFacts | None:
     beginning, width, height, form = _IHDR(first)
-    return _made(((width, height), _PNG.get(form, ""))) if beginning == _PNG_BEGINS else None
+    if beginning != _PNG_BEGINS or not (first[37:41] == b"IDAT" or _is_plain_png(first, file)):
+        return None
+    return _made(((width, height), _PNG.get(form, "")))
+
+
+def _is_plain_png(first: bytes, file: int) -> bool:
+    """Whether no chunk before the pixels changes how they are seen."""
+    data, begin, at = first, 0, 33  # ``data`` begins at ``begin`` of the file, ``at`` counts in the file
+    for _ in range(_PNG_CHUNKS):
+        if at - begin + 8 > len(data):
+            os.lseek(file, at, os.SEEK_SET)
+            data, begin = os.read(file, FIRST), at
+            if len(data) < 8:
+                return False
+        length, kind = _CHUNK(data, at - begin)
+        if kind == b"IDAT":
+            return True
+        if kind in _PNG_CHANGES:
+            return False
+        at += 12 + length
+    return False
 
 
 def _webp(first: bytes, _: int) -> ImageFacts | None:
@@ -61,6 +83,10 @@ def _webp(first: bytes, _: int) -> ImageFacts | None:
 
 _made: Callable[[tuple[tuple[int, int], Odd]], ImageFacts] = partial(tuple.__new__, ImageFacts)  # half the time
 _IHDR = struct.Struct(">16sII2s").unpack_from
+_CHUNK = struct.Struct(">I4s").unpack_from
+_PNG_CHUNKS = 100
+_PNG_CHANGES = frozenset({b"tRNS", b"eXIf", b"acTL"})
+"""Transparent colours, EXIF data, several pictures: Pillow tells more."""
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG: dict[bytes, Odd] = {b"\x10\0": "grey16", **{bytes(form): "alpha" for form in ((8, 4), (8, 6), (16, 4), (16, 6))}}
 """By bits of a channel and type of colour. Pillow keeps 16 bits of pure grey only, whose ``convert("RGB")`` cuts them
@@ -81,7 +107,9 @@ def _lossless(first: bytes) -> ImageFacts | None:
     return ImageFacts(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1), "alpha" if bits & 1 << 28 else "")
 
 
-def _extended(first: bytes) -> ImageFacts:
+def _extended(first: bytes) -> ImageFacts | None:
+    if first[20] & 0x08:
+        return None  # EXIF data, which lie behind the pixels
     size = int.from_bytes(first[24:27], "little") + 1, int.from_bytes(first[27:30], "little") + 1
     return ImageFacts(size, "animated" if first[20] & 0x02 else "alpha" if first[20] & 0x10 else "")
 
@@ -138,6 +166,6 @@ def _is_rotated(segment: bytes) -> bool:
         (entries,) = unpack_from(f"{end}H", segment, 6 + at)
         for entry in range(min(entries, 64)):
             tag, _, _, value = unpack_from(f"{end}HHIH", segment, 8 + at + 12 * entry)
-            if tag == _ORIENTATION:
-                return 2 <= value <= 8
+            if tag == ORIENTATION:
+                return value in TURNED
     return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.ffmpeg import evenly
 from musubi_nodes.media.probe import VideoFacts, exact_rate
 
 RESIZE: Mapping[str, str] = {
@@ -106,14 +107,11 @@ class Cut:
     def _begun(self, facts: VideoFacts) -> list[str]:
         """The filters that begin at ``start``; behind a skip times count from there, else from the first frame."""
         skipped = self._skipped(facts)
+        if not skipped and not facts.uneven:
+            first = math.ceil(self.start * facts.rate - Fraction(_NEAR))
+            return [f"trim=start_frame={first}"] if first > 0 else []
         trim = [f"trim=start={self.start - _EARLY - skipped:.6f}"] if self.start > _EARLY else []
         return trim if skipped else ["setpts=PTS-STARTPTS", *trim]
-
-
-def evenly(rate: Fraction) -> list[str]:
-    """The filters that give each frame its own place at ``rate``. Ticks of an hour leave nothing of how long it lasted:
-    ffmpeg repeats a frame that lasts longer than one place."""
-    return ["settb=3600", "settb=AVTB", f"setpts=N/({rate})/TB"]
 
 
 def _dropped(facts: VideoFacts, fps: Fraction) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.media.cut import Cut, evenly
-from musubi_nodes.media.ffmpeg import LOOK_SECONDS, Ffmpeg, Watch, progressed, readable, unwatched
+from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.ffmpeg import LOOK_SECONDS, Ffmpeg, Watch, evenly, progressed, readable, unwatched
 from musubi_nodes.media.probe import VideoFacts, probe
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def decode(path: Path, cut: Cut | None = None, watch: Watch = unwatched) -> np.n
 
     cut, facts = cut or Cut(), probe(path)
     (width, height), most = cut.size(facts), cut.most(facts)
-    _check_memory(path, most * width * height * 12)
+    check_memory(path, most * width * height * 12)
     frames, done = np.empty((most, height, width, 3), np.float32), 0
     output = ["-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"]
     with (
@@ -91,7 +91,8 @@ def _check_end(path: Path, run: Ffmpeg, done: int, look: Any) -> None:
         raise MusubiError(f"{path} could not be decoded (after {done} frames)", why=run.said(), fix=fix)
 
 
-def _check_memory(path: Path, needed: int) -> None:
+def check_memory(path: Path, needed: int) -> None:
+    """Raise a MusubiError if frames of so many bytes would not fit into what is free."""
     import psutil
 
     free = psutil.virtual_memory().available

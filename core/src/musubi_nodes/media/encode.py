@@ -15,7 +15,7 @@ from musubi_nodes.media import metadata
 from musubi_nodes.media.audio import Audio, read_audio, write_raw
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.ffmpeg import Ffmpeg, Watch, progressed, readable, unwatched
-from musubi_nodes.media.formats import Format, check_rate
+from musubi_nodes.media.formats import Format, check_rate, encoder_options
 from musubi_nodes.media.probe import VideoFacts, probe
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -
     target = f"frame_{wish.form.suffix}" if wish.form.pictures else f"video{wish.form.suffix}"
     command = [*_inputs(source, wish, folder), *_output(source, wish), target, *_preview(source, wish)]
     pipe = subprocess.PIPE if source.pictures is not None else subprocess.DEVNULL
-    with Ffmpeg(["-progress", "pipe:1", "-stats_period", "0.2", *command], folder=folder, stdin=pipe,
+    with Ffmpeg(["-progress", "pipe:1", *command], folder=folder, stdin=pipe,
                 stdout=subprocess.PIPE if source.pictures is None else subprocess.DEVNULL) as run:  # fmt: skip
         done = 0
         for done in _fed(run, source):
@@ -131,7 +131,7 @@ def _output(source: Source, wish: Wish) -> list[str]:
     filters = ",".join(_filters(source, form, wish.quality))
     evenly = ["-r", str(source.rate)] if source.path is None or source.cut.picks() else []
     limit = ["-frames:v", str(source.frames)] if source.cut.length else []
-    video = [form.filled(option, wish.quality) for option in form.video]
+    video = [form.filled(option, wish.quality) for option in encoder_options(form)]
     if form.matrix:
         video += ["-colorspace", form.matrix, "-color_range", "tv", "-color_primaries", "bt709", "-color_trc", "bt709"]
     return [*options, *(["-vf", filters] if filters else []), *evenly, *limit, *video, *form.output]

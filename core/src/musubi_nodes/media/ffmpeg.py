@@ -10,22 +10,35 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from musubi_nodes import children
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.saying import say
 
 Watch = Callable[[int, int], None]
 """Told (frames done, frames expected) several times a second; raises where the user cancelled."""
 
+OLDEST = 7
+"""ffmpeg 5.1 and 4.2 cut sound at a wrong place and write ProRes in other colours (tests/media shows it)."""
+UPGRADE = 'Run `python -m pip install --upgrade "imageio-ffmpeg>=0.6"` with the Python that runs this.'
 LOOK_SECONDS = 0.2
+_LISTING_SECONDS = 60
 PIPE_BYTES = 1 << 20
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,ogg,mpegts,mpeg,mpegvideo,gif,webp_anim,webp_pipe"
 """Files that hold their own pictures; lists of other files (HLS, concat, DASH) are not among them."""
+ENVIRONMENT = {
+    "SVT_LOG": "1",  # SVT-AV1 writes its settings to stderr otherwise
+    "AV_LOG_FORCE_NOCOLOR": "1",  # what ffmpeg writes is parsed
+    "GCONV_PATH": "",  # static builds (4.2 and 7.0 of imageio-ffmpeg) crash in the system's iconv modules at MPEG-TS
+}
 _LINES = 30
+_HEADER_LINES, _LINE = 400, 1000
 _HOLLOW = re.compile("Task finished|Terminating thread|Conversion failed|Nothing was written")
 
 
@@ -35,10 +48,37 @@ def unwatched(done: int, total: int) -> None:
 
 @cache
 def executable() -> str:
-    """The ffmpeg that imageio-ffmpeg brings."""
+    """The ffmpeg that imageio-ffmpeg finds: its own, or the one that IMAGEIO_FFMPEG_EXE names."""
     import imageio_ffmpeg
 
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
+    try:
+        path, version = str(imageio_ffmpeg.get_ffmpeg_exe()), str(imageio_ffmpeg.get_ffmpeg_version())
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        raise _not_started(error) from error
+    if 0 < major(version) < OLDEST:
+        raise MusubiError(
+            f"ffmpeg {version} is too old: videos need ffmpeg {OLDEST} or newer",
+            why=say("imageio-ffmpeg {version} found {path}.", version=imageio_ffmpeg.__version__, path=path),
+            fix=UPGRADE,
+        )
+    return path
+
+
+def too_old() -> str:
+    """What to say at the start about an imageio-ffmpeg that another pack keeps too old; empty if it will do."""
+    try:
+        version = metadata.version("imageio-ffmpeg")
+    except metadata.PackageNotFoundError:
+        return ""
+    if "IMAGEIO_FFMPEG_EXE" in os.environ or not re.match(r"0\.[0-5](\.|$)", version):
+        return ""
+    return f"imageio-ffmpeg {version} is too old: videos can be neither read nor written. {UPGRADE}"
+
+
+def major(version: str) -> int:
+    """7 of "7.0.2-static" and of "n7.1"; 0 if it is no release, such as "N-112-gabc" and "git-2024"."""
+    found = re.match(r"n?(\d+)\.", version)
+    return int(found[1]) if found else 0
 
 
 def readable(path: Path) -> list[str]:
@@ -46,33 +86,56 @@ def readable(path: Path) -> list[str]:
     return ["-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", f"file:{path.absolute()}"]
 
 
+def evenly(rate: Fraction) -> list[str]:
+    """The filters that give each frame its own place at ``rate``. Ticks of an hour leave nothing of how long it lasted:
+    ffmpeg repeats a frame that lasts longer than one place."""
+    return ["settb=3600", "settb=AVTB", f"setpts=N/({rate})/TB"]
+
+
 def asked(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
     """A short call with all its output; OSError, ValueError or TimeoutExpired where there is none."""
-    return children.run([executable(), "-hide_banner", "-nostdin", *arguments], seconds=seconds)
+    environment = {**os.environ, **ENVIRONMENT}
+    return children.run([executable(), "-hide_banner", "-nostdin", *arguments], seconds=seconds, env=environment)
+
+
+@cache
+def encoders() -> frozenset[str]:
+    """The encoders of this ffmpeg; builds differ, also those of one version of imageio-ffmpeg."""
+    try:
+        listed = asked(["-encoders"], _LISTING_SECONDS).stdout.decode("ascii", "replace")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _not_started(error) from error
+    return frozenset(re.findall(r"^ [VAS][.\w]{5} (\S+)", listed, re.MULTILINE))
 
 
 class Ffmpeg:
     """``with Ffmpeg([...]) as run``: ``run.process`` has the pipes that were asked for; leaving kills what is left."""
 
-    def __init__(self, arguments: Sequence[str], *, folder: Path | None = None, **pipes: Any) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, folder: Path | None = None, level: str = "error", **pipes: Any
+    ) -> None:
+        self._first: list[str] = []
         self._last: deque[str] = deque(maxlen=_LINES)
         try:
             self.process = children.start(
-                [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", *arguments],
+                [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", level, "-y", *arguments],
                 **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes},
                 stderr=subprocess.PIPE,
                 cwd=folder,
-                env={**os.environ, "SVT_LOG": "1"},  # SVT-AV1 writes its settings to stderr otherwise
+                env={**os.environ, **ENVIRONMENT},
             )
         except OSError as error:
-            raise MusubiError(f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.") from error
+            raise _not_started(error) from error
         _widen(self.process.stdin, self.process.stdout)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:
         for line in self.process.stderr or ():
-            self._last.append(line.decode("utf-8", "replace").strip()[:300])
+            text = line.decode("utf-8", "replace").strip()
+            if len(self._first) < _HEADER_LINES:
+                self._first.append(text[:_LINE])
+            self._last.append(text[:300])
 
     def __enter__(self) -> Ffmpeg:
         return self
@@ -99,11 +162,19 @@ class Ffmpeg:
             except subprocess.TimeoutExpired:
                 look()
 
+    def header(self) -> str:
+        """The first lines it wrote; with ``level`` "info" they describe the inputs."""
+        return "\n".join(self._first)
+
     def said(self) -> str:
         """The last lines of its errors, without addresses."""
         lines = [re.sub(r"\[([^\]]+?) @ 0x[0-9a-f]+\] ?", r"\1: ", line) for line in self._last]
         told = dict.fromkeys(line for line in lines if line and not _HOLLOW.search(line))
         return " / ".join([*told][-4:])[-600:]
+
+
+def _not_started(error: Exception) -> MusubiError:
+    return MusubiError(f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.")
 
 
 def _widen(*pipes: IO[bytes] | None) -> None:
@@ -115,6 +186,19 @@ def _widen(*pipes: IO[bytes] | None) -> None:
         for pipe in filter(None, pipes):
             with contextlib.suppress(OSError):
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+@contextlib.contextmanager
+def ended_after(seconds: float, run: Ffmpeg) -> Iterator[None]:
+    """Kill ``run`` after so long; a :class:`MusubiError` then."""
+    timer = threading.Timer(seconds, run.process.kill)
+    timer.start()
+    try:
+        yield
+        if timer.finished.is_set():
+            raise MusubiError(f"ffmpeg was ended after {seconds:g} seconds", fix="Use a shorter video.")
+    finally:
+        timer.cancel()
 
 
 def progressed(run: Ffmpeg) -> Iterator[int]:

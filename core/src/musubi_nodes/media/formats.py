@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.ffmpeg import encoders
 from musubi_nodes.parsing import parse_toml
 from musubi_nodes.saying import say
 
@@ -22,6 +23,7 @@ class Format:
     name: str
     suffix: str
     video: tuple[str, ...]
+    otherwise: tuple[str, ...] = ()
     filter: str = ""
     matrix: str = ""
     quality: tuple[int, int] | None = None
@@ -55,6 +57,23 @@ def formats() -> Mapping[str, Format]:
 
 def _frozen(table: Mapping[str, object]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+
+
+def encoder_options(form: Format) -> tuple[str, ...]:
+    """The options of the first encoder that this ffmpeg has; a MusubiError if it has none of them."""
+    usable = [options for options in (form.video, form.otherwise) if encoder_of(options) in encoders()]
+    if not usable:
+        missing = " or ".join(encoder_of(options) for options in (form.video, form.otherwise) if options)
+        raise MusubiError(
+            f"this ffmpeg cannot write {form.name}: it has no {missing}",
+            fix="Choose another format, or install imageio-ffmpeg 0.8 or newer.",
+        )
+    return usable[0]
+
+
+def encoder_of(options: Sequence[str]) -> str:
+    """The name behind ``-c:v``; empty without one."""
+    return options[options.index("-c:v") + 1] if options else ""
 
 
 def unequal(form: Format, rate: Fraction) -> str:

@@ -12,7 +12,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import PICTURE, read_bytes
 from musubi_nodes.media.audio import Audio, read_audio
 from musubi_nodes.media.cut import Cut
-from musubi_nodes.media.decode import count, decode
+from musubi_nodes.media.decode import check_memory, count, decode
 from musubi_nodes.media.encode import Source, Wish, encode, file_source, sizes_differ
 from musubi_nodes.media.ffmpeg import Watch, unwatched
 from musubi_nodes.media.formats import formats
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+_PAGE_BYTES = 3 + 12
+"""Memory for a pixel of an animation: as read, and as float32."""
 PLAIN: Mapping[str, frozenset[str]] = {
     "mov": frozenset({"h264", "hevc", "av1"}),
     "matroska": frozenset({"vp9", "av1", "ffv1"}),
@@ -80,10 +82,29 @@ class ImageFiles:
 
 def _picture(path: Path) -> np.ndarray[Any, Any]:
     """One file's pixels in RGB; a :class:`MusubiError` where it is no picture, or only a part of one."""
+    return next(_pages(path))
+
+
+def _pages(path: Path) -> Iterator[np.ndarray[Any, Any]]:
+    """Each picture of a file in RGB, turned as its EXIF data say, as ComfyUI's Load Image reads it (v0.3.64)."""
     import numpy as np
+    from PIL import ImageOps, ImageSequence
 
     with opened_picture(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+        check_memory(path, getattr(picture, "n_frames", 1) * picture.width * picture.height * _PAGE_BYTES)
+        for page in ImageSequence.Iterator(picture):
+            upright = ImageOps.exif_transpose(page)
+            bits32 = upright.mode == "I"
+            yield np.asarray((upright.point(lambda value: value * (1 / 255)) if bits32 else upright).convert("RGB"))
+
+
+def loaded(path: Path) -> ImageFiles | np.ndarray[Any, Any]:
+    """A picture on disk, or the frames of an animated one: those that are as large as the first."""
+    import numpy as np
+
+    pages = list(_pages(path))
+    alike = [page for page in pages if page.shape == pages[0].shape]
+    return np.stack(alike).astype(np.float32) / np.float32(255) if len(alike) > 1 else ImageFiles((path,))
 
 
 Frames = Any
@@ -117,7 +138,7 @@ def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
 
     if isinstance(frames, ImageFiles):
         picture = _picture(frames.paths[index])
-        if frames.paths[index].suffix.lower() == ".png":
+        if frames.paths[index].suffix.lower() == ".png" and not _is_turned(frames.paths[index]):
             path.write_bytes(read_bytes(frames.paths[index], PICTURE))
             return path
     else:
@@ -126,6 +147,13 @@ def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
         picture = np.clip(np.rint(as_array(frames)[index] * 255.0), 0, 255).astype(np.uint8)
     Image.fromarray(picture).save(path)
     return path
+
+
+def _is_turned(path: Path) -> bool:
+    from PIL import ExifTags
+
+    with opened_picture(path) as picture:
+        return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
 
 
 def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:

@@ -13,7 +13,8 @@ from stat import S_ISREG
 from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import FileStamp
-from musubi_nodes.media.ffmpeg import asked, readable
+from musubi_nodes.media.ffmpeg import Ffmpeg, ended_after, evenly, progressed, readable
+from musubi_nodes.media.packets import MUXER, Packets, read_packets
 
 _SECONDS = 300
 FASTER = 16
@@ -26,6 +27,8 @@ _INDEXED = ("mov", "matroska")
 """Containers, by ffmpeg's first name for them, whose index finds a place; it guesses in the others, or has none."""
 _GUESSED = ("gif", "webp_anim")
 """Here each picture says how long it is shown; the rate in ffmpeg's header is the first pictures' only."""
+_HDR = "arib-std-b67|smpte2084"
+"""The transfer functions HLG and PQ, as ffmpeg names them."""
 _STATED = ("matroska",)
 """Here the rate in the header is what the writer meant, or its clock's (a browser's recording: 1000), and no mean."""
 
@@ -40,10 +43,11 @@ def exact_rate(fps: float) -> Fraction:
 class VideoFacts:
     """Size in pixels as stored (a rotation flag is not applied), frames per second, frames, seconds.
 
-    ``rotation`` in degrees, as the file asks players to turn the picture; ``codec`` and ``pixels`` as ffmpeg names
-    them; ``audio`` the codec of the first sound stream, empty where there is none. ``container``: ffmpeg's first name
-    for it. ``begin``: the second of the file at which the first frame is; ``end``: the last one, by the file's own
-    times. ``ticks``: ticks a second that the frames' times seem to follow, where they do not follow ``fps``.
+    ``rotation`` in degrees, as the file asks players to turn the picture; ``pixel_aspect``: width of a pixel by its
+    height; ``codec`` and ``pixels`` as ffmpeg names them; ``audio`` the codec of the first sound stream, empty if there
+    is none. ``container``: ffmpeg's first name for it. ``begin``: the second of the file at which the first frame is;
+    ``end``: the one at which the last frame ends, by the file's own times. ``ticks``: ticks a second that the frames'
+    times seem to follow, if they do not follow ``fps``.
     """
 
     width: int
@@ -55,6 +59,9 @@ class VideoFacts:
     codec: str = ""
     pixels: str = ""
     audio: str = ""
+    pixel_aspect: float = 1.0
+    hdr: bool = False
+    interlaced: bool = False
     container: str = field(default="", compare=False)
     begin: float = field(default=0.0, compare=False)
     end: float = field(default=0.0, compare=False)
@@ -83,7 +90,7 @@ class VideoFacts:
 
 
 def probe(path: Path) -> VideoFacts:
-    """Facts of the first video stream. Frames are counted packets, so they are exact where the header only estimates.
+    """Facts of the first video stream. Frames are counted, by packets or decoding: headers only estimate.
 
     Raises :class:`MusubiError` for a file that is missing, empty, or no video. Answers are kept while the file has the
     same stamp.
@@ -102,30 +109,39 @@ def probe(path: Path) -> VideoFacts:
 
 @lru_cache(maxsize=16384)
 def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
-    header, progress = _ask(path)
+    header, packets, said = _ask(path)
+    container = header.partition("Input #0, ")[2].partition(",")[0]
     stream = re.search(r"Stream #0:\d+.*?: Video: (?P<codec>\w+)(?!.*\(attached pic\)).*", header)
     sound = re.search(r"Stream #0:\d+.*?: Audio: (\w+)", header)
     shape = re.search(r"[ ,](\d{1,5})x(\d{1,5})[ ,\[]", stream[0] + " ") if stream else None
-    counts = re.findall(r"^frame=\s*(\d+)", progress, re.MULTILINE)
-    frames = int(counts[-1]) if counts else 0
+    frames = packets.frames if packets.certain else _decoded(path)
     if not stream or not shape or not frames:
-        why = "It holds sound, but no pictures." if sound and not stream else _reason(header)
-        raise MusubiError(f"{path} is no video that ffmpeg can read", why=why, fix="Convert it to .mp4.")
-    container = header.partition("Input #0, ")[2].partition(",")[0]
+        why = "It holds sound, but no pictures." if sound and not stream else said
+        fix = (
+            "Convert it to .mp4, or install imageio-ffmpeg 0.8 or newer, which reads animated WebP."
+            if container == "webp_pipe"
+            else "Convert it to .mp4."
+        )
+        raise MusubiError(f"{path} is no video that ffmpeg can read", why=why, fix=fix)
     ticks = _number(r"([\d.]+)(k?) tbr", stream[0])
     fps = _number(r"([\d.]+)(k?) fps", stream[0]) or ticks
-    times = re.findall(r"^out_time_us=(\d+)", progress, re.MULTILINE)
     turned = re.search(r"rotation of (-?\d+)", header)
-    pixels = re.search(r"Video: [^,]*(?:\([^)]*\)[^,]*)*, (\w+)", stream[0])
-    end = int(times[-1]) / 1e6 if times else 0.0
+    pixels = re.search(r"Video: [^,]*(?:\([^)]*\)[^,]*)*, (\w+)(?:\(([^)]*)\))?", stream[0])
+    aspect = re.search(r"SAR (\d+):(\d+)", stream[0])
+    start = _number(r"start: (-?[\d.]+)()", header)
+    end = packets.end - start
     apart = abs(end * fps - frames) > _NEAR_FRAMES
-    if end and (container in _GUESSED or (apart and container in _STATED)):
+    guessed = container in _GUESSED or 2 * packets.timed < packets.frames  # ffmpeg puts in the times that are missing
+    if packets.end and (container in _GUESSED or (apart and container in _STATED)):
         fps = round(frames / end, 2)
     return VideoFacts(
         int(shape[1]), int(shape[2]), fps, frames, frames / fps if fps else _duration(header),
         rotation=int(turned[1]) if turned else 0, codec=stream["codec"], pixels=pixels[1] if pixels else "",
-        audio=sound[1] if sound else "", container=container, begin=_begin(header, stream[0]), end=end,
-        ticks=0 if container in _GUESSED or abs(ticks - fps) < _ROUNDED else ticks,
+        pixel_aspect=int(aspect[1]) / int(aspect[2]) if aspect and int(aspect[1]) and int(aspect[2]) else 1.0,
+        hdr=bool(pixels and re.search(_HDR, pixels[2] or "")),
+        interlaced=bool(pixels and re.search("first", pixels[2] or "")),
+        audio=sound[1] if sound else "", container=container, begin=max(packets.begin - start, 0), end=end,
+        ticks=0 if guessed or abs(ticks - fps) < _ROUNDED else ticks,
     )  # fmt: skip
 
 
@@ -134,27 +150,23 @@ def _number(pattern: str, text: str) -> float:
     return float(found[1]) * (1000 if found[2] else 1) if found else 0.0
 
 
-def _begin(header: str, stream: str) -> float:
-    """The picture's own start less that of the file; ffmpeg leaves a start at 0 out."""
-    own, whole = (re.search(r", start:? (-?[\d.]+)", text) for text in (stream, header))
-    return max(float(own[1]) - float(whole[1]), 0) if own and whole else 0.0
+def _ask(path: Path) -> tuple[str, Packets, str]:
+    """ffmpeg's header of the file, what its packets tell, and its last words."""
+    options = ["-copyts", *readable(path), "-map", "0:V:0", "-c", "copy", "-f", MUXER, "pipe:1"]
+    with Ffmpeg(options, level="info", stdout=subprocess.PIPE) as run, ended_after(_SECONDS, run):
+        packets = read_packets(run.process.stdout or ())
+        run.wait(lambda: None)
+        return run.header(), packets, run.said()
 
 
-def _ask(path: Path) -> tuple[str, str]:
-    options = ["-nostats", "-progress", "pipe:1", *readable(path), "-map", "0:V:0", "-c", "copy", "-f", "null", "-"]
-    try:
-        done = asked(options, _SECONDS)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise MusubiError(f"ffmpeg could not look at {path}", why=str(error)) from error
-    return done.stderr.decode("utf-8", "replace"), done.stdout.decode("utf-8", "replace")
+def _decoded(path: Path) -> int:
+    """How many frames come out of a decoder."""
+    options = [*readable(path), "-map", "0:V:0", "-vf", ",".join(evenly(Fraction(25))), "-r", "25", "-f", "null", "-"]
+    with Ffmpeg(["-progress", "pipe:1", *options], stdout=subprocess.PIPE) as run, ended_after(_SECONDS, run):
+        *_, frames = 0, *progressed(run)
+        return frames
 
 
 def _duration(header: str) -> float:
     found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", header)
     return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else 0.0
-
-
-def _reason(header: str) -> str:
-    lines = [line.strip() for line in header.splitlines() if line.strip()]
-    told = (line for line in reversed(lines) if "Conversion failed" not in line and not line.startswith("frame="))
-    return next(told, "")[-300:]

@@ -17,7 +17,7 @@ from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.file_names import MEDIA, plain_name
 from musubi_nodes.files import publish, publish_folder
 from musubi_nodes.media.encode import Source, Wish, encode, is_copied, padding
-from musubi_nodes.media.formats import Format, check_rate, formats, unequal
+from musubi_nodes.media.formats import Format, check_rate, encoder_options, formats, unequal
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.nodes.video_input import watching
 from musubi_nodes.saying import say
@@ -68,6 +68,7 @@ class VideoOutput(Node):
         _check_sources("images" in linked, "video" in linked)
         if "images" in linked and not linked & {"format", "fps"}:  # a video keeps its own rate
             check_rate(formats()[values["format"]], values["fps"])
+            encoder_options(formats()[values["format"]])
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         form = formats()[inputs.format]

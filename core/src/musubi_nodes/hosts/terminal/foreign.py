@@ -17,7 +17,7 @@ from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.file_names import MEDIA, checked_name
 from musubi_nodes.files import cleaned_path, is_file, is_inside, publish
 from musubi_nodes.hosts.terminal.constants import CONSTANTS
-from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, save_png, save_video
+from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, loaded, save_png, save_video
 from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.sharing import scratch_folder
 
@@ -44,7 +44,7 @@ class LoadImage(Node):
             picture(str(values["image"]), context)
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        return self.Outputs(images=ImageFiles((picture(inputs.image, context),)))
+        return self.Outputs(images=loaded(picture(inputs.image, context)))
 
 
 def picture(name: str, context: Context) -> Path:
