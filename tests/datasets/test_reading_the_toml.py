@@ -125,3 +125,25 @@ def test_general_keys_are_those_that_every_dataset_takes() -> None:
         "control_directory",
         "fp_latent_window_size",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "[general]\nshuffle_caption = true\nkeep_tokens = 1\n[[datasets]]\nresolution = 512\n"
+            "[[datasets.subsets]]\nimage_dir = 'cats'\nclass_tokens = 'sks cat'\nnum_repeats = 10\n",
+            ("sd-scripts", "image_directory = '...'"),
+        ),
+        ("[[datasets]]\nimage_dir = 'cats'\n", ("sd-scripts", "image_directory")),
+        (
+            "resolutions = [512]\nenable_ar_bucket = true\nframe_buckets = [1, 33]\n[[directory]]\npath = 'cats'\n",
+            ("diffusion-pipe", "[[datasets]] with image_directory"),
+        ),
+    ],
+)
+def test_a_file_of_another_trainer_is_called_so_with_what_to_write_instead(
+    tmp_path: Path, text: str, words: tuple[str, ...]
+) -> None:
+    said = _error(tmp_path, text)
+    assert all(each in said for each in words) and "remove it\n" not in said.replace("as they are; remove it\n", "")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.settings import Optimizer
+from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, PACKAGES, TAKES
 from musubi_nodes.families.settings.schedulers import FIELDS, OF_PYTORCH, SCHEDULERS
 from musubi_nodes.families.settings.schedules import CURVES
@@ -230,3 +230,37 @@ def test_the_table_names_only_optimizers_that_can_be_chosen() -> None:
 def test_adafactor_that_takes_the_learning_rate_takes_a_scheduler_too() -> None:
     Optimizer(optimizer_type="Adafactor", relative_step="off", lr_scheduler="constant_with_warmup")
     Optimizer(optimizer_type="Adafactor", optimizer_args="relative_step=False", lr_scheduler="constant_with_warmup")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "weight_decay=0.01, eps=1e-8",
+        "weight_decay=0.01,\neps=1e-8",
+        "weight_decay=0.01;",
+        "weight_decay='0.01'",
+        "weight_decay=(0.01,)",
+        "weight_decay=True",
+        "betas=0.9",
+        "betas=('0.9', 0.999)",
+    ],
+)
+def test_a_value_that_the_optimizer_would_refuse_once_all_is_loaded_is_refused_at_once(arguments: str) -> None:
+    with pytest.raises(ValueError, match=r"weight_decay|betas"):
+        Optimizer(optimizer_type="AdamW", optimizer_args=arguments)
+
+
+@pytest.mark.parametrize("arguments", ["betas=(0.9, 0.999) eps=1e-8", "betas=[0.9, 0.99]\nweight_decay=0", "eps=1e-8"])
+def test_values_that_it_takes_are_left_alone(arguments: str) -> None:
+    Optimizer(optimizer_type="AdamW", optimizer_args=arguments)
+
+
+@pytest.mark.parametrize("arguments", ["loraplus_lr_ratio=4,", "verbose=True;"])
+def test_a_comma_between_arguments_of_the_network_is_refused(arguments: str) -> None:
+    with pytest.raises(ValueError, match="ends in"):
+        Training(network_args=arguments)
+
+
+def test_a_comma_between_arguments_of_the_scheduler_is_refused() -> None:
+    with pytest.raises(ValueError, match="ends in"):
+        Optimizer(lr_scheduler_type="torch.optim.lr_scheduler.StepLR", lr_scheduler_args="step_size=10, gamma=0.5")

@@ -22,6 +22,25 @@ DEPRECATED = {
 }
 
 
+OTHERS = {
+    "subsets": "this is a TOML for sd-scripts; musubi-tuner has no subsets: write image_directory = '...' into "
+    "[[datasets]] itself, one [[datasets]] for each image_dir",
+    "image_dir": "this is sd-scripts' word (did you mean 'image_directory'?)",
+    "metadata_file": "this is sd-scripts' word; write image_jsonl_file, with image_path and caption in each line",
+    "class_tokens": "musubi-tuner takes captions from files; write a .txt beside each picture and remove it",
+    "keep_tokens": "musubi-tuner leaves captions as they are; remove it",
+    "shuffle_caption": "musubi-tuner leaves captions as they are; remove it",
+    "caption_dropout_rate": "musubi-tuner leaves captions as they are; remove it",
+    "flip_aug": "musubi-tuner trains from caches and changes no pictures; remove it",
+    "color_aug": "musubi-tuner trains from caches and changes no pictures; remove it",
+    "random_crop": "musubi-tuner trains from caches and changes no pictures; remove it",
+    "directory": "this is a TOML for diffusion-pipe; write [[datasets]] with image_directory or video_directory",
+    "enable_ar_bucket": "this is diffusion-pipe's word; write enable_bucket",
+    "frame_buckets": "this is diffusion-pipe's word; write target_frames",
+}
+"""Keys of other trainers' dataset files (sd-scripts, diffusion-pipe), and what to write instead."""
+
+
 def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
     """``section`` with old spellings replaced (a new one that is there too wins) and JSON nulls left out."""
     new = {key: value for key, value in section.items() if key not in DEPRECATED and value is not None}
@@ -36,8 +55,12 @@ def stray_top_level(key: str, value: object) -> str:
     if key in {*KEYS["image"], *KEYS["video"]}:
         where = "[general] or [[datasets]]" if key in GENERAL_KEYS else "[[datasets]]"
         return f"{key} = {shown(value)}: stands outside of every section; put it under {where}"
+    if key in OTHERS:
+        return f"{key}: {OTHERS[key]}"
     if near := did_you_mean(key, ("general", "datasets")):
         return f"{key}: unknown section{near}"
+    if near := did_you_mean(key, (*KEYS["image"], *KEYS["video"])):
+        return f"{key} = {shown(value)}: no key of a section{near}; put it under [general] or [[datasets]]"
     return f"{key} = {shown(value)}: unknown section; remove it"
 
 
@@ -65,4 +88,4 @@ _OTHER = "remove it, or give {}_directory instead"
 
 
 def _unknown(key: str, known: tuple[str, ...]) -> str:
-    return f"unknown key{did_you_mean(key, known) or '; remove it'}"
+    return OTHERS.get(key) or f"unknown key{did_you_mean(key, known) or '; remove it'}"

@@ -198,6 +198,8 @@ def _kind(where: str, section: Mapping[str, Any], found: list[str]) -> Kind | No
     if not given:
         unknown = [key for key in section if key not in {*KEYS["image"], *KEYS["video"]}]
         found.extend(unknown_in_dataset(where, key, section[key], None) for key in unknown[:MOST_FINDINGS])
+        if "subsets" in section:
+            return None  # that says what to write
         needed = "image_directory, image_jsonl_file, video_directory or video_jsonl_file"
         has = f" (it has {', '.join(section)})" if section else ""
         found.append(f"{where}: nothing says where the media are{has}; add {needed}")

@@ -30,6 +30,8 @@ def key_value_lines(text: str) -> list[str]:
             raise ValueError(
                 f"{line[:80]!r} has = in its value: musubi-tuner splits at each =. Write one key=value a line"
             )
+        if value.endswith((",", ";")):
+            raise ValueError(f"{line[:80]!r} ends in {value[-1]!r}: write only a blank or a new line between two")
         if key in found:
             raise ValueError(f"{key[:80]} is there twice")
         found[key] = value

@@ -17,6 +17,7 @@ from musubi_nodes.families.settings.optimizer_table import (
     ARGUMENTS,
     LEARNS_RATE,
     LOWEST_RATE,
+    NUMBERS,
     PACKAGES,
     TAKES,
     THREE_BETAS,
@@ -121,6 +122,7 @@ class Optimizer(OptimizerFields):
         _check_once(written, self._arguments(), "optimizer_args")
         if self.name in TAKES:
             _check_known(written, TAKES[self.name], f"optimizer_type {self.optimizer_type}", "optimizer_args")
+        _check_values(written)
         return self
 
     @property
@@ -186,6 +188,18 @@ def _one_of(names: Sequence[str]) -> str:
 def _check_once(written: Mapping[str, Any], own: Mapping[str, Any], where: str) -> None:
     if twice := sorted(written.keys() & own.keys()):
         raise ValueError(f"{twice[0]} is set twice: as a field and in {where}")
+
+
+def _check_values(written: Mapping[str, Any]) -> None:
+    for name, value in written.items():
+        if name in NUMBERS and value is not None and not _is_number(value):
+            raise ValueError(f"{name}={value!r}: write one number, such as {name}=0.01")
+        if name == "betas" and not (isinstance(value, tuple | list) and all(map(_is_number, value))):
+            raise ValueError(f"betas={value!r}: write numbers in brackets, such as betas=(0.9, 0.999)")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_known(given: Iterable[str], known: Collection[str], who: str, where: str) -> None:

@@ -83,3 +83,9 @@ TAKES = {
 }
 """Class name -> the arguments in optimizer_args (PyTorch 2.13, transformers 4.57, bitsandbytes, prodigyopt 1.1,
 dadaptation 3.2). The other optimizers belong to packages that still change: what is written for them is sent."""
+
+NUMBERS = frozenset(
+    "weight_decay momentum dampening momentum_decay alpha t_alpha t_beta3 lr_decay initial_accumulator_value "
+    "clip_threshold decay_rate beta1 beta3 d0 d_coef growth_rate percentile_clipping optim_bits min_8bit_size".split()
+)
+"""Arguments that are one number; with anything else the optimizer raises a TypeError once the models are loaded."""

@@ -42,6 +42,7 @@ from musubi_nodes.families.training.identity import (
 from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
 from musubi_nodes.families.training.launch import accelerate_launch, write_launch_config
 from musubi_nodes.families.training.old_states import remove_old_states
+from musubi_nodes.families.training.places import check_login, check_lora_folder, check_paths, longest_path
 from musubi_nodes.families.training.resume import resume_point
 from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
@@ -122,6 +123,16 @@ class LoRATrainer(ScriptNode):
             self._check_prompts,
             self._check_loras,
         )
+        yield partial(self._check_places, context=context)
+
+    def _check_places(self, inputs: Any, context: Context) -> None:
+        """Where its files and metrics go."""
+        check_lora_folder(context)
+        check_paths(context.host.output_folder, inputs.output_name, longest=longest_path())
+        training = inputs.training or Training()
+        if training.log_with:
+            install = context.services.install(self.install_name(inputs))
+            check_login(install, training, context.services.config.secrets)
 
     def _check_drawing(self, inputs: Any) -> None:
         """What the way to draw timesteps would ignore of the settings."""

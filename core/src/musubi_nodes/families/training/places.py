@@ -1,0 +1,109 @@
+"""Where a training puts its files, and where its metrics go: found out before hours are spent on it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from musubi_nodes.config import config_file
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.settings import Training
+from musubi_nodes.files import CONFIG, read_text
+from musubi_nodes.runs.install import Install
+from musubi_nodes.runs.process.environment import child_environment
+from musubi_nodes.runs.record.folder import runs_of
+from musubi_nodes.saying import say
+
+LONGEST_PATH = 259
+"""UTF-16 units of a path on Windows, unless long paths are switched on (MAX_PATH without its end)."""
+RUN = len("20260102-101500-250-MusubiTunerHunyuanVideoLoRATrainer-1a2b3c")
+INSIDE = len("/out/sample/_e000001_00_20261130120000_4294967295_000.png")
+"""What samples add to the name (``sample_images`` of training/trainer_base.py, v0.3.4); nothing adds more."""
+WITHOUT_LOGIN = ("offline", "dryrun", "disabled")
+"""Values of WANDB_MODE."""
+
+
+def lora_folder(context: Context) -> Path:
+    """Where finished LoRAs go."""
+    return context.host.model_folders("loras")[0] / "musubi"
+
+
+def check_lora_folder(context: Context) -> None:
+    """The folder for LoRAs can be written, as far as the system says beforehand."""
+    folder = lora_folder(context)
+    there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise MusubiError(
+            f"the folder for LoRAs {folder} cannot be written",
+            why=say("{path} is no folder, or not one that this program may write into.", path=there),
+            fix="Make it writable, or name another folder for loras in the configuration.",
+        )
+
+
+def check_paths(output: Path, name: str, *, longest: int | None) -> None:
+    """No path of the run is too long; ``longest`` is the system's limit in UTF-16 units, ``None`` for none."""
+    size = _units(str(runs_of(output))) + 1 + RUN + INSIDE + _units(name)
+    if longest is not None and size > longest:
+        raise MusubiError(
+            f"output_name {name[:80]!r} is too long: a path of {size} characters would come of it",
+            why=say("Windows takes {longest} here, and a save that fails ends the training.", longest=longest),
+            fix=say(
+                "Take {count} characters off, choose a shorter output folder, or switch long paths on in Windows.",
+                count=size - longest,
+            ),
+        )
+
+
+def longest_path() -> int | None:
+    """The limit of this system."""
+    return None if os.name != "nt" or _long_paths() else LONGEST_PATH
+
+
+def check_login(install: Install, training: Training, secrets: Mapping[str, str]) -> None:
+    """Metrics that go to Weights & Biases need a key; wandb would ask for it where nobody sees it."""
+    if training.log_with not in ("wandb", "all"):
+        return
+    environment = child_environment(install, secrets=secrets)
+    if environment.get("WANDB_API_KEY") or environment.get("WANDB_MODE") in WITHOUT_LOGIN or _has_login(environment):
+        return
+    raise MusubiError(
+        f"log_with {training.log_with} needs a key of Weights & Biases, and there is none",
+        why="wandb would ask for it, unseen, once the models are loaded, and end the training.",
+        fix=say(
+            "Write  WANDB_API_KEY = '...'  under [secrets] in {file} and start again, or run `wandb login` once.",
+            file=config_file(),
+        ),
+    )
+
+
+def _has_login(environment: Mapping[str, str]) -> bool:
+    """Whether `wandb login` was run: it writes the key into the netrc file."""
+    host = re.sub(r"^\w+://|[:/].*$", "", environment.get("WANDB_BASE_URL", "") or "api.wandb.ai")
+    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
+    named = environment.get("NETRC")
+    for path in [Path(named)] if named else [home / ".netrc", home / "_netrc"]:
+        try:
+            found = re.findall(r"\bmachine\s+(\S+)", read_text(path, CONFIG))
+        except (OSError, ValueError):
+            continue
+        if host in found:
+            return True
+    return False
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _long_paths() -> bool:
+    try:
+        import winreg
+
+        key = r"SYSTEM\CurrentControlSet\Control\FileSystem"
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key) as opened:  # type: ignore[attr-defined,unused-ignore]
+            return bool(winreg.QueryValueEx(opened, "LongPathsEnabled")[0])  # type: ignore[attr-defined,unused-ignore]
+    except (ImportError, OSError):
+        return False
