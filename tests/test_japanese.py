@@ -56,6 +56,7 @@ def running(settings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         "server": SimpleNamespace(PromptServer=SimpleNamespace(instance=None)),
         "comfy": SimpleNamespace(__path__=[]),
         "comfy.cli_args": SimpleNamespace(args=args),
+        "comfy.model_management": SimpleNamespace(throw_exception_if_processing_interrupted=lambda: None),
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
