@@ -14,11 +14,11 @@ from bench.batch import MINIATURE
 from bench.common import Row, configured, told
 from bench.dataset import forget_media, linked_dataset, pictures
 
-from musubi_nodes.datasets.folder_state import SETTLED_NS
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.files import SETTLED_NS
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Outcome
 from musubi_nodes.testing.workplace import Workplace

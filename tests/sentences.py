@@ -14,7 +14,7 @@ from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record import progress
 from musubi_nodes.runs.record.folder import Status
 
-ERRORS = {"MusubiError", "Crashed", "NotPossible", "OutOfGpuMemory", "problems", "Accepts"}
+ERRORS = {"MusubiError", "Crashed", "NotPossible", "OutOfGpuMemory", "problems", "Accepts", "Flaw"}
 """Calls whose ``why`` and ``fix`` an error says."""
 TABLES = {"Rule"}
 """Rows whose second value is a sentence."""

@@ -155,4 +155,11 @@ def test_where_the_system_does_not_time_changes_the_content_counts(
     monkeypatch.setattr(files, "CHANGES_ARE_TIMED", False)
     first = FileStamp.of(path)
     replace(path, b"two")
-    assert first[:2] == FileStamp.of(path)[:2] and first.content != FileStamp.of(path).content
+    assert first.content != FileStamp.of(path).content
+
+
+def test_a_file_is_another_one_also_within_one_tick_of_the_clock(tmp_path: Path) -> None:
+    path = weights(tmp_path)
+    facts = path.stat()
+    other = os.stat_result((*facts[:1], facts.st_ino + 1, *facts[2:]), {"st_mtime_ns": facts.st_mtime_ns})
+    assert FileStamp.of(facts)[:2] == FileStamp.of(other)[:2] and FileStamp.of(facts) != FileStamp.of(other)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path, PureWindowsPath
@@ -132,31 +133,46 @@ class FileStamp(NamedTuple):
     """Whether a file is still the same: an equal stamp, an equal file.
 
     ``mtime_ns`` can be set back (``rsync -t``, ``unzip``, ``touch -r``), ``ctime_ns`` can't, except on Windows, where
-    it is the time of creation. ``content`` is a digest of the file's bytes, "" where the times suffice.
+    it is the time of creation. ``inode`` tells apart two files of one tick of the clock; some file systems give another
+    one after each start. ``content`` is a digest of the file's bytes, "" where the times suffice.
     """
 
     size: int
     mtime_ns: int
-    ctime_ns: int
+    ctime_ns: int = 0
+    inode: int = 0
     content: str = ""
 
     @classmethod
     def of(cls, file: Path | os.DirEntry[str] | os.stat_result) -> FileStamp:
-        """For what is remembered on this machine while nobody touches the file; OSError where there is none."""
+        """For what is remembered while nobody touches the file; OSError where there is none."""
         facts = file if isinstance(file, os.stat_result) else file.stat()
         content = "" if CHANGES_ARE_TIMED or not isinstance(file, Path) else _content(file, facts.st_size)
-        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, content)
+        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, content)
+
+    @classmethod
+    def listed(cls, file: os.DirEntry[str]) -> FileStamp:
+        """For results that follow from very many files, of which not all can be read."""
+        facts = file.stat()
+        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
     @classmethod
     def lasting(cls, path: Path) -> FileStamp:
         """For results on disk: equal after ``chmod``, ``rsync -t`` or a restored backup as well."""
         facts = path.stat()
-        return cls(facts.st_size, facts.st_mtime_ns, 0, _content(path, facts.st_size))
+        return cls(facts.st_size, facts.st_mtime_ns, content=_content(path, facts.st_size))
 
     def __str__(self) -> str:
-        return "-".join(map(str, self[: None if self.content else 3]))
+        return "-".join(map(str, self))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is so old that one more change would show in its times."""
+        return max(self.mtime_ns, self.ctime_ns) < time.time_ns() - SETTLED_NS
 
 
+SETTLED_NS = 2_000_000_000
+"""What was changed a moment ago may change once more within one tick of the file system's clock: it is read again."""
 CHANGES_ARE_TIMED = os.name != "nt"
 """Whether ``st_ctime`` is the time of the last change."""
 _WHOLE, _PIECES, _PIECE = 1 << 24, 16, 1 << 16

@@ -1,9 +1,9 @@
-"""Safetensors files: names, shapes and metadata, checked without loading a tensor; and one tensor after the other."""
+"""Safetensors files: names, shapes and metadata, checked without loading a tensor."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -62,18 +62,6 @@ def read_header(path: Path) -> Header:
         raise MusubiError(
             f"{path} is no safetensors file", why=say("Its header is damaged: {error}", error=error), fix=_DOWNLOAD
         ) from error
-
-
-def each_tensor(path: Path) -> Iterator[tuple[str, TensorInfo, bytes]]:
-    """Every tensor of a whole safetensors file with its bytes; only one is held at a time.
-
-    (safetensors' own ``safe_open`` does so too, but not for bfloat16 without torch.)
-    """
-    tensors = read_header(path).tensors
-    with open_file(path) as file:
-        for name, tensor in tensors.items():
-            file.seek(tensor.place.start)
-            yield name, tensor, file.read(len(tensor.place))
 
 
 def _check_start(path: Path, start: bytes, length: int, size: int) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.testing.traps import Explained, Overridden, Provoke, Refused, Trap
+from musubi_nodes.weights import read_header
 
 FRAMEPACK = ("transformer_blocks.0.attn.to_q", "single_transformer_blocks.1.proj_mlp")
 HUNYUAN_DIT = "miniature/hunyuan_video_t2v.safetensors"
@@ -119,3 +122,54 @@ BAD_INPUT: dict[str, Trap] = {
 @pytest.mark.parametrize("key", BAD_INPUT)
 def test_bad_input_has_its_answer(place: Any, key: str) -> None:
     BAD_INPUT[key].check(place)
+
+
+POISONED = """
+sys.path.insert(0, {source!r})
+import numpy as np
+from musubi_tuner.miniature import tensors
+real = tensors.save
+def save(path, found, *rest):
+    real(path, {{name: tensors.Tensor(part.values * np.nan, part.dtype) for name, part in found.items()}}, *rest)
+tensors.save = save
+for module in [each for name, each in list(sys.modules.items()) if name.startswith("musubi_tuner.")]:
+    if getattr(module, "save", None) is real:
+        module.save = save
+"""
+
+
+def of_hunyuan(p: Any) -> Any:
+    """A LoRA that fits the DiT."""
+    module = "single_blocks.0.linear2"
+    shape = read_header(p.model("hunyuan_video_t2v")).tensors[f"{module}.weight"].shape
+    return p.random("m", (module,), shapes={module: shape})
+
+
+TOOLS: dict[str, tuple[str, Any]] = {
+    "LoRAMerger": ("merge_lora.py", lambda p: {"lora": of_hunyuan(p), "dit": HUNYUAN_DIT}),
+    "LoRAFormatConverter": ("convert_lora.py", lambda p: {"lora": p.random("c")}),
+    "LoRAPostHocEMA": ("lora_post_hoc_ema.py", lambda p: {"lora": p.chain(p.random("a"), p.random("b", seed=1))}),
+}
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_result_of_nan_is_not_handed_on(place: Any, name: str) -> None:
+    script, inputs = TOOLS[name]
+    values = inputs(place)
+    before = set(place.published())
+    place.misbehaving(script, POISONED.format(source=str(place.services.install("miniature").root / "src")))
+    with pytest.raises(MusubiError, match="NaN"):
+        place.run(name, **values)
+    assert set(place.published()) == before and not list(place.folder.glob("output/musubi/merged/*"))
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_lora_of_nan_is_given_to_no_tool(place: Any, name: str) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    values = TOOLS[name][1](place)
+    path = values["lora"].path
+    save_file({tensor: np.full_like(numbers, np.nan) for tensor, numbers in load_file(path).items()}, path)
+    with pytest.raises(MusubiError, match="holds NaN"):
+        place.run(name, **values)
+    assert not place.started()

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 from musubi_nodes.budget import LOOK_SECONDS, spend
-from musubi_nodes.datasets.folder_state import SETTLED_NS
 from musubi_nodes.datasets.listing import File
+from musubi_nodes.files import SETTLED_NS
 
 MOST = 1 << 18
 """Beyond so many, all older answers are forgotten."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.tensor_values import values_of
 from musubi_nodes.weights import read_header
 
 CacheKind = Literal["latent", "text"]
@@ -85,6 +86,22 @@ def _missing(scan: Scan, architecture: str, kind: CacheKind) -> Iterator[Item]:
 def broken_caches(paths: Iterable[Path], last: str = "") -> tuple[Path, ...]:
     """Those that are not whole: they make a training with data workers hang at step 0."""
     return tuple(path for path in paths if not is_whole(path, last))
+
+
+def has_values(path: Path, kind: CacheKind) -> bool:
+    """Whether no number of a cache is NaN or infinite, and no latent or encoding is nothing but zero: musubi-tuner
+    replaces NaN by 0 with a warning (``save_latent_cache_common`` of dataset/cache_io.py, v0.3.4)."""
+    try:
+        found = values_of(path)
+    except (MusubiError, OSError):
+        return False
+    return not found.not_finite and not any(_NEVER_ZERO[kind](name) for name in found.zero)
+
+
+_NEVER_ZERO: dict[CacheKind, Callable[[str], bool]] = {
+    "latent": lambda name: bool(re.match(r"latents_\d", name)),  # FramePack's history of a first section is zero
+    "text": lambda name: "mask" not in name,
+}
 
 
 def is_whole(path: Path, last: str = "") -> bool:

@@ -15,10 +15,6 @@ from musubi_nodes.budget import spend
 from musubi_nodes.datasets.listing import opened
 from musubi_nodes.files import FileStamp
 
-SETTLED_NS = 2_000_000_000
-"""What was changed a moment ago may change once more within one tick of the file system's clock, and is looked at
-again."""
-
 
 @dataclass(frozen=True)
 class FolderState:
@@ -44,7 +40,7 @@ class FolderState:
                     if entry.is_dir():
                         inside.append(os.path.join(folder, name))  # noqa: PTH118
                         continue
-                    stamp = FileStamp.of(entry)
+                    stamp = FileStamp.listed(entry)
                     lines.append(f"{name}\0{stamp}")
                     newest = max(newest, stamp.mtime_ns)
             lines.sort()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from musubi_nodes import files
 from musubi_nodes.config import cache_folder
-from musubi_nodes.datasets.folder_state import SETTLED_NS, FolderState
+from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
 from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.schema import DatasetConfig, effective
@@ -101,7 +101,7 @@ def _state(config: DatasetConfig) -> str:
         seen = [f"{inside} {_holds_media(inside)}" for inside in state.folders]
     except (OSError, ValueError):
         return ""
-    settled = state.newest < time.time_ns() - SETTLED_NS
+    settled = state.newest < time.time_ns() - files.SETTLED_NS
     return "\0".join([state.digest, *seen]) if settled else ""
 
 

@@ -31,6 +31,7 @@ from musubi_nodes.families.models.llama_clip import (
 )
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
 from musubi_nodes.families.recognition.loras import modules_in
@@ -122,6 +123,7 @@ __all__ = [
     "Widget",
     "cache_folder",
     "check_fits",
+    "check_numbers",
     "check_trained",
     "checked_name",
     "checkpoints_of",

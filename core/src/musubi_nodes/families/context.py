@@ -82,7 +82,8 @@ class Context:
 
     ``linked`` are the outputs that somebody uses (``None``: not known, so all). ``workflow`` is what goes into the
     metadata of files, as ComfyUI writes it: ``prompt`` and ``workflow``; empty where that is switched off. ``queued``
-    are the ids of the queued ``prompt`` and of its ``workflow``, as far as the host knows them.
+    are the ids of the queued ``prompt`` and of its ``workflow``, as far as the host knows them. ``foreseeing``: nothing
+    runs yet, and the host's own thread waits for the answer.
     """
 
     host: Host
@@ -98,6 +99,7 @@ class Context:
     complete: bool = True
     failed: int = 0
     """How many of several things that it was to make failed, where the others were made and handed on."""
+    foreseeing: bool = False
 
     def progress(self, now: Progress) -> None:
         """Show how far this node is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -39,7 +40,7 @@ def foresee(
         raise problems(node.title, found, fix=wrong[0].fix)
     if wrong:
         raise wrong[0]
-    node().foresee({**known, **brought}, linked, context)
+    node().foresee({**known, **brought}, linked, replace(context, foreseeing=True))
 
 
 def _missing(spec: FieldSpec, value: str, install: Install | None, context: Context) -> MusubiError | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -53,7 +53,7 @@ def brought(
     entry = workflow.get(node_id) if isinstance(workflow, Mapping) else None
     if not node.looks_at or not isinstance(entry, Mapping) or entry.get("class_type") != node.id:
         return {}
-    look = _Look(workflow, {each.id: each for each in nodes}, context)
+    look = _Look(workflow, {each.id: each for each in nodes}, replace(context, foreseeing=True))
     found = {}
     for name, value in entry.get("inputs", {}).items():
         if name in node.looks_at and _is_link(value):

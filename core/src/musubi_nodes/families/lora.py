@@ -6,16 +6,13 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.families.recognition.loras import PREFIX, is_lora
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.files import publish
 from musubi_nodes.runs.record.checkpoints import of_training
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.weights import Header, each_tensor, read_header
-
-_UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
-_EXPONENT = {"BF16": ("<u2", 0x7F80), "F16": ("<u2", 0x7C00), "F32": ("<u4", 0x7F800000)}
-"""Bits that are all set in NaN and infinity only (numpy has no bfloat16, so the bits are looked at)."""
+from musubi_nodes.weights import Header, read_header
 
 
 def lora_format(header: Header) -> str:
@@ -56,44 +53,4 @@ def check_trained(path: Path, log: Path) -> None:
         )
     if not lora_format(read_header(path)):
         raise MusubiError(f"{path.name} holds no LoRA", fix="Look into the log.", log=log)
-    bad, zero = _judge(path)
-    if bad:
-        raise MusubiError(
-            f"the LoRA {path.name} holds NaN or infinite numbers ({bad[0]})",
-            why="The loss became NaN: the learning rate is too high, or the precision does not fit the model. "
-            "musubi-tuner trains on and ends without an error.",
-            fix="Lower learning_rate, check mixed_precision, and train again.",
-            log=log,
-        )
-    if zero:
-        raise MusubiError(
-            f"the LoRA {path.name} was not trained: all its up weights are still zero",
-            why="No step changed it: no training step, or a learning rate of next to nothing.",
-            fix="Raise learning_rate, or train more steps.",
-            log=log,
-        )
-
-
-def only_numbers(path: Path) -> bool:
-    """Whether no tensor holds NaN or infinity."""
-    return not _judge(path)[0]
-
-
-def _judge(path: Path) -> tuple[list[str], bool]:
-    """Names of tensors with NaN or infinity, and whether all up weights are zero."""
-    bad: list[str] = []
-    zero = True
-    for name, tensor, data in each_tensor(path):
-        if tensor.dtype in _EXPONENT and _not_finite(data, tensor.dtype):
-            bad.append(name)
-        if name.endswith(_UP) and any(data):
-            zero = False
-    return bad, zero
-
-
-def _not_finite(data: bytes, dtype: str) -> bool:
-    import numpy as np
-
-    code, exponent = _EXPONENT[dtype]
-    bits = np.frombuffer(data, code)
-    return bool(((bits & exponent) == exponent).any())
+    check_numbers(path, "trained LoRA", log)

@@ -29,6 +29,7 @@ from musubi_nodes.families.foretelling import known_inputs
 from musubi_nodes.families.memory.plans import same_result, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
+from musubi_nodes.families.numbers_of import check_given
 from musubi_nodes.families.result_key import key_of
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.log import log
@@ -119,6 +120,7 @@ class ScriptNode(Node):
         """The install that runs it; everything that can be checked without a process is checked here."""
         install = context.services.install(self.install_name(inputs))
         self.check_device(inputs, install)
+        check_given(inputs)
         for check in self.checks(context):
             check(inputs)
         return install

@@ -13,6 +13,7 @@ from musubi_nodes.families.fields import ModelFile
 from musubi_nodes.families.lora import lora_of
 from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
+from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.families.sockets import Lora
 
 
@@ -46,4 +47,5 @@ def _look(name: str, context: Context) -> Lora:
     found = lora_of(find_model(context.host, "loras", name))
     if not found.format:
         raise MusubiError(f"{name} is no LoRA", fix="Choose another file.")
+    check_numbers(found.path, "chosen LoRA", glance=context.foreseeing)
     return found

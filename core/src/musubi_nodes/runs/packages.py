@@ -17,7 +17,7 @@ _ASK = """
 import importlib.metadata as m, json, os, re, sys
 names = {re.sub(r"[-.]+", "_", d.metadata["Name"]).lower(): d.version for d in m.distributions() if d.metadata["Name"]}
 stats = {p: os.stat(p) for p in sys.path if os.path.isdir(p)}
-folders = {p: [s.st_size, s.st_mtime_ns, s.st_ctime_ns] for p, s in stats.items()}
+folders = {p: [s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino] for p, s in stats.items()}
 print(json.dumps({"packages": names, "folders": folders, "python": sys.version.split()[0]}))
 """
 SECONDS = 60

@@ -20,6 +20,7 @@ from musubi_nodes.families import (
     ToolInputs,
     ToolNode,
     Widget,
+    check_numbers,
     checked_name,
     lora_format,
     publish_lora,
@@ -85,6 +86,7 @@ class LoRAFormatConverter(ToolNode):
         after = read_header(made) if made.is_file() else None
         if after is None or lora_format(after) != target:
             raise MusubiError("the converted file holds no LoRA", fix="Look into the log.", log=log)
+        check_numbers(made, "converted LoRA", log)
         pairs = [sum(".lora_" in name for name in header.tensors) for header in (before, after)]
         if pairs[0] != pairs[1]:
             raise MusubiError(f"{pairs[0] - pairs[1]} weights were lost in the conversion", fix="See the log.", log=log)

@@ -18,6 +18,7 @@ from musubi_nodes.families import (
     Run,
     ToolInputs,
     ToolNode,
+    check_numbers,
     check_trained,
     checked_name,
     checkpoints_of,
@@ -91,6 +92,8 @@ def _given(inputs: Any) -> list[Path]:
     _check_sources(inputs.run is not None, inputs.lora is not None)
     paths = [lora.path for lora in inputs.lora.chain()] if inputs.lora else checkpoints_of(inputs.run)
     _check_checkpoints(paths)
+    for path in paths:
+        check_numbers(path, "chosen LoRA")
     return paths
 
 

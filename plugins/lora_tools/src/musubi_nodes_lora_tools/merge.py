@@ -20,6 +20,7 @@ from musubi_nodes.families import (
     ToolInputs,
     ToolNode,
     check_fits,
+    check_numbers,
     checked_name,
     find_model,
     publish,
@@ -107,6 +108,7 @@ def hunyuan_header(dit: Path) -> Header:
 
 
 def check_whole(made: Path, names: set[str], log: Path) -> None:
-    """The merged file holds every weight of the DiT."""
+    """The merged file holds every weight of the DiT, and numbers only."""
     if not made.is_file() or set(read_header(made).tensors) != names:
         raise MusubiError("the merged file is not the whole DiT", fix="Look into the log.", log=log)
+    check_numbers(made, "merged model", log)

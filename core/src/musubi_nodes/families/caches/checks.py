@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+import re
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from musubi_nodes.datasets.caches import (
     CacheKind,
     broken_caches,
     expected_text_caches,
+    has_values,
     latent_caches,
     missing_latents,
     missing_texts,
@@ -23,6 +25,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.judging import judge
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.output import pieces_of
 
 
 def checked_scan(dataset: Dataset, family: Family) -> Scan:
@@ -83,7 +86,8 @@ def verify(
     proven: Set[Path] = frozenset(),
     last: str = "",
 ) -> None:
-    """Each item has a cache file that is whole; a truncated one would make a training hang for ever (v0.3.4).
+    """Each item has a cache file that is whole; a truncated one would make a training hang for ever (v0.3.4). What the
+    script has just written to ``folder`` holds numbers, too.
 
     Those that are ``proven`` are not opened again. ``last``: see :func:`musubi_nodes.datasets.caches.is_whole`.
     """
@@ -96,7 +100,7 @@ def verify(
             fix="Look at these files, then queue the cache node again.",
             log=log,
         )
-    files = (path for path in _files(found, architecture, kind) if path not in proven)
+    files = [path for path in _files(found, architecture, kind) if path not in proven]
     if broken := broken_caches(files, last):
         raise MusubiError(
             f"{len(broken)} {kind} cache files are damaged: {named(map(str, broken), 3)}",
@@ -104,6 +108,29 @@ def verify(
             fix="Delete them and queue the cache node again.",
             log=log,
         )
+    if folder:
+        _check_numbers(files, kind, folder)
+
+
+def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) -> None:
+    """What was replaced by 0 can't be told from the files, so that all of the run's go."""
+    bad = [path for path in files if not has_values(path, kind)]
+    replaced = {found[1] for line in pieces_of(folder.log) if (found := _REPLACED.search(line))}
+    for path in files if replaced else bad:
+        path.unlink(missing_ok=True)
+    if count := max(len(bad), len(replaced)):
+        raise MusubiError(
+            f"{count} {kind} caches held NaN, infinite numbers or nothing but zeros: "
+            f"{named(sorted(replaced) or map(str, bad), 3)}",
+            why="What encoded them met numbers too large for its precision. musubi-tuner replaces NaN by 0, and a "
+            "training would learn that.",
+            fix="Choose another precision for the VAE or text encoder, or another file of it, and cache again.",
+            log=folder.log,
+        )
+
+
+_REPLACED = re.compile(r"tensor has NaN: (.+), replace NaN with 0$")
+"""What the script warns of (dataset/cache_io.py, v0.3.4)."""
 
 
 def _files(found: Scan, architecture: str, kind: CacheKind) -> list[Path]:

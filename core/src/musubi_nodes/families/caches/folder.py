@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from musubi_nodes.datasets.cache_folders import folder_key
-from musubi_nodes.datasets.caches import ENDINGS, CacheKind, is_whole, names_in, stem_of_cache
+from musubi_nodes.datasets.caches import ENDINGS, CacheKind, has_values, is_whole, names_in, stem_of_cache
 from musubi_nodes.datasets.fingerprint import origins
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
@@ -40,6 +40,7 @@ class CacheFolder:
     stem: Callable[[str], str]
     recipe: Recipe
     notes: Notes
+    kind: CacheKind
     media: tuple[str, ...] = ()
     ours: bool = False
 
@@ -146,7 +147,8 @@ class CacheFolder:
     def _may_stay(self, name: str, now: str, known: Made) -> bool:
         if name in known.files:
             return known.files[name] == now
-        return not known.finished and is_whole(self.path / name, self.recipe.last)
+        path = self.path / name
+        return not known.finished and is_whole(path, self.recipe.last) and has_values(path, self.kind)
 
     def _by_stem(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
@@ -208,7 +210,8 @@ def _folder(
     ending = ENDINGS[kind].format(architecture)
     wanted = origins(part, dataset, recipe.sources, recipe.made)
     stem = partial(stem_of_cache, dataset=part, architecture=architecture, kind=kind)
-    return CacheFolder(path, ending, wanted, stem, recipe, notes or Notes.read(path, ending), _media(part, dataset))
+    known = notes or Notes.read(path, ending)
+    return CacheFolder(path, ending, wanted, stem, recipe, known, kind, _media(part, dataset))
 
 
 def _media(part: DatasetScan, dataset: Dataset) -> tuple[str, ...]:
@@ -235,6 +238,6 @@ def _folded(name: str) -> str:
 
 def _stamp(entry: os.DirEntry[str]) -> str:
     try:
-        return "" if entry.is_symlink() else str(FileStamp.of(entry))
+        return "" if entry.is_symlink() else str(FileStamp.listed(entry))
     except OSError:
         return ""

@@ -20,6 +20,7 @@ from musubi_nodes.families.generating.batch import generate_all
 from musubi_nodes.families.generating.grouping import Item, name_of, prompt_line
 from musubi_nodes.families.generating.inputs import GeneratorInputs, GeneratorOutputs
 from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.generating.shown import Asked
 from musubi_nodes.families.generating.starts import Keep
 from musubi_nodes.families.generating.told_apart import lacked_memory, made_together
 from musubi_nodes.families.lengths import check_frames
@@ -36,7 +37,6 @@ from musubi_nodes.media.frames import VideoFile, save_png
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.saying import say
-from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
 MADE_BY = {
@@ -103,6 +103,13 @@ class VideoGenerator(ScriptNode):
         """How many frames it makes; a family whose length is another field, or may be left open, overrides it."""
         return int(getattr(inputs, "video_length", None) or 1)
 
+    def asked(self, inputs: Any) -> Asked:
+        """What must come out, as far as it follows from the inputs."""
+        if inputs.latent or inputs.extra_options.strip() or getattr(inputs, "one_frame_inference", None):
+            return Asked()
+        counted = hasattr(inputs, "video_length") or type(self).frames is not VideoGenerator.frames
+        return Asked(self.frames(inputs) if counted else None, (inputs.width, inputs.height))
+
     def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
         """How the script takes LoRAs. HunyuanVideo and FramePack crash without an explicit multiplier (v0.3.4)."""
         return {"lora_weight": [x.path for x in chain], "lora_multiplier": [x.multiplier for x in chain]}
@@ -145,8 +152,6 @@ class VideoGenerator(ScriptNode):
         """The install, after all checks that need no process."""
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
-        if inputs.latent:
-            read_header(inputs.latent.path)
         check_packages(install, inputs.memory or Memory())
         return install
 
@@ -177,7 +182,7 @@ class VideoGenerator(ScriptNode):
                 self.execute(inputs, context, install, folder, owned, accept=lambda _: made.update(good()))
             finally:
                 if len(group) > 1 and not made:
-                    made.update(_together(group, inputs.output_type, folder))
+                    made.update(self._together(group, inputs.output_type, folder))
                 for item in group:
                     if item.number in made:
                         keep(item, made[item.number].published(context.host.output_folder, inputs.filename_prefix))
@@ -196,8 +201,8 @@ class VideoGenerator(ScriptNode):
         """What a start made that ended without an error; raises where a single prompt became nothing, or where the
         script met a full GPU and went on."""
         if len(group) == 1:
-            return {group[0].number: Made.collect(folder, output_type)}
-        made = _together(group, output_type, folder)
+            return {group[0].number: Made.collect(folder, output_type, self.asked(group[0].inputs))}
+        made = self._together(group, output_type, folder)
         if len(made) < len(group) and lacked_memory(folder.log):
             lacking = f"{len(group) - len(made)} of {len(group)} prompts"
             raise OutOfGpuMemory(f"{self.script} had too little GPU memory for {lacking}", log=folder.log)
@@ -267,6 +272,6 @@ class VideoGenerator(ScriptNode):
         if not decodes and not prompt.strip():
             raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
 
-
-def _together(group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
-    return made_together(folder, output_type, {item.number: item.prompt.seed or 0 for item in group})
+    def _together(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
+        seeds = {item.number: item.prompt.seed or 0 for item in group}
+        return made_together(folder, output_type, seeds, {item.number: self.asked(item.inputs) for item in group})

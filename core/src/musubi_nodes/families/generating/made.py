@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.generating.shown import Asked, Shown
+from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.files import publish
-from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
+from musubi_nodes.media.frames import ImageFiles, VideoFile
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.saying import say
 from musubi_nodes.weights import read_header
@@ -37,14 +39,15 @@ class Made:
         )
 
     @classmethod
-    def collect(cls, folder: RunFolder, output_type: str) -> Made:
+    def collect(cls, folder: RunFolder, output_type: str, asked: Asked) -> Made:
         """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read."""
         made = cls.of(sorted(p for p in folder.out.rglob("*") if p.is_file()))
-        made.check(folder, output_type)
+        made.check(folder, output_type, asked)
         return made
 
-    def check(self, folder: RunFolder, output_type: str) -> None:
-        """Raise a :class:`MusubiError` where what ``output_type`` promises is not there or cannot be read."""
+    def check(self, folder: RunFolder, output_type: str, asked: Asked) -> None:
+        """Raise a :class:`MusubiError` where what ``output_type`` promises is not there, or is not what was ``asked``
+        for."""
         shown = self.video or self.images
         promised = {
             "video": shown,
@@ -60,7 +63,7 @@ class Made:
                 log=folder.log,
             )
         try:
-            self._read()
+            shapes = list(self._shapes())
         except MusubiError as error:
             raise MusubiError(
                 "musubi-tuner ended without an error, but what it wrote is damaged",
@@ -68,20 +71,24 @@ class Made:
                 fix="Check the disk's free space, then queue the node again.",
                 log=folder.log,
             ) from error
+        if self.latent:
+            check_numbers(self.latent, "made latent", folder.log)
+        for shape in shapes:
+            shape.check(asked, folder.log)
 
-    def _read(self) -> None:
-        """So far that a file which is cut off shows itself."""
+    def _shapes(self) -> Iterator[Shown]:
+        """Read everything so far that a file which is cut off shows itself."""
         if self.video:
-            check_video(self.video)
+            yield Shown.of_video(self.video)
+        if self.images:
+            yield Shown.of_images(self.images)
         if self.latent:
             read_header(self.latent)
-        for _ in ImageFiles(self.images).pictures():
-            pass
 
-    def is_good(self, folder: RunFolder, output_type: str) -> bool:
+    def is_good(self, folder: RunFolder, output_type: str, asked: Asked) -> bool:
         """Whether :meth:`check` finds nothing."""
         try:
-            self.check(folder, output_type)
+            self.check(folder, output_type, asked)
         except MusubiError:
             return False
         return True

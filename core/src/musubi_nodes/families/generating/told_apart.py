@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.generating.shown import Asked
 from musubi_nodes.runs.known_failures import GPU_MEMORY
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.output import pieces_of
@@ -18,9 +19,11 @@ NAME = re.compile(r"\d{8}-\d{6}[-\d]*_(\d+)(?=[_./\s]|$)")
 """Time and seed, the beginning of each output's name (``get_time_flag``, v0.3.4)."""
 
 
-def made_together(folder: RunFolder, output_type: str, seeds: Mapping[int, int]) -> dict[int, Made]:
+def made_together(
+    folder: RunFolder, output_type: str, seeds: Mapping[int, int], asked: Mapping[int, Asked]
+) -> dict[int, Made]:
     """The complete outputs by the number of their prompt; ``seeds`` are those of the prompts, in the order of the file
-    that the script reads.
+    that the script reads, ``asked`` what each is to become.
 
     The log names an output once it is written, so what a stopped or failed start left half done is none. Prompts with
     the same seed are told apart by the order in which the log names their outputs, which is the order of the file; one
@@ -34,7 +37,7 @@ def made_together(folder: RunFolder, output_type: str, seeds: Mapping[int, int])
     for seed in set(seeds.values()):
         numbers = [number for number, own in seeds.items() if own == seed]
         for number, made in zip(numbers, _shared_out(parts[seed], len(numbers)), strict=False):
-            if made.is_good(folder, output_type):
+            if made.is_good(folder, output_type, asked[number]):
                 found[number] = made
     return found
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.lora import only_numbers
 from musubi_nodes.families.lora_fits import check_fits
+from musubi_nodes.families.numbers_of import check_numbers, is_finite
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
@@ -101,7 +101,7 @@ def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waitin
         usable = [found for found in every if found.state.step < found.total]
         if usable and run.has_ended(waiting):
             for found in reversed(usable):
-                if only_numbers(found.state.path / "model.safetensors"):
+                if is_finite(found.state.path / "model.safetensors"):
                     return found
     return None
 
@@ -124,6 +124,7 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
             why="How many steps it has done is known from its run's log.",
             fix=where,
         )
+    check_numbers(path / "model.safetensors", "state")
     training = inputs.training or Training()
     _check_rank(path, training)
     found = Resume(run, state, training.steps(_steps_of_epoch(run, state, inputs, family)))

@@ -1,0 +1,75 @@
+"""What a generation shows, beside what was asked for: frames, size, and that it is not black from edge to edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
+from musubi_nodes.media.probe import probe
+
+BLACK = 2
+"""Of 255: numbers that were NaN become 0, and an encoder adds next to nothing to that."""
+
+LOOKED_AT = 8
+"""Frames of a video that begins black."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``None``: what comes out is not known before, as from a latent."""
+
+    frames: int | None = None
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """``brightest`` pixel that was found, 0 to 255."""
+
+    frames: int
+    size: tuple[int, int]
+    brightest: int
+
+    @classmethod
+    def of_video(cls, path: Path) -> Shown:
+        check_video(path)
+        facts = probe(path)
+        looks = (Cut(length=1), Cut(every=max(facts.frames // LOOKED_AT, 1)))
+        lit = (round(float(VideoFile(path, cut).frames().max()) * 255) for cut in looks)
+        brightest = next((value for value in lit if value > BLACK), 0)
+        return cls(facts.frames, (facts.width, facts.height), brightest)
+
+    @classmethod
+    def of_images(cls, paths: tuple[Path, ...]) -> Shown:
+        """Of the first size that is another one than the first picture's, if there is one."""
+        sizes, brightest = dict[tuple[int, int], None](), 0
+        for picture in ImageFiles(paths).pictures():
+            sizes[picture.shape[1], picture.shape[0]] = None
+            brightest = max(brightest, int(picture.max()))
+        return cls(len(paths), list(sizes)[-1], brightest)
+
+    def check(self, asked: Asked, log: Path) -> None:
+        """Raise a :class:`MusubiError` where it is not what was asked for."""
+        if asked.frames is not None and asked.frames != self.frames:
+            raise MusubiError(
+                f"musubi-tuner ended without an error, but made {self.frames} of {asked.frames} frames",
+                fix="The log's last lines say more.",
+                log=log,
+            )
+        if asked.size is not None and asked.size != self.size:
+            made, wanted = (f"{width} x {height}" for width, height in (self.size, asked.size))
+            raise MusubiError(
+                f"musubi-tuner ended without an error, but made {made} pixels instead of {wanted}",
+                fix="The log's last lines say more.",
+                log=log,
+            )
+        if self.brightest <= BLACK:
+            raise MusubiError(
+                "musubi-tuner ended without an error, but every pixel that it made is black",
+                why="A model, LoRA or setting made numbers too large for its precision.",
+                fix="Try without LoRAs, with another fp8 setting in the Memory Optimizer, or another attention.",
+                log=log,
+            )
