@@ -20,6 +20,7 @@ LAYERS = [
     "datasets",
     "media",
     "config",
+    "tensor_values",
     "weights",
     "files",
     "file_names",
