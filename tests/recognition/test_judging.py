@@ -9,9 +9,11 @@ import pytest
 from tests.recognition import headers as h
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.judged import judged_header
 from musubi_nodes.families.recognition.kinds import WeightsKind
+from musubi_nodes.families.settings import Memory
 from musubi_nodes.plugins.manager import plugins
 
 WAN, HUNYUAN, FRAMEPACK = "MusubiTuner_WanModels", "MusubiTuner_HunyuanVideoModels", "MusubiTuner_FramePackModels"
@@ -207,3 +209,21 @@ def test_a_family_of_another_plugin_adds_its_own_kinds_by_its_fields(tmp_path: P
     with pytest.raises(MusubiError) as caught:
         judged_header(path, Accepts("a Wan DiT", (WeightsKind("a Wan DiT", {"wan": ()}),)), (heron,))
     assert caught.value.what == "x.safetensors is a Heron DiT, not a Wan DiT"
+
+
+class Given:
+    """The inputs of a trainer or generator that the check asks for."""
+
+    def __init__(self, dit: Path, fp8: str) -> None:
+        self.models, self.memory = type("Files", (), {"main_dit": str(dit)})(), Memory(fp8=fp8)
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "BF16"])
+@pytest.mark.parametrize("fp8", ["off", "fp8", "fp8_scaled"])
+def test_only_weights_in_16_bits_are_scaled_to_fp8(dtype: str, fp8: str, tmp_path: Path) -> None:
+    given = Given(h.weights_file(tmp_path / "x.safetensors", h.FRAMEPACK_DIT, dtype), fp8)
+    if (dtype, fp8) == ("F8_E4M3", "fp8_scaled"):
+        with pytest.raises(MusubiError):
+            check_fp8_file(given)
+    else:
+        check_fp8_file(given)

@@ -93,7 +93,7 @@ KNOWN: tuple[Row, ...] = (
     Row(
         r"UnidentifiedImageError|InvalidDataError|cannot identify image file|image file is truncated",
         "An image or video of the dataset cannot be read.",
-        "The lines above in the log name it. Replace or remove the file.",
+        "Replace or remove the file.",
     ),
     Row(
         r"UnicodeDecodeError",

@@ -18,6 +18,8 @@ from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.report import raise_errors
 from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
+from musubi_nodes.errors import Crashed
+from musubi_nodes.families.caches import damaged
 from musubi_nodes.families.caches.checks import (
     check_batch_size,
     check_owner,
@@ -154,7 +156,10 @@ class CacheNode(ScriptNode):
                 check_written_anew(folders, self.kind, folder)
                 verify(found, self.family.architecture, self.kind, folder, proven, self.written_last)
 
-            outcome = self.execute(job.inputs, job.context, job.install, folder, owned, totals, accept)
+            try:
+                outcome = self.execute(job.inputs, job.context, job.install, folder, owned, totals, accept)
+            except Crashed as error:
+                raise damaged.named(error, found, self.family.architecture, job.context) from error
         kept = len(found.items) - missing
         told = say("{count} items cached in {seconds:.0f} s", count=missing, seconds=outcome.seconds)
         job.context.show(text=told + (say(", {count} were there", count=kept) if kept else ""))

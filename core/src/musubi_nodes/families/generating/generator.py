@@ -28,6 +28,7 @@ from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
+from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
@@ -158,7 +159,7 @@ class VideoGenerator(ScriptNode):
     def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
         yield self._check_made_length
         yield from super().checks(context)
-        yield self._check_loras
+        yield from (check_fp8_file, self._check_loras)
 
     def _check_made_length(self, inputs: Any) -> None:
         if not inputs.latent:

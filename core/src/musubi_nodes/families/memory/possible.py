@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.arguments import spelled
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.memory.plans import spelling_of
 from musubi_nodes.families.models.dit_size import DitSize
+from musubi_nodes.families.models.files import SAFETENSORS
+from musubi_nodes.families.recognition.quantisation import FP8, quantisation_of
+from musubi_nodes.families.recognition.shards import whole_header
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.saying import say
 
@@ -26,4 +32,17 @@ def check_swap(memory: Memory, most: int, who: str) -> None:
         raise MusubiError(
             f"{who}: blocks_to_swap {swap} is more than this model allows ({most})",
             fix=say("Set it to {most} or less in the Memory Optimizer.", most=most),
+        )
+
+
+def check_fp8_file(inputs: Any) -> None:
+    """Raise where weights that are in fp8 already would be scaled to fp8: a ValueError once more than half is loaded
+    (``load_safetensors_with_fp8_optimization`` of modules/fp8_optimization_utils.py, v0.3.4)."""
+    if (inputs.memory or Memory()).fp8 != "fp8_scaled":
+        return
+    dit = Path(inputs.models.main_dit)
+    if dit.suffix.lower() in SAFETENSORS and quantisation_of(whole_header(dit)) == FP8:
+        raise MusubiError(
+            f"{dit.name} is in fp8 already, but fp8 is fp8_scaled",
+            fix="Set fp8 of the Memory Optimizer to another value, or choose the fp16 or bf16 file of the same model.",
         )

@@ -23,6 +23,7 @@ from musubi_nodes.families.lora import check_trained, lora_of, publish_lora
 from musubi_nodes.families.lora_fits import check_begins, check_fits
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
+from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.memory.shapes import largest
 from musubi_nodes.families.records import Records
 from musubi_nodes.families.script import ScriptNode
@@ -118,6 +119,7 @@ class LoRATrainer(ScriptNode):
         yield from (
             check_rate,
             check_counts,
+            check_fp8_file,
             self._check_drawing,
             self._check_sampled,
             self._check_prompts,

@@ -1,0 +1,63 @@
+"""Which picture or video ended a cache script: its log does not name it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from musubi_nodes.datasets.caches import missing_latents
+from musubi_nodes.datasets.items import Scan
+from musubi_nodes.errors import Crashed, EndedFromOutside, MusubiError
+from musubi_nodes.families.context import Context
+from musubi_nodes.media.ffmpeg import Ffmpeg, readable
+from musubi_nodes.media.pictures import opened_picture
+from musubi_nodes.runs.record.progress import Progress
+
+_MEDIA = re.compile(
+    r"(?i)UnidentifiedImageError|InvalidDataError|truncat|cannot identify|broken data|unrecognized data|decod|"
+    r"broken PNG|bad (adaptive )?(huffman|header|crc)|not enough image data|DecompressionBomb"
+)
+"""What Pillow and PyAV say of a file that they cannot decode."""
+
+
+def named(error: Crashed, found: Scan, architecture: str, context: Context) -> Crashed:
+    """``error`` with the file that cannot be decoded; as it is where it is of another kind, or all can be."""
+    if isinstance(error, EndedFromOutside) or not _MEDIA.search(error.what):
+        return error
+    for path in _files(found, architecture):
+        context.raise_if_interrupted()
+        context.progress(Progress("looking for the damaged file"))
+        if why := _wrong(path):
+            return Crashed(
+                f"{path} is damaged: {why}",
+                why=error.what,
+                fix="Replace or remove the file, and queue again: what was cached stays.",
+                log=error.log,
+            )
+    return error
+
+
+def _files(found: Scan, architecture: str) -> Iterator[Path]:
+    """The media of items without a cache first: one of these it was, most likely."""
+    missing = set(missing_latents(found, architecture))
+    items = sorted(found.items, key=lambda item: item.path not in missing)
+    yield from dict.fromkeys(Path(file.path) for item in items for file in item.media)
+
+
+def _wrong(path: Path) -> str:
+    """Why the file cannot be decoded to its end; "" where it can."""
+    if path.is_dir():
+        return next((f"{each.name}: {why}" for each in sorted(path.iterdir()) if (why := _wrong(each))), "")
+    try:
+        with opened_picture(path) as picture:
+            picture.load()
+    except MusubiError as error:
+        return _wrong_video(path) if "cannot identify" in error.why else error.why
+    return ""
+
+
+def _wrong_video(path: Path) -> str:
+    with Ffmpeg([*readable(path), "-map", "0:V:0", "-f", "null", "-"]) as run:
+        code = run.wait(lambda: None)
+        return run.said() if code or run.said() else ""

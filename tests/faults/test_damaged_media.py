@@ -1,0 +1,58 @@
+"""One damaged file among many: the script's log does not name it, the error does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from musubi_nodes.errors import MusubiError
+from musubi_nodes.families.caches.damaged import _wrong
+from musubi_nodes.media.frames import save_video
+
+
+def cut(path: Path, share: float) -> Path:
+    """The same file without its end."""
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_truncated_picture_among_many_is_named(faulty: Any, number: int) -> None:
+    place = faulty()
+    place.dataset()
+    damaged = cut(place.folder / "pictures" / f"p{number}.png", 0.6)
+    with pytest.raises(MusubiError) as caught:
+        place.caches()
+    assert caught.value.what.startswith(f"{damaged} is damaged") and caught.value.log
+
+
+def test_of_a_broken_picture_in_a_folder_of_frames_both_are_named(tmp_path: Path) -> None:
+    frames = tmp_path / "clip"
+    frames.mkdir()
+    Image.new("RGB", (32, 32)).save(frames / "1.png")
+    Image.effect_noise((64, 64), 90).save(frames / "2.png")
+    cut(frames / "2.png", 0.5)
+    assert _wrong(frames).startswith("2.png: ")
+
+
+def test_a_truncated_video_is_found_by_its_pictures(tmp_path: Path) -> None:
+    video = save_video(np.random.default_rng(0).random((24, 64, 96, 3), np.float32), tmp_path / "clip.mp4", 16)
+    data = bytearray(video.read_bytes())
+    place = data.index(b"mdat") + 200
+    data[place : place + 4000] = bytes(4000)
+    whole = _wrong(save_video(np.zeros((5, 64, 96, 3), np.float32), tmp_path / "whole.mp4", 16))
+    video.write_bytes(data)
+    assert _wrong(video) and not whole
+
+
+def test_an_error_of_another_kind_stays_as_it_is(faulty: Any) -> None:
+    place = faulty("segfault wan_cache_latents.py")
+    place.dataset()
+    with pytest.raises(MusubiError) as caught:
+        place.caches("faulty")
+    assert "is damaged" not in caught.value.what
