@@ -133,7 +133,7 @@ def _draw(api: Mapping[str, Any], columns: Iterable[Mapping[str, Any]], note: st
                 node = known[api[id_]["class_type"]]
                 size = (column["width"], height(node) + group.get("more", 0))
                 drawing.placed[id_] = Placed(id_, api[id_], node, (x + MARGIN, y), size)
-                y += size[1] + max(group.get("room", 0), higher(node))
+                y += size[1] + higher(node) + group.get("room", 0)
             y += MARGIN
             box = [x, top, column["width"] + 2 * MARGIN, y - top]
             drawing.groups.append({"title": group["title"], "bounding": box, "color": COLORS[group["color"]],

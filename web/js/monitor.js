@@ -2,6 +2,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { isThere, isTrainer, runsByNode, wantedRuns } from "./monitor/finding.js";
+import { begin, end, giveWay } from "./monitor/line.js";
 import { forget, panels, refresh, show } from "./monitor/panels.js";
 import { ask, newestRuns } from "./monitor/run.js";
 
@@ -34,6 +35,7 @@ async function look() {
     forgetGone();
     if (trainersThere() && (unread || (busy !== false && !running().length))) await findRuns();
     const known = await Promise.all(running().map(([node, panel]) => refresh(node, panel)));
+    giveWay();
     answered = known.length ? known.some(Boolean) : !unread;
   } finally {
     looking = false;
@@ -47,6 +49,7 @@ function hear({ nodeId, text }) {
   const [, panel] = running().find(([, { run }]) => run.state.prompt && run.state.node === String(nodeId)) ?? [];
   panel?.run.hear(text);
   panel?.show();
+  queueMicrotask(giveWay); // the page makes its own line of it, perhaps after this
 }
 
 /** Nothing tells of the removal of a node inside a subgraph when another workflow is opened. */
@@ -74,6 +77,11 @@ function watch(node) {
     trainers.add(this);
     unread = true;
     wake(200);
+  };
+  const executed = node.onExecuted;
+  node.onExecuted = function (output) {
+    executed?.apply(this, arguments);
+    end(this, output?.text ?? []);
   };
   const removed = node.onRemoved;
   node.onRemoved = function () {
@@ -110,6 +118,7 @@ app.registerExtension({
       unread = true; // also at the end: a short run may have begun since the last look
       wake();
     });
+    api.addEventListener("execution_start", ({ detail }) => begin(detail.prompt_id));
     api.addEventListener("progress_text", ({ detail }) => hear(detail));
     document.addEventListener("visibilitychange", () => wake());
     askQueue();

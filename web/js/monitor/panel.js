@@ -32,6 +32,7 @@ export class Panel {
     this.buttons = new Buttons(run);
     this.element.append(this.said, this.head, this.bar, this.numbers, this.chart.element);
     this.planned = false;
+    this.texts = [];
     this.element.append(this.log, this.buttons.element);
     this.show();
   }
@@ -58,8 +59,15 @@ export class Panel {
     this.numbers.textContent = numbers(this.run);
     this.chart.show(this.run);
     if (state.samples_planned) this.showSamples(state);
-    this.lines(state.log);
+    this.lines();
     this.buttons.show(state);
+  }
+
+  /** What the node has said at its end, below the log. */
+  showEnd(texts) {
+    if (this.texts.join() === texts.join()) return;
+    this.texts = texts;
+    this.lines();
   }
 
   /** The run knows its prompts a moment after it has begun. */
@@ -80,8 +88,8 @@ export class Panel {
     if (this.said.textContent !== text) this.said.textContent = text;
   }
 
-  lines(log) {
-    const text = log.join("\n");
+  lines() {
+    const text = [...this.run.state.log, ...this.texts].join("\n");
     if (this.log.textContent === text) return;
     followEnd(this.log, "scrollTop", "clientHeight", "scrollHeight", () => (this.log.textContent = text));
   }

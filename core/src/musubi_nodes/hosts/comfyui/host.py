@@ -16,6 +16,7 @@ from musubi_nodes.errors import NotKnown, printable
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.columns import columns
 from musubi_nodes.hosts.comfyui.kept import Kept
+from musubi_nodes.hosts.comfyui.markup import plain
 from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.progress import Progress
@@ -26,8 +27,6 @@ text: with a full bar, which is told early, at most nine events a second reach t
 
 WIDTH, SHORT = 48, 28
 """Letters that have room in the narrowest node, and of a part of the line that is not broken."""
-HARMLESS = {ord("<"): "\u2039", ord(">"): "\u203a"}
-"""The page shows a node's line as markup (frontend 1.27.10), newer ones as text: what would be a tag is made none."""
 
 
 class ComfyHost:
@@ -161,7 +160,7 @@ class ComfyHost:
         server = getattr(PromptServer, "instance", None)
         if server is not None and hasattr(server, "send_progress_text"):
             with _only_shown():
-                server.send_progress_text(printable(text).translate(HARMLESS), node_id, server.client_id)
+                server.send_progress_text(plain(printable(text)), node_id, server.client_id)
 
 
 @contextmanager
