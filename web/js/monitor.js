@@ -2,9 +2,9 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { isThere, isTrainer, runsByNode, wantedRuns } from "./monitor/finding.js";
-import { begin, end, giveWay } from "./monitor/line.js";
 import { forget, panels, refresh, show } from "./monitor/panels.js";
 import { ask, newestRuns } from "./monitor/run.js";
+import { arrangePanels } from "./monitor/said.js";
 
 const SECOND = 1000;
 const LONGEST_PAUSE = 30 * SECOND;
@@ -35,7 +35,7 @@ async function look() {
     forgetGone();
     if (trainersThere() && (unread || (busy !== false && !running().length))) await findRuns();
     const known = await Promise.all(running().map(([node, panel]) => refresh(node, panel)));
-    giveWay();
+    arrangePanels();
     answered = known.length ? known.some(Boolean) : !unread;
   } finally {
     looking = false;
@@ -49,7 +49,6 @@ function hear({ nodeId, text }) {
   const [, panel] = running().find(([, { run }]) => run.state.prompt && run.state.node === String(nodeId)) ?? [];
   panel?.run.hear(text);
   panel?.show();
-  queueMicrotask(giveWay); // the page makes its own line of it, perhaps after this
 }
 
 /** Nothing tells of the removal of a node inside a subgraph when another workflow is opened. */
@@ -77,11 +76,6 @@ function watch(node) {
     trainers.add(this);
     unread = true;
     wake(200);
-  };
-  const executed = node.onExecuted;
-  node.onExecuted = function (output) {
-    executed?.apply(this, arguments);
-    end(this, output?.text ?? []);
   };
   const removed = node.onRemoved;
   node.onRemoved = function () {
@@ -118,7 +112,6 @@ app.registerExtension({
       unread = true; // also at the end: a short run may have begun since the last look
       wake();
     });
-    api.addEventListener("execution_start", ({ detail }) => begin(detail.prompt_id));
     api.addEventListener("progress_text", ({ detail }) => hear(detail));
     document.addEventListener("visibilitychange", () => wake());
     askQueue();

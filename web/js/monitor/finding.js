@@ -17,7 +17,7 @@ export function isThere(node) {
 }
 
 /** "12", or "12:5" for a node inside the subgraph node 12. */
-function nodeOf(id) {
+export function nodeOf(id) {
   let [graph, node] = [root(), null];
   for (const each of id.split(":")) {
     node = graph?.getNodeById(each) ?? graph?.getNodeById(Number(each));
