@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from musubi_nodes.hosts.comfyui import promptly
+from musubi_nodes.runs.install import load_install
 from musubi_nodes.testing.plugin import REAL
 
 settings.register_profile("ours", deadline=None)  # how long an example takes says nothing on a busy machine
@@ -45,8 +46,7 @@ def real_musubi() -> dict[str, str]:
     root = REAL["MUSUBI_TUNER_ROOT"]
     if not root:
         pytest.skip("needs MUSUBI_TUNER_ROOT (and MUSUBI_TUNER_PYTHON), a real musubi-tuner")
-    found = {"root": root}
-    return found | ({"python": REAL["MUSUBI_TUNER_PYTHON"]} if REAL["MUSUBI_TUNER_PYTHON"] else {})
+    return {"root": root, "python": str(load_install("real", root, REAL["MUSUBI_TUNER_PYTHON"]).python)}
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ MUSUBI_TUNER_ROOT also on the real musubi-tuner with toy weights.
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.real.comfy import Comfy, message, start
+from tests.real.comfy import PACK, Comfy, comfyui, message, start
 
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
@@ -281,6 +283,69 @@ def test_interrupt_ends_the_whole_tree_within_two_seconds(comfy: Comfy, tmp_path
     assert any(m[0] == "execution_interrupted" for m in entry["status"]["messages"])
     newest = max(comfy.folder.glob("output/musubi/runs/*/status.json"), key=lambda p: p.stat().st_mtime)
     assert '"cancelled"' in newest.read_text("utf-8")
+
+
+CANCELS: dict[str, Callable[[Comfy, str], tuple[int, Any]]] = {
+    "interrupt": lambda comfy, prompt: comfy.post("/interrupt", {"prompt_id": prompt}),
+    "cancel of the job": lambda comfy, prompt: comfy.post(f"/api/jobs/{prompt}/cancel", {}),
+    "cancel of several jobs": lambda comfy, prompt: comfy.post("/api/jobs/cancel", {"job_ids": [prompt]}),
+}
+"""Ways to end a running prompt; the jobs are there since 0.26."""
+
+
+@pytest.mark.parametrize("way", CANCELS)
+def test_a_cancelled_prompt_leaves_no_process_and_the_queue_goes_on(comfy: Comfy, tmp_path: Path, way: str) -> None:
+    prompt = comfy.queue(long_training(tmp_path))
+    waiting = comfy.queue(long_training(tmp_path / "waiting"))
+    assert until(lambda: training(comfy), 60)
+    tree = run_processes(comfy)
+    assert len(tree) >= 4
+    assert comfy.post("/queue", {"delete": [waiting]})[0] == 200
+    status, _ = CANCELS[way](comfy, prompt)
+    if status in (404, 405) and "job" in way:
+        comfy.post("/interrupt", {})
+        pytest.skip("this ComfyUI has no jobs")
+    assert status == 200
+    assert until(lambda: not [p for p in tree if p.is_running() and p.status() != "zombie"], 10)
+    assert any(m[0] == "execution_interrupted" for m in comfy.wait(prompt, 10)["status"]["messages"])
+    assert until(lambda: not any(comfy.get("/queue").values()), 10)
+    assert waiting not in comfy.get("/history")
+
+
+def test_a_cleared_queue_leaves_the_running_training_alone_and_starts_no_other(comfy: Comfy, tmp_path: Path) -> None:
+    prompt = comfy.queue(long_training(tmp_path))
+    comfy.queue(long_training(tmp_path / "waiting"))
+    assert until(lambda: training(comfy), 60)
+    assert comfy.post("/queue", {"clear": True})[0] == 200
+    assert not comfy.get("/queue")["queue_pending"] and run_processes(comfy)
+    comfy.post("/interrupt", {"prompt_id": prompt})
+    comfy.wait(prompt, 20)
+    assert until(lambda: not any(comfy.get("/queue").values()), 10) and not training(comfy)
+
+
+LOADED = """
+import sys
+import comfy.options
+comfy.options.enable_args_parsing()
+sys.argv = ["main.py", "--cpu"]
+import torch
+from comfy import model_management, model_patcher
+from musubi_nodes.hosts.comfyui.host import ComfyHost
+module, cpu = torch.nn.Linear(64, 64), torch.device("cpu")
+module.model_loaded_weight_memory = 0
+patcher = model_patcher.ModelPatcher(module, cpu, cpu)
+model_management.load_models_gpu([patcher])
+before = len(model_management.current_loaded_models)
+ComfyHost().release_models()
+print("loaded", before, len(model_management.current_loaded_models))
+"""
+
+
+def test_no_model_of_comfyui_stays_loaded_when_a_run_begins() -> None:
+    root, python = comfyui()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACK / "core" / "src"), str(root)])}
+    done = subprocess.run([python, "-c", LOADED], cwd=root, env=environment, capture_output=True, text=True)
+    assert "loaded 1 0" in done.stdout, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import threading
 import time
@@ -121,10 +122,15 @@ class ComfyHost:
             raise NotKnown("the user has cancelled")
 
     def release_models(self) -> None:
+        """As ComfyUI itself does for "Unload Models" (prompt_worker of main.py, 0.3.64 and 0.33).
+
+        Under dynamic VRAM (0.33) that gives back what is on the GPU and pinned in RAM (``unpatch_model``).
+        """
         from comfy import model_management
 
         with self._lock:  # workers of a batch start at once
             model_management.unload_all_models()
+            gc.collect()
             model_management.soft_empty_cache()
 
     def ui(self, context: Context) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A node's line of text, which the page reads as HTML (frontend 1.27.10), as text, or in Nodes 2.0 as Markdown (1.49.6).
+"""A node's line of text: the page reads it as HTML (frontend 1.27.10), as text, or in Nodes 2.0 as Markdown (1.49.6).
 
 Nothing in it may become a tag, a link, a picture or a list there: it holds names and messages of other people's files.
 """
