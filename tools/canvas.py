@@ -206,9 +206,24 @@ def _node(placed: Placed, links: Iterable[list[Any]], order: int) -> dict[str, A
         "properties": {
             "cnr_id": "musubi-nodes" if own else "comfy-core",
             "Node name for S&R": placed.node.id,
+            **_downloads(placed),
         },
         "widgets_values": values(placed),
     }
+
+
+def _downloads(placed: Placed) -> dict[str, Any]:
+    """What the page offers to download where the node names a file that is not there."""
+    known = {
+        (spec.model_kind, file.name): file
+        for node in plugins().nodes
+        for spec in node.fields()
+        for file in spec.downloads
+    }
+    named = [(spec.model_kind, placed.entry["inputs"].get(spec.name)) for spec in widgets(placed.node)]
+    files = [(folder, known[folder, name]) for folder, name in named if (folder, name) in known]
+    found = [{"name": file.name, "url": file.url, "directory": folder} for folder, file in files]
+    return {"models": found} if found else {}
 
 
 def _outgoing(placed: Placed, number: int, links: Iterable[list[Any]]) -> list[int] | None:

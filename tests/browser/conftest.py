@@ -28,6 +28,7 @@ ARGUMENTS = (
 SETTINGS = {
     "Comfy.TutorialCompleted": True,
     "Comfy.Workflow.ShowMissingNodesWarning": False,
+    "Comfy.Workflow.ShowMissingModelsWarning": False,  # the example names real models; its dialog would lie over all
     "Comfy.VueNodes.Enabled": "FRONTEND" in os.environ,  # a newer page is looked at with its own kind of nodes
 }
 

@@ -15,6 +15,7 @@ from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, F
 from musubi_nodes.families.fields import Dtype, InputFile, ModelFile, Native, Settings, Socket, Widget
 from musubi_nodes.families.generating.generator import VideoGenerator
 from musubi_nodes.families.generating.inputs import GeneratorInputs
+from musubi_nodes.families.hub_file import HubFile, hub_files
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.lora import check_trained, checkpoints_of, lora_format, publish_lora
 from musubi_nodes.families.lora_fits import check_fits
@@ -22,9 +23,11 @@ from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.models.llama_clip import (
     CLIP_L,
+    CLIP_L_FILES,
     LLAMA,
     LLAMA_BARE,
     LLAMA_CLIP_DIT,
+    LLAMA_FILES,
     LLAMA_WITHOUT_HEAD,
     TILED_VAE,
     LlamaClipModels,
@@ -55,11 +58,13 @@ from musubi_nodes.weights import Header, read_header
 
 __all__ = [
     "CLIP_L",
+    "CLIP_L_FILES",
     "FP8",
     "GENERATOR_SPELLING",
     "LLAMA",
     "LLAMA_BARE",
     "LLAMA_CLIP_DIT",
+    "LLAMA_FILES",
     "LLAMA_WITHOUT_HEAD",
     "PLAIN",
     "TILED_VAE",
@@ -80,6 +85,7 @@ __all__ = [
     "GeneratorInputs",
     "Header",
     "Host",
+    "HubFile",
     "ImageDataset",
     "InputFile",
     "Install",
@@ -131,6 +137,7 @@ __all__ = [
     "explain_by",
     "find_input",
     "find_model",
+    "hub_files",
     "lora_format",
     "modules_in",
     "publish",

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from musubi_nodes.commands.option import Option, marker
+from musubi_nodes.families.hub_file import HubFile
 from musubi_nodes.families.recognition.accepts import Accepts
 
 NONE = "none"
@@ -70,11 +71,13 @@ class ModelFile:
 
     ``pickled``: musubi-tuner also reads it as a PyTorch file (``.pt``, ``.pth``, ``.ckpt``, ``.bin``).
     ``accepts``: what its loader can read; other files are refused by their headers, with what they are.
+    ``downloads``: files that fit, which the page, the node's help and the README of the plugin offer.
     """
 
     kind: str
     pickled: bool = False
     accepts: Accepts | None = None
+    downloads: tuple[HubFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ class FieldSpec:
     model_kind: str = ""
     pickled: bool = False
     accepts: Accepts | None = None
+    downloads: tuple[HubFile, ...] = ()
     input_kind: str = ""
     widget: Widget = Widget()
     listed: bool = False
@@ -217,7 +221,13 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
         return FieldSpec(kind="socket", socket=inner.socket, **common)
     if model:
         return FieldSpec(
-            kind="model", model_kind=model.kind, pickled=model.pickled, accepts=model.accepts, unset=NONE, **common
+            kind="model",
+            model_kind=model.kind,
+            pickled=model.pickled,
+            accepts=model.accepts,
+            downloads=model.downloads,
+            unset=NONE,
+            **common,
         )
     if given := marker(field, InputFile):
         return FieldSpec(kind="input", input_kind=given.kind, **common)

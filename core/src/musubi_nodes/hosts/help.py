@@ -87,7 +87,9 @@ class _Page:
         option = marker(self.node.Inputs.model_fields[spec.name], Option)
         sent = f" `--{option.name or spec.name}`" if option else ""
         values = self.say("Values: {}.").format(self.values(spec))
-        return f"- **{spec.name}**{BREAK}{self.own(spec.description)}{BREAK}{values}{sent}"
+        files = ", ".join(f"[{file.name}]({file.url})" for file in spec.downloads)
+        known = BREAK + self.say("On Hugging Face: {files}.").format(files=files) if files else ""
+        return f"- **{spec.name}**{BREAK}{self.own(spec.description)}{BREAK}{values}{sent}{known}"
 
     def values(self, spec: FieldSpec) -> str:
         first = spec.to_widget(spec.default)

@@ -8,8 +8,10 @@ from pydantic import Field
 
 from musubi_nodes.families import (
     CLIP_L,
+    CLIP_L_FILES,
     LLAMA,
     LLAMA_BARE,
+    LLAMA_FILES,
     LLAMA_WITHOUT_HEAD,
     PLAIN,
     Accepts,
@@ -18,6 +20,7 @@ from musubi_nodes.families import (
     ModelFile,
     Option,
     WeightsKind,
+    hub_files,
 )
 from musubi_nodes_framepack.family import DIT
 
@@ -49,21 +52,26 @@ CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), quantised=(PLAIN,), fix="Choose Huny
 SIGLIP_IMAGE = Accepts(SIGLIP.name, (SIGLIP,), quantised=(PLAIN,), fix="Choose sigclip_vision_patch14_384.safetensors.")
 """Encoders keep the precision of the file, and none can be computed with in fp8."""
 
+DITS = hub_files("Kijai/HunyuanVideo_comfy", "", "FramePackI2V_HY_bf16.safetensors")
+SIGLIP_FILES = hub_files("Comfy-Org/sigclip_vision_384", "", "sigclip_vision_patch14_384.safetensors")
+
 
 class FramePackModels(LlamaClipModels):
     """FramePack's files."""
 
     socket = "MUSUBI_FRAMEPACK_MODELS"
 
-    dit: Annotated[str, ModelFile("diffusion_models", accepts=PACKED_DIT), Option()] = Field(description="The DiT.")
-    text_encoder1: Annotated[str, ModelFile("text_encoders", accepts=LLAMA_TEXT), Option()] = Field(
-        description="The LLaVA-Llama text encoder."
+    dit: Annotated[str, ModelFile("diffusion_models", accepts=PACKED_DIT, downloads=DITS), Option()] = Field(
+        description="The DiT."
     )
-    text_encoder2: Annotated[str, ModelFile("text_encoders", accepts=CLIP_TEXT), Option()] = Field(
-        description="The CLIP-L text encoder."
+    text_encoder1: Annotated[str, ModelFile("text_encoders", accepts=LLAMA_TEXT, downloads=LLAMA_FILES), Option()] = (
+        Field(description="The LLaVA-Llama text encoder.")
     )
-    image_encoder: Annotated[str, ModelFile("clip_vision", accepts=SIGLIP_IMAGE), Option()] = Field(
-        description="The SigLIP image encoder."
+    text_encoder2: Annotated[str, ModelFile("text_encoders", accepts=CLIP_TEXT, downloads=CLIP_L_FILES), Option()] = (
+        Field(description="The CLIP-L text encoder.")
+    )
+    image_encoder: Annotated[str, ModelFile("clip_vision", accepts=SIGLIP_IMAGE, downloads=SIGLIP_FILES), Option()] = (
+        Field(description="The SigLIP image encoder.")
     )
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from musubi_nodes.families import Accepts, LlamaClipModels, ModelFile, Option, WeightsKind
+from musubi_nodes.families import Accepts, LlamaClipModels, ModelFile, Option, WeightsKind, hub_files
 
 CHANNELS = {"t2v": 16, "i2v": 32}
 """Input channels of the two DiTs (hv_train_network.py, ``--dit_in_channels``, v0.3.4)."""
@@ -29,13 +29,15 @@ HUNYUAN_DIT = Accepts(
     "a HunyuanVideo DiT", DITS, fix="Choose mp_rank_00_model_states.pt, or mp_rank_00_model_states_fp8.safetensors."
 )
 
+DITS = hub_files("Kijai/HunyuanVideo_comfy", "", "hunyuan_video_720_cfgdistill_bf16.safetensors")
+
 
 class HunyuanVideoModels(LlamaClipModels):
     """Which HunyuanVideo, and its files."""
 
     socket = "MUSUBI_HUNYUAN_MODELS"
 
-    dit: Annotated[str, ModelFile("diffusion_models", pickled=True, accepts=HUNYUAN_DIT), Option()] = Field(
-        description="The DiT."
+    dit: Annotated[str, ModelFile("diffusion_models", pickled=True, accepts=HUNYUAN_DIT, downloads=DITS), Option()] = (
+        Field(description="The DiT.")
     )
     task: Literal["t2v", "i2v"] = Field("t2v", description="Text to video, or image to video; must fit the DiT.")

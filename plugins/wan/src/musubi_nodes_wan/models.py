@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.families import DitSize, ModelFile, Models, Option, Widget, read_header
+from musubi_nodes_wan.downloads import CLIP, DITS, HIGH_NOISE, LOW_NOISE, T5, VAE
 from musubi_nodes_wan.family import A14B, SIZES, TASKS, Task
 from musubi_nodes_wan.files import WAN_CLIP, WAN_DIT, WAN_T5, WAN_VAE
 
@@ -37,19 +38,19 @@ class WanModels(Models):
     noise: Literal["both", "high", "low"] = Field(
         "both", description="Wan 2.2 has two models. One choice sets files, boundary and timestep range."
     )
-    dit: Annotated[str | None, ModelFile("diffusion_models", accepts=WAN_DIT)] = Field(
+    dit: Annotated[str | None, ModelFile("diffusion_models", accepts=WAN_DIT, downloads=DITS + LOW_NOISE)] = Field(
         None, description="The DiT; of Wan 2.2 the low-noise one."
     )
-    dit_high_noise: Annotated[str | None, ModelFile("diffusion_models", accepts=WAN_DIT)] = Field(
+    dit_high_noise: Annotated[str | None, ModelFile("diffusion_models", accepts=WAN_DIT, downloads=HIGH_NOISE)] = Field(
         None, description="The high-noise DiT of Wan 2.2."
     )
-    vae: Annotated[str, ModelFile("vae", pickled=True, accepts=WAN_VAE), Option()] = Field(
+    vae: Annotated[str, ModelFile("vae", pickled=True, accepts=WAN_VAE, downloads=VAE), Option()] = Field(
         description="Wan 2.1's VAE; Wan 2.2 14B uses it too."
     )
-    t5: Annotated[str, ModelFile("text_encoders", pickled=True, accepts=WAN_T5), Option()] = Field(
+    t5: Annotated[str, ModelFile("text_encoders", pickled=True, accepts=WAN_T5, downloads=T5), Option()] = Field(
         description="The T5 text encoder: models_t5_umt5-xxl-enc-bf16."
     )
-    clip: Annotated[str | None, ModelFile("clip_vision", pickled=True, accepts=WAN_CLIP)] = Field(
+    clip: Annotated[str | None, ModelFile("clip_vision", pickled=True, accepts=WAN_CLIP, downloads=CLIP)] = Field(
         None, description="The CLIP image encoder; only Wan 2.1's tasks that begin with a picture need it."
     )
     timestep_boundary: Annotated[int | None, Widget(advanced=True)] = Field(

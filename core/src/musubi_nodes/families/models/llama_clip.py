@@ -8,6 +8,7 @@ from pydantic import Field
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.families.fields import ModelFile
+from musubi_nodes.families.hub_file import hub_files
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.recognition.accepts import Accepts
@@ -50,19 +51,24 @@ LLAMA_TEXT = Accepts(LLAMA.name, (LLAMA,), fix="Choose llava_llama3_fp16.safeten
 CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), fix="Choose HunyuanVideo's clip_l.safetensors.")
 """``load_llm`` and ``load_clip_l`` of hunyuan_model/text_encoder.py (v0.3.4): strict, then cast to the chosen dtype."""
 
+_REPACKAGED = "Comfy-Org/HunyuanVideo_repackaged"
+VAE_FILES = hub_files("Kijai/HunyuanVideo_comfy", "", "hunyuan_video_vae_fp32.safetensors")
+LLAMA_FILES = hub_files(_REPACKAGED, "split_files/text_encoders", "llava_llama3_fp16.safetensors")
+CLIP_L_FILES = hub_files(_REPACKAGED, "split_files/text_encoders", "clip_l.safetensors")
+
 
 class LlamaClipModels(Models):
     """DiT, HunyuanVideo's VAE, and the two text encoders."""
 
     dit: Annotated[str, ModelFile("diffusion_models"), Option()] = Field(description="The DiT.")
-    vae: Annotated[str, ModelFile("vae", pickled=True, accepts=VIDEO_VAE), Option()] = Field(
+    vae: Annotated[str, ModelFile("vae", pickled=True, accepts=VIDEO_VAE, downloads=VAE_FILES), Option()] = Field(
         description="HunyuanVideo's VAE."
     )
-    text_encoder1: Annotated[str, ModelFile("text_encoders", accepts=LLAMA_TEXT), Option()] = Field(
-        description="The LLaVA-Llama text encoder."
+    text_encoder1: Annotated[str, ModelFile("text_encoders", accepts=LLAMA_TEXT, downloads=LLAMA_FILES), Option()] = (
+        Field(description="The LLaVA-Llama text encoder.")
     )
-    text_encoder2: Annotated[str, ModelFile("text_encoders", accepts=CLIP_TEXT), Option()] = Field(
-        description="The CLIP-L text encoder."
+    text_encoder2: Annotated[str, ModelFile("text_encoders", accepts=CLIP_TEXT, downloads=CLIP_L_FILES), Option()] = (
+        Field(description="The CLIP-L text encoder.")
     )
 
     @property
