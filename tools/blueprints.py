@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from musubi_nodes.files import write_text
 from tools import canvas
+
+from musubi_nodes.files import write_text
 
 FOLDER = Path(__file__).resolve().parents[1] / "subgraphs"
 BLUEPRINTS: Mapping[str, Mapping[str, Any]] = canvas.LAYOUTS["blueprints"]

@@ -6,6 +6,7 @@ MUSUBI_TUNER_ROOT also on the real musubi-tuner with toy weights.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 from tests.real.comfy import PACK, Comfy, comfyui, message, start
+from tools import blueprints
 
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.media.probe import probe
@@ -398,3 +400,18 @@ def test_a_dataset_is_made_and_looked_at_on_the_canvas(comfy: Comfy, tmp_path: P
     assert colors["blue"] in seen and colors["green"] in seen and colors["red"] not in seen
     status, answer = comfy.post("/prompt", {"prompt": {**made, "1": {**made["1"], "inputs": {"family": "wann"}}}})
     assert status == 400 and "did you mean 'wan'?" in str(answer["node_errors"]["1"])
+
+
+def test_the_blueprints_are_offered_by_versions_that_know_them(comfy: Comfy) -> None:
+    """ComfyUI since 0.3.67; that they open is tested in the page."""
+    try:
+        offered = comfy.get("/global_subgraphs")
+    except urllib.error.HTTPError as error:
+        assert error.code == 404
+        pytest.skip("this ComfyUI has no blueprints")
+    ours = {id_: each for id_, each in offered.items() if each["info"]["node_pack"] == "custom_nodes.musubi-nodes"}
+    assert {each["name"] for each in ours.values()} == set(blueprints.BLUEPRINTS)
+    nodes = comfy.get("/object_info").keys()
+    for id_ in ours:
+        drawn = json.loads(comfy.get(f"/global_subgraphs/{id_}")["data"])
+        assert {node["type"] for node in drawn["definitions"]["subgraphs"][0]["nodes"]} <= nodes
