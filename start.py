@@ -37,6 +37,10 @@ def main() -> int:
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         say(f"usage: python start.py {'|'.join(COMMANDS)} [arguments]")
         return 2
+    if sys.argv[1] == "test" and not (ROOT / "tests").is_dir():
+        say("The tests are in a clone only: ComfyUI's registry leaves them out.", sys.stderr)
+        say("Fix: git clone https://github.com/musubi-nodes/musubi-nodes", sys.stderr)
+        return 2
     extra, command = COMMANDS[sys.argv[1]]
     marker = ENVIRONMENT / f"installed{extra}"
     if not _is_set_up(marker):

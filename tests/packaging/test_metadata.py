@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pathspec
 import pytest
 import tomli
 
@@ -37,22 +36,3 @@ def test_a_plugin_needs_no_more_than_the_core(file):
     core = {re.split(r"[<>=!~ ]", line)[0].lower() for line in REQUIREMENTS} | {"musubi-nodes"}
     needed = tomli.loads(file.read_text("utf-8"))["project"]["dependencies"]
     assert {re.split(r"[<>=!~ ]", line)[0].lower() for line in needed} <= core
-
-
-def test_the_registrys_zip_keeps_what_plugins_need():
-    lines = (ROOT / ".comfyignore").read_text("utf-8").splitlines()
-    ignored = pathspec.PathSpec.from_lines("gitignore", lines)
-    source = [file for file in (ROOT / "core").rglob("*") if file.is_file()]
-    source += [file for folder in PLUGINS for file in (folder.parent / "src").rglob("*") if file.is_file()]
-    source += [file for file in (ROOT / "docs" / "example_family").rglob("*.*") if file.is_file()]
-    source += [file for name in ("web", "locales") for file in (ROOT / name).rglob("*.*")]
-    needed = [*PLUGINS, *source, ROOT / "__init__.py", ROOT / "pyproject.toml", ROOT / "requirements.txt"]
-    names = [file.relative_to(ROOT).as_posix() for file in needed if file.suffix != ".pyc"]
-    assert not [name for name in names if ignored.match_file(name)]
-    assert ignored.match_file("tests/test_layers.py") and ignored.match_file("plugins/wan/tests/conftest.py")
-
-
-def test_comfyuis_registry_finds_its_keys():
-    comfy = tomli.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["comfy"]
-    assert {"PublisherId", "DisplayName", "requires-comfyui"} <= comfy.keys()
-    assert "comfyui" not in PROJECT["name"].lower()
