@@ -42,10 +42,13 @@ function arrange(node) {
 
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
 
-/** The classic canvas looks at the widget, Vue nodes at its options. */
+/** The classic canvas looks at the widget, Vue nodes at its options when its list of widgets changes. */
 function hide(node, widget, hidden) {
   if (!widget || Boolean(widget.hidden) === hidden) return;
   widget.hidden = widget.options.hidden = hidden;
+  const all = [...node.widgets];
+  node.widgets = all.filter((each) => each !== widget);
+  node.widgets = all;
   const [width, height] = node.computeSize();
   node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
   node.setDirtyCanvas(true, true);
