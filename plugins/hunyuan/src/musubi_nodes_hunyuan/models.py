@@ -29,7 +29,7 @@ HUNYUAN_DIT = Accepts(
     "a HunyuanVideo DiT", DITS, fix="Choose mp_rank_00_model_states.pt, or mp_rank_00_model_states_fp8.safetensors."
 )
 
-DITS = hub_files("Kijai/HunyuanVideo_comfy", "", "hunyuan_video_720_cfgdistill_bf16.safetensors")
+DIT_FILES = hub_files("Kijai/HunyuanVideo_comfy", "", "hunyuan_video_720_cfgdistill_bf16.safetensors")
 
 
 class HunyuanVideoModels(LlamaClipModels):
@@ -37,7 +37,7 @@ class HunyuanVideoModels(LlamaClipModels):
 
     socket = "MUSUBI_HUNYUAN_MODELS"
 
-    dit: Annotated[str, ModelFile("diffusion_models", pickled=True, accepts=HUNYUAN_DIT, downloads=DITS), Option()] = (
-        Field(description="The DiT.")
-    )
+    dit: Annotated[
+        str, ModelFile("diffusion_models", pickled=True, accepts=HUNYUAN_DIT, downloads=DIT_FILES), Option()
+    ] = Field(description="The DiT.")
     task: Literal["t2v", "i2v"] = Field("t2v", description="Text to video, or image to video; must fit the DiT.")
