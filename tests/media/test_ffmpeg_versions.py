@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.hosts.terminal import doctor
 from musubi_nodes.media import ffmpeg
 from musubi_nodes.media.formats import encoder_options, formats
 
@@ -42,7 +43,7 @@ def _forgotten() -> Iterator[None]:
 
 
 def forget() -> None:
-    ffmpeg.executable.cache_clear()
+    ffmpeg.found.cache_clear()
     ffmpeg.encoders.cache_clear()
 
 
@@ -58,6 +59,12 @@ def test_an_ffmpeg_that_is_too_old_is_refused(other: Path, version: str, taken: 
         with pytest.raises(MusubiError) as error:
             ffmpeg.executable()
         assert version in str(error.value) and "imageio-ffmpeg>=0.6" in str(error.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")
+def test_the_doctor_tells_one_that_is_too_old(other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other.write_text("ffmpeg version 4.2.2-static Copyright")
+    assert doctor.examine(tmp_path) == 1 and "!! ffmpeg: " in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")

@@ -46,9 +46,14 @@ def unwatched(done: int, total: int) -> None:
     """Nobody looks."""
 
 
-@cache
 def executable() -> str:
     """The ffmpeg that imageio-ffmpeg finds: its own, or the one that IMAGEIO_FFMPEG_EXE names."""
+    return found()[0]
+
+
+@cache
+def found() -> tuple[str, str]:
+    """Its path and version; a :class:`MusubiError` if there is none, or one older than :data:`OLDEST`."""
     import imageio_ffmpeg
 
     try:
@@ -61,7 +66,7 @@ def executable() -> str:
             why=say("imageio-ffmpeg {version} found {path}.", version=imageio_ffmpeg.__version__, path=path),
             fix=UPGRADE,
         )
-    return path
+    return path, version
 
 
 def too_old() -> str:

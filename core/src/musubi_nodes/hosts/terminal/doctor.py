@@ -15,6 +15,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.findings import Finding, of_error, report
 from musubi_nodes.hosts.terminal.places import places
 from musubi_nodes.hosts.terminal.script_counts import counted, missing
+from musubi_nodes.media import ffmpeg
 from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.installs import PRACTICE
 from musubi_nodes.plugins.manager import Plugins, plugins
@@ -57,6 +58,7 @@ def _findings(found: Plugins, output: Path) -> Iterator[Finding]:
     for sentence in found.unknown:
         yield Finding("configuration", sentence, "fault", f"Correct it in {config_file()}.")
     yield _executor(found)
+    yield _ffmpeg()
     yield from places(found, output)
     told: set[str] = set()
     for name, load in found.installs().items():
@@ -92,6 +94,14 @@ def _executor(found: Plugins) -> Finding:
         return Finding("executor", found.executor().name)
     except MusubiError as error:
         return of_error("executor", error)
+
+
+def _ffmpeg() -> Finding:
+    try:
+        path, version = ffmpeg.found()
+    except MusubiError as error:
+        return of_error("ffmpeg", error)
+    return Finding("ffmpeg", f"{version}, {path}")
 
 
 def _install(name: str, install: Install, found: Plugins) -> Iterator[Finding]:
