@@ -1,4 +1,4 @@
-"""JSON and TOML that others wrote: whatever they hold, there is a value of bounded depth or a ValueError."""
+"""JSON, TOML and literals that others wrote: whatever they hold, there is a value of bounded depth or a ValueError."""
 
 from __future__ import annotations
 
@@ -45,6 +45,18 @@ def parse_toml(text: str) -> dict[str, Any]:
     return values
 
 
+def parse_literal(text: str) -> Any:
+    """The value of a Python literal such as ``(1, 'x')``; raises ValueError."""
+    import ast
+
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise ValueError(str(error) or _TOO_DEEP) from None
+    _check_depth(value)
+    return value
+
+
 def is_number(value: object) -> bool:
     """Whether a value of JSON is a number that fits a float: no NaN, no infinity, no integer of 400 digits."""
     if type(value) is int:
@@ -59,7 +71,7 @@ def _check_depth(value: Any) -> None:
         level = [
             child
             for each in level
-            if isinstance(each, dict | list)
+            if isinstance(each, dict | list | tuple)
             for child in (each.values() if isinstance(each, dict) else each)
         ]
         if not level:

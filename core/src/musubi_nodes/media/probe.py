@@ -19,6 +19,8 @@ from musubi_nodes.media.packets import MUXER, Packets, read_packets
 _SECONDS = 300
 FASTER = 16
 """How many bytes ffmpeg goes through, in its own process, in the time in which one is read and parsed here."""
+_STREAM = r"(?m)^Stream #0:\d+.*?"
+"""How a line about a stream begins; a text of the file stands behind the name of its tag, or a colon."""
 _NEAR_FRAMES = 3
 _ROUNDED = 0.02
 """The header has two digits of a rate, and of a high one none."""
@@ -111,8 +113,8 @@ def probe(path: Path) -> VideoFacts:
 def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
     header, packets, said = _ask(path)
     container = header.partition("Input #0, ")[2].partition(",")[0]
-    stream = re.search(r"Stream #0:\d+.*?: Video: (?P<codec>\w+)(?!.*\(attached pic\)).*", header)
-    sound = re.search(r"Stream #0:\d+.*?: Audio: (\w+)", header)
+    stream = re.search(rf"{_STREAM}: Video: (?P<codec>\w+)(?!.*\(attached pic\)).*", header)
+    sound = re.search(rf"{_STREAM}: Audio: (\w+)", header)
     shape = re.search(r"[ ,](\d{1,5})x(\d{1,5})[ ,\[]", stream[0] + " ") if stream else None
     frames = packets.frames if packets.certain else _decoded(path)
     if not stream or not shape or not frames:
@@ -126,7 +128,7 @@ def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
     ticks = _number(r"([\d.]+)(k?) tbr", stream[0])
     fps = _number(r"([\d.]+)(k?) fps", stream[0]) or ticks
     turned = re.search(r"rotation of (-?\d+)", header)
-    pixels = re.search(r"Video: [^,]*(?:\([^)]*\)[^,]*)*, (\w+)(?:\(([^)]*)\))?", stream[0])
+    pixels = re.search(r"Video: (?:[^,(]|\([^)]*\))*, (\w+)(?:\(([^)]*)\))?", stream[0])
     aspect = re.search(r"SAR (\d+):(\d+)", stream[0])
     start = _number(r"start: (-?[\d.]+)()", header)
     end = packets.end - start

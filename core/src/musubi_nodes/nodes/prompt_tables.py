@@ -27,6 +27,7 @@ from musubi_nodes.saying import say
 COLUMNS = tuple(Prompt.model_fields)
 ALSO = {"lora_strength": "lora_multiplier", "video_length": "frames", "infer_steps": "steps"}
 """Other names of columns: the LoRA nodes' word, and musubi-tuner's."""
+MOST_COLUMNS = 100
 SIZE = "size"
 """The column of both sides, such as 832x480."""
 DECIMALS = frozenset(spec.name for spec in fields_of(Prompt) if spec.kind == "float")
@@ -101,6 +102,11 @@ def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
 
 
 def _check_columns(columns: list[str], name: str) -> None:
+    if len(columns) > MOST_COLUMNS:
+        raise MusubiError(
+            f"{name} has {len(columns)} columns, more than {MOST_COLUMNS}",
+            fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
+        )
     if "prompt" not in map(_field, columns):
         raise MusubiError(
             f"{name} has no column prompt",

@@ -26,7 +26,7 @@ ALPHABETS = (
 """Letters beyond ASCII that one text may hold. Icelandic is left out: its þ, ð and ý are Turkish in Windows-1254."""
 LETTER = "[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸ]"
 MARKS = re.compile(
-    r"¡(?=[^\n]*!)|¿(?=[^\n]*\?)|°(?=[CF]\b)"
+    r"°(?=[CF]\b)"
     rf"|(?<!{LETTER})[«»]|[«»](?!{LETTER})|(?<=m)[²³](?!{LETTER})|®(?!{LETTER})"
 )
 """Signs that may touch a letter."""
@@ -60,7 +60,17 @@ def text_of(path: Path) -> tuple[str, str]:
 
 def _is_western(text: str) -> bool:
     letters = {letter for letter in text.lower() if letter.isalpha() and not letter.isascii()}
-    return any(letters <= {*alphabet} for alphabet in ALPHABETS) and not FOREIGN.search(MARKS.sub(" ", text))
+    if not any(letters <= {*alphabet} for alphabet in ALPHABETS):
+        return False
+    return not FOREIGN.search(MARKS.sub(" ", "\n".join(map(_without_spanish_marks, text.split("\n")))))
+
+
+def _without_spanish_marks(line: str) -> str:
+    """``line`` without the ¡ and ¿ that stand before a ! and a ?."""
+    for first, last in (("¡", "!"), ("¿", "?")):
+        before, mark, after = line.rpartition(last)
+        line = f"{before.replace(first, ' ')}{mark}{after}"
+    return line
 
 
 def _read(path: Path) -> bytes:

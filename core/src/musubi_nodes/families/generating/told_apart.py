@@ -15,7 +15,7 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.output import pieces_of
 
 T = TypeVar("T")
-NAME = re.compile(r"\d{8}-\d{6}[-\d]*_(\d+)(?=[_./\s]|$)")
+NAME = re.compile(r"\d{8}-\d{6}[-\d]{0,40}_(\d+)(?=[_./\s]|$)")
 """Time and seed, the beginning of each output's name (``get_time_flag``, v0.3.4)."""
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from musubi_nodes.parsing import parse_literal
+
 LONGEST = 20_000
 _KEY = re.compile(r"[A-Za-z_]\w*")
-_NEXT = re.compile(r"[ \t]+(?=[A-Za-z_]\w*=)")
+_NEXT = re.compile(r"(?<![ \t])[ \t]+(?=[A-Za-z_]\w*=)")
 """Between two arguments of one line; a line with a text in quotes stays whole, whatever the text holds."""
 
 
@@ -49,8 +50,8 @@ def literals(text: str) -> dict[str, Any]:
     for line in key_value_lines(text):
         key, _, value = line.partition("=")
         try:
-            found[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+            found[key] = parse_literal(value)
+        except ValueError:
             plain = value.capitalize()
             wanted = plain if plain in ("True", "False", "None") else "text in quotes, such as name='x'"
             raise ValueError(f"{line[:80]!r}: write {wanted}") from None

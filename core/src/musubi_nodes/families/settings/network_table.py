@@ -3,11 +3,11 @@ networks/lora.py, v0.3.4) and drops a name that it does not know."""
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable, Mapping
 
 from musubi_nodes.errors import did_you_mean
+from musubi_nodes.parsing import parse_literal
 
 
 def _share(text: str) -> bool:
@@ -15,8 +15,11 @@ def _share(text: str) -> bool:
 
 
 def _patterns(text: str) -> bool:
-    found = ast.literal_eval(text)
-    return isinstance(found, list) and all(re.compile(each) for each in found)
+    found = parse_literal(text)
+    try:
+        return isinstance(found, list) and all(re.compile(each) for each in found)
+    except RecursionError:  # brackets inside brackets
+        return False
 
 
 _NUMBER: tuple[Callable[[str], object], str] = (float, "number")
@@ -48,7 +51,7 @@ def check_network(line: str) -> None:
     read, what = NETWORK[name]
     try:
         fits = read(text) is not False
-    except (ValueError, SyntaxError, TypeError, re.error):
+    except (ValueError, TypeError, re.error):
         fits = False
     if not fits:
         raise ValueError(f"{name}={text[:80]!r} is no {what}")

@@ -26,7 +26,7 @@ from musubi_nodes.families.settings.schedulers import ARGUMENTS as SCHEDULER_ARG
 from musubi_nodes.families.settings.schedulers import FIELDS, SCHEDULERS, Scheduler
 
 COUNTED = ("lr_warmup_steps", "lr_decay_steps")
-_FACTOR = r"\s*\d*\.?\d+(e-?\d+)?\s*"
+_FACTOR = r"\s*(\d+(\.\d+)?|\.\d+)(e-?\d+)?\s*"
 _STEP_RULES = re.compile(rf"({_FACTOR}:\s*\d+\s*,)+{_FACTOR}")
 """``get_piecewise_constant_schedule`` of diffusers 0.32."""
 
