@@ -193,7 +193,7 @@ def _told(read: _Read) -> str:
     times = [point["time"] for point in points if point.get("time") and point["step"] > begun]
     if begun:
         lines.append(
-            say("went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED)["state"])
+            say("went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED).get("state", ""))
         )
     if len(times) > 1:
         lines.append(say("training took {time}", time=clock(times[-1] - times[0])))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
@@ -20,14 +20,13 @@ from musubi_nodes.files import SAFE_NAME, is_own, read_json, write_json, write_t
 from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
 from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.runs.record.values import Status, fitting
 
 RESUMED = "resumed.json"
 """Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
 
 TIME = "%Y%m%d-%H%M%S-%f"
 """How a run's name begins, down to the millisecond: names sort by time."""
-
-Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
 
 class Done(NamedTuple):
@@ -135,7 +134,7 @@ class RunFolder:
         """What earlier runs of this training have done; musubi-tuner counts from 0 again."""
         found = self.read_json(RESUMED)
         steps, epochs = found.get("step"), found.get("epoch")
-        return Done(steps, epochs) if type(steps) is int and type(epochs) is int else Done()
+        return Done(steps, epochs) if steps is not None and epochs is not None else Done()
 
     @property
     def stop_request(self) -> Path:
@@ -169,8 +168,9 @@ class RunFolder:
         return self.read_json("progress.json")
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """A JSON file of the folder; empty where it is missing, half-written, no object, or a link."""
-        return read_json(self.path / name) if is_own(self.path / name) else {}
+        """A JSON file of the folder without values of a wrong kind; empty where it is missing, half-written, no object,
+        or a link."""
+        return fitting(name, read_json(self.path / name)) if is_own(self.path / name) else {}
 
     def has_ended(self, waiting: Callable[[], None]) -> bool:
         """Whether it runs no more. Of a run of another machine that takes a look at its heartbeat, for twenty seconds

@@ -1,0 +1,72 @@
+"""What the files of a run folder may hold: a value of another kind counts as not there, as a missing one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+from musubi_nodes.errors import printable
+from musubi_nodes.parsing import is_number
+
+Status = Literal["running", "done", "stopped", "cancelled", "failed"]
+Kind = Callable[[Any], bool]
+
+
+def text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def whole(value: Any) -> bool:
+    return type(value) is int and is_number(value)
+
+
+def process(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1 << 31
+
+
+def texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(text, value))
+
+
+def table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def texts_by_name(value: Any) -> bool:
+    return table(value) and all(map(text, value.values()))
+
+
+def status(value: Any) -> bool:
+    return value in get_args(Status)
+
+
+HOST: Mapping[str, Kind] = {"host": process, "machine": text, "place": text, "started": text}
+ORIGIN: Mapping[str, Kind] = dict.fromkeys(("class", "node", "prompt", "workflow"), text)
+SHOWN = ("status.json", "origin.json", "progress.json")
+"""Files whose texts are for people: no terminal obeys what is in them."""
+FILES: Mapping[str, Mapping[str, Kind]] = {
+    "status.json": {
+        **HOST, "status": status, "time": is_number, "error": text, "made": text, "script": text,
+        "peak_gpu_bytes": whole,
+    },
+    "origin.json": {**ORIGIN, "time": is_number},
+    "progress.json": {"stage": text},
+    "resumed.json": {"state": text, "step": whole, "epoch": whole},
+    "process.json": {"pid": process, "guard": process, "started": is_number, "returncode": whole},
+    "command.json": {"command": texts, "cwd": text, "environment": texts_by_name, "from_shell": texts},
+    "training.json": {
+        "key": text, "output_name": text, "settings": table, "dataset": text, "program": text,
+        "max_train_epochs": whole, "max_train_steps": whole,
+    },
+    "finished.json": {"key": text},
+    "memory.json": {"family": text, "size": text, "shape": table, "estimate": lambda value: is_number(value) and value},
+}  # fmt: skip
+
+
+def fitting(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the file ``name`` that are of their kind."""
+    kinds = FILES.get(name, {})
+    kept = {key: value for key, value in found.items() if key not in kinds or kinds[key](value)}
+    if name in SHOWN:
+        kept = {key: printable(value) if isinstance(value, str) else value for key, value in kept.items()}
+    return kept
