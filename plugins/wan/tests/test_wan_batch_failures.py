@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory
+from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
 
 NO_ROOM_FOR = """
@@ -146,3 +149,42 @@ def test_a_picture_that_is_cut_off_is_made_again(place: Any) -> None:
     for picture in pictures:
         Image.open(picture).load()
     assert len(pictures) == 10 and len(starts(place)) == 2 and recorded(place) == 2
+
+
+def bomb(path: Path) -> Path:
+    """A picture of 40,000 by 40,000 pixels in some bytes."""
+    head = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in chunks:
+        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    path.write_bytes(data)
+    return path
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes((path.parent / "pictures" / "p0.png").read_bytes()[:60])
+    return path
+
+
+def no_picture(path: Path) -> Path:
+    path.write_bytes(b"no picture")
+    return path
+
+
+@pytest.mark.parametrize("make", [bomb, cut, no_picture])
+@pytest.mark.parametrize("gone_bad", [1, 2])
+def test_a_picture_that_cannot_be_read_takes_no_other_prompt_with_it(place: Any, make: Any, gone_bad: int) -> None:
+    place.dataset()
+    models = place.models(
+        task="i2v-14B", dit="miniature/wan_i2v_14b.safetensors", clip="miniature/clip_vision_h.safetensors"
+    )
+    pictures = [place.folder / "pictures" / f"p{number}.png" for number in range(3)]
+    pictures[gone_bad - 1] = make(place.folder / "bad.png")
+    prompts = None
+    for number, picture in enumerate(pictures):
+        image = ImageFiles((picture,))
+        prompts = place.run("Prompt", previous=prompts, prompt=f"a square {number}", image=image).prompts
+    made = place.generate(models=models, prompts=prompts)
+    assert len(made.video) == 2
+    assert f"prompt {gone_bad} " in place.texts[0] and "bad.png cannot be read as a picture" in place.texts[0]
