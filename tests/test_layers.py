@@ -24,6 +24,7 @@ LAYERS = [
     "weights",
     "files",
     "file_names",
+    "kinds",
     "parsing",
     "children",
     "sharing",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.files import CODE, KEPT, FileStamp, read_bytes, read_json, write_json
+from musubi_nodes.kinds import fits, text, texts_by_name
 from musubi_nodes.runs.install import Install
 
 
@@ -25,8 +26,9 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     roots = [script, *_found(sorted(modules), _places(install, script))]
     name = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:20]
     kept = cache_folder() / "code" / f"{name}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(OSError, ValueError):
         known = read_json(kept, KEPT)
+        known = known if fits(known, {"code": text, "files": texts_by_name}) else {"files": {}}
         if known["files"] and all(str(FileStamp.of(Path(file))) == then for file, then in known["files"].items()):
             return str(known["code"])
     stamps: dict[str, str] = {}

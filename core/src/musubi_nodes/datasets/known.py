@@ -16,10 +16,12 @@ from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
 from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.files import KEPT, read_json, write_json
+from musubi_nodes.kinds import fits, text, texts
 
 AT_ONCE = 2.0
 """Seconds. ComfyUI asks a loader whether its dataset has changed, and runs it right then: one look serves both."""
 
+KINDS = {"state": text, "fingerprint": text, "warnings": texts, "datasets": texts}
 EDITION = "3"
 """Raised when a look finds something else in the same files."""
 
@@ -68,13 +70,10 @@ class Known:
         """What was found before, if it still holds."""
         if not self._state:
             return None
-        try:
-            kept = read_json(self._file, KEPT)
-            if kept["state"] != self._state:
-                return None
-            return Found(kept["fingerprint"], Report((), tuple(kept["warnings"]), tuple(kept["datasets"])))
-        except (OSError, ValueError, KeyError, TypeError):
+        kept = read_json(self._file, KEPT)
+        if not fits(kept, KINDS) or kept["state"] != self._state:
             return None
+        return Found(kept["fingerprint"], Report((), tuple(kept["warnings"]), tuple(kept["datasets"])))
 
     def keep(self, found: Found) -> None:
         """For the next time; a dataset with errors is looked at again."""

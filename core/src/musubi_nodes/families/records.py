@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.files import FileStamp, read_json, write_json
+from musubi_nodes.files import KEPT, FileStamp, read_json, write_json
+from musubi_nodes.kinds import fitting, text, texts_by_name
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import runs_of
+
+KINDS = {"files": texts_by_name, "state": text, "run": text}
 
 
 class Records:
@@ -23,7 +26,7 @@ class Records:
         try:
             files = {self._output / name: known for name, known in stamps.items()}
             return tuple(files) if all(_lasting(file) == known for file, known in files.items()) else ()
-        except OSError:
+        except (OSError, ValueError):
             return ()
 
     def holds(self, key: str, state: str) -> bool:
@@ -45,7 +48,7 @@ class Records:
             log.warning("what was made cannot be remembered, so it will be made again next time: %s", error)
 
     def _read(self, key: str) -> dict[str, Any]:
-        return read_json(self._folder / f"{key}.json")
+        return fitting(read_json(self._folder / f"{key}.json", KEPT), KINDS)
 
     def _name(self, path: Path) -> str:
         inside = path.is_relative_to(self._output)

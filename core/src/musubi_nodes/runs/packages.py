@@ -10,6 +10,7 @@ from typing import Any
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.files import KEPT, FileStamp, read_json, write_json
+from musubi_nodes.kinds import fits, table, texts_by_name
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.asking import ask_python
 
@@ -40,7 +41,9 @@ def installed_packages(install: Install) -> Mapping[str, str]:
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         found = read_json(path, KEPT)
+        if not fits(found, {"packages": texts_by_name, "folders": table}):
+            return None
         same = all(FileStamp.of(Path(p).stat()) == FileStamp(*then) for p, then in found["folders"].items())
-        return dict(found) if same else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return found if same else None
+    except (OSError, ValueError, TypeError):
         return None

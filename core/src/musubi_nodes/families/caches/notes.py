@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from musubi_nodes.datasets.fingerprint import Source
 from musubi_nodes.files import KEPT, read_json, write_text
+from musubi_nodes.kinds import text, texts, texts_by_name, yes_or_no
 
 
 class Made(NamedTuple):
@@ -32,6 +33,19 @@ class Recipe(NamedTuple):
     sources: frozenset[Source]
     made: str
     last: str = ""
+
+
+def _made(origin: str, files: dict[str, str], finished: bool) -> Made:
+    """As it was read; TypeError where it is of another kind."""
+    if not text(origin) or not texts_by_name(files) or not yes_or_no(finished):
+        raise TypeError
+    return Made(origin, files, finished)
+
+
+def _recipe(sources: list[Source], made: str, last: str = "") -> Recipe:
+    if not texts([*sources, made, last]):
+        raise TypeError
+    return Recipe(frozenset(sources), made, last)
 
 
 @dataclass(frozen=True)
@@ -58,10 +72,9 @@ class Notes:
         """Nothing is known where there are none that can be read."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             kept = read_json(cls.file(folder, ending), KEPT)
-            items = {stem: Made(*made) for stem, made in kept["items"].items()}
-            recipe = kept.get("recipe")
-            made = Recipe(frozenset(recipe[0]), *recipe[1:]) if recipe else None
-            return cls(items, str(kept["run"]), made, tuple(map(str, kept.get("media", ()))))
+            items = {stem: _made(*made) for stem, made in kept["items"].items()}
+            recipe = _recipe(*kept["recipe"]) if kept.get("recipe") else None
+            return cls(items, str(kept["run"]), recipe, tuple(map(str, kept.get("media", ()))))
         return cls()
 
     def write(self, folder: Path, ending: str) -> None:

@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from musubi_nodes.hosts.comfyui.promptly import validated
+from musubi_nodes.kinds import Kind, text, texts, yes_or_no
 
 Facts = Mapping[str, Any]
 """What a node looks like from outside, as JSON can hold it."""
 Answer = Callable[..., Any]
 
 LISTS = ("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS")
+SHAPE: Mapping[str, Kind] = {
+    **dict.fromkeys(("id", "title", "CATEGORY", "DESCRIPTION"), text),
+    "name": lambda value: text(value) and value.isidentifier(),
+    **dict.fromkeys(("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_TOOLTIPS", "SEARCH_ALIASES"), texts),
+    "OUTPUT_IS_LIST": lambda value: isinstance(value, list) and all(map(yes_or_no, value)),
+    "OUTPUT_NODE": yes_or_no,
+    "__doc__": lambda value: value is None or text(value),
+}
 VALUES = ("CATEGORY", "DESCRIPTION", "OUTPUT_NODE", "SEARCH_ALIASES", "__doc__")
 
 

@@ -19,7 +19,8 @@ from typing import Any
 from musubi_nodes import __version__
 from musubi_nodes.config import cache_folder, config_file
 from musubi_nodes.files import CONFIG, KEPT, FileStamp, read_bytes, read_json, write_json
-from musubi_nodes.hosts.comfyui.classes import Answer, Facts, build
+from musubi_nodes.hosts.comfyui.classes import SHAPE, Answer, Facts, build
+from musubi_nodes.kinds import fits
 from musubi_nodes.plugins.discovery import checkout
 
 FORMAT = 3
@@ -63,7 +64,7 @@ def _kept(state: dict[str, Any]) -> list[Facts] | None:
     try:
         kept = read_json(_file(), KEPT)
         same = kept["state"] == state and all(_stamp(path) == stamp for path, stamp in kept["files"].items())
-        return list(kept["nodes"]) if same else None
+        return kept["nodes"] if same and all(fits(node, SHAPE) for node in kept["nodes"]) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

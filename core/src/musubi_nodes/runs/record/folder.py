@@ -20,7 +20,7 @@ from musubi_nodes.files import SAFE_NAME, is_own, read_json, write_json, write_t
 from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
 from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.runs.record.progress import Progress
-from musubi_nodes.runs.record.values import Status, fitting
+from musubi_nodes.runs.record.values import Status, values_of
 
 RESUMED = "resumed.json"
 """Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
@@ -170,7 +170,7 @@ class RunFolder:
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the folder without values of a wrong kind; empty where it is missing, half-written, no object,
         or a link."""
-        return fitting(name, read_json(self.path / name)) if is_own(self.path / name) else {}
+        return values_of(name, read_json(self.path / name)) if is_own(self.path / name) else {}
 
     def has_ended(self, waiting: Callable[[], None]) -> bool:
         """Whether it runs no more. Of a run of another machine that takes a look at its heartbeat, for twenty seconds

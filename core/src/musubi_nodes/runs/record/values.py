@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from musubi_nodes.errors import printable
+from musubi_nodes.kinds import Kind, fitting, table, text, texts, texts_by_name, whole
 from musubi_nodes.parsing import is_number
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
-Kind = Callable[[Any], bool]
-
-
-def text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def whole(value: Any) -> bool:
-    return type(value) is int and is_number(value)
 
 
 def process(value: Any) -> bool:
     return type(value) is int and 0 < value < 1 << 31
-
-
-def texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(text, value))
-
-
-def table(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def texts_by_name(value: Any) -> bool:
-    return table(value) and all(map(text, value.values()))
 
 
 def status(value: Any) -> bool:
@@ -63,10 +43,9 @@ FILES: Mapping[str, Mapping[str, Kind]] = {
 }  # fmt: skip
 
 
-def fitting(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the file ``name`` that are of their kind."""
-    kinds = FILES.get(name, {})
-    kept = {key: value for key, value in found.items() if key not in kinds or kinds[key](value)}
+    kept = fitting(found, FILES.get(name, {}))
     if name in SHOWN:
         kept = {key: printable(value) if isinstance(value, str) else value for key, value in kept.items()}
     return kept
