@@ -55,6 +55,7 @@ def test_a_secret_is_in_no_file_even_if_the_script_prints_it(runs: Any) -> None:
 def test_secrets_are_known_by_the_names_of_their_variables() -> None:
     environment = {"WANDB_API_KEY": "k" * 40, "HF_TOKEN": TOKEN, "AWS_SECRET_ACCESS_KEY": "s" * 20, "HOME": "/home/me"}
     short = {"MY_KEY": "1", "KEYBOARD": "a long enough name", "TOKENIZERS_PARALLELISM": "false and long"}
+    short |= {"HF_TOKEN_PATH": "/home/me/token"}
     assert secret_values(environment | short) == [b"k" * 40, b"s" * 20, TOKEN.encode()]
 
 

@@ -21,7 +21,7 @@ ENVIRONMENT = "environment"
 
 
 _SECRET = re.compile(
-    r"(?:^|_)(?:TOKEN|API_?KEYS?|KEY|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)(?:$|_)", re.IGNORECASE
+    r"(?:^|_)(?:TOKEN|KEYS?|APIKEY|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH)(?:_ID|_?\d+)?$", re.IGNORECASE
 )
 
 LOGINS = {"huggingface_token": "HF_TOKEN", "wandb_api_key": "WANDB_API_KEY"}
