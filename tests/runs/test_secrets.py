@@ -130,6 +130,7 @@ def test_the_password_of_a_proxy_is_secret_and_its_address_is_not() -> None:
     environment = {"HTTPS_PROXY": "http://me:pass-0123@proxy:8080", "HTTP_PROXY": "http://proxy:8080"}
     assert without_secrets(environment) == {"HTTP_PROXY": "http://proxy:8080"}
     assert masked(secret_values(environment), [b"http://me:pass-0123@proxy:8080"]) == b"http://me:*********@proxy:8080"
+    assert without_secrets({"HF_ENDPOINT": "https://token-0123@mirror"}) == {}
 
 
 @pytest.mark.parametrize("name", ["huggingface_token", "wandb_api_key", "new_api_key"])

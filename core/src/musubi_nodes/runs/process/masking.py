@@ -15,8 +15,8 @@ SHORTEST = 8
 
 LOSSLESS = "surrogateescape"
 
-_IN_URL = re.compile(r"\w://[^/\s@]*:([^/\s]+)@")
-"""The password of a proxy, ``http://me:password@proxy:8080``."""
+_IN_URL = re.compile(r"\w://(?:[^/\s@:]*:)?([^/\s]+)@")
+"""The password of a proxy, ``http://me:password@proxy:8080``, or a token alone."""
 
 
 def without_secrets(environment: Mapping[str, str], names: Collection[str] = ()) -> dict[str, str]:
@@ -93,7 +93,9 @@ def masked(data: bytes, secrets: list[bytes]) -> bytes:
 
 def _overlap(data: bytes, secret: bytes) -> int:
     """How many bytes at the end of ``data`` are a beginning of ``secret``."""
-    for size in range(min(len(secret) - 1, len(data)), 0, -1):
-        if data.endswith(secret[:size]):
-            return size
+    start = data.find(secret[:1], max(0, len(data) - len(secret) + 1))
+    while start >= 0:
+        if secret.startswith(data[start:]):
+            return len(data) - start
+        start = data.find(secret[:1], start + 1)
     return 0
