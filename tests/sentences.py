@@ -22,7 +22,7 @@ TABLES = {"Rule"}
 
 def stages() -> set[str]:
     """What a run says of itself in one word."""
-    patterns = (*progress._BEGINNINGS, *progress._INSIDE, *progress._LABELS)
+    patterns = (*progress._STAGES, *progress._LABELS)
     own = {"starting", "checking", "working", "waiting for the GPU"}
     bars = {node.bar_stage for node in plugins().nodes if issubclass(node, ScriptNode)}
     return {*get_args(Status), "unknown", *own, *bars, *(stage for _, stage in patterns)}

@@ -19,7 +19,7 @@ from musubi_nodes.hosts.help import help_page
 from musubi_nodes.hosts.locales import locale_files
 from musubi_nodes.hosts.texts import CORE, ENGLISH, LANGUAGES, Texts, package_of, translations
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.known_failures import CRASHES, KNOWN, OUTSIDE
+from musubi_nodes.runs.known_failures import CRASHES, FULL, KNOWN, OUTSIDE, WINDOWS
 
 NODES = plugins().nodes
 TRANSLATED = [language for language in LANGUAGES if language != ENGLISH]
@@ -32,7 +32,7 @@ mappings()
 print("musubi_nodes.hosts.texts" in sys.modules)
 """
 FAILURES: dict[str, Any] = {
-    CORE: [*KNOWN, *(("", *texts) for texts in {**OUTSIDE, **CRASHES}.values())],
+    CORE: [*KNOWN, *FULL, *(("", *texts) for table in (OUTSIDE, CRASHES, WINDOWS) for texts in table.values())],
     **{each: importlib.import_module(f"{each}.explain").FAILURES for each in PACKAGES if find_spec(f"{each}.explain")},
 }
 """Every failure of a script that is explained, by the package that explains it."""

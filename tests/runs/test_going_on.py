@@ -20,11 +20,15 @@ from musubi_nodes.runs.record.folder import RESUMED, RunFolder
 from musubi_nodes.runs.record.metrics import Metrics
 from musubi_nodes.runs.record.progress import ProgressReader
 from musubi_nodes.runs.record.samples import samples
-from musubi_nodes.runs.record.states import FILES, Length, State, go_on, is_whole, length_of, states, true_name
+from musubi_nodes.runs.record.stated import STATED, Length, Statements, length_of
+from musubi_nodes.runs.record.states import FILES, State, go_on, is_whole, states, true_name
 
 HEAD = (
-    "  num batches per epoch / 1epochのバッチ数: 10\n  gradient accumulation steps / 勾配を合計するステップ数 = 4\n"
-    "  total optimization steps / 学習ステップ数: 12\n"
+    "running training / 学習開始",
+    "  num train items / 学習画像、動画数: 10",
+    "  num batches per epoch / 1epochのバッチ数: 10",
+    "  gradient accumulation steps / 勾配を合計するステップ数 = 4",
+    "  total optimization steps / 学習ステップ数: 12",
 )
 
 
@@ -34,7 +38,9 @@ def folder(tmp_path: Path) -> RunFolder:
     made = RunFolder.create(tmp_path, "Trainer")
     write_json(made.path / RESUMED, {"state": "x/out/y-state", "step": 30, "epoch": 10})
     write_json(made.path / "command.json", {"command": ["python", "train.py", "--output_name=a"]})
-    made.log.write_text(f"loading\rloading\n{HEAD}\nepoch 1/4\n", "utf-8")
+    statements = Statements(made)
+    for piece in ("loading", *HEAD, "epoch 1/4"):
+        statements.read(piece, "stdout")
     return made
 
 
@@ -116,7 +122,7 @@ def test_states_are_found_by_the_step_of_the_whole_training(folder: RunFolder) -
     names = ("a-state", "a-000002-state", "a-step00000005-state")
     for name in names:
         a_state(folder.out / name)
-    assert length_of(folder.log) == Length(per_epoch=3, total=12)
+    assert length_of(folder) == Length(per_epoch=3, total=12)
     assert [(state.path.name, state.step) for state in states(folder)] == [
         ("a-step00000005-state", 35), ("a-000002-state", 36), ("a-state", 42),
     ]  # fmt: skip
@@ -156,8 +162,9 @@ def test_a_run_that_never_trained_has_no_states(tmp_path: Path) -> None:
     made = RunFolder.create(tmp_path, "Trainer")
     a_state(made.out / "a-state")
     assert states(made) == []
-    made.log.write_text("ValueError: no\n", "utf-8")
-    assert states(made) == []
+    for broken in ('{"length": [0, 1]}', '{"length": [true, 1]}', '{"length": "3 12"}', "[]", "no json"):
+        (made.path / STATED).write_text(broken, "utf-8")
+        assert states(made) == []
 
 
 def test_the_curve_until_the_state_is_taken_over(folder: RunFolder, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musubi_nodes.runs.record.output import LONGEST, LineSplitter
+from musubi_nodes.runs.record.output import CONTINUED, LONGEST, LineSplitter
 
 
 def split(*chunks: bytes) -> list[str]:
@@ -47,7 +47,9 @@ def test_a_character_that_two_chunks_share_stays_whole() -> None:
 
 def test_a_very_long_line_is_cut_into_pieces_and_nothing_is_lost() -> None:
     line = b"x" * (3 * LONGEST + 5)
-    assert [len(piece) for piece in split(line, b"\n")] == [LONGEST, LONGEST, LONGEST, 5]
+    pieces = split(line, b"\n", b"next")
+    assert [len(piece.removeprefix(CONTINUED)) for piece in pieces] == [LONGEST, LONGEST, LONGEST, 5, 4]
+    assert [piece.startswith(CONTINUED) for piece in pieces] == [False, True, True, True, False]
 
 
 def test_an_endless_line_does_not_fill_the_memory() -> None:

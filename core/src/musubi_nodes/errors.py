@@ -18,11 +18,25 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 """What a terminal obeys, what turns the writing round, and halves of characters; line breaks and tabs are none."""
 
 
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""Whatever ends a line for somebody, and all other control characters."""
+
+
 def printable(text: str, longest: int = LONGEST) -> str:
     """``text`` as it can be shown anywhere: control characters spelled out, and a long one without its middle."""
     if len(text) > longest:
         text = f"{text[: longest * 3 // 4]} ... {text[-(longest // 4 - 5) :]}"
     return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line: line breaks and control characters become blanks. What a script is given, it may print."""
+    return _BREAKS.sub(" ", text)
+
+
+def is_one_line(text: str) -> bool:
+    """Whether ``text`` has neither."""
+    return not _BREAKS.search(text)
 
 
 class MusubiError(Exception):
@@ -58,6 +72,10 @@ class EndedFromOutside(Crashed):
 
 class OutOfGpuMemory(MusubiError):
     """The GPU's memory was full: the same run with a stronger memory plan may go through."""
+
+
+class OutOfMainMemory(Crashed):
+    """The main memory (RAM), or on Windows the paging file, was full: a plan that needs less of it may go through."""
 
 
 class NotPossible(MusubiError):

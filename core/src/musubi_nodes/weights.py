@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.budget import spend
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, is_one_line
 from musubi_nodes.files import WEIGHTS_HEADER, open_file
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.saying import say
@@ -119,6 +119,8 @@ def _checked(raw: Mapping[str, Any], start: int, size: int) -> Header:
         raise ValueError(f"{data - end} bytes follow after the last tensor")
     if sum(len(tensor.place) for tensor in tensors.values()) != end:
         raise ValueError("its tensors overlap, or leave gaps")
+    if strange := next((name for name in tensors if not is_one_line(name)), None):
+        raise ValueError(f"the name {strange[:80]!r} holds a line break or control character")
     return Header(tensors, {str(key): str(value) for key, value in metadata.items()})
 
 

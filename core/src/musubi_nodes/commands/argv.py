@@ -1,4 +1,4 @@
-"""One argument list out of options and values; nothing in it can be taken for another option."""
+"""One argument list out of options and values; nothing in it can be taken for another option, or prints a line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.ownership import PATHS, RUNNER
 from musubi_nodes.commands.tables import OptionSpec, Table
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, is_one_line, one_line
 from musubi_nodes.saying import say
 
 LONGEST_WORD = 30_000
@@ -64,13 +65,19 @@ def _text(argument: Argument, value: Any) -> str:
         raise MusubiError(
             f"--{argument.name} has {len(text)} characters, more than {LONGEST_WORD}", fix="Shorten the text."
         )
-    return text
+    if not is_one_line(text) and (isinstance(value, Path) or argument.name in PATHS | RUNNER):
+        raise MusubiError(
+            f"--{argument.name} cannot take the path {text[:80]!r}",
+            why="Its name holds a line break or control character, which could pass for a line of the script's output.",
+            fix="Rename the file or folder.",
+        )
+    return one_line(text)
 
 
 def _item(argument: Argument, value: Any) -> str:
     """An item of a list: argparse takes a string that begins with ``-`` for an option, so it is refused."""
     text = _text(argument, value)
-    if "\n" in text or (text.startswith("-") and not isinstance(value, int | float | Path)):
+    if not is_one_line(plain(value)) or (text.startswith("-") and not isinstance(value, int | float | Path)):
         raise MusubiError(
             f"--{argument.name} cannot take the item {text[:80]!r}",
             why="Items of a list must not begin with '-' or hold a line break: they would be read as other options.",

@@ -11,7 +11,7 @@ from musubi_nodes.datasets.headers import Odd
 from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
-from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.errors import MusubiError, did_you_mean, is_one_line
 from musubi_nodes.files import is_file, is_folder
 
 OnMissing = Literal["error", "skip"]
@@ -114,6 +114,9 @@ def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
     empty = [item.path for item in scan.noticed if item.file.size == 0 and not item.file.is_folder]
     empty += [Path(file.path) for file in others if file.size == 0]
     found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
+    odd = [Path(file.path) for item in scan.noticed for file in item.media if not is_one_line(file.path)]
+    text = "with a line break or control character in its path, which could pass for a line of the script's output"
+    found.add(found.errors, scan.name, odd, "file", text, "rename it")
     told = set(empty)
     if scan.kind == "image":
         looks = list(zip(others, facts_of_images(others), strict=True))

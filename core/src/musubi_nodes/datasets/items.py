@@ -53,7 +53,7 @@ class Item(NamedTuple):
     def plain(self) -> bool:
         """Whether it is an image of which nothing is odd, with a caption and without companions."""
         _, _, caption, controls, targets, _, facts = self
-        if not caption or caption[0] == "\ufeff" or controls or targets:
+        if not caption or caption[0] == "\ufeff" or controls or targets or not self.file.path.isprintable():
             return False
         return isinstance(facts, ImageFacts) and not facts.odd
 

@@ -20,13 +20,13 @@ from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.ownership import IMPORTABLE, PATHS
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
-from musubi_nodes.errors import MusubiError, NotKnown, OutOfGpuMemory
+from musubi_nodes.errors import MusubiError, NotKnown, OutOfGpuMemory, OutOfMainMemory
 from musubi_nodes.families.arguments import memory_arguments, own_arguments, spelled, with_defaults
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.foretelling import known_inputs
-from musubi_nodes.families.memory.plans import same_result, stronger
+from musubi_nodes.families.memory.plans import same_result, sparing, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
 from musubi_nodes.families.numbers_of import check_given
@@ -42,6 +42,8 @@ from musubi_nodes.runs.run import Command, Outcome, run
 from musubi_nodes.saying import say
 
 T = TypeVar("T")
+
+OUT_OF_MEMORY = (OutOfGpuMemory, OutOfMainMemory)
 
 DEVICES = Literal["auto", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4", "cuda:5", "cuda:6", "cuda:7", "cpu"]
 
@@ -199,23 +201,30 @@ class ScriptNode(Node):
         return False
 
     def with_memory(self, inputs: Any, context: Context, attempt: Callable[[Any], T]) -> T:
-        """``attempt(inputs)``; after "out of memory" on the GPU again with the next stronger plan, as often as the
-        memory plan allows. What is proposed when it gives up is the plan that comes next."""
+        """``attempt(inputs)``; after "out of memory" again with the next plan that saves more of the memory that was
+        full, as often as the memory plan allows. What is proposed when it gives up is the plan that comes next."""
         retries = inputs.memory.oom_retries if inputs.memory else 0
+        tried: list[str] = []
         while True:
             try:
                 return attempt(inputs)
-            except OutOfGpuMemory as error:
+            except OUT_OF_MEMORY as error:
                 memory = inputs.memory or Memory()
-                known = accepted_options(context.services.install(self.install_name(inputs)), self.script)
-                next_plan = stronger(memory, self.family, self.most_blocks_to_swap(inputs), self.trains, known)
-                if next_plan is None or not retries:
-                    raise _proposing(error, next_plan) from error
-                retries -= 1
+                next_plan = self._next_plan(error, inputs, context)
+                if next_plan is None or len(tried) == retries:
+                    raise _proposing(error, next_plan, tried) from error
+                tried.append(next_plan[1])
                 now = {name: value for name, value in next_plan[0] if value != getattr(memory, name)}
-                log.warning("%s: out of GPU memory; again, now with %s", self.title, now)
-                context.show(text=say("out of GPU memory; tried again: {plan}", plan=next_plan[1]))
+                log.warning("%s: out of memory; again, now with %s", self.title, now)
+                context.show(text=say("out of memory; tried again: {plan}", plan=next_plan[1]))
                 inputs = inputs.model_copy(update={"memory": next_plan[0]})
+
+    def _next_plan(self, error: MusubiError, inputs: Any, context: Context) -> tuple[Memory, str] | None:
+        memory = inputs.memory or Memory()
+        known = accepted_options(context.services.install(self.install_name(inputs)), self.script)
+        if isinstance(error, OutOfMainMemory):
+            return sparing(memory, self.family, self.trains, known)
+        return stronger(memory, self.family, self.most_blocks_to_swap(inputs), self.trains, known)
 
     def execute(
         self,
@@ -271,12 +280,20 @@ class ScriptNode(Node):
             )
 
 
-def _proposing(error: OutOfGpuMemory, next_plan: tuple[Memory, str] | None) -> OutOfGpuMemory:
-    if next_plan:
+def _proposing(error: MusubiError, next_plan: tuple[Memory, str] | None, tried: Sequence[str]) -> MusubiError:
+    """The error with the plan that comes next, behind what was tried already."""
+    if next_plan and tried:
+        fix = say("With all of that set in the Memory Optimizer, {plan} as well.", plan=next_plan[1])
+    elif next_plan:
         advice = "In the Memory Optimizer {plan}. Or set oom_retries there: then that is tried by itself."
         fix = say(advice, plan=next_plan[1])
     else:
         fix = say(
             "Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more."
         )
-    return OutOfGpuMemory(error.what, why=error.why, fix=fix, log=error.log)
+    if isinstance(error, OutOfMainMemory):
+        fix = f"{say(error.fix)} {fix}" if next_plan else error.fix
+    why = error.why
+    if tried:
+        why = say("{why} Tried without success: {plans}.", why=say(error.why), plans="; ".join(tried))
+    return type(error)(error.what, why=why, fix=fix, log=error.log)

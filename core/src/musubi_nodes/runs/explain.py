@@ -7,18 +7,17 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from musubi_nodes.errors import Crashed, EndedFromOutside, MusubiError, OutOfGpuMemory
-from musubi_nodes.runs.known_failures import ASKED, CRASHES, GPU_MEMORY, KNOWN, OUTSIDE
+from musubi_nodes.errors import Crashed, EndedFromOutside, MusubiError, OutOfGpuMemory, OutOfMainMemory
+from musubi_nodes.runs.full import EXCEPTION, GPU, RAM, Word, is_full
+from musubi_nodes.runs.known_failures import ASKED, CRASHES, FULL, KNOWN, NO_MEMORY, OUTSIDE, WINDOWS
+from musubi_nodes.runs.record.output import CONTINUED
+from musubi_nodes.runs.tracebacks import ERROR, LAUNCHER, TRACEBACK, above_launcher, statements
 
-_ERROR_LINE = re.compile(
-    r"(?:[A-Za-z_][\w.]*\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|StopIteration)(?:$|[: ])"
-    r"|[\w.-]+\.py: error: |(?:[A-Za-z_]\w*\.)+[A-Z]\w*: |Fatal Python error|cannot start "
-)
-_LAUNCHER = ("subprocess.CalledProcessError", "torch.distributed.elastic")
-_TRACEBACK = "Traceback (most recent call last)"
-_DIED = re.compile(r"died with <Signals\.(\w+): \d+>")
+_DIED = re.compile(r" died with <Signals\.(\w{1,20}): \d+>\.$")
+_EXITED = re.compile(r" returned non-zero exit status (\d{1,10})\.$")
 
 
 class LastLines:
@@ -30,7 +29,9 @@ class LastLines:
 
     def add(self, piece: str) -> None:
         """Remember ``piece``, and forget an old one."""
-        if len(self._recent) == self._recent.maxlen and _ERROR_LINE.match(self._recent[0]):
+        if len(self._recent) == self._recent.maxlen and self._recent[0].startswith(TRACEBACK):
+            self._errors.append(self._recent[0])
+        if len(self._recent) == self._recent.maxlen and ERROR.match(self._recent[0]):
             self._errors.append(self._recent[0])
         self._recent.append(piece)
 
@@ -41,28 +42,47 @@ class LastLines:
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that failed: which script, of which family ("" for none), its exit code and its last output pieces."""
+    """A run that failed: which script, of which family ("" for none), its exit code and its last pieces of stderr."""
 
     script: str
     family: str
     returncode: int
     lines: Sequence[str]
 
+    @cached_property
+    def statements(self) -> list[str]:
+        """The lines of the script's own last error, and of what it is chained to."""
+        return statements(self.lines)
+
     @property
     def reason(self) -> str:
         """The script's own last error line; accelerate's ``CalledProcessError`` below it does not count."""
-        for line in reversed(self.lines):
-            if _ERROR_LINE.match(line) and not line.startswith(_LAUNCHER):
-                return line[:500]
-        return ""
+        found = (line for line in reversed(self.statements) if ERROR.match(line) and not line.startswith(LAUNCHER))
+        return next(found, "")[:500]
 
     @property
     def signal(self) -> str:
         """The signal that ended the script itself or, under accelerate, the trainer (``SIGKILL``); "" for none."""
         if self.returncode < 0:
             return _name(-self.returncode)
-        found = (_DIED.search(line) for line in reversed(self.lines) if line.startswith(_LAUNCHER))
-        return next((match[1] for match in found if match), "")
+        found = _DIED.search(self._launchers)
+        return found[1] if found else ""
+
+    @property
+    def code(self) -> int:
+        """The exit code of the script itself, also under accelerate; Windows' negative ones as they were given."""
+        found = _EXITED.search(self._launchers)
+        code = int(found[1]) if found else self.returncode
+        return code - (1 << 32) if code > 0xFFFF and not is_crash(code) and code >= 1 << 31 else code
+
+    @property
+    def _launchers(self) -> str:
+        """How accelerate's own error line ends; its command may be longer than a piece."""
+        found, inside = "", False
+        for line in self.lines:
+            inside = line.startswith(LAUNCHER[0]) or (inside and line.startswith(CONTINUED))
+            found = line if inside else found
+        return found
 
     @property
     def last_words(self) -> str:
@@ -71,15 +91,21 @@ class Failure:
             return ""
         if reason := self.reason:
             return reason
-        lines = list(self.lines)
-        if lines and lines[-1].startswith(_LAUNCHER):
-            starts = [number for number, line in enumerate(lines) if line.startswith(_TRACEBACK)]
-            lines = lines[: starts[-1]] if starts else lines[:-1]
+        lines = above_launcher(self.lines)
         return lines[-1][:500] if lines else ""
 
     def contains(self, pattern: str) -> bool:
-        """Whether any of the last pieces matches the regular expression."""
-        return any(re.search(pattern, line) for line in self.lines)
+        """Whether the regular expression matches the beginning of any line of the script's own last error."""
+        return any(begins(pattern, line) for line in self.statements)
+
+    def is_full(self, words: tuple[Word, ...]) -> bool:
+        """Whether any line of the script's own last error says so by one of ``words``."""
+        return any(is_full(words, line) for line in self.statements)
+
+
+def begins(pattern: str, line: str) -> bool:
+    """Whether ``pattern`` matches at the beginning of ``line``, or of the message behind the exception's name."""
+    return bool(re.match(rf"{EXCEPTION}*?(?:{pattern})", line))
 
 
 @dataclass(frozen=True)
@@ -98,11 +124,10 @@ def builtin(failure: Failure) -> Explanation | None:
     if failure.signal in OUTSIDE:
         return Explanation(*OUTSIDE[failure.signal])
     reason = failure.reason
-    found = next((row for row in KNOWN if re.search(row.pattern, reason)), None)
-    found = found or next((row for row in KNOWN if row.anywhere and failure.contains(row.pattern)), None)
-    if found:
-        return Explanation(found.why, found.fix)
-    return Explanation(*CRASHES[failure.signal]) if failure.signal in CRASHES else None
+    told = next((Explanation(row.why, row.fix) for row in KNOWN if begins(row.pattern, reason)), None)
+    full = next((Explanation(why, fix) for words, why, fix in FULL if failure.is_full(words)), None)
+    crash = CRASHES.get(failure.signal) or WINDOWS.get(failure.code)
+    return full or told or (Explanation(*crash) if crash else None)
 
 
 def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> MusubiError:
@@ -121,14 +146,23 @@ def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> M
 def _kind(failure: Failure) -> type[MusubiError]:
     if failure.signal in ASKED:
         return EndedFromOutside
-    return OutOfGpuMemory if failure.contains(GPU_MEMORY) else Crashed
+    if failure.signal in OUTSIDE:
+        return Crashed
+    if failure.is_full(GPU):
+        return OutOfGpuMemory
+    return OutOfMainMemory if failure.is_full(RAM) or failure.code in NO_MEMORY else Crashed
 
 
 def _ended(failure: Failure) -> str:
     if failure.signal:
         return f"was ended by {failure.signal}"
-    code = failure.returncode
-    return f"crashed with code 0x{code:08X}" if code > 0xFFFF else f"failed with code {code}"
+    code = failure.code
+    return f"crashed with code 0x{code:08X}" if is_crash(code) else f"failed with code {code}"
+
+
+def is_crash(code: int) -> bool:
+    """Whether Windows ended a process with an NTSTATUS error or a C++ exception; exit(-1) is 0xFFFFFFFF there."""
+    return 0xC0000000 <= code < 0xD0000000 or 0xE0000000 <= code < 0xF0000000 or code == 0x80000003
 
 
 def _name(number: int) -> str:
@@ -139,10 +173,10 @@ def _name(number: int) -> str:
 
 
 def explain_by(table: Iterable[tuple[str, str, str]], failure: Failure, family: str) -> Explanation | None:
-    """The first row ``(pattern, why, fix)`` whose pattern is in the last error line of a script of ``family``.
+    """The first row ``(pattern, why, fix)`` whose pattern begins the last error's message, of a script of ``family``.
 
     The same line may mean something else in the script of another family.
     """
     if failure.family != family:
         return None
-    return next((Explanation(why, fix) for pattern, why, fix in table if re.search(pattern, failure.reason)), None)
+    return next((Explanation(why, fix) for pattern, why, fix in table if begins(pattern, failure.reason)), None)

@@ -1,55 +1,58 @@
-"""Failures that any script of musubi-tuner may have: pattern, why, fix (texts of v0.3.4; those of CUDA by hearsay)."""
+"""Failures that any script of musubi-tuner may have: pattern, why, fix (texts of v0.3.4)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from musubi_nodes.runs.full import DISK, GPU, RAM, SHARED, WORKER, Word
+
 
 class Row(NamedTuple):
-    """``anywhere``: it is looked for in all last lines, as what follows it is often a different error."""
+    """``pattern`` begins the last error line, or its message behind the exception's name."""
 
     pattern: str
     why: str
     fix: str
-    anywhere: bool = False
 
 
-GPU_MEMORY = r"CUDA out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|hip.*out of memory"
-"""What PyTorch says when the GPU's memory is full."""
+FULL: tuple[tuple[tuple[Word, ...], str, str], ...] = (
+    (
+        GPU,
+        "The GPU's memory is full.",
+        "In the Memory Optimizer raise blocks_to_swap, turn on fp8 or gradient checkpointing; or use a smaller "
+        "resolution, fewer frames or a lower rank.",
+    ),
+    (
+        SHARED,
+        "The shared memory (/dev/shm), through which data loader workers hand on what they read, is full.",
+        "In a container give it more shared memory (--shm-size), or use fewer data loader workers.",
+    ),
+    (
+        RAM,
+        "The main memory (RAM) is full; on Windows the paging file is part of it.",
+        "Close other programs, use fewer data loader workers, or enlarge the swap file (Windows: the paging file).",
+    ),
+    (
+        DISK,
+        "The disk is full.",
+        "Free some space on the drive of the output folder, then queue again.",
+    ),
+)
+"""What is full, wherever in the last error it is said: what follows is often a different error."""
 
 KNOWN: tuple[Row, ...] = (
     Row(
-        r"^cannot start ",
+        r"cannot start ",
         "The program of this install is not there, or it must not be run.",
         "Correct MUSUBI_TUNER_PYTHON, or `python` of the install in config.toml; `musubi-nodes doctor` checks it.",
     ),
     Row(
-        GPU_MEMORY,
-        "The GPU's memory is full.",
-        "In the Memory Optimizer raise blocks_to_swap, turn on fp8 or gradient checkpointing; or use a smaller "
-        "resolution, fewer frames or a lower rank.",
-        anywhere=True,
-    ),
-    Row(
-        r"DefaultCPUAllocator: can't allocate memory|MemoryError|Cannot allocate memory",
-        "The main memory (RAM) is full.",
-        "Close other programs, use fewer data loader workers, or enlarge the swap file.",
-        anywhere=True,
-    ),
-    Row(
-        r"DataLoader worker \(pid.*is killed by signal: Killed",
-        "The system ended a process that reads the dataset; nearly always because the main memory (RAM) was full.",
+        rf"{WORKER} (?:exited unexpectedly|is killed by signal)",
+        "A process that reads the dataset ended; nearly always because the main memory (RAM) was full.",
         "Lower max_data_loader_n_workers, close other programs, or enlarge the swap file.",
-        anywhere=True,
     ),
     Row(
-        r"No space left on device|Errno 28|There is not enough space on the disk",
-        "The disk is full.",
-        "Free some space on the drive of the output folder, then queue again.",
-        anywhere=True,
-    ),
-    Row(
-        r"unrecognized arguments|ambiguous option|invalid choice|error: argument",
+        r"[\w.-]+\.py: error: (?:unrecognized arguments|ambiguous option|argument )",
         "This musubi-tuner does not take the option as it was given.",
         "Run `musubi-nodes doctor`; update musubi-tuner if it is older than the option.",
     ),
@@ -59,13 +62,13 @@ KNOWN: tuple[Row, ...] = (
         "Queue the latent cache and the text encoder cache nodes of this dataset again.",
     ),
     Row(
-        r"PicklingError.*SafetensorError|MetadataIncompleteBuffer|HeaderTooLarge|HeaderTooSmall|InvalidHeader",
+        r"Can't pickle <class 'safetensors_rust\.SafetensorError'>|Error while deserializing header: ",
         "A weights or cache file is damaged: only a part of it is there, or it is no safetensors file.",
         "The lines above in the log name it. Download the weights again, or delete that cache file and cache again.",
     ),
     Row(
-        r"Error\(s\) in loading state_dict|size mismatch for|(Missing|Unexpected) key\(s\) in state_dict"
-        r"|is invalid for input of size|Could not find the dtype in the model weights",
+        r"Error\(s\) in loading state_dict|size mismatch for|(?:Missing|Unexpected) key\(s\) in state_dict"
+        r"|shape '\[[\d, -]*\]' is invalid for input of size|Could not find the dtype in the model weights",
         "The weights do not belong to this task or model.",
         "Choose the file that fits the task in the models node.",
     ),
@@ -75,23 +78,23 @@ KNOWN: tuple[Row, ...] = (
         "Choose the right VAE in the models node.",
     ),
     Row(
-        r"No module named '(musubi_tuner|torch|accelerate|transformers|diffusers)|ModuleNotFoundError",
+        r"ModuleNotFoundError\b|No module named ",
         "A Python package is missing in musubi-tuner's environment.",
         "Run `musubi-nodes doctor`, then install musubi-tuner's requirements into its own environment.",
     ),
     Row(
-        r"No bitsandbytes|bitsandbytes",
+        r"No bitsandbytes|module 'bitsandbytes|CUDA Setup failed despite",
         "The 8-bit optimizers need the package bitsandbytes in musubi-tuner's environment.",
         "Install it there, or choose AdamW in the optimizer node.",
     ),
     Row(
         r"We couldn't connect to 'https://huggingface.co'|expected str, bytes or os.PathLike object, not NoneType"
-        r"|Either model_file or model_proto must be specified|LocalEntryNotFoundError",
+        r"|Either model_file or model_proto must be specified|(?:[\w.]+\.)?LocalEntryNotFoundError",
         "A tokenizer has to be fetched from the Hugging Face Hub once, and the Hub cannot be reached.",
         "Connect to the internet for the first run, or set HF_HOME to a folder that has the tokenizer.",
     ),
     Row(
-        r"UnidentifiedImageError|InvalidDataError|cannot identify image file|image file is truncated",
+        r"(?:[\w.]+\.)?(?:UnidentifiedImageError|InvalidDataError)|cannot identify image file|image file is truncated",
         "An image or video of the dataset cannot be read.",
         "Replace or remove the file.",
     ),
@@ -101,12 +104,14 @@ KNOWN: tuple[Row, ...] = (
         "Save the file as UTF-8 and queue again.",
     ),
     Row(
-        r"CUDA driver version is insufficient|no kernel image is available|Torch not compiled with CUDA|No CUDA GPUs",
+        r"(?:(?:CUDA|HIP) error: |CUDA initialization: |Unexpected error from cudaGetDeviceCount\(\)\. .{0,200})?"
+        r"(?:CUDA driver version is insufficient|no kernel image is available)|Torch not compiled with CUDA"
+        r"|No CUDA GPUs|The NVIDIA driver on your system is too old",
         "PyTorch in musubi-tuner's environment cannot use this GPU.",
         "Run `musubi-nodes doctor`; install a PyTorch with the right CUDA version there.",
     ),
     Row(
-        r"'NoneType' object is not callable|FlashAttention|flash_attn|xformers",
+        r"'NoneType' object is not callable|FlashAttention|flash_attn|xformers|either --sdpa, --flash",
         "The chosen attention needs a package that is missing in musubi-tuner's environment.",
         "Choose sdpa in the Memory Optimizer, or install the package there.",
     ),
@@ -150,3 +155,31 @@ CRASHES: dict[str, tuple[str, str]] = {
         ),
     ),
 }
+
+_NEEDS_MEMORY = (
+    "Windows had no memory left: RAM and the paging file are full.",
+    "Close other programs, use fewer data loader workers, or enlarge the paging file.",
+)
+_COMPILED = CRASHES["SIGSEGV"]
+WINDOWS: dict[int, tuple[str, str]] = {
+    0xC0000005: (
+        f"{_COMPILED[0]} On Windows that also happens when RAM and the paging file are full.",
+        "Enlarge the paging file and close other programs; then update the GPU driver and PyTorch of musubi-tuner.",
+    ),
+    **dict.fromkeys((0xC0000017, 0xC000009A, 0xC000012D), _NEEDS_MEMORY),
+    **dict.fromkeys((0xC000001D, 0xC0000094, 0xC00000FD, 0xC0000374, 0xC0000409, 0xE06D7363, 0x80000003), _COMPILED),
+    0xC0000006: (
+        "A file could not be read from its drive.",
+        "Check the drive or the network share of the models and the dataset, then queue again.",
+    ),
+    **dict.fromkeys(
+        (0xC0000135, 0xC0000139, 0xC0000142),
+        (
+            "A DLL that a package of musubi-tuner's environment needs is missing or broken.",
+            "Install the Visual C++ runtime of Microsoft, then PyTorch in that environment again.",
+        ),
+    ),
+}
+"""Exit codes by which Windows ends a process (ntstatus.h), each with cause and fix."""
+NO_MEMORY = frozenset((0xC0000017, 0xC000009A, 0xC000012D))
+"""Those that say that there was no memory."""

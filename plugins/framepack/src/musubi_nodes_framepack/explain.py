@@ -16,12 +16,12 @@ FAILURES = (
         "Turn one_frame on in the latent cache and give the dataset a control_directory.",
     ),
     (
-        r"(?i)vae.?dtype",
+        r"VAE dtype is not supported",
         "FramePack's latent cache takes no vae_dtype.",
         "Remove vae_dtype from the extra options.",
     ),
     (
-        r"float8e4m3fn",
+        r"module 'torch' has no attribute 'float8e4m3fn'",
         "fp8 without fp8_scaled does not work for FramePack.",
         "Choose fp8_scaled in the Memory Optimizer.",
     ),
@@ -36,7 +36,7 @@ FAILURES = (
         "Use the lora socket instead of extra options.",
     ),
     (
-        r"The size of tensor a .* must match",
+        r"The size of tensor a \(\d+\) must match",
         "Width and height must be divisible by 16.",
         "Change width and height.",
     ),

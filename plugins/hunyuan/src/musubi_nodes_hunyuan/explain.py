@@ -11,7 +11,7 @@ FAILURES = (
         "Queue the text encoder cache again.",
     ),
     (
-        r"Latent size .* divisible by patch size",
+        r"Latent size.{0,60} be divisible by patch size",
         "Width and height must be divisible by 16.",
         "Change width and height.",
     ),

@@ -6,7 +6,7 @@ from musubi_nodes.families import Explanation, Failure, explain_by
 
 FAILURES = (
     (
-        r"size mismatch for patch_embedding.weight|patch_embedding",
+        r"size mismatch for patch_embedding|'patch_embedding",
         "The DiT does not belong to the chosen task.",
         "Choose the task of this file in Wan Models.",
     ),
@@ -16,7 +16,7 @@ FAILURES = (
         "Set mixed_precision to the precision that the message names.",
     ),
     (
-        r"already in fp8 format",
+        r"DiT weights is already in fp8 format",
         "An fp8 file cannot be scaled to fp8 once more.",
         "Set fp8 to fp8 (not fp8_scaled) in the Memory Optimizer, or choose the fp16 or bf16 file.",
     ),

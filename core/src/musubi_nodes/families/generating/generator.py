@@ -22,7 +22,7 @@ from musubi_nodes.families.generating.inputs import GeneratorInputs, GeneratorOu
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.shown import Asked
 from musubi_nodes.families.generating.starts import Keep
-from musubi_nodes.families.generating.told_apart import lacked_memory, made_together
+from musubi_nodes.families.generating.told_apart import made_together
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
@@ -37,6 +37,7 @@ from musubi_nodes.files import write_text
 from musubi_nodes.media.frames import VideoFile, save_png
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.stated import lacked_gpu_memory
 from musubi_nodes.saying import say
 
 ADVANCED = Widget(advanced=True)
@@ -204,7 +205,7 @@ class VideoGenerator(ScriptNode):
         if len(group) == 1:
             return {group[0].number: Made.collect(folder, output_type, self.asked(group[0].inputs))}
         made = self._together(group, output_type, folder)
-        if len(made) < len(group) and lacked_memory(folder.log):
+        if len(made) < len(group) and lacked_gpu_memory(folder):
             lacking = f"{len(group) - len(made)} of {len(group)} prompts"
             raise OutOfGpuMemory(f"{self.script} had too little GPU memory for {lacking}", log=folder.log)
         return made

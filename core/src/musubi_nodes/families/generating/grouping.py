@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from musubi_nodes.errors import finding, problems
+from musubi_nodes.errors import finding, one_line, problems
 from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.media.frames import ImageFiles
@@ -154,4 +154,4 @@ def _is_said(value: Any) -> bool:
 
 
 def _flat(value: Any) -> str:
-    return " ".join(str(value).split())
+    return " ".join(one_line(str(value)).split())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from musubi_nodes.errors import MusubiError, OutOfGpuMemory
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory, OutOfMainMemory
 from musubi_nodes.families.generating.grouping import Item, by_size
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.prompts import Prompts
@@ -75,9 +75,9 @@ class Batch:
 
 
 def smaller(group: Sequence[Item], left: Sequence[Item], error: MusubiError | None) -> list[list[Item]]:
-    """The groups in which ``left`` of a group is tried again. What lacked GPU memory is parted by size, because a
+    """The groups in which ``left`` of a group is tried again. What lacked memory is parted by size, because a
     prompt alone needs as much as one of its size beside others; everything else is tried prompt by prompt."""
-    if isinstance(error, OutOfGpuMemory):
+    if isinstance(error, OutOfGpuMemory | OutOfMainMemory):
         parts = by_size(left)
         return parts if len(parts) > 1 else []
     return [[item] for item in left] if len(group) > 1 else []

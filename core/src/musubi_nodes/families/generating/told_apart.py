@@ -10,12 +10,11 @@ from typing import TypeVar
 
 from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.shown import Asked
-from musubi_nodes.runs.known_failures import GPU_MEMORY
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.runs.record.output import pieces_of
+from musubi_nodes.runs.record.stated import outputs_of
 
 T = TypeVar("T")
-NAME = re.compile(r"\d{8}-\d{6}[-\d]{0,40}_(\d+)(?=[_./\s]|$)")
+NAME = re.compile(r"\d{8}-\d{6}[-\d]{0,40}_(\d+)(?=[_./]|$)", re.ASCII)
 """Time and seed, the beginning of each output's name (``get_time_flag``, v0.3.4)."""
 
 
@@ -25,8 +24,8 @@ def made_together(
     """The complete outputs by the number of their prompt; ``seeds`` are those of the prompts, in the order of the file
     that the script reads, ``asked`` what each is to become.
 
-    The log names an output once it is written, so what a stopped or failed start left half done is none. Prompts with
-    the same seed are told apart by the order in which the log names their outputs, which is the order of the file; one
+    The script names an output once it is written, so what a stopped or failed start left half done is none. Prompts
+    with the same seed are told apart by the order in which it names their outputs, which is the order of the file; one
     that the script left out would shift the others, so then all with that seed count as not made (``save_video``,
     ``save_images`` and ``save_latent`` of wan_generate_video.py and fpack_generate_video.py, v0.3.4).
     """
@@ -43,14 +42,15 @@ def made_together(
 
 
 def _outputs(folder: RunFolder) -> Iterator[tuple[int, list[Path]]]:
-    """Seed and files of each output that the log names, in the log's order."""
+    """Seed and files of each output that the script named, in that order."""
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(p for p in folder.out.rglob("*") if p.is_file()):
         if name := NAME.match(path.relative_to(folder.out).as_posix()):
             files[name[0]].append(path)
     if not files:
         return
-    named = dict.fromkeys((name[0], name[1]) for line in pieces_of(folder.log) for name in NAME.finditer(line))
+    stated = [name for output in outputs_of(folder) if (name := NAME.match(output))]
+    named = dict.fromkeys((name[0], name[1]) for name in stated)
     yield from ((int(seed), files[name]) for name, seed in named if name in files)
 
 
@@ -67,8 +67,3 @@ def _shared_out(parts: Sequence[Made], count: int) -> list[Made]:
 
 def _as_many(found: list[T], count: int) -> Sequence[T | None]:
     return found if len(found) == count else [None] * count
-
-
-def lacked_memory(log: Path) -> bool:
-    """Whether a script met a full GPU and went on with the next prompt (fpack_generate_video.py, v0.3.4)."""
-    return any(re.search(GPU_MEMORY, line) for line in pieces_of(log))

@@ -29,6 +29,13 @@ SPEED_ONLY = (
     "disable_numpy_memmap img_in_txt_in_offloading oom_retries"
 ).split()
 """What changes speed and memory, but nothing of what is made."""
+IN_MAIN_MEMORY = (
+    "use_pinned_memory_for_block_swap",
+    "disable_numpy_memmap",
+    "vae_cache_cpu",
+    "gradient_checkpointing_cpu_offload",
+)
+"""What takes main memory, to save the GPU's or time."""
 OFFLOAD = {"gradient_checkpointing_cpu_offload": True}
 RING = {"block_swap_h2d_only": True, "block_swap_ring_size": 1}
 
@@ -187,6 +194,19 @@ def stronger(
     if training or not vae:
         return None
     return memory.model_copy(update=vae), say("save memory in the VAE with {names}", names=", ".join(vae))
+
+
+def sparing(memory: Memory, family: Family, training: bool, known: Container[str]) -> tuple[Memory, str] | None:
+    """The next plan after the main memory was full, and what changes in it; ``None`` where nothing is left to save.
+
+    What waits in main memory goes back first; weights of 8 bits take half of it while they are loaded.
+    """
+    for name in IN_MAIN_MEMORY:
+        if getattr(memory, name) and name in known:
+            return memory.model_copy(update={name: False}), say("turn off {name}", name=name)
+    if memory.fp8 == "off" and (fp8 := best_fp8(spelling_of(family, training))) != "off":
+        return memory.model_copy(update={"fp8": fp8}), say("set fp8 to {fp8}", fp8=fp8)
+    return None
 
 
 def _next_steps(memory: Memory, family: Family, most: int, training: bool) -> Iterator[tuple[dict[str, Any], str]]:

@@ -112,7 +112,7 @@ class Memory(Settings):
     dynamo_dynamic: Annotated[bool, Option(), ADVANCED] = Field(False, description="dynamo_backend: dynamic shapes.")
 
     oom_retries: Annotated[int, Widget(advanced=True, added=1)] = Field(
-        0, ge=0, le=8, description="After 'out of memory' on the GPU: try again so often, each time saving more."
+        0, ge=0, le=8, description="After 'out of memory': try again so often, each time saving more."
     )
 
     @model_validator(mode="after")

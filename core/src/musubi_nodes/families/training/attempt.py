@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from musubi_nodes.errors import Crashed, EndedFromOutside
 from musubi_nodes.families.settings import Training
+from musubi_nodes.families.training.identity import AUTO
 from musubi_nodes.families.training.resume import Resume, newest_state
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.saying import say
@@ -47,5 +48,7 @@ class Attempt:
         if point is None:
             return error
         how = "With resume set to auto in Training Config, queueing again goes on after step {step}."
+        if training.resume.strip() == AUTO:
+            how = "Queueing again goes on after step {step}."
         fix = f"{say(error.fix)} {say(how, step=point.state.step)}"
         return type(error)(error.what, why=error.why, fix=fix, log=error.log)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, one_line
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.settings import Sampling
@@ -46,8 +46,9 @@ def write_prompts(
     defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """The prompts as JSON: in a .txt file a prompt that begins with "I " is taken for an image path, and one with " --"
-    for options (training/sampling_prompts.py, v0.3.4). ``image`` is the first frame of prompts that have none,
-    ``defaults`` are entries of prompts that do not say otherwise.
+    for options (training/sampling_prompts.py, v0.3.4). The script prints them, so that they must be one line.
+    ``image`` is the first frame of prompts that have none, ``defaults`` are entries of prompts that do not say
+    otherwise.
     """
     entries = []
     for number, prompt in enumerate(sampling.samples()):
@@ -74,6 +75,7 @@ def _entry(prompt: Prompt) -> dict[str, Any]:
     """musubi-tuner uses guidance only where a negative prompt is given, be it empty (trainer_base.py, v0.3.4)."""
     values: Mapping[str, Any] = {key: getattr(prompt, name) for name, key in KEYS.items()}
     entry = {key: value for key, value in values.items() if value is not None}
+    entry["prompt"] = one_line(prompt.prompt)
     if prompt.negative_prompt or prompt.cfg_scale is not None:
-        entry["negative_prompt"] = prompt.negative_prompt
+        entry["negative_prompt"] = one_line(prompt.negative_prompt)
     return entry

@@ -7,6 +7,7 @@ import math
 import queue
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,10 +22,12 @@ from musubi_nodes.runs.process.silence import Silence
 from musubi_nodes.runs.process.stopping import AfterNextSave
 from musubi_nodes.runs.record.events import EventFolder
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.lines import STDERR
 from musubi_nodes.runs.record.metrics import Metrics, write_all
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import Progress, ProgressReader
 from musubi_nodes.runs.record.recorder import Recorder
+from musubi_nodes.runs.record.stated import Statements
 
 CHUNK = 32_768
 WAITING_CHUNKS = 64
@@ -42,7 +45,8 @@ class Following:
         self.interrupt: BaseException | None = None
         self._command, self._folder, self._watcher = command, folder, watcher
         self._reader = ProgressReader(command.totals, command.bar_stage, command.passes, folder.before)
-        self._last = LastLines()
+        self._last: defaultdict[str, LastLines] = defaultdict(LastLines)
+        self._statements = Statements(folder)
         self._events = EventFolder(command.events) if command.events else None
         self._stopping = AfterNextSave(folder)
         self._silence = Silence(command.script, folder.log)
@@ -73,7 +77,7 @@ class Following:
         if code == 0:
             self._judge(metrics)
         if code != 0 and self._checkpoint is None:
-            failure = Failure(self._command.script, self._command.family, code, self._last.lines())
+            failure = Failure(self._command.script, self._command.family, code, self._last_lines())
             raise explained(failure, explainers, self._folder.log)
         return Outcome(time.monotonic() - started, self._reader.now, self._checkpoint, self._peak.bytes)
 
@@ -124,15 +128,17 @@ class Following:
             if self._silence.heard():
                 self._tell(self._reader.know(silent=None))
             mask, splitter = texts[name] if chunk else texts.pop(name)
-            self._take(mask.feed(chunk) if chunk else mask.finish(), splitter, log, metrics, last=not chunk)
-        for mask, splitter in texts.values():
-            self._take(mask.finish(), splitter, log, metrics, last=True)
+            self._take(name, mask.feed(chunk) if chunk else mask.finish(), splitter, log, metrics, last=not chunk)
+        for name, (mask, splitter) in texts.items():
+            self._take(name, mask.finish(), splitter, log, metrics, last=True)
         return self._code(process) if self._checkpoint is None else 0
 
-    def _take(self, shown: bytes, splitter: LineSplitter, log: BinaryIO, metrics: Metrics, last: bool) -> None:
+    def _take(
+        self, stream: str, shown: bytes, splitter: LineSplitter, log: BinaryIO, metrics: Metrics, last: bool
+    ) -> None:
         write_all(log, shown)
         for piece in (*splitter.feed(shown), *splitter.finish()) if last else splitter.feed(shown):
-            self._piece(piece, metrics)
+            self._piece(piece, stream, metrics)
 
     def _read(self, name: str, stream: BinaryIO) -> None:
         with contextlib.suppress(OSError, ValueError), stream:
@@ -153,9 +159,15 @@ class Following:
             time.sleep(0.01)
         return code
 
-    def _piece(self, piece: str, metrics: Metrics) -> None:
-        self._last.add(piece)
-        now = self._reader.read(piece)
+    def _last_lines(self) -> list[str]:
+        """Those of stderr, where errors are told; of another stream where there are none."""
+        lines = {name: last.lines() for name, last in self._last.items()}
+        return lines.pop(STDERR, []) or next(iter(lines.values()), [])
+
+    def _piece(self, piece: str, stream: str, metrics: Metrics) -> None:
+        self._last[stream].add(piece)
+        self._statements.read(piece, stream)
+        now = self._reader.read(piece, stream)
         if now is None:
             return
         metrics.add(now)

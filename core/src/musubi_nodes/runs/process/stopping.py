@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from musubi_nodes.files import is_own, stamp
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.runs.record.states import is_last
+
+AT_ONCE = 0.1
+"""Seconds within which one stream may be read later than the other."""
 
 
 class AfterNextSave:
@@ -13,28 +21,46 @@ class AfterNextSave:
 
     The trainer saves LoRA, then state, and only then samples or takes the next step (training/trainer_base.py,
     v0.3.4): the first sign of either says that nothing of the save is missing. The save is told on stdout and the step
-    on stderr, so that the bar of the saved step may be seen after it: one further step does not count.
+    on stderr, so that bars of what came before it may be seen after it: what is seen at once, and one further step, do
+    not count. What is named must be a file of the run's own ``out`` that was written since the request. After the last
+    save nothing is left to end.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
+        self._before: set[tuple[str, str]] = set()
         self._asked = False
         self._last: str | None = None
         self._saved_at = -1
+        self._since = 0.0
         self._saved: str | None = None
 
     def look(self) -> None:
         """Whether somebody asked; called now and then, not for each line."""
-        self._asked = self._asked or self._folder.stop_request.exists()
+        if not self._asked and self._folder.stop_request.exists():
+            self._asked, self._before = True, set(self._saves())
 
     def read(self, now: Progress) -> Path | None:
         """The checkpoint after which the run may end, once it is complete."""
         if now.checkpoint != self._last:
-            self._last = now.checkpoint
+            self._last, self._since = now.checkpoint, time.monotonic()
             self._saved, self._saved_at = (now.checkpoint, now.current) if self._asked else (None, -1)
-        if self._saved is None or not _goes_on(now, self._saved_at):
+        late = time.monotonic() - self._since > AT_ONCE
+        if self._saved is None or not late or not _goes_on(now, self._saved_at):
             return None
-        return Path(self._saved)
+        path = Path(self._saved)
+        return path if self._is_own(path) and not is_last(self._folder, path) else None
+
+    def _is_own(self, path: Path) -> bool:
+        new = {name for name, _ in set(self._saves()) - self._before}
+        return path.parent == self._folder.out and path.name in new
+
+    def _saves(self) -> Iterator[tuple[str, str]]:
+        """The run's own LoRAs, no links, each with its size and time."""
+        for path in self._folder.out.glob("*.safetensors"):
+            with suppress(OSError):
+                if is_own(path):
+                    yield path.name, stamp(path)
 
 
 def _goes_on(now: Progress, saved_at: int) -> bool:

@@ -4,63 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from musubi_nodes.files import open_file
+from musubi_nodes.runs.record.lines import bar
 
 LONGEST = 16_384
 """Bytes of one piece; a longer line is cut into several."""
-CHUNK = 1 << 18
-"""Bytes of a log that are read at once."""
-
+CONTINUED = "... "
+"""How each piece of such a line but the first begins, so that none is taken for the beginning of a line."""
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|[ -/]?[0-~])?")
 _CONTROLS = dict.fromkeys([*range(9), *range(0x0B, 0x1B), *range(0x1C, 0x20), 0x7F])
-_GLUED = re.compile(r"(?<=\S)(?=(?:INFO|WARNING|ERROR|CRITICAL):[\w.]+:|Traceback \(most recent call last\))")
 
 
 class LineSplitter:
     r"""Feeds on chunks of bytes, gives text pieces that ended in ``\r`` or ``\n``, however the chunks were cut.
 
-    musubi-tuner's log lines stick to an open bar without a line break (v0.3.4): such a piece is split before ``INFO:``,
-    ``WARNING:``, ``ERROR:`` and ``Traceback``.
+    What a script prints next sticks to an open bar without a line break (v0.3.4): such a piece is split behind the bar.
     """
 
     def __init__(self) -> None:
         self._rest = b""
+        self._inside = False
 
     def feed(self, chunk: bytes) -> Iterator[str]:
         """The pieces that ``chunk`` completes."""
         *whole, rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
         cut = max(len(rest) - 1, 0) // LONGEST * LONGEST
         self._rest = rest[cut:]
-        for line in (*whole, rest[:cut]):
-            if line:
-                yield from _pieces(line)
+        for line in whole:
+            yield from self._pieces(line)
+            self._inside = False
+        yield from self._pieces(rest[:cut])
 
     def finish(self) -> Iterator[str]:
         """What is left at the end of the stream."""
         rest, self._rest = self._rest, b""
-        yield from _pieces(rest)
+        yield from self._pieces(rest)
+
+    def _pieces(self, line: bytes) -> Iterator[str]:
+        for start in range(0, len(line), LONGEST):
+            text = _text(line[start : start + LONGEST])
+            if self._inside:
+                yield from [CONTINUED + text] if text else []
+            else:
+                yield from _parts(text)
+            self._inside = True
 
 
-def pieces_of(log: Path) -> Iterator[str]:
-    """The pieces of a whole log, however large it is and however long its lines are."""
-    splitter = LineSplitter()
-    with open_file(log) as file:
-        while chunk := file.read(CHUNK):
-            yield from splitter.feed(chunk)
-    yield from splitter.finish()
-
-
-def _pieces(line: bytes) -> list[str]:
-    if len(line) <= LONGEST:
-        return _texts(line)
-    return [text for start in range(0, len(line), LONGEST) for text in _texts(line[start : start + LONGEST])]
-
-
-def _texts(piece: bytes) -> list[str]:
+def _text(piece: bytes) -> str:
     text = piece.decode("utf-8", "replace")
     if not text.isprintable():
         text = _ESCAPES.sub("", text).translate(_CONTROLS)
-    parts = _GLUED.split(text) if ":" in text else [text]
-    return [part for part in map(str.rstrip, parts) if part]
+    return text.rstrip()
+
+
+def _parts(text: str) -> list[str]:
+    found = bar(text)
+    parts = [text[: found.end()], text[found.end() :].lstrip()] if found else [text]
+    return [part for part in parts if part]

@@ -8,30 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from musubi_nodes.runs.record.lines import COUNT, STDERR, STDOUT, bar, is_from, message
 from musubi_nodes.saying import say
 
-_BAR = re.compile(
-    r"(?P<percent>\d{1,3})%(?:\|[^|]{0,400}\|)?\s{0,8}(?P<n>\d{1,12})/(?P<total>\d{1,12}) ?\[(?P<inside>[^\]]{0,400})",
-    re.ASCII,
-)
-_COUNT = re.compile(r"(?:^|: )(?P<n>\d{1,12})it \[(?P<inside>[^\]]{0,400})", re.ASCII)
 _TIMES = re.compile(r"^(?P<elapsed>[\d:]{1,12}|\?)(?:<(?P<left>[\d:]{1,12}|\?))?", re.ASCII)
 _RATE = re.compile(r"(?P<rate>\d{1,9}(?:\.\d{1,9})?)\s?(?P<unit>s/[a-z]+|[a-z]+/s)", re.ASCII)
 _LOSS = re.compile(r"avr_loss=(?P<loss>[-+\w.]{1,40})", re.ASCII)
-_EPOCH = re.compile(r"^epoch (?P<n>\d{1,9})/(?P<total>\d{1,9})$", re.ASCII)
-_SAVED = re.compile(r"^saving checkpoint: (?P<path>.+)$")
-_LOGGER = re.compile(r"^(?:INFO|WARNING):[\w.]{1,200}:\s*")
-_BEGINNINGS = (("loading ", "loading"), ("load ", "loading"), ("Encoding dataset [", "encoding"))
-_INSIDE = (
-    ("Loading ", "loading"),
-    ("ncoding with ", "encoding"),
-    ("running training", "training"),
-    ("Decoding video", "decoding"),
-    ("Decoding latent", "decoding"),
-    ("model saved.", "saving"),
-    ("Video saved to:", "saving"),
-    ("Sample images saved to:", "saving"),
+_EPOCH = re.compile(r"epoch (?P<n>\d{1,9})/(?P<total>\d{1,9})", re.ASCII)
+_SAVED = "saving checkpoint: "
+_ENCODING = "Encoding dataset ["
+_STAGES = (
+    (("loading ", "Loading ", "load "), "loading"),
+    (("Encoding with ", "encoding with ", _ENCODING), "encoding"),
+    (("running training",), "training"),
+    (("Decoding video", "Decoding latent"), "decoding"),
+    (
+        ("model saved.", "Video saved to:", "Sample images save", "Sample save to:"),
+        "saving",
+    ),
 )
+"""How what the script says of its work begins; a prompt that it prints stands behind words of its own."""
 _LABELS = (("steps", "training"), ("Loading", "loading"), ("Sampling", "sampling"))
 
 
@@ -104,10 +100,10 @@ class ProgressReader:
         self._dataset = -1
         self.now = Progress()
 
-    def read(self, piece: str) -> Progress | None:
-        """The new progress if ``piece`` says something about it, else ``None``."""
+    def read(self, piece: str, stream: str = "") -> Progress | None:
+        """The new progress if ``piece`` of ``stream`` says something about it, else ``None``."""
         before = self.now
-        self.now = self._next(piece.strip())
+        self.now = self._next(piece.strip(), stream)
         return self.now if self.now is not before and self.now != before else None
 
     def know(self, **facts: Any) -> Progress:
@@ -115,22 +111,27 @@ class ProgressReader:
         self.now = replace(self.now, **facts)
         return self.now
 
-    def _next(self, text: str) -> Progress:
-        if "%" in text and (bar := _BAR.search(text)):
-            return self._bar(text[: bar.start()], int(bar["n"]), int(bar["total"]), bar["inside"])
-        if "it [" in text and (count := _COUNT.search(text)):
-            return self._count(int(count["n"]), count["inside"])
-        if text.startswith("epoch ") and (epoch := _EPOCH.match(text)):
-            number, total = (self._epochs + int(epoch[name]) for name in ("n", "total"))
-            return replace(self.now, epoch=number, epochs=total)
-        if text.startswith("saving checkpoint: ") and (saved := _SAVED.match(text)):
-            return replace(self.now, stage="saving", checkpoint=saved["path"], message=text)
-        body = _LOGGER.sub("", text[:500]) if text.startswith(("INFO:", "WARNING:")) else text[:500]
+    def _next(self, text: str, stream: str) -> Progress:
+        found = bar(text)
+        if found and is_from(stream, STDERR):
+            return self._bar(found)
+        if is_from(stream, STDOUT) and (told := self._told(text)):
+            return told
+        body = message(text) or text
         if stage := _stage_of(body):
-            if body.startswith("Encoding dataset ["):
+            if body.startswith(_ENCODING):
                 self._dataset += 1
             return self._stage(stage, body)
         return self.now
+
+    def _told(self, text: str) -> Progress | None:
+        """What a trainer says of its epochs and checkpoints (training/trainer_base.py, v0.3.4)."""
+        if epoch := _EPOCH.fullmatch(text):
+            number, total = (self._epochs + int(epoch[name]) for name in ("n", "total"))
+            return replace(self.now, epoch=number, epochs=total)
+        if text.startswith(_SAVED):
+            return replace(self.now, stage="saving", checkpoint=text.removeprefix(_SAVED), message=text[:500])
+        return None
 
     def _stage(self, stage: str, message: str) -> Progress:
         if stage == self.now.stage:
@@ -139,9 +140,12 @@ class ProgressReader:
             self.now, stage=stage, message=message[:200], current=0, total=None, rate=None, seconds_left=None
         )
 
-    def _bar(self, label: str, n: int, total: int, inside: str) -> Progress:
+    def _bar(self, found: re.Match[str]) -> Progress:
+        n, inside, label = int(found["n"]), found["inside"], found["label"] or ""
+        if found.re is COUNT:
+            return self._count(n, inside)
         stage = next((stage for prefix, stage in _LABELS if label.strip().startswith(prefix)), self._bar_stage)
-        return self._measured(stage, n, total, inside)
+        return self._measured(stage, n, int(found["total"]), inside)
 
     def _count(self, n: int, inside: str) -> Progress:
         done = sum(t or 0 for t in self._totals[: max(self._dataset, 0)])
@@ -171,7 +175,7 @@ class ProgressReader:
 
 def is_bar(piece: str) -> bool:
     """Whether an output piece is an update of a bar and not a line of the log."""
-    return bool(_BAR.search(piece) or _COUNT.search(piece))
+    return bool(bar(piece.strip()))
 
 
 def is_update(piece: str, later: str) -> bool:
@@ -182,18 +186,12 @@ def is_update(piece: str, later: str) -> bool:
 
 def _state(piece: str) -> tuple[str, str, int] | None:
     """Label, total and count of a bar."""
-    found = _BAR.search(piece) or _COUNT.search(piece)
-    return (piece[: found.start()].strip(), found.groupdict().get("total", ""), int(found["n"])) if found else None
+    found = bar(piece.strip())
+    return ((found["label"] or "").strip(), found.groupdict().get("total", ""), int(found["n"])) if found else None
 
 
 def _stage_of(line: str) -> str | None:
-    for words, stage in _BEGINNINGS:
-        if line.startswith(words):
-            return stage
-    for words, stage in _INSIDE:
-        if words in line:
-            return stage
-    return None
+    return next((stage for words, stage in _STAGES if line.startswith(words)), None)
 
 
 def clock(seconds: float) -> str:

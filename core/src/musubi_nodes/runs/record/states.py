@@ -6,7 +6,6 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -14,17 +13,11 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import LINES, read_bytes, write_bytes, write_json
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder
-from musubi_nodes.runs.record.output import pieces_of
+from musubi_nodes.runs.record.stated import Length, length_of
 from musubi_nodes.weights import read_header
 
 _ENDING = re.compile(r"(?:-(?:step(?P<step>\d{8,})|(?P<epoch>\d{6,})))?")
 """What follows the output name in a checkpoint's or state's own (utils/train_utils.py, v0.3.4); nothing at the end."""
-_FACTS = {
-    "batches": re.compile(r"num batches per epoch[^:]*: (\d+)"),
-    "accumulated": re.compile(r"gradient accumulation steps[^=]*= (\d+)"),
-    "total": re.compile(r"total optimization steps[^:]*: (\d+)"),
-}
-"""What a training says before its first step (``_run_training_loop`` of training/trainer_base.py, v0.3.4)."""
 FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
 """In the order in which accelerate writes them: where the last one is, the others were finished."""
 SCHEDULE_FREE = "schedulefree"
@@ -32,14 +25,6 @@ SCHEDULE_FREE = "schedulefree"
 
 
 By = Literal["epoch", "step", "end"]
-
-
-@dataclass(frozen=True)
-class Length:
-    """Steps of one epoch, and of the run as musubi-tuner counts it: from 0, also where it goes on from a state."""
-
-    per_epoch: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -52,23 +37,10 @@ class State:
     by: By = "end"
 
 
-def length_of(log: Path) -> Length | None:
-    """How long a run's own log says that it is; ``None`` before it has begun to train."""
-    found: dict[str, int] = {}
-    try:
-        for line in pieces_of(log):
-            found |= {name: int(match[1]) for name, fact in _FACTS.items() if (match := fact.search(line))}
-            if found.keys() == _FACTS.keys():
-                return Length(ceil(found["batches"] / max(found["accumulated"], 1)), found["total"])
-    except OSError:
-        pass
-    return None
-
-
 def states(folder: RunFolder) -> list[State]:
     """All whole states of a run, by step; half-written ones are left out."""
     paths = list(folder.out.glob("*-state"))
-    length, needed = length_of(folder.log) if paths else None, needed_files(folder)
+    length, needed = length_of(folder) if paths else None, needed_files(folder)
     if length is None:
         return []
     found = []
@@ -116,10 +88,15 @@ def _own_step(ending: re.Match[str], length: Length) -> int:
     return int(ending["epoch"]) * length.per_epoch if ending["epoch"] else length.total
 
 
+def is_last(folder: RunFolder, checkpoint: Path) -> bool:
+    """Whether ``checkpoint`` is that of the training's end: musubi-tuner gives it no number."""
+    return checkpoint.stem == _option(folder, "output_name")
+
+
 def true_name(folder: RunFolder, checkpoint: Path) -> str:
     """The name of a checkpoint by its step or epoch in the whole training: a run that goes on counts from 0 again."""
     (steps, epochs), ending = folder.before, _ending(folder, checkpoint.stem)
-    length = length_of(folder.log) if steps and ending and ending[0] else None
+    length = length_of(folder) if steps and ending and ending[0] else None
     if not ending or length is None:
         return checkpoint.name
     if ending["epoch"] and steps % length.per_epoch == 0:

@@ -138,11 +138,17 @@ def _daemon(_: str) -> None:
     os.wait()
 
 
+def _unknown_error() -> None:
+    raise ZeroDivisionError("the real cause")
+
+
 FAULTS: dict[str, Callable[[str], None]] = {
     "nothing": lambda _: sys.exit(0),
     "out_of_gpu_memory": _in_the_middle(_out_of_gpu_memory),
     "killed": _in_the_middle(lambda: os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))),
     "segfault": _in_the_middle(lambda: os.kill(os.getpid(), signal.SIGSEGV)),
+    "unknown_error": _in_the_middle(_unknown_error),
+    "vanished": _in_the_middle(lambda: os._exit(3)),
     "hang": _in_the_middle(_hang),
     "stubborn": _in_the_middle(_stubborn),
     "truncated": _truncated,

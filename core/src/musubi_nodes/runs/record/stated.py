@@ -1,0 +1,100 @@
+"""What a script states of its work, taken down while it runs: once, on the stream and in the line where it does so.
+
+The log cannot be asked afterwards: there, two streams cut into each other's lines.
+"""
+
+from __future__ import annotations
+
+import re
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.full import GPU, is_full
+from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.lines import STDERR, STDOUT, is_from, message
+
+STATED = "stated.json"
+"""``length``: steps of an epoch and of the run; ``outputs``: files below ``out`` in the order in which they were
+written; ``lacked_gpu_memory``: whether that was said, also if the script went on."""
+
+_HEAD = re.compile(r"running training\b")
+_LENGTH = {
+    "batches": re.compile(r"  num batches per epoch[^:]*: (\d{1,12})", re.ASCII),
+    "accumulated": re.compile(r"  gradient accumulation steps[^=]*= (\d{1,12})", re.ASCII),
+    "total": re.compile(r"  total optimization steps[^:]*: (\d{1,12})", re.ASCII),
+}
+"""A training's block of lines before its first step (``_run_training_loop`` of training/trainer_base.py, v0.3.4)."""
+_OUTPUT = re.compile(r"(?:Latent|Video|Sample|Sample images) saved? to: (?P<path>.+)")
+"""What a generator says once a file is written (wan_, hv_ and fpack_generate_video.py, v0.3.4)."""
+
+
+class Length(NamedTuple):
+    """Steps of one epoch, and of the run as musubi-tuner counts it: from 0, also where it goes on from a state."""
+
+    per_epoch: int
+    total: int
+
+
+class Statements:
+    """Reads pieces of a script's output, and keeps in the run folder what it states."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._length: dict[str, int] = {}
+        self._in_block, self._block_over = False, False
+        self._facts: dict[str, Any] = {}
+
+    def read(self, piece: str, stream: str) -> None:
+        """Look at one piece; OSError where a fact cannot be written."""
+        if not self._block_over and is_from(stream, STDOUT):
+            self._read_length(piece)
+        if is_from(stream, STDERR):
+            if (found := _OUTPUT.fullmatch(message(piece))) and (name := self._own(found["path"])):
+                self._note("outputs", [*self._facts.get("outputs", []), name])
+            if "lacked_gpu_memory" not in self._facts and is_full(GPU, piece):
+                self._note("lacked_gpu_memory", True)
+
+    def _read_length(self, piece: str) -> None:
+        if not self._in_block:
+            self._in_block = bool(_HEAD.match(piece))
+            return
+        self._block_over = not piece.startswith("  ")
+        self._length |= {name: int(found[1]) for name, line in _LENGTH.items() if (found := line.fullmatch(piece))}
+        if self._length.keys() == _LENGTH.keys():
+            per_epoch = ceil(self._length["batches"] / max(self._length["accumulated"], 1))
+            self._note("length", [per_epoch, self._length["total"]])
+            self._block_over = True
+
+    def _own(self, path: str) -> str:
+        """The name below the run's own ``out``; "" for a path that leads elsewhere."""
+        try:
+            name = Path(path).relative_to(self._folder.out)
+        except ValueError:
+            return ""
+        return "" if ".." in name.parts else name.as_posix()
+
+    def _note(self, name: str, value: Any) -> None:
+        self._facts[name] = value
+        if self._folder.path.is_dir():
+            write_json(self._folder.path / STATED, self._facts)
+
+
+def length_of(folder: RunFolder) -> Length | None:
+    """How long a training said that it is; ``None`` before it has begun to train."""
+    found = folder.read_json(STATED).get("length")
+    if isinstance(found, list) and len(found) == 2 and all(type(number) is int and number > 0 for number in found):
+        return Length(*found)
+    return None
+
+
+def outputs_of(folder: RunFolder) -> list[str]:
+    """The files below ``out`` that a script has named, once each was written, in that order."""
+    found = folder.read_json(STATED).get("outputs")
+    return [str(name) for name in found] if isinstance(found, list) else []
+
+
+def lacked_gpu_memory(folder: RunFolder) -> bool:
+    """Whether a script met a full GPU, also if it went on with the next prompt (fpack_generate_video.py, v0.3.4)."""
+    return folder.read_json(STATED).get("lacked_gpu_memory") is True
