@@ -48,7 +48,8 @@ GPU: tuple[Word, ...] = (
 
 RAM: tuple[Word, ...] = (
     Word(
-        r"(?:\[enforce fail at [\w.\\/]*alloc_cpu\.cpp:\d+\] .{0,80})?DefaultCPUAllocator: (?:can't allocate|not enough) memory",
+        r"(?:\[enforce fail at [\w.\\/]*alloc_cpu\.cpp:\d+\] .{0,80})?"
+        r"DefaultCPUAllocator: (?:can't allocate|not enough) memory",
         "PyTorch c10/core/impl/alloc_cpu.cpp; 'not enough' on Windows",
     ),
     Word(r"(?:[\w.]+\.)?_?(?:Array)?MemoryError(?::|$)", "CPython; NumPy numpy/_core/_exceptions.py"),
