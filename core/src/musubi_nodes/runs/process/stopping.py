@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from musubi_nodes.files import is_own, stamp
+from musubi_nodes.files import FileStamp, is_own
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import is_last
@@ -28,7 +28,7 @@ class AfterNextSave:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._before: set[tuple[str, str]] = set()
+        self._before: set[tuple[str, FileStamp]] = set()
         self._asked = False
         self._last: str | None = None
         self._saved_at = -1
@@ -55,12 +55,12 @@ class AfterNextSave:
         new = {name for name, _ in set(self._saves()) - self._before}
         return path.parent == self._folder.out and path.name in new
 
-    def _saves(self) -> Iterator[tuple[str, str]]:
-        """The run's own LoRAs, no links, each with its size and time."""
+    def _saves(self) -> Iterator[tuple[str, FileStamp]]:
+        """The run's own LoRAs, no links, each with its stamp."""
         for path in self._folder.out.glob("*.safetensors"):
             with suppress(OSError):
                 if is_own(path):
-                    yield path.name, stamp(path)
+                    yield path.name, FileStamp.of(path.stat())
 
 
 def _goes_on(now: Progress, saved_at: int) -> bool:
