@@ -18,7 +18,7 @@ from tests.faults.conftest import MODELS, SMALL, FaultyPlace, configure
 from tests.runs.full_words import SAID
 
 from musubi_nodes.errors import Crashed, MusubiError, OutOfGpuMemory, OutOfMainMemory, is_one_line, one_line
-from musubi_nodes.files import checked_name
+from musubi_nodes.file_names import checked_name
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.series import whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import write_json
+from musubi_nodes.runs.process import stopping
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.metrics import NAN_STEPS
+from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.series import whole
 
 TRAINER = """
@@ -78,6 +82,29 @@ def test_samples_of_the_saved_step_are_not_waited_for(runs: Any, train: Callable
         "; time.sleep(600)"
     )
     assert train((5,), after=sampling).checkpoint
+
+
+@pytest.mark.parametrize("which", ["own", "elsewhere", "link", "older", "last", "above"])
+def test_a_save_that_is_not_the_runs_own_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    monkeypatch.setattr(stopping, "AT_ONCE", -1.0)
+    folder = RunFolder.create(tmp_path, "Trainer")
+    write_json(folder.path / "command.json", {"command": ["--output_name=toy"]})
+    older, own, last = (folder.out / f"toy{end}.safetensors" for end in ("-000001", "-000002", ""))
+    link, elsewhere = folder.out / "toy-000003.safetensors", folder.path / "toy-000004.safetensors"
+    older.write_text("whole")
+    folder.stop_request.write_text("")
+    stop = stopping.AfterNextSave(folder)
+    stop.look()
+    for path in (own, last, elsewhere):
+        path.write_text("whole")
+    if os.name != "nt":
+        link.symlink_to(elsewhere)
+    above = folder.out / ".." / elsewhere.name
+    named = {"own": own, "elsewhere": elsewhere, "link": link, "older": older, "last": last, "above": above}[which]
+    assert stop.read(Progress("saving", 5, checkpoint=str(named))) is None
+    assert stop.read(Progress("training", 7, checkpoint=str(named))) == (own if which == "own" else None)
 
 
 def test_only_a_running_run_can_be_asked_to_stop(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.errors import OutOfGpuMemory
+from musubi_nodes.errors import OutOfGpuMemory, OutOfMainMemory
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes_wan.nodes import WanGenerator
 
@@ -50,6 +50,64 @@ def test_with_retries_it_saves_more_each_time_until_it_fits(place: Any) -> None:
     assert [each.get("blocks_to_swap") for each in attempts] == [None, None, "9", "18"]
     assert "fp8_scaled" not in attempts[0] and "fp8_scaled" in attempts[1]
     assert "raise blocks_to_swap from 9 to 18" in "\n".join(place.texts)
+
+
+SAYS = """
+if not any(word.startswith('--blocks_to_swap=') for word in words):
+    print({line!r}, file=sys.stderr)
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RuntimeError: CUDA error: out of memory",
+        "RuntimeError: Triton Error [CUDA]: out of memory",
+        "RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_every_word_for_full_memory_is_tried_again(place: Any, line: str) -> None:
+    place.misbehaving("wan_generate_video.py", SAYS.format(line=line))
+    assert place.generate(memory=memory(place, fp8="fp8_scaled", oom_retries=1)).video
+    assert [each.get("blocks_to_swap") for each in tried(place, "WanGenerator")] == [None, "9"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RuntimeError: [enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: not enough memory: you tried to",
+        "OSError: The paging file is too small for this operation to complete. (os error 1455)",
+        "OSError: [WinError 1455] The paging file is too small for this operation to complete",
+    ],
+)
+def test_a_full_main_memory_is_tried_again_with_a_plan_that_needs_less_of_it(place: Any, line: str) -> None:
+    needs = SAYS.format(line=line).replace("word.startswith('--blocks_to_swap=')", "word == '--fp8_scaled'")
+    place.misbehaving("wan_generate_video.py", needs)
+    plan = memory(place, vae_cache_cpu=True, blocks_to_swap=4, oom_retries=2)
+    assert place.generate(memory=plan).video
+    attempts = tried(place, "WanGenerator")
+    assert [("vae_cache_cpu" in each, "fp8_scaled" in each) for each in attempts] == [
+        (True, False), (False, False), (False, True),
+    ]  # fmt: skip
+    assert {each["blocks_to_swap"] for each in attempts} == {"4"}
+
+
+def test_what_was_tried_is_not_proposed(place: Any) -> None:
+    caches = place.caches()
+    place.misbehaving("wan_train_network.py", NEEDS_SWAP)
+    with pytest.raises(OutOfGpuMemory) as caught:
+        place.train(caches, memory=memory(place, oom_retries=2))
+    assert "set fp8 to fp8_scaled; raise blocks_to_swap from 0 to 9" in caught.value.why
+    assert "raise blocks_to_swap from 9 to 18" in caught.value.fix
+    assert "oom_retries" not in caught.value.fix and "fp8" not in caught.value.fix
+
+
+def test_without_a_plan_left_a_full_main_memory_is_told_as_before(place: Any) -> None:
+    place.misbehaving("wan_generate_video.py", SAYS.format(line="MemoryError"))
+    with pytest.raises(OutOfMainMemory) as caught:
+        place.generate(memory=memory(place, fp8="fp8_scaled", oom_retries=3))
+    assert "paging file" in caught.value.fix and "Memory Optimizer" not in caught.value.fix
 
 
 def test_retries_are_counted(place: Any) -> None:

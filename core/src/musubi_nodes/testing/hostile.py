@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from musubi_nodes.commands.tables import Table
-from musubi_nodes.errors import CONTROLS, LONGEST, MusubiError
+from musubi_nodes.errors import CONTROLS, LONGEST, MusubiError, is_one_line, one_line
 from musubi_nodes.families.fields import FieldSpec, Socket, fields_of
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
@@ -119,8 +119,8 @@ def refused(attempt: Callable[[], Any]) -> bool:
 def check_texts(node: type[Node]) -> int:
     """Try each hostile text in each text field of ``node``, and of the settings and models that its sockets carry.
 
-    It is refused with one clear error, or arrives at the script's own parser as a value of the very option that a
-    harmless text sets. Returns how many tries that were; an AssertionError names field and text.
+    It is refused with one clear error, or arrives at the script's own parser, on one line, as a value of the very
+    option that a harmless text sets. Returns how many tries that were; an AssertionError names field and text.
     """
     count = 0
     for name, make in _models(node):
@@ -202,6 +202,7 @@ def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
     words, _ = node().command_line(inputs, known, NEWEST, owned(node, known))
     read = vars(_parser(node.script, known).parse_args(words))
     launcher = node().launcher(inputs, INSTALL, Path("/run"))
+    assert all(map(is_one_line, [*words, *launcher])), "what the script is given, it may print: it must be one line"
     return read | {word.partition("=")[0]: word.partition("=")[2] for word in launcher}
 
 
@@ -220,4 +221,4 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
 
 
 def _squeezed(text: str) -> str:
-    return "".join(text.split())
+    return "".join(one_line(text).split())

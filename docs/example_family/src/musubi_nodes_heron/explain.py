@@ -1,4 +1,4 @@
-"""Failures that only these scripts know: a pattern in the last error line, why, and what to do."""
+"""Failures that only these scripts know: how the last error's message begins, why, and what to do."""
 
 from __future__ import annotations
 
