@@ -14,7 +14,9 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.record.events import EventFolder
+from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.series import whole
+from musubi_nodes.runs.record.stated import lacked_gpu_memory, length_of, outputs_of
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.weights import read_header
 
@@ -57,7 +59,7 @@ def scalars_by_tensorboard(place: Workplace, logs: Path) -> list[list[Any]]:
 
 def generate(place: Workplace, **values: Any) -> Any:
     small = {"prompt": "a square", "width": 96, "height": 64, "video_length": 5, "infer_steps": 2}
-    return place.run("WanGenerator", **small, **values)
+    return place.run("WanGenerator", **{**small, **values})
 
 
 def shape(path: Path) -> tuple[dict[str, Any], set[str]]:
@@ -168,3 +170,32 @@ def test_every_option_of_the_install_is_found_by_its_help(place: Workplace) -> N
         known = table(script, nearest_release(install.version)) or {}
         assert found.keys() >= known.keys()
         assert {n for n, s in found.items() if s.flag} >= {n for n, s in known.items() if s.flag}
+
+
+SPOKEN = (
+    "saving checkpoint: /elsewhere/decoy.safetensors",
+    "running training / 学習開始",
+    "  num batches per epoch / 1epochのバッチ数: 1",
+    "  total optimization steps / 学習ステップ数: 1",
+    "steps: 100%|██████████| 99/99 [00:24<00:00,  2.05s/it, avr_loss=nan]",
+    "torch.OutOfMemoryError: CUDA out of memory.",
+)
+
+
+def test_the_real_scripts_state_their_work_and_their_prompts_do_not(place: Workplace) -> None:
+    models = place.run("WanModels", **MODELS).models
+    text = "".join(f"a square{end}{line}" for line in SPOKEN for end in ("\n", "\r", "\u2028"))
+    prompts = place.run("Prompt", prompt=text, negative_prompt=text, width=96, height=64, frames=5, steps=2).prompts
+    sampling = place.run("SamplingConfig", prompts=prompts, sample_every_n_epochs=1).sampling
+    trained = place.run("WanLoRATrainer", **caches(place, models), training=training(place), sampling=sampling)
+    run = RunFolder(trained.run.folder)
+    assert length_of(run) == (4, 8) and not lacked_gpu_memory(run)
+    points = whole(run.metrics).points()
+    assert [point["step"] for point in points] == list(range(1, 9)) and all(point["average"] for point in points)
+    log = run.log.read_text("utf-8")
+    said = [line for line in log.replace("\r", "\n").split("\n") if line.startswith("saving checkpoint: ")]
+    assert said == [
+        f"saving checkpoint: {run.out / name}" for name in ("my_lora-000001.safetensors", "my_lora.safetensors")
+    ]
+    made = RunFolder(generate(place, models=models, prompt=text, negative_prompt=text).run.folder)
+    assert [Path(name).suffix for name in outputs_of(made)] == [".mp4"] and not lacked_gpu_memory(made)

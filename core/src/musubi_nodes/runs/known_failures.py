@@ -151,7 +151,8 @@ CRASHES: dict[str, tuple[str, str]] = {
         ("SIGSEGV", "SIGABRT", "SIGILL", "SIGFPE"),
         (
             "It crashed inside a compiled library, not in Python.",
-            "Choose sdpa as attention and try again; then update the GPU driver and PyTorch of musubi-tuner.",
+            "Choose sdpa as attention, unless it is chosen already; then update the GPU driver and PyTorch of "
+            "musubi-tuner.",
         ),
     ),
 }

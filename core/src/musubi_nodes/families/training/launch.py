@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from musubi_nodes.errors import one_line
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.install import Install
@@ -28,7 +29,7 @@ def accelerate_launch(install: Install, inputs: TrainerInputs, folder: Path, *, 
         "num_cpu_threads_per_process": 1,
     }
     flags = ["--multi_gpu"] * several + ["--cpu"] * cpu
-    given = [f"--{name}={value}" for name, value in options.items() if value not in (None, "")]
+    given = [f"--{name}={one_line(str(value))}" for name, value in options.items() if value not in (None, "")]
     return [str(install.python), "-m", "accelerate.commands.launch", *given, *flags]
 
 
