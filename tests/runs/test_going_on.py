@@ -162,7 +162,13 @@ def test_a_run_that_never_trained_has_no_states(tmp_path: Path) -> None:
     made = RunFolder.create(tmp_path, "Trainer")
     a_state(made.out / "a-state")
     assert states(made) == []
-    for broken in ('{"length": [0, 1]}', '{"length": [true, 1]}', '{"length": "3 12"}', "[]", "no json"):
+    for broken in (
+        '{"steps_per_epoch": 0, "steps": 1}',
+        '{"steps_per_epoch": true, "steps": 1}',
+        '{"steps": 3}',
+        "[]",
+        "x",
+    ):
         (made.path / STATED).write_text(broken, "utf-8")
         assert states(made) == []
 

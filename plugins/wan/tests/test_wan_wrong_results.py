@@ -84,7 +84,7 @@ WRONG_CACHES = {
     "infinite texts": ("wan_cache_text_encoder_outputs.py", OF_NUMBERS.format(values=INFINITE)),
     "NaN that musubi-tuner replaced": (
         "wan_cache_latents.py",
-        "print('WARNING:dataset:latents_1x8x12_float32 tensor has NaN: p1.png, replace NaN with 0', flush=True)",
+        "print('WARNING:dataset:latents_1x8x12_float32 tensor has NaN: p1.png, replace NaN with 0', file=sys.stderr)",
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.judging import judge
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.runs.record.output import pieces_of
+from musubi_nodes.runs.record.stated import replaced_items
 
 
 def checked_scan(dataset: Dataset, family: Family) -> Scan:
@@ -115,7 +114,7 @@ def verify(
 def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) -> None:
     """What was replaced by 0 can't be told from the files, so that all of the run's go."""
     bad = [path for path in files if not has_values(path, kind)]
-    replaced = {found[1] for line in pieces_of(folder.log) if (found := _REPLACED.search(line))}
+    replaced = replaced_items(folder)
     for path in files if replaced else bad:
         path.unlink(missing_ok=True)
     if count := max(len(bad), len(replaced)):
@@ -127,10 +126,6 @@ def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) ->
             fix="Choose another precision for the VAE or text encoder, or another file of it, and cache again.",
             log=folder.log,
         )
-
-
-_REPLACED = re.compile(r"tensor has NaN: (.+), replace NaN with 0$")
-"""What the script warns of (dataset/cache_io.py, v0.3.4)."""
 
 
 def _files(found: Scan, architecture: str, kind: CacheKind) -> list[Path]:

@@ -16,8 +16,11 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.lines import STDERR, STDOUT, is_from, message
 
 STATED = "stated.json"
-"""``length``: steps of an epoch and of the run; ``outputs``: files below ``out`` in the order in which they were
-written; ``lacked_gpu_memory``: whether that was said, also if the script went on."""
+"""``steps_per_epoch`` and ``steps`` of the run; ``outputs``: files below ``out`` in the order in which they were
+written; ``lacked_gpu_memory``: whether that was said, also if the script went on; ``replaced``: items whose NaN became
+0."""
+LIMIT = 1_000
+"""Entries of one list; of more items nobody wants to read."""
 
 _HEAD = re.compile(r"running training\b")
 _LENGTH = {
@@ -28,6 +31,9 @@ _LENGTH = {
 """A training's block of lines before its first step (``_run_training_loop`` of training/trainer_base.py, v0.3.4)."""
 _OUTPUT = re.compile(r"(?:Latent|Video|Sample|Sample images) saved? to: (?P<path>.+)")
 """What a generator says once a file is written (wan_, hv_ and fpack_generate_video.py, v0.3.4)."""
+
+_REPLACED = re.compile(r"[\w.]{1,200} tensor has NaN: (?P<item>.+), replace NaN with 0")
+"""What a cache script warns of (dataset/cache_io.py, v0.3.4)."""
 
 
 class Length(NamedTuple):
@@ -51,10 +57,13 @@ class Statements:
         if not self._block_over and is_from(stream, STDOUT):
             self._read_length(piece)
         if is_from(stream, STDERR):
-            if (found := _OUTPUT.fullmatch(message(piece))) and (name := self._own(found["path"])):
-                self._note("outputs", [*self._facts.get("outputs", []), name])
+            said = message(piece)
+            if (found := _OUTPUT.fullmatch(said)) and (name := self._own(found["path"])):
+                self._add("outputs", name)
+            if found := _REPLACED.fullmatch(said):
+                self._add("replaced", found["item"])
             if "lacked_gpu_memory" not in self._facts and is_full(GPU, piece):
-                self._note("lacked_gpu_memory", True)
+                self._note(lacked_gpu_memory=True)
 
     def _read_length(self, piece: str) -> None:
         if not self._in_block:
@@ -64,7 +73,7 @@ class Statements:
         self._length |= {name: int(found[1]) for name, line in _LENGTH.items() if (found := line.fullmatch(piece))}
         if self._length.keys() == _LENGTH.keys():
             per_epoch = ceil(self._length["batches"] / max(self._length["accumulated"], 1))
-            self._note("length", [per_epoch, self._length["total"]])
+            self._note(steps_per_epoch=per_epoch, steps=self._length["total"])
             self._block_over = True
 
     def _own(self, path: str) -> str:
@@ -75,26 +84,34 @@ class Statements:
             return ""
         return "" if ".." in name.parts else name.as_posix()
 
-    def _note(self, name: str, value: Any) -> None:
-        self._facts[name] = value
+    def _add(self, name: str, item: str) -> None:
+        listed = self._facts.get(name, [])
+        if item not in listed and len(listed) < LIMIT:
+            self._note(**{name: [*listed, item]})
+
+    def _note(self, **facts: Any) -> None:
+        self._facts |= facts
         if self._folder.path.is_dir():
             write_json(self._folder.path / STATED, self._facts)
 
 
 def length_of(folder: RunFolder) -> Length | None:
     """How long a training said that it is; ``None`` before it has begun to train."""
-    found = folder.read_json(STATED).get("length")
-    if isinstance(found, list) and len(found) == 2 and all(type(number) is int and number > 0 for number in found):
-        return Length(*found)
-    return None
+    found = folder.read_json(STATED)
+    numbers = (found.get("steps_per_epoch", 0), found.get("steps", 0))
+    return Length(*numbers) if min(numbers) > 0 else None
 
 
 def outputs_of(folder: RunFolder) -> list[str]:
     """The files below ``out`` that a script has named, once each was written, in that order."""
-    found = folder.read_json(STATED).get("outputs")
-    return [str(name) for name in found] if isinstance(found, list) else []
+    return folder.read_json(STATED).get("outputs", [])
+
+
+def replaced_items(folder: RunFolder) -> list[str]:
+    """The items of whose caches a script replaced NaN by 0; the first thousand."""
+    return folder.read_json(STATED).get("replaced", [])
 
 
 def lacked_gpu_memory(folder: RunFolder) -> bool:
     """Whether a script met a full GPU, also if it went on with the next prompt (fpack_generate_video.py, v0.3.4)."""
-    return folder.read_json(STATED).get("lacked_gpu_memory") is True
+    return "lacked_gpu_memory" in folder.read_json(STATED)

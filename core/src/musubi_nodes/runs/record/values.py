@@ -38,6 +38,10 @@ FILES: Mapping[str, Mapping[str, Kind]] = {
         "key": text, "output_name": text, "settings": table, "dataset": text, "program": text,
         "max_train_epochs": whole, "max_train_steps": whole,
     },
+    "stated.json": {
+        "steps_per_epoch": whole, "steps": whole, "outputs": texts, "replaced": texts,
+        "lacked_gpu_memory": lambda value: value is True,
+    },
     "finished.json": {"key": text},
     "memory.json": {"family": text, "size": text, "shape": table, "estimate": lambda value: is_number(value) and value},
 }  # fmt: skip
