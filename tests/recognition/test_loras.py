@@ -168,3 +168,12 @@ def test_a_training_of_a_lora_does_not_begin_with_a_loha(tmp_path: Path) -> None
     with pytest.raises(MusubiError) as caught:
         check_begins(lora, Training(network_dim=4))
     assert "LoHa" in caught.value.what
+
+
+def test_only_a_lora_that_fits_in_another_format_is_said_to_be_convertible(tmp_path: Path) -> None:
+    fixes = []
+    for module in ("blocks.0.self_attn.q", "single_transformer_blocks.0.attn.to_q"):
+        with pytest.raises(MusubiError) as caught:
+            check_fits(*files(tmp_path, pair(module, prefix="transformer.", halves="A B")))
+        fixes.append("Convert" in caught.value.fix)
+    assert fixes == [True, False]

@@ -31,7 +31,9 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
     found = lora_format(header)
     if not found:
         raise MusubiError(f"{lora.name} is no LoRA", fix="Choose another file.")
-    name = lora_name(header)
+    name, model = lora_name(header), whole_header(dit) if dit.suffix.lower() in SAFETENSORS else None
+    if model:  # a .pt file has no header that could be read without loading it
+        _check_modules(lora, header, dit, model)
     if found == "other":
         raise MusubiError(
             f"{lora.name} is {name}", why=LEFT_OUT, fix="Convert it with the LoRA Format Converter first."
@@ -42,11 +44,7 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
             why="musubi-tuner leaves its magnitudes out without a word (v0.3.4): it would do something else.",
             fix="Choose a LoRA without DoRA.",
         )
-    if dit.suffix.lower() not in SAFETENSORS:
-        return found  # a .pt file has no header that could be read without loading it
-    model = whole_header(dit)
-    _check_modules(lora, header, dit, model)
-    if merged and any(each.startswith(WRAPPED) for each in model.tensors):
+    if model and merged and any(each.startswith(WRAPPED) for each in model.tensors):
         raise MusubiError(
             f"no LoRA can be used with {dit.name}",
             why=say(
@@ -80,7 +78,7 @@ def check_begins(lora: Path, training: Training) -> None:
 
 def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None:
     """At least one of its modules is in the model, and those that are have the model's size."""
-    wanted, weights = set(modules_in(header)), _weights_of(model)
+    wanted, weights = {module.replace(".", "_") for module in modules_in(header)}, _weights_of(model)
     if wanted and not wanted & weights.keys():
         raise MusubiError(
             f"{lora.name} is {lora_name(header)}: it does not fit the model {dit.name}",
