@@ -7,11 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import batch, flood, imports, interrupt, latency, overhead, rerun, scan, soak, video
+from bench import batch, flood, imports, interrupt, latency, overhead, queue, rerun, scan, soak, video
 from bench.common import Row, told
 from bench.machine import machine
 
-MEASURES = (overhead, latency, flood, interrupt, soak, imports, rerun, batch, video, scan)
+MEASURES = (overhead, latency, flood, interrupt, soak, imports, rerun, batch, video, scan, queue)
 LINE = "| {:<55} | {:>11} | {:>36} | {:>8} |"
 ALL = {module.__name__.rpartition(".")[2]: module for module in MEASURES}
 

@@ -29,10 +29,10 @@ def test_each_mistake_is_another_one() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "".join(f"key_{number} = 1\n" for number in range(10_000)),
-        "[general]\n" + "".join(f"key_{number} = 1\n" for number in range(10_000)),
-        "[[datasets]]\nimage_directory = 'a'\n" + "".join(f"key_{number} = 1\n" for number in range(10_000)),
-        "[[datasets]]\n" + "".join(f"key_{number} = 1\n" for number in range(10_000)),
+        "".join(f"key_{number} = 1\n" for number in range(60_000)),
+        "[general]\n" + "".join(f"key_{number} = 1\n" for number in range(60_000)),
+        "[[datasets]]\nimage_directory = 'a'\n" + "".join(f"key_{number} = 1\n" for number in range(60_000)),
+        "[[datasets]]\n" + "".join(f"key_{number} = 1\n" for number in range(60_000)),
         "[[datasets]]\nimage_directory = 'a'\nkey = 1\n" * 900,
     ],
     ids=["top", "general", "dataset", "no source", "many datasets"],

@@ -30,18 +30,20 @@ READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) |
 
 
 class Limit(NamedTuple):
-    """The most bytes that are read of a kind of file."""
+    """The most bytes that are read of a kind of file; each counts ``cost`` times against a budget, for what is made of
+    it takes time."""
 
     kind: str
     most: int
+    cost: int = 1
 
 
 _MB = 1_000_000
 CONFIG = Limit("configuration file", _MB)
-TOML = Limit("dataset file", _MB)
+TOML = Limit("dataset file", _MB, cost=20)
 CAPTION = Limit("caption", _MB)
 LINES = Limit("JSONL file", 256 * _MB)
-PROMPTS = Limit("prompt file", 20 * _MB)
+PROMPTS = Limit("prompt file", 20 * _MB, cost=20)
 WORKFLOW = Limit("workflow", 20 * _MB)
 WEIGHTS_HEADER = Limit("header of weights", 16 * _MB)
 PICTURE = Limit("picture", 256 * _MB)
@@ -65,7 +67,7 @@ def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = Tr
     try:
         facts = os.fstat(handle)
         _check_usable(facts, limit)
-        spend(facts.st_size if limit else 0)
+        spend(facts.st_size * limit.cost if limit else 0)
     except (OSError, NotKnown):
         os.close(handle)
         raise

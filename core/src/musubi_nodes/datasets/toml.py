@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from musubi_nodes.budget import spend
 from musubi_nodes.datasets.cache_folders import with_cache_directories
 from musubi_nodes.datasets.keys import (
     GENERAL_KEYS,
@@ -154,7 +155,7 @@ def _general(raw: object, found: list[str]) -> General | None:
     section = renamed(raw)
     unknown = [key for key in section if key not in GENERAL_KEYS]
     found.extend(unknown_in_general(key, section[key]) for key in unknown[:MOST_FINDINGS])
-    return _built(General, {k: v for k, v in section.items() if k not in unknown}, "general", found)
+    return _built(General, {k: v for k, v in section.items() if k in GENERAL_KEYS}, "general", found)
 
 
 def _datasets(raw: object, base: Path, found: list[str]) -> tuple[Dataset, ...]:
@@ -168,6 +169,7 @@ def _datasets(raw: object, base: Path, found: list[str]) -> tuple[Dataset, ...]:
             return ()
         built = []
         for number, item in enumerate(raw):
+            spend()
             if len(found) > MOST_FINDINGS:
                 break
             built.append(_dataset(f"datasets[{number}]", item, base, found))
@@ -185,7 +187,7 @@ def _dataset(where: str, raw: object, base: Path, found: list[str]) -> Dataset |
         return None
     unknown = [key for key in section if key not in KEYS[kind]]
     found.extend(unknown_in_dataset(where, key, section[key], kind) for key in unknown[:MOST_FINDINGS])
-    known = {key: value for key, value in section.items() if key not in unknown}
+    known = {key: value for key, value in section.items() if key in KEYS[kind]}
     known.update(_paths(where, known, base, found))
     return _built(ImageDataset if kind == "image" else VideoDataset, known, where, found)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import fields_of
@@ -66,6 +67,7 @@ def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> list[Prom
     found, wrong = [], []
     for count, (number, row) in enumerate(rows, 1):
         check_count(count)
+        spend()
         try:
             found.append(_prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context))
         except (ValueError, ValidationError, MusubiError) as error:
