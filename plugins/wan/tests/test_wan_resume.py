@@ -207,3 +207,83 @@ def test_trained_again_a_named_state_counts_and_auto_is_told_to_be_left_out(plac
     assert resumed_from(place) == [] and "train_again begins at step 0; resume auto is left out" in place.texts
     with pytest.raises(MusubiError, match="is no saved state"):
         place.train(caches, training=training.model_copy(update={"resume": "no/such-state"}), train_again=True)
+
+
+@pytest.fixture
+def saved(place: Any) -> tuple[Any, Any, Any, Any]:
+    """Caches, settings and a named state of a training that crashed."""
+    caches, training = place.caches(), states_on(place)
+    optimizer = place.settings("OptimizerConfig", optimizer_type="AdamW", weight_decay=0.01)
+    state = states(crashed(place, caches, training, optimizer=optimizer))[-1]
+    return caches, training.model_copy(update={"resume": named(place, state)}), optimizer, state
+
+
+OTHER = {
+    "learning_rate": ("training", 0.002, r"learning_rate 0\.01, not 0\.002"),
+    "network_alpha": ("training", 3.0, r"network_alpha .*, not 3\.0"),
+    "network_args": ("training", "verbose=True", "network_args '', not 'verbose=True'"),
+    "weight_decay": ("optimizer", 0.5, r"weight_decay 0\.01, not 0\.5"),
+    "eps": ("optimizer", 1e-6, "eps None, not 1e-06"),
+    "optimizer_type": ("optimizer", "Adagrad", "optimizer_type 'AdamW', not 'Adagrad'"),
+    "optimizer_args": ("optimizer", "amsgrad=True", "optimizer_args '', not 'amsgrad=True'"),
+    "lr_scheduler": ("optimizer", "cosine", "lr_scheduler 'constant', not 'cosine'"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_named_state_is_not_gone_on_from_with_settings_that_it_does_not_keep(
+    place: Any, saved: Any, name: str
+) -> None:
+    caches, training, optimizer, _ = saved
+    which, value, words = OTHER[name]
+    inputs = {"training": training, "optimizer": optimizer}
+    inputs[which] = inputs[which].model_copy(update={name: value})
+    place.forget()
+    with pytest.raises(MusubiError, match=words):
+        place.train(caches, **inputs)
+    assert not place.started_since()
+
+
+def test_a_named_state_goes_on_with_what_the_new_run_decides(place: Any, saved: Any) -> None:
+    caches, training, optimizer, state = saved
+    training = training.model_copy(update={"save_every_n_epochs": 20, "gradient_accumulation_steps": 1, "seed": 7})
+    made = place.train(caches, training=training, optimizer=optimizer.model_copy(update={"max_grad_norm": 0.5}))
+    assert made.lora.complete and resumed_from(place) == [str(state.path)]
+
+
+def test_the_optimizer_that_auto_chose_then_is_not_another_one_now(place: Any, saved: Any) -> None:
+    """bitsandbytes was there when the state was saved."""
+    caches, training, optimizer, state = saved
+    plan = state.path.parents[1] / "training.json"
+    plan.write_text(plan.read_text("utf-8").replace("'AdamW'", "'AdamW8bit'"), "utf-8")
+    with pytest.raises(MusubiError, match="optimizer_type 'AdamW8bit', not 'AdamW'"):
+        place.train(caches, training=training, optimizer=optimizer.model_copy(update={"optimizer_type": "auto"}))
+
+
+def test_a_named_state_without_a_record_of_its_settings_is_refused(place: Any, saved: Any) -> None:
+    caches, training, optimizer, state = saved
+    (state.path.parents[1] / "training.json").unlink()
+    with pytest.raises(MusubiError, match="no record of its settings"):
+        place.train(caches, training=training, optimizer=optimizer)
+
+
+def test_a_named_state_of_nan_is_refused(place: Any, saved: Any) -> None:
+    caches, training, optimizer, state = saved
+    path = state.path / "model.safetensors"
+    save_file({name: np.full_like(tensor, np.nan) for name, tensor in load_file(path).items()}, path)
+    with pytest.raises(MusubiError, match="holds NaN"):
+        place.train(caches, training=training, optimizer=optimizer)
+
+
+def test_another_state_under_the_same_name_is_another_training(place: Any, saved: Any) -> None:
+    caches, training, optimizer, state = saved
+    place.train(caches, training=training, optimizer=optimizer)
+    place.forget()
+    place.train(caches, training=training, optimizer=optimizer)
+    assert not place.started_since()
+    path = state.path / "model.safetensors"
+    times = path.stat()
+    save_file({name: np.asarray(tensor + np.float32(0.01)) for name, tensor in load_file(path).items()}, path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    place.train(caches, training=training, optimizer=optimizer)
+    assert place.started_since()

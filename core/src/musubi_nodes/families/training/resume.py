@@ -16,6 +16,7 @@ from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
 from musubi_nodes.families.training.identity import AUTO, PLAN, Identity, nothing_found
 from musubi_nodes.families.training.inputs import TrainerInputs
+from musubi_nodes.families.training.kept_by_state import check_kept, stamps_of_state
 from musubi_nodes.files import cleaned_path, is_file, is_inside
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
@@ -70,10 +71,19 @@ def resume_point(inputs: TrainerInputs, identity: Identity, context: Context, fa
         return None
     found = _newest(identity, training, context) if named == AUTO else _named(inputs, named, context, family)
     if found is not None:
+        if named != AUTO:
+            check_kept(found.run, identity)
         check_fits(found.state.path / "model.safetensors", Path(inputs.models.main_dit))
         if not training.accept_lr_change:
             _check_rate(found, training, inputs.optimizer or Optimizer())
     return found
+
+
+def begins_with(training: Training, context: Context) -> str:
+    """What names the state that the settings name; "" without one, and for auto."""
+    named = training.resume.strip()
+    path = None if named in ("", AUTO) else named_state(named, context)
+    return stamps_of_state(path) if path and is_inside(path, [context.host.output_folder]) else ""
 
 
 def _newest(identity: Identity, training: Training, context: Context) -> Resume | None:
@@ -106,9 +116,13 @@ def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waitin
     return None
 
 
+def named_state(text: str, context: Context) -> Path:
+    """The folder that ``resume`` means, which may not be there."""
+    return context.host.output_folder / cleaned_path(text)
+
+
 def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -> Resume:
-    output = context.host.output_folder
-    path = output / cleaned_path(text)
+    output, path = context.host.output_folder, named_state(text, context)
     where = "Give a folder below the output folder, such as musubi/runs/.../out/my_lora-state, or auto."
     if not is_inside(path, [output]) or not is_file(path / "model.safetensors"):
         why = "A state is a folder that ends in -state and holds model.safetensors."

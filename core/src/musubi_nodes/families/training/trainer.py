@@ -44,7 +44,7 @@ from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
 from musubi_nodes.families.training.launch import accelerate_launch, write_launch_config
 from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.places import check_login, check_lora_folder, check_paths, longest_path
-from musubi_nodes.families.training.resume import resume_point
+from musubi_nodes.families.training.resume import begins_with, resume_point
 from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
 from musubi_nodes.log import log
@@ -202,7 +202,8 @@ class LoRATrainer(ScriptNode):
         identity = self._identity(inputs, install)
         attempt.key = identity.key
         own = attempt.own_state(training)
-        records, key = Records(context.host.output_folder, "trained"), self._key(finishing(inputs), install)
+        records = Records(context.host.output_folder, "trained")
+        key = self._key(finishing(inputs), install, begins_with(training, context))
         if not own and not inputs.train_again and (done := self._done_before(inputs, context, records, key)):
             return done
         check_files(inputs, self.family)
@@ -264,14 +265,17 @@ class LoRATrainer(ScriptNode):
         remove_old_states(folder, inputs.training or Training())
         return outputs
 
-    def _key(self, inputs: TrainerInputs, install: Install) -> str:
+    def _key(self, inputs: TrainerInputs, install: Install, *facts: str) -> str:
         """The caches count by the state of their files: another VAE makes another LoRA."""
         owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
-        return self.key(inputs, install, owned)
+        return self.key(inputs, install, owned, *facts)
 
     def _identity(self, inputs: TrainerInputs, install: Install) -> Identity:
         plain = whatever_length(inputs)
-        return identity_of(plain, self._key(plain, install), self.program(install, [self.family.network_module]))
+        optimizer = inputs.optimizer or Optimizer()
+        chosen = optimizer.model_copy(update={"optimizer_type": optimizer_of(optimizer, install)})
+        told = plain.model_copy(update={"optimizer": chosen})
+        return identity_of(told, self._key(plain, install), self.program(install, [self.family.network_module]))
 
     def _said(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
         return {
