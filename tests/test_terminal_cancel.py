@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from musubi_nodes.files import write_json
+from musubi_nodes.hosts.terminal import cli
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 
 
@@ -37,3 +38,15 @@ def test_a_signal_cancels_the_run_and_leaves_no_process(tmp_path: Path, number: 
     assert not psutil.wait_procs(tree, timeout=2)[1]
     run = next(tmp_path.glob("musubi/runs/*Trainer*"))
     assert '"cancelled"' in (run / "status.json").read_text("utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="another signal stands in for the one of Windows")
+def test_ctrl_break_cancels_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    try:
+        cli._take_signals(survives=False)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)

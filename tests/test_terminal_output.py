@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +49,22 @@ def test_a_reader_that_has_gone_is_a_quiet_end(tmp_path: Path) -> None:
         listing.stdout.close()
         assert listing.stderr.read() == b""
         assert listing.wait(20) == 141
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the terminal is POSIX")
+@pytest.mark.parametrize(("columns", "bar"), [(100, True), (0, False)])
+def test_a_terminal_without_columns_is_told_by_lines(columns: int, bar: bool) -> None:
+    """As `script` and containers make one."""
+    import fcntl
+    import termios
+
+    screen, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    with os.fdopen(terminal, "w") as stream:
+        bars = Bars(stream)
+        bars.show("Trainer", Progress("training", 1, 2))
+        bars.end()
+        stream.flush()
+        shown = os.read(screen, 10_000).decode()
+    os.close(screen)
+    assert "Trainer" in shown and ("\r" in shown.rstrip("\r\n")) == bar

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -66,12 +68,19 @@ class TerminalHost:
         self._bars.end()
 
 
+def _has_room(stream: TextIO) -> bool:
+    """Whether a bar can be drawn: on a terminal, unless that says that it has no columns, as one without a window."""
+    with contextlib.suppress(OSError, ValueError):
+        return stream.isatty() and os.get_terminal_size(stream.fileno()).columns > 0
+    return False
+
+
 class Bars:
     """One bar at a time; plain lines where the output is no terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._interactive = stream.isatty()
+        self._interactive = _has_room(stream)
         self._bar: tqdm[NoReturn] | None = None
         self._last, self._told = 0.0, set[str]()
 
