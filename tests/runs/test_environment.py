@@ -14,7 +14,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import LOGINS, PASSED, child_environment, is_passed
 
-CRON = {"PATH": "/usr/bin:/bin", "HOME": "/home/me", "LANG": "C.UTF-8"}
+CRON = {"PATH": os.pathsep.join(["/usr/bin", "/bin"]), "HOME": "/home/me", "LANG": "C.UTF-8"}
 
 COMFYUI = {
     "PYTORCH_CUDA_ALLOC_CONF": "backend:cudaMallocAsync",
@@ -72,7 +72,7 @@ def test_who_starts_a_run_makes_no_difference(more: Mapping[str, str]) -> None:
 def test_the_whole_environment_is_known() -> None:
     found = child_environment(install(), ["2"], {"HF_TOKEN": "hf_1234567890"}, CRON)
     assert found == {
-        "PATH": "/tuner/venv/bin:/usr/bin:/bin".replace(":", os.pathsep),
+        "PATH": os.pathsep.join([str(Path("/tuner/venv/bin")), "/usr/bin", "/bin"]),
         "HOME": "/home/me",
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(Path("/tuner/src")),
@@ -101,7 +101,8 @@ def test_the_whole_environment_is_known() -> None:
     ],
 )
 def test_what_the_machine_needs_is_passed_on(name: str, value: str) -> None:
-    assert child_environment(install(), (), None, {**CRON, name: value})[name] == value
+    passed = child_environment(install(), (), None, {**CRON, name: value})
+    assert passed[name.upper() if os.name == "nt" else name] == value
 
 
 def test_an_install_passes_more_on_purpose() -> None:
