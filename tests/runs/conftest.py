@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ role, folder, token = sys.argv[1:4]
 children = {"launcher": ["trainer"], "trainer": ["worker", "worker2", "stubborn", "daemon"]}.get(role, [])
 if role == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if role == "daemon":
+if role == "daemon" and os.name == "nt":
+    if "detached" not in sys.argv:
+        command = [sys.executable, *sys.argv, "detached"]
+        subprocess.Popen(command, creationflags=subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP)
+        sys.exit()
+elif role == "daemon":
     for _ in range(2):
         if os.fork():
             os._exit(0)
@@ -92,15 +98,18 @@ class Tree:
         return all((self.folder / f"ready-{role}").exists() for role in self.roles)
 
     def processes(self, role: str = "") -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if self.token in words and process.pid != os.getpid() and (not role or role in words):
-                found.append(process)
-        return found
+        return [process for process, words in self._ours() if not role or role in words]
 
     def guard(self) -> psutil.Process:
-        return next(p for p in self.processes() if any(word.endswith("guard.py") for word in p.info["cmdline"]))
+        guards = ("guard.py", "guard_windows.py")
+        return next(process for process, words in self._ours() if any(word.endswith(guards) for word in words))
+
+    def _ours(self) -> Iterator[tuple[psutil.Process, list[str]]]:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):  # it ended just now
+                words = process.cmdline()
+                if self.token in words and process.pid != os.getpid():
+                    yield process, words
 
 
 @pytest.fixture

@@ -32,7 +32,12 @@ folder = RunFolder(Path(sys.argv[1]))
 run(Command("script.py", sys.argv[2:], folder.path, dict(os.environ)), folder, LocalProcess(), Watching())
 """
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a daemon is only found everywhere on Linux")
+pytestmark = pytest.mark.skipif(
+    sys.platform not in ("linux", "win32"), reason="a daemon is found everywhere on Linux, and by a job on Windows"
+)
+posix = pytest.mark.skipif(os.name == "nt", reason="forks and signals")
+SIGNALS = ["SIGINT", "SIGTERM", "SIGKILL", "SIGHUP"] if os.name != "nt" else ["SIGTERM"]
+"""By which a host ends; Windows has one way to end another program."""
 
 
 class Stop(Exception):
@@ -87,7 +92,7 @@ def test_an_interrupt_before_the_start_starts_nothing(runs: Any) -> None:
     assert runs.folder.status()["status"] == "cancelled"
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL", "SIGHUP"])
+@pytest.mark.parametrize("name", SIGNALS)
 def test_when_the_host_ends_in_any_way_the_tree_ends(
     runs: Any, tree: Any, until: Callable[..., bool], host_environment: dict[str, str], name: str
 ) -> None:
@@ -101,6 +106,7 @@ def test_when_the_host_ends_in_any_way_the_tree_ends(
     assert runs.folder.status()["status"] == ("cancelled" if name == "SIGINT" else "failed")
 
 
+@posix
 def test_a_process_that_the_host_forked_does_not_keep_the_tree_alive(
     runs: Any, tree: Any, until: Callable[..., bool], host_environment: dict[str, str]
 ) -> None:
@@ -140,6 +146,7 @@ def test_a_killed_guard_leaves_nothing_and_one_clear_error(runs: Any, tree: Any,
     assert runs.folder.status()["status"] == "failed"
 
 
+@posix
 def test_a_guard_that_is_asked_to_end_ends_the_tree_first(runs: Any, tree: Any) -> None:
     asked: list[int] = []
 
@@ -168,12 +175,12 @@ def test_a_stopped_guard_does_not_hold_the_host(runs: Any, tree: Any) -> None:
 def test_a_guard_that_is_stopped_before_the_script_ends_is_one_clear_error(
     runs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "UNANSWERED", 0.5)
     begun, go_on = tmp_path / "begun", tmp_path / "go on"
 
     def freeze() -> None:
         if begun.exists() and not go_on.exists():
             psutil.Process(int(begun.read_text())).suspend()
+            monkeypatch.setattr(executor, "UNANSWERED", 0.5)
             go_on.touch()
 
     with pytest.raises(MusubiError, match="does not answer") as told:
@@ -205,6 +212,7 @@ def test_what_outlives_the_script_is_ended_with_it(runs: Any, tree: Any, until: 
     assert outcome.last.stage == "starting"
 
 
+@posix
 def test_dead_orphans_are_collected_while_the_run_goes_on(runs: Any, tmp_path: Path) -> None:
     """A long training must not pile up zombies below the guard."""
     runs("""

@@ -116,3 +116,15 @@ def test_runs_of_another_machine_on_the_same_folder_are_not_looked_for_here(tmp_
     theirs.write_status("running", **{**this_host(), "place": "elsewhere"})
     over.write_status("done")
     assert [folder.path for folder in running(tmp_path)] == [ours.path]
+
+
+def test_a_process_that_cannot_be_asked_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """psutil lets errors of the system through, such as WinError 87 for a process that has just ended."""
+
+    def refuse(process: psutil.Process) -> None:
+        raise OSError(22, "Invalid parameter")
+
+    monkeypatch.setattr(psutil.Process, "memory_info", refuse)
+    assert largest_programs(2, ()) == []
+    monkeypatch.setattr(psutil, "Process", refuse)
+    assert program_name(1) is None

@@ -78,11 +78,11 @@ def largest_programs(most: int, without: Collection[int]) -> list[Program]:
     """The processes that hold most main memory, but for ``without``."""
     import psutil
 
-    found = [
-        Program(process.pid, process.info["name"] or "?", int(process.info["memory_info"].rss))
-        for process in psutil.process_iter(["name", "memory_info"])
-        if process.info["memory_info"] and process.pid not in without
-    ]
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid not in without:
+                found.append(Program(process.pid, process.name() or "?", int(process.memory_info().rss)))
     return sorted(found, key=lambda program: -program.ram)[:most]
 
 

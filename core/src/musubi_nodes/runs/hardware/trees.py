@@ -26,7 +26,7 @@ def tree(folder: RunFolder) -> list[Any]:
     record = folder.read_json("process.json")
     if "returncode" in record:
         return []
-    with contextlib.suppress(ValueError, TypeError, KeyError, psutil.Error):
+    with contextlib.suppress(ValueError, TypeError, KeyError, psutil.Error, OSError):
         top = psutil.Process(int(record["guard"] if "guard" in record else record["pid"]))
         return [top, *top.children(recursive=True)]
     return []

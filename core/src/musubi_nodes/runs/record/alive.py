@@ -121,7 +121,7 @@ def _started(process: int) -> str:
         return ""
     import psutil
 
-    with contextlib.suppress(psutil.Error):
+    with contextlib.suppress(psutil.Error, OSError):
         found = psutil.Process(process)
         return "" if found.status() == psutil.STATUS_ZOMBIE else repr(found.create_time())
     return ""
