@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import tomli
 from musubi_nodes.config import Config, InstallConfig, cache_folder, config_file, load_config, read_config
 from musubi_nodes.errors import MusubiError
 
+DRIVE = "C:" if os.name == "nt" else ""
+"""Without it a path is none of its own on Windows."""
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "configuration.md").read_text("utf-8")
 
 
 def read(content: str | bytes, **environment: str) -> Config:
-    config_file().write_bytes(content if isinstance(content, bytes) else content.encode())
+    config_file().write_bytes(content if isinstance(content, bytes) else content.replace("'/", f"'{DRIVE}/").encode())
     return read_config(config_file(), environment)
 
 
@@ -85,11 +88,16 @@ def test_a_folder_is_no_file():
 def test_the_environment_wins_over_the_file():
     content = "install = 'a'\nplugins_off = ['wan']\n[installs.a]\nroot = '/a'\n"
     assert read(content).install == "a"
-    config = read(content, MUSUBI_TUNER_ROOT="/b", MUSUBI_TUNER_PYTHON="/p", MUSUBI_NODES_PLUGINS_OFF="x,, y")
+    config = read(
+        content, MUSUBI_TUNER_ROOT=f"{DRIVE}/b", MUSUBI_TUNER_PYTHON=f"{DRIVE}/p", MUSUBI_NODES_PLUGINS_OFF="x,, y"
+    )
     assert config.install == "environment"
-    assert config.installs == {"a": InstallConfig(root="/a"), "environment": InstallConfig(root="/b", python="/p")}
+    assert config.installs == {
+        "a": InstallConfig(root=f"{DRIVE}/a"),
+        "environment": InstallConfig(root=f"{DRIVE}/b", python=f"{DRIVE}/p"),
+    }
     assert config.plugins_off == ["x", "y"]
-    assert read(content, MUSUBI_TUNER_ROOT="/b", MUSUBI_NODES_INSTALL="a").install == "a"
+    assert read(content, MUSUBI_TUNER_ROOT=f"{DRIVE}/b", MUSUBI_NODES_INSTALL="a").install == "a"
 
 
 def test_a_folder_of_the_environment_may_begin_where_the_program_does():
@@ -98,14 +106,14 @@ def test_a_folder_of_the_environment_may_begin_where_the_program_does():
 
 def test_what_the_file_says_about_the_environments_install_is_kept():
     content = "[installs.environment]\nroot = '/a'\ncpu = true\nenvironment = { HF_HOME = '/hf' }\n"
-    found = read(content, MUSUBI_TUNER_ROOT="/b").installs["environment"]
-    assert found == InstallConfig(root="/b", cpu=True, environment={"HF_HOME": "/hf"})
+    found = read(content, MUSUBI_TUNER_ROOT=f"{DRIVE}/b").installs["environment"]
+    assert found == InstallConfig(root=f"{DRIVE}/b", cpu=True, environment={"HF_HOME": f"{DRIVE}/hf"})
 
 
 @pytest.mark.parametrize("text", ['"{}"', "'{}'", "  {}\t", ' "{}" ', "{}"])
 def test_quotes_and_blanks_around_environment_values_are_cleaned(text, monkeypatch, tmp_path):
-    config = read("", MUSUBI_TUNER_ROOT=text.format("/r"), MUSUBI_TUNER_PYTHON=text.format("/p"))
-    assert config.installs["environment"] == InstallConfig(root="/r", python="/p")
+    config = read("", MUSUBI_TUNER_ROOT=text.format(f"{DRIVE}/r"), MUSUBI_TUNER_PYTHON=text.format(f"{DRIVE}/p"))
+    assert config.installs["environment"] == InstallConfig(root=f"{DRIVE}/r", python=f"{DRIVE}/p")
     assert read("", MUSUBI_NODES_INSTALL=text.format("miniature")).install == "miniature"
     monkeypatch.setenv("MUSUBI_NODES_CACHE", text.format(tmp_path))
     monkeypatch.setenv("MUSUBI_NODES_CONFIG", text.format(tmp_path / "c.toml"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_a_python_that_is_not_there_is_a_reason(tmp_path: Path) -> None:
 def examined(capsys: pytest.CaptureFixture[str], folder: Path, config: str = "") -> tuple[int, list[str]]:
     """The doctor's exit code, and its faults."""
     if config:
-        config_file().write_text(config, "utf-8")
+        config_file().write_text(config.replace("'/", f"'{DRIVE}/"), "utf-8")
     load_config.cache_clear()
     plugins.cache_clear()
     code = main(["doctor", "--output", str(folder)])
@@ -72,6 +73,8 @@ def examined(capsys: pytest.CaptureFixture[str], folder: Path, config: str = "")
 
 
 MINIATURE = 'install = "miniature"\n'
+DRIVE = "C:" if os.name == "nt" else ""
+"""Without it a path is none of its own on Windows."""
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,8 @@ def test_what_the_configuration_names_and_is_not_there_is_a_fault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], config: str, fault: str
 ) -> None:
     code, faults = examined(capsys, tmp_path, MINIATURE + config)
-    assert code == 1 and len(faults) == 1 and fault in faults[0]
+    assert code == 1 and len(faults) == 1
+    assert fault.replace("/nope", str(Path(DRIVE, "/nope"))) in faults[0]
 
 
 def test_a_good_configuration_has_no_fault_and_the_model_folders_are_told(
@@ -140,7 +144,7 @@ def test_a_configuration_that_cannot_be_read_is_the_only_fault(
 
 
 def test_faults_come_first_each_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config_file().write_text(f"{MINIATURE}executor = 'slurm'\ncomfyui = '/nope'", "utf-8")
+    config_file().write_text(f"{MINIATURE}executor = 'slurm'\ncomfyui = '{DRIVE}/nope'", "utf-8")
     assert main(["doctor", "--output", str(tmp_path)]) == 1
     counts, *lines = capsys.readouterr().out.splitlines()
     faults = [number for number, line in enumerate(lines) if line.startswith("!!")]
