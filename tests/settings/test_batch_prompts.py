@@ -328,7 +328,8 @@ def test_a_text_that_would_be_read_as_options_starts_alone(text: str) -> None:
 
 def test_a_line_says_what_the_prompt_says() -> None:
     prompt = Prompt(prompt="a cat\nand a dog", width=512, seed=7, negative_prompt="blurry")
-    assert prompt_line(prompt, LINES, Path("/run/x.png")) == "a cat and a dog --w 512 --d 7 --n blurry --i /run/x.png"
+    image = Path("/run/x.png")
+    assert prompt_line(prompt, LINES, image) == f"a cat and a dog --w 512 --d 7 --n blurry --i {image}"
     assert prompt_line(Prompt(prompt="a"), LINES, None) == "a"
 
 
