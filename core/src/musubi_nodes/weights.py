@@ -19,7 +19,7 @@ _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
     "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-_DIMENSIONS, _LARGEST = 16, 1 << 48
+_DIMENSIONS, _LARGEST, _DIGITS = 16, 1 << 48, 20
 """Of a tensor: far more than any has."""
 _DOWNLOAD = "Download the file again and compare its size with the page that offers it."
 
@@ -55,7 +55,7 @@ def read_header(path: Path) -> Header:
     except (OSError, ValueError) as error:
         raise MusubiError(f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     try:
-        return _checked(parse_json(text.decode()), 8 + length, size)
+        return _checked(parse_json(text.decode(), parse_int=_short_number), 8 + length, size)
     except _TooShort as error:
         raise MusubiError(f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
@@ -127,12 +127,19 @@ def _checked(raw: Mapping[str, Any], start: int, size: int) -> Header:
 def _tensor(name: str, entry: Mapping[str, Any], start: int) -> TensorInfo:
     dtype, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
     if type(dtype) is not str or not _are_sizes(shape) or not _are_sizes(place) or len(place) != 2:
-        raise ValueError(f"{name} is described by {str(entry)[:200]}")
+        raise ValueError(f"{name[:200]} has no dtype, shape and data_offsets as safetensors writes them")
     begin, end = place
     bits = _BITS.get(dtype)
     if end < begin or (bits and prod(shape) * bits != (end - begin) * 8):
         raise ValueError(f"{name} has {end - begin} bytes, which is not {dtype} {list(shape)}")
     return TensorInfo(dtype, tuple(shape), range(start + begin, start + end))
+
+
+def _short_number(digits: str) -> int:
+    """Python takes the square of their number for thousands of digits."""
+    if len(digits) > _DIGITS:
+        raise ValueError("a number has too many digits")
+    return int(digits)
 
 
 def _are_sizes(found: object) -> bool:
