@@ -87,6 +87,7 @@ const page = await browser.newPage({ viewport: { width: SIZE.width + BARS.width,
 await page.goto(url);
 await page.waitForFunction(() => window.app?.graph && window.app?.canvas);
 await page.waitForTimeout(4000);
+await page.evaluate(() => window.app.extensionManager.setting.set("Comfy.Workflow.ShowMissingModelsWarning", false));
 await page.addStyleTag({ content: "[class*=minimap] { display: none !important }" });
 await page.keyboard.press("Escape"); // the templates, which a ComfyUI shows at its first start
 await page.waitForTimeout(1000);

@@ -86,7 +86,9 @@ async function ended() {
 
 const TRAINER = ["MusubiTuner_WanLoRATrainer"], CURVE = [...TRAINER, "MusubiTuner_TrainingMonitor"];
 await open();
-await settings({ "Comfy.Locale": "en", "Comfy.VueNodes.Enabled": nodes === "vue" });
+await settings({
+  "Comfy.Locale": "en", "Comfy.VueNodes.Enabled": nodes === "vue", "Comfy.Workflow.ShowMissingModelsWarning": false,
+});
 await load();
 await look();
 await picture("before");

@@ -84,7 +84,7 @@ class Comfy:
                 body = answer.read()
                 return answer.status, json.loads(body) if body else None
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"null")
+            return error.code, json.load(error) if error.headers.get_content_subtype() == "json" else None
 
     def upload(self, path: Path) -> str:
         """Upload a file as the page's button does; the name that the node gets."""
