@@ -12,6 +12,11 @@ LINE = """([kind]) => {
   const line = node.widgets.find((each) => each.name === "$$node-text-preview");
   return Boolean(line && !line.hidden);
 }"""
+ROOM = """([kind]) => {
+  const node = app.graph.nodes.find((each) => each.type === kind);
+  const line = node.widgets.find((each) => each.name === "$$node-text-preview");
+  return LiteGraph.vueNodesMode ? 0 : (line?.computedHeight ?? 0);
+}"""
 END = """([kind]) => {
   const node = app.graph.nodes.find((each) => each.type === kind);
   const end = node.widgets.find((each) => each.name === "musubi_text");
@@ -31,6 +36,7 @@ def test_a_trainer_says_how_far_it_is_in_its_panel_only(page: Page) -> None:
     page.queue()
     page.see(".musubi-panel[data-status=running]")
     page.wait(f"([kind]) => !({LINE})([kind])", TRAINER)
+    page.wait(f"([kind]) => ({ROOM})([kind]) <= 0", TRAINER)
     page.show(TRAINER)
     page.stop()
 

@@ -6,6 +6,7 @@ import { panels } from "./panels.js";
 const LINE = "$$node-text-preview";
 const TEXT = "musubi_text";
 const HEIGHT = 68;
+const NO_ROOM = () => [0, -4]; // frontend 1.27.10 leaves the room of what is hidden, and a gap below each widget
 const ends = new WeakMap(); // node -> what it has said at its end, and in which prompt
 let executed = ""; // the prompt that is executed; not known after a reload until the next one begins
 
@@ -46,6 +47,8 @@ const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === 
 function hide(node, widget, hidden) {
   if (!widget || Boolean(widget.hidden) === hidden) return;
   widget.hidden = widget.options.hidden = hidden;
+  if (hidden) widget.computeSize = NO_ROOM;
+  else delete widget.computeSize;
   const all = [...node.widgets];
   node.widgets = all.filter((each) => each !== widget);
   node.widgets = all;
