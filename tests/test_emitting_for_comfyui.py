@@ -266,6 +266,9 @@ def test_linking_an_output_that_was_not_made_makes_the_node_run_again(
             def running_workflow(self) -> Any:
                 return {"7": {}, "9": {"inputs": {each: ["7", names.index(each)] for each in used}}}
 
+            def raise_if_cancelling(self) -> None:
+                """Nobody cancels."""
+
         monkeypatch.setattr(emit, "_host", Host)
         return emit.changed(node, plugins(), {"musubi_node_id": "7"})
 

@@ -40,6 +40,9 @@ class Canvas:
         for each in (self.input, self.output_folder):
             each.mkdir(parents=True)
 
+    def raise_if_cancelling(self) -> None:
+        """Nobody cancels."""
+
     def input_folder(self) -> Path:
         return self.input
 
