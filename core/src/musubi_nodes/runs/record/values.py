@@ -24,6 +24,8 @@ HOST: Mapping[str, Kind] = {"host": process, "machine": text, "place": text, "st
 ORIGIN: Mapping[str, Kind] = dict.fromkeys(("class", "node", "prompt", "workflow"), text)
 SHOWN = ("status.json", "origin.json", "progress.json")
 """Files whose texts are for people: no terminal obeys what is in them."""
+IDS = frozenset({"node", "prompt", "workflow"})
+"""These are compared with the page's, not shown."""
 FILES: Mapping[str, Mapping[str, Kind]] = {
     "status.json": {
         **HOST, "status": status, "time": is_number, "error": text, "made": text, "script": text,
@@ -51,5 +53,6 @@ def values_of(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the file ``name`` that are of their kind."""
     kept = fitting(found, FILES.get(name, {}))
     if name in SHOWN:
-        kept = {key: printable(value) if isinstance(value, str) else value for key, value in kept.items()}
+        shown = {key: printable(value) for key, value in kept.items() if isinstance(value, str) and key not in IDS}
+        return kept | shown
     return kept
