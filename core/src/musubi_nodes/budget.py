@@ -24,8 +24,11 @@ _WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)
 
 
 @contextmanager
-def watched(watch: Watch) -> Iterator[None]:
-    """Within the block, ``watch`` is asked before anything is read."""
+def watched(watch: Watch | None) -> Iterator[None]:
+    """Within the block, ``watch`` is asked before anything is read.
+
+    ``None``: nobody is, so that what must come to its end reads its files without being given up.
+    """
     token = _WATCH.set(watch)
     try:
         yield

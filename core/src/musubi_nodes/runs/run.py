@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from musubi_nodes.budget import watched
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.command import Command, Outcome, Watcher
 from musubi_nodes.runs.explain import Explainer
@@ -36,7 +37,8 @@ def run(
             raise folder.deleted(f"{command.script} was to start")
         write_command(folder, _again(command))
         folder.write_status("running", script=command.script, **this_host())
-        outcome = following.run(executor, list(explainers))
+        with watched(None):  # it asks the watcher itself; a host's interrupt that is raised elsewhere may be swallowed
+            outcome = following.run(executor, list(explainers))
         _accept(outcome, accept, folder)
         peak = {"peak_gpu_bytes": outcome.peak_gpu_bytes} if outcome.peak_gpu_bytes else {}
         folder.write_end("stopped" if outcome.checkpoint else "done", script=command.script, **peak)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Event
 
+from musubi_nodes.budget import Interruptible, watched
 from musubi_nodes.families.context import Context
 from musubi_nodes.runs.record.progress import Progress
 
@@ -52,8 +53,13 @@ def side_by_side(context: Context, labels: Sequence[str], work: Callable[[int, W
         )
         for label in labels
     ]
+
+    def begun(number: int, own: WorkerContext) -> None:
+        with watched(Interruptible(own.raise_if_interrupted)):
+            work(number, own)
+
     with ThreadPoolExecutor(len(labels), "musubi-worker") as pool:
-        futures = [pool.submit(copy_context().run, work, number, each) for number, each in enumerate(contexts)]
+        futures = [pool.submit(copy_context().run, begun, number, each) for number, each in enumerate(contexts)]
         try:
             left = set(futures)
             while left:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from musubi_nodes.budget import watched
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME, is_own, read_json, write_json, write_text
 from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
@@ -70,9 +71,10 @@ class RunFolder:
             cancelled = cancels(error) or not isinstance(error, Exception)
             full = isinstance(error, OSError) and error.errno is not None and not cancelled
             shown = disk_error(error, self.path) if full else error  # type: ignore[arg-type]
-            if self.status()["status"] not in ("failed", "cancelled"):
-                said = {} if cancelled else {"error": str(shown)}
-                self.write_end("cancelled" if cancelled else "failed", **details, **said)
+            with watched(None):  # who cancels a second time would leave it running for ever
+                if self.status()["status"] not in ("failed", "cancelled"):
+                    said = {} if cancelled else {"error": str(shown)}
+                    self.write_end("cancelled" if cancelled else "failed", **details, **said)
             if shown is error:
                 raise
             raise shown from error
