@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
+import psutil
 import pytest
+from tests.giving_up import GivenUp, GivesUp
 
 from musubi_nodes.budget import LOOK_SECONDS, Budget, Interruptible, spend, watched
 from musubi_nodes.errors import MusubiError, NotKnown
@@ -103,6 +105,15 @@ def test_no_file_is_opened_when_the_time_is_over(tmp_path: Any) -> None:
         with pytest.raises(NotKnown):
             read_bytes(tmp_path / "a.txt", CAPTION)
     assert budget.seconds < 0
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "num_fds"), reason="Windows counts handles of all kinds")
+def test_a_file_is_closed_when_the_user_gives_up_as_it_is_opened(tmp_path: Any) -> None:
+    (tmp_path / "a.txt").touch()
+    before = psutil.Process().num_fds()
+    with watched(GivesUp()), pytest.raises(GivenUp):
+        read_bytes(tmp_path / "a.txt", CAPTION)
+    assert psutil.Process().num_fds() == before
 
 
 def test_a_user_is_asked_some_times_a_second_while_files_are_gone_through() -> None:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from musubi_nodes.budget import spend
-from musubi_nodes.errors import CONTROLS, MusubiError, NotKnown
+from musubi_nodes.errors import CONTROLS, MusubiError
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.sharing import discard, replace, retried
 from musubi_nodes.windows_names import meaning_on_windows
@@ -68,7 +68,7 @@ def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = Tr
         facts = os.fstat(handle)
         _check_usable(facts, limit)
         spend(facts.st_size * limit.cost if limit else 0)
-    except (OSError, NotKnown):
+    except BaseException:
         os.close(handle)
         raise
     return os.fdopen(handle, "rb")
