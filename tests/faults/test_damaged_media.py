@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.giving_up import GivenUp, GivesUp
 
+from musubi_nodes.budget import watched
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.caches.damaged import _wrong
+from musubi_nodes.families.caches.damaged import _wrong, _wrong_video
 from musubi_nodes.media.frames import save_video
 
 
@@ -48,6 +50,18 @@ def test_a_truncated_video_is_found_by_its_pictures(tmp_path: Path) -> None:
     whole = _wrong(save_video(np.zeros((5, 64, 96, 3), np.float32), tmp_path / "whole.mp4", 16))
     video.write_bytes(data)
     assert _wrong(video) and not whole
+
+
+def test_looking_through_a_long_video_can_be_given_up(tmp_path: Path) -> None:
+    video = save_video(np.zeros((5, 64, 96, 3), np.float32), tmp_path / "clip.mp4", 16)
+    with watched(GivesUp()), pytest.raises(GivenUp):
+        _wrong_video(video)
+
+
+def test_a_picture_is_not_called_damaged_by_whoever_gives_it_up(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with watched(GivesUp()), pytest.raises(GivenUp):
+        _wrong(tmp_path / "a.png")
 
 
 def test_an_error_of_another_kind_stays_as_it_is(faulty: Any) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.giving_up import GivenUp, GivesUp
 from tests.moving import H264, HEARD, barred, bars, ffmpeg, moving, turned, written
 
+from musubi_nodes.budget import watched
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.media.probe import probe
@@ -50,6 +55,23 @@ def test_of_a_stream_that_begins_in_the_middle_the_frames_that_can_be_decoded_co
 def test_a_whole_file_has_as_many_frames_as_were_written(tmp_path: Path, ending: str) -> None:
     codec = {".mpg": ["-c:v", "mpeg2video", "-q:v", 2], ".avi": ["-c:v", "mpeg4", "-bf", 2, "-q:v", 2]}.get(ending, [])
     assert probe(barred(tmp_path / f"whole{ending}", *codec, frames=40)).frames == 40
+
+
+def test_counting_the_packets_of_a_long_video_can_be_given_up(tmp_path: Path) -> None:
+    video = barred(tmp_path / "a.mp4", frames=40)
+    with watched(GivesUp(after=2)), pytest.raises(GivenUp):
+        probe(video)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")
+def test_an_ffmpeg_that_ends_in_the_middle_of_a_line_is_an_error(tmp_path: Path, monkeypatch: Any) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho '#tb 0: 1/25'; printf '0, 12, 1'; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("musubi_nodes.media.ffmpeg.executable", lambda: str(program))
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    with pytest.raises(MusubiError, match="is no video"):
+        probe(tmp_path / "a.mp4")
 
 
 def test_a_turned_video_tells_its_rotation(tmp_path: Path) -> None:

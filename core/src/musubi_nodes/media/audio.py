@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.ffmpeg import Ffmpeg, readable
 from musubi_nodes.media.probe import probe
@@ -53,6 +54,7 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
     with Ffmpeg([*command, "-c:a", "pcm_f32le", "-f", "wav", "pipe:1", *beside], stdout=subprocess.PIPE) as run:
         data = bytearray()
         while piece := run.process.stdout.read(_PIECE) if run.process.stdout else b"":
+            spend()
             data += piece
             if len(data) > MOST:
                 raise MusubiError(
@@ -60,7 +62,7 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
                     why=say("Its samples take more than {size} MB.", size=MOST // 1_000_000),
                     fix="Take a part of the file: set start and length.",
                 )
-        if run.wait(lambda: None) and data:
+        if run.wait() and data:
             raise MusubiError(f"the sound of {path} cannot be decoded", why=run.said(), fix="Convert the file.")
     if not data:
         return None

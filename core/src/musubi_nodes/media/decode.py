@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from musubi_nodes.budget import LOOK_SECONDS
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.cut import Cut
-from musubi_nodes.media.ffmpeg import LOOK_SECONDS, Ffmpeg, Watch, evenly, progressed, readable, unwatched
+from musubi_nodes.media.ffmpeg import Ffmpeg, Watch, evenly, progressed, readable, unwatched
 from musubi_nodes.media.probe import VideoFacts, probe
 
 if TYPE_CHECKING:

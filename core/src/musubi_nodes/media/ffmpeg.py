@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from musubi_nodes import children
+from musubi_nodes.budget import LOOK_SECONDS, spend
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.saying import say
 
@@ -27,7 +28,6 @@ Watch = Callable[[int, int], None]
 OLDEST = 7
 """ffmpeg 5.1 and 4.2 cut sound at a wrong place and write ProRes in other colours (tests/media shows it)."""
 UPGRADE = 'Run `python -m pip install --upgrade "imageio-ffmpeg>=0.6"` with the Python that runs this.'
-LOOK_SECONDS = 0.2
 _LISTING_SECONDS = 60
 PIPE_BYTES = 1 << 20
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,ogg,mpegts,mpeg,mpegvideo,gif,webp_anim,webp_pipe"
@@ -157,15 +157,16 @@ class Ffmpeg:
         if self.process.stderr:
             self.process.stderr.close()
 
-    def wait(self, look: Callable[[], None]) -> int:
-        """The exit code; ``look`` is called meanwhile and may raise."""
+    def wait(self, look: Callable[[], None] = spend) -> int:
+        """The exit code; ``look`` is called until it is known, and may raise to give up."""
         while True:
+            look()
             try:
                 code = self.process.wait(LOOK_SECONDS)
                 self._listener.join()
                 return code
             except subprocess.TimeoutExpired:
-                look()
+                continue
 
     def header(self) -> str:
         """The first lines it wrote; with ``level`` "info" they describe the inputs."""
@@ -206,8 +207,16 @@ def ended_after(seconds: float, run: Ffmpeg) -> Iterator[None]:
         timer.cancel()
 
 
+def lines(run: Ffmpeg) -> Iterator[bytes]:
+    """What it writes, line by line; who waits for it may give up at each."""
+    for line in run.process.stdout or ():
+        spend()
+        if line.endswith(b"\n"):  # the last one is cut off where ffmpeg was ended
+            yield line
+
+
 def progressed(run: Ffmpeg) -> Iterator[int]:
     """The frames that are written, as ``-progress pipe:1`` tells them about five times a second."""
-    for line in run.process.stdout or ():
+    for line in lines(run):
         if line.startswith(b"frame="):
             yield int(line[6:])

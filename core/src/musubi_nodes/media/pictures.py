@@ -35,12 +35,22 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     from PIL import Image
 
     try:
-        with open_file(path, PICTURE) as file, Image.open(file) as picture:
-            yield picture
-    except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
-        raise MusubiError(
-            f"{path} cannot be read as a picture", why=str(error)[:200], fix="Replace the file, or choose another one."
-        ) from error
+        file = open_file(path, PICTURE)
+    except (OSError, ValueError) as error:
+        raise _no_picture(path, error) from error
+    with file:
+        try:
+            with Image.open(file) as picture:
+                yield picture
+        except MusubiError:
+            raise
+        except Exception as error:  # Pillow's plugins raise anything, from SyntaxError to struct.error
+            raise _no_picture(path, error) from error
+
+
+def _no_picture(path: Path, error: Exception) -> MusubiError:
+    fix = "Replace the file, or choose another one."
+    return MusubiError(f"{path} cannot be read as a picture", why=str(error)[:200], fix=fix)
 
 
 def video_pictures(path: Path, side: int) -> list[Any]:

@@ -13,7 +13,7 @@ from stat import S_ISREG
 from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import FileStamp
-from musubi_nodes.media.ffmpeg import Ffmpeg, ended_after, evenly, progressed, readable
+from musubi_nodes.media.ffmpeg import Ffmpeg, ended_after, evenly, lines, progressed, readable
 from musubi_nodes.media.packets import MUXER, Packets, read_packets
 
 _SECONDS = 300
@@ -156,8 +156,8 @@ def _ask(path: Path) -> tuple[str, Packets, str]:
     """ffmpeg's header of the file, what its packets tell, and its last words."""
     options = ["-copyts", *readable(path), "-map", "0:V:0", "-c", "copy", "-f", MUXER, "pipe:1"]
     with Ffmpeg(options, level="info", stdout=subprocess.PIPE) as run, ended_after(_SECONDS, run):
-        packets = read_packets(run.process.stdout or ())
-        run.wait(lambda: None)
+        packets = read_packets(lines(run))
+        run.wait()
         return run.header(), packets, run.said()
 
 

@@ -59,5 +59,5 @@ def _wrong(path: Path) -> str:
 
 def _wrong_video(path: Path) -> str:
     with Ffmpeg([*readable(path), "-map", "0:V:0", "-f", "null", "-"]) as run:
-        code = run.wait(lambda: None)
+        code = run.wait()
         return run.said() if code or run.said() else ""
