@@ -139,6 +139,12 @@ def with_alpha(path: Path, tensors: h.Shapes, alpha: float, dtype: str = "F32") 
     return path
 
 
+@pytest.mark.parametrize(("dtype", "shape"), [("F32", (2,)), ("F32", (0,)), ("BF16", (2,))])
+def test_an_alpha_that_is_no_single_number_is_not_compared(dtype: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    lora = h.weights_file(tmp_path / "a.safetensors", {"a.alpha": shape, **pair("a", rank=8)}, dtype=dtype)
+    check_begins(lora, Training(network_dim=8))
+
+
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "I64"])
 def test_a_training_begins_with_a_lora_of_its_own_rank_and_alpha(dtype: str, tmp_path: Path) -> None:
     lora = with_alpha(tmp_path / "a.safetensors", pair("a", rank=8), 2, dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from math import prod
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
@@ -18,7 +19,8 @@ from musubi_nodes.weights import Header, read_header
 WRAPPED = "model.diffusion_model."
 """What ComfyUI puts before the names of some DiTs, and what Wan's loader takes away once they are loaded (v0.3.4)."""
 LEFT_OUT = "musubi-tuner would leave it out, with a warning in the log at most, and go on (v0.3.4)."
-_NUMBERS = {"F32": "<f", "F64": "<d", "F16": "<e", "I64": "<q", "I32": "<i"}
+_NUMBERS = {"F32": "<f", "F64": "<d", "F16": "<e", "BF16": "<f", "I64": "<q", "I32": "<i"}
+"""By type how ``struct`` reads it; bfloat16 is the upper half of a float32."""
 
 
 def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
@@ -123,13 +125,12 @@ def _shape_changed(lora: Header, module: str) -> tuple[int, int] | None:
 
 
 def _alpha(path: Path, header: Header) -> float | None:
-    """The alpha of one of its pairs; ``None`` where it has none, or in a number that is not read here."""
+    """The alpha of one of its pairs; ``None`` if it has none, or one that is no single number of a known type."""
     tensor = next((t for name, t in header.tensors.items() if name.endswith(".alpha")), None)
-    if tensor is None or len(tensor.place) > 8:
+    if tensor is None or tensor.dtype not in _NUMBERS or prod(tensor.shape) != 1:
         return None
     with open_file(path) as file:
         file.seek(tensor.place.start)
         data = file.read(len(tensor.place))
-    if tensor.dtype == "BF16":
-        return float(struct.unpack("<f", b"\0\0" + data)[0])
-    return float(struct.unpack(_NUMBERS[tensor.dtype], data)[0]) if tensor.dtype in _NUMBERS else None
+    form = _NUMBERS[tensor.dtype]
+    return float(struct.unpack(form, data.rjust(struct.calcsize(form), b"\0"))[0])
