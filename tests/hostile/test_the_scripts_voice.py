@@ -222,6 +222,13 @@ def test_an_output_is_one_of_the_runs_own_folder(folder: RunFolder) -> None:
     assert outputs_of(read(folder, *said)) == [own.name]
 
 
+def test_all_outputs_of_the_largest_start_are_known(folder: RunFolder) -> None:
+    """A thousand prompts, each with a video and a latent."""
+    names = [f"20260101-000000-{number}_1{end}" for number in range(1_000) for end in (".mp4", "_latent.safetensors")]
+    said = [("stderr", f"INFO:__main__:Video saved to: {folder.out / name}") for name in names]
+    assert outputs_of(read(folder, *said)) == names
+
+
 @pytest.mark.parametrize("line", SAID["GPU"])
 def test_a_full_gpu_is_told_on_stderr_at_the_beginning_of_a_line(folder: RunFolder, line: str) -> None:
     elsewhere = [("stdout", line), ("stderr", f"INFO:__main__:Prompt: {line}"), ("stderr", f"... {line}")]

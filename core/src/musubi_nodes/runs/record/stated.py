@@ -19,8 +19,8 @@ STATED = "stated.json"
 """``steps_per_epoch`` and ``steps`` of the run; ``outputs``: files below ``out`` in the order in which they were
 written; ``lacked_gpu_memory``: whether that was said, also if the script went on; ``replaced``: items whose NaN became
 0."""
-LIMIT = 1_000
-"""Entries of one list; of more items nobody wants to read."""
+LIMITS = {"outputs": 10_000, "replaced": 1_000}
+"""Entries of each list: a start makes a thousand prompts at most, each with several files."""
 
 _HEAD = re.compile(r"running training\b")
 _LENGTH = {
@@ -86,7 +86,7 @@ class Statements:
 
     def _add(self, name: str, item: str) -> None:
         listed = self._facts.get(name, [])
-        if item not in listed and len(listed) < LIMIT:
+        if item not in listed and len(listed) < LIMITS[name]:
             self._note(**{name: [*listed, item]})
 
     def _note(self, **facts: Any) -> None:
