@@ -25,6 +25,7 @@ from musubi_nodes.families.judging import judge
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.stated import replaced_items
+from musubi_nodes.sharing import remove
 
 
 def checked_scan(dataset: Dataset, family: Family) -> Scan:
@@ -116,7 +117,7 @@ def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) ->
     bad = [path for path in files if not has_values(path, kind)]
     replaced = replaced_items(folder)
     for path in files if replaced else bad:
-        path.unlink(missing_ok=True)
+        remove(path)
     if count := max(len(bad), len(replaced)):
         raise MusubiError(
             f"{count} {kind} caches held NaN, infinite numbers or nothing but zeros: "
