@@ -72,16 +72,16 @@ class Lists(Generic[T]):
     """Lists of files by what they are of: the last known one where a folder does not answer in time."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, T] = {}
-        self._until: dict[Hashable, float] = {}
+        self._known: dict[Hashable, tuple[T, float]] = {}
         self._looking: dict[Hashable, futures.Future[T]] = {}
         self._lock = threading.Lock()
 
     def get(self, name: Hashable, look: Callable[[], T], otherwise: T) -> T:
         """What ``look`` returns, now or a moment ago; ``otherwise`` before it has ever returned."""
         with self._lock:
-            if name in self._known and time.monotonic() < self._until[name]:
-                return self._known[name]
+            found, until = self._known.get(name, (otherwise, 0.0))
+            if time.monotonic() < until:
+                return found
             patience = 0.0 if self._looking else LIST_SECONDS
             looking = self._looking.get(name)
             if looking is None and (looking := _started(lambda: self._look(name, look))):
@@ -92,14 +92,14 @@ class Lists(Generic[T]):
                 looking.result(patience)
         except futures.TimeoutError:
             pass
-        return self._known.get(name, otherwise)
+        return self._known.get(name, (otherwise, 0.0))[0]
 
     def _look(self, name: Hashable, look: Callable[[], T]) -> T:
         begun = time.monotonic()
         try:
             found = look()
             now = time.monotonic()
-            self._known[name], self._until[name] = found, now + max(now - begun - UNNOTICED, 0) * RESTS
+            self._known[name] = found, now + max(now - begun - UNNOTICED, 0) * RESTS
             return found
         finally:
             with self._lock:
