@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.hosts.comfyui.viewed import viewed
-from musubi_nodes.parsing import is_number
 from musubi_nodes.runs.record.again import pasted_command
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.samples import Sample, samples
 from musubi_nodes.runs.record.series import COLUMNS, Point, Series
 from musubi_nodes.runs.record.tail import Tail
+from musubi_nodes.runs.record.values import PROGRESS
 
 MOST_SAMPLES = 60
 """The newest ones."""
@@ -102,26 +102,22 @@ def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -
 
 def _head(folder: RunFolder) -> dict[str, Any]:
     origin, status = folder.origin(), folder.status()
-    named = {name: str(origin.get(name, ""))[:200] for name in ("class", "node", "prompt", "workflow")}
+    named = {name: origin.get(name, "")[:200] for name in ("class", "node", "prompt", "workflow")}
     return {
         "name": folder.path.name,
         **named,
-        "started": _seconds(origin.get("time")),
-        "status": str(status["status"])[:40],
-        "time": _seconds(status.get("time")),
-        "error": str(status.get("error", ""))[:LONGEST_TEXT],
-        "made": str(status.get("made", ""))[:200],
+        "started": origin.get("time"),
+        "status": status["status"],
+        "time": status.get("time"),
+        "error": status.get("error", "")[:LONGEST_TEXT],
+        "made": status.get("made", "")[:200],
     }
 
 
-def _seconds(value: Any) -> float | None:
-    return float(value) if is_number(value) else None
-
-
 def _short(progress: dict[str, Any]) -> dict[str, Any]:
-    """Texts cut, and of numbers only those that JSON knows."""
-    texts = {name: value[:200] for name, value in progress.items() if isinstance(value, str)}
-    return texts | {name: value for name, value in progress.items() if _seconds(value) is not None}
+    """What is known of it, texts cut."""
+    known = {name: value for name, value in progress.items() if name in PROGRESS}
+    return {name: value[:200] if isinstance(value, str) else value for name, value in known.items()}
 
 
 def _values(point: Point) -> list[Any]:

@@ -6,15 +6,13 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from musubi_nodes.errors import MusubiError, printable
 from musubi_nodes.hosts.columns import cut, table
-from musubi_nodes.parsing import is_number
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import clock
 
@@ -48,24 +46,24 @@ class Listed:
 
 
 def listed(folder: RunFolder) -> Listed:
-    """What is known of a run. Whatever its files hold, texts are printable and numbers are finite."""
+    """What is known of a run; the values are of their kinds, whatever its files hold (``runs/record/values.py``)."""
     status, origin, progress = folder.status(), folder.origin(), folder.progress()
-    started = _number(origin.get("time"))
-    ended = time.time() if status["status"] == "running" else _number(status.get("time"))
-    made = _text(status, "made")
+    started = origin.get("time")
+    ended = time.time() if status["status"] == "running" else status.get("time")
+    made = status.get("made", "")
     return Listed(
         folder=folder.path.name,
         path=str(folder.path),
-        status=_text(status, "status"),
-        family=_text(origin, "family"),
-        node=_text(origin, "class").removeprefix("MusubiTuner_"),
-        name=_text(folder.read_json("training.json"), "output_name") or Path(made).stem,
+        status=status["status"],
+        family=origin.get("family", ""),
+        node=origin.get("class", "").removeprefix("MusubiTuner_"),
+        name=printable(folder.read_json("training.json").get("output_name", "")) or Path(made).stem,
         started=started,
         seconds=None if started is None or ended is None else max(ended - started, 0.0),
-        step=_count(progress, "step"),
-        steps=_count(progress, "steps"),
-        loss=_number(progress.get("loss")),
-        error=_text(status, "error"),
+        step=progress.get("step"),
+        steps=progress.get("steps"),
+        loss=progress.get("loss"),
+        error=status.get("error", ""),
         made=made,
     )
 
@@ -110,20 +108,6 @@ def _local(seconds: float) -> str:
         return time.strftime("%m-%d %H:%M", time.localtime(seconds))
     except (OverflowError, OSError, ValueError):
         return ""
-
-
-def _text(found: Mapping[str, Any], name: str) -> str:
-    value = found.get(name)
-    return printable(value, 1_000) if isinstance(value, str) else ""
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if is_number(value) else None
-
-
-def _count(found: Mapping[str, Any], name: str) -> int | None:
-    value = found.get(name)
-    return value if type(value) is int and is_number(value) else None
 
 
 def stop_run(output: Path, name: str) -> int:

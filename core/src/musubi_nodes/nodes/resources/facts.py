@@ -146,7 +146,7 @@ def _run(folder: RunFolder) -> OurRun:
     processes = tree(folder)
     environment = folder.read_json("command.json").get("environment")
     visible = environment.get("CUDA_VISIBLE_DEVICES", "") if isinstance(environment, dict) else ""
-    stage = str(folder.progress().get("stage", "starting"))
+    stage = folder.progress().get("stage", "starting")
     pids = frozenset(process.pid for process in processes)
     return OurRun(folder.path.name, pids, ram(processes), tuple(names_in(str(visible))), stage)
 

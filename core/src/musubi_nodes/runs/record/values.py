@@ -21,7 +21,13 @@ def status(value: Any) -> bool:
 
 
 HOST: Mapping[str, Kind] = {"host": process, "machine": text, "place": text, "started": text}
-ORIGIN: Mapping[str, Kind] = dict.fromkeys(("class", "node", "prompt", "workflow"), text)
+ORIGIN: Mapping[str, Kind] = dict.fromkeys(("class", "family", "node", "prompt", "workflow"), text)
+PROGRESS: Mapping[str, Kind] = {
+    **dict.fromkeys(("stage", "checkpoint", "message", "worker"), text),
+    **dict.fromkeys(("current", "total", "epoch", "epochs", "step", "steps"), whole),
+    **dict.fromkeys(("rate", "seconds_left", "loss", "lr", "silent"), is_number),
+    **dict.fromkeys(("gpu_used", "gpu_total", "gpu_use"), whole),
+}
 SHOWN = ("status.json", "origin.json", "progress.json")
 """Files whose texts are for people: no terminal obeys what is in them."""
 IDS = frozenset({"node", "prompt", "workflow"})
@@ -32,7 +38,7 @@ FILES: Mapping[str, Mapping[str, Kind]] = {
         "peak_gpu_bytes": whole,
     },
     "origin.json": {**ORIGIN, "time": is_number},
-    "progress.json": {"stage": text},
+    "progress.json": PROGRESS,
     "resumed.json": {"state": text, "step": whole, "epoch": whole},
     "process.json": {"pid": process, "guard": process, "started": is_number, "returncode": whole},
     "command.json": {"command": texts, "cwd": text, "environment": texts_by_name, "from_shell": texts},
