@@ -28,8 +28,8 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     kept = cache_folder() / "code" / f"{name}.json"
     with contextlib.suppress(OSError, ValueError):
         known = read_json(kept, KEPT)
-        known = known if fits(known, {"code": text, "files": texts_by_name}) else {"files": {}}
-        if known["files"] and all(str(FileStamp.of(Path(file))) == then for file, then in known["files"].items()):
+        files = known["files"] if fits(known, {"code": text, "files": texts_by_name}) else {}
+        if files and all(str(FileStamp.of(Path(file))) == then for file, then in files.items()):
             return str(known["code"])
     stamps: dict[str, str] = {}
     digests = []
@@ -63,12 +63,8 @@ def _closure(roots: Iterable[Path], places: Sequence[Path], root: Path) -> set[P
             seen.add(file)
             try:
                 waiting += _imported(file, places)
-            except (
-                SyntaxError,
-                ValueError,
-                RecursionError,
-                MemoryError,
-            ):  # a newer Python than this one's: all that it could import counts
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                # a newer Python than this one's: all that it could import counts
                 seen.update(root.glob("src/**/*.py"))
     return seen
 

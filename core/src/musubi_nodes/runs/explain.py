@@ -29,10 +29,9 @@ class LastLines:
 
     def add(self, piece: str) -> None:
         """Remember ``piece``, and forget an old one."""
-        if len(self._recent) == self._recent.maxlen and self._recent[0].startswith(TRACEBACK):
-            self._errors.append(self._recent[0])
-        if len(self._recent) == self._recent.maxlen and ERROR.match(self._recent[0]):
-            self._errors.append(self._recent[0])
+        oldest = self._recent[0] if len(self._recent) == self._recent.maxlen else ""
+        if oldest.startswith(TRACEBACK) or ERROR.match(oldest):
+            self._errors.append(oldest)
         self._recent.append(piece)
 
     def lines(self) -> list[str]:

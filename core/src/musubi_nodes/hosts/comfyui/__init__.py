@@ -9,15 +9,14 @@ def mappings(pack: str = "musubi-nodes") -> tuple[dict[str, type], dict[str, str
 
     ``pack`` is the clone's folder name, below which ComfyUI serves its pages.
     """
-    import logging
-
     from musubi_nodes.hosts.comfyui.queued import listen
     from musubi_nodes.hosts.comfyui.routes import add_routes
     from musubi_nodes.hosts.comfyui.start import classes
+    from musubi_nodes.log import log
     from musubi_nodes.media.ffmpeg import too_old
 
     if warning := too_old():
-        logging.getLogger(__name__).warning("%s: %s", pack, warning)
+        log.warning("%s: %s", pack, warning)
     add_routes(pack)
     listen()
     return classes()

@@ -201,9 +201,8 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     unique_id = str(values.pop("musubi_node_id", ""))
     prompt, extra = values.pop("musubi_workflow", None), values.pop("musubi_extra", None)
     host = _host()
-    used = used_outputs(
-        node, unique_id, host.running_workflow()
-    )  # as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
+    # the workflow as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
+    used = used_outputs(node, unique_id, host.running_workflow())
     context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra), host.queued(extra))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
