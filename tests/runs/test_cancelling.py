@@ -199,6 +199,20 @@ def test_a_guard_that_is_stopped_before_the_script_ends_is_one_clear_error(
     assert not psutil.pid_exists(int(begun.read_text()))
 
 
+def test_a_guard_that_cannot_write_its_record_is_not_taken_for_a_stopped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(600)"]
+    spec = executor.ProcessSpec(command, dict(os.environ), tmp_path, tmp_path / "gone")
+    process = executor.LocalProcess().start(spec)
+    try:
+        assert process.streams["stdout"].readline().strip() == b"begun"
+        monkeypatch.setattr(executor, "UNANSWERED", -1)
+        assert process.returncode() is None
+    finally:
+        process.kill()
+
+
 def test_what_outlives_the_script_is_ended_with_it(runs: Any, tree: Any, until: Callable[..., bool]) -> None:
     daemon = [sys.executable, str(tree.script), "daemon", str(tree.folder), tree.token]
     ready = str(tree.folder / "ready-daemon")

@@ -113,11 +113,8 @@ class _Guarded:
 
     def _check_answering(self) -> None:
         """Raise where the command is gone, and the guard, which was stopped, does not tell how it ended."""
-        import psutil
-
-        if self._root is None and (pid := self._read_record().get("pid")):
-            with contextlib.suppress(psutil.Error):
-                self._root = psutil.Process(pid)
+        if self._root is None:
+            self._root = self._command()
         if self._root is not None and guard.alive(self._root):
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > UNANSWERED:
@@ -126,6 +123,16 @@ class _Guarded:
                 why="Somebody stopped it from outside (SIGSTOP, a debugger), or the system hangs.",
                 fix="Queue again.",
             )
+
+    def _command(self) -> Any:
+        """The command's process by the guard's record, or the guard's child if no record could be written."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error, TypeError, ValueError):
+            if (pid := self._read_record().get("pid")) is not None:
+                return psutil.Process(pid)
+            return next(iter(psutil.Process(self._guard.pid).children()), None)
+        return None
 
     def stop(self) -> None:
         if self._guard.stdin:
