@@ -23,7 +23,6 @@ from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import State, go_on, is_whole, needed_files, states
 from musubi_nodes.saying import say
-from musubi_nodes.weights import read_header
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,6 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
         )
     check_numbers(path / "model.safetensors", "state")
     training = inputs.training or Training()
-    _check_rank(path, training)
     found = Resume(run, state, training.steps(_steps_of_epoch(run, state, inputs, family)))
     if state.step >= found.total:
         raise MusubiError(
@@ -149,19 +147,6 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
             fix="Raise them in Training Config to train longer.",
         )
     return found
-
-
-def _check_rank(state: Path, training: Training) -> None:
-    """The script would load everything first, and then name the models' weights as the culprit."""
-    tensors = read_header(state / "model.safetensors").tensors
-    ranks = {tensor.shape[0] for name, tensor in tensors.items() if name.endswith(".lora_down.weight")}
-    if ranks and training.network_dim not in ranks:
-        found = ", ".join(map(str, sorted(ranks)))
-        raise MusubiError(
-            f"resume: the state {state.name} has rank {found}, and network_dim is {training.network_dim}",
-            why="A training goes on with the LoRA that it began with.",
-            fix="Set network_dim in Training Config to the state's rank, or leave resume empty.",
-        )
 
 
 def _steps_of_epoch(run: RunFolder, state: State, inputs: TrainerInputs, family: Family) -> int:
