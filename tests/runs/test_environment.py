@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from musubi_nodes.config import LOGINS
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.process.environment import LOGINS, PASSED, child_environment, is_passed
+from musubi_nodes.runs.process.environment import PASSED, child_environment, is_passed
 
 CRON = {"PATH": os.pathsep.join(["/usr/bin", "/bin"]), "HOME": "/home/me", "LANG": "C.UTF-8"}
 
@@ -148,7 +149,7 @@ def test_a_path_that_would_break_pythonpath_is_refused(tmp_path: Path) -> None:
 
 def test_each_name_stands_once_and_is_documented() -> None:
     names = [name for names in PASSED.values() for name in names.split()]
-    assert len(set(names)) == len(names) and all(map(is_passed, LOGINS))
+    assert len(set(names)) == len(names) and all(map(is_passed, LOGINS.values()))
     page = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text("utf-8")
     table = page.partition("| what for |")[2].partition("\n\n")[0]
     assert re.findall("`(.+?)`", table) == names

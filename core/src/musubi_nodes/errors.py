@@ -12,7 +12,7 @@ from musubi_nodes.saying import Say
 
 LONGEST = 4_000
 """Characters of each part of a message."""
-LONGEST_NAME = 200
+COMPARED = 200
 """Characters of a name that are compared with what there is."""
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal obeys, what turns the writing round, and halves of characters; line breaks and tabs are none."""
@@ -52,6 +52,10 @@ class MusubiError(Exception):
         self.say: Say = str
         """Puts ``why``, ``fix`` and the words before them into the user's language, where a host knows it."""
         super().__init__(str(self))
+
+    def at(self, place: str) -> MusubiError:
+        """The same error, with the place that it is about before it."""
+        return MusubiError(f"{place}: {self.what}", why=self.why, fix=self.fix, log=self.log)
 
     def __str__(self) -> str:
         parts = (("Why", self.say(self.why)), ("Fix", self.say(self.fix)), ("Log", str(self.log or "")))
@@ -99,5 +103,5 @@ def finding(error: Mapping[str, Any]) -> str:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """``" (did you mean 'x'?)"`` for a near miss, else an empty string."""
-    near = get_close_matches(name[:LONGEST_NAME], known, n=1, cutoff=0.6)
+    near = get_close_matches(name[:COMPARED], known, n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""

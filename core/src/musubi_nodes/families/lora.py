@@ -29,10 +29,15 @@ def lora_of(path: Path) -> Lora:
     return Lora(path=path, format=lora_format(header), family=header.metadata.get("ss_base_model_version", ""))
 
 
+def lora_folder(context: Context) -> Path:
+    """Where finished LoRAs go."""
+    return context.host.model_folders("loras")[0] / "musubi"
+
+
 def publish_lora(context: Context, made: Path, name: str = "", complete: bool = True) -> Path:
     """Put a finished LoRA into ``models/loras/musubi`` under a name that is free (``name``, else its own);
     ``complete``: it was not stopped."""
-    path = publish(made, context.host.model_folders("loras")[0] / "musubi", name or made.name)
+    path = publish(made, lora_folder(context), name or made.name)
     context.made(path, complete=complete)
     return path
 

@@ -65,7 +65,7 @@ def _named(node: Generator, item: Item, context: Context, install: Install) -> I
     except MusubiError as error:
         if not item.prompt.prompt:
             raise  # the generator's own prompt
-        raise MusubiError(f"{item.name}: {error.what}", why=error.why, fix=error.fix) from error
+        raise error.at(item.name) from error
 
 
 def _begun(prompts: Prompts, items: Iterable[Item], records: Records) -> Batch:

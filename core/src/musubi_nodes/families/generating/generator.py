@@ -243,7 +243,7 @@ class VideoGenerator(ScriptNode):
         except NotKnown:
             return
         except MusubiError as error:
-            raise MusubiError(f"{name_of(number, prompt)}: {error.what}", why=error.why, fix=error.fix) from error
+            raise error.at(name_of(number, prompt)) from error
 
     def check_length(self, inputs: Any) -> None:
         """Raise a MusubiError where the model does not make videos of this length."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.lora import lora_folder
 from musubi_nodes.families.settings import Training
 from musubi_nodes.files import CONFIG, read_text
 from musubi_nodes.runs.install import Install
@@ -24,11 +25,6 @@ INSIDE = len("/out/sample/_e000001_00_20261130120000_4294967295_000.png")
 """What samples add to the name (``sample_images`` of training/trainer_base.py, v0.3.4); nothing adds more."""
 WITHOUT_LOGIN = ("offline", "dryrun", "disabled")
 """Values of WANDB_MODE."""
-
-
-def lora_folder(context: Context) -> Path:
-    """Where finished LoRAs go."""
-    return context.host.model_folders("loras")[0] / "musubi"
 
 
 def check_lora_folder(context: Context) -> None:

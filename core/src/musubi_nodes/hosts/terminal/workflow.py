@@ -152,7 +152,7 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
             known = brought(step.node, step.id, whole, {each.node for each in ordered}, context)
             foresee(step.node, widgets, step.links().keys(), context, known)
         except MusubiError as error:
-            raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
+            raise error.at(f"node {step.id}") from None
     return ordered
 
 
@@ -171,7 +171,7 @@ def _without_constants(ordered: Iterable[Step]) -> Iterator[Step]:
         try:
             values[step.id] = step.node.parse(inputs).value  # type: ignore[union-attr]
         except MusubiError as error:
-            raise MusubiError(f"node {step.id}: {error.what}", why=error.why, fix=error.fix) from None
+            raise error.at(f"node {step.id}") from None
 
 
 def _require(step: Step) -> None:
