@@ -74,7 +74,7 @@ class Execution:
                 self._need(value[0])
         self.current = node_id
         links = {name: (self.keys[v[0]], v[1]) if is_link(v) else v for name, v in inputs.items()}
-        key = self.keys[node_id] = (entry["class_type"], links, cls.IS_CHANGED(**given(cls, node_id, inputs, {})))
+        key = self.keys[node_id] = (entry["class_type"], links, self._changed(cls, node_id, inputs))
         if node_id in self.kept and self.kept[node_id][0] == key:
             self.tell("execution_cached", nodes=[node_id])
         else:
@@ -84,6 +84,13 @@ class Execution:
         if shown:
             self.outputs[node_id] = shown
             self.tell("executed", node=node_id, display_node=node_id, output=shown)
+
+    def _changed(self, cls: Any, node_id: str, inputs: Mapping[str, Any]) -> Any:
+        """What an error makes equals nothing, so that the node is executed (``IsChangedCache``)."""
+        try:
+            return cls.IS_CHANGED(**given(cls, node_id, inputs, {}))
+        except Exception:
+            return float("nan")
 
     def _called(self, cls: Any, node_id: str, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
         """What the node makes, and what it shows."""

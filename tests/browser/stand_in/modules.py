@@ -89,6 +89,8 @@ def install(folder: Path, server: Server) -> None:
     _module("comfy.utils", ProgressBar=ProgressBar)
     management = _module(
         "comfy.model_management",
+        InterruptProcessingException=InterruptProcessingException,
+        processing_interrupted=server.interrupted.is_set,
         throw_exception_if_processing_interrupted=server.raise_if_interrupted,
         unload_all_models=lambda: None,
         soft_empty_cache=lambda: None,
