@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,20 +63,14 @@ class Kept:
 
 
 def _gone(files: Mapping[Path, FileStamp]) -> bool:
-    """Whether one is missing or is another file now; each folder is listed once, for caches of 100,000 files."""
+    """Whether one is missing or is another file now."""
     return bool(files) and stamps(files) != files
 
 
 def stamps(files: Iterable[Path]) -> dict[Path, FileStamp]:
     """Of those that are there."""
-    wanted: defaultdict[Path, set[str]] = defaultdict(set)
+    found = {}
     for file in files:
-        wanted[file.parent].add(file.name)
-    return {path: stamp for folder, names in wanted.items() for path, stamp in _listed(folder, names)}
-
-
-def _listed(folder: Path, names: Container[str]) -> Iterator[tuple[Path, FileStamp]]:
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name in names:
-                yield folder / entry.name, FileStamp.of(entry)
+        with contextlib.suppress(OSError):
+            found[file] = FileStamp.of(file.stat())
+    return found
