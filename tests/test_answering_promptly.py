@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 from tests.giving_up import GivenUp, GivesUp
 
+from musubi_nodes import budget, parsing
 from musubi_nodes.budget import LOOK_SECONDS, Budget, Interruptible, spend, watched
 from musubi_nodes.errors import MusubiError, NotKnown
 from musubi_nodes.files import CAPTION, read_bytes
-from musubi_nodes.hosts.comfyui import promptly
+from musubi_nodes.hosts.comfyui import early, promptly
 from musubi_nodes.hosts.comfyui.promptly import Lists, begin_request, validated
+from musubi_nodes.weights import read_header
 
 
 @pytest.fixture
@@ -123,6 +128,48 @@ def test_a_user_is_asked_some_times_a_second_while_files_are_gone_through() -> N
             spend()
     assert all(later - one >= LOOK_SECONDS for one, later in pairwise(looks))
     assert len(looks) < 10_000
+
+
+@pytest.mark.parametrize("watch", [Budget(60, 8), Interruptible(lambda: None)])
+def test_who_reads_much_lets_other_threads_on(monkeypatch: Any, watch: Any) -> None:
+    start, rests = time.monotonic() + 1, []
+    now = [start]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=rests.append))
+    with watch.used() if isinstance(watch, Budget) else watched(watch):
+        for step in range(1_000):
+            now[0] = start + step / 100_000
+            spend()
+    assert len(rests) in (5, 6)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomli is all there is")
+def test_toml_is_parsed_by_what_lets_other_threads_on() -> None:
+    found = importlib.util.find_spec(f"{parsing.toml().__name__}._parser")
+    assert found and str(found.origin).endswith(".py")
+
+
+def test_a_header_counts_for_what_is_made_of_it(tmp_path: Any) -> None:
+    header = b'{"__metadata__":{}}'
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with Budget(60, len(header) * 3).used():
+        read_header(tmp_path / "a.safetensors")
+    with pytest.raises(NotKnown), Budget(60, len(header) * 3 - 1).used():
+        read_header(tmp_path / "a.safetensors")
+
+
+def test_plugins_are_loaded_when_the_server_starts(monkeypatch: Any) -> None:
+    begun: list[Any] = []
+    loaded = threading.Event()
+    monkeypatch.setattr(early, "load", loaded.set)
+    early.load_when_started()
+    assert not loaded.is_set()
+    app = SimpleNamespace(on_startup=begun)
+    server = SimpleNamespace(PromptServer=SimpleNamespace(instance=SimpleNamespace(app=app)))
+    monkeypatch.setitem(sys.modules, "server", server)
+    early.load_when_started()
+    assert not loaded.is_set()
+    asyncio.run(begun[0](app))
+    assert loaded.wait(60)
 
 
 def test_a_list_that_is_not_there_in_time_is_the_last_known_one(monkeypatch: Any, hanging: Callable[[], Any]) -> None:

@@ -16,7 +16,9 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.settings.lines import key_value_lines, literals
 from musubi_nodes.families.settings.network_table import check_network
 from musubi_nodes.families.settings.optimizer import Optimizer
+from musubi_nodes.files import LONGEST_LINE
 from musubi_nodes.media.probe import probe
+from musubi_nodes.nodes import table_text
 from musubi_nodes.nodes.prompt_tables import FromFile, read_prompts
 from musubi_nodes.parsing import parse_literal
 from musubi_nodes.testing.workplace import Workplace
@@ -46,9 +48,31 @@ def test_a_prompt_file_is_read_or_refused_in_time(musubi_workplace: Workplace, n
 
 def test_more_columns_than_a_prompt_has_options_are_counted_only(musubi_workplace: Workplace) -> None:
     path = musubi_workplace.folder / "a.csv"
-    path.write_text(PROMPTS["columns"][1], "utf-8")
-    with pytest.raises(MusubiError, match="200001 columns"):
+    path.write_text(",".join(f"c{number}" for number in range(100_000)) + ",prompt\n", "utf-8")
+    with pytest.raises(MusubiError, match="100001 columns"):
         read(musubi_workplace, path)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
+def test_a_line_that_no_pattern_should_search_at_once_is_refused(musubi_workplace: Workplace, name: str) -> None:
+    path = musubi_workplace.folder / name
+    path.write_text(f"prompt\n{'a' * (LONGEST_LINE + 1)}\n", "utf-8")
+    with pytest.raises(MusubiError, match="longer than"):
+        read(musubi_workplace, path)
+
+
+def test_patterns_are_searched_in_lines(monkeypatch: pytest.MonkeyPatch, musubi_workplace: Workplace) -> None:
+    searched: list[str] = []
+
+    class Foreign:
+        def search(self, text: str) -> None:
+            searched.append(text)
+
+    monkeypatch.setattr(table_text, "FOREIGN", Foreign())
+    path = musubi_workplace.folder / "a.txt"
+    path.write_bytes("señor\nplain\nniño".encode("cp1252"))
+    assert len(read(musubi_workplace, path).prompts) == 3
+    assert searched == ["señor", "niño"]
 
 
 def test_spanish_marks_count_as_such_where_their_ends_follow(musubi_workplace: Workplace) -> None:

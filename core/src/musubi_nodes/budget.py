@@ -11,6 +11,9 @@ from typing import Protocol
 from musubi_nodes.errors import NotKnown
 
 LOOK_SECONDS = 0.2
+WORK_SECONDS, REST_SECONDS = 0.002, 0.0001
+"""Who reads much rests so long after so long: a busy thread keeps Python's lock for 5 ms each time that ComfyUI's event
+loop wants it, which one answer does dozens of times."""
 
 
 class Watch(Protocol):
@@ -42,12 +45,26 @@ def spend(size: int = 0) -> None:
         watch.spend(size)
 
 
+class _Rests:
+    """Lets other threads on now and then."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + WORK_SECONDS
+
+    def due(self, now: float) -> None:
+        """Rest if it is time to."""
+        if now >= self._next:
+            time.sleep(REST_SECONDS)
+            self._next = time.monotonic() + WORK_SECONDS
+
+
 class Budget:
     """Bytes and seconds that are left; what would need more raises :class:`NotKnown`. One thread at a time uses it."""
 
     def __init__(self, seconds: float, most: int) -> None:
         self.seconds, self._bytes = seconds, most
         self._until = 0.0
+        self._rests = _Rests()
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -62,7 +79,8 @@ class Budget:
 
     def spend(self, size: int) -> None:
         self._bytes -= size
-        if self._bytes < 0 or time.monotonic() > self._until:
+        self._rests.due(now := time.monotonic())
+        if self._bytes < 0 or now > self._until:
             raise NotKnown("what is larger, or takes longer, than anybody waits for")
 
 
@@ -71,8 +89,10 @@ class Interruptible:
 
     def __init__(self, look: Callable[[], None]) -> None:
         self._look, self._next = look, 0.0
+        self._rests = _Rests()
 
     def spend(self, size: int) -> None:
-        if (now := time.monotonic()) >= self._next:
+        self._rests.due(now := time.monotonic())
+        if now >= self._next:
             self._next = now + LOOK_SECONDS
             self._look()

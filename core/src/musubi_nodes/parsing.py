@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from math import isfinite
+from types import ModuleType
 from typing import Any
 
 DEEPEST = 64
@@ -30,15 +32,23 @@ def parse_json(text: str, **hooks: Any) -> Any:
     return value
 
 
+def toml() -> ModuleType:
+    """Python's own parser where there is one: tomli's wheels are compiled, and no other thread runs before they end."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    return tomllib
+
+
 def parse_toml(text: str) -> dict[str, Any]:
     """The values of TOML ``text``; raises ValueError, which is a TOMLDecodeError where the place is known."""
-    import tomli
-
     keys = _KEY_ENDS.split(TOML_STRING_OR_COMMENT.sub("", text))
     if any(key.count(".") > DEEPEST for key in keys):
-        raise ValueError(_TOO_DEEP)  # tomli takes the square of a key's length for it
+        raise ValueError(_TOO_DEEP)  # parsers take the square of a key's length for it
     try:
-        values = tomli.loads(text)
+        values: dict[str, Any] = toml().loads(text)
     except (RecursionError, MemoryError):
         raise ValueError(_TOO_DEEP) from None
     _check_depth(values)

@@ -49,7 +49,7 @@ def read_header(path: Path) -> Header:
             start = file.read(64)
             length = int.from_bytes(start[:8], "little")
             _check_start(path, start, length, size)
-            spend(length)
+            spend(length * WEIGHTS_HEADER.cost)
             file.seek(8)
             text = file.read(length)
     except (OSError, ValueError) as error:

@@ -48,11 +48,9 @@ def decoded(data: bytes, name: str) -> str:
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """The values of TOML ``text``; ``name`` stands in the error."""
-    import tomli
-
     try:
         return parsing.parse_toml(text)
-    except tomli.TOMLDecodeError as error:
+    except parsing.toml().TOMLDecodeError as error:
         line, column = _place(text, error)
         shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
         raise MusubiError(

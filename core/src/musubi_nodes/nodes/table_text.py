@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import PROMPTS, NotUsable, read_bytes
+from musubi_nodes.files import LONGEST_LINE, PROMPTS, NotUsable, read_bytes
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KANA = re.compile("[\u3041-\u30fa]")
@@ -59,10 +60,15 @@ def text_of(path: Path) -> tuple[str, str]:
 
 
 def _is_western(text: str) -> bool:
-    letters = {letter for letter in text.lower() if letter.isalpha() and not letter.isascii()}
+    letters = {letter for letter in set(text.lower()) if letter.isalpha() and not letter.isascii()}
     if not any(letters <= {*alphabet} for alphabet in ALPHABETS):
         return False
-    return not FOREIGN.search(MARKS.sub(" ", "\n".join(map(_without_spanish_marks, text.split("\n")))))
+    return not any(map(_is_foreign, text.split("\n")))
+
+
+def _is_foreign(line: str) -> bool:
+    """Patterns are searched in lines, for no other thread runs meanwhile."""
+    return not line.isascii() and bool(FOREIGN.search(MARKS.sub(" ", _without_spanish_marks(line))))
 
 
 def _without_spanish_marks(line: str) -> str:
@@ -75,11 +81,17 @@ def _without_spanish_marks(line: str) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return read_bytes(path, PROMPTS)
+        data = read_bytes(path, PROMPTS)
     except NotUsable as error:
         raise MusubiError(f"{path} cannot be read: {error}", fix="Split it into several files.") from error
     except OSError as error:
         raise MusubiError(f"{path} cannot be read: {error}", fix="Check its permissions.") from error
+    if any(len(line) > LONGEST_LINE for line in io.BytesIO(data)):
+        raise MusubiError(
+            f"{path} has a line that is longer than {LONGEST_LINE:,} bytes",
+            fix="Give each prompt a line of its own.",
+        )
+    return data
 
 
 def _decoded(data: bytes, encoding: str) -> str:

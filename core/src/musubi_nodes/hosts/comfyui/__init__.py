@@ -5,10 +5,11 @@ from __future__ import annotations
 
 def mappings(pack: str = "musubi-nodes") -> tuple[dict[str, type], dict[str, str]]:
     """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS`` of all plugins; adds the page's routes,
-    and looks at what is queued.
+    looks at what is queued, and loads the plugins once the server has started.
 
     ``pack`` is the clone's folder name, below which ComfyUI serves its pages.
     """
+    from musubi_nodes.hosts.comfyui.early import load_when_started
     from musubi_nodes.hosts.comfyui.queued import listen
     from musubi_nodes.hosts.comfyui.routes import add_routes
     from musubi_nodes.hosts.comfyui.start import classes
@@ -19,4 +20,5 @@ def mappings(pack: str = "musubi-nodes") -> tuple[dict[str, type], dict[str, str
         log.warning("%s: %s", pack, warning)
     add_routes(pack)
     listen()
+    load_when_started()
     return classes()

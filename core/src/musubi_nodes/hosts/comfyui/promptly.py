@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from musubi_nodes.budget import Budget
 
-SECONDS, BYTES = 0.15, 4_000_000
+SECONDS, BYTES = 0.1, 4_000_000
 """For all validations of one queued workflow together. A DiT's header has some 150,000 bytes."""
 LIST_SECONDS = 0.05
 """For one list of files; one that was not there in time is looked for without being waited for."""

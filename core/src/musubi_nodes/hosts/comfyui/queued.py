@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from contextvars import ContextVar
 from typing import Any
 
 from musubi_nodes.hosts.comfyui.promptly import begin_request
+from musubi_nodes.hosts.comfyui.server import running_server
 
 _workflow: ContextVar[Any] = ContextVar("musubi_queued_workflow", default=None)
 
 
 def listen() -> None:
     """Be shown each workflow that the running server is sent; a process without a server is sent none."""
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    if add := getattr(server, "add_on_prompt_handler", None):
+    if add := getattr(running_server(), "add_on_prompt_handler", None):
         add(keep)
 
 

@@ -7,7 +7,6 @@ GET changes nothing. POST takes JSON only, which a foreign page cannot send with
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import is_own
 from musubi_nodes.hosts.comfyui.help_pages import add_help
+from musubi_nodes.hosts.comfyui.server import running_server
 from musubi_nodes.runs.record.folder import run_named
 from musubi_nodes.runs.record.log_text import log_text
 
@@ -29,8 +29,7 @@ PLAIN = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": 
 
 def add_routes(pack: str) -> None:
     """Add them to the running server; a process without one (a test, an executor of its own) needs none."""
-    instance = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    routes = getattr(instance, "routes", None)
+    routes = getattr(running_server(), "routes", None)
     if routes is None:
         return
     from aiohttp import web
