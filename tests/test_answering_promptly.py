@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
+import json.scanner
 import sys
 import threading
 import time
@@ -146,6 +148,31 @@ def test_who_reads_much_lets_other_threads_on(monkeypatch: Any, watch: Any) -> N
 def test_toml_is_parsed_by_what_lets_other_threads_on() -> None:
     found = importlib.util.find_spec(f"{parsing.toml().__name__}._parser")
     assert found and str(found.origin).endswith(".py")
+
+
+@pytest.mark.parametrize(
+    "text", [f'["{"a" * parsing.AT_ONCE}", {{"b": [1, 2.5, null]}}]', f"[{'[], ' * parsing.AT_ONCE}[]]"]
+)
+def test_long_json_is_parsed_by_what_lets_other_threads_on(monkeypatch: Any, text: str) -> None:
+    scanned: list[int] = []
+    patient = json.scanner.py_make_scanner
+
+    def noting(decoder: Any) -> Any:
+        scanned.append(1)
+        return patient(decoder)
+
+    monkeypatch.setattr(json.scanner, "py_make_scanner", noting)
+    assert parsing.parse_json(text) == json.loads(text)
+    assert parsing.parse_json("[1]") == [1]
+    assert len(scanned) == 1
+
+
+def test_long_json_that_is_none_is_told_with_its_place() -> None:
+    with pytest.raises(json.JSONDecodeError) as told:
+        parsing.parse_json(f'["{"a" * parsing.AT_ONCE}",\n 1, x]')
+    assert (told.value.lineno, told.value.colno) == (2, 5)
+    with pytest.raises(ValueError, match="levels deep"):
+        parsing.parse_json("[" * (parsing.AT_ONCE + 1))
 
 
 def test_a_header_counts_for_what_is_made_of_it(tmp_path: Any) -> None:

@@ -19,7 +19,7 @@ import tomli
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import find_python, resolve_python
 
-SECONDS = 120
+SECONDS, START_SECONDS = 120, 300
 PACK = Path(__file__).resolve().parents[2]
 
 
@@ -43,7 +43,7 @@ class Comfy:
         self, root: Path, python: Path, folder: Path, pack: Path, environment: dict[str, str], *arguments: str
     ) -> None:
         self.folder = folder
-        (folder / "custom_nodes").mkdir(parents=True)
+        (folder / "custom_nodes").mkdir(parents=True, exist_ok=True)
         (folder / "custom_nodes" / "musubi-nodes").symlink_to(pack, target_is_directory=True)
         self.port = _free_port()
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MUSUBI_")}
@@ -56,7 +56,7 @@ class Comfy:
         self._wait_for_start()
 
     def _wait_for_start(self) -> None:
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             try:
                 self.get("/system_stats")

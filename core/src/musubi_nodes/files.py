@@ -45,13 +45,12 @@ CAPTION = Limit("caption", _MB)
 LINES = Limit("JSONL file", 256 * _MB)
 PROMPTS = Limit("prompt file", 4 * _MB, cost=20)
 WORKFLOW = Limit("workflow", 20 * _MB)
-WEIGHTS_HEADER = Limit("header of weights", 4 * _MB, cost=3)
+WEIGHTS_HEADER = Limit("header of weights", 16 * _MB, cost=3)
 PICTURE = Limit("picture", 256 * _MB)
 RECORD = Limit("file of a run", 4 * _MB)
 KEPT = Limit("file of this program", 64 * _MB)
 CODE = Limit("source file", 8 * _MB)
-"""Of kinds of files that others write: json, re and decoders let no other thread on before they end, and go through
-some 20 MB a second. What we read in pieces (logs, metrics, media) has none."""
+"""Of kinds of files that others write. What we read in pieces (logs, metrics, media) has none."""
 
 
 LONGEST_LINE = 1_000_000
