@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from musubi_nodes.families.models.files import parts_of
+from musubi_nodes.families.models.parts import parts_of
 from musubi_nodes.files import FileStamp
 
 SAME_RESULT = frozenset({"device", "filename_prefix", "memory", "install", "source", "train_again"})

@@ -11,8 +11,8 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.memory.plans import spelling_of
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import SAFETENSORS
+from musubi_nodes.families.models.parts import whole_header
 from musubi_nodes.families.recognition.quantisation import FP8, quantisation_of
-from musubi_nodes.families.recognition.shards import whole_header
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.saying import say
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,20 +13,6 @@ from musubi_nodes.saying import say
 
 SAFETENSORS = (".safetensors", ".sft")
 SUFFIXES = (*SAFETENSORS, ".pt", ".pth", ".ckpt", ".bin")
-
-
-PART = re.compile(r"(?P<name>.*?)(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
-"""As ``get_split_weight_filenames`` of utils/safetensors_utils.py (v0.3.4) spells the parts of one model."""
-
-
-def parts_of(path: Path) -> tuple[Path, ...]:
-    """All files that are loaded with ``path``: the others of a split model lie beside it."""
-    own = PART.fullmatch(path.name)
-    if own is None:
-        return (path,)
-    beside = ((each, PART.fullmatch(each.name)) for each in sorted(path.parent.iterdir()))
-    kept = ("name", "count")
-    return tuple(each for each, part in beside if part and part.group(*kept) == own.group(*kept))
 
 
 def model_names(folders: Iterable[Path]) -> list[str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.models.files import PART
 from musubi_nodes.files import is_file
 from musubi_nodes.weights import Header, read_header
 
 MOST = 50
 """FLUX.2's text encoder comes in ten."""
+_NAME = re.compile(r"(?P<stem>.*?)(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -22,27 +23,36 @@ class Part:
     number: int
     count: int
 
+    def names(self) -> list[str]:
+        """The names of all files, as musubi-tuner looks for them (``get_split_weight_filenames`` of
+        utils/safetensors_utils.py, v0.3.4); none for more than :data:`MOST`."""
+        numbers = range(1, self.count + 1) if self.count <= MOST else ()
+        return [f"{self.stem}{number:05d}-of-{self.count:05d}.safetensors" for number in numbers]
+
 
 def part_of(path: Path) -> Part | None:
     """Which part of a model the file is, by its name; ``None`` for a whole one."""
-    found = PART.fullmatch(path.name)
-    return Part(found["name"], int(found["number"][-9:]), int(found["count"][-9:])) if found else None
+    found = _NAME.fullmatch(path.name)
+    return Part(found["stem"], int(found["number"][-9:]), int(found["count"][-9:])) if found else None
 
 
-def shards(path: Path) -> list[Path]:
-    """All files of the model that ``path`` belongs to; raises :class:`MusubiError` where one is missing.
+def parts_of(path: Path) -> tuple[Path, ...]:
+    """All files that are there and are loaded with ``path``."""
+    part = part_of(path)
+    others = (path.with_name(name) for name in part.names() if name != path.name) if part else ()
+    return (path, *filter(is_file, others))
 
-    Numbered as musubi-tuner looks for them (``get_split_weight_filenames`` of utils/safetensors_utils.py, v0.3.4).
-    """
+
+def all_parts(path: Path) -> list[Path]:
+    """All files of the model that ``path`` belongs to, in order; raises :class:`MusubiError` where one is missing."""
     part = part_of(path)
     if part is None:
         return [path]
-    if not 0 < part.count <= MOST:
+    found = [path.with_name(name) for name in part.names()]
+    if not found:
         raise MusubiError(
             f"{path.name} cannot be one of {part.count} parts of a model", fix="Give the file another name."
         )
-    names = [f"{part.stem}{number + 1:05d}-of-{part.count:05d}.safetensors" for number in range(part.count)]
-    found = [path.with_name(name) for name in names]
     if missing := next((each for each in found if not is_file(each)), None):
         raise MusubiError(
             f"{path.name} is part {part.number} of {part.count} of a model, and {missing.name} is not beside it",
@@ -53,6 +63,6 @@ def shards(path: Path) -> list[Path]:
 
 def whole_header(path: Path) -> Header:
     """The headers of all files of the model as one."""
-    headers = [read_header(each) for each in shards(path)]
+    headers = [read_header(each) for each in all_parts(path)]
     tensors = {name: tensor for header in headers for name, tensor in header.tensors.items()}
     return Header(tensors, headers[0].metadata)
