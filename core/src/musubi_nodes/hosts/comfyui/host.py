@@ -18,6 +18,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.columns import columns
 from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.markup import plain
+from musubi_nodes.hosts.comfyui.server import running_server
 from musubi_nodes.hosts.comfyui.viewed import viewed
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.progress import Progress
@@ -161,10 +162,8 @@ class ComfyHost:
 
     def tell(self, node_id: str, text: str) -> None:
         """Show a line of text in the node."""
-        from server import PromptServer
-
-        server = getattr(PromptServer, "instance", None)
-        if server is not None and hasattr(server, "send_progress_text"):
+        server = running_server()
+        if hasattr(server, "send_progress_text"):
             with _only_shown():
                 server.send_progress_text(plain(printable(text)), node_id, server.client_id)
 
@@ -204,9 +203,7 @@ def comfy_host() -> ComfyHost:
 
 def _running() -> Any:
     """The queue's item (number, prompt id, prompt, ...) that is being executed; ``None`` where it is not known."""
-    from server import PromptServer
-
-    queue: Any = getattr(getattr(PromptServer, "instance", None), "prompt_queue", None)
+    queue: Any = getattr(running_server(), "prompt_queue", None)
     running = list(getattr(queue, "currently_running", {}).values())
     return running[0] if len(running) == 1 else None
 
