@@ -12,7 +12,7 @@ from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
 from musubi_nodes.errors import MusubiError, did_you_mean, is_one_line
-from musubi_nodes.files import is_file, is_folder
+from musubi_nodes.files import PICTURE, is_file, is_folder, open_file
 
 OnMissing = Literal["error", "skip"]
 
@@ -122,11 +122,19 @@ def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
         looks = list(zip(others, facts_of_images(others), strict=True))
         broken = [item.path for item in scan.noticed if isinstance(item.facts, MusubiError)]
         broken += [Path(file.path) for file, facts in looks if isinstance(facts, MusubiError)]
-        # Pillow reads AVIF since 11.3 only, so that an unreadable one says nothing about musubi-tuner's Pillow.
-        broken = [path for path in broken if path not in told and path.suffix.lower() != ".avif"]
+        broken = [path for path in broken if path not in told and not _is_avif(path)]
         found.add(found.errors, scan.name, broken, "image", "that cannot be read")
         beside = [(Path(file.path), facts.odd) for file, facts in looks if isinstance(facts, tuple) and facts.odd]
         _odd(scan, dataset, beside, found)
+
+
+def _is_avif(path: Path) -> bool:
+    """Pillow reads AVIF since 11.3 only: one that is unreadable here says nothing about musubi-tuner's Pillow."""
+    try:
+        with open_file(path, PICTURE) as file:
+            return file.read(12)[4:] in (b"ftypavif", b"ftypavis", b"ftypmif1")
+    except (OSError, ValueError):
+        return False
 
 
 _ODD: dict[Odd, tuple[str, str]] = {

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _SECONDS = 60
+KINDS = frozenset(
+    ["PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM", "TGA", "ICO"]
+)
+"""Pillow's names of what is decoded, whatever a file's ending says: it would start Ghostscript for an EPS."""
 
 
 def image_picture(path: Path, side: int) -> Any:
@@ -41,6 +45,8 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     with file:
         try:
             with Image.open(file) as picture:
+                if picture.format not in KINDS:
+                    raise ValueError(f"it is of the kind {picture.format}, which is not taken for a picture")
                 yield picture
         except MusubiError:
             raise
