@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.moving import moving, written
 
+from musubi_nodes.budget import Budget
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.comfyui import emit
 from musubi_nodes.hosts.terminal.workflow import check_workflow, read_workflow
@@ -100,3 +103,53 @@ def test_what_is_there_is_no_error(place: Workplace) -> None:
     for host in (comfyui, terminal):
         host(place, "WanModels", WAN)
     comfyui(place, "LoRAMerger", HUNYUAN)
+
+
+@pytest.mark.parametrize(
+    ("node", "widgets"),
+    [
+        ("VideoInput", {"file": "gone.mp4"}),
+        ("VideoInput", {"file": "text.mp4"}),
+        ("VideoInput", {"file": "short.mp4", "start": 99.0}),
+        ("LoRASelect", {"lora": "gone.safetensors"}),
+        ("LoRASelect", {"lora": "no_lora.safetensors"}),
+        ("WanModels", {**WAN, "vae": "gone.safetensors"}),
+        ("WanModels", {**WAN, "install": "gone"}),
+        ("WanModels", {**WAN, "dit": "miniature/hunyuan_video_t2v.safetensors"}),
+        ("TrainingMonitor", {"name": "gone"}),
+        ("TrainingMonitor", {"name": "run", "compare": "gone"}),
+        ("ResourceMonitor", {"name": "gone"}),
+        ("Prompt", {"prompt": " "}),
+        ("BatchProcessor", {}),
+        ("BatchProcessor", {"text": "a cat --strange 1"}),
+        ("BatchProcessor", {"file": "gone.csv"}),
+        ("BatchProcessor", {"file": "wrong.csv"}),
+        ("DatasetConfigLoader", {}),
+        ("DatasetConfigLoader", {"path": "unknown.toml"}),
+        ("DatasetConfigLoader", {"path": "no_folder.toml"}),
+        ("DatasetConfigEditor", {"toml": "gone.toml"}),
+        ("DatasetConfigEditor", {"toml": "unknown.toml"}),
+        ("DatasetConfigEditor", {"directory": "gone"}),
+        ("MemoryOptimizer", {"mode": "12 GB"}),
+        ("MemoryOptimizer", {"mode": "12 GB", "family": "gone"}),
+        ("MemoryOptimizer", {"family": "wan", "model_size": "gone"}),
+        ("MemoryOptimizer", {"family": "wan", "blocks_to_swap": 99}),
+    ],
+)
+def test_what_validation_had_no_time_for_is_told_when_the_node_runs(
+    place: Workplace, node: str, widgets: dict[str, Any]
+) -> None:
+    folder = place.host.input_folder()
+    folder.mkdir(exist_ok=True)
+    (folder / "text.mp4").write_text("no video", "utf-8")
+    written(folder / "made", moving(2), "mp4-h264").rename(folder / "short.mp4")
+    (folder / "wrong.csv").write_text("prompt,strange\na cat,1\n", "utf-8")
+    (folder / "unknown.toml").write_text("strange = 1\n[[datasets]]\nimage_directory = '.'\n", "utf-8")
+    (folder / "no_folder.toml").write_text("[[datasets]]\nimage_directory = 'gone'\n", "utf-8")
+    with pytest.raises(MusubiError) as foreseen:
+        comfyui(place, node, widgets)
+    with suppress(MusubiError), Budget(-1, 0).used():
+        comfyui(place, node, widgets)  # whatever it looks at, it remembers nothing half
+    with pytest.raises(MusubiError) as told:
+        place.run(node, **widgets)
+    assert told.value.what in foreseen.value.what  # before the queue runs some name the field as well
