@@ -242,3 +242,11 @@ def test_an_error_of_a_list_is_raised_and_looked_for_again() -> None:
     with pytest.raises(MusubiError):
         lists.get("a", look, [])
     assert lists.get("a", lambda: ["1"], []) == ["1"]
+
+
+def test_what_cannot_be_loaded_early_is_told_to_whoever_asks_for_it(monkeypatch: Any) -> None:
+    def broken() -> None:
+        raise MusubiError("the configuration is wrong")
+
+    monkeypatch.setattr("musubi_nodes.plugins.manager.plugins", broken)
+    early.load()

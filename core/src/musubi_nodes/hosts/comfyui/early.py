@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -21,6 +22,12 @@ def load_when_started() -> None:
 
 
 def load() -> None:
+    """The same at once. What fails here fails again when it is asked for, and is told then."""
+    with contextlib.suppress(Exception):
+        _load()
+
+
+def _load() -> None:
     """Import all that is imported late, and build what is built once; who asks before that is done does it himself."""
     import imageio_ffmpeg  # noqa: F401
     import numpy as np  # noqa: F401
