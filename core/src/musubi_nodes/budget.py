@@ -20,7 +20,7 @@ class Watch(Protocol):
     """Whoever waits for what is read."""
 
     def spend(self, size: int) -> None:
-        """``size`` bytes are read next, of which it may raise."""
+        """``size`` bytes will be read next; raise to prevent it."""
 
 
 _WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)

@@ -35,7 +35,7 @@ def one_line(text: str) -> str:
 
 
 def is_one_line(text: str) -> bool:
-    """Whether ``text`` has neither."""
+    """Whether ``text`` has no line breaks and no control characters."""
     return not _BREAKS.search(text)
 
 

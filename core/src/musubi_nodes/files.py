@@ -30,8 +30,8 @@ READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) |
 
 
 class Limit(NamedTuple):
-    """The most bytes that are read of a kind of file; each counts ``cost`` times against a budget, for what is made of
-    it takes time."""
+    """The most bytes that are read of a kind of file. Each counts ``cost`` times against a budget: parsing takes longer
+    than reading."""
 
     kind: str
     most: int

@@ -1,4 +1,4 @@
-"""Of which kind a value of JSON is: what others wrote may hold anything."""
+"""Checks of the kinds of JSON values: what others wrote may hold anything."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _tensor(name: str, entry: Mapping[str, Any], start: int) -> TensorInfo:
 
 
 def _short_number(digits: str) -> int:
-    """Python takes the square of their number for thousands of digits."""
+    """The integer; Python would take quadratic time for thousands of digits."""
     if len(digits) > _DIGITS:
         raise ValueError("a number has too many digits")
     return int(digits)

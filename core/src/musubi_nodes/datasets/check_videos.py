@@ -57,7 +57,7 @@ def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule)
 
 
 def _longest(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:
-    """For "full". The default of ``max_frames`` is nobody's wish, so that cutting it is not told."""
+    """For "full". Don't warn about truncation when ``max_frames`` is the default."""
     frames, near = dataset.max_frames, rule.round_down(dataset.max_frames)
     text = f"{name}: max_frames is {frames}, but the model takes {rule.explain()}"
     if not near:

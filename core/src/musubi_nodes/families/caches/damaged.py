@@ -49,11 +49,13 @@ def _wrong(path: Path) -> str:
     """Why the file cannot be decoded to its end; "" where it can."""
     if path.is_dir():
         return next((f"{each.name}: {why}" for each in sorted(path.iterdir()) if (why := _wrong(each))), "")
+    from PIL import UnidentifiedImageError
+
     try:
         with opened_picture(path) as picture:
             picture.load()
     except MusubiError as error:
-        return _wrong_video(path) if "cannot identify" in error.why else error.why
+        return _wrong_video(path) if isinstance(error.__cause__, UnidentifiedImageError) else error.why
     return ""
 
 
