@@ -18,8 +18,9 @@ from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of this kind are POSIX")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_cancels_the_run_and_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]])
+def test_a_signal_cancels_the_run_and_leaves_no_process(tmp_path: Path, numbers: list[signal.Signals]) -> None:
+    """Several at once are one wish, such as those of `timeout`, which signals the process and then its group."""
     graph = workflow(make_dataset(tmp_path / "data"), "miniature", "wan")
     graph["5"]["inputs"]["max_train_epochs"] = 50_000
     path = write_json(tmp_path / "w.json", graph)
@@ -32,7 +33,8 @@ def test_a_signal_cancels_the_run_and_leaves_no_process(tmp_path: Path, number: 
         time.sleep(0.1)
     tree = psutil.Process(host.pid).children(recursive=True)
     assert len(tree) >= 3
-    host.send_signal(number)
+    for number in numbers:
+        host.send_signal(number)
     _, said = host.communicate(timeout=20)
     assert host.returncode == 130 and b"cancelled" in said
     assert not psutil.wait_procs(tree, timeout=2)[1]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -20,6 +22,9 @@ EXIT_FAILED, EXIT_REFUSED, EXIT_CANCELLED, EXIT_UNREAD = 1, 2, 130, 141
 
 CANCELLING = ("SIGINT", "SIGTERM", "SIGBREAK")
 """Windows sends SIGBREAK for Ctrl-Break."""
+
+SAME_WISH = 5.0
+"""Seconds in which further signals are the wish of the first: a run that is cancelled has ended within two."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,16 +74,28 @@ def _shown(out: Output, code: int) -> int:
 
 def _take_signals(survives: bool) -> None:
     """``survives``: it goes on if its terminal goes away, or stops whatever writes to it from the background."""
+    interrupt = _Interrupt()
     for name in CANCELLING:  # SIGINT may have been inherited as ignored
         if number := getattr(signal, name, None):
-            signal.signal(number, _interrupt)
+            signal.signal(number, interrupt)
     if survives and hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda *_: None)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Raises KeyboardInterrupt. What follows at once is the same wish (`timeout` sends SIGTERM twice, a person presses
+    Ctrl-C again): raised within the cleaning up, it would hit a lock half released, and the run would end as failed.
+    """
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last >= SAME_WISH:
+            self._last = now
+            raise KeyboardInterrupt
 
 
 def _path(text: str) -> Path:
