@@ -18,7 +18,9 @@ from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of this kind are POSIX")
-@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]])
+@pytest.mark.parametrize(
+    "numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGTERM, signal.SIGTERM, signal.SIGINT]]
+)
 def test_a_signal_cancels_the_run_and_leaves_no_process(tmp_path: Path, numbers: list[signal.Signals]) -> None:
     """Several at once are one wish, such as those of `timeout`, which signals the process and then its group."""
     graph = workflow(make_dataset(tmp_path / "data"), "miniature", "wan")

@@ -340,3 +340,20 @@ def test_speed_device_and_logs_train_nothing_again(place: Any) -> None:
     queue(place, memory=place.settings("MemoryOptimizer", blocks_to_swap=4), device="cuda:0")
     queue(place, training=place.training(**workers, **logs, wandb_run_name="night"), ddp_timeout=60)
     assert not started(place)
+
+
+def test_options_of_the_server_that_make_another_lora_count_and_uploads_do_not(place: Any) -> None:
+    queue(place)
+    options = place.services.config.options
+    for given, makes in ({"network_dropout": 0.3}, 1), ({"huggingface_repo_id": "me/loras"}, 0), ({}, 0):
+        options.clear()
+        options.update(given)
+        place.forget()
+        place.started_since()
+        queue(place)
+        assert started(place)["WanLoRATrainer"] == makes
+    options.update(seed=7)
+    with pytest.raises(MusubiError) as error:
+        queue(place)
+    options.clear()
+    assert "[options] of config.toml" in str(error.value) and "the runner" not in str(error.value)

@@ -60,5 +60,7 @@ def _unknown(argument: Argument, script: str, version: str) -> MusubiError:
         why=say("It needs version {first} or newer; {version} was found.", first=first, version=version)
         if first
         else "No version is known to have it.",
-        fix="Update musubi-tuner (git pull), or leave the option at its default.",
+        fix="Update musubi-tuner (git pull), or leave the option at its default."
+        if first
+        else "Correct its name, or leave it out.",
     )

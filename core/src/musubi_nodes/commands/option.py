@@ -45,8 +45,8 @@ def arguments_of(model: BaseModel, owner: str, only: Container[str] | None = Non
 
 
 def arguments_from(values: Mapping[str, Any], owner: str) -> Iterator[Argument]:
-    """The same for plain values by option name."""
-    return (Argument(name, value, owner) for name, value in values.items())
+    """The same for values by option name; an :class:`Argument` among them has an owner of its own."""
+    return (each if isinstance(each, Argument) else Argument(name, each, owner) for name, each in values.items())
 
 
 def is_sent(value: Any) -> bool:

@@ -45,6 +45,11 @@ _LOOKS_LIKE_PATH = re.compile(
 """For options that no kept table has: better one too many refused than a file of the server read."""
 
 
+def is_upload(name: str) -> bool:
+    """Whether the option sends what was made elsewhere."""
+    return bool(_UPLOAD.fullmatch(name))
+
+
 def refusal(spec: OptionSpec, *, known: bool = True) -> str:
     """Why ``spec`` cannot be set under "extra options"; an empty string where it can.
 
@@ -55,7 +60,7 @@ def refusal(spec: OptionSpec, *, known: bool = True) -> str:
         return "the runner sets it"
     if is_secret(name):
         return "keys come from the server's configuration only ([secrets] in config.toml)"
-    if _UPLOAD.fullmatch(name):
+    if is_upload(name):
         return "uploads leave this machine: only the server's configuration may set them ([options] in config.toml)"
     if name in IMPORTABLE:
         return "musubi-tuner imports the Python name it is given: use the node's own choices"

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from musubi_nodes.commands.option import Argument, arguments_from, arguments_of
-from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.toml import dump
@@ -31,6 +30,7 @@ from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.families.training.attempt import Attempt
 from musubi_nodes.families.training.checks import check_caches, check_counts, check_files, check_machine, check_rate
+from musubi_nodes.families.training.configured import configured_options, counting
 from musubi_nodes.families.training.epochs import epoch_facts
 from musubi_nodes.families.training.finished import left_behind, note_finished
 from musubi_nodes.families.training.identity import (
@@ -199,11 +199,12 @@ class LoRATrainer(ScriptNode):
         install = self.prepare(inputs, context)
         training = inputs.training or Training()
         check_caches(inputs, self.needed_flags(inputs))
-        identity = self._identity(inputs, install)
+        configured = counting(configured_options(context.services.config.options, self._said(inputs, install)))
+        identity = self._identity(inputs, install, configured)
         attempt.key = identity.key
         own = attempt.own_state(training)
         records = Records(context.host.output_folder, "trained")
-        key = self._key(finishing(inputs), install, begins_with(training, context))
+        key = self._key(finishing(inputs), install, configured, begins_with(training, context))
         if not own and not inputs.train_again and (done := self._done_before(inputs, context, records, key)):
             return done
         check_files(inputs, self.family)
@@ -265,17 +266,18 @@ class LoRATrainer(ScriptNode):
         remove_old_states(folder, inputs.training or Training())
         return outputs
 
-    def _key(self, inputs: TrainerInputs, install: Install, *facts: str) -> str:
+    def _key(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any], *facts: str) -> str:
         """The caches count by the state of their files: another VAE makes another LoRA."""
-        owned = {"dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
+        owned = {**configured, "dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
         return self.key(inputs, install, owned, *facts)
 
-    def _identity(self, inputs: TrainerInputs, install: Install) -> Identity:
+    def _identity(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any]) -> Identity:
         plain = whatever_length(inputs)
         optimizer = inputs.optimizer or Optimizer()
         chosen = optimizer.model_copy(update={"optimizer_type": optimizer_of(optimizer, install)})
         told = plain.model_copy(update={"optimizer": chosen})
-        return identity_of(told, self._key(plain, install), self.program(install, [self.family.network_module]))
+        key = self._key(plain, install, configured)
+        return identity_of(told, key, self.program(install, [self.family.network_module]))
 
     def _said(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
         return {
@@ -304,7 +306,7 @@ class LoRATrainer(ScriptNode):
             needs, options = self.needs_sample_image(inputs), self.sample_options(inputs)
             prompts = write_prompts(sampling, inputs.sample_image, needs, folder.path, options)
             owned["sample_prompts"] = str(prompts)
-        return owned | _uploads(context.services.config.options, owned)
+        return owned | configured_options(context.services.config.options, owned)
 
     def launcher(self, inputs: TrainerInputs, install: Install, folder: Path) -> list[str]:
         device = self.device(inputs)
@@ -352,10 +354,3 @@ def _told(name: str, target: Path, outcome: Outcome | None) -> str:
     if last.loss is not None:
         lines.append(f"loss {last.loss:.4g}")
     return " · ".join(lines)
-
-
-def _uploads(options: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:
-    """[options] of the server's configuration; what the runner sets is not theirs."""
-    if taken := sorted((RUNNER | owned.keys()) & options.keys()):
-        raise MusubiError(f"[options] of config.toml sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
-    return dict(options)

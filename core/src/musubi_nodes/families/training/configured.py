@@ -1,0 +1,24 @@
+"""[options] of the server's configuration: what every trainer gets, and which of it makes another LoRA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.ownership import RUNNER, is_upload
+from musubi_nodes.errors import MusubiError
+
+OWNER = "[options] of config.toml"
+
+
+def configured_options(options: Mapping[str, Any], owned: Iterable[str]) -> dict[str, Argument]:
+    """All of them; a :class:`MusubiError` for what the runner sets (``owned``)."""
+    if taken := sorted({*RUNNER, "resume", *owned} & options.keys()):
+        raise MusubiError(f"{OWNER} sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
+    return {name: Argument(name, value, OWNER) for name, value in options.items()}
+
+
+def counting(configured: Mapping[str, Argument]) -> dict[str, Argument]:
+    """Those that make another LoRA: an upload changes nothing of it."""
+    return {name: argument for name, argument in configured.items() if not is_upload(name)}
