@@ -100,6 +100,8 @@ class Context:
     failed: int = 0
     """How many of several things that it was to make failed, where the others were made and handed on."""
     foreseeing: bool = False
+    interrupt: BaseException | None = None
+    """What the host has raised because the user cancelled."""
 
     def progress(self, now: Progress) -> None:
         """Show how far this node is."""
@@ -107,7 +109,11 @@ class Context:
 
     def raise_if_interrupted(self) -> None:
         """Raise the host's interrupt exception if the user cancelled."""
-        self.host.raise_if_interrupted()
+        try:
+            self.host.raise_if_interrupted()
+        except BaseException as error:
+            self.interrupt = error
+            raise
 
     def wanted(self, output: str) -> bool:
         """Whether somebody uses the output, so that making it is worth the memory."""

@@ -131,7 +131,7 @@ class ScriptNode(Node):
         """A run folder of its own; whatever ends the block early is told by its status."""
         output = context.host.output_folder
         known = {"class": self.id, "family": self.family.key, "node": context.node_id}
-        return RunFolder.opened(output, self.id, {**known, **context.queued})
+        return RunFolder.opened(output, self.id, {**known, **context.queued}, lambda error: error is context.interrupt)
 
     def install_name(self, inputs: Any) -> str | None:
         """Which configured install the user chose."""

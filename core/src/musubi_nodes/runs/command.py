@@ -11,7 +11,8 @@ from musubi_nodes.runs.record.progress import Progress
 
 
 class Watcher(Protocol):
-    """Who looks at a run: gets its progress and may end it by raising."""
+    """Who looks at a run: gets its progress and may end it by raising. An attribute ``interrupt`` may hold what it
+    raised, so that the run counts as cancelled also where that comes while its outputs are checked."""
 
     def progress(self, now: Progress) -> None:
         """Called for each change, from the thread that called :func:`run`; slow hosts throttle themselves."""

@@ -32,7 +32,11 @@ def run(
     in every case the whole process tree is gone afterwards and ``status.json`` tells the end.
     """
     following = Following(command, folder, watcher)
-    with folder.ending(lambda error: error is following.interrupt, script=command.script):
+
+    def cancels(error: BaseException) -> bool:
+        return error is following.interrupt or error is getattr(watcher, "interrupt", None)
+
+    with folder.ending(cancels, script=command.script):
         if not folder.path.is_dir():
             raise folder.deleted(f"{command.script} was to start")
         write_command(folder, _again(command))

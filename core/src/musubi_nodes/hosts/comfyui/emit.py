@@ -207,7 +207,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
     try:
-        with watched(Interruptible(host.raise_if_interrupted)):
+        with watched(Interruptible(context.raise_if_interrupted)):
             inputs = node.parse(given)
             read = stamps(files_behind(node, inputs, context)) if inputs is not None else {}
             outputs = node().run(inputs, context)

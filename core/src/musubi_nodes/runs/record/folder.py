@@ -45,15 +45,21 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def opened(cls, output: Path, node: str, origin: Mapping[str, str] | None = None) -> Iterator[RunFolder]:
+    def opened(
+        cls,
+        output: Path,
+        node: str,
+        origin: Mapping[str, str] | None = None,
+        cancels: Callable[[BaseException], bool] = lambda _: False,
+    ) -> Iterator[RunFolder]:
         """A new run folder for the time of one run: whatever ends it early is told by its status.
 
         ``origin`` is where it was queued, as ComfyUI names it: ``class``, ``node`` ("2:1" in a subgraph), ``prompt``
-        and ``workflow``, and the class's ``family``; a reloaded page finds the run of its node by it. A file that
-        cannot be written becomes a :class:`MusubiError`.
+        and ``workflow``, and the class's ``family``; a reloaded page finds the run of its node by it. ``cancels``: see
+        :meth:`ending`. A file that cannot be written becomes a :class:`MusubiError`.
         """
         folder = cls.create(output, node)
-        with folder.ending(), beating(folder.path):
+        with folder.ending(cancels), beating(folder.path):
             write_json(folder.path / "origin.json", {"time": time.time(), **(origin or {})})
             folder.write_status("running", **this_host())
             yield folder
