@@ -56,6 +56,8 @@ HUNYUAN = {"dit": "miniature/hunyuan_video_t2v.safetensors", "lora": None}
 @pytest.mark.parametrize(
     ("node", "widgets", "told"),
     [
+        ("WanModels", {}, "Wan Models has nothing at vae, t5"),
+        ("WanModels", {"dit": WAN["dit"], "t5": WAN["t5"]}, "Wan Models has nothing at vae"),
         ("VideoInput", {"file": "gone.mp4"}, "there is no video 'gone.mp4' in the input folder"),
         ("LoRASelect", {"lora": "gone.safetensors"}, "there is no file 'gone.safetensors' in the model folders"),
         ("LoRASelect", {"lora": "no_lora.safetensors"}, "no_lora.safetensors is no LoRA"),
@@ -153,3 +155,11 @@ def test_what_validation_had_no_time_for_is_told_when_the_node_runs(
     with pytest.raises(MusubiError) as told:
         place.run(node, **widgets)
     assert told.value.what in foreseen.value.what  # before the queue runs some name the field as well
+
+
+@pytest.mark.parametrize("name", ["WanModels", "HunyuanVideoModels", "FramePackModels"])
+def test_what_a_workflow_file_leaves_out_is_told_in_one_sentence(place: Workplace, name: str) -> None:
+    needed = [spec.name for spec in place.node(name).fields() if spec.required]
+    with pytest.raises(MusubiError) as raised:
+        comfyui(place, name, {})
+    assert raised.value.what.endswith(f"has nothing at {', '.join(needed)}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -155,3 +157,29 @@ def test_files_keep_the_workflow_as_it_was_written(place: Workplace) -> None:
 def test_the_page_names_the_nodes_that_there_are() -> None:
     page = (Path(__file__).resolve().parents[1] / "docs" / "terminal.md").read_text("utf-8")
     assert [name for name in FOREIGN if name not in page] == []
+
+
+@pytest.mark.parametrize("wide", [True, False], ids=["wide", "long"])
+def test_a_workflow_takes_no_longer_than_its_length_allows(place: Workplace, wide: bool) -> None:
+    def work(count: int) -> int:
+        last = {"class_type": "PrimitiveString", "inputs": {"value": "a"}}
+        made = {"0": last} | {
+            str(n): node("PreviewAny", source=["0", 0]) if wide else node("PrimitiveString", value=[str(n - 1), 0])
+            for n in range(1, count)
+        }
+        workflow = read(place, made | {"end": node("PreviewAny", source=["0" if wide else str(count - 1), 0])})
+        calls = 0
+
+        def counted(frame: FrameType, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        sys.setprofile(counted)
+        try:
+            list(run_workflow(workflow, place.host, place.services))
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    work(10)  # what is done once
+    assert work(200) < 3 * work(100)

@@ -13,6 +13,7 @@ from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import parse
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import CAPTION
 
 Make = Callable[..., Path]
 
@@ -85,6 +86,16 @@ def test_empty_broken_and_undecodable_files_are_errors(tmp_path: Path, image: Ma
         "1 image that cannot be read: c.png",
     ]
     assert found.warnings == ("datasets[0]: 1 caption empty: a.txt",)
+
+
+def test_of_a_caption_that_cannot_be_opened_no_encoding_is_blamed(
+    tmp_path: Path, image: Make, report: Callable
+) -> None:
+    image(tmp_path / "set" / "a.png", "a" * (CAPTION.most + 1))
+    image(tmp_path / "set" / "b.png").with_suffix(".txt").write_bytes(b"\xff")
+    large, broken = report(IMAGES).errors
+    assert "a.txt" in large and "UTF-8" not in large
+    assert "b.txt" in broken and "UTF-8" in broken
 
 
 def test_a_shared_cache_folder_is_an_error_however_it_is_spelt(tmp_path: Path, image: Make, report: Callable) -> None:

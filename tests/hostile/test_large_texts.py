@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.moving import ffmpeg, moving, written
 from musubi_nodes.datasets.saving import has_comments
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import fields_of
+from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.settings.lines import key_value_lines, literals
 from musubi_nodes.families.settings.network_table import check_network
 from musubi_nodes.families.settings.optimizer import Optimizer
@@ -43,6 +46,14 @@ def test_a_prompt_file_is_read_or_refused_in_time(musubi_workplace: Workplace, n
     path = musubi_workplace.folder / name
     path.write_bytes(text.encode("cp1252"))
     with suppress(MusubiError):
+        read(musubi_workplace, path)
+
+
+@pytest.mark.parametrize("column", [spec.name for spec in fields_of(Prompt) if spec.kind in ("int", "float")])
+def test_a_number_of_a_row_that_no_float_holds_is_refused(musubi_workplace: Workplace, column: str) -> None:
+    path = musubi_workplace.folder / "a.jsonl"
+    path.write_text(json.dumps({"prompt": "a cat", column: 10**400}), "utf-8")
+    with pytest.raises(MusubiError, match=column):
         read(musubi_workplace, path)
 
 

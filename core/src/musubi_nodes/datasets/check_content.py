@@ -12,7 +12,7 @@ from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
 from musubi_nodes.errors import MusubiError, did_you_mean, is_one_line
-from musubi_nodes.files import PICTURE, is_file, is_folder, open_file
+from musubi_nodes.files import CAPTION, PICTURE, Limit, is_file, is_folder, open_file
 
 OnMissing = Literal["error", "skip"]
 
@@ -65,7 +65,11 @@ def _captions(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnM
     else:
         lines = found.errors if missing == "error" else found.warnings
         found.add(lines, scan.name, scan.without_caption, "image", f"{without}, which musubi-tuner leaves out silently")
-    found.add(found.errors, scan.name, scan.not_utf8, "caption", "not in UTF-8", "save again as UTF-8")
+    unusable = {path: None for path in scan.not_utf8 if not _can_be_opened(path, CAPTION)}
+    text = f"which is no file of at most {CAPTION.most // 1_000_000} MB that can be opened"
+    found.add(found.errors, scan.name, [*unusable], "caption", text, "write it again")
+    encoded = [path for path in scan.not_utf8 if path not in unusable]
+    found.add(found.errors, scan.name, encoded, "caption", "not in UTF-8", "save again as UTF-8")
     found.add(found.warnings, scan.name, scan.empty_captions, "caption", "empty")
     text = "with a byte order mark, which becomes part of the caption"
     found.add(found.warnings, scan.name, scan.marked_captions, "caption", text, "save again as UTF-8 without BOM")
@@ -126,6 +130,14 @@ def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
         found.add(found.errors, scan.name, broken, "image", "that cannot be read")
         beside = [(Path(file.path), facts.odd) for file, facts in looks if isinstance(facts, tuple) and facts.odd]
         _odd(scan, dataset, beside, found)
+
+
+def _can_be_opened(path: Path, limit: Limit) -> bool:
+    try:
+        open_file(path, limit).close()
+    except OSError:
+        return False
+    return True
 
 
 def _is_avif(path: Path) -> bool:

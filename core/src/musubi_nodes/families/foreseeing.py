@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +30,7 @@ def foresee(
     (the install, files), then what only the node knows (:meth:`Node.foresee`).
     """
     own = {name: value for name, value in widgets.items() if name not in linked}
+    check_given(node, own.keys() | linked, (spec for spec in node.fields() if spec.kind != "socket"))
     node.parse(own, partly=True, linked=linked)
     known = node.known(own)
     specs = [spec for spec in node.fields() if spec.name not in linked and known.get(spec.name) is not None]
@@ -41,6 +42,12 @@ def foresee(
     if wrong:
         raise wrong[0]
     node().foresee({**known, **brought}, linked, replace(context, foreseeing=True))
+
+
+def check_given(node: type[Node], names: Set[str], specs: Iterable[FieldSpec]) -> None:
+    """Raise a :class:`MusubiError` if something that ``node`` cannot do without is not there."""
+    if missing := [spec.name for spec in specs if spec.required and spec.name not in names]:
+        raise MusubiError(f"{node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in.")
 
 
 def _missing(spec: FieldSpec, value: str, install: Install | None, context: Context) -> MusubiError | None:

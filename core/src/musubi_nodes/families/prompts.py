@@ -58,7 +58,7 @@ def said_prompt(values: Mapping[str, Any]) -> Prompt:
 def _is_number(value: Any, number: float | None) -> bool:
     try:
         return number is not None and isinstance(value, str | int | float) and float(value) == float(number)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

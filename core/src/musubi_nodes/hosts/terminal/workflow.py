@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context, Services
-from musubi_nodes.families.foreseeing import foresee, used_outputs
+from musubi_nodes.families.foreseeing import check_given, foresee
 from musubi_nodes.families.foretelling import brought
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import WORKFLOW, read_text
@@ -143,13 +143,13 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
     if not ends:
         raise MusubiError("the workflow has no output node", fix="Add a trainer, a generator or a save node.")
     ordered = list(_without_constants(_ordered(workflow, ends)))
-    whole = _prompt({step.id: step for step in ordered})
+    whole, nodes = _prompt({step.id: step for step in ordered}), {step.node for step in ordered}
     for step in ordered:
         context = Context(host, services, step.node.title)
         try:
             widgets = {k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}
             _require(step)
-            known = brought(step.node, step.id, whole, {each.node for each in ordered}, context)
+            known = brought(step.node, step.id, whole, nodes, context)
             foresee(step.node, widgets, step.links().keys(), context, known)
         except MusubiError as error:
             raise error.at(f"node {step.id}") from None
@@ -179,9 +179,7 @@ def _require(step: Step) -> None:
     if strange := sorted(set(step.inputs) - set(known) - ADDED_BY_CANVAS):
         near = did_you_mean(strange[0], known)
         raise MusubiError(f"{step.node.title} has no input {strange[0]!r}{near}", fix="Correct the workflow file.")
-    missing = [spec.name for spec in step.node.fields() if spec.required and spec.name not in step.inputs]
-    if missing:
-        raise MusubiError(f"{step.node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in.")
+    check_given(step.node, step.inputs.keys(), step.node.fields())
 
 
 def _ordered(workflow: Workflow, ends: Iterable[Step]) -> Iterator[Step]:
@@ -213,14 +211,13 @@ def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> 
     inputs repeat their last value. An output without a value (a video that was not made) hands on ``None``.
     """
     steps = check_workflow(workflow, host, services)
-    running = _prompt({step.id: step for step in steps})
+    used, metadata = _used(steps), {"prompt": _prompt(workflow)}
     results: dict[str, list[list[Any]]] = {}
     for step in steps:
         linked = {name: results[source][number] or [None] for name, (source, number) in step.links().items()}
         made: list[list[Any]] = [[] for _ in step.node.outputs()]
         for turn in range(max(map(len, linked.values()), default=1)):
-            used = used_outputs(step.node, step.id, running)
-            context = Context(host, services, step.node.title, used, {"prompt": _prompt(workflow)})
+            context = Context(host, services, step.node.title, frozenset(used[step.id]), metadata)
             values = {name: found[min(turn, len(found) - 1)] for name, found in linked.items()}
             inputs = step.node.parse({**step.inputs, **values})
             try:
@@ -232,6 +229,16 @@ def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> 
                 given.extend(value if spec.listed else [value])
             yield step, context
         results[step.id] = made
+
+
+def _used(steps: Sequence[Step]) -> Mapping[str, set[str]]:
+    """Of each step the outputs that some other one takes."""
+    used: dict[str, set[str]] = {step.id: set() for step in steps}
+    outputs = {step.id: step.node.outputs() for step in steps}
+    for step in steps:
+        for source, number in step.links().values():
+            used[source].add(outputs[source][number].name)
+    return used
 
 
 def _prompt(workflow: Workflow) -> dict[str, Any]:
