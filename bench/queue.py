@@ -183,11 +183,11 @@ def _texts() -> dict[str, str]:
         "deep.toml": f"a = {'[' * 100_000}",
         "sample.toml": begin + "[[datasets]]\nvideo_directory = '.'\nframe_sample = 100000000\n",
         "marks.txt": "¡" * 120_000,
-        "columns.csv": ",".join(f"c{number}" for number in range(130_000)) + ",prompt\n",
+        "columns.csv": ",".join(f"c{number}" for number in range(13_000)) + ",prompt\n",
         "deep.jsonl": "[" * 100_000,
-        "pairs.jsonl": f"[{'[],' * 330_000}[]]",
+        "pairs.jsonl": f"[{'[],' * 33_000}[]]\n" * 39,
         "numbers.toml": f"a = [{'1,' * 490_000}]",
-        "letters.txt": f"{'é ' * 400_000}\n" * 4,
+        "letters.txt": f"{'é ' * 49_000}\n" * 40,
         "rows.csv": "prompt,seed\n" + "".join(f"a cat,{number}\n" for number in range(9_999)),
     }
 

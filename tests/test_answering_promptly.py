@@ -175,6 +175,12 @@ def test_long_json_that_is_none_is_told_with_its_place() -> None:
         parsing.parse_json("[" * (parsing.AT_ONCE + 1))
 
 
+@pytest.mark.parametrize("text", [f"[{'[], ' * parsing.AT_ONCE}[]]", f"[{'1, ' * parsing.AT_ONCE}{'[], ' * 99}[]]"])
+def test_long_json_is_given_up(text: str) -> None:
+    with pytest.raises(NotKnown), Budget(-1, 8).used():
+        parsing.parse_json(text)
+
+
 def test_a_header_counts_for_what_is_made_of_it(tmp_path: Any) -> None:
     header = b'{"__metadata__":{}}'
     (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)

@@ -19,7 +19,6 @@ from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.settings.lines import key_value_lines, literals
 from musubi_nodes.families.settings.network_table import check_network
 from musubi_nodes.families.settings.optimizer import Optimizer
-from musubi_nodes.files import LONGEST_LINE
 from musubi_nodes.media.probe import probe
 from musubi_nodes.nodes import table_text
 from musubi_nodes.nodes.prompt_tables import FromFile, read_prompts
@@ -59,15 +58,15 @@ def test_a_number_of_a_row_that_no_float_holds_is_refused(musubi_workplace: Work
 
 def test_more_columns_than_a_prompt_has_options_are_counted_only(musubi_workplace: Workplace) -> None:
     path = musubi_workplace.folder / "a.csv"
-    path.write_text(",".join(f"c{number}" for number in range(100_000)) + ",prompt\n", "utf-8")
-    with pytest.raises(MusubiError, match="100001 columns"):
+    path.write_text(",".join(f"c{number}" for number in range(10_000)) + ",prompt\n", "utf-8")
+    with pytest.raises(MusubiError, match="10001 columns"):
         read(musubi_workplace, path)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
 def test_a_line_that_no_pattern_should_search_at_once_is_refused(musubi_workplace: Workplace, name: str) -> None:
     path = musubi_workplace.folder / name
-    path.write_text(f"prompt\n{'a' * (LONGEST_LINE + 1)}\n", "utf-8")
+    path.write_text(f"prompt\n{'a' * (table_text.LONGEST_LINE + 1)}\n", "utf-8")
     with pytest.raises(MusubiError, match="longer than"):
         read(musubi_workplace, path)
 

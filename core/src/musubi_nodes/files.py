@@ -53,10 +53,6 @@ CODE = Limit("source file", 8 * _MB)
 """Of kinds of files that others write. What we read in pieces (logs, metrics, media) has none."""
 
 
-LONGEST_LINE = 1_000_000
-"""Characters or bytes of one line of what is read line by line."""
-
-
 class NotUsable(OSError):
     """A file that is no regular one, or larger than its kind may be."""
 

@@ -6,9 +6,12 @@ import json
 import json.scanner
 import re
 import sys
+from collections.abc import Callable
 from math import isfinite
 from types import ModuleType
 from typing import Any
+
+from musubi_nodes.budget import spend
 
 DEEPEST = 64
 """Values inside values, and parts of one dotted key of TOML."""
@@ -29,7 +32,17 @@ class _Patient(json.JSONDecoder):
 
     def __init__(self, **hooks: Any) -> None:
         super().__init__(**hooks)
+        for name in ("parse_object", "parse_array", "parse_string"):
+            setattr(self, name, _asking(getattr(self, name)))
         self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
+
+
+def _asking(parse: Callable[..., Any]) -> Callable[..., Any]:
+    def parsed(*arguments: Any) -> Any:
+        spend()
+        return parse(*arguments)
+
+    return parsed
 
 
 def parse_json(text: str, **hooks: Any) -> Any:

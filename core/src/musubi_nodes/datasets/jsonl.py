@@ -21,10 +21,11 @@ from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
 from musubi_nodes.errors import did_you_mean
-from musubi_nodes.files import LINES, LONGEST_LINE, is_share, open_file
+from musubi_nodes.files import LINES, is_share, open_file
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.windows_names import meaning_on_windows
 
+LONGEST_LINE = 1_000_000
 MOST_ITEMS = 1_000_000
 MOST_WRONG = 1_000
 """Lines that are wrong or name files that are missing: beyond so many the rest is not read."""

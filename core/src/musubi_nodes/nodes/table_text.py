@@ -8,8 +8,10 @@ import re
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import LONGEST_LINE, PROMPTS, NotUsable, read_bytes
+from musubi_nodes.files import PROMPTS, NotUsable, read_bytes
 
+LONGEST_LINE = 100_000
+"""Bytes of a line: patterns are searched in it at once, and no prompt has so many."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KANA = re.compile("[\u3041-\u30fa]")
 ALPHABETS = (
