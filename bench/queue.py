@@ -22,18 +22,18 @@ ROUTES = (
 """What the page asks for beside the queue."""
 PAUSE = 0.02
 NOTING = """
-import gc, time
+import gc, sys, time
 
 def note(phase, info):
-    if info["generation"] == 2:
+    if sys._getframe(1).f_code.co_name == "prompt_worker":
         with open({path!r}, "a") as file:
             file.write(f"{{time.time()}}\\n")
 
 gc.callbacks.append(note)
 NODE_CLASS_MAPPINGS = {{}}
 """
-"""A node pack that notes when Python's garbage is collected, which ComfyUI itself has done at most every ten seconds
-(prompt_worker of main.py, 0.3.64 and 0.33): nothing at all answers meanwhile, whatever is queued."""
+"""A node pack that notes when ComfyUI itself has garbage collected, at most every ten seconds (prompt_worker of
+main.py, 0.3.64 and 0.33): nothing at all answers meanwhile, whatever is queued."""
 
 Span = tuple[float, float]
 
@@ -178,16 +178,16 @@ def _texts() -> dict[str, str]:
     entry, begin = "[[datasets]]\nimage_directory = '.'\n", "[general]\ncaption_extension = '.txt'\n"
     return {
         "datasets.toml": begin + entry * 3_000,
-        "unknown.toml": begin + "".join(f"key_{number} = 1\n" for number in range(50_000)),
+        "unknown.toml": begin + "".join(f"key_{number} = 1\n" for number in range(34_000)),
         "keys.toml": "a." * 100_000 + "a = 1",
         "deep.toml": f"a = {'[' * 100_000}",
         "sample.toml": begin + "[[datasets]]\nvideo_directory = '.'\nframe_sample = 100000000\n",
         "marks.txt": "¡" * 120_000,
         "columns.csv": ",".join(f"c{number}" for number in range(13_000)) + ",prompt\n",
         "deep.jsonl": "[" * 100_000,
-        "pairs.jsonl": f"[{'[],' * 33_000}[]]\n" * 39,
-        "numbers.toml": f"a = [{'1,' * 490_000}]",
-        "letters.txt": f"{'é ' * 49_000}\n" * 40,
+        "pairs.jsonl": f"[{'[],' * 33_000}[]]\n" * 19,
+        "numbers.toml": f"a = [{'1,' * 245_000}]",
+        "letters.txt": f"{'é ' * 49_000}\n" * 20,
         "rows.csv": "prompt,seed\n" + "".join(f"a cat,{number}\n" for number in range(9_999)),
     }
 

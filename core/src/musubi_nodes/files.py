@@ -40,10 +40,10 @@ class Limit(NamedTuple):
 
 _MB = 1_000_000
 CONFIG = Limit("configuration file", _MB)
-TOML = Limit("dataset file", _MB, cost=20)
+TOML = Limit("dataset file", _MB // 2, cost=20)
 CAPTION = Limit("caption", _MB)
 LINES = Limit("JSONL file", 256 * _MB)
-PROMPTS = Limit("prompt file", 4 * _MB, cost=20)
+PROMPTS = Limit("prompt file", 2 * _MB, cost=20)
 WORKFLOW = Limit("workflow", 20 * _MB)
 WEIGHTS_HEADER = Limit("header of weights", 16 * _MB, cost=3)
 PICTURE = Limit("picture", 256 * _MB)

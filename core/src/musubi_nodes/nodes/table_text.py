@@ -62,15 +62,16 @@ def text_of(path: Path) -> tuple[str, str]:
 
 
 def _is_western(text: str) -> bool:
-    letters = {letter for letter in set(text.lower()) if letter.isalpha() and not letter.isascii()}
+    lines = [line for line in text.split("\n") if not line.isascii()]
+    letters = {letter for line in lines for letter in {*line.lower()} if letter.isalpha() and not letter.isascii()}
     if not any(letters <= {*alphabet} for alphabet in ALPHABETS):
         return False
-    return not any(map(_is_foreign, text.split("\n")))
+    return not any(map(_is_foreign, lines))
 
 
 def _is_foreign(line: str) -> bool:
     """Patterns are searched in lines, for no other thread runs meanwhile."""
-    return not line.isascii() and bool(FOREIGN.search(MARKS.sub(" ", _without_spanish_marks(line))))
+    return bool(FOREIGN.search(MARKS.sub(" ", _without_spanish_marks(line))))
 
 
 def _without_spanish_marks(line: str) -> str:
