@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tests.giving_up import GivenUp, GivesUp
 
 from musubi_nodes.budget import watched
@@ -31,6 +32,17 @@ def test_a_truncated_picture_among_many_is_named(faulty: Any, number: int) -> No
     with pytest.raises(MusubiError) as caught:
         place.caches()
     assert caught.value.what.startswith(f"{damaged} is damaged") and caught.value.log
+
+
+def test_a_picture_that_pillow_refuses_in_words_of_its_own_is_named(faulty: Any) -> None:
+    place = faulty()
+    place.dataset()
+    bomb, info = place.folder / "pictures" / "p1.png", PngInfo()
+    info.add_text("comment", "a" * 2_000_000, zip=True)
+    Image.new("RGB", (64, 64)).save(bomb, pnginfo=info)
+    with pytest.raises(MusubiError) as caught:
+        place.caches()
+    assert caught.value.what.startswith(f"{bomb} is damaged") and caught.value.log
 
 
 def test_of_a_broken_picture_in_a_folder_of_frames_both_are_named(tmp_path: Path) -> None:

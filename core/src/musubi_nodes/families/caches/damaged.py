@@ -10,6 +10,7 @@ from musubi_nodes.datasets.caches import missing_latents
 from musubi_nodes.datasets.items import Scan
 from musubi_nodes.errors import Crashed, EndedFromOutside, MusubiError
 from musubi_nodes.families.context import Context
+from musubi_nodes.files import open_file
 from musubi_nodes.media.ffmpeg import Ffmpeg, readable
 from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.runs.record.progress import Progress
@@ -19,11 +20,13 @@ _MEDIA = re.compile(
     r"broken PNG|bad (adaptive )?(huffman|header|crc)|not enough image data|DecompressionBomb"
 )
 """What Pillow and PyAV say of a file that they cannot decode."""
+_DECODERS = re.compile(rb'File "[^"]*[\\/](PIL|av)[\\/]')
+_LAST_BYTES = 1 << 16
 
 
 def named(error: Crashed, found: Scan, architecture: str, context: Context) -> Crashed:
     """``error`` with the file that cannot be decoded; as it is where it is of another kind, or all can be."""
-    if isinstance(error, EndedFromOutside) or not _MEDIA.search(error.what):
+    if isinstance(error, EndedFromOutside) or not (_MEDIA.search(error.what) or _ended_in_a_decoder(error.log)):
         return error
     for path in _files(found, architecture):
         context.raise_if_interrupted()
@@ -36,6 +39,18 @@ def named(error: Crashed, found: Scan, architecture: str, context: Context) -> C
                 log=error.log,
             )
     return error
+
+
+def _ended_in_a_decoder(log: Path | None) -> bool:
+    """Whether the last traceback of the log goes through Pillow or PyAV, whatever words it ends in."""
+    if log is None:
+        return False
+    try:
+        with open_file(log) as file:
+            file.seek(max(0, log.stat().st_size - _LAST_BYTES))
+            return bool(_DECODERS.search(file.read(_LAST_BYTES).rpartition(b"Traceback (most recent call last)")[2]))
+    except OSError:
+        return False
 
 
 def _files(found: Scan, architecture: str) -> Iterator[Path]:
