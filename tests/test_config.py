@@ -36,6 +36,11 @@ def test_no_file_is_fine():
     assert load_config() == Config()
 
 
+def test_a_home_that_is_no_folder_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "null").touch()
+    assert read_config(tmp_path / "null" / ".config" / "config.toml", {}) == Config()
+
+
 def test_a_byte_order_mark_is_no_harm():
     assert read(b'\xef\xbb\xbfinstall = "x"\r\n').install == "x"
 
@@ -50,6 +55,11 @@ def test_a_byte_order_mark_is_no_harm():
         ("[installs.main]\nroot = '/r'\npyton = '/p'", r"installs\.main\.pyton is no key \(did you mean 'python'\?\)"),
         ("[installs.main]\nroot = '/r'\ncpu = 'perhaps'", r"installs\.main\.cpu: input should be a valid boolean"),
         ("[installs.main]\nroot = '/r'\nenvironment = { A = 1 }", r"installs\.main\.environment\.A: "),
+        (
+            "[installs.main]\nroot = '/r'\nenvironment = { A = \"\\u0000\" }",
+            r"environment\.A: holds a NUL",
+        ),
+        ('[secrets]\nHF_TOKEN = "hf_\\u0000"', r"secrets\.HF_TOKEN: holds a NUL"),
         ("plugins_off = 'wan'", "plugins_off: input should be a valid list"),
         ("read_roots = [1]", r"read_roots\.0: "),
         ("executor = 3", "executor: input should be a valid string"),

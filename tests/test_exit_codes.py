@@ -97,6 +97,19 @@ def test_a_run_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a working folder")
+def test_in_a_folder_that_was_deleted_it_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone, before = tmp_path / "gone", Path.cwd()
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    try:
+        assert main(["run", str(tmp_path / "w.json")]) == 2
+    finally:
+        os.chdir(before)
+    assert "the working folder is not there" in capsys.readouterr().err
+
+
 @ends("runs", code=0)
 def test_the_runs_are_listed(tmp_path: Path) -> None:
     assert main(["runs", "--output", str(tmp_path)]) == 0

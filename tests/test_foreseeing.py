@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.links import symlink
 from tests.moving import moving, written
 
 from musubi_nodes.budget import Budget
@@ -73,6 +74,19 @@ def test_what_is_not_there_is_told_before_the_queue_runs(
 ) -> None:
     with pytest.raises(MusubiError, match=told):
         host(place, node, widgets)
+
+
+@pytest.mark.parametrize("host", [comfyui, terminal])
+@pytest.mark.parametrize("lie", [Path.mkdir, lambda path: symlink(path, "gone")])
+def test_what_lies_in_place_of_a_model_is_told_as_what_it_is(
+    place: Workplace, host: Host, lie: Callable[[Path], None]
+) -> None:
+    path = place.host.output_folder / "models" / "vae" / "x.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lie(path)
+    with pytest.raises(MusubiError) as raised:
+        host(place, "WanModels", {**WAN, "vae": path.name})
+    assert str(path) in str(raised.value) and "did you mean" not in str(raised.value)
 
 
 @pytest.mark.parametrize("host", [comfyui, terminal])

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
-from musubi_nodes.files import CONFIG, cleaned_path, read_text
+from musubi_nodes.files import CONFIG, NotUsable, cleaned_path, read_text
 from musubi_nodes.log import log
 from musubi_nodes.parsing import parse_toml
 
@@ -42,6 +42,13 @@ def _variable_name(name: str) -> str:
     return name
 
 
+def _variable_value(value: str) -> str:
+    """``value``; a ValueError if no process can be started with it."""
+    if "\0" in value:
+        raise ValueError("holds a NUL character, which no variable can hold")
+    return value
+
+
 def is_secret(name: str) -> bool:
     """Whether the name of a variable or option says that its value is a secret."""
     return bool(_SECRET.search(name))
@@ -58,7 +65,7 @@ def _option(name: str) -> str:
 WholePath = Annotated[str, AfterValidator(_whole_path)]
 
 
-Variables = dict[Annotated[str, AfterValidator(_variable_name)], str]
+Variables = dict[Annotated[str, AfterValidator(_variable_name)], Annotated[str, AfterValidator(_variable_value)]]
 
 
 class _Section(BaseModel):
@@ -168,8 +175,11 @@ def _sentence(error: Mapping[str, Any]) -> str:
 def _file_values(path: Path) -> dict[str, Any]:
     try:
         return parse_toml(read_text(path, CONFIG))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the home of a service may be /dev/null
         return {}
+    except NotUsable as error:
+        fix = f"Write a text file of at most 1 MB there: {path.name}."
+        raise MusubiError(f"the configuration {path} cannot be read: {error}", fix=fix) from None
     except UnicodeDecodeError as error:
         raise MusubiError(f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8.") from None
     except ValueError as error:

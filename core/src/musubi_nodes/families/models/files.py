@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def model_names(folders: Iterable[Path]) -> list[str]:
         for folder in folders
         if folder.is_dir()
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in SUFFIXES and is_file(path)
     }
     return sorted(found)
 
@@ -45,8 +46,11 @@ def find_model(host: Host, kind: str, name: str, install: Install | None = None)
             return path.absolute()
     known = [*model_names([folder for folder, _ in folders]), *install_model_names(install, kind)]
     looked = ", ".join(str(folder) for folder, _ in folders) or say("no folder at all")
+    lying = [str(folder / each) for folder, each in folders if is_relative(each) and os.path.lexists(folder / each)]
     raise MusubiError(
         f"there is no file {name[:120]!r} in the model folders for {kind}{did_you_mean(name, known)}",
-        why=say("Looked in {folders}.", folders=looked),
+        why=say("{path} is a folder, or a link that leads nowhere.", path=lying[0])
+        if lying
+        else say("Looked in {folders}.", folders=looked),
         fix="Put the file there, or choose another one in the node.",
     )

@@ -44,6 +44,7 @@ def _code(options: argparse.Namespace) -> int:
     if options.install:
         os.environ["MUSUBI_NODES_INSTALL"] = options.install
     try:
+        _check_working_folder()
         return int(options.command(options))
     except BrokenOff as broken:
         return _told(broken.error, EXIT_FAILED)
@@ -53,6 +54,14 @@ def _code(options: argparse.Namespace) -> int:
         return _told("cancelled; nothing is left running", EXIT_CANCELLED)
     except Exception:
         return _told(f"a fault of musubi-nodes itself\n{traceback.format_exc()}", EXIT_FAILED)
+
+
+def _check_working_folder() -> None:
+    """Relative paths have no meaning where it was deleted."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise MusubiError("the working folder is not there any more", fix="Change to another one (cd).") from None
 
 
 def _told(what: object, code: int) -> int:
