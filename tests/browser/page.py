@@ -20,7 +20,8 @@ from musubi_nodes.runs.record.folder import RunFolder
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "wan_lora_training.json"
 SECONDS = 60
-READY = "window.app?.graph && window.app?.canvas && window.app.extensionManager?.setting && !window.app.loading"
+READY = "window.app?.graph && app.canvas && app.extensionManager?.setting && !app.extensionManager.spinner"
+"""Under the spinner newer pages bring back what was open, in place of what a test would open meanwhile (1.49.6)."""
 TRAINER = "MusubiTuner_WanLoRATrainer"
 SMALL = {
     "MusubiTuner_DatasetConfigLoader": {"path": "balls/demo.toml"},
