@@ -357,3 +357,13 @@ def test_options_of_the_server_that_make_another_lora_count_and_uploads_do_not(p
         queue(place)
     options.clear()
     assert "[options] of config.toml" in str(error.value) and "the runner" not in str(error.value)
+
+
+def test_settings_that_say_what_counts_anyway_train_nothing_again(place: Any) -> None:
+    queue(place)
+    place.forget()
+    for kind in "Sampling", "Optimizer":
+        settings = getattr(place.run(f"{kind}Config"), kind.lower())
+        queue(place, **{kind.lower(): settings})
+    queue(place, optimizer=place.run("OptimizerConfig", optimizer_type="AdamW").optimizer)
+    assert not started(place)

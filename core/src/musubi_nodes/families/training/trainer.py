@@ -269,15 +269,12 @@ class LoRATrainer(ScriptNode):
     def _key(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any], *facts: str) -> str:
         """The caches count by the state of their files: another VAE makes another LoRA."""
         owned = {**configured, "dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
-        return self.key(inputs, install, owned, *facts)
+        return self.key(_spelled_out(inputs, install), install, owned, *facts)
 
     def _identity(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any]) -> Identity:
         plain = whatever_length(inputs)
-        optimizer = inputs.optimizer or Optimizer()
-        chosen = optimizer.model_copy(update={"optimizer_type": optimizer_of(optimizer, install)})
-        told = plain.model_copy(update={"optimizer": chosen})
         key = self._key(plain, install, configured)
-        return identity_of(told, key, self.program(install, [self.family.network_module]))
+        return identity_of(_spelled_out(plain, install), key, self.program(install, [self.family.network_module]))
 
     def _said(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
         return {
@@ -354,3 +351,11 @@ def _told(name: str, target: Path, outcome: Outcome | None) -> str:
     if last.loss is not None:
         lines.append(f"loss {last.loss:.4g}")
     return " · ".join(lines)
+
+
+def _spelled_out(inputs: TrainerInputs, install: Install) -> TrainerInputs:
+    """The same training with what is not connected, or chosen as auto, as it counts."""
+    optimizer = inputs.optimizer or Optimizer()
+    chosen = optimizer.model_copy(update={"optimizer_type": optimizer_of(optimizer, install)})
+    told = {"training": inputs.training or Training(), "sampling": inputs.sampling or Sampling(), "optimizer": chosen}
+    return inputs.model_copy(update=told)
