@@ -178,8 +178,9 @@ def _file_values(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):  # the home of a service may be /dev/null
         return {}
     except NotUsable as error:
-        fix = f"Write a text file of at most 1 MB there: {path.name}."
-        raise MusubiError(f"the configuration {path} cannot be read: {error}", fix=fix) from None
+        raise MusubiError(
+            f"the configuration {path} cannot be read: {error}", fix="Name a text file of at most 1 MB."
+        ) from None
     except UnicodeDecodeError as error:
         raise MusubiError(f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8.") from None
     except ValueError as error:
