@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from musubi_nodes.commands.ownership import NAMES, refusal
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.file_names import checked_name
-from musubi_nodes.parsing import parse_toml
+from musubi_nodes.parsing import is_number, parse_toml
 from musubi_nodes.saying import say
 
 LIMIT = 20_000
@@ -77,7 +76,7 @@ def _check_value(spec: OptionSpec, value: Any) -> None:
             f"extra option --{spec.name} takes {spec.nargs} values", fix=say("It has {count}.", count=len(items))
         )
     for item in items:
-        if not isinstance(item, _SCALARS) or (isinstance(item, float) and not math.isfinite(item)):
+        if not (isinstance(item, str | bool) or is_number(item)):
             raise MusubiError(
                 f"extra option --{spec.name} cannot take {str(item)[:80]!r}", fix="Give a number or a text."
             )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from musubi_nodes.parsing import parse_literal
+from musubi_nodes.parsing import is_number, parse_literal
 
 LONGEST = 20_000
 _KEY = re.compile(r"[A-Za-z_]\w*")
@@ -33,10 +33,22 @@ def key_value_lines(text: str) -> list[str]:
             )
         if value.endswith((",", ";")):
             raise ValueError(f"{line[:80]!r} ends in {value[-1]!r}: write only a blank or a new line between two")
+        if not _fits(value):
+            raise ValueError(f"{line[:80]!r} holds a number that is too large")
         if key in found:
             raise ValueError(f"{key[:80]} is there twice")
         found[key] = value
     return [f"{key}={value}" for key, value in found.items()]
+
+
+def _fits(value: str) -> bool:
+    """Whether the numbers of a value that musubi-tuner takes for a Python literal are finite ones of a float."""
+    try:
+        read = parse_literal(value)
+    except ValueError:
+        return True
+    items = read if isinstance(read, list | tuple) else [read]
+    return all(is_number(item) for item in items if type(item) in (int, float))
 
 
 def _arguments(text: str) -> Iterator[str]:
