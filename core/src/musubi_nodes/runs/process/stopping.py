@@ -43,12 +43,17 @@ class AfterNextSave:
     def read(self, now: Progress) -> Path | None:
         """The checkpoint after which the run may end, once it is complete."""
         if now.checkpoint != self._last:
+            if self._saved is not None and (whole := self._ends_with(self._saved)):
+                return whole  # the next save has begun
             self._last, self._since = now.checkpoint, time.monotonic()
             self._saved, self._saved_at = (now.checkpoint, now.current) if self._asked else (None, -1)
         late = time.monotonic() - self._since > AT_ONCE
         if self._saved is None or not late or not _goes_on(now, self._saved_at):
             return None
-        path = Path(self._saved)
+        return self._ends_with(self._saved)
+
+    def _ends_with(self, saved: str) -> Path | None:
+        path = Path(saved)
         return path if self._is_own(path) and not is_last(self._folder, path) else None
 
     def _is_own(self, path: Path) -> bool:
