@@ -129,7 +129,7 @@ def test_the_terminal_runs_from_a_wheel(wheels, site, tmp_path):
         return done.stdout
 
     assert told("--version").startswith("musubi-nodes 0.")
-    assert re.search(r"plugin wan: \d+ nodes \(musubi-nodes-wan\)", told("doctor"))
+    assert re.search(r" wan: \d+ nodes \(musubi-nodes-wan\)", told("doctor"))
     assert "7 files" in told("new-plugin", "kiwi")
     assert (tmp_path / "musubi-nodes-kiwi" / "tests" / "test_kiwi.py").is_file()
     script = (place / "bin" / "musubi-nodes", place / "Scripts" / "musubi-nodes.exe")
