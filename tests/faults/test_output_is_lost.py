@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -163,9 +164,9 @@ def test_a_list_waits_for_its_reader(tmp_path: Path) -> None:
     """More than a pipe holds, and a reader that begins late."""
     for _ in range(1_000):
         RunFolder.create(tmp_path, "N" * 80).write_status("done")
-    command = [*CLI, "runs", "-n", "1000", "--output", str(tmp_path)]
+    command = [*CLI, "runs", "-n", "1000", "--json", "--output", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as host:
         with pytest.raises(subprocess.TimeoutExpired):
             host.wait(output.PATIENCE + 2)
-        assert host.stdout and len(host.stdout.read().splitlines()) >= 1_000
+        assert host.stdout and len(json.loads(host.stdout.read())) == 1_000
     assert host.returncode == 0

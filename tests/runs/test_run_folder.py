@@ -57,9 +57,9 @@ def test_metrics_on_a_full_disk_are_one_clear_error(runs: Any) -> None:
     symlink(runs.folder.metrics, "/dev/full")
     with pytest.raises(MusubiError, match="is full"):
         runs("""
-            import time
+            import sys, time
             for step in range(1, 1000):
-                print(f"steps: 1%|#| {step}/1000 [00:01<00:01, 9.9it/s, avr_loss=1.0]", flush=True)
+                print(f"steps: 1%|#| {step}/1000 [00:01<00:01, 9.9it/s, avr_loss=1.0]", file=sys.stderr, flush=True)
             time.sleep(600)
         """)
     assert runs.folder.status()["status"] == "failed"
