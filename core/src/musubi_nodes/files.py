@@ -89,8 +89,11 @@ def _too_large(limit: Limit) -> NotUsable:
 def read_bytes(path: Path | str, limit: Limit, *, follow: bool = True) -> bytes:
     """The content of a regular file of bounded size; raises OSError as :func:`open_file`."""
     with open_file(path, limit, follow=follow) as file:
-        data = file.read(limit.most + 1)
-    if len(data) > limit.most:  # it grew, or the system tells no size, as in /proc
+        size = min(os.fstat(file.fileno()).st_size, limit.most)
+        data = file.read(size + 1)  # room is made for as much as is asked for
+        if len(data) > size:  # it grew, or the system tells no size, as in /proc
+            data += file.read(limit.most + 1 - len(data))
+    if len(data) > limit.most:
         raise _too_large(limit)
     return data
 
@@ -185,7 +188,7 @@ def _content(path: Path, size: int) -> str:
     digest = blake2b(digest_size=12)
     with open_file(path) as file:
         if size <= _WHOLE:
-            digest.update(file.read(_WHOLE))
+            digest.update(file.read(size))
         else:
             for number in range(_PIECES):
                 file.seek((size - _PIECE) * number // (_PIECES - 1))
