@@ -96,6 +96,32 @@ def test_what_players_do_to_the_pictures_is_told(tmp_path: Path, options: list[s
     assert {name: getattr(facts, name) for name in told} == told
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["displaymatrix: rotation of 90", "Display Matrix: rotation of 90", "start: 7", "x\nDuration: 01:00:00, start: 7,"],
+)
+def test_a_title_says_nothing_of_the_video(tmp_path: Path, title: str) -> None:
+    plain = barred(tmp_path / "a.mp4")
+    ffmpeg(
+        "-i", plain, "-c", "copy", "-metadata", f"title={title}", "-metadata:s:v", f"title={title}", tmp_path / "b.mp4"
+    )
+    assert probe(tmp_path / "b.mp4") == probe(plain)
+    assert (probe(tmp_path / "b.mp4").begin, probe(tmp_path / "b.mp4").end) == (probe(plain).begin, probe(plain).end)
+
+
+def test_why_a_file_is_no_video_is_told_by_ffmpegs_errors_only(tmp_path: Path) -> None:
+    path = barred(tmp_path / "a.mp4")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(MusubiError) as error:
+        probe(path)
+    assert error.value.why and "Stream" not in error.value.why and "0x" not in error.value.why
+    sound = tmp_path / "b.mka"
+    ffmpeg(*HEARD, sound)
+    with pytest.raises(MusubiError) as error:
+        probe(sound)
+    assert "Stream #" not in error.value.why
+
+
 def test_sound_that_begins_before_the_picture_moves_no_frame(tmp_path: Path) -> None:
     barred(tmp_path / "a.mp4")
     ffmpeg(

@@ -39,6 +39,8 @@ ENVIRONMENT = {
 }
 _LINES = 30
 _HEADER_LINES, _LINE = 400, 1000
+_TAGGED = re.compile(r"((?:\[[^\]]*\] )*?)\[(panic|fatal|error|warning|info|verbose)\] (.*)")
+_BAD = ("panic", "fatal", "error")
 _HOLLOW = re.compile("Task finished|Terminating thread|Conversion failed|Nothing was written")
 
 
@@ -123,7 +125,7 @@ class Ffmpeg:
         self._last: deque[str] = deque(maxlen=_LINES)
         try:
             self.process = children.start(
-                [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", level, "-y", *arguments],
+                [executable(), "-hide_banner", "-nostdin", "-nostats", "-v", f"level+{level}", "-y", *arguments],
                 **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes},
                 stderr=subprocess.PIPE,
                 cwd=folder,
@@ -138,9 +140,12 @@ class Ffmpeg:
     def _listen(self) -> None:
         for line in self.process.stderr or ():
             text = line.decode("utf-8", "replace").strip()
+            tagged = _TAGGED.match(text)
+            who, level, said = tagged.groups() if tagged else ("", "error", text)
             if len(self._first) < _HEADER_LINES:
-                self._first.append(text[:_LINE])
-            self._last.append(text[:300])
+                self._first.append(said.strip()[:_LINE])
+            if level in _BAD:
+                self._last.append((who + said.strip())[:300])
 
     def __enter__(self) -> Ffmpeg:
         return self

@@ -127,10 +127,10 @@ def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
         raise MusubiError(f"{path} is no video that ffmpeg can read", why=why, fix=fix)
     ticks = _number(r"([\d.]+)(k?) tbr", stream[0])
     fps = _number(r"([\d.]+)(k?) fps", stream[0]) or ticks
-    turned = re.search(r"rotation of (-?\d+)", header)
+    turned = re.search(r"^(?:displaymatrix|Display Matrix): rotation of (-?\d+)", header, re.MULTILINE)
     pixels = re.search(r"Video: (?:[^,(]|\([^)]*\))*, (\w+)(?:\(([^)]*)\))?", stream[0])
     aspect = re.search(r"SAR (\d+):(\d+)", stream[0])
-    start = _number(r"start: (-?[\d.]+)()", header)
+    start = _number(r"(?m)^Duration: [^,]*, start: (-?[\d.]+)()", header)
     end = packets.end - start
     apart = abs(end * fps - frames) > _NEAR_FRAMES
     guessed = container in _GUESSED or 2 * packets.timed < packets.frames  # ffmpeg puts in the times that are missing
@@ -170,5 +170,5 @@ def _decoded(path: Path) -> int:
 
 
 def _duration(header: str) -> float:
-    found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", header)
+    found = re.search(r"(?m)^Duration: (\d+):(\d+):([\d.]+)", header)
     return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else 0.0
