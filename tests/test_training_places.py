@@ -76,8 +76,16 @@ def test_so_will_a_login(
     check_login(install, Training(log_with="wandb"), {})
 
 
-def test_a_login_elsewhere_will_not(without_login: Any, install: Install, tmp_path: Path) -> None:
-    (tmp_path / ".netrc").write_text("machine github.com login me password 0123")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "machine github.com login me password 0123",
+        "# machine api.wandb.ai login me password 0123\nmachine github.com login me password 0123",
+        "machine api.wandb.ai nonsense",
+    ],
+)
+def test_a_login_elsewhere_will_not(without_login: Any, install: Install, tmp_path: Path, text: str) -> None:
+    (tmp_path / ".netrc").write_text(text)
     with pytest.raises(MusubiError):
         check_login(install, Training(log_with="wandb"), {})
 

@@ -80,4 +80,11 @@ SAID: dict[str, tuple[str, ...]] = {
         "RuntimeError: basic_ios::clear: iostream error",
         "RuntimeError: write(): fd 29 failed with No space left on device",
     ),
+    "FILE": (
+        "OSError: [Errno 27] File too large",
+        "OSError: [WinError 223] The file size exceeds the limit allowed and cannot be saved",
+        "safetensors_rust.SafetensorError: Error while serializing: I/O error: File too large (os error 27)",
+        "safetensors_rust.SafetensorError: Error while serializing: IoError(Os { code: 27, kind: FileTooLarge, messag",
+        "RuntimeError: write(): fd 29 failed with File too large",
+    ),
 }

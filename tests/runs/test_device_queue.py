@@ -12,7 +12,7 @@ from tests.fake_nvml import FakeGpu, FakeNvml
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.hardware import gpu, visible
-from musubi_nodes.runs.hardware.cuda_order import cuda_order
+from musubi_nodes.runs.hardware.cuda_order import cuda_order, forget
 from musubi_nodes.runs.hardware.devices import device_queue, gpus
 from musubi_nodes.runs.hardware.visible import selecting, visible_gpus
 
@@ -189,17 +189,19 @@ def test_cuda_is_asked_for_the_order_of_all_gpus(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
-    cuda_order.cache_clear()
+    forget()
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/no/python")
+        assert cuda_order() == ()  # and what did not answer is asked again
     found = cuda_order()
-    cuda_order.cache_clear()
+    forget()
     assert found == ("GPU-07070707-0707-0707-0707-070707070707", "GPU-08080808-0808-0808-0808-080808080808")
 
 
 def test_without_a_driver_cuda_tells_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no/python")
-    cuda_order.cache_clear()
+    forget()
     assert cuda_order() == ()
-    cuda_order.cache_clear()
 
 
 def test_a_single_gpu_needs_no_question(monkeypatch: pytest.MonkeyPatch) -> None:

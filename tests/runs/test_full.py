@@ -19,8 +19,9 @@ KINDS: dict[str, type[MusubiError]] = {
     "RAM": OutOfMainMemory,
     "SHARED": Crashed,
     "DISK": Crashed,
+    "FILE": Crashed,
 }
-WHY = {"GPU": "GPU's memory is full", "RAM": "(RAM)", "SHARED": "/dev/shm", "DISK": "disk is full"}
+WHY = {"GPU": "GPU's memory is full", "RAM": "(RAM)", "SHARED": "/dev/shm", "DISK": "disk is full", "FILE": "FAT32"}
 EACH = [(kind, line) for kind, lines in SAID.items() for line in lines]
 UNKNOWN = "ZeroDivisionError: division by zero"
 

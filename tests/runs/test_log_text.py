@@ -42,3 +42,9 @@ def test_any_byte_may_come(tmp_path: Path) -> None:
     assert list("".join(log_text(tmp_path / "log")).splitlines()) == ["\ufffdred"]
     (tmp_path / "log").write_bytes(b"")
     assert "".join(log_text(tmp_path / "log")) == ""
+
+
+def test_of_a_large_log_the_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 8)
+    first, *lines = read(tmp_path / "log", "12345\n1234\nab\n")
+    assert "6 bytes" in first and str(tmp_path / "log") in first and lines == ["1234", "ab"]

@@ -70,6 +70,25 @@ def test_a_video_that_has_lost_one_of_its_clips_is_stale(place: Any) -> None:
     assert "cached for Wan: 0 of 1 latents (stale: 1), 1 of 1 texts" in seen(place)
 
 
+def test_the_latent_cache_tells_of_videos_with_another_frame_rate_than_the_models(place: Any) -> None:
+    """musubi-tuner takes every frame without source_fps: twice as many a second are learned at half the speed."""
+    import numpy as np
+
+    from musubi_nodes.media.frames import save_video
+
+    folder = place.folder / "clips"
+    folder.mkdir()
+    for name, fps in {"fast": 60, "right": 16}.items():
+        save_video(np.full((10, 64, 96, 3), 0.5, np.float32), folder / f"{name}.mp4", fps)
+        (folder / f"{name}.txt").write_text("a dog", "utf-8")
+    toml = place.folder / "pictures.toml"
+    keys = "target_frames = [5]\nresolution = [96, 64]\ncaption_extension = '.txt'\n"
+    toml.write_text(f"[[datasets]]\nvideo_directory = 'clips'\n{keys}", "utf-8")
+    place.run("WanLatentCache", dataset=place.load(toml), models=place.models())
+    (line,) = [text for text in place.texts if "fast.mp4" in text]
+    assert "source_fps" in line and "right.mp4" not in line
+
+
 def test_one_folder_at_two_resolutions_and_a_list_each_have_caches_of_their_own(place: Any) -> None:
     place.dataset()
     pictures = place.folder / "pictures"

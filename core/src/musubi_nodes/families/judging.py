@@ -15,6 +15,12 @@ def judge(found: Scan, config: DatasetConfig, missing_captions: OnMissing, famil
     return report.with_errors(cannot_take(family, config))
 
 
+def warnings_for(family: Family, found: Scan, config: DatasetConfig, missing_captions: OnMissing) -> list[str]:
+    """The warnings that follow from what the family takes, such as its frame rate; the loader has told the others."""
+    known = judge_files(found, config, missing_captions, None).warnings
+    return [line for line in judge_files(found, config, missing_captions, family).warnings if line not in known]
+
+
 def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
     """The same without the family's own check of the TOML."""
     rule, fps = (family.frame_rule, family.fps) if family else (None, None)

@@ -1,4 +1,4 @@
-"""The words by which programs say that something is full: memory of the GPU, main memory, shared memory, the disk.
+"""The words by which programs say that something is full: memory of GPU or machine, shared memory, a disk, a file.
 
 Each begins a line of stderr, or stands behind the name of the exception: a text of a workflow stands in no such place.
 """
@@ -6,6 +6,7 @@ Each begins a line of stderr, or stands behind the name of the exception: a text
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 
@@ -93,7 +94,22 @@ DISK: tuple[Word, ...] = (
 )
 """The disk, or the share of it that a user may fill."""
 
+FILE: tuple[Word, ...] = (
+    Word(r"\[Errno 27\] ", "CPython OSError: EFBIG"),
+    Word(r"\[WinError 223\] ", "Windows winerror.h: ERROR_FILE_TOO_LARGE"),
+    Word(rf"{RUST}.{{0,400}}\(os error (?:27|223)\)$", "Rust std::io::Error, as safetensors shows it"),
+    Word(rf"{RUST}.{{0,80}}\bOs {{ code: (?:27|223),", "the same, as safetensors before 0.5 does"),
+    Word(r"(?:write\(\): fd \d+ failed with )?File too large", "libc strerror, EFBIG; PyTorch serialization.cpp"),
+)
+"""A single file, which may not become as large as it should."""
+
 
 def is_full(words: tuple[Word, ...], line: str) -> bool:
     """Whether ``line`` of stderr says it by one of ``words``."""
-    return any(re.match(rf"(?:  what\(\): +)?{EXCEPTION}*(?:{word.pattern})", line) for word in words)
+    return bool(_pattern(words).match(line))
+
+
+@cache
+def _pattern(words: tuple[Word, ...]) -> re.Pattern[str]:
+    said = "|".join(word.pattern for word in words)
+    return re.compile(rf"(?:  what\(\): +)?{EXCEPTION}*(?:{said})")

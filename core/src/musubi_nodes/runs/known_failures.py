@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from musubi_nodes.runs.full import DISK, GPU, RAM, SHARED, WORKER, Word
+from musubi_nodes.runs.full import DISK, FILE, GPU, RAM, SHARED, WORKER, Word
 
 
 class Row(NamedTuple):
@@ -36,6 +36,11 @@ FULL: tuple[tuple[tuple[Word, ...], str, str], ...] = (
         DISK,
         "The disk is full.",
         "Free some space on the drive of the output folder, then queue again.",
+    ),
+    (
+        FILE,
+        "A file became larger than its drive takes (FAT32: 4 GB), or than a limit of this user (`ulimit -f`) allows.",
+        "Choose an output folder on a drive with another file system, or raise the limit.",
     ),
 )
 """What is full, wherever in the last error it is said: what follows is often a different error."""

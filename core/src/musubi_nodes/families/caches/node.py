@@ -34,6 +34,7 @@ from musubi_nodes.families.caches.notes import Recipe
 from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.judging import warnings_for
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
@@ -144,6 +145,10 @@ class CacheNode(ScriptNode):
 
     def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
         """The name of the run that makes what is ``missing``."""
+        if self.kind == "latent":
+            dataset = job.dataset
+            for line in warnings_for(self.family, found, dataset.config, dataset.missing_captions):
+                job.context.show(text=line)
         totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
         by_hand = any(each.by_hand for each in folders)
         proven = frozenset[Path]() if by_hand else frozenset(path for each in folders for path in each.proven)

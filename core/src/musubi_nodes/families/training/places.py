@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from netrc import NetrcParseError, netrc
 from pathlib import Path
 
 from musubi_nodes.config import config_file
@@ -12,7 +13,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.lora import lora_folder
 from musubi_nodes.families.settings import Training
-from musubi_nodes.files import CONFIG, read_text
+from musubi_nodes.files import CONFIG, open_file
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.record.folder import runs_of
@@ -82,11 +83,11 @@ def _has_login(environment: Mapping[str, str]) -> bool:
     named = environment.get("NETRC")
     for path in [Path(named)] if named else [home / ".netrc", home / "_netrc"]:
         try:
-            found = re.findall(r"\bmachine\s+(\S+)", read_text(path, CONFIG))
-        except (OSError, ValueError):
+            with open_file(path, CONFIG):
+                if host in netrc(path).hosts:
+                    return True
+        except (OSError, ValueError, NetrcParseError):
             continue
-        if host in found:
-            return True
     return False
 
 

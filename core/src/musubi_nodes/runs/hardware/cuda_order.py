@@ -26,15 +26,23 @@ print(json.dumps(found))
 """
 
 
-@cache
 def cuda_order() -> tuple[str, ...]:
-    """The UUIDs of all GPUs in CUDA's own order; empty if CUDA doesn't answer. Asked in a process of its own, because
-    CUDA reads CUDA_VISIBLE_DEVICES once."""
-    deciding = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
-    environment = {name: value for name, value in os.environ.items() if name not in deciding}
+    """The UUIDs of all GPUs in CUDA's own order; empty if CUDA doesn't answer, which is asked again the next time."""
     try:
-        command = [sys.executable, "-I", "-c", _ASK]
-        done = children.run(command, seconds=SECONDS, env=environment)
-        return tuple(map(str, parse_json(done.stdout.decode())))
+        return _answer()
     except (OSError, ValueError, TypeError, subprocess.SubprocessError):
         return ()
+
+
+@cache
+def _answer() -> tuple[str, ...]:
+    """Asked in a process of its own, because CUDA reads CUDA_VISIBLE_DEVICES once."""
+    deciding = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+    environment = {name: value for name, value in os.environ.items() if name not in deciding}
+    done = children.run([sys.executable, "-I", "-c", _ASK], seconds=SECONDS, env=environment)
+    return tuple(map(str, parse_json(done.stdout.decode())))
+
+
+def forget() -> None:
+    """Ask again, as a new process does."""
+    _answer.cache_clear()
