@@ -37,7 +37,7 @@ def hanging() -> Iterator[Callable[[], Any]]:
 
 def test_what_a_check_raises_is_raised() -> None:
     def check() -> None:
-        raise MusubiError("wrong")
+        raise MusubiError("todo", "wrong")
 
     with pytest.raises(MusubiError, match="wrong"):
         asyncio.run(validated(check))
@@ -242,7 +242,7 @@ def test_a_list_that_takes_long_is_kept_for_longer(monkeypatch: Any) -> None:
 
 def test_an_error_of_a_list_is_raised_and_looked_for_again() -> None:
     def look() -> list[str]:
-        raise MusubiError("no")
+        raise MusubiError("todo", "no")
 
     lists = Lists[list[str]]()
     with pytest.raises(MusubiError):
@@ -252,7 +252,7 @@ def test_an_error_of_a_list_is_raised_and_looked_for_again() -> None:
 
 def test_what_cannot_be_loaded_early_is_told_to_whoever_asks_for_it(monkeypatch: Any) -> None:
     def broken() -> None:
-        raise MusubiError("the configuration is wrong")
+        raise MusubiError("todo", "the configuration is wrong")
 
     monkeypatch.setattr("musubi_nodes.plugins.manager.plugins", broken)
     early.load()

@@ -28,7 +28,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def told() -> str:
     def run() -> Any:
-        raise MusubiError("it failed", why="The disk is full.", fix="Nobody has translated this.", log=Path("log.txt"))
+        raise MusubiError(
+            "todo", "it failed", why="The disk is full.", fix="Nobody has translated this.", log=Path("log.txt")
+        )
 
     with pytest.raises(MusubiError) as caught:
         in_the_users_language(Node)(run)()

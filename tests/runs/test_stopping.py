@@ -117,7 +117,7 @@ def test_only_a_running_run_can_be_asked_to_stop(tmp_path: Path) -> None:
 def test_a_run_that_is_refused_before_its_start_is_told_as_failed(tmp_path: Path) -> None:
     with pytest.raises(MusubiError), RunFolder.opened(tmp_path, "node") as folder:
         assert folder.status()["status"] == "running"
-        raise MusubiError("no such option")
+        raise MusubiError("todo", "no such option")
     assert folder.status() | {"time": 0} == {"status": "failed", "error": "no such option", "time": 0}
     with pytest.raises(KeyboardInterrupt), RunFolder.opened(tmp_path, "node") as folder:
         raise KeyboardInterrupt

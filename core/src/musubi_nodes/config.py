@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
+from musubi_nodes.errors import MusubiError, Problem, did_you_mean, finding, problems
 from musubi_nodes.files import CONFIG, NotUsable, cleaned_path, read_text
 from musubi_nodes.log import log
 from musubi_nodes.parsing import parse_toml
@@ -158,18 +158,22 @@ def _checked(path: Path, values: dict[str, Any]) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         found = [_sentence(each) for each in error.errors()]
-        raise problems(f"the configuration {path} is wrong", found, fix="Correct the file and start again.") from None
+        raise problems(
+            "todo", f"the configuration {path} is wrong", found, fix="Correct the file and start again."
+        ) from None
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
+def _sentence(error: Mapping[str, Any]) -> Problem:
     """One finding with its key; the value stays untold, it may be a secret."""
     *above, last = (str(part) for part in error["loc"] if part != "[key]")
-    key, message = ".".join([*above, last]), finding(error)
+    key, said = ".".join([*above, last]), finding(error)
     if error["type"] == "extra_forbidden":
-        return f"{key} is no key{did_you_mean(last, list((InstallConfig if above else Config).model_fields))}"
+        near = did_you_mean(last, list((InstallConfig if above else Config).model_fields))
+        return Problem("key-unknown", f"{key} is no key{near}")
     if key == "install" and isinstance(error["input"], Mapping):
-        return "install names one of the installs; they are described in [installs.NAME], with an s"
-    return f"{key}: {message[0].lower()}{message[1:]}"
+        text = "install names one of the installs; they are described in [installs.NAME], with an s"
+        return Problem("install-not-a-name", text)
+    return Problem(said.code, f"{key}: {said.text[0].lower()}{said.text[1:]}")
 
 
 def _file_values(path: Path) -> dict[str, Any]:
@@ -179,12 +183,14 @@ def _file_values(path: Path) -> dict[str, Any]:
         return {}
     except NotUsable as error:
         raise MusubiError(
-            f"the configuration {path} cannot be read: {error}", fix="Name a text file of at most 1 MB."
+            "todo", f"the configuration {path} cannot be read: {error}", fix="Name a text file of at most 1 MB."
         ) from None
     except UnicodeDecodeError as error:
-        raise MusubiError(f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8.") from None
+        raise MusubiError("todo", f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8.") from None
     except ValueError as error:
         fix = "Correct the file and start again. Windows paths stand in 'single quotes'."
-        raise MusubiError(f"the configuration {path} is no TOML: {error}", fix=fix) from None
+        raise MusubiError("todo", f"the configuration {path} is no TOML: {error}", fix=fix) from None
     except OSError as error:
-        raise MusubiError(f"the configuration {path} cannot be read: {error}", fix="Check its permissions.") from None
+        raise MusubiError(
+            "todo", f"the configuration {path} cannot be read: {error}", fix="Check its permissions."
+        ) from None

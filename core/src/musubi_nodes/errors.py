@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from typing_extensions import Self
 
 from musubi_nodes.saying import Say
 
@@ -39,23 +42,61 @@ def is_one_line(text: str) -> bool:
     return not _BREAKS.search(text)
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One of several findings of a check: its stable ``code``, and ``text`` with the place that it is about."""
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class InvalidValue(ValueError):
+    """A value that cannot be. Raised in parsers and pydantic validators; who catches it adds the place."""
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        super().__init__(text)
+
+
 class MusubiError(Exception):
     """A message for the user.
 
-    ``what`` says what is wrong and where, ``why`` the cause, ``fix`` what to do next, ``log`` the file to read.
+    ``code`` names the problem and never changes, whatever becomes of the words: ``what`` says what is wrong and where,
+    ``why`` the cause, ``fix`` what to do next, ``log`` the file to read, ``problems`` the findings of a check.
     Whatever a workflow or a file brought into them, they are printable and of bounded length.
     """
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "", log: Path | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        what: str,
+        *,
+        why: str = "",
+        fix: str = "",
+        log: Path | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        self.code = code
         self.what, self.why, self.fix = (printable(text) for text in (what, why, fix))
         self.log = log
+        self.problems = tuple(problems)
         self.say: Say = str
         """Puts ``why``, ``fix`` and the words before them into the user's language, where a host knows it."""
         super().__init__(str(self))
 
-    def at(self, place: str) -> MusubiError:
-        """The same error, with the place that it is about before it."""
-        return MusubiError(f"{place}: {self.what}", why=self.why, fix=self.fix, log=self.log)
+    def at(self, place: str) -> Self:
+        """Return the same error with the place that it is about before it."""
+        return self.replace(what=f"{place}: {self.what}")
+
+    def replace(self, *, what: str | None = None, why: str | None = None, fix: str | None = None) -> Self:
+        """Return the same error with other words."""
+        what, why, fix = (
+            old if new is None else new for new, old in ((what, self.what), (why, self.why), (fix, self.fix))
+        )
+        return type(self)(self.code, what, why=why, fix=fix, log=self.log, problems=self.problems)
 
     def __str__(self) -> str:
         parts = (("Why", self.say(self.why)), ("Fix", self.say(self.fix)), ("Log", str(self.log or "")))
@@ -86,19 +127,21 @@ class NotPossible(MusubiError):
     """A setting that suits other scripts than the one that it would be sent to."""
 
 
-def problems(what: str, found: Sequence[str], *, fix: str = "", limit: int = 10) -> MusubiError:
+def problems(code: str, what: str, found: Sequence[Problem], *, fix: str = "", limit: int = 10) -> MusubiError:
     """One error for several findings of the same check; beyond ``limit`` they are only counted."""
     if len(found) == 1:
-        return MusubiError(f"{what}: {found[0]}", fix=fix)
+        return MusubiError(code, f"{what}: {found[0]}", fix=fix, problems=found)
     lines = [f"{what}: {len(found)} problems", *(f"  - {line}" for line in found[:limit])]
     if len(found) > limit:
         lines.append(f"  - and {len(found) - limit} more")
-    return MusubiError("\n".join(lines), fix=fix)
+    return MusubiError(code, "\n".join(lines), fix=fix, problems=found)
 
 
-def finding(error: Mapping[str, Any]) -> str:
-    """What pydantic says of a value, without its own preface."""
-    return str(error["msg"]).removeprefix("Value error, ")
+def finding(error: Mapping[str, Any]) -> Problem:
+    """What pydantic says of a value, without its own preface; the code of an :class:`InvalidValue`, or pydantic's."""
+    raised = error.get("ctx", {}).get("error")
+    code = raised.code if isinstance(raised, InvalidValue) else str(error["type"]).replace("_", "-")
+    return Problem(code, str(error["msg"]).removeprefix("Value error, "))
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ def checked_name(name: str, what: str, *endings: str) -> str:
         return plain_name(name, *endings)
     except ValueError as error:
         raise MusubiError(
+            "todo",
             f"{what} {name[:80]!r} {error}",
             why="It becomes part of file names; musubi-tuner loses the whole training at its first save otherwise.",
             fix="Choose another name, without a folder.",

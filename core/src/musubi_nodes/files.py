@@ -224,7 +224,7 @@ def _targets(folder: Path, stem: str, suffix: str = "") -> Iterator[Path]:
     yield folder / f"{stem}{suffix}"
     yield from (folder / f"{stem}-{number}{suffix}" for number in range(2, 10_000))
     raise MusubiError(
-        f"no free name for {stem}{suffix} in {folder}", fix="Remove old files there or choose another name."
+        "todo", f"no free name for {stem}{suffix} in {folder}", fix="Remove old files there or choose another name."
     )
 
 
@@ -319,11 +319,14 @@ def cleaned_path(text: str) -> Path:
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()
     if CONTROLS.search(text) or re.search(r"[\n\t]", text):
-        raise MusubiError(f"the path {text[:80]!r} holds a line break or control character", fix="Type the path again.")
+        raise MusubiError(
+            "todo", f"the path {text[:80]!r} holds a line break or control character", fix="Type the path again."
+        )
     if len(text) > LONGEST_PATH:
-        raise MusubiError(f"the path {text[:80]!r} ... has {len(text)} characters", fix="Type the path again.")
+        raise MusubiError("todo", f"the path {text[:80]!r} ... has {len(text)} characters", fix="Type the path again.")
     if meaning := meaning_on_windows(text):
         raise MusubiError(
+            "todo",
             f"the path {text[:80]!r} {meaning}",
             why="Windows would open something else than this path names, and the workflow may be run there.",
             fix="Rename the file or folder, or give its whole path.",
@@ -331,4 +334,6 @@ def cleaned_path(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        raise MusubiError(f"nobody's home folder is meant by {text[:80]!r}", fix="Write the whole path.") from None
+        raise MusubiError(
+            "todo", f"nobody's home folder is meant by {text[:80]!r}", fix="Write the whole path."
+        ) from None

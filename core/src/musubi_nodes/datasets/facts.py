@@ -41,7 +41,7 @@ def _image(file: File) -> ImageFacts | MusubiError:
     try:
         return header_facts(file.path) or _by_pillow(file)
     except (OSError, ValueError) as error:
-        return MusubiError(f"{file.path} cannot be read", why=str(error))
+        return MusubiError("todo", f"{file.path} cannot be read", why=str(error))
 
 
 ANSWERS = Answers(_image)
@@ -52,7 +52,7 @@ _ODD_MODES: dict[str, Odd] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I"
 
 def _by_pillow(file: File) -> ImageFacts | MusubiError:
     if file.size == 0:
-        return MusubiError(f"{file.path} is empty (0 bytes)")
+        return MusubiError("todo", f"{file.path} is empty (0 bytes)")
     try:
         with opened_picture(Path(file.path)) as image:
             return ImageFacts(image.size, _odd(image))
@@ -74,7 +74,7 @@ def _video(file: File) -> VideoFacts:
         return probe(Path(file.path))
     images = images_in(file.path)
     if not images:
-        raise MusubiError(f"the folder {file.path} holds no images")
+        raise MusubiError("todo", f"the folder {file.path} holds no images")
     (width, height), _ = image_facts(images[0])
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 

@@ -22,12 +22,14 @@ def read_file(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix not in (".toml", ".json"):
         raise MusubiError(
-            f"{path} is neither .toml nor .json", fix="musubi-tuner reads these two only; rename the file."
+            "todo", f"{path} is neither .toml nor .json", fix="musubi-tuner reads these two only; rename the file."
         )
     try:
         data = read_bytes(path, TOML)
     except (OSError, ValueError) as error:
-        raise MusubiError(f"the dataset file {path} cannot be read", why=str(error), fix="Check the path.") from error
+        raise MusubiError(
+            "todo", f"the dataset file {path} cannot be read", why=str(error), fix="Check the path."
+        ) from error
     text = decoded(data, str(path))
     return parse_json(text, str(path)) if suffix == ".json" else parse_toml(text, str(path))
 
@@ -35,12 +37,15 @@ def read_file(path: Path) -> dict[str, Any]:
 def decoded(data: bytes, name: str) -> str:
     """``data`` as UTF-8 without byte order mark."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise MusubiError(f"{name} is saved as UTF-16", fix="Save it again as UTF-8 (in Notepad: Encoding, UTF-8).")
+        raise MusubiError(
+            "todo", f"{name} is saved as UTF-16", fix="Save it again as UTF-8 (in Notepad: Encoding, UTF-8)."
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise MusubiError(
+            "todo",
             f"{name} is not UTF-8: byte {data[error.start]:#04x} in line {line}",
             fix="Save it again as UTF-8 in your editor.",
         ) from error
@@ -54,12 +59,13 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         line, column = _place(text, error)
         shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
         raise MusubiError(
+            "todo",
             f"{name}, line {line}, column {column}: this is not TOML" + (f": {shown[:120]}" if shown else ""),
             why=str(error),
             fix=_BACKSLASHES if '"' in shown and "\\" in shown else _CORRECT,
         ) from error
     except ValueError as error:
-        raise MusubiError(f"{name} is not TOML that can be read", why=str(error), fix=_CORRECT) from error
+        raise MusubiError("todo", f"{name} is not TOML that can be read", why=str(error), fix=_CORRECT) from error
 
 
 def parse_json(text: str, name: str) -> dict[str, Any]:
@@ -68,12 +74,14 @@ def parse_json(text: str, name: str) -> dict[str, Any]:
         value = parsing.parse_json(text)
     except json.JSONDecodeError as error:
         raise MusubiError(
-            f"{name}, line {error.lineno}, column {error.colno}: this is not JSON", why=error.msg, fix=_CORRECT
+            "todo", f"{name}, line {error.lineno}, column {error.colno}: this is not JSON", why=error.msg, fix=_CORRECT
         ) from error
     except ValueError as error:
-        raise MusubiError(f"{name} is not JSON that can be read", why=str(error), fix=_CORRECT) from error
+        raise MusubiError("todo", f"{name} is not JSON that can be read", why=str(error), fix=_CORRECT) from error
     if not isinstance(value, dict):
-        raise MusubiError(f"{name} holds no JSON object", fix='It must look like {"general": {}, "datasets": [{}]}.')
+        raise MusubiError(
+            "todo", f"{name} holds no JSON object", fix='It must look like {"general": {}, "datasets": [{}]}.'
+        )
     return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from musubi_nodes.errors import problems
+from musubi_nodes.errors import Problem, problems
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,12 @@ class Report:
 def raise_errors(errors: Sequence[str]) -> None:
     """One :class:`musubi_nodes.errors.MusubiError` for all ``errors`` of a dataset; nothing if there are none."""
     if errors:
-        raise problems("the dataset is not ready", errors, fix="Correct the files or the TOML, then queue again.")
+        raise problems(
+            "todo",
+            "the dataset is not ready",
+            [Problem("todo", line) for line in errors],
+            fix="Correct the files or the TOML, then queue again.",
+        )
 
 
 @dataclass

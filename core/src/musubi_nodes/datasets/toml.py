@@ -36,7 +36,7 @@ from musubi_nodes.datasets.schema import (
     VideoDataset,
     effective,
 )
-from musubi_nodes.errors import MusubiError, problems
+from musubi_nodes.errors import MusubiError, Problem, problems
 from musubi_nodes.files import cleaned_path, write_json, write_text
 
 __all__ = [
@@ -85,7 +85,9 @@ def parse(
         found = config_problems(config)
         if not found:
             return config
-    raise problems(what or f"the dataset file {name} does not fit", found, fix=fix)
+    raise problems(
+        "todo", what or f"the dataset file {name} does not fit", [Problem("todo", line) for line in found], fix=fix
+    )
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:
@@ -94,7 +96,9 @@ def dump(config: DatasetConfig, path: Path) -> Path:
     folded = DatasetConfig(datasets=effective(config))
     for number, dataset in enumerate(folded.datasets):
         if dataset.cache_directory is None:
-            raise MusubiError(f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first.")
+            raise MusubiError(
+                "todo", f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first."
+            )
     if path.suffix.lower() == ".json":
         return write_json(path, _plain_values(folded))
     return write_text(path, dumps(folded))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from musubi_nodes.errors import MusubiError, did_you_mean, problems
+from musubi_nodes.errors import MusubiError, Problem, did_you_mean, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import FieldSpec
 from musubi_nodes.families.input_files import find_input
@@ -37,8 +37,8 @@ def foresee(
     install = context.services.install(known["install"]) if "install" in known and "install" not in linked else None
     wrong = [error for spec in specs if (error := _missing(spec, str(known[spec.name]), install, context))]
     if len(wrong) > 1:
-        found = [f"{error.what}. {error.why}" if error.why else error.what for error in wrong]
-        raise problems(node.title, found, fix=wrong[0].fix)
+        found = [Problem(error.code, f"{error.what}. {error.why}" if error.why else error.what) for error in wrong]
+        raise problems("todo", node.title, found, fix=wrong[0].fix)
     if wrong:
         raise wrong[0]
     node().foresee({**known, **brought}, linked, replace(context, foreseeing=True))
@@ -47,7 +47,7 @@ def foresee(
 def check_given(node: type[Node], names: Set[str], specs: Iterable[FieldSpec]) -> None:
     """Raise a :class:`MusubiError` if something that ``node`` cannot do without is not there."""
     if missing := [spec.name for spec in specs if spec.required and spec.name not in names]:
-        raise MusubiError(f"{node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in.")
+        raise MusubiError("todo", f"{node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in.")
 
 
 def _missing(spec: FieldSpec, value: str, install: Install | None, context: Context) -> MusubiError | None:
@@ -68,7 +68,9 @@ def _check_family(name: str, value: str, context: Context) -> None:
     keys = [family.key for family in context.services.families]
     if value not in keys:
         raise MusubiError(
-            f"{name}: there is no model family {value[:120]!r}{did_you_mean(value, keys)}", fix="Choose another one."
+            "todo",
+            f"{name}: there is no model family {value[:120]!r}{did_you_mean(value, keys)}",
+            fix="Choose another one.",
         )
 
 

@@ -46,11 +46,14 @@ def find_input(context: Context, kind: str, name: str) -> Path:
     folder, given = folders.get(place), cleaned_path((text if place in folders else name).replace("\\", "/"))
     path = (folder or folders["input"]) / given
     if not given.is_absolute() and ".." in given.parts:
-        raise MusubiError(f"the file {name[:120]!r} leaves the {place} folder", fix="Choose a file of the folder.")
+        raise MusubiError(
+            "todo", f"the file {name[:120]!r} leaves the {place} folder", fix="Choose a file of the folder."
+        )
     readable(path, context)
     if not text.strip() or not is_file(path):
         known = input_names(folders["input"], kind)
         raise MusubiError(
+            "todo",
             f"there is no {kind} {name[:120]!r} in the input folder{did_you_mean(name, known)}",
             fix="Upload it with the button in the node, or copy it there and press R.",
         )
@@ -73,6 +76,7 @@ def allowed_roots(context: Context) -> list[Path]:
 def outside(path: Path) -> MusubiError:
     """The error for a path that lies in no allowed root."""
     return MusubiError(
+        "todo",
         f"{path} lies outside the allowed folders",
         why="A network share must be one of the configured folders."
         if is_share(path)

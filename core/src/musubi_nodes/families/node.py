@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from musubi_nodes.errors import finding, problems
+from musubi_nodes.errors import Problem, finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import FieldSpec, fields_of, whole_text
 
@@ -111,14 +111,14 @@ class Node:
             if not wrong:
                 return None
             found = [_sentence(specs, e) for e in wrong]
-            raise problems(f"{cls.title}", found, fix="Correct the value in the node.") from None
+            raise problems("todo", f"{cls.title}", found, fix="Correct the value in the node.") from None
 
 
-def _sentence(specs: dict[str, FieldSpec], error: Any) -> str:
+def _sentence(specs: dict[str, FieldSpec], error: Any) -> Problem:
     where = ".".join(str(part) for part in error["loc"])
-    message = finding(error)
+    found = finding(error)
     if not where:
-        return message
+        return found
     spec = specs.get(where.split(".")[0])
     given = "" if error["type"] == "missing" or (spec and spec.kind == "socket") else f" ({str(error['input'])[:80]!r})"
-    return f"{where}{given}: {message}"
+    return Problem(found.code, f"{where}{given}: {found}")

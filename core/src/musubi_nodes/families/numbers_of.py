@@ -98,7 +98,7 @@ def check_numbers(path: Path, role: Role, log: Path | None = None, *, glance: bo
     try:
         found = _look(path, GLANCE if glance else None)
     except OSError as error:
-        raise MusubiError(f"{path} cannot be read", why=str(error), fix="Check the path.") from error
+        raise MusubiError("todo", f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     if found.not_finite:
         raise _error(NOT_FINITE[role], path, log, found.not_finite[0])
     counts, flaw = ZERO.get(role, (None, None))
@@ -144,4 +144,4 @@ def _values(path: Path, stamp: FileStamp, most: int | None) -> Values:
 
 def _error(flaw: Flaw, path: Path, log: Path | None, tensor: str = "") -> MusubiError:
     what = flaw.what.replace("{file}", path.name).replace("{tensor}", tensor[:200])
-    return MusubiError(what, why=flaw.why, fix=flaw.fix, log=log)
+    return MusubiError("todo", what, why=flaw.why, fix=flaw.fix, log=log)

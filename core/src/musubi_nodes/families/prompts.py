@@ -80,7 +80,7 @@ def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
 def check_count(count: int) -> None:
     """Raise where one list has more prompts than anybody waits for."""
     if count > MOST:
-        raise MusubiError(f"the list has more than {MOST} prompts", fix="Split it into several.")
+        raise MusubiError("todo", f"the list has more than {MOST} prompts", fix="Split it into several.")
 
 
 class Prompts(Socket):

@@ -64,6 +64,7 @@ def found() -> tuple[str, str]:
         raise _not_started(error) from error
     if 0 < major(version) < OLDEST:
         raise MusubiError(
+            "todo",
             f"ffmpeg {version} is too old: videos need ffmpeg {OLDEST} or newer",
             why=say("imageio-ffmpeg {version} found {path}.", version=imageio_ffmpeg.__version__, path=path),
             fix=UPGRADE,
@@ -185,7 +186,7 @@ class Ffmpeg:
 
 
 def _not_started(error: Exception) -> MusubiError:
-    return MusubiError(f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.")
+    return MusubiError("todo", f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.")
 
 
 def _widen(*pipes: IO[bytes] | None) -> None:
@@ -207,7 +208,7 @@ def ended_after(seconds: float, run: Ffmpeg) -> Iterator[None]:
     try:
         yield
         if timer.finished.is_set():
-            raise MusubiError(f"ffmpeg was ended after {seconds:g} seconds", fix="Use a shorter video.")
+            raise MusubiError("todo", f"ffmpeg was ended after {seconds:g} seconds", fix="Use a shorter video.")
     finally:
         timer.cancel()
 

@@ -131,7 +131,7 @@ def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[
     if mode == "manual" and not (found and found.sizes):
         return None
     if found is None:
-        raise MusubiError(f"mode {mode} needs to know the model family", fix="Choose family.")
+        raise MusubiError("todo", f"mode {mode} needs to know the model family", fix="Choose family.")
     return found, _size(found, size)
 
 
@@ -146,11 +146,15 @@ def _attentions(context: Context) -> frozenset[str] | None:
 def _size(family: Family, name: str) -> DitSize:
     sizes = {size.name: size for size in family.sizes}
     if not sizes:
-        raise MusubiError(f"nothing is known of the memory that {family.title} takes", fix="Set mode to manual.")
+        raise MusubiError(
+            "todo", f"nothing is known of the memory that {family.title} takes", fix="Set mode to manual."
+        )
     if name and name not in sizes:
         near = did_you_mean(name, list(sizes))
         raise MusubiError(
-            f"{family.title} has no size {name[:40]!r}{near}", fix=say("Known are: {names}.", names=", ".join(sizes))
+            "todo",
+            f"{family.title} has no size {name[:40]!r}{near}",
+            fix=say("Known are: {names}.", names=", ".join(sizes)),
         )
     return sizes[name] if name else family.sizes[0]
 
@@ -179,6 +183,7 @@ def _free(device: str) -> float:
     facts = gpu.memory(chosen[0]) if chosen else None
     if facts is None:
         raise MusubiError(
+            "todo",
             "the free memory of the GPU is not known",
             why="The NVIDIA driver does not answer here.",
             fix="Set mode to the card's size, or give free_memory.",

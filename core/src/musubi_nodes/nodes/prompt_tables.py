@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from musubi_nodes.budget import spend
-from musubi_nodes.errors import MusubiError, did_you_mean, finding, problems
+from musubi_nodes.errors import MusubiError, Problem, did_you_mean, finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import fields_of
 from musubi_nodes.families.input_files import readable
@@ -51,7 +51,9 @@ def read_prompts(path: Path, context: Context) -> FromFile:
     """The prompts of a file; one :class:`MusubiError` that names each wrong line, column and value."""
     suffix = path.suffix.lower()
     if suffix not in KINDS:
-        raise MusubiError(f"{path.name} is no prompt file", fix=say("Use one of {kinds}.", kinds=", ".join(KINDS)))
+        raise MusubiError(
+            "todo", f"{path.name} is no prompt file", fix=say("Use one of {kinds}.", kinds=", ".join(KINDS))
+        )
     text, guessed = text_of(path)
     found = _prompts(KINDS[suffix](text, path.name), path.name, path.parent, context)
     note = "{file} was read as {encoding}; if letters are wrong, save it as UTF-8"
@@ -71,9 +73,9 @@ def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> list[Prom
         try:
             found.append(_prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context))
         except (ValueError, ValidationError, MusubiError) as error:
-            wrong.append(f"line {number}: {_complaint(error)}")
+            wrong.append(Problem("todo", f"line {number}: {_complaint(error)}"))
     if wrong:
-        raise problems(f"{name} has wrong lines", wrong, fix="Correct them and queue again.")
+        raise problems("todo", f"{name} has wrong lines", wrong, fix="Correct them and queue again.")
     return found
 
 
@@ -98,6 +100,7 @@ def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
     except csv.Error as error:
         open_quote = reader.line_num > first or "end of data" in str(error)
         raise MusubiError(
+            "todo",
             f"{name}, line {above + first}: {'a quote opens there that does not close' if open_quote else error}",
             fix='Put texts with commas in quotes, and write a quote within them twice: "a ""red"" cat, running".',
         ) from error
@@ -106,17 +109,19 @@ def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
 def _check_columns(columns: list[str], name: str) -> None:
     if len(columns) > MOST_COLUMNS:
         raise MusubiError(
+            "todo",
             f"{name} has {len(columns)} columns, more than {MOST_COLUMNS}",
             fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
         )
     if "prompt" not in map(_field, columns):
         raise MusubiError(
+            "todo",
             f"{name} has no column prompt",
             why=say("Its columns are: {columns}.", columns=", ".join(map(repr, columns))),
             fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
         )
     if twice := [column for column in columns if column and columns.count(column) > 1]:
-        raise MusubiError(f"{name} has the column {twice[0]!r} twice", fix="Remove or rename one of them.")
+        raise MusubiError("todo", f"{name} has the column {twice[0]!r} twice", fix="Remove or rename one of them.")
 
 
 def _table(text: str) -> tuple[str, str, int]:
@@ -146,9 +151,11 @@ def _json_rows(text: str, name: str) -> Rows:
         try:
             row = parse_json(line, object_pairs_hook=_once)
         except ValueError as error:
-            raise MusubiError(f"{name}, line {number} is no JSON: {error}", fix="One object a line.") from error
+            raise MusubiError("todo", f"{name}, line {number} is no JSON: {error}", fix="One object a line.") from error
         if not isinstance(row, dict):
-            raise MusubiError(f"{name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.')
+            raise MusubiError(
+                "todo", f"{name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.'
+            )
         yield number, row
 
 

@@ -76,6 +76,7 @@ class Plugins:
         wanted = self.config.executor
         if wanted not in known:
             raise MusubiError(
+                "todo",
                 f"there is no executor {wanted[:80]!r}{did_you_mean(wanted, list(known))}",
                 why=say("Known are: {names}.", names=", ".join(known)),
                 fix=say("Correct `executor` in {file}.", file=config_file()),

@@ -135,6 +135,7 @@ def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> M
     words = failure.last_words
     what = f"{failure.script} {_ended(failure)}"
     return _kind(failure)(
+        "todo",
         f"{what}: {words}" if words else what,
         why=found.why if found else "",
         fix=found.fix if found else "The log holds the whole output; its last lines say most.",

@@ -207,7 +207,7 @@ class VideoGenerator(ScriptNode):
         made = self._together(group, output_type, folder)
         if len(made) < len(group) and lacked_gpu_memory(folder):
             lacking = f"{len(group) - len(made)} of {len(group)} prompts"
-            raise OutOfGpuMemory(f"{self.script} had too little GPU memory for {lacking}", log=folder.log)
+            raise OutOfGpuMemory("todo", f"{self.script} had too little GPU memory for {lacking}", log=folder.log)
         return made
 
     def _note_memory(self, group: Sequence[Any], folder: RunFolder) -> None:
@@ -257,6 +257,7 @@ class VideoGenerator(ScriptNode):
         for name, makers in MADE_BY.items():
             if context.linked is not None and name in context.linked and output_type not in makers:
                 raise MusubiError(
+                    "todo",
                     f"{self.title}: the output {name} is connected, but output_type {output_type} makes none",
                     fix=say("Set output_type to {types}, or unplug it.", types=say(" or ").join(makers)),
                 )
@@ -264,15 +265,17 @@ class VideoGenerator(ScriptNode):
     def _check_prompts(self, inputs: GeneratorInputs) -> None:
         for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):
             if getattr(inputs, name) is not None:
-                raise MusubiError(f"{self.title}: prompts and {name} exclude each other", fix="Unplug one of them.")
+                raise MusubiError(
+                    "todo", f"{self.title}: prompts and {name} exclude each other", fix="Unplug one of them."
+                )
 
     def _check_wanted(self, decodes: bool, output_type: str, prompt: str) -> None:
         if decodes and output_type not in ("video", "images"):
             raise MusubiError(
-                f"output_type {output_type} cannot be made from a latent file", fix="Choose video or images."
+                "todo", f"output_type {output_type} cannot be made from a latent file", fix="Choose video or images."
             )
         if not decodes and not prompt.strip():
-            raise MusubiError(f"{self.title}: the prompt is empty", fix="Say what the video shows.")
+            raise MusubiError("todo", f"{self.title}: the prompt is empty", fix="Say what the video shows.")
 
     def _together(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
         seeds = {item.number: item.prompt.seed or 0 for item in group}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from musubi_nodes.errors import finding, one_line, problems
+from musubi_nodes.errors import Problem, finding, one_line, problems
 from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.media.frames import ImageFiles
@@ -50,9 +50,9 @@ def items_of(prompts: Prompts, inputs: GeneratorInputs, fields: Mapping[str, str
         try:
             found.append(_item(number, prompt, inputs, fields))
         except (ValidationError, ValueError) as error:
-            wrong.append(f"{name_of(number, prompt)}: {_complaint(error)}")
+            wrong.append(Problem("todo", f"{name_of(number, prompt)}: {_complaint(error)}"))
     if wrong:
-        raise problems(f"{title}: prompts that do not fit", wrong, fix="Correct them in the list of prompts.")
+        raise problems("todo", f"{title}: prompts that do not fit", wrong, fix="Correct them in the list of prompts.")
     return found
 
 

@@ -155,6 +155,7 @@ class Optimizer(OptimizerFields):
         """Refuse a learning rate with which the optimizer would train next to nothing (a LoRA that does nothing)."""
         if self.name in LEARNS_RATE and learning_rate < LOWEST_RATE:
             raise MusubiError(
+                "todo",
                 f"learning_rate {learning_rate:g} with {self.name} would train next to nothing",
                 why="It finds the learning rate itself and multiplies it with this one.",
                 fix="Set learning_rate to 1 in Training Config; d_coef makes finer changes.",

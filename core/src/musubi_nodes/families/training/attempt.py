@@ -51,4 +51,4 @@ class Attempt:
         if training.resume.strip() == AUTO:
             how = "Queueing again goes on after step {step}."
         fix = f"{say(error.fix)} {say(how, step=point.state.step)}"
-        return type(error)(error.what, why=error.why, fix=fix, log=error.log)
+        return error.replace(fix=fix)

@@ -101,7 +101,7 @@ def _log_of(output: Path, name: str) -> Path:
     """The log of a run; a link is followed to nowhere else."""
     folder = run_named(output, name)
     if not is_own(folder.log):
-        raise MusubiError(f"the run {name} has no log", fix="Look into its folder in output/musubi/runs.")
+        raise MusubiError("todo", f"the run {name} has no log", fix="Look into its folder in output/musubi/runs.")
     return folder.log
 
 

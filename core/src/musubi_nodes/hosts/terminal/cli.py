@@ -61,7 +61,9 @@ def _check_working_folder() -> None:
     try:
         Path.cwd()
     except OSError:
-        raise MusubiError("the working folder is not there any more", fix="Change to another one (cd).") from None
+        raise MusubiError(
+            "todo", "the working folder is not there any more", fix="Change to another one (cd)."
+        ) from None
 
 
 def _told(what: object, code: int) -> int:

@@ -117,6 +117,7 @@ def stop_run(output: Path, name: str) -> int:
     if len(found) != 1:
         names = ", ".join(folder.path.name for folder in running) or "none"
         raise MusubiError(
+            "todo",
             f"{len(found) or 'no'} running runs below {output.absolute()} are called {name!r}"
             if name
             else f"{len(found) or 'no'} runs are running below {output.absolute()}",

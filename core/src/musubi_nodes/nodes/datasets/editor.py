@@ -208,7 +208,9 @@ class DatasetConfigEditor(Node):
 def _check_chain(write_to: str, has_previous: bool) -> None:
     if has_previous and write_to == "general":
         raise MusubiError(
-            "write_to is general, but [general] is that of previous", fix="Set it in the first node of the chain."
+            "todo",
+            "write_to is general, but [general] is that of previous",
+            fix="Set it in the first node of the chain.",
         )
 
 

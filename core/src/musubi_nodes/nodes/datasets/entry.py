@@ -38,7 +38,7 @@ class Made:
 def made(inputs: Any, base: Path) -> Made:
     """A configuration of one new entry; relative paths count from ``base``."""
     if not inputs.source.strip():
-        raise MusubiError("source is empty", fix="Type the folder or the .jsonl file of this dataset.")
+        raise MusubiError("todo", "source is empty", fix="Type the folder or the .jsonl file of this dataset.")
     new = _written(inputs, base, Sections({}, {}), touched(inputs) | set(_ALWAYS))
     raw = {"general": new.general, "datasets": [new.entry]}
     what = "the widgets make no dataset that fits"
@@ -53,6 +53,7 @@ def edited(inputs: Any, path: Path, base: Path) -> Made:
     if not isinstance(tables, list) or inputs.entry >= known or not isinstance(tables[inputs.entry], Mapping):
         parse(raw, base=path.parent, name=path.name)  # says what is wrong with the file, if anything is
         raise MusubiError(
+            "todo",
             f"{path.name} has {known} [[datasets]], so there is none with the number {inputs.entry}",
             fix=say("Set entry to a number from 0 to {last}.", last=known - 1),
         )
@@ -136,6 +137,7 @@ def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Secti
     if both.count(None) == 1:
         names = PAIRS[key]
         raise MusubiError(
+            "todo",
             f"{names[0]} and {names[1]}: set both, or 0 for both",
             why=say("There is no {key} yet whose other side stays.", key=key),
         )

@@ -136,7 +136,7 @@ def foresee_errors(config: DatasetConfig, context: Context, family: Family | Non
 def dataset_path(text: str, context: Context) -> Path:
     """The TOML that ``text`` means; beyond loopback it must lie in an allowed folder."""
     if not text.strip():
-        raise MusubiError("no dataset TOML is given", fix="Type the path of the .toml file.")
+        raise MusubiError("todo", "no dataset TOML is given", fix="Type the path of the .toml file.")
     return readable_file(text, "dataset TOML", context)
 
 
@@ -164,6 +164,7 @@ def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> N
         roots += [beside]
     if not is_inside(part.cache_directory, roots):
         raise MusubiError(
+            "todo",
             f"cache_directory {part.cache_directory} lies neither beside the dataset nor in an allowed folder",
             why="A workflow may come from a stranger, and caches are written there.",
             fix=say(

@@ -17,6 +17,10 @@ def disk_error(error: OSError, run: Path, name: str = "run folder") -> MusubiErr
     where, log = run if target.is_relative_to(run) else target.parent, run / "log.txt"
     found = log if log.is_file() else None
     if error.errno in _FULL:
-        return MusubiError(f"the disk of {where} is full", fix="Free some space there, then queue again.", log=found)
+        return MusubiError(
+            "todo", f"the disk of {where} is full", fix="Free some space there, then queue again.", log=found
+        )
     what = f"the {name} {run}" if where == run else str(where)
-    return MusubiError(f"{what} cannot be written: {error}", fix="Check that folder and its permissions.", log=found)
+    return MusubiError(
+        "todo", f"{what} cannot be written: {error}", fix="Check that folder and its permissions.", log=found
+    )

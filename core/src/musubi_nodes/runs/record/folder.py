@@ -99,12 +99,13 @@ class RunFolder:
             (path / "out").mkdir(parents=True)
         except OSError as error:
             fix = "Free some space, or make the output folder writable."
-            raise MusubiError(f"the run folder {path} cannot be made: {error}", fix=fix) from error
+            raise MusubiError("todo", f"the run folder {path} cannot be made: {error}", fix=fix) from error
         return cls(path)
 
     def deleted(self, meanwhile: str) -> MusubiError:
         """The error for a folder that is gone; ``meanwhile``: what happened then."""
         return MusubiError(
+            "todo",
             f"the run folder {self.path} was deleted or moved while {meanwhile}",
             why="Its log and what it made are gone with it.",
             fix="Queue again, and leave run folders alone until their run has ended.",
@@ -191,7 +192,7 @@ class RunFolder:
         status = self.status()["status"]
         if status != "running":
             raise MusubiError(
-                f"the run {self.path.name} is not running ({status})", fix="`musubi-nodes runs` lists them."
+                "todo", f"the run {self.path.name} is not running ({status})", fix="`musubi-nodes runs` lists them."
             )
         write_text(self.stop_request, "")
 
@@ -267,7 +268,7 @@ def run_named(output: Path, name: str) -> RunFolder:
     runs = runs_of(output)
     folder = runs / name
     if not _is_ours(name) or not is_own(folder, stat.S_ISDIR):
-        raise MusubiError(f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
+        raise MusubiError("todo", f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
     return RunFolder(folder)
 
 
