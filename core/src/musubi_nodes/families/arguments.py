@@ -52,7 +52,9 @@ def spelled(memory: Memory, spelling: Spelling, script: str) -> dict[str, Any]:
         options = choices.get(chosen, {} if chosen == "off" else "The script has no such option.")
         if isinstance(options, str):
             fix = "Choose another in the Memory Optimizer."
-            raise NotPossible("todo", f"{name} {chosen!r} is not possible in {script}", why=options, fix=fix)
+            raise NotPossible(
+                "setting-not-possible", f"{name} {chosen!r} is not possible in {script}", why=options, fix=fix
+            )
         found |= options
     return found
 

@@ -81,7 +81,7 @@ def family_named(families: Sequence[Family], key: str | None) -> Family | None:
     if key not in known:
         near = did_you_mean(key, list(known))
         raise MusubiError(
-            "todo",
+            "family-unknown",
             f"there is no model family {key[:80]!r}{near}",
             fix=say("Known are: {names}.", names=", ".join(known)),
         )

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from musubi_nodes.commands.option import Option, marker
+from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.hub_file import HubFile
 from musubi_nodes.families.recognition.accepts import Accepts
 
@@ -35,9 +36,9 @@ PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
 
 
 def whole_text(value: Any) -> Any:
-    """``value``; a ValueError where it is a text with half a character, which JSON can spell and no file can hold."""
+    """``value``; an InvalidValue for a text with half a character, which JSON can spell and no file can hold."""
     if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-        raise ValueError("holds half a character; type the text again")
+        raise InvalidValue("text-invalid", "holds half a character; type the text again")
     return value
 
 

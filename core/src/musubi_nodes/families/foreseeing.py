@@ -38,7 +38,7 @@ def foresee(
     wrong = [error for spec in specs if (error := _missing(spec, str(known[spec.name]), install, context))]
     if len(wrong) > 1:
         found = [Problem(error.code, f"{error.what}. {error.why}" if error.why else error.what) for error in wrong]
-        raise problems("todo", node.title, found, fix=wrong[0].fix)
+        raise problems("inputs-invalid", node.title, found, fix=wrong[0].fix)
     if wrong:
         raise wrong[0]
     node().foresee({**known, **brought}, linked, replace(context, foreseeing=True))
@@ -47,7 +47,9 @@ def foresee(
 def check_given(node: type[Node], names: Set[str], specs: Iterable[FieldSpec]) -> None:
     """Raise a :class:`MusubiError` if something that ``node`` cannot do without is not there."""
     if missing := [spec.name for spec in specs if spec.required and spec.name not in names]:
-        raise MusubiError("todo", f"{node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in.")
+        raise MusubiError(
+            "input-missing", f"{node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in."
+        )
 
 
 def _missing(spec: FieldSpec, value: str, install: Install | None, context: Context) -> MusubiError | None:
@@ -68,7 +70,7 @@ def _check_family(name: str, value: str, context: Context) -> None:
     keys = [family.key for family in context.services.families]
     if value not in keys:
         raise MusubiError(
-            "todo",
+            "family-unknown",
             f"{name}: there is no model family {value[:120]!r}{did_you_mean(value, keys)}",
             fix="Choose another one.",
         )

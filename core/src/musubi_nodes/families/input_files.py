@@ -47,13 +47,15 @@ def find_input(context: Context, kind: str, name: str) -> Path:
     path = (folder or folders["input"]) / given
     if not given.is_absolute() and ".." in given.parts:
         raise MusubiError(
-            "todo", f"the file {name[:120]!r} leaves the {place} folder", fix="Choose a file of the folder."
+            "path-outside-folder",
+            f"the file {name[:120]!r} leaves the {place} folder",
+            fix="Choose a file of the folder.",
         )
     readable(path, context)
     if not text.strip() or not is_file(path):
         known = input_names(folders["input"], kind)
         raise MusubiError(
-            "todo",
+            "file-missing",
             f"there is no {kind} {name[:120]!r} in the input folder{did_you_mean(name, known)}",
             fix="Upload it with the button in the node, or copy it there and press R.",
         )
@@ -76,7 +78,7 @@ def allowed_roots(context: Context) -> list[Path]:
 def outside(path: Path) -> MusubiError:
     """The error for a path that lies in no allowed root."""
     return MusubiError(
-        "todo",
+        "path-not-allowed",
         f"{path} lies outside the allowed folders",
         why="A network share must be one of the configured folders."
         if is_share(path)

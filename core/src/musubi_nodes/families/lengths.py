@@ -11,7 +11,7 @@ def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
     """Raise a :class:`MusubiError` that begins with ``complaint`` where the rule has no place for ``frames``."""
     if not rule.fits(frames):
         raise MusubiError(
-            "todo",
+            "frames-not-allowed",
             f"{complaint}: it takes {rule.explain()}",
             why="musubi-tuner would round down without a word, or make no sample.",
             fix=say("Use {frames}.", frames=rule.round_down(frames) or rule.shortest),

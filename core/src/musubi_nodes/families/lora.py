@@ -51,12 +51,12 @@ def check_trained(path: Path, log: Path) -> None:
     """A trained LoRA is whole, holds numbers only, and is not still zero; else a :class:`MusubiError`."""
     if not path.is_file():
         raise MusubiError(
-            "todo",
+            "output-missing",
             f"musubi-tuner ended without an error, but {path.name} is not there",
             why="Nothing was trained or it could not be saved.",
             fix="The log's last lines say more.",
             log=log,
         )
     if not lora_format(read_header(path)):
-        raise MusubiError("todo", f"{path.name} holds no LoRA", fix="Look into the log.", log=log)
+        raise MusubiError("output-not-lora", f"{path.name} holds no LoRA", fix="Look into the log.", log=log)
     check_numbers(path, "trained LoRA", log)

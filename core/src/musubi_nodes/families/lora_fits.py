@@ -32,24 +32,27 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
     header = read_header(lora)
     found = lora_format(header)
     if not found:
-        raise MusubiError("todo", f"{lora.name} is no LoRA", fix="Choose another file.")
+        raise MusubiError("file-not-lora", f"{lora.name} is no LoRA", fix="Choose another file.")
     name, model = lora_name(header), whole_header(dit) if dit.suffix.lower() in SAFETENSORS else None
     if model:  # a .pt file has no header that could be read without loading it
         _check_modules(lora, header, dit, model)
     if found == "other":
         raise MusubiError(
-            "todo", f"{lora.name} is {name}", why=LEFT_OUT, fix="Convert it with the LoRA Format Converter first."
+            "lora-not-converted",
+            f"{lora.name} is {name}",
+            why=LEFT_OUT,
+            fix="Convert it with the LoRA Format Converter first.",
         )
     if any(each.endswith(".dora_scale") for each in header.tensors):
         raise MusubiError(
-            "todo",
+            "lora-has-dora",
             f"{lora.name} is {name} with DoRA",
             why="musubi-tuner leaves its magnitudes out without a word (v0.3.4): it would do something else.",
             fix="Choose a LoRA without DoRA.",
         )
     if model and merged and any(each.startswith(WRAPPED) for each in model.tensors):
         raise MusubiError(
-            "todo",
+            "model-prefix-unsupported",
             f"no LoRA can be used with {dit.name}",
             why=say(
                 "The names of its tensors begin with {prefix}, so that musubi-tuner finds none of the LoRA's modules: "
@@ -65,17 +68,19 @@ def check_begins(lora: Path, training: Training) -> None:
     """A training that begins with ``lora`` makes one of the same kind, rank and alpha; a :class:`MusubiError` else."""
     header = read_header(lora)
     if (kind := network_of(header)) != "LoRA":
-        raise MusubiError("todo", f"{lora.name} is a {kind}, and a LoRA is trained", why=LEFT_OUT, fix="Choose a LoRA.")
+        raise MusubiError(
+            "lora-other-kind", f"{lora.name} is a {kind}, and a LoRA is trained", why=LEFT_OUT, fix="Choose a LoRA."
+        )
     rank, alpha = sorted(ranks(header)), _alpha(lora, header)
     if rank and rank != [training.network_dim]:
         raise MusubiError(
-            "todo",
+            "lora-rank-mismatch",
             f"{lora.name} has rank {', '.join(map(str, rank))}, but network_dim is {training.network_dim}",
             fix=say("Set network_dim of the training settings to {rank}, or train from the beginning.", rank=rank[-1]),
         )
     if alpha is not None and abs(alpha - training.network_alpha) > 1e-3 * abs(alpha):
         raise MusubiError(
-            "todo",
+            "lora-alpha-mismatch",
             f"{lora.name} has alpha {alpha:g}, but network_alpha is {training.network_alpha:g}",
             why="musubi-tuner would train with the one and save the other (v0.3.4): its strength would be wrong.",
             fix=say("Set network_alpha of the training settings to {alpha}.", alpha=f"{alpha:g}"),
@@ -87,7 +92,7 @@ def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None
     wanted, weights = {module.replace(".", "_") for module in modules_in(header)}, _weights_of(model)
     if wanted and not wanted & weights.keys():
         raise MusubiError(
-            "todo",
+            "lora-other-model",
             f"{lora.name} is {lora_name(header)}: it does not fit the model {dit.name}",
             why=say(
                 "None of its {count} modules ({example}, ...) is in the model: it would change nothing.",
@@ -100,7 +105,7 @@ def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None
         has, needs = _shape_changed(header, module), weights[module]
         if has and len(needs) == 2 and has != needs:
             raise MusubiError(
-                "todo",
+                "lora-other-size",
                 f"the LoRA {lora.name} is for another size of the model than {dit.name}",
                 why=say(
                     "It changes a {module} of {has}; that of the model is {needs}.",

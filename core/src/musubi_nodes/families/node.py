@@ -111,7 +111,7 @@ class Node:
             if not wrong:
                 return None
             found = [_sentence(specs, e) for e in wrong]
-            raise problems("todo", f"{cls.title}", found, fix="Correct the value in the node.") from None
+            raise problems("inputs-invalid", f"{cls.title}", found, fix="Correct the value in the node.") from None
 
 
 def _sentence(specs: dict[str, FieldSpec], error: Any) -> Problem:

@@ -25,6 +25,7 @@ Role = Literal["trained LoRA", "chosen LoRA", "converted LoRA", "merged model", 
 class Flaw(NamedTuple):
     """What is told of a file: ``what`` holds ``{file}``, and ``{tensor}`` where one can be named."""
 
+    code: str
     what: str
     why: str = ""
     fix: str = ""
@@ -33,37 +34,44 @@ class Flaw(NamedTuple):
 _NAN = "{file} holds NaN or infinite numbers ({tensor})"
 NOT_FINITE: Mapping[Role, Flaw] = {
     "trained LoRA": Flaw(
+        "lora-not-finite",
         f"the LoRA {_NAN}",
         why="The loss became NaN: the learning rate is too high, or the precision does not fit the model. "
         "musubi-tuner trains on and ends without an error.",
         fix="Lower learning_rate, check mixed_precision, and train again.",
     ),
     "chosen LoRA": Flaw(
+        "lora-not-finite",
         f"the LoRA {_NAN}",
         why="Its training or conversion went wrong. musubi-tuner would make a black video of it without an error.",
         fix="Choose another checkpoint of that training, or another LoRA.",
     ),
     "converted LoRA": Flaw(
+        "lora-not-finite",
         f"the converted LoRA {_NAN}",
         why="musubi-tuner ended without an error.",
         fix="Use the LoRA in its old format.",
     ),
     "merged model": Flaw(
+        "model-not-finite",
         f"the merged model {_NAN}",
         why="The model or a multiplier made numbers too large for its precision. musubi-tuner ended without an error.",
         fix="Lower the multipliers, or take the DiT in another precision.",
     ),
     "made latent": Flaw(
+        "latent-not-finite",
         f"musubi-tuner ended without an error, but the latent {_NAN}",
         why="A model, LoRA or setting made numbers too large for its precision.",
         fix="Try without LoRAs, with another fp8 setting in the Memory Optimizer, or another attention.",
     ),
     "given latent": Flaw(
+        "latent-not-finite",
         f"the latent {_NAN}",
         why="Its generation went wrong; only a black video would come of it.",
         fix="Generate the latent again.",
     ),
     "state": Flaw(
+        "state-not-finite",
         f"resume: the state {_NAN}",
         why="The loss became NaN before it was saved; that never comes back.",
         fix="Take an earlier state, or auto.",
@@ -73,6 +81,7 @@ ZERO: Mapping[Role, tuple[Callable[[str], bool], Flaw]] = {
     "trained LoRA": (
         lambda name: name.endswith(UP),
         Flaw(
+            "lora-all-zero",
             "the LoRA {file} was not trained: all its up weights are still zero",
             why="No step changed it: no training step, or a learning rate of next to nothing.",
             fix="Raise learning_rate, or train more steps.",
@@ -81,6 +90,7 @@ ZERO: Mapping[Role, tuple[Callable[[str], bool], Flaw]] = {
     "made latent": (
         lambda name: name.startswith("latent"),
         Flaw(
+            "latent-all-zero",
             "musubi-tuner ended without an error, but the latent {file} holds only zeros",
             why="Nothing was sampled.",
             fix="The log's last lines say more.",
@@ -98,7 +108,7 @@ def check_numbers(path: Path, role: Role, log: Path | None = None, *, glance: bo
     try:
         found = _look(path, GLANCE if glance else None)
     except OSError as error:
-        raise MusubiError("todo", f"{path} cannot be read", why=str(error), fix="Check the path.") from error
+        raise MusubiError("file-unreadable", f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     if found.not_finite:
         raise _error(NOT_FINITE[role], path, log, found.not_finite[0])
     counts, flaw = ZERO.get(role, (None, None))
@@ -144,4 +154,4 @@ def _values(path: Path, stamp: FileStamp, most: int | None) -> Values:
 
 def _error(flaw: Flaw, path: Path, log: Path | None, tensor: str = "") -> MusubiError:
     what = flaw.what.replace("{file}", path.name).replace("{tensor}", tensor[:200])
-    return MusubiError("todo", what, why=flaw.why, fix=flaw.fix, log=log)
+    return MusubiError(flaw.code, what, why=flaw.why, fix=flaw.fix, log=log)

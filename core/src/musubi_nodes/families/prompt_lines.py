@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from musubi_nodes.errors import InvalidValue
+
 OPTIONS: Mapping[str, str] = MappingProxyType({
     "w": "width", "h": "height", "f": "frames", "d": "seed", "s": "steps", "g": "cfg_scale", "l": "cfg_scale",
     "fs": "flow_shift", "n": "negative_prompt", "i": "image",
@@ -31,19 +33,20 @@ def lines_of(text: str) -> Iterator[tuple[int, str]]:
 
 
 def said(line: str, options: Mapping[str, str] = OPTIONS) -> dict[str, str]:
-    """The fields of a prompt that a line says; a ValueError that names an option that there is not."""
+    """The fields of a prompt that a line says; an :class:`InvalidValue` that names an option that there is not."""
     text, *parts = OPTION.split(line)
     values = {"prompt": text.strip()}
     for part in parts:
         option, *rest = part.split(None, 1)
         if option not in options:
-            raise ValueError(
-                f"there is no option '--{option}' in a prompt (there are {' '.join(map(_spelled, options))})"
+            raise InvalidValue(
+                "prompt-option-unknown",
+                f"there is no option '--{option}' in a prompt (there are {' '.join(map(_spelled, options))})",
             )
         if not rest:
-            raise ValueError(f"the option '--{option}' has no value")
+            raise InvalidValue("prompt-option-empty", f"the option '--{option}' has no value")
         if options[option] in values:
-            raise ValueError(f"the option '--{option}' says {options[option]} a second time")
+            raise InvalidValue("prompt-option-twice", f"the option '--{option}' says {options[option]} a second time")
         values[options[option]] = rest[0].strip()
     return values
 

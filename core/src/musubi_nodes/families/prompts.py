@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationError
 
-from musubi_nodes.errors import MusubiError, finding
+from musubi_nodes.errors import InvalidValue, MusubiError, Problem, finding
 from musubi_nodes.families.fields import Native, Socket, Widget, fields_of
 from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.prompt_lines import lines_of, said
@@ -63,24 +63,31 @@ def _is_number(value: Any, number: float | None) -> bool:
 
 
 def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
-    """One prompt a line, with musubi-tuner's ``options`` behind it; a ValueError that names the line."""
+    """One prompt a line, with musubi-tuner's ``options`` behind it; an InvalidValue that names the line."""
     found = []
     for count, (number, line) in enumerate(lines_of(text), 1):
         check_count(count)
         try:
             found.append(said_prompt(said(line, options)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"line {number}: {first['loc'][0]} {finding(first)}") from error
-        except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from error
+        except (ValidationError, InvalidValue) as error:
+            wrong = prompt_problem(error)
+            raise InvalidValue(wrong.code, f"line {number}: {wrong}") from error
     return found
+
+
+def prompt_problem(error: ValidationError | InvalidValue) -> Problem:
+    """What is wrong with a prompt, with the field that it is about."""
+    if isinstance(error, InvalidValue):
+        return Problem(error.code, str(error))
+    first = error.errors()[0]
+    found = finding(first)
+    return Problem(found.code, f"{'.'.join(map(str, first['loc']))} {found}")
 
 
 def check_count(count: int) -> None:
     """Raise where one list has more prompts than anybody waits for."""
     if count > MOST:
-        raise MusubiError("todo", f"the list has more than {MOST} prompts", fix="Split it into several.")
+        raise MusubiError("prompts-too-many", f"the list has more than {MOST} prompts", fix="Split it into several.")
 
 
 class Prompts(Socket):

@@ -161,7 +161,9 @@ class ScriptNode(Node):
         sent = accepted_arguments(with_defaults(arguments, self.defaults()), self.script, known, version)
         if missing := missing_required(sent, known):
             names = ", ".join(f"--{name}" for name in missing)
-            raise MusubiError("todo", f"{self.title}: {self.script} needs {names}", fix="Choose a value in the node.")
+            raise MusubiError(
+                "option-missing", f"{self.title}: {self.script} needs {names}", fix="Choose a value in the node."
+            )
         return argv(sent, known), sent
 
     def key(self, inputs: Any, install: Install, owned: Mapping[str, Any], *facts: str) -> str:
@@ -274,7 +276,7 @@ class ScriptNode(Node):
         """musubi-tuner needs a GPU for models: "cpu" is refused unless the install's configuration allows it."""
         if self.device(inputs) == "cpu" and not install.cpu:
             raise MusubiError(
-                "todo",
+                "cpu-not-allowed",
                 f"{self.title} cannot run on the CPU",
                 why="musubi-tuner's model scripts need a CUDA GPU.",
                 fix="Choose a GPU; for toy weights set `cpu = true` of the install in config.toml.",

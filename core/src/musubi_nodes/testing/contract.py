@@ -98,7 +98,7 @@ def options_of(script: str, version: str = NEWEST, install: Install | None = Non
     known = accepted_options(install, script) if install else table(script, version)
     if known is None:
         raise MusubiError(
-            "todo",
+            "script-missing",
             f"{script} is not in musubi-tuner {version}",
             fix="Give the install that has it: options_of(install=...).",
         )

@@ -166,7 +166,7 @@ def _set(kind: type[Socket], spec: FieldSpec, value: Any) -> BaseModel:
     try:
         return build(kind, lambda each: spec.from_widget(value) if each.name == spec.name else default_value(each))
     except ValidationError:
-        raise MusubiError("todo", f"{spec.name} is refused", fix="As its own node says.") from None
+        raise MusubiError("value-refused", f"{spec.name} is refused", fix="As its own node says.") from None
 
 
 def _attempt(node: type[Node], spec: FieldSpec, make: Try) -> Try:

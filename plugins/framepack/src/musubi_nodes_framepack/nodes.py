@@ -93,7 +93,7 @@ class FramePackLatentCache(LatentCache):
         pictures = [d for d in effective(inputs.dataset.config) if isinstance(d, ImageDataset)]
         if pictures and not inputs.one_frame:
             raise MusubiError(
-                "todo",
+                "framepack-one-frame-missing",
                 "a dataset of pictures needs one_frame",
                 fix="Turn one_frame on, or use videos of at least 37 frames.",
             )
@@ -144,7 +144,7 @@ class FramePackLoRATrainer(LoRATrainer):
     def check_samples(self, inputs: Inputs) -> None:
         if inputs.one_frame:
             raise MusubiError(
-                "todo",
+                "samples-not-possible",
                 "one-frame training cannot make samples",
                 why="Each sample would need indices and control pictures of its own (KeyError, v0.3.4).",
                 fix="Remove the prompts of the samples.",
@@ -153,7 +153,7 @@ class FramePackLoRATrainer(LoRATrainer):
     def check(self, inputs: Inputs, context: Context) -> None:
         if inputs.vae_dtype not in (None, "float16"):
             raise MusubiError(
-                "todo",
+                "framepack-vae-dtype-not-allowed",
                 f"FramePack's VAE works in float16, not in {inputs.vae_dtype}",
                 why="fpack_train_network.py refuses everything else (v0.3.4).",
                 fix="Set vae_dtype to default.",
@@ -161,7 +161,7 @@ class FramePackLoRATrainer(LoRATrainer):
         batches = [d.batch_size for d in effective(inputs.latent_cache.dataset.config)]
         if max(batches, default=1) > 1 and not (inputs.memory or Memory()).split_attn:
             raise MusubiError(
-                "todo",
+                "framepack-split-attn-missing",
                 f"FramePack with batch_size {max(batches)} needs split_attn",
                 fix="Turn split_attn on in the Memory Optimizer, or set batch_size = 1 in the TOML.",
             )
@@ -319,7 +319,7 @@ class FramePackGenerator(VideoGenerator):
         if inputs.video_frames and not inputs.one_frame_inference and not rule.fits(inputs.video_frames):
             lower = rule.round_down(inputs.video_frames) or rule.shortest
             raise MusubiError(
-                "todo",
+                "frames-not-allowed",
                 f"video_frames {inputs.video_frames} is not whole sections of {window} frames and one",
                 fix=say("Use {lower} or {upper}.", lower=lower, upper=lower + window),
             )
@@ -332,7 +332,7 @@ class FramePackGenerator(VideoGenerator):
         first = inputs.section.chain()[0].image if inputs.section else None
         if inputs.image is None and first is None and inputs.control_image is None:
             raise MusubiError(
-                "todo",
+                "start-image-missing",
                 "FramePack begins with a picture",
                 why="musubi-tuner would begin with a black one.",
                 fix="Connect a picture to image.",

@@ -46,7 +46,7 @@ class FramePackSection(Node):
 
     def run(self, inputs: Inputs, context: Any) -> NodeOutputs:
         if not inputs.prompt.strip():
-            raise MusubiError("todo", "FramePack Section: the prompt is empty", fix="Say what this part shows.")
+            raise MusubiError("prompt-empty", "FramePack Section: the prompt is empty", fix="Say what this part shows.")
         section = Section(prompt=inputs.prompt, sections=inputs.sections, image=inputs.image, previous=inputs.previous)
         return self.Outputs(section=section)
 
@@ -60,7 +60,7 @@ def indices(chain: Sequence[Section], total: int) -> list[str]:
     if needed > total:
         lengths = ", ".join(str(part.sections) for part in chain)
         raise MusubiError(
-            "todo",
+            "framepack-sections-too-many",
             f"the sections need {needed} sections, but the video has {total}",
             fix=say("Make the video longer, or the parts shorter (they have {lengths}).", lengths=lengths),
         )
@@ -79,7 +79,7 @@ def joined(places: Sequence[str], texts: Sequence[str | Path]) -> str:
     for text in texts:
         if SEPARATOR in str(text):
             raise MusubiError(
-                "todo",
+                "framepack-separator-not-allowed",
                 f"a text holds {SEPARATOR}: {str(text)[:80]!r}",
                 why="It separates sections, and the script drops those that the video does not have.",
                 fix="Use FramePack Section nodes for the parts of the video.",

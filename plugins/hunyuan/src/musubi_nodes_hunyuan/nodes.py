@@ -170,15 +170,21 @@ class HunyuanVideoGenerator(VideoGenerator):
         task = inputs.models.task
         if inputs.fp8_fast and (inputs.memory is None or inputs.memory.fp8 == "off"):
             raise MusubiError(
-                "todo", "fp8_fast needs fp8", fix="Choose fp8 in a Memory Optimizer, or turn fp8_fast off."
+                "setting-missing", "fp8_fast needs fp8", fix="Choose fp8 in a Memory Optimizer, or turn fp8_fast off."
             )
         if inputs.latent:
             return
         if (task == "i2v") != (inputs.image is not None):
-            wanted = "begins with a picture" if task == "i2v" else "takes no picture"
-            raise MusubiError("todo", f"task {task} {wanted}", fix="Connect image for task i2v, and for i2v only.")
+            code, wanted = (
+                ("start-image-missing", "begins with a picture")
+                if task == "i2v"
+                else ("start-image-unexpected", "takes no picture")
+            )
+            raise MusubiError(code, f"task {task} {wanted}", fix="Connect image for task i2v, and for i2v only.")
         if task == "i2v" and inputs.video is not None:
-            raise MusubiError("todo", "task i2v takes no video", fix="Unplug video, or choose task t2v.")
+            raise MusubiError(
+                "hunyuan-video-unexpected", "task i2v takes no video", fix="Unplug video, or choose task t2v."
+            )
 
 
 NODES = (

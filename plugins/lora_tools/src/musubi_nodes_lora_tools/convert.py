@@ -85,18 +85,21 @@ class LoRAFormatConverter(ToolNode):
         """The wrong way round, or on a file that is no LoRA, the script ends well and writes next to nothing."""
         after = read_header(made) if made.is_file() else None
         if after is None or lora_format(after) != target:
-            raise MusubiError("todo", "the converted file holds no LoRA", fix="Look into the log.", log=log)
+            raise MusubiError("output-not-lora", "the converted file holds no LoRA", fix="Look into the log.", log=log)
         check_numbers(made, "converted LoRA", log)
         pairs = [sum(".lora_" in name for name in header.tensors) for header in (before, after)]
         if pairs[0] != pairs[1]:
             raise MusubiError(
-                "todo", f"{pairs[0] - pairs[1]} weights were lost in the conversion", fix="See the log.", log=log
+                "output-incomplete",
+                f"{pairs[0] - pairs[1]} weights were lost in the conversion",
+                fix="See the log.",
+                log=log,
             )
         family = family_of(before, context.services.families)
         wrong = wrong_names(after, family) if family and target == "other" and not prefix else []
         if wrong:
             raise MusubiError(
-                "todo",
+                "lora-modules-unknown",
                 f"ComfyUI would not load {len(wrong)} modules of the converted LoRA: {', '.join(wrong[:3])}",
                 fix="Use the LoRA in its old format.",
                 log=log,
@@ -112,14 +115,18 @@ class _Plan(NamedTuple):
 def _planned(lora: Lora, wanted: str, context: Context) -> _Plan:
     """What is to be converted into what; a :class:`MusubiError` where that cannot be done."""
     if lora.previous is not None:
-        raise MusubiError("todo", "the converter takes one LoRA, not a chain", fix="Connect a single LoRA Select node.")
+        raise MusubiError(
+            "lora-chain-not-allowed",
+            "the converter takes one LoRA, not a chain",
+            fix="Connect a single LoRA Select node.",
+        )
     before = read_header(lora.path)
     found = lora_format(before)
     target = _target(wanted, found, lora.path)
     family = family_of(before, context.services.families)
     if target == "other" and family and family.not_convertible:
         raise MusubiError(
-            "todo",
+            "lora-not-convertible",
             f"{lora.path.name} is a {family.title} LoRA: it cannot be converted",
             why=family.not_convertible,
             fix="Use it as it is, in musubi-tuner's own format.",
@@ -129,11 +136,11 @@ def _planned(lora: Lora, wanted: str, context: Context) -> _Plan:
 
 def _target(wanted: str, found: str, path: Path) -> str:
     if not found:
-        raise MusubiError("todo", f"{path.name} is no LoRA", fix="Choose another file.")
+        raise MusubiError("file-not-lora", f"{path.name} is no LoRA", fix="Choose another file.")
     target = {"musubi": "other", "other": "musubi"}[found] if wanted == "auto" else wanted
     if target == found:
         raise MusubiError(
-            "todo",
+            "lora-already-converted",
             f"{path.name} is in the format {found} already",
             why="The wrong way round, the script ends well and writes an empty file.",
             fix="Choose auto, or the other format.",

@@ -100,14 +100,16 @@ def _given(inputs: Any) -> list[Path]:
 def _check_sources(run: bool, lora: bool) -> None:
     if run == lora:
         raise MusubiError(
-            "todo", "connect either run or lora", fix="run takes all checkpoints of a training, lora a chain."
+            "inputs-conflict",
+            "connect either run or lora",
+            fix="run takes all checkpoints of a training, lora a chain.",
         )
 
 
 def _check_checkpoints(found: Sequence[Path]) -> None:
     if len(found) < 2:
         raise MusubiError(
-            "todo",
+            "checkpoints-too-few",
             f"EMA needs at least two checkpoints, and there {'is one' if found else 'are none'}",
             fix="Set save_every_n_epochs or save_every_n_steps of the training settings, and train again.",
         )
@@ -122,7 +124,7 @@ def check_alike(paths: Sequence[Path]) -> None:
         if other != first:
             ranks = f"{_rank(first)} and {_rank(other)}"
             raise MusubiError(
-                "todo",
+                "checkpoints-mismatch",
                 f"{paths[0].name} and {path.name} do not have the same weights (rank {ranks})",
                 fix="Take checkpoints of one training only.",
             )

@@ -100,7 +100,7 @@ def hunyuan_header(dit: Path) -> Header:
     header = read_header(dit)
     if PATCH not in header.tensors or not any(key.startswith("double_blocks.") for key in header.tensors):
         raise MusubiError(
-            "todo",
+            "model-other-kind",
             f"{dit.name} is no HunyuanVideo DiT",
             why="merge_lora.py of musubi-tuner merges LoRAs into HunyuanVideo only (v0.3.4).",
             fix="Give the LoRA to the generator instead; it merges it while loading.",
@@ -111,5 +111,7 @@ def hunyuan_header(dit: Path) -> Header:
 def check_whole(made: Path, names: set[str], log: Path) -> None:
     """The merged file holds every weight of the DiT, and numbers only."""
     if not made.is_file() or set(read_header(made).tensors) != names:
-        raise MusubiError("todo", "the merged file is not the whole DiT", fix="Look into the log.", log=log)
+        raise MusubiError(
+            "output-incomplete", "the merged file is not the whole DiT", fix="Look into the log.", log=log
+        )
     check_numbers(made, "merged model", log)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from musubi_nodes.families import DitSize, ModelFile, Models, Option, Widget, read_header
+from musubi_nodes.families import DitSize, InvalidValue, ModelFile, Models, Option, Widget, read_header
 from musubi_nodes_wan.downloads import CLIP, DITS, HIGH_NOISE, LOW_NOISE, T5, VAE
 from musubi_nodes_wan.family import A14B, SIZES, TASKS, Task
 from musubi_nodes_wan.files import WAN_CLIP, WAN_DIT, WAN_T5, WAN_VAE
@@ -60,13 +60,16 @@ class WanModels(Models):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.two_models and self.noise != "low" and not self.dit_high_noise:
-            raise ValueError(f"task {self.task} with noise {self.noise} needs dit_high_noise")
+            raise InvalidValue("wan-dit-missing", f"task {self.task} with noise {self.noise} needs dit_high_noise")
         if not self.dit and not (self.two_models and self.noise == "high"):
-            raise ValueError(f"task {self.task} needs dit")
+            raise InvalidValue("wan-dit-missing", f"task {self.task} needs dit")
         if not self.two_models and self.noise != "both":
-            raise ValueError(f"noise {self.noise} is for Wan 2.2 (A14B) only; task {self.task} has one model: both")
+            raise InvalidValue(
+                "wan-noise-not-allowed",
+                f"noise {self.noise} is for Wan 2.2 (A14B) only; task {self.task} has one model: both",
+            )
         if self.needs.clip and not self.clip:
-            raise ValueError(f"task {self.task} needs clip, the CLIP image encoder")
+            raise InvalidValue("wan-clip-missing", f"task {self.task} needs clip, the CLIP image encoder")
         return self
 
     @property

@@ -84,11 +84,13 @@ class WanLatentCache(LatentCache):
 
     def check(self, inputs: Inputs, context: Context) -> None:
         if inputs.one_frame and not inputs.models.clip:
-            raise MusubiError("todo", "one_frame needs clip, the CLIP image encoder", fix="Choose it in Wan Models.")
+            raise MusubiError(
+                "wan-clip-missing", "one_frame needs clip, the CLIP image encoder", fix="Choose it in Wan Models."
+            )
         controls = [d.control_directory is not None for d in effective(inputs.dataset.config)]
         if inputs.models.needs.control and not all(controls):
             raise MusubiError(
-                "todo",
+                "wan-control-directory-missing",
                 f"task {inputs.models.task} is Fun-Control, but a dataset has no control_directory",
                 fix="Add control_directory to each [[datasets]] of the TOML.",
             )
@@ -151,7 +153,7 @@ class WanLoRATrainer(LoRATrainer):
     def check_samples(self, inputs: Inputs) -> None:
         if inputs.models.needs.control:
             raise MusubiError(
-                "todo",
+                "samples-not-possible",
                 f"samples of task {inputs.models.task} would need a control video each",
                 why="musubi-tuner would train on and make no samples.",
                 fix="Remove the prompts of the samples.",
@@ -308,32 +310,46 @@ class WanGenerator(VideoGenerator):
             return
         if models.needs.image and inputs.image is None and not inputs.one_frame_inference:
             raise MusubiError(
-                "todo", f"task {models.task} begins with a picture", fix="Connect an image to the input image."
+                "start-image-missing",
+                f"task {models.task} begins with a picture",
+                fix="Connect an image to the input image.",
             )
         if models.needs.control and inputs.control_video is None:
-            raise MusubiError("todo", f"task {models.task} needs a control video", fix="Connect one to control_video.")
+            raise MusubiError(
+                "wan-control-video-missing",
+                f"task {models.task} needs a control video",
+                fix="Connect one to control_video.",
+            )
         if not models.needs.image and inputs.image is not None:
             raise MusubiError(
-                "todo",
+                "start-image-unexpected",
                 f"task {models.task} takes no picture: it would be ignored",
                 fix="Choose an i2v task, or unplug image.",
             )
         if models.two_models and models.noise == "high":
             raise MusubiError(
-                "todo", "generating needs the low-noise model", fix="Set noise to both (or low) in Wan Models."
+                "wan-low-noise-missing",
+                "generating needs the low-noise model",
+                fix="Set noise to both (or low) in Wan Models.",
             )
         length = inputs.video_length
         if models.task.startswith("t2i") and length not in (None, 1):
             raise MusubiError(
-                "todo", f"task {models.task} makes one picture, not {length} frames", fix="Set video_length to 0."
+                "frames-not-allowed",
+                f"task {models.task} makes one picture, not {length} frames",
+                fix="Set video_length to 0.",
             )
         if inputs.offload_inactive_dit and inputs.lazy_loading:
             raise MusubiError(
-                "todo", "offload_inactive_dit and lazy_loading exclude each other", fix="Turn one of them off."
+                "settings-conflict",
+                "offload_inactive_dit and lazy_loading exclude each other",
+                fix="Turn one of them off.",
             )
         memory = inputs.memory or Memory()
         if inputs.fp8_fast and memory.fp8 == "fp8_scaled":
-            raise MusubiError("todo", "fp8_fast does not work with fp8_scaled", fix="Turn one of them off.")
+            raise MusubiError(
+                "settings-conflict", "fp8_fast does not work with fp8_scaled", fix="Turn one of them off."
+            )
         check_fp8_file(models, memory)
         check_offload(memory, inputs.offload_inactive_dit)
 
@@ -351,7 +367,7 @@ def check_precision(models: WanModels, memory: Memory, mixed_precision: str) -> 
     needed = {"F16": "fp16", "BF16": "bf16"}.get(dit_dtype(models.main_dit))
     if needed and mixed_precision not in (needed, "no"):
         raise MusubiError(
-            "todo",
+            "mixed-precision-mismatch",
             f"{Path(models.main_dit).name} is in {needed}, but mixed_precision is {mixed_precision}",
             fix=say("Set mixed_precision of the training settings to {needed}.", needed=needed),
         )
@@ -362,7 +378,7 @@ def check_fp8_file(models: WanModels, memory: Memory) -> None:
     """An fp8 file is loaded with fp8, never with fp8_scaled (docs/wan.md, v0.3.4)."""
     if dit_dtype(models.main_dit).startswith("F8") and memory.fp8 != "fp8":
         raise MusubiError(
-            "todo",
+            "fp8-mismatch",
             f"{Path(models.main_dit).name} is an fp8 file, but fp8 is {memory.fp8}",
             fix="Set fp8 to fp8 in the Memory Optimizer, or choose the fp16 or bf16 file.",
         )
@@ -372,7 +388,9 @@ def check_offload(memory: Memory, offload: bool) -> None:
     """Both ways of making room at once end in an assertion (wan_train_network.py, v0.3.4)."""
     if memory.blocks_to_swap and offload:
         raise MusubiError(
-            "todo", "blocks_to_swap and offload_inactive_dit exclude each other", fix="Turn one of them off."
+            "settings-conflict",
+            "blocks_to_swap and offload_inactive_dit exclude each other",
+            fix="Turn one of them off.",
         )
 
 

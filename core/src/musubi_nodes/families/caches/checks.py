@@ -40,7 +40,7 @@ def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
     largest = max(part.batch_size for part in effective(dataset.config))
     if wanted and wanted > largest:
         raise MusubiError(
-            "todo",
+            "batch-size-too-large",
             f"batch_size {wanted} of the cache node is more than the dataset's own ({largest}): it would do nothing",
             fix="Set it to 0, or raise batch_size in the dataset TOML.",
         )
@@ -51,7 +51,7 @@ def check_owner(folders: Iterable[CacheFolder]) -> None:
     for each in folders:
         if others := each.other_media():
             raise MusubiError(
-                "todo",
+                "cache-folder-shared",
                 f"the cache folder {each.path} holds the caches of another dataset, {named(others, 3)}",
                 why="Its files have the same names, so that each dataset would replace the caches of the other.",
                 fix="Give each dataset a cache_directory of its own, or empty this one.",
@@ -62,7 +62,7 @@ def check_strangers(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
     """Raise where caches of no item lie in the folders."""
     if strangers := [path for each in folders for path in each.strangers()]:
         raise MusubiError(
-            "todo",
+            "cache-orphaned",
             f"{len(strangers)} {kind} cache files are of pictures or videos that are gone: "
             f"{named(map(str, strangers), 3)}",
             why="musubi-tuner trains on every cache file that it finds in the folder, also on another dataset's.",
@@ -74,7 +74,7 @@ def check_written_anew(folders: Iterable[CacheFolder], kind: CacheKind, folder: 
     """The script has written anew all caches that were made by hand; raises where it left an item's as they were."""
     if left := [path for each in folders for path in each.replace()]:
         raise MusubiError(
-            "todo",
+            "cache-not-replaced",
             f"{len(left)} {kind} cache files that were made by hand were not written anew: {named(map(str, left), 3)}",
             why="Nothing tells what they were made from.",
             fix="Delete them and queue the cache node again.",
@@ -99,7 +99,7 @@ def verify(
     missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)
     if missing:
         raise MusubiError(
-            "todo",
+            "cache-missing",
             f"{len(missing)} of {len(found.items)} items have no {kind} cache: {named(map(str, missing), 3)}",
             why="musubi-tuner skips such items without a word." if folder else "",
             fix="Look at these files, then queue the cache node again.",
@@ -108,7 +108,7 @@ def verify(
     files = [path for path in _files(found, architecture, kind) if path not in proven]
     if broken := broken_caches(files, last):
         raise MusubiError(
-            "todo",
+            "cache-damaged",
             f"{len(broken)} {kind} cache files are damaged: {named(map(str, broken), 3)}",
             why="They are only partly written; a training would hang on them.",
             fix="Delete them and queue the cache node again.",
@@ -126,7 +126,7 @@ def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) ->
         remove(path)
     if count := max(len(bad), len(replaced)):
         raise MusubiError(
-            "todo",
+            "cache-values-invalid",
             f"{count} {kind} caches held NaN, infinite numbers or nothing but zeros: "
             f"{named(sorted(replaced) or map(str, bad), 3)}",
             why="What encoded them met numbers too large for its precision. musubi-tuner replaces NaN by 0, and a "

@@ -33,7 +33,7 @@ def named(error: Crashed, found: Scan, architecture: str, context: Context) -> C
         context.progress(Progress("looking for the damaged file"))
         if why := _wrong(path):
             return Crashed(
-                "todo",
+                "file-damaged",
                 f"{path} is damaged: {why}",
                 why=error.what,
                 fix="Replace or remove the file, and queue again: what was cached stays.",

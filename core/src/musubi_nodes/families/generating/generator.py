@@ -207,7 +207,9 @@ class VideoGenerator(ScriptNode):
         made = self._together(group, output_type, folder)
         if len(made) < len(group) and lacked_gpu_memory(folder):
             lacking = f"{len(group) - len(made)} of {len(group)} prompts"
-            raise OutOfGpuMemory("todo", f"{self.script} had too little GPU memory for {lacking}", log=folder.log)
+            raise OutOfGpuMemory(
+                "gpu-out-of-memory", f"{self.script} had too little GPU memory for {lacking}", log=folder.log
+            )
         return made
 
     def _note_memory(self, group: Sequence[Any], folder: RunFolder) -> None:
@@ -257,7 +259,7 @@ class VideoGenerator(ScriptNode):
         for name, makers in MADE_BY.items():
             if context.linked is not None and name in context.linked and output_type not in makers:
                 raise MusubiError(
-                    "todo",
+                    "output-not-made",
                     f"{self.title}: the output {name} is connected, but output_type {output_type} makes none",
                     fix=say("Set output_type to {types}, or unplug it.", types=say(" or ").join(makers)),
                 )
@@ -266,16 +268,18 @@ class VideoGenerator(ScriptNode):
         for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):
             if getattr(inputs, name) is not None:
                 raise MusubiError(
-                    "todo", f"{self.title}: prompts and {name} exclude each other", fix="Unplug one of them."
+                    "inputs-conflict", f"{self.title}: prompts and {name} exclude each other", fix="Unplug one of them."
                 )
 
     def _check_wanted(self, decodes: bool, output_type: str, prompt: str) -> None:
         if decodes and output_type not in ("video", "images"):
             raise MusubiError(
-                "todo", f"output_type {output_type} cannot be made from a latent file", fix="Choose video or images."
+                "output-type-not-possible",
+                f"output_type {output_type} cannot be made from a latent file",
+                fix="Choose video or images.",
             )
         if not decodes and not prompt.strip():
-            raise MusubiError("todo", f"{self.title}: the prompt is empty", fix="Say what the video shows.")
+            raise MusubiError("prompt-empty", f"{self.title}: the prompt is empty", fix="Say what the video shows.")
 
     def _together(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
         seeds = {item.number: item.prompt.seed or 0 for item in group}

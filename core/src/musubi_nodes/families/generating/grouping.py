@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from musubi_nodes.errors import Problem, finding, one_line, problems
+from musubi_nodes.errors import InvalidValue, Problem, one_line, problems
 from musubi_nodes.families.generating.inputs import GeneratorInputs
-from musubi_nodes.families.prompts import Prompt, Prompts
+from musubi_nodes.families.prompts import Prompt, Prompts, prompt_problem
 from musubi_nodes.media.frames import ImageFiles
 
 NOT_IN_A_LINE = " --"
@@ -49,10 +49,13 @@ def items_of(prompts: Prompts, inputs: GeneratorInputs, fields: Mapping[str, str
     for number, prompt in enumerate(prompts.items, 1):
         try:
             found.append(_item(number, prompt, inputs, fields))
-        except (ValidationError, ValueError) as error:
-            wrong.append(Problem("todo", f"{name_of(number, prompt)}: {_complaint(error)}"))
+        except (ValidationError, InvalidValue) as error:
+            problem = prompt_problem(error)
+            wrong.append(Problem(problem.code, f"{name_of(number, prompt)}: {problem}"))
     if wrong:
-        raise problems("todo", f"{title}: prompts that do not fit", wrong, fix="Correct them in the list of prompts.")
+        raise problems(
+            "prompts-invalid", f"{title}: prompts that do not fit", wrong, fix="Correct them in the list of prompts."
+        )
     return found
 
 
@@ -62,23 +65,16 @@ def _item(number: int, prompt: Prompt, inputs: GeneratorInputs, fields: Mapping[
     given = {name: value for name in Prompt.model_fields if _is_said(value := getattr(prompt, name))}
     factor = given.pop("lora_multiplier", None)
     if strange := [name for name in given if name not in fields]:
-        raise ValueError(f"this generator has no {strange[0]}")
+        raise InvalidValue("input-unexpected", f"this generator has no {strange[0]}")
     values = {name: getattr(inputs, name) for name in type(inputs).model_fields}
     values |= {fields[name]: value for name, value in given.items()} | {"prompts": None}
     if factor is not None:
         if inputs.lora is None:
-            raise ValueError("lora_multiplier needs a LoRA at the generator")
+            raise InvalidValue("lora-missing", "lora_multiplier needs a LoRA at the generator")
         values["lora"] = inputs.lora.scaled(factor)
     made = type(inputs).model_validate(values)
     filled = {name: getattr(made, own) for name, own in fields.items()}
     return Item(number, prompt.model_copy(update=filled), made)
-
-
-def _complaint(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))} {finding(first)}"
-    return str(error)
 
 
 @dataclass(eq=False)

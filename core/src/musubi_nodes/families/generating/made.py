@@ -58,7 +58,7 @@ class Made:
         }
         if not promised[output_type]:
             raise MusubiError(
-                "todo",
+                "output-missing",
                 f"musubi-tuner ended without an error, but wrote no {output_type}",
                 fix="The log's last lines say more.",
                 log=folder.log,
@@ -67,7 +67,7 @@ class Made:
             shapes = list(self._shapes())
         except MusubiError as error:
             raise MusubiError(
-                "todo",
+                "output-damaged",
                 "musubi-tuner ended without an error, but what it wrote is damaged",
                 why=error.what,
                 fix="Check the disk's free space, then queue the node again.",

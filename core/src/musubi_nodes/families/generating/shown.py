@@ -55,7 +55,7 @@ class Shown:
         """Raise a :class:`MusubiError` where it is not what was asked for."""
         if asked.frames is not None and asked.frames != self.frames:
             raise MusubiError(
-                "todo",
+                "output-frames-wrong",
                 f"musubi-tuner ended without an error, but made {self.frames} of {asked.frames} frames",
                 fix="The log's last lines say more.",
                 log=log,
@@ -63,14 +63,14 @@ class Shown:
         if asked.size is not None and asked.size != self.size:
             made, wanted = (f"{width} x {height}" for width, height in (self.size, asked.size))
             raise MusubiError(
-                "todo",
+                "output-size-wrong",
                 f"musubi-tuner ended without an error, but made {made} pixels instead of {wanted}",
                 fix="The log's last lines say more.",
                 log=log,
             )
         if self.brightest <= BLACK:
             raise MusubiError(
-                "todo",
+                "output-black",
                 "musubi-tuner ended without an error, but every pixel that it made is black",
                 why="A model, LoRA or setting made numbers too large for its precision.",
                 fix="Try without LoRAs, with another fp8 setting in the Memory Optimizer, or another attention.",

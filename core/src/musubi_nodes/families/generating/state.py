@@ -48,7 +48,7 @@ class Batch:
         with self._lock:
             self.waiting.extendleft(reversed(again))
             if not again:
-                self._fail(left, error or MusubiError("todo", "musubi-tuner wrote nothing for it"))
+                self._fail(left, error or MusubiError("output-missing", "musubi-tuner wrote nothing for it"))
 
     def _fail(self, items: Sequence[Item], error: MusubiError) -> None:
         self.failed |= {item.number: (item, error) for item in items}

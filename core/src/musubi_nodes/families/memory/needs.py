@@ -28,7 +28,7 @@ def check_packages(
     for what, package in wanted:
         if package and packages and not _has(packages, package):
             raise MusubiError(
-                "todo",
+                "package-missing",
                 f"{what} needs the package {package}, which musubi-tuner's environment does not have",
                 why=say("Looked into {python}.", python=install.python),
                 fix=say(

@@ -30,7 +30,7 @@ def check_swap(memory: Memory, most: int, who: str) -> None:
     swap = memory.blocks_to_swap or 0
     if swap > most:
         raise MusubiError(
-            "todo",
+            "blocks-to-swap-too-large",
             f"{who}: blocks_to_swap {swap} is more than this model allows ({most})",
             fix=say("Set it to {most} or less in the Memory Optimizer.", most=most),
         )
@@ -44,7 +44,7 @@ def check_fp8_file(inputs: Any) -> None:
     dit = Path(inputs.models.main_dit)
     if dit.suffix.lower() in SAFETENSORS and quantisation_of(whole_header(dit)) == FP8:
         raise MusubiError(
-            "todo",
+            "fp8-mismatch",
             f"{dit.name} is in fp8 already, but fp8 is fp8_scaled",
             fix="Set fp8 of the Memory Optimizer to another value, or choose the fp16 or bf16 file of the same model.",
         )

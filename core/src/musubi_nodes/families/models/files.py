@@ -48,7 +48,7 @@ def find_model(host: Host, kind: str, name: str, install: Install | None = None)
     looked = ", ".join(str(folder) for folder, _ in folders) or say("no folder at all")
     lying = [str(folder / each) for folder, each in folders if is_relative(each) and os.path.lexists(folder / each)]
     raise MusubiError(
-        "todo",
+        "model-missing",
         f"there is no file {name[:120]!r} in the model folders for {kind}{did_you_mean(name, known)}",
         why=say("{path} is a folder, or a link that leads nowhere.", path=lying[0])
         if lying

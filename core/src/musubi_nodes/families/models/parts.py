@@ -51,11 +51,13 @@ def all_parts(path: Path) -> list[Path]:
     found = [path.with_name(name) for name in part.names()]
     if not found:
         raise MusubiError(
-            "todo", f"{path.name} cannot be one of {part.count} parts of a model", fix="Give the file another name."
+            "model-part-name-invalid",
+            f"{path.name} cannot be one of {part.count} parts of a model",
+            fix="Give the file another name.",
         )
     if missing := next((each for each in found if not is_file(each)), None):
         raise MusubiError(
-            "todo",
+            "model-part-missing",
             f"{path.name} is part {part.number} of {part.count} of a model, and {missing.name} is not beside it",
             fix="Put all parts into one folder.",
         )

@@ -27,7 +27,7 @@ def judged_header(path: Path, accepts: Accepts | None, kinds: Iterable[WeightsKi
     part = part_of(path)
     if part and not accepts.sharded:
         raise MusubiError(
-            "todo",
+            "model-in-parts",
             f"{path.name} is part {part.number} of {part.count} of a model",
             why="musubi-tuner reads this one from a single file.",
             fix=accepts.fix or "Choose a file that holds the whole model.",
@@ -47,21 +47,21 @@ def _another(path: Path, header: Header, accepts: Accepts, found: Recognised) ->
     missing = next((each for each in accepts.kinds[0].tensors if each not in header.tensors), "")
     why = "" if name or not missing else say("It has no tensor {name}.", name=missing)
     what = f"{path.name} is {name}, not {accepts.name}" if name else f"{path.name} is not {accepts.name}"
-    return MusubiError("todo", what, why=why, fix=accepts.fix or "Choose another file.")
+    return MusubiError("model-other-kind", what, why=why, fix=accepts.fix or "Choose another file.")
 
 
 def _check_reading(path: Path, found: Recognised, accepts: Accepts) -> None:
     """What the loader does not understand of a file that is of the right kind."""
     if found.prefix not in accepts.prefixes:
         raise MusubiError(
-            "todo",
+            "model-prefix-unsupported",
             f"{path.name} is {found.name}, but with {found.prefix!r} before the name of each tensor",
             why="musubi-tuner does not take that away here (v0.3.4).",
             fix=accepts.fix or "Choose the file that the model's makers offer.",
         )
     if found.quantisation not in accepts.quantised:
         raise MusubiError(
-            "todo",
+            "model-quantisation-unsupported",
             f"{path.name} is {found.name}",
             why="musubi-tuner cannot read such weights for this model (v0.3.4), whatever fp8 is set to.",
             fix=accepts.fix or "Choose the fp16 or bf16 file of the same model.",
@@ -70,7 +70,7 @@ def _check_reading(path: Path, found: Recognised, accepts: Accepts) -> None:
 
 def _another_task(path: Path, kind: WeightsKind, task: str) -> MusubiError:
     return MusubiError(
-        "todo",
+        "model-other-task",
         f"{path.name} is {kind.name}: it does not fit task {task}",
         fix=say("Choose another file, or a task that fits this one: {fitting}.", fitting=", ".join(kind.tasks)),
     )

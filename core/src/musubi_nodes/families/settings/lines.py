@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from musubi_nodes.errors import InvalidValue
 from musubi_nodes.parsing import is_number, parse_literal
 
 LONGEST = 20_000
@@ -17,26 +18,30 @@ _NEXT = re.compile(r"(?<![ \t])[ \t]+(?=[A-Za-z_]\w*=)")
 def key_value_lines(text: str) -> list[str]:
     """The arguments as musubi-tuner takes them; it reads each value as a Python literal or a plain word.
 
-    Raises ValueError for one that is no ``key=value``, has a second ``=`` (``arg.split("=")`` of
+    Raises InvalidValue for one that is no ``key=value``, has a second ``=`` (``arg.split("=")`` of
     training/trainer_base.py, v0.3.4), or a key that is there already.
     """
     if len(text) > LONGEST:
-        raise ValueError(f"it has {len(text)} characters, more than {LONGEST}")
+        raise InvalidValue("text-too-long", f"it has {len(text)} characters, more than {LONGEST}")
     found: dict[str, str] = {}
     for line in _arguments(text):
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals or not _KEY.fullmatch(key) or not value:
-            raise ValueError(f"{line[:80]!r} is not key=value")
+            raise InvalidValue("argument-not-key-value", f"{line[:80]!r} is not key=value")
         if "=" in value:
-            raise ValueError(
-                f"{line[:80]!r} has = in its value: musubi-tuner splits at each =. Write one key=value a line"
+            raise InvalidValue(
+                "argument-not-key-value",
+                f"{line[:80]!r} has = in its value: musubi-tuner splits at each =. Write one key=value a line",
             )
         if value.endswith((",", ";")):
-            raise ValueError(f"{line[:80]!r} ends in {value[-1]!r}: write only a blank or a new line between two")
+            raise InvalidValue(
+                "argument-not-key-value",
+                f"{line[:80]!r} ends in {value[-1]!r}: write only a blank or a new line between two",
+            )
         if not _fits(value):
-            raise ValueError(f"{line[:80]!r} holds a number that is too large")
+            raise InvalidValue("number-too-large", f"{line[:80]!r} holds a number that is too large")
         if key in found:
-            raise ValueError(f"{key[:80]} is there twice")
+            raise InvalidValue("argument-twice", f"{key[:80]} is there twice")
         found[key] = value
     return [f"{key}={value}" for key, value in found.items()]
 
@@ -66,5 +71,5 @@ def literals(text: str) -> dict[str, Any]:
         except ValueError:
             plain = value.capitalize()
             wanted = plain if plain in ("True", "False", "None") else "text in quotes, such as name='x'"
-            raise ValueError(f"{line[:80]!r}: write {wanted}") from None
+            raise InvalidValue("argument-value-invalid", f"{line[:80]!r}: write {wanted}") from None
     return found

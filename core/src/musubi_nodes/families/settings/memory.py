@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
+from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Settings, Widget
 
 ADVANCED = Widget(advanced=True)
@@ -118,9 +119,9 @@ class Memory(Settings):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.attention == "xformers" and not self.split_attn:
-            raise ValueError("attention xformers needs split_attn: turn it on")
+            raise InvalidValue("setting-missing", "attention xformers needs split_attn: turn it on")
         if self.block_swap_h2d_only and not (self.gradient_checkpointing and self.blocks_to_swap):
-            raise ValueError("block_swap_h2d_only needs gradient_checkpointing and blocks_to_swap")
+            raise InvalidValue("setting-missing", "block_swap_h2d_only needs gradient_checkpointing and blocks_to_swap")
         if self.gradient_checkpointing_cpu_offload and not self.gradient_checkpointing:
-            raise ValueError("gradient_checkpointing_cpu_offload needs gradient_checkpointing")
+            raise InvalidValue("setting-missing", "gradient_checkpointing_cpu_offload needs gradient_checkpointing")
         return self

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from musubi_nodes.errors import did_you_mean
+from musubi_nodes.errors import InvalidValue, did_you_mean
 from musubi_nodes.parsing import parse_literal
 
 
@@ -41,12 +41,12 @@ NETWORK: Mapping[str, tuple[Callable[[str], object], str]] = {
 
 
 def check_network(line: str) -> None:
-    """Raise ValueError for a ``key=value`` that the network would not read; a name of another network may be anything,
+    """Refuse a ``key=value`` that the network would not read; a name of another network may be any,
     unless it is nearly one of these."""
     name, _, text = line.partition("=")
     if name not in NETWORK:
         if near := did_you_mean(name, list(NETWORK)):
-            raise ValueError(f"the network takes no {name!r}{near}")
+            raise InvalidValue("argument-unknown", f"the network takes no {name!r}{near}")
         return
     read, what = NETWORK[name]
     try:
@@ -54,4 +54,4 @@ def check_network(line: str) -> None:
     except (ValueError, TypeError, re.error):
         fits = False
     if not fits:
-        raise ValueError(f"{name}={text[:80]!r} is no {what}")
+        raise InvalidValue("argument-value-invalid", f"{name}={text[:80]!r} is no {what}")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import field_validator, model_validator
 from typing_extensions import Self
 
-from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.errors import InvalidValue, MusubiError, did_you_mean
 from musubi_nodes.families.settings.changed import back_to_start, changed
 from musubi_nodes.families.settings.lines import key_value_lines, literals
 from musubi_nodes.families.settings.optimizer_fields import OptimizerFields
@@ -51,10 +51,14 @@ class Optimizer(OptimizerFields):
     def _nothing_is_ignored(self) -> Self:
         """musubi-tuner says nothing about a choice that it does not look at (v0.3.4)."""
         if self.lr_scheduler_type and self.lr_scheduler != "constant":
-            raise ValueError(f"lr_scheduler_type is set: {self.lr_scheduler} would be ignored; choose constant")
+            raise InvalidValue(
+                "setting-ignored", f"lr_scheduler_type is set: {self.lr_scheduler} would be ignored; choose constant"
+            )
         relative = self.name == "Adafactor" and self._argument("relative_step") in (None, True)
         if self.lr_scheduler == "adafactor" and not relative:
-            raise ValueError("lr_scheduler adafactor needs optimizer_type Adafactor with relative_step on")
+            raise InvalidValue(
+                "setting-missing", "lr_scheduler adafactor needs optimizer_type Adafactor with relative_step on"
+            )
         if relative:
             self._check_without_scheduler("Adafactor with relative_step finds the learning rate itself")
         elif self.name.lower().endswith("schedulefree"):
@@ -63,11 +67,18 @@ class Optimizer(OptimizerFields):
 
     def _check_without_scheduler(self, reason: str) -> None:
         if self.lr_scheduler not in ("constant", "adafactor"):
-            raise ValueError(f"{reason}: {self.lr_scheduler} would be ignored; choose lr_scheduler constant")
+            raise InvalidValue(
+                "setting-ignored", f"{reason}: {self.lr_scheduler} would be ignored; choose lr_scheduler constant"
+            )
         if self.lr_scheduler_type:
-            raise ValueError(f"{reason}: {self.lr_scheduler_type} would be ignored; choose lr_scheduler_type default")
+            raise InvalidValue(
+                "setting-ignored",
+                f"{reason}: {self.lr_scheduler_type} would be ignored; choose lr_scheduler_type default",
+            )
         if ignored := changed(self, *FIELDS, "lr_scheduler_args"):
-            raise ValueError(f"{reason}: {ignored[0]} would be ignored; {back_to_start(self, ignored[0])}")
+            raise InvalidValue(
+                "setting-ignored", f"{reason}: {ignored[0]} would be ignored; {back_to_start(self, ignored[0])}"
+            )
 
     @model_validator(mode="after")
     def _scheduler_takes_fields(self) -> Self:
@@ -75,15 +86,16 @@ class Optimizer(OptimizerFields):
         for name in given:
             if name not in (*self.scheduler.fields, *self.scheduler.arguments):
                 other = "" if self.lr_scheduler_type else f"choose {_one_of(FIELDS[name])}, or "
-                raise ValueError(f"{chosen} takes no {name}: {other}{back_to_start(self, name)}")
+                raise InvalidValue("setting-ignored", f"{chosen} takes no {name}: {other}{back_to_start(self, name)}")
         written = literals(self.lr_scheduler_args)
         for name, start in self.scheduler.needs.items():
             if name not in given and name not in written:
-                raise ValueError(f"{chosen} needs {name} ({start})")
+                raise InvalidValue("setting-missing", f"{chosen} needs {name} ({start})")
         warmup, decay = self.lr_warmup_steps, self.lr_decay_steps
         if warmup < 1 and decay < 1 < warmup + decay:
-            raise ValueError(
-                f"lr_warmup_steps {warmup:g} and lr_decay_steps {decay:g} are more than the whole training"
+            raise InvalidValue(
+                "schedule-too-long",
+                f"lr_warmup_steps {warmup:g} and lr_decay_steps {decay:g} are more than the whole training",
             )
         return self
 
@@ -94,8 +106,9 @@ class Optimizer(OptimizerFields):
         _check_known(written, self.scheduler.arguments, self._chosen(), "lr_scheduler_args")
         rules = self.scheduler_argument("step_rules")
         if rules is not None and not (isinstance(rules, str) and _STEP_RULES.fullmatch(rules)):
-            raise ValueError(
-                f"step_rules {rules!r}: write factor:step pairs and the last factor, as 1:100,0.1:200,0.01"
+            raise InvalidValue(
+                "argument-value-invalid",
+                f"step_rules {rules!r}: write factor:step pairs and the last factor, as 1:100,0.1:200,0.01",
             )
         return self
 
@@ -112,12 +125,16 @@ class Optimizer(OptimizerFields):
         fields = {name: getattr(self, name) for name in ARGUMENTS if getattr(self, name) is not None}
         if strange := [name for name in fields if self.name not in ARGUMENTS[name]]:
             takers = ", ".join(sorted(ARGUMENTS[strange[0]] - {"auto"}))
-            raise ValueError(f"optimizer_type {self.optimizer_type} takes no {strange[0]}: it is for {takers}")
+            raise InvalidValue(
+                "setting-ignored", f"optimizer_type {self.optimizer_type} takes no {strange[0]}: it is for {takers}"
+            )
         betas = self._betas()
         if 0 < len(fields.keys() & set(betas)) < len(betas):
-            raise ValueError(f"{', '.join(betas[:-1])} and {betas[-1]} go together: set all of them, or none")
+            raise InvalidValue(
+                "setting-missing", f"{', '.join(betas[:-1])} and {betas[-1]} go together: set all of them, or none"
+            )
         if self.warmup_init == "on" and self.relative_step == "off":
-            raise ValueError("warmup_init needs relative_step: Adafactor would turn it on again")
+            raise InvalidValue("setting-missing", "warmup_init needs relative_step: Adafactor would turn it on again")
         written = literals(self.optimizer_args)
         _check_once(written, self._arguments(), "optimizer_args")
         if self.name in TAKES:
@@ -155,7 +172,7 @@ class Optimizer(OptimizerFields):
         """Refuse a learning rate with which the optimizer would train next to nothing (a LoRA that does nothing)."""
         if self.name in LEARNS_RATE and learning_rate < LOWEST_RATE:
             raise MusubiError(
-                "todo",
+                "learning-rate-too-low",
                 f"learning_rate {learning_rate:g} with {self.name} would train next to nothing",
                 why="It finds the learning rate itself and multiplies it with this one.",
                 fix="Set learning_rate to 1 in Training Config; d_coef makes finer changes.",
@@ -188,15 +205,17 @@ def _one_of(names: Sequence[str]) -> str:
 
 def _check_once(written: Mapping[str, Any], own: Mapping[str, Any], where: str) -> None:
     if twice := sorted(written.keys() & own.keys()):
-        raise ValueError(f"{twice[0]} is set twice: as a field and in {where}")
+        raise InvalidValue("argument-twice", f"{twice[0]} is set twice: as a field and in {where}")
 
 
 def _check_values(written: Mapping[str, Any]) -> None:
     for name, value in written.items():
         if name in NUMBERS and value is not None and not _is_number(value):
-            raise ValueError(f"{name}={value!r}: write one number, such as {name}=0.01")
+            raise InvalidValue("argument-value-invalid", f"{name}={value!r}: write one number, such as {name}=0.01")
         if name == "betas" and not (isinstance(value, tuple | list) and all(map(_is_number, value))):
-            raise ValueError(f"betas={value!r}: write numbers in brackets, such as betas=(0.9, 0.999)")
+            raise InvalidValue(
+                "argument-value-invalid", f"betas={value!r}: write numbers in brackets, such as betas=(0.9, 0.999)"
+            )
 
 
 def _is_number(value: Any) -> bool:
@@ -206,4 +225,6 @@ def _is_number(value: Any) -> bool:
 def _check_known(given: Iterable[str], known: Collection[str], who: str, where: str) -> None:
     for name in given:
         if name not in known:
-            raise ValueError(f"{who} takes no {name!r} in {where}{did_you_mean(name, list(known))}")
+            raise InvalidValue(
+                "argument-unknown", f"{who} takes no {name!r} in {where}{did_you_mean(name, list(known))}"
+            )

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
+from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.prompt_lines import SAMPLE_OPTIONS, first_option
 from musubi_nodes.families.prompts import Prompt, Prompts, written_prompts
@@ -102,27 +103,37 @@ class Sampling(Settings):
         wanted = bool(self.sample_every_n_epochs or self.sample_every_n_steps or self.sample_at_first)
         samples = self.samples()
         if wanted and not samples:
-            raise ValueError(
+            raise InvalidValue(
+                "prompt-empty",
                 "samples are asked for, but sample_prompts is empty and prompts not connected: "
-                "musubi-tuner would make none"
+                "musubi-tuner would make none",
             )
         if samples and not wanted:
-            raise ValueError("there are prompts for samples, but no sample_every_n_epochs or _steps says when")
+            raise InvalidValue(
+                "setting-missing", "there are prompts for samples, but no sample_every_n_epochs or _steps says when"
+            )
         if options := [found for each in samples if (found := first_option(each.prompt))]:
-            raise ValueError(
+            raise InvalidValue(
+                "prompt-option-unexpected",
                 f"a prompt of the samples holds the option {options[0]!r}: it would be painted as text. "
-                "Size, frames, steps and seed have fields of their own; remove it"
+                "Size, frames, steps and seed have fields of their own; remove it",
             )
         return self
 
     @model_validator(mode="after")
     def _draws(self) -> Self:
         if self.min_timestep is not None and self.max_timestep is not None and self.min_timestep >= self.max_timestep:
-            raise ValueError(f"min_timestep {self.min_timestep} is not below max_timestep {self.max_timestep}")
+            raise InvalidValue(
+                "timestep-range-empty",
+                f"min_timestep {self.min_timestep} is not below max_timestep {self.max_timestep}",
+            )
         if self.preserve_distribution_shape and self.min_timestep is None and self.max_timestep is None:
-            raise ValueError("preserve_distribution_shape is for a timestep range: set min_timestep or max_timestep")
+            raise InvalidValue(
+                "setting-missing",
+                "preserve_distribution_shape is for a timestep range: set min_timestep or max_timestep",
+            )
         if why := self.ignored(self.timestep_sampling):
-            raise ValueError(why)
+            raise InvalidValue("setting-ignored", why)
         return self
 
     def ignored(self, sampling: str | None) -> str:

@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.commands.ownership import NAMES
+from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import key_value_lines
 from musubi_nodes.families.settings.network_table import check_network
@@ -162,21 +163,27 @@ class Training(Settings):
         """As the first save reads it, which otherwise ends the training (utils/sai_model_spec.py, v0.3.4)."""
         sides = _SIZE.fullmatch(text)
         if text.strip() and not sides:
-            raise ValueError("write width x height, such as 1280x720")
+            raise InvalidValue("size-invalid", "write width x height, such as 1280x720")
         return ",".join(side for side in sides.groups() if side) if sides else ""
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
         if self.max_train_epochs is None and self.max_train_steps is None:
-            raise ValueError("max_train_epochs and max_train_steps are both 0: the LoRA would not be trained at all")
+            raise InvalidValue(
+                "training-length-missing",
+                "max_train_epochs and max_train_steps are both 0: the LoRA would not be trained at all",
+            )
         if self.max_train_epochs is not None and self.max_train_steps is not None:
-            raise ValueError("max_train_epochs overrides max_train_steps in musubi-tuner: set one of the two to 0")
+            raise InvalidValue(
+                "settings-conflict",
+                "max_train_epochs overrides max_train_steps in musubi-tuner: set one of the two to 0",
+            )
         return self
 
     @model_validator(mode="after")
     def _has_states(self) -> Self:
         if self.crash_retries and not self.save_state:
-            raise ValueError("crash_retries goes on from saved states: switch save_state on")
+            raise InvalidValue("setting-missing", "crash_retries goes on from saved states: switch save_state on")
         return self
 
     def steps(self, per_epoch: int) -> int:

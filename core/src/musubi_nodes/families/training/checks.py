@@ -23,7 +23,7 @@ def check_machine(inputs: Any, context: Context) -> None:
     address: str = inputs.main_process_ip
     if address and address not in context.services.config.machines:
         raise MusubiError(
-            "todo",
+            "machine-not-allowed",
             f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
             why="A workflow may come from a stranger, and machines that train together trust each other.",
             fix=say(
@@ -34,7 +34,7 @@ def check_machine(inputs: Any, context: Context) -> None:
         )
     if inputs.num_machines > 1 and not address:
         raise MusubiError(
-            "todo",
+            "machine-address-missing",
             f"a training on {inputs.num_machines} machines needs main_process_ip",
             why="Without the address of machine 0, accelerate would trust whoever connects.",
             fix=say("Set it to one of the machines in {file}, or set num_machines to 1.", file=config_file()),
@@ -46,13 +46,13 @@ def check_counts(inputs: Any) -> None:
     processes, machines, rank = inputs.num_processes, inputs.num_machines, inputs.machine_rank
     if processes % machines:
         raise MusubiError(
-            "todo",
+            "processes-uneven",
             f"num_processes {processes} cannot be shared out evenly among num_machines {machines}",
             fix="Count the processes of all machines together, the same number for each.",
         )
     if rank >= machines:
         raise MusubiError(
-            "todo",
+            "machine-rank-too-large",
             f"machine_rank {rank} does not exist: num_machines is {machines}",
             fix="Machines are counted from 0, which leads.",
         )
@@ -69,14 +69,14 @@ def check_caches(inputs: TrainerInputs, needed: frozenset[str]) -> None:
     latent, text = inputs.latent_cache, inputs.text_cache
     if latent.dataset.fingerprint != text.dataset.fingerprint:
         raise MusubiError(
-            "todo",
+            "cache-other-dataset",
             f"the latent cache ({latent.dataset.name}) and the text cache ({text.dataset.name}) are of two datasets",
             fix="Connect both cache nodes to the same dataset node.",
         )
     if latent.flags != needed:
         made, wants = _flags(latent.flags), _flags(needed)
         raise MusubiError(
-            "todo",
+            "cache-other-options",
             f"the latent cache was made {made}, but this training needs one made {wants}",
             fix="Connect the same models node to the latent cache and to the trainer, and cache again.",
         )
@@ -88,7 +88,7 @@ def check_files(inputs: TrainerInputs, family: Family) -> None:
     found = checked_scan(latent.dataset, family)
     if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:
         raise MusubiError(
-            "todo",
+            "dataset-changed",
             f"the dataset {latent.dataset.name} has changed since it was cached",
             fix="Queue again: both caches are made anew then.",
         )
@@ -98,7 +98,7 @@ def check_files(inputs: TrainerInputs, family: Family) -> None:
             continue
         verify(found, family.architecture, kind)
         raise MusubiError(
-            "todo",
+            "cache-changed",
             f"the {kind} caches of {latent.dataset.name} are not those that the cache node made",
             why="Another cache node or program made them anew since, or a file was added by hand.",
             fix="Queue again. Two cache nodes that differ need a dataset TOML each, and not the same cache_directory.",

@@ -22,7 +22,7 @@ def check_kept(run: RunFolder, identity: Identity) -> None:
     before = run.read_json(PLAN).get("settings")
     if not isinstance(before, dict):
         raise MusubiError(
-            "todo",
+            "state-settings-unknown",
             f"resume: {run.path.name} has no record of its settings",
             why="The optimizer in a state keeps its learning rate and more, and nothing tells which.",
             fix="Take a state of another run, or begin a new training with its LoRA on network_weights.",
@@ -31,7 +31,7 @@ def check_kept(run: RunFolder, identity: Identity) -> None:
     found = [(name, str(before.get(name, _default(name))), value) for name, value in sorted(now.items())]
     if differing := [f"{name} {old[:80]}, not {new[:80]}" for name, old, new in found if old != new]:
         raise MusubiError(
-            "todo",
+            "state-settings-mismatch",
             f"resume: the state of {run.path.name} has {'; '.join(differing[:5])}",
             why="musubi-tuner goes on with the optimizer, scheduler and LoRA of the state. Other settings would be "
             "ignored, or end in an error once everything is loaded.",

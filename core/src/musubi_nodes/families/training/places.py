@@ -34,7 +34,7 @@ def check_lora_folder(context: Context) -> None:
     there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise MusubiError(
-            "todo",
+            "folder-not-writable",
             f"the folder for LoRAs {folder} cannot be written",
             why=say("{path} is no folder, or not one that this program may write into.", path=there),
             fix="Make it writable, or name another folder for loras in the configuration.",
@@ -46,7 +46,7 @@ def check_paths(output: Path, name: str, *, longest: int | None) -> None:
     size = _units(str(runs_of(output))) + 1 + RUN + INSIDE + _units(name)
     if longest is not None and size > longest:
         raise MusubiError(
-            "todo",
+            "path-too-long",
             f"output_name {name[:80]!r} is too long: a path of {size} characters would come of it",
             why=say("Windows takes {longest} here, and a save that fails ends the training.", longest=longest),
             fix=say(
@@ -69,7 +69,7 @@ def check_login(install: Install, training: Training, secrets: Mapping[str, str]
     if environment.get("WANDB_API_KEY") or environment.get("WANDB_MODE") in WITHOUT_LOGIN or _has_login(environment):
         return
     raise MusubiError(
-        "todo",
+        "wandb-key-missing",
         f"log_with {training.log_with} needs a key of Weights & Biases, and there is none",
         why="wandb would ask for it, unseen, once the models are loaded, and end the training.",
         fix=say(

@@ -125,17 +125,22 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
     where = "Give a folder below the output folder, such as musubi/runs/.../out/my_lora-state, or auto."
     if not is_inside(path, [output]) or not is_file(path / "model.safetensors"):
         why = "A state is a folder that ends in -state and holds model.safetensors."
-        raise MusubiError("todo", f"resume: {text[:120]!r} is no saved state below {output}", why=why, fix=where)
+        raise MusubiError(
+            "state-missing", f"resume: {text[:120]!r} is no saved state below {output}", why=why, fix=where
+        )
     run = RunFolder(path.resolve().parents[1])
     if not is_whole(path, needed_files(run)):
         why = "A file of it is missing or cut off: the training was ended while it was written."
         raise MusubiError(
-            "todo", f"resume: the state {path.name} is not whole", why=why, fix="Take an earlier one, or auto."
+            "state-incomplete",
+            f"resume: the state {path.name} is not whole",
+            why=why,
+            fix="Take an earlier one, or auto.",
         )
     state = next((each for each in states(run) if each.path.samefile(path)), None)
     if state is None:
         raise MusubiError(
-            "todo",
+            "state-outside-run",
             f"resume: {path} lies in no run folder",
             why="How many steps it has done is known from its run's log.",
             fix=where,
@@ -145,7 +150,7 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
     found = Resume(run, state, training.steps(_steps_of_epoch(run, state, inputs, family)))
     if state.step >= found.total:
         raise MusubiError(
-            "todo",
+            "training-already-done",
             f"resume: the state has done {state.step} steps, and the training has {found.total}",
             why="max_train_epochs and max_train_steps are those of the whole training.",
             fix="Raise them in Training Config to train longer.",
@@ -159,7 +164,7 @@ def _steps_of_epoch(run: RunFolder, state: State, inputs: TrainerInputs, family:
         return state.length.per_epoch
     if (counted := steps_of_epoch(inputs, family)) is None:
         raise MusubiError(
-            "todo",
+            "steps-unknown",
             "resume: how many steps an epoch has now cannot be counted",
             why="The dataset is not that of the state, and a file of it cannot be read, or its controls have sizes of "
             "their own.",
@@ -177,7 +182,7 @@ def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None
     change = other_length(optimizer, training.learning_rate, found.state.step, before, found.total)
     if change:
         raise MusubiError(
-            "todo",
+            "learning-rate-changed",
             f"the training was begun with {before} steps and would go on with {found.total}",
             why=say("The learning rate would not be that of one training. {change}", change=change),
             fix="Switch accept_lr_change on in Training Config, or keep the length. A constant rate does not care.",

@@ -36,7 +36,9 @@ def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> Non
         check_frames(rule, frames, f"{frames} frames of the sample {name} do not fit {title}")
         if prompt.lora_multiplier is not None:
             raise MusubiError(
-                "todo", f"the sample {name} sets lora_multiplier", fix="Samples use the trained LoRA as it is."
+                "input-unexpected",
+                f"the sample {name} sets lora_multiplier",
+                fix="Samples use the trained LoRA as it is.",
             )
 
 
@@ -58,14 +60,14 @@ def write_prompts(
         picture = image if prompt.image is None else prompt.image
         if prompt.image is not None and not needs_image:
             raise MusubiError(
-                "todo",
+                "start-image-unexpected",
                 f"the sample {prompt.prompt[:60]!r} has a picture, but this task begins with none",
                 fix="Unplug image of the Prompt node.",
             )
         if needs_image:
             if picture is None:
                 raise MusubiError(
-                    "todo",
+                    "start-image-missing",
                     f"samples of this task begin with a picture, and the prompt {prompt.prompt[:60]!r} has none",
                     why="musubi-tuner would train on and make no samples.",
                     fix="Connect an image to the Prompt node or to sample_image of the trainer, or remove the prompts.",

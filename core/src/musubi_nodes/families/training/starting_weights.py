@@ -15,7 +15,9 @@ def starting_loras(inputs: TrainerInputs) -> Sequence[Lora]:
     first = inputs.network_weights.chain() if inputs.network_weights else ()
     if len(first) > 1:
         raise MusubiError(
-            "todo", "network_weights takes one LoRA, not a chain", fix="Use base_weights to merge several."
+            "lora-chain-not-allowed",
+            "network_weights takes one LoRA, not a chain",
+            fix="Use base_weights to merge several.",
         )
     return (*first, *(inputs.base_weights.chain() if inputs.base_weights else ()))
 

@@ -142,7 +142,7 @@ class LoRATrainer(ScriptNode):
         own = self.defaults().get("timestep_sampling")
         if why := sampling.ignored(sampling.timestep_sampling or own):
             raise MusubiError(
-                "todo",
+                "setting-ignored",
                 f"{self.title}: {why}",
                 why=say("timestep_sampling default of {family} is {own}.", family=self.family.title, own=own),
                 fix="Correct it in Sampling Config.",
