@@ -7,23 +7,26 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from musubi_nodes.errors import InvalidValue, MusubiError
+from musubi_nodes.errors import InvalidValue, MusubiError, finding
 
 
 @contextmanager
 def fails(code: str, *values: object) -> Iterator[pytest.ExceptionInfo[Any]]:
     """Expect an error with ``code``, or with a problem of it, whose message holds each of ``values``."""
-    with pytest.raises((MusubiError, InvalidValue)) as caught:
+    with pytest.raises((MusubiError, InvalidValue, ValidationError)) as caught:
         yield caught
     error = caught.value
-    assert isinstance(error, (MusubiError, InvalidValue))
+    assert isinstance(error, (MusubiError, InvalidValue, ValidationError))
     assert code in codes(error), f"{code!r} is not among {codes(error)}: {error}"
     missing = [value for value in values if str(value) not in str(error)]
     assert not missing, f"{missing} not in: {error}"
 
 
-def codes(error: MusubiError | InvalidValue) -> list[str]:
-    """Return the error's code, then those of its problems."""
+def codes(error: MusubiError | InvalidValue | ValidationError) -> list[str]:
+    """Return the error's code, then those of its problems; those of each finding for pydantic's."""
+    if isinstance(error, ValidationError):
+        return [finding(dict(each)).code for each in error.errors()]
     problems = error.problems if isinstance(error, MusubiError) else ()
     return [error.code, *(problem.code for problem in problems)]
