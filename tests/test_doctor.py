@@ -191,5 +191,5 @@ def test_a_release_that_was_not_tried_is_a_warning(install: Install, version: st
 
 
 def test_warnings_are_no_faults() -> None:
-    lines = list(report([Finding("a", "is odd", "warning", "Look."), Finding("b", "is well")]))
+    lines = list(report([Finding("a", "is odd", "warning", "odd", "Look."), Finding("b", "is well")]))
     assert lines == ["no fault found, 1 warning", "", " ! a: is odd", "   Fix: Look.", "", "b  is well"]

@@ -49,7 +49,7 @@ def told(request: pytest.FixtureRequest) -> Texts:
     locale_files(NODES, texts)
     for package, failures in FAILURES.items():
         say = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
-        for _, why, fix, *_ in failures:
+        for *_, why, fix in failures:
             say(why), say(fix)
     for package in PACKAGES:
         say = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")

@@ -107,26 +107,26 @@ def explain(place, family: str) -> Explanation | None:
 
 
 def test_musubi_explain_error_asks_the_scripts_own_family_first(place):
-    place.install("aaa-other", EXPLAINER.format(family="other", body="return Explanation('other', 'x')"))
-    place.install("bbb-own", EXPLAINER.format(family="wan", body="return Explanation('own', 'x')"))
-    assert explain(place, "wan") == Explanation("own", "x")
-    assert explain(place, "other") == Explanation("other", "x")
-    assert explain(place, "") == Explanation("other", "x")
+    place.install("aaa-other", EXPLAINER.format(family="other", body="return Explanation('other', 'w', 'x')"))
+    place.install("bbb-own", EXPLAINER.format(family="wan", body="return Explanation('own', 'w', 'x')"))
+    assert explain(place, "wan") == Explanation("own", "w", "x")
+    assert explain(place, "other") == Explanation("other", "w", "x")
+    assert explain(place, "") == Explanation("other", "w", "x")
 
 
 def test_musubi_explain_error_goes_on_to_who_knows(place):
     place.install("aaa-own", EXPLAINER.format(family="wan", body="return None"))
-    place.install("bbb-other", EXPLAINER.format(family="other", body="return Explanation(failure.reason, 'x')"))
-    place.install("ccc-late", EXPLAINER.format(family="late", body="return Explanation('late', 'x')"))
-    assert explain(place, "wan") == Explanation("ValueError: too blue", "x")
+    place.install("bbb-other", EXPLAINER.format(family="other", body="return Explanation('blue', failure.reason, 'x')"))
+    place.install("ccc-late", EXPLAINER.format(family="late", body="return Explanation('late', 'w', 'x')"))
+    assert explain(place, "wan") == Explanation("blue", "ValueError: too blue", "x")
 
 
 @pytest.mark.parametrize("body", ["raise KeyError('oops')", "return 'it is broken'"])
 def test_musubi_explain_error_passes_over_one_that_fails(place, told, body):
     place.install("aaa-own", EXPLAINER.format(family="wan", body=body))
-    place.install("bbb-other", EXPLAINER.format(family="other", body="return Explanation('other', 'y')"))
+    place.install("bbb-other", EXPLAINER.format(family="other", body="return Explanation('other', 'w', 'y')"))
     error = explained(FAILURE, place.load().explainers("wan"), Path("log.txt"))
-    assert (error.why, error.fix) == ("other", "y")
+    assert (error.code, error.why, error.fix) == ("other", "w", "y")
     (line,) = told()
     assert line.startswith("musubi-nodes: the plugin aaa_own could not explain an error: ")
 

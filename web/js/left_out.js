@@ -8,7 +8,7 @@ app.registerExtension({
   name: "musubi.left_out",
   async setup() {
     const { told } = await ask("/musubi/plugins");
-    for (const [plugin, reason] of Object.entries(told?.left_out ?? {}))
-      toast("warn", say("The plugin {} was left out: {}", plugin, reason), 0);
+    for (const [plugin, { error }] of Object.entries(told?.left_out ?? {}))
+      toast("warn", say("The plugin {} was left out: {}", plugin, error), 0);
   },
 });

@@ -43,7 +43,7 @@ def accepted_options(install: Install, script: str) -> Table:
     release = table(script, nearest_release(install.version)) or {}
     if not found and not release:
         raise MusubiError(
-            "todo",
+            "script-options-unknown",
             f"the options of {script} cannot be found out",
             why="Its --help failed, and no kept table of musubi-tuner has it.",
             fix="Run `musubi-nodes doctor`.",

@@ -40,7 +40,7 @@ def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
     if (length := sum(len(word) + 1 for word in words)) > LONGEST_LINE:
         longest = max(words, key=len).partition("=")[0]
         raise MusubiError(
-            "todo",
+            "command-too-long",
             f"the command would be {length} characters long, more than {LONGEST_LINE}",
             fix=say("Shorten the texts; the longest is {longest!r}.", longest=longest[:80]),
         )
@@ -61,14 +61,18 @@ def _listed(value: Any) -> list[Any]:
 def _text(argument: Argument, value: Any) -> str:
     text = plain(value)
     if found := _IMPOSSIBLE.search(text):
-        raise MusubiError("todo", f"--{argument.name} holds the character {found[0]!r}", fix="Type the text again.")
+        raise MusubiError(
+            "text-invalid", f"--{argument.name} holds the character {found[0]!r}", fix="Type the text again."
+        )
     if len(text) > LONGEST_WORD:
         raise MusubiError(
-            "todo", f"--{argument.name} has {len(text)} characters, more than {LONGEST_WORD}", fix="Shorten the text."
+            "text-too-long",
+            f"--{argument.name} has {len(text)} characters, more than {LONGEST_WORD}",
+            fix="Shorten the text.",
         )
     if not is_one_line(text) and (isinstance(value, Path) or argument.name in PATHS | RUNNER):
         raise MusubiError(
-            "todo",
+            "path-has-line-break",
             f"--{argument.name} cannot take the path {text[:80]!r}",
             why="Its name holds a line break or control character, which could pass for a line of the script's output.",
             fix="Rename the file or folder.",
@@ -81,7 +85,7 @@ def _item(argument: Argument, value: Any) -> str:
     text = _text(argument, value)
     if not is_one_line(plain(value)) or (text.startswith("-") and not isinstance(value, int | float | Path)):
         raise MusubiError(
-            "todo",
+            "list-item-not-allowed",
             f"--{argument.name} cannot take the item {text[:80]!r}",
             why="Items of a list must not begin with '-' or hold a line break: they would be read as other options.",
             fix="Remove the item.",

@@ -40,7 +40,7 @@ def _check_choice(argument: Argument, spec: OptionSpec, script: str, version: st
         return
     first = first_release(script, argument.name, wrong)
     raise MusubiError(
-        "todo",
+        "option-choice-unknown",
         f"--{argument.name} {wrong!r} ({argument.owner}) is not a choice of musubi-tuner {version}'s {script}",
         why=say("It came with version {first}.", first=first)
         if first
@@ -57,7 +57,7 @@ def _means_nothing(argument: Argument, script: str) -> bool:
 def _unknown(argument: Argument, script: str, version: str) -> MusubiError:
     first = first_release(script, argument.name)
     return MusubiError(
-        "todo",
+        "option-unknown",
         f"--{argument.name} ({argument.owner}) is not known to musubi-tuner {version}'s {script}",
         why=say("It needs version {first} or newer; {version} was found.", first=first, version=version)
         if first

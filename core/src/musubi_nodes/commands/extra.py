@@ -26,13 +26,13 @@ def parse_extra(text: str) -> dict[str, Any]:
     """``name = value`` lines as a dict; a :class:`MusubiError` that names the line where it is no TOML."""
     if len(text) > LIMIT:
         raise MusubiError(
-            "todo", f"extra options hold {len(text)} characters, more than {LIMIT}", fix="Shorten the text."
+            "text-too-long", f"extra options hold {len(text)} characters, more than {LIMIT}", fix="Shorten the text."
         )
     try:
         values = parse_toml(text)
     except ValueError as error:  # also numbers of 5,000 digits, and brackets inside brackets
         raise MusubiError(
-            "todo",
+            "toml-invalid",
             f"extra options are not TOML: {error}",
             fix='Write one option a line, such as  network_dropout = 0.1  or  log_prefix = "night"',
         ) from None
@@ -49,10 +49,10 @@ def extra_arguments(
     for name, value in parse_extra(text).items():
         spec = known.get(name, OptionSpec(name, kind=""))
         if reason := refused.get(name) or refusal(spec, known=first_release(script, name) is not None):
-            raise MusubiError("todo", f"extra option --{name} is refused: {reason}", fix="Remove the line.")
+            raise MusubiError("option-refused", f"extra option --{name} is refused: {reason}", fix="Remove the line.")
         if name not in known:
             raise MusubiError(
-                "todo",
+                "option-unknown",
                 f"extra option --{name} is not known to {script} of musubi-tuner {version}"
                 f"{did_you_mean(name, list(known))}",
                 fix=say("Correct the name; `python {script} --help` lists what there is.", script=script),
@@ -64,41 +64,49 @@ def extra_arguments(
 def _check_value(spec: OptionSpec, value: Any) -> None:
     if isinstance(value, dict):
         raise MusubiError(
-            "todo", f"extra option --{spec.name} is a table", fix="Write name = value, without [sections]."
+            "option-value-is-table",
+            f"extra option --{spec.name} is a table",
+            fix="Write name = value, without [sections].",
         )
     if spec.flag != isinstance(value, bool):
         wanted = "true or false" if spec.flag else "a value, not true or false"
         raise MusubiError(
-            "todo", f"extra option --{spec.name} takes {wanted}", fix=say("Correct the line of {name}.", name=spec.name)
+            "option-value-other-kind",
+            f"extra option --{spec.name} takes {wanted}",
+            fix=say("Correct the line of {name}.", name=spec.name),
         )
     items = value if isinstance(value, list) else [value]
     if isinstance(value, list) != spec.is_list:
         wanted = "a list such as [1, 2]" if spec.is_list else "one value"
         raise MusubiError(
-            "todo", f"extra option --{spec.name} takes {wanted}", fix=say("Correct the line of {name}.", name=spec.name)
+            "option-value-other-kind",
+            f"extra option --{spec.name} takes {wanted}",
+            fix=say("Correct the line of {name}.", name=spec.name),
         )
     if isinstance(spec.nargs, int) and len(items) != spec.nargs:
         raise MusubiError(
-            "todo",
+            "option-value-count",
             f"extra option --{spec.name} takes {spec.nargs} values",
             fix=say("It has {count}.", count=len(items)),
         )
     for item in items:
         if not (isinstance(item, str | bool) or is_number(item)):
             raise MusubiError(
-                "todo", f"extra option --{spec.name} cannot take {str(item)[:80]!r}", fix="Give a number or a text."
+                "option-value-other-kind",
+                f"extra option --{spec.name} cannot take {str(item)[:80]!r}",
+                fix="Give a number or a text.",
             )
         if spec.name in NAMES:
             checked_name(str(item), f"extra option --{spec.name}")
         if not spec.flag and not _fits(spec.kind, item):
             raise MusubiError(
-                "todo",
+                "option-value-other-kind",
                 f"extra option --{spec.name} takes {spec.kind}, not {str(item)[:80]!r}",
                 fix="Correct the value.",
             )
         if spec.choices and str(item) not in spec.choices:
             raise MusubiError(
-                "todo",
+                "option-choice-unknown",
                 f"extra option --{spec.name} cannot be {str(item)[:80]!r}{did_you_mean(str(item), spec.choices)}",
                 fix=say("Choose one of {choices}.", choices=", ".join(spec.choices)),
             )

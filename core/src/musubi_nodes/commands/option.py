@@ -63,7 +63,7 @@ def merged(arguments: Iterable[Argument]) -> list[Argument]:
         first = found.setdefault(argument.name, argument)
         if first.value != argument.value:
             raise MusubiError(
-                "todo",
+                "option-set-twice",
                 f"--{argument.name} is set twice: by {first.owner} and by {argument.owner}",
                 fix=say("Remove it from {owner}.", owner=argument.owner),
             )

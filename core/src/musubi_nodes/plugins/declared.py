@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from musubi_nodes.commands.option import Option, marker
-from musubi_nodes.errors import did_you_mean
+from musubi_nodes.errors import InvalidValue, Problem, did_you_mean
 from musubi_nodes.families.caches.node import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import FieldSpec, socket_class, without_none
@@ -78,86 +78,99 @@ INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
 """Inputs that the base reads and the family declares, with its own types."""
 
 
-def problems_of(node: NodeClass) -> list[str]:
+def problems_of(node: NodeClass) -> list[Problem]:
     """What is wrong with a node's declaration; empty where it can be used."""
     return next((found for check in CHECKS if (found := list(check(node)))), [])
 
 
-def _attributes(rows: Rows, node: NodeClass) -> Iterator[str]:
+def _attributes(rows: Rows, node: NodeClass) -> Iterator[Problem]:
     wrong = {  # of several rows about one attribute the last one, the most special base, is told
         name: f"{'docstring' if name == '__doc__' else name} is missing or wrong: write {example}"
         for base, name, is_right, example in rows
         if issubclass(node, base) and not is_right(getattr(node, name, None))
     }
-    yield from wrong.values()
+    yield from (Problem("attribute-invalid", text) for text in wrong.values())
 
 
-def _sockets(node: NodeClass) -> Iterator[str]:
+def _sockets(node: NodeClass) -> Iterator[Problem]:
     for name, field in _all_fields(node):
         kind = socket_class(field.annotation)
         if kind and not _text(getattr(kind, "socket", None)):
-            yield f'field {name}: {kind.__name__} has no socket type: write socket = "MUSUBI_..." in it'
+            text = f'field {name}: {kind.__name__} has no socket type: write socket = "MUSUBI_..." in it'
+            yield Problem("socket-type-missing", text)
 
 
-def _widgets(node: NodeClass) -> Iterator[str]:
+def _widgets(node: NodeClass) -> Iterator[Problem]:
     try:
         node.fields()
         node.outputs()
     except (AttributeError, TypeError, ValueError) as error:
-        yield str(error)
+        yield Problem(error.code if isinstance(error, InvalidValue) else "field-invalid", str(error))
 
 
-def _choices(node: NodeClass) -> Iterator[str]:
+def _choices(node: NodeClass) -> Iterator[Problem]:
     """A canvas hands on texts: ``Literal[1, 2]`` would refuse each of its own choices."""
     for name, field in node.Inputs.model_fields.items():
         if any(not isinstance(choice, str) for choice in _literal(field)):
-            yield f"field {name}: the choices of a Literal must be texts"
+            yield Problem("choices-not-text", f"field {name}: the choices of a Literal must be texts")
 
 
-def _defaults(node: NodeClass) -> Iterator[str]:
+def _defaults(node: NodeClass) -> Iterator[Problem]:
     """pydantic does not look at defaults, a canvas offers them."""
     for spec in node.fields():
         if not spec.required and (possible := _contradiction(spec)):
-            yield f"field {spec.name}: its default {spec.default!r} is not possible; it must {possible}"
+            text = f"field {spec.name}: its default {spec.default!r} is not possible; it must {possible}"
+            yield Problem("default-invalid", text)
 
 
-def _descriptions(node: NodeClass) -> Iterator[str]:
+def _descriptions(node: NodeClass) -> Iterator[Problem]:
     for spec in (*node.fields(), *node.outputs()):
         if not spec.description.strip():
-            yield f'field {spec.name}: it has no description: write Field(..., description="...")'
+            text = f'field {spec.name}: it has no description: write Field(..., description="...")'
+            yield Problem("description-missing", text)
 
 
-def _needed_inputs(node: NodeClass) -> Iterator[str]:
+def _needed_inputs(node: NodeClass) -> Iterator[Problem]:
     for base, names in INPUTS:
         if issubclass(node, base):
             missing = [name for name in names if name not in node.Inputs.model_fields]
-            yield from (f"field {name} is missing: declare it with the family's own type" for name in missing)
+            yield from (
+                Problem("field-missing", f"field {name} is missing: declare it with the family's own type")
+                for name in missing
+            )
 
 
-def _taken(node: NodeClass) -> Iterator[str]:
+def _taken(node: NodeClass) -> Iterator[Problem]:
     """Fields of a socket that are sent as options, by :class:`Takes` or as models that only samples need."""
     for name, kind, wanted in (*_takes(node), *_samples(node)):
         if kind is None:
-            yield f"{name}: Takes is for a socket whose fields are options"
+            yield Problem("takes-not-a-socket", f"{name}: Takes is for a socket whose fields are options")
             continue
         options = [field for field, info in kind.model_fields.items() if marker(info, Option)]
         for field in wanted:
             if field not in kind.model_fields:
-                yield f"{name}: {kind.__name__} has no field {field!r}{did_you_mean(field, options)}"
+                yield Problem(
+                    "field-unknown", f"{name}: {kind.__name__} has no field {field!r}{did_you_mean(field, options)}"
+                )
             elif field not in options:
-                yield f"{name}: {field!r} of {kind.__name__} is no option: mark it there with Option()"
+                yield Problem(
+                    "field-not-an-option",
+                    f"{name}: {field!r} of {kind.__name__} is no option: mark it there with Option()",
+                )
 
 
-def _one_owner(node: NodeClass) -> Iterator[str]:
+def _one_owner(node: NodeClass) -> Iterator[Problem]:
     owners: dict[str, list[str]] = defaultdict(list)
     for option, owner in _options(node):
         owners[option].append(owner)
     for option, names in owners.items():
         if len(names) > 1:
-            yield f"the option --{option} has {len(names)} owners, keep one: {', '.join(names)}"
+            yield Problem(
+                "option-set-twice", f"the option --{option} has {len(names)} owners, keep one: {', '.join(names)}"
+            )
 
 
-CHECKS: tuple[Callable[[NodeClass], Iterator[str]], ...] = (
+CHECKS: tuple[Callable[[NodeClass], Iterator[Problem]], ...] = (
     partial(_attributes, ATTRIBUTES),
     partial(_attributes, PORTS),
     _sockets,

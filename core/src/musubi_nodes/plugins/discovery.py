@@ -96,7 +96,7 @@ def _declared(file: Path) -> tuple[str, dict[str, str]]:
 
 def _raising(message: str) -> Callable[[], Any]:
     def load() -> Any:
-        raise PluginError(message)
+        raise PluginError("pyproject-invalid", message)
 
     return load
 

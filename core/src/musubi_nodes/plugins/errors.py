@@ -5,19 +5,21 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from musubi_nodes.errors import MusubiError
+
 _CORE = str(Path(__file__).parents[1])
 
 
-class PluginError(Exception):
+class PluginError(MusubiError):
     """What a plugin does wrong, in words for its author."""
 
 
-def reason(error: BaseException) -> str:
+def plugin_error(error: BaseException) -> PluginError:
     """The error in one line; for an unforeseen one also where in the plugin it arose."""
     text = " ".join(str(error).split())
     if isinstance(error, PluginError):
-        return text
+        return error.replace(what=text)
     files = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     outside = [at for at in files if not at[0].startswith(("<", _CORE)) and "importlib" not in at[0]]
     where = f" ({outside[-1][0]}, line {outside[-1][1]})" if outside else ""
-    return f"{type(error).__name__}: {text}{where}"
+    return PluginError("plugin-broken", f"{type(error).__name__}: {text}{where}")

@@ -27,7 +27,7 @@ class Hooks:
     def enter(self, name: str, plugin: Any) -> None:
         """Take ``plugin`` in, or raise what is wrong with its hooks."""
         if other := self._manager.get_name(plugin):
-            raise PluginError(f"its entry point names the same object as the plugin {other}")
+            raise PluginError("plugin-twice", f"its entry point names the same object as the plugin {other}")
         self._check(plugin)
         self._manager.register(plugin, name)
         self._manager.check_pending()
@@ -47,18 +47,21 @@ class Hooks:
         """Say in plain words what pluggy would say in its own, or not at all."""
         found = [name for name in dir(plugin) if self._is_hook(plugin, name)]
         if not found:
-            raise PluginError("it has no hook: no function is marked with @musubi_nodes.hookimpl")
+            raise PluginError("hook-missing", "it has no hook: no function is marked with @musubi_nodes.hookimpl")
         for name in found:
             function, options = getattr(plugin, name), self._manager.parse_hookimpl_opts(plugin, name)
             if options is None:
-                raise PluginError(f"{name} is not marked with @musubi_nodes.hookimpl")
+                raise PluginError("hook-unmarked", f"{name} is not marked with @musubi_nodes.hookimpl")
             hook = options.get("specname") or name
             if hook not in SPECS:
-                raise PluginError(f"there is no hook {hook}{did_you_mean(hook, list(SPECS))}")
+                raise PluginError("hook-unknown", f"there is no hook {hook}{did_you_mean(hook, list(SPECS))}")
             allowed = inspect.signature(SPECS[hook])
             wrong = set(inspect.signature(function).parameters) - set(allowed.parameters)
             if wrong:
-                raise PluginError(f"{name} takes {', '.join(sorted(wrong))}, but the hook is {hook}{arguments(hook)}")
+                raise PluginError(
+                    "hook-arguments-unknown",
+                    f"{name} takes {', '.join(sorted(wrong))}, but the hook is {hook}{arguments(hook)}",
+                )
 
     def _is_hook(self, plugin: Any, name: str) -> bool:
         if self._manager.parse_hookimpl_opts(plugin, name) is not None:

@@ -33,7 +33,7 @@ def choose_install(name: str | None, config: Config, known: Known) -> Install:
         raise _several(config) if config.installs else _none(PRACTICE in known)
     if chosen not in known:
         raise MusubiError(
-            "todo",
+            "install-unknown",
             f"there is no install {chosen[:80]!r}{did_you_mean(chosen, list(known))}",
             why=say("Known are: {names}.", names=", ".join(known) or say("none")),
             fix=say("Name one of them, or describe it in {file} under [installs.NAME].", file=config_file()),
@@ -46,7 +46,7 @@ def _none(practice: bool) -> MusubiError:
     if practice:
         fix += " " + say('To try everything without one, set MUSUBI_NODES_INSTALL to "{name}".', name=PRACTICE)
     return MusubiError(
-        "todo",
+        "install-not-configured",
         "no musubi-tuner is configured",
         why=say("Neither MUSUBI_TUNER_ROOT is set, nor does {file} name an install.", file=config_file()),
         fix=fix,
@@ -55,7 +55,7 @@ def _none(practice: bool) -> MusubiError:
 
 def _several(config: Config) -> MusubiError:
     return MusubiError(
-        "todo",
+        "install-not-chosen",
         f"{len(config.installs)} installs of musubi-tuner are configured, and none is chosen",
         why=say("Configured are: {names}.", names=", ".join(config.installs)),
         fix=say(

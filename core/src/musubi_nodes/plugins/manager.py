@@ -7,14 +7,14 @@ from functools import cache, partial
 
 from musubi_nodes.config import Config, config_file, load_config
 from musubi_nodes.datasets.known import LastLook
-from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.errors import MusubiError, Problem, did_you_mean
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.recognition.kinds import WeightsKind
 from musubi_nodes.families.recognition.table import known_kinds
 from musubi_nodes.log import log
 from musubi_nodes.plugins.discovery import CORE, Found, checkout, find_plugins
-from musubi_nodes.plugins.errors import PluginError, reason
+from musubi_nodes.plugins.errors import PluginError, plugin_error
 from musubi_nodes.plugins.hooks import Hooks
 from musubi_nodes.plugins.installs import Known, choose_install, known_installs
 from musubi_nodes.plugins.names import Names
@@ -29,13 +29,13 @@ class Plugins:
     """The plugins of this process, in the order in which they were found.
 
     ``loaded`` holds what each brought, by its name; ``failed`` why another was left out, by "name (distribution)";
-    ``unknown`` what is wrong with names of ``plugins_off``, in sentences.
+    ``unknown`` what is wrong with names of ``plugins_off``.
     """
 
     def __init__(self, config: Config, found: Iterable[Found]) -> None:
         self.config, self.last_look = config, LastLook()
         self.loaded: dict[str, Registered] = {}
-        self.failed: dict[str, str] = {}
+        self.failed: dict[str, PluginError] = {}
         self._hooks, self._names = Hooks(), Names()
         removable = []
         for plugin in found:
@@ -44,8 +44,8 @@ class Plugins:
             if plugin.distribution == CORE or plugin.name not in config.plugins_off:
                 self._take(plugin)
         self.unknown = [_unknown(name, removable) for name in config.plugins_off if name not in removable]
-        for sentence in self.unknown:
-            log.warning("musubi-nodes: %s", sentence)
+        for problem in self.unknown:
+            log.warning("musubi-nodes: %s", problem)
 
     @property
     def nodes(self) -> list[type[Node]]:
@@ -76,7 +76,7 @@ class Plugins:
         wanted = self.config.executor
         if wanted not in known:
             raise MusubiError(
-                "todo",
+                "executor-unknown",
                 f"there is no executor {wanted[:80]!r}{did_you_mean(wanted, list(known))}",
                 why=say("Known are: {names}.", names=", ".join(known)),
                 fix=say("Correct `executor` in {file}.", file=config_file()),
@@ -92,10 +92,10 @@ class Plugins:
         try:
             answer = self._hooks.ask(name, "musubi_explain_error", failure=failure)
             if answer is not None and not isinstance(answer, Explanation):
-                raise PluginError(f"{answer!r:.80} is no Explanation")
+                raise PluginError("answer-invalid", f"{answer!r:.80} is no Explanation")
             return answer
         except Exception as error:
-            log.error("musubi-nodes: the plugin %s could not explain an error: %s", name, reason(error))
+            log.error("musubi-nodes: the plugin %s could not explain an error: %s", name, plugin_error(error))
             return None
 
     def _take(self, plugin: Found) -> None:
@@ -103,15 +103,15 @@ class Plugins:
         try:
             registered = self._entered(plugin)
         except (Exception, SystemExit) as error:
-            self.failed[str(plugin)] = reason(error)
-            log.error("musubi-nodes: the plugin %s was left out: %s", plugin, reason(error))
+            self.failed[str(plugin)] = why = plugin_error(error)
+            log.error("musubi-nodes: the plugin %s was left out: %s", plugin, why)
             log.debug("the plugin %s", plugin, exc_info=True)
         else:
             self.loaded[plugin.name] = registered
 
     def _entered(self, plugin: Found) -> Registered:
         if other := self.loaded.get(plugin.name):
-            raise PluginError(f"the plugin name {plugin.name!r} is already taken by {other.distribution}")
+            raise PluginError("name-taken", f"the plugin name {plugin.name!r} is already taken by {other.distribution}")
         try:
             self._hooks.enter(plugin.name, plugin.load())
             registered = collect(plugin.distribution, partial(self._hooks.ask, plugin.name))
@@ -122,8 +122,8 @@ class Plugins:
         return registered
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
-    return f"plugins_off: there is no plugin {name[:80]!r}{did_you_mean(name, known)}"
+def _unknown(name: str, known: Sequence[str]) -> Problem:
+    return Problem("plugin-unknown", f"plugins_off: there is no plugin {name[:80]!r}{did_you_mean(name, known)}")
 
 
 @cache

@@ -31,8 +31,12 @@ class Names:
         for key, thing in _claims(registered):
             held, owner = (self._taken | mine).get(key, (thing, ""))
             if held is not thing:
-                whose = "registered twice by this plugin" if key in mine else f"already taken by {owner}"
-                raise PluginError(f"the {key[0]} {key[1]!r} is {whose}")
+                code, whose = (
+                    ("name-twice", "registered twice by this plugin")
+                    if key in mine
+                    else ("name-taken", f"already taken by {owner}")
+                )
+                raise PluginError(code, f"the {key[0]} {key[1]!r} is {whose}")
             mine[key] = (thing, registered.distribution)
         self._taken = mine | self._taken
 

@@ -45,7 +45,7 @@ def _answers(ask: Ask, hook: str, checked: Callable[[Any], T]) -> tuple[T, ...]:
     try:
         return tuple(checked(item) for item in _items(ask(hook)))
     except PluginError as error:
-        raise PluginError(f"{hook}: {error}") from error
+        raise error.at(hook) from error
 
 
 def _items(answer: Any) -> Iterator[Any]:
@@ -58,37 +58,37 @@ def _items(answer: Any) -> Iterator[Any]:
 
 def _family(item: Any) -> Family:
     if not isinstance(item, Family):
-        raise PluginError(f"{_shown(item)} is no Family")
+        raise PluginError("answer-invalid", f"{_shown(item)} is no Family")
     _named(item.key, "the family's key")
     return item
 
 
 def _node(item: Any) -> type[Node]:
     if not isinstance(item, type) or not issubclass(item, Node):
-        raise PluginError(f"{_shown(item)} is no node class")
+        raise PluginError("answer-invalid", f"{_shown(item)} is no node class")
     _named(getattr(item, "id", None), f"the id of {item.__name__}")
     if wrong := problems_of(item):
-        raise PluginError(f"node {item.id}: {'; '.join(wrong)}")
+        raise PluginError("node-invalid", f"node {item.id}: {'; '.join(map(str, wrong))}", problems=wrong)
     return item
 
 
 def _install(item: Any) -> Install:
     if not isinstance(item, Install):
-        raise PluginError(f"{_shown(item)} is no Install")
+        raise PluginError("answer-invalid", f"{_shown(item)} is no Install")
     _named(item.name, "the install's name")
     return item
 
 
 def _executor(item: Any) -> Executor:
     if isinstance(item, type) or not callable(getattr(item, "start", None)):
-        raise PluginError(f"{_shown(item)} is no Executor: it needs name and start(spec)")
+        raise PluginError("answer-invalid", f"{_shown(item)} is no Executor: it needs name and start(spec)")
     _named(getattr(item, "name", None), "the executor's name")
     return item
 
 
 def _named(name: Any, what: str) -> None:
     if not isinstance(name, str) or not SAFE_NAME.fullmatch(name):
-        raise PluginError(f"{what} is {_shown(name)}; letters, digits, '.', '_' and '-' are possible")
+        raise PluginError("name-invalid", f"{what} is {_shown(name)}; letters, digits, '.', '_' and '-' are possible")
 
 
 def _shown(item: Any) -> str:

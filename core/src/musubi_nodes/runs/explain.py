@@ -109,8 +109,9 @@ def begins(pattern: str, line: str) -> bool:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why it failed and what to do, in plain words."""
+    """Why it failed and what to do, in plain words; ``code`` names the failure and never changes."""
 
+    code: str
     why: str
     fix: str
 
@@ -123,8 +124,8 @@ def builtin(failure: Failure) -> Explanation | None:
     if failure.signal in OUTSIDE:
         return Explanation(*OUTSIDE[failure.signal])
     reason = failure.reason
-    told = next((Explanation(row.why, row.fix) for row in KNOWN if begins(row.pattern, reason)), None)
-    full = next((Explanation(why, fix) for words, why, fix in FULL if failure.is_full(words)), None)
+    told = next((Explanation(row.code, row.why, row.fix) for row in KNOWN if begins(row.pattern, reason)), None)
+    full = next((Explanation(code, why, fix) for words, code, why, fix in FULL if failure.is_full(words)), None)
     crash = CRASHES.get(failure.signal) or WINDOWS.get(failure.code)
     return full or told or (Explanation(*crash) if crash else None)
 
@@ -135,7 +136,7 @@ def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> M
     words = failure.last_words
     what = f"{failure.script} {_ended(failure)}"
     return _kind(failure)(
-        "todo",
+        found.code if found else _unexplained(failure),
         f"{what}: {words}" if words else what,
         why=found.why if found else "",
         fix=found.fix if found else "The log holds the whole output; its last lines say most.",
@@ -151,6 +152,12 @@ def _kind(failure: Failure) -> type[MusubiError]:
     if failure.is_full(GPU):
         return OutOfGpuMemory
     return OutOfMainMemory if failure.is_full(RAM) or failure.code in NO_MEMORY else Crashed
+
+
+def _unexplained(failure: Failure) -> str:
+    if failure.signal:
+        return "script-ended-by-signal"
+    return "script-crashed" if is_crash(failure.code) else "script-failed"
 
 
 def _ended(failure: Failure) -> str:
@@ -172,11 +179,11 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def explain_by(table: Iterable[tuple[str, str, str]], failure: Failure, family: str) -> Explanation | None:
-    """The first row ``(pattern, why, fix)`` whose pattern begins the last error's message, of a script of ``family``.
+def explain_by(table: Iterable[tuple[str, str, str, str]], failure: Failure, family: str) -> Explanation | None:
+    """The first row ``(pattern, code, why, fix)`` whose pattern begins the last error's message, for ``family``.
 
     The same line may mean something else in the script of another family.
     """
     if failure.family != family:
         return None
-    return next((Explanation(why, fix) for pattern, why, fix in table if begins(pattern, failure.reason)), None)
+    return next((Explanation(*row) for pattern, *row in table if begins(pattern, failure.reason)), None)

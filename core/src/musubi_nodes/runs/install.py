@@ -82,7 +82,7 @@ class Install:
         path = self.find_script(name)
         if path is None:
             raise MusubiError(
-                "todo",
+                "script-missing",
                 f"musubi-tuner {self.release} at {self.root} has no {name}",
                 why="The script came with a later version, or the checkout is incomplete.",
                 fix="Update musubi-tuner (git pull), then run `musubi-nodes doctor`.",
@@ -112,7 +112,7 @@ def find_python(root: Path, windows: bool = os.name == "nt") -> Path:
     folders, pythons = ", ".join(ENVIRONMENT_FOLDERS), say(" or ").join(interpreters(windows))
     looked = say("Looked for {folders} with {pythons} inside.", folders=folders, pythons=pythons)
     raise MusubiError(
-        "todo",
+        "python-missing",
         f"no Python environment was found in {root}",
         why=say("{python} points to a Python that is gone.", python=dead) if dead else looked,
         fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to musubi-tuner's Python.",
@@ -128,7 +128,7 @@ def resolve_python(text: str, windows: bool = os.name == "nt") -> Path:
     if not path.is_file():
         pythons = say(" or ").join(interpreters(windows))
         raise MusubiError(
-            "todo",
+            "python-missing",
             f"the Python of musubi-tuner does not exist: {path}",
             why=say("The folder has no {pythons}.", pythons=pythons) if path.is_dir() else "",
             fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to the interpreter or the folder "
@@ -144,7 +144,7 @@ def load_install(
     folder = cleaned_path(root).absolute()
     if not folder.is_dir():
         raise MusubiError(
-            "todo",
+            "install-folder-missing",
             f"the folder of musubi-tuner does not exist: {folder}",
             why=say("It is configured as install {name!r}.", name=name),
             fix="Correct MUSUBI_TUNER_ROOT or `root` in config.toml.",

@@ -76,7 +76,7 @@ def _acquired(lock: FileLock, seconds: float) -> bool:
         return False
     except (OSError, NotImplementedError) as error:
         raise MusubiError(
-            "todo",
+            "lock-unusable",
             f"the lock file {lock.lock_file} cannot be used: {error}",
             why="Runs that share a GPU or a cache folder take turns by such files.",
             fix="Make its folder writable, or set MUSUBI_NODES_CACHE to a folder on a local disk.",

@@ -1,4 +1,4 @@
-"""Failures that only these scripts know: how the last error's message begins, why, and what to do."""
+"""Failures that only these scripts know: how the last error's message begins, its code, why, and what to do."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from musubi_nodes.families import Explanation, Failure, explain_by
 _TABLE = (
     (
         r"size mismatch for patch_embedding.weight",
+        "model-other-task",
         "The DiT does not belong to the chosen task.",
         "Choose the task of this file in Heron Models.",
     ),
     (
         r"DiT weights are in (fp16|bf16), mixed precision must be",
+        "precision-other-than-model",
         "mixed_precision of the training settings does not fit the DiT's own precision.",
         "Set mixed_precision to the precision that the message names.",
     ),

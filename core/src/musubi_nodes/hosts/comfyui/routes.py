@@ -38,7 +38,8 @@ def add_routes(pack: str) -> None:
     async def left_out(request: web.Request) -> web.Response:
         from musubi_nodes.plugins.manager import plugins
 
-        return web.json_response({"left_out": await asyncio.to_thread(lambda: plugins().failed)})
+        failed = await asyncio.to_thread(lambda: plugins().failed)
+        return web.json_response({"left_out": {name: _told(error) for name, error in failed.items()}})
 
     add_help(routes, pack)
 
@@ -66,7 +67,7 @@ def add_routes(pack: str) -> None:
         try:
             return web.json_response(await asyncio.to_thread(told))
         except MusubiError as error:
-            return web.json_response({"error": str(error)}, status=404)
+            return web.json_response(_told(error), status=404)
 
     @routes.get("/musubi/runs/{name}/log")
     async def log(request: web.Request) -> web.StreamResponse:
@@ -75,7 +76,7 @@ def add_routes(pack: str) -> None:
         try:
             found = await asyncio.to_thread(_log_of, comfy_host().output_folder, request.match_info["name"])
         except MusubiError as error:
-            return web.json_response({"error": str(error)}, status=404)
+            return web.json_response(_told(error), status=404)
         answer = web.StreamResponse(headers=PLAIN)
         await answer.prepare(request)
         with closing(log_text(found)) as texts:
@@ -88,20 +89,26 @@ def add_routes(pack: str) -> None:
         from musubi_nodes.hosts.comfyui.host import comfy_host
 
         if request.content_type != "application/json":
-            return web.json_response({"error": "send application/json"}, status=415)
+            return web.json_response({"error": "send application/json", "code": "not-json"}, status=415)
         output, name = comfy_host().output_folder, request.match_info["name"]
         try:
             await asyncio.to_thread(lambda: run_named(output, name).ask_to_stop())
         except MusubiError as error:
-            return web.json_response({"error": str(error)}, status=409)
+            return web.json_response(_told(error), status=409)
         return web.json_response({})
+
+
+def _told(error: MusubiError) -> dict[str, str]:
+    return {"error": str(error), "code": error.code}
 
 
 def _log_of(output: Path, name: str) -> Path:
     """The log of a run; a link is followed to nowhere else."""
     folder = run_named(output, name)
     if not is_own(folder.log):
-        raise MusubiError("todo", f"the run {name} has no log", fix="Look into its folder in output/musubi/runs.")
+        raise MusubiError(
+            "log-missing", f"the run {name} has no log", fix="Look into its folder in output/musubi/runs."
+        )
     return folder.log
 
 

@@ -110,6 +110,7 @@ def _head(folder: RunFolder) -> dict[str, Any]:
         "status": status["status"],
         "time": status.get("time"),
         "error": status.get("error", "")[:LONGEST_TEXT],
+        "code": status.get("code", "")[:200],
         "made": status.get("made", "")[:200],
     }
 

@@ -62,7 +62,7 @@ def _check_working_folder() -> None:
         Path.cwd()
     except OSError:
         raise MusubiError(
-            "todo", "the working folder is not there any more", fix="Change to another one (cd)."
+            "working-folder-missing", "the working folder is not there any more", fix="Change to another one (cd)."
         ) from None
 
 
@@ -150,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     stop.set_defaults(command=_stop, survives=False, shows=False)
 
     doctor = commands.add_parser("doctor", parents=[common], help="what was found, and what to do about each fault")
+    doctor.add_argument("--json", action="store_true", help="a JSON list for programs")
     doctor.set_defaults(command=_doctor, survives=False, shows=True)
 
     new = commands.add_parser("new-plugin", help="a plugin for another model family, to begin with")
@@ -191,7 +192,7 @@ def _stop(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.doctor import examine
 
-    return examine(options.output)
+    return examine(options.output, options.json)
 
 
 def _new_plugin(options: argparse.Namespace) -> int:

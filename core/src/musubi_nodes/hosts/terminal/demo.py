@@ -49,7 +49,7 @@ def demos_of(install: str) -> Mapping[str, Demo]:
     demos = {name: demo for name, demo in plugins().install(install).demos.items() if name in families}
     if not demos:
         raise MusubiError(
-            "todo",
+            "demo-models-missing",
             f"the demo needs the toy models of the miniature, which the install {install!r} does not have",
             fix="Run it without --install.",
         )
@@ -62,7 +62,7 @@ def demo_of(install: str, family: str) -> Demo:
     if family not in demos:
         known = list(demos)
         raise MusubiError(
-            "todo",
+            "demo-unknown",
             f"there is no demo of {family!r}{did_you_mean(family, known)}",
             fix=f"Choose one of {', '.join(known)}.",
         )

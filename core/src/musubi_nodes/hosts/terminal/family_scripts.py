@@ -83,7 +83,7 @@ def family_scripts(folder: Path, prefix: str) -> list[tuple[str, Kind]]:
         return mine
     known = sorted({family for family, _, _ in found if family})
     raise MusubiError(
-        "todo",
+        "script-missing",
         f"there are no scripts {prefix}_*.py in {folder}{did_you_mean(prefix, known)}",
         why=f"Families there: {', '.join(known)}." if known else "It holds no scripts of musubi-tuner at all.",
         fix="Name musubi-tuner's folder with --scripts, and how the scripts' names begin with --prefix.",
@@ -110,7 +110,7 @@ def _options(script: str, install: Install | None) -> tuple[Table, str]:
     known = accepted_options(install, script) if install else table(script) or {}
     if not known:
         raise MusubiError(
-            "todo",
+            "script-options-unknown",
             f"the options of {script} cannot be found out",
             why="No Python was found that could run its --help, and no kept table of musubi-tuner has it.",
             fix="Set MUSUBI_TUNER_ROOT to this folder and MUSUBI_TUNER_PYTHON to its Python, or use config.toml.",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, Problem
 from musubi_nodes.hosts.columns import table
 
 Mark = Literal["ok", "warning", "fault"]
@@ -16,17 +16,23 @@ INDENT = "   "
 
 @dataclass(frozen=True)
 class Finding:
-    """``text`` about ``subject``; ``fix`` says what to do about a fault or a warning."""
+    """``text`` about ``subject``; of a fault or a warning ``code`` names it and ``fix`` says what to do."""
 
     subject: str
     text: str
     mark: Mark = "ok"
+    code: str = ""
     fix: str = ""
 
 
 def of_error(subject: str, error: MusubiError) -> Finding:
     """The fault that ``error`` tells."""
-    return Finding(subject, "\n".join(filter(None, (error.what, error.why))), "fault", error.fix)
+    return Finding(subject, "\n".join(filter(None, (error.what, error.why))), "fault", error.code, error.fix)
+
+
+def of_problem(subject: str, problem: Problem, fix: str) -> Finding:
+    """The fault that ``problem`` is."""
+    return Finding(subject, problem.text, "fault", problem.code, fix)
 
 
 def report(found: Sequence[Finding]) -> Iterator[str]:

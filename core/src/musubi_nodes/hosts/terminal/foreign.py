@@ -53,7 +53,7 @@ def picture(name: str, context: Context) -> Path:
     path = folder / cleaned_path(name)
     readable(path, context)
     if not is_file(path):
-        raise MusubiError("todo", f"the picture does not exist: {path}", fix="Correct `image` of LoadImage.")
+        raise MusubiError("file-missing", f"the picture does not exist: {path}", fix="Correct `image` of LoadImage.")
     with opened_picture(path) as opened:
         opened.verify()
     return path
@@ -111,7 +111,7 @@ class SaveVideo(Node):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         if not isinstance(inputs.video, VideoFile):
             raise MusubiError(
-                "todo", "SaveVideo got no video", fix="Set output_type of the generator to video or both."
+                "video-missing", "SaveVideo got no video", fix="Set output_type of the generator to video or both."
             )
         folder, name = _target(inputs.filename_prefix, context.host.output_folder)
         with _beside(folder) as scratch:
@@ -125,7 +125,9 @@ def _target(prefix: str, output: Path) -> tuple[Path, str]:
     *folders, name = prefix.strip().replace("\\", "/").split("/")
     folder = output.joinpath(*(checked_name(each, "filename_prefix: the folder") for each in folders))
     if not is_inside(folder, [output]):  # through a link
-        raise MusubiError("todo", f"filename_prefix {prefix!r} leaves the output folder", fix="Choose another folder.")
+        raise MusubiError(
+            "path-outside-folder", f"filename_prefix {prefix!r} leaves the output folder", fix="Choose another folder."
+        )
     return folder, checked_name(name, "filename_prefix", *MEDIA)
 
 

@@ -42,6 +42,7 @@ class Listed:
     steps: int | None
     loss: float | None
     error: str
+    code: str
     made: str
 
 
@@ -64,6 +65,7 @@ def listed(folder: RunFolder) -> Listed:
         steps=progress.get("steps"),
         loss=progress.get("loss"),
         error=status.get("error", ""),
+        code=status.get("code", ""),
         made=made,
     )
 
@@ -117,7 +119,7 @@ def stop_run(output: Path, name: str) -> int:
     if len(found) != 1:
         names = ", ".join(folder.path.name for folder in running) or "none"
         raise MusubiError(
-            "todo",
+            "run-ambiguous" if found else "run-not-running",
             f"{len(found) or 'no'} running runs below {output.absolute()} are called {name!r}"
             if name
             else f"{len(found) or 'no'} runs are running below {output.absolute()}",

@@ -27,10 +27,12 @@ def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str =
     target = into.absolute() / f"musubi-nodes-{_checked(name, known).replace('_', '-')}"
     if not target.parent.is_dir():
         raise MusubiError(
-            "todo", f"the folder {target.parent} does not exist", fix="Make it, or name another with --into."
+            "folder-missing", f"the folder {target.parent} does not exist", fix="Make it, or name another with --into."
         )
     if target.exists():
-        raise MusubiError("todo", f"{target} exists already", fix="Choose another name, or another folder with --into.")
+        raise MusubiError(
+            "folder-exists", f"{target} exists already", fix="Choose another name, or another folder with --into."
+        )
     made = renamed(example_files(), name)
     if scripts:
         made["proposed_fields.py"] = proposal(scripts, prefix or name.replace("-", "_"), _camel(name), known.config)
@@ -61,7 +63,7 @@ def example_files() -> dict[str, str]:
         return _texts(inside)
     with as_file(files("musubi_nodes") / "example_family") as folder:
         if not folder.is_dir():
-            raise MusubiError("todo", "the example family is missing", fix="Install musubi-nodes again.")
+            raise MusubiError("example-missing", "the example family is missing", fix="Install musubi-nodes again.")
         return _texts(folder)
 
 
@@ -90,12 +92,12 @@ def _checked(name: str, known: Plugins) -> str:
     """The name, where it can be part of a package's name and is nobody's yet."""
     fix = "Use small letters and digits, with '-' or '_' between words, such as  my-model."
     if not NAME.fullmatch(name) or len(name) > LONGEST:
-        raise MusubiError("todo", f"{name[:80]!r} is no name for a plugin", fix=fix)
+        raise MusubiError("plugin-name-invalid", f"{name[:80]!r} is no name for a plugin", fix=fix)
     taken = {entry: registered.distribution for entry, registered in known.loaded.items()}
     taken |= {family.key: r.distribution for r in known.loaded.values() for family in r.families}
     owner = next((owner for other, owner in taken.items() if _parts(other) == _parts(name)), None)
     if owner := owner or TAKEN.get(name):
-        raise MusubiError("todo", f"the name {name!r} is taken by {owner}", fix="Choose another name.")
+        raise MusubiError("plugin-name-taken", f"the name {name!r} is taken by {owner}", fix="Choose another name.")
     return name
 
 

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from musubi_nodes.config import config_file
-from musubi_nodes.errors import did_you_mean
+from musubi_nodes.errors import Problem, did_you_mean
 from musubi_nodes.families.models.files import SUFFIXES
 from musubi_nodes.files import cleaned_path, is_folder
-from musubi_nodes.hosts.terminal.findings import Finding
+from musubi_nodes.hosts.terminal.findings import Finding, of_problem
 from musubi_nodes.hosts.terminal.host import COMFYUI_FOLDERS, TerminalHost
 from musubi_nodes.plugins.manager import Plugins
 
@@ -24,15 +24,15 @@ def places(found: Plugins, output: Path) -> Iterator[Finding]:
     for kind in model_kinds(found):
         for folder in TerminalHost(output, config).model_folders(kind):
             yield Finding(f"models, {kind}", _held(folder))
-    for sentence in unknown_kinds(found):
-        yield Finding("configuration", sentence, "fault", f"Correct it in {config_file()}.")
+    for problem in unknown_kinds(found):
+        yield of_problem("configuration", problem, f"Correct it in {config_file()}.")
     named = [("comfyui", config.comfyui)] if config.comfyui else []
     named += [("read_roots", root) for root in config.read_roots]
     named += [(f"models.{kind}", folder) for kind in config.models for folder in config.models[kind]]
     for key, text in named:
         if not cleaned_path(text).is_dir():
             fix = f"Correct it in {config_file()}, or make the folder."
-            yield Finding("configuration", f"{key}: there is no folder {text}", "fault", fix)
+            yield Finding("configuration", f"{key}: there is no folder {text}", "fault", "folder-missing", fix)
 
 
 def _held(folder: Path) -> str:
@@ -49,11 +49,14 @@ def model_kinds(found: Plugins) -> Sequence[str]:
     return sorted({*COMFYUI_FOLDERS, *declared})
 
 
-def unknown_kinds(found: Plugins) -> list[str]:
+def unknown_kinds(found: Plugins) -> list[Problem]:
     """What is wrong with the keys of ``[models]``: a kind that no node asks for does nothing."""
     known = model_kinds(found)
     return [
-        f"models: no node asks for {kind[:80]!r}{did_you_mean(kind, known)}. Known are: {', '.join(known)}."
+        Problem(
+            "model-kind-unknown",
+            f"models: no node asks for {kind[:80]!r}{did_you_mean(kind, known)}. Known are: {', '.join(known)}.",
+        )
         for kind in found.config.models
         if kind not in known
     ]

@@ -17,8 +17,8 @@ from musubi_nodes.plugins.manager import plugins
 def run_file(path: Path, settings: Iterable[str], output: Path) -> int:
     """Run the workflow and say what each step made and where it is; 1 if a part of it failed, although it ended."""
     services = plugins()
-    for sentence in unknown_kinds(services):
-        print(f"musubi-nodes: {sentence}", file=sys.stderr)
+    for problem in unknown_kinds(services):
+        print(f"musubi-nodes: {problem}", file=sys.stderr)
     workflow = read_workflow(path, services.nodes)
     set_values(workflow, settings)
     host, failed = TerminalHost(output, services.config), 0

@@ -43,10 +43,12 @@ def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
     try:
         raw = parse_json(read_text(path, WORKFLOW))
     except OSError as error:
-        raise MusubiError("todo", f"the workflow {path} cannot be read: {error}", fix="Correct the path.") from None
+        raise MusubiError(
+            "file-unreadable", f"the workflow {path} cannot be read: {error}", fix="Correct the path."
+        ) from None
     except ValueError as error:
         raise MusubiError(
-            "todo", f"{path} is no JSON: {error}", fix="Export it again: Workflow > Export (API)."
+            "json-invalid", f"{path} is no JSON: {error}", fix="Export it again: Workflow > Export (API)."
         ) from None
     raw = _nodes(path, raw)
     nodes = {node.id: node for node in known} | FOREIGN
@@ -54,8 +56,11 @@ def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
     for step in workflow.values():
         for name, (source, number) in step.links().items():
             if source not in workflow or not _carries(workflow[source].node, number, step.node, name):
-                raise MusubiError("todo", f"node {step.id} ({step.node.title}): input {name} takes no such output",
-                                  fix="Export the workflow again.")  # fmt: skip
+                raise MusubiError(
+                    "link-invalid",
+                    f"node {step.id} ({step.node.title}): input {name} takes no such output",
+                    fix="Export the workflow again.",
+                )
     return workflow
 
 
@@ -68,7 +73,7 @@ def _nodes(path: Path, raw: Any) -> dict[str, Any]:
     )
     if canvas or not isinstance(found, dict):
         raise MusubiError(
-            "todo",
+            "workflow-not-api",
             f"{path} is a workflow of the canvas, not an API file" if canvas else f"{path} holds no workflow",
             fix="In ComfyUI choose Workflow > Export (API), and run that file.",
         )
@@ -88,14 +93,14 @@ def _step(id_: str, entry: Any, nodes: Mapping[str, type[Node]]) -> Step:
     whole = isinstance(entry, dict) and isinstance(entry.get("inputs", {}), dict)
     if not whole or not isinstance(entry.get("class_type"), str):
         raise MusubiError(
-            "todo",
+            "workflow-node-invalid",
             f"node {id_} has no class_type or no inputs",
             fix="Export the workflow again: Workflow > Export (API).",
         )
     name = entry["class_type"]
     if name not in nodes:
         raise MusubiError(
-            "todo",
+            "node-unknown",
             f"node {id_} is a {name}, which the terminal does not have{did_you_mean(name, list(nodes))}",
             why="Outside ComfyUI there are the nodes of musubi-nodes, and " + ", ".join(FOREIGN) + ".",
             fix="Remove it from the workflow, or install the plugin that brings it.",
@@ -117,20 +122,26 @@ def set_values(workflow: Workflow, settings: Iterable[str]) -> None:
         wanted, dot, name = target.rpartition(".")
         if not equals or not dot:
             raise MusubiError(
-                "todo", f"--set {setting!r} is not NODE.input=value", fix="Write for example --set 3.seed=7"
+                "setting-invalid", f"--set {setting!r} is not NODE.input=value", fix="Write for example --set 3.seed=7"
             )
         steps = [s for s in workflow.values() if wanted in (s.id, s.node.id, s.node.id.removeprefix("MusubiTuner_"))]
         if not steps:
             names = [s.node.id.removeprefix("MusubiTuner_") for s in workflow.values()]
-            raise MusubiError("todo", f"--set {setting!r}: there is no node {wanted!r}{did_you_mean(wanted, names)}",
-                              fix=f"The workflow has {', '.join(names)}.")  # fmt: skip
+            raise MusubiError(
+                "node-unknown",
+                f"--set {setting!r}: there is no node {wanted!r}{did_you_mean(wanted, names)}",
+                fix=f"The workflow has {', '.join(names)}.",
+            )
         for step in steps:
             specs = {spec.name: spec for spec in step.node.fields()}
             if name not in specs or specs[name].kind == "socket":
                 known = [n for n, s in specs.items() if s.kind != "socket"]
                 near = did_you_mean(name, known)
-                raise MusubiError("todo", f"--set {setting!r}: {step.node.title} has no widget {name!r}{near}",
-                                  fix=f"It has {', '.join(known)}.")  # fmt: skip
+                raise MusubiError(
+                    "widget-unknown",
+                    f"--set {setting!r}: {step.node.title} has no widget {name!r}{near}",
+                    fix=f"It has {', '.join(known)}.",
+                )
             workflow[step.id] = Step(step.id, step.node, {**step.inputs, name: _typed(specs[name].kind, text)})
 
 
@@ -149,7 +160,11 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
     """The steps that lead to an output, in the order of running; what can be known to fail is told first."""
     ends = [step for step in workflow.values() if step.node.output_node]
     if not ends:
-        raise MusubiError("todo", "the workflow has no output node", fix="Add a trainer, a generator or a save node.")
+        raise MusubiError(
+            "workflow-without-output",
+            "the workflow has no output node",
+            fix="Add a trainer, a generator or a save node.",
+        )
     ordered = list(_without_constants(_ordered(workflow, ends)))
     whole, nodes = _prompt({step.id: step for step in ordered}), {step.node for step in ordered}
     for step in ordered:
@@ -187,7 +202,7 @@ def _require(step: Step) -> None:
     if strange := sorted(set(step.inputs) - set(known) - ADDED_BY_CANVAS):
         near = did_you_mean(strange[0], known)
         raise MusubiError(
-            "todo", f"{step.node.title} has no input {strange[0]!r}{near}", fix="Correct the workflow file."
+            "input-unknown", f"{step.node.title} has no input {strange[0]!r}{near}", fix="Correct the workflow file."
         )
     check_given(step.node, step.inputs.keys(), step.node.fields())
 
@@ -200,7 +215,9 @@ def _ordered(workflow: Workflow, ends: Iterable[Step]) -> Iterator[Step]:
             id_, sources = next(reversed(path.items()))
             source = next((each for each in sources if each not in done), None)
             if source in path:
-                raise MusubiError("todo", f"node {source} feeds itself", fix="Remove the circle from the workflow.")
+                raise MusubiError(
+                    "workflow-circular", f"node {source} feeds itself", fix="Remove the circle from the workflow."
+                )
             if source is not None:
                 path[source] = _sources(workflow[source])
                 continue

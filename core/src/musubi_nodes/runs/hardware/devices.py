@@ -28,7 +28,7 @@ def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.enviro
     there = visible_gpus(environment, variable, wanted.stop)
     if wanted.stop > len(there):
         raise MusubiError(
-            "todo",
+            "gpu-missing",
             f"there is no GPU {device}" if count == 1 else f"there are no {count} GPUs from {device} on",
             why=say(
                 "{shows} shows this program {count}: {names}.",

@@ -57,7 +57,7 @@ def _own_order(uuids: Sequence[str]) -> list[int]:
     order = cuda_order()
     if not order or not set(order) <= set(uuids):
         raise MusubiError(
-            "todo",
+            "gpu-order-unknown",
             "the numbers in CUDA_VISIBLE_DEVICES cannot be matched with this machine's GPUs",
             why="CUDA counts GPUs from the fastest, the driver by their slots, and CUDA did not answer.",
             fix="Set CUDA_DEVICE_ORDER=PCI_BUS_ID, with the numbers that nvidia-smi shows, and start again.",

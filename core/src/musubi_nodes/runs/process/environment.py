@@ -107,7 +107,7 @@ def _sources(install: Install, own: str | None) -> str:
     source = str(install.root / "src")
     if os.pathsep in source:
         raise MusubiError(
-            "todo",
+            "install-path-not-allowed",
             f"the path of the install {install.name} holds {os.pathsep!r}: {install.root}",
             why="Python takes that character for the end of a path in PYTHONPATH, and would not find musubi-tuner.",
             fix="Rename or move the folder, and correct `root` in config.toml or MUSUBI_TUNER_ROOT.",

@@ -105,7 +105,7 @@ class _Guarded:
             return recorded
         if code < 0 or (os.name == "nt" and "pid" in record and code != 0):  # who is killed there ends with 1 or 15
             raise MusubiError(
-                "todo",
+                "guard-killed",
                 "the process that guards the run was killed, and the run with it",
                 why="Somebody ended it from outside, or the system did because the main memory (RAM) was full.",
                 fix="Queue again. If it happens again, look for 'out of memory' in the system's log.",
@@ -120,7 +120,7 @@ class _Guarded:
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > UNANSWERED:
             raise MusubiError(
-                "todo",
+                "guard-unresponsive",
                 "the process that guards the run does not answer, and how the run ended is not known",
                 why="Somebody stopped it from outside (SIGSTOP, a debugger), or the system hangs.",
                 fix="Queue again.",

@@ -87,7 +87,7 @@ class Following:
             return executor.start(ProcessSpec(command.argv, command.environment, command.cwd, self._folder.path))
         except (OSError, ValueError) as error:
             raise MusubiError(
-                "todo",
+                "script-not-started",
                 f"{command.script} cannot be started: {error}",
                 why="The folder or the program that the message names cannot be used, or the command is too long.",
                 fix="Check the install in config.toml; `musubi-nodes doctor` tells what is missing.",
@@ -191,7 +191,7 @@ class Following:
     def _judge(self, metrics: Metrics) -> None:
         if metrics.hopeless:
             raise MusubiError(
-                "todo",
+                "loss-nan",
                 f"the loss of {self._command.script} has been no number (NaN) since step {metrics.nan_since}",
                 why="The learning rate is too high, or the precision does not fit the model. musubi-tuner would train "
                 "on to the end and save a useless LoRA, so the run was ended.",

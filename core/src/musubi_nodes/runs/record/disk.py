@@ -18,9 +18,12 @@ def disk_error(error: OSError, run: Path, name: str = "run folder") -> MusubiErr
     found = log if log.is_file() else None
     if error.errno in _FULL:
         return MusubiError(
-            "todo", f"the disk of {where} is full", fix="Free some space there, then queue again.", log=found
+            "disk-full", f"the disk of {where} is full", fix="Free some space there, then queue again.", log=found
         )
     what = f"the {name} {run}" if where == run else str(where)
     return MusubiError(
-        "todo", f"{what} cannot be written: {error}", fix="Check that folder and its permissions.", log=found
+        "folder-not-writable",
+        f"{what} cannot be written: {error}",
+        fix="Check that folder and its permissions.",
+        log=found,
     )

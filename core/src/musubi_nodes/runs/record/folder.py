@@ -79,7 +79,7 @@ class RunFolder:
             shown = disk_error(error, self.path) if full else error  # type: ignore[arg-type]
             with watched(None):  # who cancels a second time would leave it running for ever
                 if self.status()["status"] not in ("failed", "cancelled"):
-                    said = {} if cancelled else {"error": str(shown)}
+                    said = {} if cancelled else _said(shown)
                     self.write_end("cancelled" if cancelled else "failed", **details, **said)
             if shown is error:
                 raise
@@ -99,13 +99,15 @@ class RunFolder:
             (path / "out").mkdir(parents=True)
         except OSError as error:
             fix = "Free some space, or make the output folder writable."
-            raise MusubiError("todo", f"the run folder {path} cannot be made: {error}", fix=fix) from error
+            raise MusubiError(
+                "folder-not-writable", f"the run folder {path} cannot be made: {error}", fix=fix
+            ) from error
         return cls(path)
 
     def deleted(self, meanwhile: str) -> MusubiError:
         """The error for a folder that is gone; ``meanwhile``: what happened then."""
         return MusubiError(
-            "todo",
+            "run-folder-deleted",
             f"the run folder {self.path} was deleted or moved while {meanwhile}",
             why="Its log and what it made are gone with it.",
             fix="Queue again, and leave run folders alone until their run has ended.",
@@ -192,7 +194,9 @@ class RunFolder:
         status = self.status()["status"]
         if status != "running":
             raise MusubiError(
-                "todo", f"the run {self.path.name} is not running ({status})", fix="`musubi-nodes runs` lists them."
+                "run-not-running",
+                f"the run {self.path.name} is not running ({status})",
+                fix="`musubi-nodes runs` lists them.",
             )
         write_text(self.stop_request, "")
 
@@ -216,8 +220,14 @@ class RunFolder:
         if not isinstance(found.get("status"), str):
             found["status"] = "unknown"
         if found["status"] == "running" and is_gone(self.path, found):
-            return {**found, "status": "failed", "error": "the program that ran it ended, and the run with it"}
+            ended = MusubiError("host-ended", "the program that ran it ended, and the run with it")
+            return {**found, "status": "failed", **_said(ended)}
         return found
+
+
+def _said(error: BaseException) -> dict[str, str]:
+    """What ``status.json`` says of ``error``."""
+    return {"error": str(error), **({"code": error.code} if isinstance(error, MusubiError) else {})}
 
 
 def _next_time(runs: Path) -> str:
@@ -268,7 +278,7 @@ def run_named(output: Path, name: str) -> RunFolder:
     runs = runs_of(output)
     folder = runs / name
     if not _is_ours(name) or not is_own(folder, stat.S_ISDIR):
-        raise MusubiError("todo", f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
+        raise MusubiError("run-missing", f"there is no run {name[:120]!r}", fix="Name a folder of output/musubi/runs.")
     return RunFolder(folder)
 
 

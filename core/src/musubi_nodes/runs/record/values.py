@@ -34,7 +34,7 @@ IDS = frozenset({"node", "prompt", "workflow"})
 """These are compared with the page's, not shown."""
 FILES: Mapping[str, Mapping[str, Kind]] = {
     "status.json": {
-        **HOST, "status": status, "time": is_number, "error": text, "made": text, "script": text,
+        **HOST, "status": status, "time": is_number, "error": text, "code": text, "made": text, "script": text,
         "peak_gpu_bytes": whole,
     },
     "origin.json": {**ORIGIN, "time": is_number},
