@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from musubi_nodes.errors import MusubiError, Problem, did_you_mean, finding, problems
+from musubi_nodes.errors import InvalidValue, MusubiError, Problem, did_you_mean, finding, problems
 from musubi_nodes.files import CONFIG, NotUsable, cleaned_path, read_text
 from musubi_nodes.log import log
 from musubi_nodes.parsing import parse_toml
@@ -29,23 +29,23 @@ LOGINS = {"huggingface_token": "HF_TOKEN", "wandb_api_key": "WANDB_API_KEY"}
 
 
 def _whole_path(text: str) -> str:
-    """``text``; a ValueError where it would mean another place in each folder that a program is started from."""
+    """``text``; an error where it would mean another place in each folder that a program is started from."""
     if not cleaned_path(text).is_absolute():
-        raise ValueError("must be an absolute path, or begin with ~")
+        raise InvalidValue("path-not-absolute", "must be an absolute path, or begin with ~")
     return text
 
 
 def _variable_name(name: str) -> str:
-    """``name``; a ValueError if no system takes it in the environment."""
+    """``name``; an error if no system takes it in the environment."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise ValueError("is no name of a variable: use letters, digits and _")
+        raise InvalidValue("variable-name-invalid", "is no name of a variable: use letters, digits and _")
     return name
 
 
 def _variable_value(value: str) -> str:
-    """``value``; a ValueError if no process can be started with it."""
+    """``value``; an error if no process can be started with it."""
     if "\0" in value:
-        raise ValueError("holds a NUL character, which no variable can hold")
+        raise InvalidValue("variable-value-invalid", "holds a NUL character, which no variable can hold")
     return value
 
 
@@ -55,10 +55,11 @@ def is_secret(name: str) -> bool:
 
 
 def _option(name: str) -> str:
-    """``name``; a ValueError for a key: whoever sees the processes, a run folder or a page would see it."""
+    """``name``; an error for a key: whoever sees the processes, a run folder or a page would see it."""
     if is_secret(name):
         variable = LOGINS.get(name, name.upper())
-        raise ValueError(f"stands in the command, where others see it; write {variable} into [secrets] instead")
+        text = f"stands in the command, where others see it; write {variable} into [secrets] instead"
+        raise InvalidValue("secret-in-command", text)
     return name
 
 
@@ -159,7 +160,7 @@ def _checked(path: Path, values: dict[str, Any]) -> Config:
     except ValidationError as error:
         found = [_sentence(each) for each in error.errors()]
         raise problems(
-            "todo", f"the configuration {path} is wrong", found, fix="Correct the file and start again."
+            "config-invalid", f"the configuration {path} is wrong", found, fix="Correct the file and start again."
         ) from None
 
 
@@ -183,14 +184,18 @@ def _file_values(path: Path) -> dict[str, Any]:
         return {}
     except NotUsable as error:
         raise MusubiError(
-            "todo", f"the configuration {path} cannot be read: {error}", fix="Name a text file of at most 1 MB."
+            "file-unreadable",
+            f"the configuration {path} cannot be read: {error}",
+            fix="Name a text file of at most 1 MB.",
         ) from None
     except UnicodeDecodeError as error:
-        raise MusubiError("todo", f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8.") from None
+        raise MusubiError(
+            "file-not-utf8", f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8."
+        ) from None
     except ValueError as error:
         fix = "Correct the file and start again. Windows paths stand in 'single quotes'."
-        raise MusubiError("todo", f"the configuration {path} is no TOML: {error}", fix=fix) from None
+        raise MusubiError("toml-invalid", f"the configuration {path} is no TOML: {error}", fix=fix) from None
     except OSError as error:
         raise MusubiError(
-            "todo", f"the configuration {path} cannot be read: {error}", fix="Check its permissions."
+            "file-unreadable", f"the configuration {path} cannot be read: {error}", fix="Check its permissions."
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from musubi_nodes.errors import CONTROLS, MusubiError
+from musubi_nodes.errors import CONTROLS, InvalidValue, MusubiError
 from musubi_nodes.windows_names import meaning_on_windows
 
 LONGEST_NAME = 180
@@ -21,9 +21,9 @@ def checked_name(name: str, what: str, *endings: str) -> str:
     """``name`` without any of ``endings``, which is added later; a :class:`MusubiError` where it is no file name."""
     try:
         return plain_name(name, *endings)
-    except ValueError as error:
+    except InvalidValue as error:
         raise MusubiError(
-            "todo",
+            error.code,
             f"{what} {name[:80]!r} {error}",
             why="It becomes part of file names; musubi-tuner loses the whole training at its first save otherwise.",
             fix="Choose another name, without a folder.",
@@ -31,11 +31,11 @@ def checked_name(name: str, what: str, *endings: str) -> str:
 
 
 def plain_name(name: str, *endings: str) -> str:
-    """The same as a pydantic check, which raises a ValueError."""
+    """The same as a pydantic check, which raises an :class:`InvalidValue`."""
     while ending := next((each for each in endings if name.lower().endswith(each)), ""):
         name = name[: -len(ending)]
     if wrong := _wrong(name):
-        raise ValueError(f"is not a plain file name: {wrong}")
+        raise InvalidValue("file-name-invalid", f"is not a plain file name: {wrong}")
     return name
 
 

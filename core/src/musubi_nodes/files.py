@@ -57,6 +57,11 @@ class NotUsable(OSError):
     """A file that is no regular one, or larger than its kind may be."""
 
 
+def unreadable(error: Exception) -> str:
+    """The code of an error for a file that ``error`` keeps from being read."""
+    return "file-missing" if isinstance(error, FileNotFoundError | NotADirectoryError) else "file-unreadable"
+
+
 def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = True) -> BinaryIO:
     """Open a regular file for reading, no FIFO, device or folder.
 
@@ -224,7 +229,9 @@ def _targets(folder: Path, stem: str, suffix: str = "") -> Iterator[Path]:
     yield folder / f"{stem}{suffix}"
     yield from (folder / f"{stem}-{number}{suffix}" for number in range(2, 10_000))
     raise MusubiError(
-        "todo", f"no free name for {stem}{suffix} in {folder}", fix="Remove old files there or choose another name."
+        "file-name-taken",
+        f"no free name for {stem}{suffix} in {folder}",
+        fix="Remove old files there or choose another name.",
     )
 
 
@@ -320,13 +327,17 @@ def cleaned_path(text: str) -> Path:
         text = text[1:-1].strip()
     if CONTROLS.search(text) or re.search(r"[\n\t]", text):
         raise MusubiError(
-            "todo", f"the path {text[:80]!r} holds a line break or control character", fix="Type the path again."
+            "path-control-character",
+            f"the path {text[:80]!r} holds a line break or control character",
+            fix="Type the path again.",
         )
     if len(text) > LONGEST_PATH:
-        raise MusubiError("todo", f"the path {text[:80]!r} ... has {len(text)} characters", fix="Type the path again.")
+        raise MusubiError(
+            "path-too-long", f"the path {text[:80]!r} ... has {len(text)} characters", fix="Type the path again."
+        )
     if meaning := meaning_on_windows(text):
         raise MusubiError(
-            "todo",
+            "path-unsafe-on-windows",
             f"the path {text[:80]!r} {meaning}",
             why="Windows would open something else than this path names, and the workflow may be run there.",
             fix="Rename the file or folder, or give its whole path.",
@@ -335,5 +346,5 @@ def cleaned_path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise MusubiError(
-            "todo", f"nobody's home folder is meant by {text[:80]!r}", fix="Write the whole path."
+            "home-unknown", f"nobody's home folder is meant by {text[:80]!r}", fix="Write the whole path."
         ) from None

@@ -22,6 +22,11 @@ def texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(text, value))
 
 
+def pairs(value: Any) -> bool:
+    """Whether it is a list of two texts each."""
+    return isinstance(value, list) and all(texts(each) and len(each) == 2 for each in value)
+
+
 def table(value: Any) -> bool:
     return isinstance(value, dict)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError, is_one_line
-from musubi_nodes.files import WEIGHTS_HEADER, open_file
+from musubi_nodes.files import WEIGHTS_HEADER, open_file, unreadable
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.saying import say
 
@@ -53,14 +53,14 @@ def read_header(path: Path) -> Header:
             file.seek(8)
             text = file.read(length)
     except (OSError, ValueError) as error:
-        raise MusubiError("todo", f"{path} cannot be read", why=str(error), fix="Check the path.") from error
+        raise MusubiError(unreadable(error), f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     try:
         return _checked(parse_json(text.decode(), parse_int=_short_number), 8 + length, size)
     except _TooShort as error:
-        raise MusubiError("todo", f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
+        raise MusubiError("file-truncated", f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise MusubiError(
-            "todo",
+            "file-not-safetensors",
             f"{path} is no safetensors file",
             why=say("Its header is damaged: {error}", error=error),
             fix=_DOWNLOAD,
@@ -69,12 +69,12 @@ def read_header(path: Path) -> Header:
 
 def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
     if size == 0:
-        raise MusubiError("todo", f"{path} is empty (0 bytes)", fix=_DOWNLOAD)
+        raise MusubiError("file-empty", f"{path} is empty (0 bytes)", fix=_DOWNLOAD)
     if start[8:9] != b"{" or length > WEIGHTS_HEADER.most:
         _refuse_other_files(path, start)
     if 8 + length > size:
         raise MusubiError(
-            "todo",
+            "file-truncated",
             f"{path} is cut off",
             why=say("Its header alone needs {needs} bytes, it has {size}.", needs=8 + length, size=size),
             fix=_DOWNLOAD,
@@ -85,28 +85,31 @@ def _refuse_other_files(path: Path, start: bytes) -> None:
     """The length in the first bytes may look like another file's mark, so these count only without the header's "{"."""
     if start.startswith(b"version https://git-lfs"):
         raise MusubiError(
-            "todo",
+            "file-lfs-pointer",
             f"{path} is a Git LFS pointer, not the weights",
             fix="Run `git lfs pull` in that folder, or download the file.",
         )
     if start.lstrip().startswith(b"<"):
-        raise MusubiError("todo", f"{path} is a web page saved under the name of the weights", fix=_DOWNLOAD)
+        raise MusubiError("file-web-page", f"{path} is a web page saved under the name of the weights", fix=_DOWNLOAD)
     if start.startswith(b"GGUF"):
         raise MusubiError(
-            "todo",
+            "file-gguf",
             f"{path} is a GGUF file",
             why="musubi-tuner reads no GGUF.",
             fix="Choose the safetensors file of the same model, in fp16, bf16 or fp8.",
         )
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
         raise MusubiError(
-            "todo",
+            "file-pytorch",
             f"{path} is a PyTorch file (.pt, .pth, .ckpt), not safetensors",
             why="musubi-tuner takes safetensors only for this one, or goes by the ending of the name.",
             fix="Choose the safetensors file of the same weights; a PyTorch file needs its own ending.",
         )
     raise MusubiError(
-        "todo", f"{path} is no safetensors file", why=say("It begins with {start!r}.", start=start[:8]), fix=_DOWNLOAD
+        "file-not-safetensors",
+        f"{path} is no safetensors file",
+        why=say("It begins with {start!r}.", start=start[:8]),
+        fix=_DOWNLOAD,
     )
 
 

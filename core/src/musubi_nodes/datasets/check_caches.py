@@ -10,6 +10,7 @@ from musubi_nodes.datasets.cache_folders import GLOB_LETTERS, folder_key
 from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset
+from musubi_nodes.errors import Problem
 
 
 def check_caches(scans: Sequence[DatasetScan], datasets: Sequence[Dataset], found: Findings) -> None:
@@ -27,16 +28,16 @@ def check_caches(scans: Sequence[DatasetScan], datasets: Sequence[Dataset], foun
     for sharing in folders.values():
         if len(sharing) > 1:
             names = " and ".join(scan.name for scan in sharing)
-            found.errors.append(
-                f"{names} share the cache folder {sharing[0].cache_folder}; give each a cache_directory"
-            )
+            text = f"{names} share the cache folder {sharing[0].cache_folder}; give each a cache_directory"
+            found.errors.append(Problem("cache-folder-shared", text))
         found.errors.extend(_twice(group) for group in _same_stem(sharing))
 
 
-def _glob(name: str, folder: Path) -> str:
+def _glob(name: str, folder: Path) -> Problem:
     # get_all_latent_cache_files and prepare_for_training (v0.3.4) glob the folder without escaping it.
     letters = " ".join(sorted(GLOB_LETTERS))
-    return f"{name}: the cache folder {folder} has one of {letters} in its path, so that training finds no cache there"
+    text = f"{name}: the cache folder {folder} has one of {letters} in its path, so that training finds no cache there"
+    return Problem("cache-folder-not-found-by-glob", text)
 
 
 def _same_stem(sharing: Sequence[DatasetScan]) -> list[list[tuple[DatasetScan, Item]]]:
@@ -49,6 +50,7 @@ def _same_stem(sharing: Sequence[DatasetScan]) -> list[list[tuple[DatasetScan, I
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _twice(group: Sequence[tuple[DatasetScan, Item]]) -> str:
+def _twice(group: Sequence[tuple[DatasetScan, Item]]) -> Problem:
     paths = named((f"{item.path} ({scan.name})" for scan, item in group), 4)
-    return f"one cache file would serve {len(group)} items, silently: {paths}; rename all but one"
+    text = f"one cache file would serve {len(group)} items, silently: {paths}; rename all but one"
+    return Problem("cache-file-shared", text)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from musubi_nodes.datasets.facts import facts_of_images
+from musubi_nodes.datasets.folder import MISSING_FOLDER, NOT_A_FOLDER
 from musubi_nodes.datasets.headers import Odd
 from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
-from musubi_nodes.errors import MusubiError, did_you_mean, is_one_line
+from musubi_nodes.errors import MusubiError, Problem, did_you_mean, is_one_line
 from musubi_nodes.files import CAPTION, PICTURE, Limit, is_file, is_folder, open_file
 
 OnMissing = Literal["error", "skip"]
@@ -31,7 +32,7 @@ def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing:
     _unseen(scan, found)
 
 
-def no_source(name: str, dataset: Dataset, trouble: str) -> str:
+def no_source(name: str, dataset: Dataset, trouble: Problem) -> Problem:
     """What to say about a dataset whose folder or JSONL file has ``trouble``, such as "does not exist"."""
     source, what = source_of(dataset), "the folder" if dataset.directory else "the file"
     try:
@@ -45,89 +46,94 @@ def no_source(name: str, dataset: Dataset, trouble: str) -> str:
         else ""
     )
     where = "A relative path counts from the TOML's own folder, in the editor from ComfyUI's input folder."
-    return f"{name}: {what} {source} {trouble}{near}.{cost} {where}"
+    return Problem(trouble.code, f"{name}: {what} {source} {trouble}{near}.{cost} {where}")
 
 
-def _nothing(scan: DatasetScan) -> str:
+def _nothing(scan: DatasetScan) -> Problem:
     kinds = (
         ("without caption", scan.without_caption),
         (f"subfolders with {scan.kind}s, which it does not enter", scan.subfolders),
         ("other files", scan.ignored),
     )
     hints = "".join(f"; {what}: {named(found, 3)}" for what, found in kinds if found)
-    return f"{scan.name}: no {scan.kind} to train on in {scan.source}{hints}"
+    return Problem("dataset-empty", f"{scan.name}: no {scan.kind} to train on in {scan.source}{hints}")
 
 
 def _captions(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnMissing) -> None:
     without = f"without {dataset.caption_extension} caption"
     if scan.kind == "video":
-        found.add(found.errors, scan.name, scan.without_caption, "video", f"{without}, which stops musubi-tuner")
+        to, text = found.errors, f"{without}, which stops musubi-tuner"
     else:
-        lines = found.errors if missing == "error" else found.warnings
-        found.add(lines, scan.name, scan.without_caption, "image", f"{without}, which musubi-tuner leaves out silently")
+        to = found.errors if missing == "error" else found.warnings
+        text = f"{without}, which musubi-tuner leaves out silently"
+    found.add(to, "caption-missing", scan.name, scan.without_caption, scan.kind, text)
     unusable = {path: None for path in scan.not_utf8 if not _can_be_opened(path, CAPTION)}
     text = f"which is no file of at most {CAPTION.most // 1_000_000} MB that can be opened"
-    found.add(found.errors, scan.name, [*unusable], "caption", text, "write it again")
+    found.add(found.errors, "file-unreadable", scan.name, [*unusable], "caption", text, "write it again")
     encoded = [path for path in scan.not_utf8 if path not in unusable]
-    found.add(found.errors, scan.name, encoded, "caption", "not in UTF-8", "save again as UTF-8")
-    found.add(found.warnings, scan.name, scan.empty_captions, "caption", "empty")
+    found.add(found.errors, "file-not-utf8", scan.name, encoded, "caption", "not in UTF-8", "save again as UTF-8")
+    found.add(found.warnings, "caption-empty", scan.name, scan.empty_captions, "caption", "empty")
     text = "with a byte order mark, which becomes part of the caption"
-    found.add(found.warnings, scan.name, scan.marked_captions, "caption", text, "save again as UTF-8 without BOM")
+    marked, fix = scan.marked_captions, "save again as UTF-8 without BOM"
+    found.add(found.warnings, "file-byte-order-mark", scan.name, marked, "caption", text, fix)
     stems = {path.stem.casefold() for path in scan.without_caption}
     cased = [path for path in scan.captions_alone if path.stem.casefold() in stems]
     others = [path for path in scan.captions_alone if path not in cased]
     text = f"whose name differs from its {scan.kind}'s in upper and lower case"
-    found.add(found.warnings, scan.name, cased, "caption", text, "give both the same name")
-    found.add(found.warnings, scan.name, others, "caption", f"without {scan.kind} of the same name")
+    found.add(found.warnings, "caption-other-case", scan.name, cased, "caption", text, "give both the same name")
+    text = f"without {scan.kind} of the same name"
+    found.add(found.warnings, "caption-without-media", scan.name, others, "caption", text)
 
 
 def _lines(scan: DatasetScan, found: Findings) -> None:
     where = f"{scan.name}: {scan.source.name}"
-    found.errors.extend(f"{where}, {line}" for line in scan.bad_lines[:10])
-    found.add(found.errors, where, scan.bad_lines[10:], "more bad line", "like these")
-    found.add(found.errors, where, scan.missing_files, "file", "named but not there")
+    found.errors.extend(Problem(line.code, f"{where}, {line}") for line in scan.bad_lines[:10])
+    found.add(found.errors, "line-invalid", where, scan.bad_lines[10:], "more bad line", "like these")
+    found.add(found.errors, "file-missing", where, scan.missing_files, "file", "named but not there")
     text = "with a relative path, which counts from the folder that musubi-tuner is started in"
-    found.add(found.errors, where, scan.relative_lines, "line", text, "write absolute paths")
+    found.add(found.errors, "path-not-absolute", where, scan.relative_lines, "line", text, "write absolute paths")
 
 
 def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
-    found.errors.extend(f"{scan.name}: {line}" for line in scan.bad_companions[:10])
+    found.errors.extend(Problem(each.code, f"{scan.name}: {each}") for each in scan.bad_companions[:10])
     folder = dataset.control_directory if dataset.directory else None
     if scan.missing_controls and folder and not is_folder(folder):
-        trouble = "is not a folder" if is_file(folder) else "does not exist"
-        found.errors.append(f"{scan.name}: control_directory {folder} {trouble}")
+        trouble = NOT_A_FOLDER if is_file(folder) else MISSING_FOLDER
+        found.errors.append(Problem(trouble.code, f"{scan.name}: control_directory {folder} {trouble}"))
     else:
-        found.add(found.errors, scan.name, scan.missing_controls, scan.kind, "without control")
+        found.add(found.errors, "control-missing", scan.name, scan.missing_controls, scan.kind, "without control")
     if isinstance(dataset, ImageDataset) and dataset.fp_1f_clean_indices:
         needed = len(dataset.fp_1f_clean_indices)
         few = [item.path for item in scan.noticed if 0 < len(item.control_files) < needed]
-        found.add(found.errors, scan.name, few, "image", f"with less than the {needed} controls of fp_1f_clean_indices")
+        text = f"with less than the {needed} controls of fp_1f_clean_indices"
+        found.add(found.errors, "control-missing", scan.name, few, "image", text)
     if (
         isinstance(dataset, ImageDataset)
         and dataset.multiple_target
         and not any(item.target_files for item in scan.noticed)
     ):
         text = "multiple_target is on, but no image has further targets (x_1.png beside x.png)"
-        found.errors.append(f"{scan.name}: {text}")
+        found.errors.append(Problem("target-missing", f"{scan.name}: {text}"))
     if dataset.control_directory and dataset.jsonl_file:
-        found.warnings.append(f"{scan.name}: control_directory is ignored with JSONL; put control_path into the lines")
+        text = f"{scan.name}: control_directory is ignored with JSONL; put control_path into the lines"
+        found.warnings.append(Problem("setting-ignored", text))
 
 
 def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
     others = [file for item in scan.noticed for file in (*item.target_files, *item.control_files) if not file.is_folder]
     empty = [item.path for item in scan.noticed if item.file.size == 0 and not item.file.is_folder]
     empty += [Path(file.path) for file in others if file.size == 0]
-    found.add(found.errors, scan.name, empty, "file", "empty (0 bytes)")
+    found.add(found.errors, "file-empty", scan.name, empty, "file", "empty (0 bytes)")
     odd = [Path(file.path) for item in scan.noticed for file in item.media if not is_one_line(file.path)]
     text = "with a line break or control character in its path, which could pass for a line of the script's output"
-    found.add(found.errors, scan.name, odd, "file", text, "rename it")
+    found.add(found.errors, "path-control-character", scan.name, odd, "file", text, "rename it")
     told = set(empty)
     if scan.kind == "image":
         looks = list(zip(others, facts_of_images(others), strict=True))
         broken = [item.path for item in scan.noticed if isinstance(item.facts, MusubiError)]
         broken += [Path(file.path) for file, facts in looks if isinstance(facts, MusubiError)]
         broken = [path for path in broken if path not in told and not _is_avif(path)]
-        found.add(found.errors, scan.name, broken, "image", "that cannot be read")
+        found.add(found.errors, "image-unreadable", scan.name, broken, "image", "that cannot be read")
         beside = [(Path(file.path), facts.odd) for file, facts in looks if isinstance(facts, tuple) and facts.odd]
         _odd(scan, dataset, beside, found)
 
@@ -149,16 +155,21 @@ def _is_avif(path: Path) -> bool:
         return False
 
 
-_ODD: dict[Odd, tuple[str, str]] = {
+_ODD: dict[Odd, tuple[str, str, str]] = {
     "alpha": (
+        "image-transparent",
         "with transparency, which musubi-tuner drops: what is transparent is learned in the colour behind",
         "",
     ),
-    "grey16": ("in grey of 16 bits, which musubi-tuner cuts off at 255: nearly all becomes white", "save with 8 bits"),
-    "rotated": ("with an EXIF rotation, which musubi-tuner does not apply", "rotate the pixels"),
-    "animated": ("animated, of which musubi-tuner takes the first picture", ""),
+    "grey16": (
+        "image-16-bit",
+        "in grey of 16 bits, which musubi-tuner cuts off at 255: nearly all becomes white",
+        "save with 8 bits",
+    ),
+    "rotated": ("image-rotated", "with an EXIF rotation, which musubi-tuner does not apply", "rotate the pixels"),
+    "animated": ("image-animated", "animated, of which musubi-tuner takes the first picture", ""),
 }
-"""What is said of each, and what to do (``Image.open`` and ``convert`` in dataset/datasources.py, and ``[..., :3]`` in
+"""Code, text and remedy of each (``Image.open`` and ``convert`` in dataset/datasources.py, and ``[..., :3]`` in
 cache_latents.py, v0.3.4)."""
 
 
@@ -170,12 +181,12 @@ def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, Odd]]
     if isinstance(dataset, ImageDataset) and dataset.multiple_target:
         items = [each for each in items if each[1] != "alpha"]
     items += [each for each in beside if each[1] != "alpha"]
-    for odd, (text, fix) in _ODD.items():
-        found.add(found.warnings, scan.name, [path for path, this in items if this == odd], "image", text, fix)
+    for odd, (code, text, fix) in _ODD.items():
+        found.add(found.warnings, code, scan.name, [path for path, this in items if this == odd], "image", text, fix)
 
 
 def _unseen(scan: DatasetScan, found: Findings) -> None:
     text, fix = f"with {scan.kind}s, which musubi-tuner does not enter", "give each its own [[datasets]]"
-    found.add(found.warnings, scan.name, scan.subfolders, "subfolder", text, fix)
+    found.add(found.warnings, "subfolder-ignored", scan.name, scan.subfolders, "subfolder", text, fix)
     text = f"ignored, neither {scan.kind} with an ending that musubi-tuner takes nor caption"
-    found.add(found.warnings, scan.name, scan.ignored, "file", text)
+    found.add(found.warnings, "file-ignored", scan.name, scan.ignored, "file", text)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from musubi_nodes.datasets.listing import File, Names, files_in
 from musubi_nodes.datasets.names import VIDEO_EXTENSIONS, is_image, stem_of
+from musubi_nodes.errors import Problem
 
 
 @dataclass
@@ -15,7 +16,7 @@ class Controls:
     """Controls by the path of their item; ``bad`` are names that stop musubi-tuner."""
 
     of: dict[str, tuple[File, ...]] = field(default_factory=dict)
-    bad: list[str] = field(default_factory=list)
+    bad: list[Problem] = field(default_factory=list)
 
 
 def image_controls(images: Sequence[File], folder: Path) -> Controls:
@@ -40,11 +41,13 @@ def numbered(images: Sequence[File], candidates: Iterable[File], separators: str
         elif tail.isdecimal():
             found.setdefault(owner, []).append((int(tail) + 1, file))
         else:
-            result.bad.append(f"{file.path} looks like a companion of {owner.name} but ends in no number, e.g. _1")
+            text = f"{file.path} looks like a companion of {owner.name} but ends in no number, e.g. _1"
+            result.bad.append(Problem("companion-not-numbered", text))
     for owner, files in found.items():
         first = [file.name for number, file in files if number == min(files)[0]]
         if len(first) > 1:  # upstream sorts a set by number: which one it takes changes from run to run
-            result.bad.append(f"{owner.name} has several first companions, and chance takes one: {', '.join(first)}")
+            text = f"{owner.name} has several first companions, and chance takes one: {', '.join(first)}"
+            result.bad.append(Problem("companion-ambiguous", text))
     result.of = {owner.path: tuple(file for _, file in sorted(files)) for owner, files in found.items()}
     return result
 

@@ -11,6 +11,7 @@ from musubi_nodes.datasets.answers import Answers, each_file
 from musubi_nodes.datasets.headers import ORIENTATION, TURNED, ImageFacts, Odd, header_facts
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.files import unreadable
 from musubi_nodes.media.pictures import opened_picture
 from musubi_nodes.media.probe import VideoFacts, probe
 
@@ -41,7 +42,7 @@ def _image(file: File) -> ImageFacts | MusubiError:
     try:
         return header_facts(file.path) or _by_pillow(file)
     except (OSError, ValueError) as error:
-        return MusubiError("todo", f"{file.path} cannot be read", why=str(error))
+        return MusubiError(unreadable(error), f"{file.path} cannot be read", why=str(error))
 
 
 ANSWERS = Answers(_image)
@@ -52,7 +53,7 @@ _ODD_MODES: dict[str, Odd] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I"
 
 def _by_pillow(file: File) -> ImageFacts | MusubiError:
     if file.size == 0:
-        return MusubiError("todo", f"{file.path} is empty (0 bytes)")
+        return MusubiError("file-empty", f"{file.path} is empty (0 bytes)")
     try:
         with opened_picture(Path(file.path)) as image:
             return ImageFacts(image.size, _odd(image))
@@ -74,7 +75,7 @@ def _video(file: File) -> VideoFacts:
         return probe(Path(file.path))
     images = images_in(file.path)
     if not images:
-        raise MusubiError("todo", f"the folder {file.path} holds no images")
+        raise MusubiError("folder-empty", f"the folder {file.path} holds no images")
     (width, height), _ = image_facts(images[0])
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 

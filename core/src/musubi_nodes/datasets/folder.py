@@ -16,7 +16,10 @@ from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.listing import File, Names, files_in
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending, split, stem_of
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.errors import Problem
 
+MISSING_FOLDER = Problem("folder-missing", "does not exist")
+NOT_A_FOLDER = Problem("path-not-a-folder", "is not a folder")
 _SILENT = frozenset((".safetensors", ".json", ".jsonl", ".toml", ".db", ".ini"))  # caches, metadata, thumbnails
 
 
@@ -123,10 +126,12 @@ def _with_companions(item: Item, targets: Controls, controls: Controls) -> Item:
     return item._replace(control_files=controls.of.get(path, ()), target_files=targets.of.get(path, ()))
 
 
-def _trouble(error: Exception) -> str:
+def _trouble(error: Exception) -> Problem:
     if isinstance(error, FileNotFoundError):
-        return "does not exist"
-    return "is not a folder" if isinstance(error, NotADirectoryError) else f"cannot be read: {error}"
+        return MISSING_FOLDER
+    if isinstance(error, NotADirectoryError):
+        return NOT_A_FOLDER
+    return Problem("folder-unreadable", f"cannot be read: {error}")
 
 
 def _captions_alone(files: _Sorted) -> tuple[Path, ...]:
@@ -141,9 +146,10 @@ def _targets(dataset: Dataset, captioned: Sequence[File], bare: Sequence[File]) 
     return numbered(captioned, bare, "_") if layered else Controls()
 
 
-def _uneven(targets: Controls) -> list[str]:
+def _uneven(targets: Controls) -> list[Problem]:
     counts = {len(files) for files in targets.of.values()}
-    return ["multiple_target: all items need the same number of target images"] if len(counts) > 1 else []
+    text = "multiple_target: all items need the same number of target images"
+    return [Problem("targets-uneven", text)] if len(counts) > 1 else []
 
 
 def _controls(dataset: Dataset, captioned: Sequence[File]) -> Controls:

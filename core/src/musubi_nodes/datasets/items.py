@@ -12,7 +12,7 @@ from musubi_nodes.datasets.headers import ImageFacts
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Kind
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import MusubiError, Problem
 
 
 class Item(NamedTuple):
@@ -72,7 +72,7 @@ class DatasetScan:
     kind: Kind
     source: Path
     cache_folder: Path | None
-    trouble: str = ""
+    trouble: Problem | None = None
     items: tuple[Item, ...] = ()
     without_caption: tuple[Path, ...] = ()
     captions_alone: tuple[Path, ...] = ()
@@ -80,10 +80,10 @@ class DatasetScan:
     subfolders: tuple[Path, ...] = ()
     duplicate_stems: tuple[tuple[Path, ...], ...] = ()
     missing_controls: tuple[Path, ...] = ()
-    bad_companions: tuple[str, ...] = ()
+    bad_companions: tuple[Problem, ...] = ()
     missing_files: tuple[str, ...] = ()
     relative_lines: tuple[int, ...] = ()
-    bad_lines: tuple[str, ...] = ()
+    bad_lines: tuple[Problem, ...] = ()
 
     @property
     def name(self) -> str:

@@ -20,8 +20,8 @@ from musubi_nodes.datasets.items import DatasetScan, Item
 from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.names import stem_of
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
-from musubi_nodes.errors import did_you_mean
-from musubi_nodes.files import LINES, is_share, open_file
+from musubi_nodes.errors import InvalidValue, Problem, did_you_mean
+from musubi_nodes.files import LINES, is_share, open_file, unreadable
 from musubi_nodes.parsing import parse_json
 from musubi_nodes.windows_names import meaning_on_windows
 
@@ -29,6 +29,7 @@ LONGEST_LINE = 1_000_000
 MOST_ITEMS = 1_000_000
 MOST_WRONG = 1_000
 """Lines that are wrong or name files that are missing: beyond so many the rest is not read."""
+MISSING_FILE = Problem("file-missing", "does not exist")
 _SHARE = re.compile(r'"(?:/[/\\?]|\\[/\\uU])')
 """A text of JSON that begins as paths of a share do, or may do so in another spelling."""
 
@@ -36,7 +37,7 @@ _SHARE = re.compile(r'"(?:/[/\\?]|\\[/\\uU])')
 @dataclass
 class _Found:
     items: list[Item] = field(default_factory=list)
-    bad: list[str] = field(default_factory=list)
+    bad: list[Problem] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     relative: list[int] = field(default_factory=list)
 
@@ -56,14 +57,18 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
         for number, line in enumerate(_lines(empty.source), 1):
             _read_line(number, line, empty.kind, layered, found)
             if len(found.items) > MOST_ITEMS:
-                return replace(empty, trouble=f"has more than {MOST_ITEMS:,} items; split it into several")
+                text = f"has more than {MOST_ITEMS:,} items; split it into several"
+                return replace(empty, trouble=Problem("dataset-too-large", text))
             if len(found.bad) + len(found.missing) > MOST_WRONG:
                 break
     except UnicodeDecodeError:
-        return replace(empty, trouble="is not UTF-8; save it again as UTF-8")
+        return replace(empty, trouble=Problem("file-not-utf8", "is not UTF-8; save it again as UTF-8"))
+    except FileNotFoundError:
+        return replace(empty, trouble=MISSING_FILE)
+    except InvalidValue as error:
+        return replace(empty, trouble=Problem(error.code, f"cannot be read: {error}"))
     except (OSError, ValueError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        return replace(empty, trouble="does not exist" if missing else f"cannot be read: {error}")
+        return replace(empty, trouble=Problem(unreadable(error), f"cannot be read: {error}"))
     facts = facts_of_images(item.file for item in found.items) if empty.kind == "image" else repeat(None)
     items = tuple(item._replace(facts=known) for item, known in zip(found.items, facts, strict=False))
     controlled = any(item.control_files for item in items)
@@ -103,17 +108,15 @@ def _lines(source: Path) -> Iterator[str]:
         while line := text.readline(LONGEST_LINE + 1):
             spend()
             if len(line) > LONGEST_LINE:
-                raise ValueError(f"a line is longer than {LONGEST_LINE:,} characters")
+                raise InvalidValue("line-too-long", f"a line is longer than {LONGEST_LINE:,} characters")
             yield line
 
 
 def _read_line(number: int, line: str, kind: Kind, layered: bool, found: _Found) -> None:
     try:
-        named = _named(parse_json(line), kind, layered)
-    except JSONDecodeError as error:
-        found.bad.append(f"line {number}: {_why(line, error)}")
-    except ValueError as error:
-        found.bad.append(f"line {number}: {error}")
+        named = _named(_parsed(line), kind, layered)
+    except InvalidValue as error:
+        found.bad.append(Problem(error.code, f"line {number}: {error}"))
     else:
         _take(number, named, found)
 
@@ -132,26 +135,35 @@ def _take(number: int, named: _Named, found: _Found) -> None:
     found.items.append(Item(files[0], None, named.caption, tuple(files[split:]), tuple(files[1:split]), number))
 
 
-def _why(line: str, error: JSONDecodeError) -> str:
+def _parsed(line: str) -> object:
+    try:
+        return parse_json(line)
+    except JSONDecodeError as error:
+        raise _not_json(line, error) from None
+    except ValueError as error:
+        raise InvalidValue("json-invalid", str(error)) from None
+
+
+def _not_json(line: str, error: JSONDecodeError) -> InvalidValue:
     if line.startswith("\ufeff"):
-        return "begins with a byte order mark; save the file as UTF-8 without BOM"
+        return InvalidValue("file-byte-order-mark", "begins with a byte order mark; save the file as UTF-8 without BOM")
     if not line.strip():
-        return "is empty; remove it"
+        return InvalidValue("line-empty", "is empty; remove it")
     hint = "; write each backslash of a path as / or twice" if "escape" in error.msg else ""
-    return f"is not JSON ({error.msg} at column {error.colno}){hint}"
+    return InvalidValue("json-invalid", f"is not JSON ({error.msg} at column {error.colno}){hint}")
 
 
 def _named(entry: object, kind: Kind, layered: bool) -> _Named:
     if not isinstance(entry, dict):
-        raise ValueError("is not a JSON object {...}")
+        raise InvalidValue("json-not-an-object", "is not a JSON object {...}")
     main = _text(entry, f"{kind}_path", "image_path_0" if kind == "image" else "")
     if not stem_of(main):
-        raise ValueError(f"{kind}_path {main!r} ends in a slash; remove it")
+        raise InvalidValue("path-not-a-file", f"{kind}_path {main!r} ends in a slash; remove it")
     targets = tuple(_targets(entry)) if layered else ()
     controls = tuple(str(value) for _, value in sorted(_controls(entry, kind)))
     for text in (main, *targets, *controls):
         if meaning := meaning_on_windows(text):
-            raise ValueError(f"the path {text!r:.80} {meaning}, on Windows")
+            raise InvalidValue("path-unsafe-on-windows", f"the path {text!r:.80} {meaning}, on Windows")
     return _Named(main, targets, controls, _text(entry, "caption").strip())
 
 
@@ -159,10 +171,11 @@ def _text(entry: dict[str, Any], key: str, other: str = "") -> str:
     if key not in entry and other in entry:
         key = other
     if key not in entry:
-        raise ValueError(f"has no {key}{did_you_mean(key, list(entry)).replace('mean', 'name it')}")
+        near = did_you_mean(key, list(entry)).replace("mean", "name it")
+        raise InvalidValue("key-missing", f"has no {key}{near}")
     value = entry[key]
     if not isinstance(value, str) or "\0" in value:
-        raise ValueError(f"{key} must be text, found {value!r:.60}")
+        raise InvalidValue("string-type", f"{key} must be text, found {value!r:.60}")
     return value
 
 
@@ -184,5 +197,5 @@ def _controls(entry: dict[str, Any], kind: Kind) -> Iterator[tuple[int, str]]:
             yield 0, _text(entry, key)
         elif key.startswith("control_path_"):
             if not tail.isdecimal():
-                raise ValueError(f"{key} must end in a number, e.g. control_path_0")
+                raise InvalidValue("companion-not-numbered", f"{key} must end in a number, e.g. control_path_0")
             yield int(tail), _text(entry, key)

@@ -7,7 +7,7 @@ from typing import Any
 
 from musubi_nodes.datasets.messages import shown
 from musubi_nodes.datasets.schema import General, ImageDataset, Kind, VideoDataset
-from musubi_nodes.errors import did_you_mean
+from musubi_nodes.errors import Problem, did_you_mean
 
 GENERAL_KEYS = tuple(General.model_fields)
 KEYS: dict[Kind, tuple[str, ...]] = {
@@ -39,6 +39,7 @@ OTHERS = {
     "frame_buckets": "this is diffusion-pipe's word; write target_frames",
 }
 """Keys of other trainers' dataset files (sd-scripts, diffusion-pipe), and what to write instead."""
+_FOREIGN = "key-of-another-trainer"
 
 
 def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,42 +51,49 @@ def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
     return new
 
 
-def stray_top_level(key: str, value: object) -> str:
+def stray_top_level(key: str, value: object) -> Problem:
     """What to say about a key outside of every section."""
     if key in {*KEYS["image"], *KEYS["video"]}:
         where = "[general] or [[datasets]]" if key in GENERAL_KEYS else "[[datasets]]"
-        return f"{key} = {shown(value)}: stands outside of every section; put it under {where}"
+        text = f"{key} = {shown(value)}: stands outside of every section; put it under {where}"
+        return Problem("key-misplaced", text)
     if key in OTHERS:
-        return f"{key}: {OTHERS[key]}"
+        return Problem(_FOREIGN, f"{key}: {OTHERS[key]}")
     if near := did_you_mean(key, ("general", "datasets")):
-        return f"{key}: unknown section{near}"
+        return Problem("section-unknown", f"{key}: unknown section{near}")
     if near := did_you_mean(key, (*KEYS["image"], *KEYS["video"])):
-        return f"{key} = {shown(value)}: no key of a section{near}; put it under [general] or [[datasets]]"
-    return f"{key} = {shown(value)}: unknown section; remove it"
+        text = f"{key} = {shown(value)}: no key of a section{near}; put it under [general] or [[datasets]]"
+        return Problem("key-misplaced", text)
+    return Problem("section-unknown", f"{key} = {shown(value)}: unknown section; remove it")
 
 
-def unknown_in_general(key: str, value: object) -> str:
+def unknown_in_general(key: str, value: object) -> Problem:
     """What to say about a key that ``[general]`` does not take."""
     place = f"general.{key} = {shown(value)}"
     if key in {*KEYS["image"], *KEYS["video"]}:
-        return f"{place}: does not belong in [general]; put it under each [[datasets]] that needs it"
-    return f"{place}: {_unknown(key, GENERAL_KEYS)}"
+        text = f"{place}: does not belong in [general]; put it under each [[datasets]] that needs it"
+        return Problem("key-misplaced", text)
+    return _unknown(place, key, GENERAL_KEYS)
 
 
-def unknown_in_dataset(where: str, key: str, value: object, kind: Kind | None) -> str:
+def unknown_in_dataset(where: str, key: str, value: object, kind: Kind | None) -> Problem:
     """What to say about a key that a dataset of this kind does not take; None is a dataset of unknown kind."""
     place = f"{where}.{key} = {shown(value)}"
     if kind is None:
-        return f"{place}: {_unknown(key, (*KEYS['image'], *KEYS['video']))}"
+        return _unknown(place, key, (*KEYS["image"], *KEYS["video"]))
     if kind == "image" and key in KEYS["video"]:
-        return f"{place}: only video datasets have it, and this is an image dataset; {_OTHER.format('a video')}"
+        text = f"{place}: only video datasets have it, and this is an image dataset; {_OTHER.format('a video')}"
+        return Problem("key-misplaced", text)
     if kind == "video" and key in KEYS["image"]:
-        return f"{place}: only image datasets have it, and this is a video dataset; {_OTHER.format('an image')}"
-    return f"{place}: {_unknown(key, KEYS[kind])}"
+        text = f"{place}: only image datasets have it, and this is a video dataset; {_OTHER.format('an image')}"
+        return Problem("key-misplaced", text)
+    return _unknown(place, key, KEYS[kind])
 
 
 _OTHER = "remove it, or give {}_directory instead"
 
 
-def _unknown(key: str, known: tuple[str, ...]) -> str:
-    return OTHERS.get(key) or f"unknown key{did_you_mean(key, known) or '; remove it'}"
+def _unknown(place: str, key: str, known: tuple[str, ...]) -> Problem:
+    if key in OTHERS:
+        return Problem(_FOREIGN, f"{place}: {OTHERS[key]}")
+    return Problem("key-unknown", f"{place}: unknown key{did_you_mean(key, known) or '; remove it'}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
+from itertools import starmap
 from pathlib import Path
 
 from musubi_nodes import files
@@ -15,14 +16,15 @@ from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
 from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.errors import Problem
 from musubi_nodes.files import KEPT, read_json, write_json
-from musubi_nodes.kinds import fits, text, texts
+from musubi_nodes.kinds import fits, pairs, text, texts
 
 AT_ONCE = 2.0
 """Seconds. ComfyUI asks a loader whether its dataset has changed, and runs it right then: one look serves both."""
 
-KINDS = {"state": text, "fingerprint": text, "warnings": texts, "datasets": texts}
-EDITION = "3"
+KINDS = {"state": text, "fingerprint": text, "warnings": pairs, "datasets": texts}
+EDITION = "4"
 """Raised when a look finds something else in the same files."""
 
 
@@ -73,13 +75,14 @@ class Known:
         kept = read_json(self._file, KEPT)
         if not fits(kept, KINDS) or kept["state"] != self._state:
             return None
-        return Found(kept["fingerprint"], Report((), tuple(kept["warnings"]), tuple(kept["datasets"])))
+        warnings = tuple(starmap(Problem, kept["warnings"]))
+        return Found(kept["fingerprint"], Report((), warnings, tuple(kept["datasets"])))
 
     def keep(self, found: Found) -> None:
         """For the next time; a dataset with errors is looked at again."""
         if not self._state or found.report.errors:
             return
-        report = {"warnings": found.report.warnings, "datasets": found.report.datasets}
+        report = {"warnings": [*map(astuple, found.report.warnings)], "datasets": found.report.datasets}
         with suppress(OSError):
             write_json(self._file, {"state": self._state, "fingerprint": found.fingerprint, **report})
 

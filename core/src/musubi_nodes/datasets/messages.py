@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from musubi_nodes.errors import did_you_mean
+from musubi_nodes.errors import Problem, did_you_mean, finding
 
 _EXPECTED = {
     "int_type": "expected a whole number",
@@ -25,18 +25,18 @@ _EXAMPLES = {"target_frames": "[1, 25]", "fp_1f_clean_indices": "[0, 10]"}
 _LIMITS = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
 
 
-def in_words(where: str, error: ValidationError) -> list[str]:
-    """One line for each finding, e.g. ``datasets[0].batch_size: expected a whole number, found '2'``."""
+def in_words(where: str, error: ValidationError) -> list[Problem]:
+    """Each finding with its place, e.g. ``datasets[0].batch_size: expected a whole number, found '2'``."""
     details = [dict[str, Any](found) for found in error.errors(include_url=False, include_context=True)]
     broken = {detail["loc"][0] for detail in details if detail["type"] != "too_short" and detail["loc"]}
-    lines: dict[object, str] = {}
+    found: dict[object, Problem] = {}
     for detail in details:
-        finding, field = _finding(detail), detail["loc"][:1]
+        text, field = _text(detail), detail["loc"][:1]
         if detail["type"] == "too_short" and field and field[0] in broken:
             continue  # a list is called too short as well when its only number is none
         # one number stands for width and height: what is wrong with both is told once
-        lines.setdefault((*field, finding), f"{_place(where, detail)}: {finding}")
-    return list(lines.values())
+        found.setdefault((*field, text), Problem(finding(detail).code, f"{_place(where, detail)}: {text}"))
+    return list(found.values())
 
 
 def _place(where: str, detail: Mapping[str, Any]) -> str:
@@ -46,7 +46,7 @@ def _place(where: str, detail: Mapping[str, Any]) -> str:
     return place
 
 
-def _finding(detail: Mapping[str, Any]) -> str:
+def _text(detail: Mapping[str, Any]) -> str:
     kind, context, found = detail["type"], detail.get("ctx", {}), shown(detail["input"])
     if kind == "value_error":
         return f"{context['error']}, found {found}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from musubi_nodes import parsing
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import TOML, read_bytes
+from musubi_nodes.files import TOML, read_bytes, unreadable
 
 _CORRECT = "Correct the file and queue again."
 _BACKSLASHES = (
@@ -22,13 +22,15 @@ def read_file(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if suffix not in (".toml", ".json"):
         raise MusubiError(
-            "todo", f"{path} is neither .toml nor .json", fix="musubi-tuner reads these two only; rename the file."
+            "file-type-unsupported",
+            f"{path} is neither .toml nor .json",
+            fix="musubi-tuner reads these two only; rename the file.",
         )
     try:
         data = read_bytes(path, TOML)
     except (OSError, ValueError) as error:
         raise MusubiError(
-            "todo", f"the dataset file {path} cannot be read", why=str(error), fix="Check the path."
+            unreadable(error), f"the dataset file {path} cannot be read", why=str(error), fix="Check the path."
         ) from error
     text = decoded(data, str(path))
     return parse_json(text, str(path)) if suffix == ".json" else parse_toml(text, str(path))
@@ -38,14 +40,14 @@ def decoded(data: bytes, name: str) -> str:
     """``data`` as UTF-8 without byte order mark."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise MusubiError(
-            "todo", f"{name} is saved as UTF-16", fix="Save it again as UTF-8 (in Notepad: Encoding, UTF-8)."
+            "file-not-utf8", f"{name} is saved as UTF-16", fix="Save it again as UTF-8 (in Notepad: Encoding, UTF-8)."
         )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise MusubiError(
-            "todo",
+            "file-not-utf8",
             f"{name} is not UTF-8: byte {data[error.start]:#04x} in line {line}",
             fix="Save it again as UTF-8 in your editor.",
         ) from error
@@ -59,13 +61,15 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         line, column = _place(text, error)
         shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
         raise MusubiError(
-            "todo",
+            "toml-invalid",
             f"{name}, line {line}, column {column}: this is not TOML" + (f": {shown[:120]}" if shown else ""),
             why=str(error),
             fix=_BACKSLASHES if '"' in shown and "\\" in shown else _CORRECT,
         ) from error
     except ValueError as error:
-        raise MusubiError("todo", f"{name} is not TOML that can be read", why=str(error), fix=_CORRECT) from error
+        raise MusubiError(
+            "toml-invalid", f"{name} is not TOML that can be read", why=str(error), fix=_CORRECT
+        ) from error
 
 
 def parse_json(text: str, name: str) -> dict[str, Any]:
@@ -74,13 +78,20 @@ def parse_json(text: str, name: str) -> dict[str, Any]:
         value = parsing.parse_json(text)
     except json.JSONDecodeError as error:
         raise MusubiError(
-            "todo", f"{name}, line {error.lineno}, column {error.colno}: this is not JSON", why=error.msg, fix=_CORRECT
+            "json-invalid",
+            f"{name}, line {error.lineno}, column {error.colno}: this is not JSON",
+            why=error.msg,
+            fix=_CORRECT,
         ) from error
     except ValueError as error:
-        raise MusubiError("todo", f"{name} is not JSON that can be read", why=str(error), fix=_CORRECT) from error
+        raise MusubiError(
+            "json-invalid", f"{name} is not JSON that can be read", why=str(error), fix=_CORRECT
+        ) from error
     if not isinstance(value, dict):
         raise MusubiError(
-            "todo", f"{name} holds no JSON object", fix='It must look like {"general": {}, "datasets": [{}]}.'
+            "json-not-an-object",
+            f"{name} holds no JSON object",
+            fix='It must look like {"general": {}, "datasets": [{}]}.',
         )
     return value
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
 
+from musubi_nodes.errors import InvalidValue
+
 Kind = Literal["image", "video"]
 FrameExtraction = Literal["head", "chunk", "slide", "uniform", "full"]
 Count = Annotated[StrictInt, Field(ge=1)]
@@ -33,9 +35,9 @@ def one_ending(value: str | None) -> str | None:
     if value is None:
         return None
     if not value.startswith("."):
-        raise ValueError(f"must begin with a dot: '.{value or 'txt'}'")
+        raise InvalidValue("caption-extension-invalid", f"must begin with a dot: '.{value or 'txt'}'")
     if not 2 <= len(value) <= 40 or not value.isprintable() or set(value[1:]) & set("./\\*?[] "):
-        raise ValueError("must be one ending such as '.txt'")
+        raise InvalidValue("caption-extension-invalid", "must be one ending such as '.txt'")
     return value
 
 
@@ -169,7 +171,7 @@ def source_of(dataset: Dataset) -> Path:
     """The folder or JSONL file that the items come from."""
     source = dataset.directory or dataset.jsonl_file
     if source is None:
-        raise ValueError("a dataset needs a directory or a JSONL file")
+        raise InvalidValue("dataset-source-missing", "a dataset needs a directory or a JSONL file")
     return source
 
 

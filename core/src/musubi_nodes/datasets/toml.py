@@ -78,16 +78,14 @@ def parse(
     stray = [key for key in raw if key not in ("general", "datasets")]
     found = [stray_top_level(key, raw[key]) for key in stray[:MOST_FINDINGS]]
     general = _general(raw.get("general"), found)
-    misspelt = "datasets" not in raw and any("'datasets'" in line for line in found)
+    misspelt = "datasets" not in raw and any("'datasets'" in problem.text for problem in found)
     datasets = () if misspelt else _datasets(raw.get("datasets"), base.absolute(), found)
     if not found and general and datasets:
         config = DatasetConfig(general=general, datasets=datasets)
         found = config_problems(config)
         if not found:
             return config
-    raise problems(
-        "todo", what or f"the dataset file {name} does not fit", [Problem("todo", line) for line in found], fix=fix
-    )
+    raise problems("dataset-invalid", what or f"the dataset file {name} does not fit", found, fix=fix)
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:
@@ -97,7 +95,9 @@ def dump(config: DatasetConfig, path: Path) -> Path:
     for number, dataset in enumerate(folded.datasets):
         if dataset.cache_directory is None:
             raise MusubiError(
-                "todo", f"datasets[{number}] has no cache_directory", fix="Call with_cache_directories() first."
+                "cache-directory-missing",
+                f"datasets[{number}] has no cache_directory",
+                fix="Call with_cache_directories() first.",
             )
     if path.suffix.lower() == ".json":
         return write_json(path, _plain_values(folded))
@@ -150,11 +150,11 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _general(raw: object, found: list[str]) -> General | None:
+def _general(raw: object, found: list[Problem]) -> General | None:
     if raw is None:
         return General()
     if not isinstance(raw, Mapping):
-        found.append(f"general = {shown(raw)}: must be a section, written [general]")
+        found.append(Problem("section-invalid", f"general = {shown(raw)}: must be a section, written [general]"))
         return None
     section = renamed(raw)
     unknown = [key for key in section if key not in GENERAL_KEYS]
@@ -162,14 +162,17 @@ def _general(raw: object, found: list[str]) -> General | None:
     return _built(General, {k: v for k, v in section.items() if k in GENERAL_KEYS}, "general", found)
 
 
-def _datasets(raw: object, base: Path, found: list[str]) -> tuple[Dataset, ...]:
+def _datasets(raw: object, base: Path, found: list[Problem]) -> tuple[Dataset, ...]:
     if isinstance(raw, Mapping):
-        found.append("datasets: each dataset begins with [[datasets]], in two pairs of brackets")
+        text = "datasets: each dataset begins with [[datasets]], in two pairs of brackets"
+        found.append(Problem("section-invalid", text))
     elif not isinstance(raw, list) or not raw:
-        found.append("datasets: there is none; add a [[datasets]] section with image_directory or video_directory")
+        text = "datasets: there is none; add a [[datasets]] section with image_directory or video_directory"
+        found.append(Problem("datasets-missing", text))
     else:
         if len(raw) > MOST_DATASETS:
-            found.append(f"datasets: there are {len(raw)}, more than {MOST_DATASETS}; split the file")
+            text = f"datasets: there are {len(raw)}, more than {MOST_DATASETS}; split the file"
+            found.append(Problem("datasets-too-many", text))
             return ()
         built = []
         for number, item in enumerate(raw):
@@ -181,9 +184,9 @@ def _datasets(raw: object, base: Path, found: list[str]) -> tuple[Dataset, ...]:
     return ()
 
 
-def _dataset(where: str, raw: object, base: Path, found: list[str]) -> Dataset | None:
+def _dataset(where: str, raw: object, base: Path, found: list[Problem]) -> Dataset | None:
     if not isinstance(raw, Mapping):
-        found.append(f"{where} = {shown(raw)}: must be a section, written [[datasets]]")
+        found.append(Problem("section-invalid", f"{where} = {shown(raw)}: must be a section, written [[datasets]]"))
         return None
     section = renamed(raw)
     kind = _kind(where, section, found)
@@ -196,7 +199,7 @@ def _dataset(where: str, raw: object, base: Path, found: list[str]) -> Dataset |
     return _built(ImageDataset if kind == "image" else VideoDataset, known, where, found)
 
 
-def _kind(where: str, section: Mapping[str, Any], found: list[str]) -> Kind | None:
+def _kind(where: str, section: Mapping[str, Any], found: list[Problem]) -> Kind | None:
     sources = {kind: [k for k in (f"{kind}_directory", f"{kind}_jsonl_file") if k in section] for kind in KEYS}
     given = sources["image"] + sources["video"]
     if len(given) == 1:
@@ -208,40 +211,45 @@ def _kind(where: str, section: Mapping[str, Any], found: list[str]) -> Kind | No
             return None  # that says what to write
         needed = "image_directory, image_jsonl_file, video_directory or video_jsonl_file"
         has = f" (it has {', '.join(section)})" if section else ""
-        found.append(f"{where}: nothing says where the media are{has}; add {needed}")
+        text = f"{where}: nothing says where the media are{has}; add {needed}"
+        found.append(Problem("dataset-source-missing", text))
     else:
-        found.append(f"{where}: has {' and '.join(given)}; keep one and make a second [[datasets]] for the other")
+        text = f"{where}: has {' and '.join(given)}; keep one and make a second [[datasets]] for the other"
+        found.append(Problem("dataset-sources-conflict", text))
     return None
 
 
-def _paths(where: str, section: Mapping[str, Any], base: Path, found: list[str]) -> dict[str, Any]:
+def _paths(where: str, section: Mapping[str, Any], base: Path, found: list[Problem]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for key in PATH_FIELDS:
         text = section.get(key)
         if not isinstance(text, str):
             continue
         if any(ord(letter) < 32 for letter in text.strip()):
-            found.append(f"{where}.{key}: {text!r:.80} holds a control character; write \\ as / or use single quotes")
+            line = f"{where}.{key}: {text!r:.80} holds a control character; write \\ as / or use single quotes"
+            found.append(Problem("path-control-character", line))
         elif not text.strip(" '\""):
-            found.append(f"{where}.{key} = {shown(text)}: is empty; give a path or remove it")
+            line = f"{where}.{key} = {shown(text)}: is empty; give a path or remove it"
+            found.append(Problem("path-empty", line))
         else:
             paths[key] = _absolute(f"{where}.{key}", text, base, found)
     return paths
 
 
-def _absolute(where: str, text: str, base: Path, found: list[str]) -> Path:
+def _absolute(where: str, text: str, base: Path, found: list[Problem]) -> Path:
     try:
         return base / cleaned_path(text)
     except MusubiError as error:
-        found.append(f"{where}: {error}")
+        found.append(Problem(error.code, f"{where}: {error}"))
         return base
 
 
-def _built(model: type[Any], values: Mapping[str, Any], where: str, found: list[str]) -> Any:
+def _built(model: type[Any], values: Mapping[str, Any], where: str, found: list[Problem]) -> Any:
     try:
         return model(**values)
     except ValidationError as error:
         found.extend(in_words(where, error))
     except UnicodeEncodeError as error:  # JSON can spell halves of characters
-        found.append(f"{where}: a text holds half a character ({error.object[error.start : error.end]!r}); remove it")
+        half = error.object[error.start : error.end]
+        found.append(Problem("text-half-character", f"{where}: a text holds half a character ({half!r}); remove it"))
     return None

@@ -8,7 +8,7 @@ from musubi_nodes.commands.option import Option
 from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
-from musubi_nodes.errors import InvalidValue, MusubiError
+from musubi_nodes.errors import InvalidValue, MusubiError, Problem
 from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
@@ -108,6 +108,7 @@ __all__ = [
     "Optimizer",
     "Option",
     "Outcome",
+    "Problem",
     "ProcessSpec",
     "Run",
     "RunningProcess",

@@ -8,7 +8,7 @@ from typing import Any
 
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import Dataset
-from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.errors import MusubiError, Problem, did_you_mean
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.saying import say
 
@@ -49,8 +49,8 @@ class Family:
     ``sizes`` are its DiTs, the one that most people use first; without them there is no advice on memory.
     ``vae_saving`` are the memory fields, with their values, that let its VAE hold less at once. ``trainer_split_attn``
     and ``generator_split_attn`` say with which attention that script needs ``split_attn``, and why.
-    ``check_dataset`` says what of a TOML's datasets the scripts cannot take whatever the cache node is set to, a line
-    each such as ``datasets[0]: needs a control_directory``; files are not looked at.
+    ``check_dataset`` says what of a TOML's datasets the scripts cannot take whatever the cache node is set to, each
+    such as ``datasets[0]: needs a control_directory``; files are not looked at.
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
     """
 
@@ -62,7 +62,7 @@ class Family:
     fps: int = 16
     training_defaults: Mapping[str, Any] = field(default_factory=dict)
     fp8_text_encoder: str = ""
-    check_dataset: Callable[[Sequence[Dataset]], Iterable[str]] = lambda datasets: ()
+    check_dataset: Callable[[Sequence[Dataset]], Iterable[Problem]] = lambda datasets: ()
     lora_modules: str = ""
     not_convertible: str = ""
     sizes: tuple[DitSize, ...] = ()

@@ -6,6 +6,7 @@ from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.errors import Problem
 from musubi_nodes.families.family import Family
 
 
@@ -15,10 +16,10 @@ def judge(found: Scan, config: DatasetConfig, missing_captions: OnMissing, famil
     return report.with_errors(cannot_take(family, config))
 
 
-def warnings_for(family: Family, found: Scan, config: DatasetConfig, missing_captions: OnMissing) -> list[str]:
+def warnings_for(family: Family, found: Scan, config: DatasetConfig, missing_captions: OnMissing) -> list[Problem]:
     """The warnings that follow from what the family takes, such as its frame rate; the loader has told the others."""
     known = judge_files(found, config, missing_captions, None).warnings
-    return [line for line in judge_files(found, config, missing_captions, family).warnings if line not in known]
+    return [each for each in judge_files(found, config, missing_captions, family).warnings if each not in known]
 
 
 def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
@@ -27,7 +28,7 @@ def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing,
     return check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
 
 
-def cannot_take(family: Family | None, config: DatasetConfig) -> list[str]:
+def cannot_take(family: Family | None, config: DatasetConfig) -> list[Problem]:
     """What the family's own check of the TOML says."""
-    lines = family.check_dataset(effective(config)) if family else ()
-    return [f"{family.title} cannot take {line}" for line in lines] if family else []
+    found = family.check_dataset(effective(config)) if family else ()
+    return [Problem(each.code, f"{family.title} cannot take {each}") for each in found] if family else []

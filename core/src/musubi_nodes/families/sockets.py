@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from musubi_nodes.datasets.toml import DatasetConfig
+from musubi_nodes.errors import Problem
 from musubi_nodes.families.fields import Socket
 
 
@@ -20,7 +21,7 @@ class Dataset(Socket):
     config: DatasetConfig
     fingerprint: str
     missing_captions: Literal["error", "skip"] = "error"
-    errors: tuple[str, ...] = ()
+    errors: tuple[Problem, ...] = ()
 
 
 class Cache(Socket):

@@ -58,13 +58,15 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
             data += piece
             if len(data) > MOST:
                 raise MusubiError(
-                    "todo",
+                    "audio-too-long",
                     f"the sound of {path} is too long",
                     why=say("Its samples take more than {size} MB.", size=MOST // 1_000_000),
                     fix="Take a part of the file: set start and length.",
                 )
         if run.wait() and data:
-            raise MusubiError("todo", f"the sound of {path} cannot be decoded", why=run.said(), fix="Convert the file.")
+            raise MusubiError(
+                "audio-unreadable", f"the sound of {path} cannot be decoded", why=run.said(), fix="Convert the file."
+            )
     if not data:
         return None
     channels, rate, place = _wav_header(data)

@@ -71,7 +71,7 @@ class Cut:
             left = facts.frames if self.start <= max(facts.end, facts.duration) else 0
         if left <= 0:
             raise MusubiError(
-                "todo",
+                "video-start-behind-end",
                 f"start {self.start:g} s lies behind the end of the video, which lasts {facts.duration:.2f} s",
                 fix="Choose an earlier start.",
             )

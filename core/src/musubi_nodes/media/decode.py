@@ -89,7 +89,9 @@ def _command(path: Path, cut: Cut, facts: VideoFacts, most: int) -> list[str]:
 def _check_end(path: Path, run: Ffmpeg, done: int, look: Any) -> None:
     if run.wait(look) or not done:
         fix = "Convert or download it again." if run.said() else "Choose an earlier start, or try another file."
-        raise MusubiError("todo", f"{path} could not be decoded (after {done} frames)", why=run.said(), fix=fix)
+        raise MusubiError(
+            "video-unreadable", f"{path} could not be decoded (after {done} frames)", why=run.said(), fix=fix
+        )
 
 
 def check_memory(path: Path, needed: int) -> None:
@@ -99,7 +101,7 @@ def check_memory(path: Path, needed: int) -> None:
     free = psutil.virtual_memory().available
     if needed > free:
         raise MusubiError(
-            "todo",
+            "memory-too-small",
             f"the frames of {path} need {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free",
             fix="Set length, a smaller size or a lower fps; or use the video output, which needs no memory.",
         )

@@ -71,7 +71,7 @@ def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -
     left is the caller's to remove."""
     if not source.frames:
         raise MusubiError(
-            "todo", "there are no frames to write", fix="Look at what makes the images: the batch is empty."
+            "frames-missing", "there are no frames to write", fix="Look at what makes the images: the batch is empty."
         )
     check_rate(wish.form, float(source.rate))
     if wish.audio is None and wish.form.audio and source.cut.picks() and source.path:
@@ -88,7 +88,7 @@ def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -
     made = sorted(folder.glob("frame_*" if wish.form.pictures else target))
     if code or not made or not made[0].stat().st_size:
         raise MusubiError(
-            "todo",
+            "video-not-written",
             f"ffmpeg could not write {wish.form.name}" + (f" (it was ended by signal {-code})" if code < 0 else ""),
             why=run.said(),
             fix="Check the free space of the output folder, or choose another format.",
@@ -217,7 +217,7 @@ def _bytes(source: Source, picture: np.ndarray[Any, Any]) -> memoryview:
 def sizes_differ(one: Sequence[int], other: Sequence[int]) -> MusubiError:
     """The error for pictures [height, width, ...] that cannot be frames of one video."""
     return MusubiError(
-        "todo",
+        "image-sizes-differ",
         f"the pictures have different sizes: {one[1]}x{one[0]} and {other[1]}x{other[0]}",
         fix="Scale them to one size first.",
     )

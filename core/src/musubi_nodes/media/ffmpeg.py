@@ -64,7 +64,7 @@ def found() -> tuple[str, str]:
         raise _not_started(error) from error
     if 0 < major(version) < OLDEST:
         raise MusubiError(
-            "todo",
+            "ffmpeg-too-old",
             f"ffmpeg {version} is too old: videos need ffmpeg {OLDEST} or newer",
             why=say("imageio-ffmpeg {version} found {path}.", version=imageio_ffmpeg.__version__, path=path),
             fix=UPGRADE,
@@ -186,7 +186,7 @@ class Ffmpeg:
 
 
 def _not_started(error: Exception) -> MusubiError:
-    return MusubiError("todo", f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.")
+    return MusubiError("ffmpeg-not-started", f"ffmpeg cannot be started: {error}", fix="Install imageio-ffmpeg again.")
 
 
 def _widen(*pipes: IO[bytes] | None) -> None:
@@ -208,7 +208,9 @@ def ended_after(seconds: float, run: Ffmpeg) -> Iterator[None]:
     try:
         yield
         if timer.finished.is_set():
-            raise MusubiError("todo", f"ffmpeg was ended after {seconds:g} seconds", fix="Use a shorter video.")
+            raise MusubiError(
+                "ffmpeg-timeout", f"ffmpeg was ended after {seconds:g} seconds", fix="Use a shorter video."
+            )
     finally:
         timer.cancel()
 

@@ -65,7 +65,7 @@ def encoder_options(form: Format) -> tuple[str, ...]:
     if not usable:
         missing = " or ".join(encoder_of(options) for options in (form.video, form.otherwise) if options)
         raise MusubiError(
-            "todo",
+            "encoder-missing",
             f"this ffmpeg cannot write {form.name}: it has no {missing}",
             fix="Choose another format, or install imageio-ffmpeg 0.8 or newer.",
         )
@@ -90,7 +90,7 @@ def check_rate(form: Format, fps: float) -> None:
     """Raise a MusubiError where the format cannot say so many frames a second."""
     if form.max_fps is not None and fps > form.max_fps:
         raise MusubiError(
-            "todo",
+            "fps-too-high",
             f"{form.name} shows at most {form.max_fps:g} frames a second, not {fps:g}",
             fix="Lower fps, take every second frame, or choose another format.",
         )

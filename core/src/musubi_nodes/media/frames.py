@@ -184,4 +184,4 @@ def check_video(path: Path) -> None:
     """Raise a MusubiError where ``path`` is not a video that can be played."""
     facts = probe(path)
     if not facts.frames:
-        raise MusubiError("todo", f"the video {path} has no frames", fix="Queue the node again.")
+        raise MusubiError("frames-missing", f"the video {path} has no frames", fix="Queue the node again.")

@@ -56,7 +56,7 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
 
 def _no_picture(path: Path, error: Exception) -> MusubiError:
     fix = "Replace the file, or choose another one."
-    return MusubiError("todo", f"{path} cannot be read as a picture", why=str(error)[:200], fix=fix)
+    return MusubiError("image-unreadable", f"{path} cannot be read as a picture", why=str(error)[:200], fix=fix)
 
 
 def video_pictures(path: Path, side: int) -> list[Any]:
@@ -65,7 +65,7 @@ def video_pictures(path: Path, side: int) -> list[Any]:
     rate = facts.fps or 1.0
     frames = [_frame(path, max(0.0, (number - 0.5) / rate), side) for number in first_middle_last(facts.frames)]
     if not any(frames):
-        raise MusubiError("todo", f"no frame of {path} can be decoded", fix="Convert it to .mp4.")
+        raise MusubiError("video-unreadable", f"no frame of {path} can be decoded", fix="Convert it to .mp4.")
     return [frame for frame in frames if frame]
 
 

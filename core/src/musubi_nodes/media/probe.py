@@ -12,7 +12,7 @@ from stat import S_ISREG
 
 from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import FileStamp
+from musubi_nodes.files import FileStamp, unreadable
 from musubi_nodes.media.ffmpeg import Ffmpeg, ended_after, evenly, lines, progressed, readable
 from musubi_nodes.media.packets import MUXER, Packets, read_packets
 
@@ -100,11 +100,13 @@ def probe(path: Path) -> VideoFacts:
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
-        raise MusubiError("todo", f"the video {path} cannot be read", why=str(error), fix="Check the path.") from error
+        raise MusubiError(
+            unreadable(error), f"the video {path} cannot be read", why=str(error), fix="Check the path."
+        ) from error
     if not S_ISREG(found.st_mode):
-        raise MusubiError("todo", f"the video {path} is not a regular file", fix="Choose another file.")
+        raise MusubiError("file-not-regular", f"the video {path} is not a regular file", fix="Choose another file.")
     if found.st_size == 0:
-        raise MusubiError("todo", f"the video {path} is empty (0 bytes)", fix="Copy or download it again.")
+        raise MusubiError("file-empty", f"the video {path} is empty (0 bytes)", fix="Copy or download it again.")
     spend(found.st_size // FASTER)
     return _probe(path.absolute(), FileStamp.of(found))
 
@@ -124,7 +126,7 @@ def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
             if container == "webp_pipe"
             else "Convert it to .mp4."
         )
-        raise MusubiError("todo", f"{path} is no video that ffmpeg can read", why=why, fix=fix)
+        raise MusubiError("video-unreadable", f"{path} is no video that ffmpeg can read", why=why, fix=fix)
     ticks = _number(r"([\d.]+)(k?) tbr", stream[0])
     fps = _number(r"([\d.]+)(k?) fps", stream[0]) or ticks
     turned = re.search(r"^(?:displaymatrix|Display Matrix): rotation of (-?\d+)", header, re.MULTILINE)

@@ -99,7 +99,7 @@ def _own(text: str, file: str, context: Context) -> FromFile:
 
 
 def _no_prompts() -> MusubiError:
-    return MusubiError("todo", "the batch has no prompts", fix="Type some into text, or name a file.")
+    return MusubiError("batch-empty", "the batch has no prompts", fix="Type some into text, or name a file.")
 
 
 def _repeated(prompts: list[Prompt], repeats: int, first_seed: int | None) -> list[Prompt]:

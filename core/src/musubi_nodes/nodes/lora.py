@@ -46,6 +46,6 @@ def _look(name: str, context: Context) -> Lora:
     """The file's socket; a :class:`MusubiError` where it is not there or holds no LoRA."""
     found = lora_of(find_model(context.host, "loras", name))
     if not found.format:
-        raise MusubiError("todo", f"{name} is no LoRA", fix="Choose another file.")
+        raise MusubiError("file-not-lora", f"{name} is no LoRA", fix="Choose another file.")
     check_numbers(found.path, "chosen LoRA", glance=context.foreseeing)
     return found

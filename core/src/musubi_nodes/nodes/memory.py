@@ -131,7 +131,7 @@ def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[
     if mode == "manual" and not (found and found.sizes):
         return None
     if found is None:
-        raise MusubiError("todo", f"mode {mode} needs to know the model family", fix="Choose family.")
+        raise MusubiError("setting-missing", f"mode {mode} needs to know the model family", fix="Choose family.")
     return found, _size(found, size)
 
 
@@ -147,12 +147,14 @@ def _size(family: Family, name: str) -> DitSize:
     sizes = {size.name: size for size in family.sizes}
     if not sizes:
         raise MusubiError(
-            "todo", f"nothing is known of the memory that {family.title} takes", fix="Set mode to manual."
+            "family-memory-unknown",
+            f"nothing is known of the memory that {family.title} takes",
+            fix="Set mode to manual.",
         )
     if name and name not in sizes:
         near = did_you_mean(name, list(sizes))
         raise MusubiError(
-            "todo",
+            "model-size-unknown",
             f"{family.title} has no size {name[:40]!r}{near}",
             fix=say("Known are: {names}.", names=", ".join(sizes)),
         )
@@ -183,7 +185,7 @@ def _free(device: str) -> float:
     facts = gpu.memory(chosen[0]) if chosen else None
     if facts is None:
         raise MusubiError(
-            "todo",
+            "gpu-memory-unknown",
             "the free memory of the GPU is not known",
             why="The NVIDIA driver does not answer here.",
             fix="Set mode to the card's size, or give free_memory.",

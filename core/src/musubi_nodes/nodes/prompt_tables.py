@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from musubi_nodes.budget import spend
-from musubi_nodes.errors import MusubiError, Problem, did_you_mean, finding, problems
+from musubi_nodes.errors import InvalidValue, MusubiError, Problem, did_you_mean, finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import fields_of
 from musubi_nodes.families.input_files import readable
@@ -52,7 +52,9 @@ def read_prompts(path: Path, context: Context) -> FromFile:
     suffix = path.suffix.lower()
     if suffix not in KINDS:
         raise MusubiError(
-            "todo", f"{path.name} is no prompt file", fix=say("Use one of {kinds}.", kinds=", ".join(KINDS))
+            "file-type-unsupported",
+            f"{path.name} is no prompt file",
+            fix=say("Use one of {kinds}.", kinds=", ".join(KINDS)),
         )
     text, guessed = text_of(path)
     found = _prompts(KINDS[suffix](text, path.name), path.name, path.parent, context)
@@ -72,10 +74,11 @@ def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> list[Prom
         spend()
         try:
             found.append(_prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context))
-        except (ValueError, ValidationError, MusubiError) as error:
-            wrong.append(Problem("todo", f"line {number}: {_complaint(error)}"))
+        except (ValidationError, InvalidValue, MusubiError) as error:
+            problem = _complaint(error)
+            wrong.append(Problem(problem.code, f"line {number}: {problem}"))
     if wrong:
-        raise problems("todo", f"{name} has wrong lines", wrong, fix="Correct them and queue again.")
+        raise problems("prompts-invalid", f"{name} has wrong lines", wrong, fix="Correct them and queue again.")
     return found
 
 
@@ -100,7 +103,7 @@ def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
     except csv.Error as error:
         open_quote = reader.line_num > first or "end of data" in str(error)
         raise MusubiError(
-            "todo",
+            "csv-invalid",
             f"{name}, line {above + first}: {'a quote opens there that does not close' if open_quote else error}",
             fix='Put texts with commas in quotes, and write a quote within them twice: "a ""red"" cat, running".',
         ) from error
@@ -109,19 +112,21 @@ def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
 def _check_columns(columns: list[str], name: str) -> None:
     if len(columns) > MOST_COLUMNS:
         raise MusubiError(
-            "todo",
+            "columns-too-many",
             f"{name} has {len(columns)} columns, more than {MOST_COLUMNS}",
             fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
         )
     if "prompt" not in map(_field, columns):
         raise MusubiError(
-            "todo",
+            "column-missing",
             f"{name} has no column prompt",
             why=say("Its columns are: {columns}.", columns=", ".join(map(repr, columns))),
             fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
         )
     if twice := [column for column in columns if column and columns.count(column) > 1]:
-        raise MusubiError("todo", f"{name} has the column {twice[0]!r} twice", fix="Remove or rename one of them.")
+        raise MusubiError(
+            "column-twice", f"{name} has the column {twice[0]!r} twice", fix="Remove or rename one of them."
+        )
 
 
 def _table(text: str) -> tuple[str, str, int]:
@@ -151,10 +156,12 @@ def _json_rows(text: str, name: str) -> Rows:
         try:
             row = parse_json(line, object_pairs_hook=_once)
         except ValueError as error:
-            raise MusubiError("todo", f"{name}, line {number} is no JSON: {error}", fix="One object a line.") from error
+            raise MusubiError(
+                "json-invalid", f"{name}, line {number} is no JSON: {error}", fix="One object a line."
+            ) from error
         if not isinstance(row, dict):
             raise MusubiError(
-                "todo", f"{name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.'
+                "json-not-an-object", f"{name}, line {number} is no object", fix='Write {"prompt": "a cat", "seed": 7}.'
             )
         yield number, row
 
@@ -182,9 +189,10 @@ def _by_field(row: Row) -> dict[str, Any]:
             continue
         own = _said(_field(column), value)
         if strange := own.keys() - {*COLUMNS}:
-            raise ValueError(f"there is no column {column!r}{did_you_mean(min(strange), (*COLUMNS, *ALSO, SIZE))}")
+            near = did_you_mean(min(strange), (*COLUMNS, *ALSO, SIZE))
+            raise InvalidValue("column-unknown", f"there is no column {column!r}{near}")
         if twice := own.keys() & values.keys():
-            raise ValueError(f"the column {column!r} says {min(twice)} a second time")
+            raise InvalidValue("column-twice", f"the column {column!r} says {min(twice)} a second time")
         values |= own
     return values
 
@@ -204,19 +212,19 @@ def _field(column: str) -> str:
 def _sides(size: Any) -> dict[str, str]:
     found = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", str(size).strip().casefold())
     if not found:
-        raise ValueError(f"size {str(size)[:60]!r}: write width x height, such as 832x480")
+        raise InvalidValue("size-invalid", f"size {str(size)[:60]!r}: write width x height, such as 832x480")
     return {"width": found[1], "height": found[2]}
 
 
 def _prompt(values: Mapping[str, Any], folder: Path, context: Context) -> Prompt:
     if not str(values.get("prompt", "")).strip():
-        raise ValueError("the prompt is empty")
+        raise InvalidValue("prompt-empty", "the prompt is empty")
     if "image" not in values:
         return said_prompt(values)
     picture = folder / cleaned_path(str(values["image"]))
     readable(picture, context)
     if not is_file(picture):
-        raise ValueError(f"the image does not exist: {picture}")
+        raise InvalidValue("file-missing", f"the image does not exist: {picture}")
     return said_prompt({**values, "image": ImageFiles((picture,))})
 
 
@@ -225,8 +233,9 @@ def pictures_of(prompts: Iterable[Prompt]) -> list[Path]:
     return [file for prompt in prompts if prompt.image is not None for file in prompt.image.paths]
 
 
-def _complaint(error: Exception) -> str:
+def _complaint(error: ValidationError | InvalidValue | MusubiError) -> Problem:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{first['loc'][0]} {str(first['input'])[:60]!r}: {finding(first)}"
-    return error.what if isinstance(error, MusubiError) else str(error)
+        found = finding(first)
+        return Problem(found.code, f"{first['loc'][0]} {str(first['input'])[:60]!r}: {found}")
+    return Problem(error.code, error.what if isinstance(error, MusubiError) else str(error))

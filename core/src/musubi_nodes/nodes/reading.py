@@ -21,7 +21,7 @@ def readable_file(text: str, what: str, context: Context) -> Path:
     if not is_file(inside):
         beside = _beside(inside)
         near = f" (in that folder: {', '.join(beside[:5])})" if beside else ""
-        raise MusubiError("todo", f"the {what} does not exist: {inside}{near}", fix="Correct the path.")
+        raise MusubiError("file-missing", f"the {what} does not exist: {inside}{near}", fix="Correct the path.")
     return inside
 
 

@@ -55,7 +55,7 @@ def text_of(path: Path) -> tuple[str, str]:
         if (western := _decoded(data, "cp1252")) and _is_western(western):
             return western, "Windows-1252"
         raise MusubiError(
-            "todo",
+            "file-not-utf8",
             f"{path} is not UTF-8: {error}",
             why="In which encoding it was saved cannot be told, and wrong letters would be painted.",
             fix="Save it as UTF-8. In Excel: Save As, file type 'CSV UTF-8'.",
@@ -87,12 +87,14 @@ def _read(path: Path) -> bytes:
     try:
         data = read_bytes(path, PROMPTS)
     except NotUsable as error:
-        raise MusubiError("todo", f"{path} cannot be read: {error}", fix="Split it into several files.") from error
+        raise MusubiError(
+            "file-unreadable", f"{path} cannot be read: {error}", fix="Split it into several files."
+        ) from error
     except OSError as error:
-        raise MusubiError("todo", f"{path} cannot be read: {error}", fix="Check its permissions.") from error
+        raise MusubiError("file-unreadable", f"{path} cannot be read: {error}", fix="Check its permissions.") from error
     if any(len(line) > LONGEST_LINE for line in io.BytesIO(data)):
         raise MusubiError(
-            "todo",
+            "line-too-long",
             f"{path} has a line that is longer than {LONGEST_LINE:,} bytes",
             fix="Give each prompt a line of its own.",
         )

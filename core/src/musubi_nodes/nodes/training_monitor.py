@@ -92,7 +92,7 @@ class TrainingMonitor(Node):
         saved = checkpoints(shown.folder, shown.points)
         if not saved and context.linked and context.linked & {"last", "best"}:
             raise MusubiError(
-                "todo",
+                "checkpoint-missing",
                 f"the run {shown.folder.path.name} has saved no checkpoint",
                 fix="Wait for its first save, or choose another run.",
             )
@@ -128,7 +128,7 @@ def _chosen(inputs: Any, context: Context) -> list[RunFolder]:
     else:
         newest = next(trainings(output), None)
         if newest is None:
-            raise MusubiError("todo", "there is no training yet", fix="Train a LoRA, then look again.")
+            raise MusubiError("training-missing", "there is no training yet", fix="Train a LoRA, then look again.")
         first = newest
     return [first, *_further(inputs.compare, context)]
 
@@ -137,7 +137,9 @@ def _further(text: str, context: Context) -> list[RunFolder]:
     further = [run_named(context.host.output_folder, line.strip()) for line in text.splitlines() if line.strip()]
     if len(further) >= MOST_CURVES:
         raise MusubiError(
-            "todo", f"compare names {len(further)} runs", fix=say("Compare {most} at most.", most=MOST_CURVES - 1)
+            "runs-too-many",
+            f"compare names {len(further)} runs",
+            fix=say("Compare {most} at most.", most=MOST_CURVES - 1),
         )
     return further
 

@@ -91,7 +91,7 @@ class VideoInput(Node):
         count = ROUNDING[inputs.rounding].round_down(found)
         if not count:
             raise MusubiError(
-                "todo",
+                "frames-too-few",
                 f"{path.name}: {found} frames are left, too few for {inputs.rounding}",
                 fix="Take more of the file, or choose another rounding.",
             )

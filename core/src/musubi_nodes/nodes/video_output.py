@@ -94,7 +94,9 @@ class VideoOutput(Node):
 def _check_sources(images: bool, video: bool) -> None:
     if images == video:
         found = "both images and video" if images else "neither images nor a video"
-        raise MusubiError("todo", f"{VideoOutput.title}: {found} are connected", fix="Connect one of the two.")
+        raise MusubiError(
+            "inputs-conflict", f"{VideoOutput.title}: {found} are connected", fix="Connect one of the two."
+        )
 
 
 def _published(made: Sequence[Path], form: Format, folder: Path, prefix: str) -> list[Path]:

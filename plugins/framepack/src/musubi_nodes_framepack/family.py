@@ -12,6 +12,7 @@ from musubi_nodes.families import (
     Family,
     FrameRule,
     ImageDataset,
+    Problem,
     VideoDataset,
 )
 
@@ -23,12 +24,13 @@ DIT = replace(LLAMA_CLIP_DIT, window=WINDOW, context=2.5)
 (fpack_cache_latents.py, frame_pack/hunyuan_video_packed.py, v0.3.4)."""
 
 
-def check_dataset(datasets: Sequence[ImageDataset | VideoDataset]) -> Iterator[str]:
+def check_dataset(datasets: Sequence[ImageDataset | VideoDataset]) -> Iterator[Problem]:
     """Pictures are for one-frame training, whose start picture is the first control picture (fpack_cache_latents.py,
     v0.3.4). A JSONL file names them line by line."""
     for number, one in enumerate(datasets):
         if isinstance(one, ImageDataset) and one.directory and not one.control_directory:
-            yield f"datasets[{number}]: pictures need control pictures, and {one.directory} has no control_directory"
+            text = f"datasets[{number}]: pictures need control pictures, and {one.directory} has no control_directory"
+            yield Problem("framepack-control-directory-missing", text)
 
 
 FRAMEPACK = Family(

@@ -147,8 +147,8 @@ class CacheNode(ScriptNode):
         """The name of the run that makes what is ``missing``."""
         if self.kind == "latent":
             dataset = job.dataset
-            for line in warnings_for(self.family, found, dataset.config, dataset.missing_captions):
-                job.context.show(text=line)
+            for warning in warnings_for(self.family, found, dataset.config, dataset.missing_captions):
+                job.context.show(text=str(warning))
         totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
         by_hand = any(each.by_hand for each in folders)
         proven = frozenset[Path]() if by_hand else frozenset(path for each in folders for path in each.proven)

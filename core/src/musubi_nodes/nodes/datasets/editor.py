@@ -14,7 +14,7 @@ from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.saving import holds_comments, save_toml
 from musubi_nodes.datasets.schema import FIELDS, DatasetConfig, FrameExtraction, joined, one_ending
 from musubi_nodes.datasets.toml import dumps
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import InvalidValue, MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, family_named
 from musubi_nodes.families.fields import FamilyName, Widget
@@ -146,7 +146,7 @@ class DatasetConfigEditor(Node):
         @classmethod
         def _are_lengths(cls, value: str) -> str:
             if any(number < 1 for number in numbers(value)):
-                raise ValueError("a clip has 1 frame or more")
+                raise InvalidValue("frames-not-allowed", "a clip has 1 frame or more")
             return value
 
         @field_validator("also_set")
@@ -208,7 +208,7 @@ class DatasetConfigEditor(Node):
 def _check_chain(write_to: str, has_previous: bool) -> None:
     if has_previous and write_to == "general":
         raise MusubiError(
-            "todo",
+            "settings-conflict",
             "write_to is general, but [general] is that of previous",
             fix="Set it in the first node of the chain.",
         )

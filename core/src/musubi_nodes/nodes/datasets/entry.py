@@ -12,7 +12,7 @@ from musubi_nodes.datasets.keys import GENERAL_KEYS, renamed
 from musubi_nodes.datasets.reading import read_file
 from musubi_nodes.datasets.schema import FIELDS, PATH_FIELDS, SOURCE_FIELDS, DatasetConfig
 from musubi_nodes.datasets.toml import parse
-from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.errors import InvalidValue, MusubiError, did_you_mean
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.nodes.datasets.changes import Sections, changes, left_alone
 from musubi_nodes.saying import say
@@ -38,7 +38,9 @@ class Made:
 def made(inputs: Any, base: Path) -> Made:
     """A configuration of one new entry; relative paths count from ``base``."""
     if not inputs.source.strip():
-        raise MusubiError("todo", "source is empty", fix="Type the folder or the .jsonl file of this dataset.")
+        raise MusubiError(
+            "dataset-source-missing", "source is empty", fix="Type the folder or the .jsonl file of this dataset."
+        )
     new = _written(inputs, base, Sections({}, {}), touched(inputs) | set(_ALWAYS))
     raw = {"general": new.general, "datasets": [new.entry]}
     what = "the widgets make no dataset that fits"
@@ -53,7 +55,7 @@ def edited(inputs: Any, path: Path, base: Path) -> Made:
     if not isinstance(tables, list) or inputs.entry >= known or not isinstance(tables[inputs.entry], Mapping):
         parse(raw, base=path.parent, name=path.name)  # says what is wrong with the file, if anything is
         raise MusubiError(
-            "todo",
+            "dataset-entry-missing",
             f"{path.name} has {known} [[datasets]], so there is none with the number {inputs.entry}",
             fix=say("Set entry to a number from 0 to {last}.", last=known - 1),
         )
@@ -80,22 +82,23 @@ def touched(inputs: Any) -> set[str]:
 
 
 def widget_names(text: str) -> list[str]:
-    """``batch_size, resolution`` as widgets; a ValueError where one is none."""
+    """``batch_size, resolution`` as widgets; an error where one is none."""
     found: list[str] = []
     for name in filter(None, re.split(r"[,\s]+", text)):
         if name not in {*WIDGETS, *PAIRS}:
-            raise ValueError(f"no widget {name[:80]!r} says something about a dataset{did_you_mean(name, WIDGETS)}")
+            text = f"no widget {name[:80]!r} says something about a dataset{did_you_mean(name, WIDGETS)}"
+            raise InvalidValue("widget-unknown", text)
         found += PAIRS.get(name, (name,))
     return found
 
 
 def numbers(text: str) -> list[int]:
-    """``1, 25, 45`` as people write it; a ValueError where it is no list of whole numbers."""
+    """``1, 25, 45`` as people write it; an error where it is no list of whole numbers."""
     words = re.split(r"[,\s]+", text.strip().strip("[]").strip())
     try:
         return [int(word) for word in words if word]
     except ValueError:
-        raise ValueError("is no list of whole numbers such as 1, 25, 45") from None
+        raise InvalidValue("numbers-invalid", "is no list of whole numbers such as 1, 25, 45") from None
 
 
 def _written(inputs: Any, base: Path, old: Sections, wanted: Set[str]) -> Sections:
@@ -137,7 +140,7 @@ def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Secti
     if both.count(None) == 1:
         names = PAIRS[key]
         raise MusubiError(
-            "todo",
+            "setting-missing",
             f"{names[0]} and {names[1]}: set both, or 0 for both",
             why=say("There is no {key} yet whose other side stays.", key=key),
         )

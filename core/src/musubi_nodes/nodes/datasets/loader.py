@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 from musubi_nodes.datasets.check import Report
 from musubi_nodes.datasets.check_content import OnMissing, no_source
 from musubi_nodes.datasets.fingerprint import fingerprint
-from musubi_nodes.datasets.jsonl import named_files, named_shares
+from musubi_nodes.datasets.folder import MISSING_FOLDER
+from musubi_nodes.datasets.jsonl import MISSING_FILE, named_files, named_shares
 from musubi_nodes.datasets.known import Found, Known
 from musubi_nodes.datasets.listing import led_to
 from musubi_nodes.datasets.report import raise_errors
@@ -124,19 +125,20 @@ def fingerprint_of(config: DatasetConfig, context: Context, asked: Asked) -> str
 
 def foresee_errors(config: DatasetConfig, context: Context, family: Family | None = None) -> None:
     """Raise for what is wrong with a dataset as far as it is known without a look into its folders."""
-    lines = cannot_take(family, config)
+    found = cannot_take(family, config)
     for number, part in enumerate(effective(config)):
         source = source_of(part)
         readable(source, context)
         if not os.path.exists(source):  # noqa: PTH110 - never raises, whatever the name is
-            lines.append(no_source(f"datasets[{number}]", part, "does not exist"))
-    raise_errors(lines)
+            trouble = MISSING_FOLDER if part.directory else MISSING_FILE
+            found.append(no_source(f"datasets[{number}]", part, trouble))
+    raise_errors(found)
 
 
 def dataset_path(text: str, context: Context) -> Path:
     """The TOML that ``text`` means; beyond loopback it must lie in an allowed folder."""
     if not text.strip():
-        raise MusubiError("todo", "no dataset TOML is given", fix="Type the path of the .toml file.")
+        raise MusubiError("path-empty", "no dataset TOML is given", fix="Type the path of the .toml file.")
     return readable_file(text, "dataset TOML", context)
 
 
@@ -164,7 +166,7 @@ def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> N
         roots += [beside]
     if not is_inside(part.cache_directory, roots):
         raise MusubiError(
-            "todo",
+            "path-not-allowed",
             f"cache_directory {part.cache_directory} lies neither beside the dataset nor in an allowed folder",
             why="A workflow may come from a stranger, and caches are written there.",
             fix=say(
