@@ -12,8 +12,9 @@ from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import parse
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.errors import Problem
 from musubi_nodes.files import CAPTION
+from musubi_nodes.testing.errors import fails, says
 
 Make = Callable[..., Path]
 
@@ -25,6 +26,11 @@ def report(config: Callable, tmp_path: Path) -> Callable[..., Report]:
         return check(scan(settings), settings, **options)  # type: ignore[arg-type]
 
     return one
+
+
+def _names(finding: Problem) -> str:
+    """The files that a finding names."""
+    return finding.text.split(": ")[-1].partition(";")[0]
 
 
 IMAGES = {"image_directory": "set"}
@@ -44,8 +50,8 @@ def test_a_wrong_folder_is_an_error_that_tells_what_musubi_tuner_would_delete(
 ) -> None:
     image(tmp_path / "sets" / "a.png", "a")
     found = report(IMAGES)
-    assert "does not exist (did you mean 'sets'?)" in found.errors[0] and "delete every cache" in found.errors[0]
-    with pytest.raises(MusubiError, match="the dataset is not ready"):
+    assert says(found.errors[0], "folder-missing", "'sets'", "--keep_cache")
+    with fails("dataset-not-ready"):
         found.raise_errors()
 
 
@@ -53,7 +59,7 @@ def test_an_empty_folder_is_an_error_that_tells_what_is_there(tmp_path: Path, im
     image(tmp_path / "set" / "deep" / "a.png", "a")
     (tmp_path / "set" / "x.gif").write_bytes(b"GIF")
     (error,) = report(IMAGES).errors
-    assert "no image to train on" in error and "deep" in error and "x.gif" in error
+    assert says(error, "dataset-empty", "deep", "x.gif")
 
 
 def test_images_without_caption_are_an_error_unless_they_may_be_skipped(
@@ -61,15 +67,15 @@ def test_images_without_caption_are_an_error_unless_they_may_be_skipped(
 ) -> None:
     image(tmp_path / "set" / "a.png", "a")
     image(tmp_path / "set" / "b.png")
-    assert "1 image without .txt caption" in report(IMAGES).errors[0]
+    assert says(report(IMAGES).errors[0], "caption-missing", ".txt", "b.png")
     skipped = report(IMAGES, missing_captions="skip")
-    assert skipped.errors == () and "b.png" in skipped.warnings[0]
+    assert skipped.errors == () and says(skipped.warnings[0], "caption-missing", "b.png")
 
 
 def test_videos_without_caption_are_always_an_error(tmp_path: Path, video: Make, report: Callable) -> None:
     video(tmp_path / "set" / "a.mp4")
     video(tmp_path / "set" / "b.mp4", caption=None)
-    assert "stops musubi-tuner: b.mp4" in report(VIDEOS, missing_captions="skip").errors[0]
+    assert says(report(VIDEOS, missing_captions="skip").errors[0], "caption-missing", "b.mp4")
 
 
 def test_empty_broken_and_undecodable_files_are_errors(tmp_path: Path, image: Make, report: Callable) -> None:
@@ -80,12 +86,12 @@ def test_empty_broken_and_undecodable_files_are_errors(tmp_path: Path, image: Ma
     image(folder / "d.png")
     (folder / "d.txt").write_bytes(b"\xff")
     found = report(IMAGES)
-    assert [error.split(": ", 1)[1] for error in found.errors] == [
-        "1 caption not in UTF-8: d.txt; save again as UTF-8",
-        "1 file empty (0 bytes): b.png",
-        "1 image that cannot be read: c.png",
-    ]
-    assert found.warnings == ("datasets[0]: 1 caption empty: a.txt",)
+    encoded, empty, broken = found.errors
+    assert says(encoded, "file-not-utf8", "datasets[0]", "d.txt")
+    assert says(empty, "file-empty", "b.png")
+    assert says(broken, "image-unreadable", "c.png")
+    (warning,) = found.warnings
+    assert says(warning, "caption-empty", "datasets[0]", "a.txt")
 
 
 def test_of_a_caption_that_cannot_be_opened_no_encoding_is_blamed(
@@ -94,8 +100,8 @@ def test_of_a_caption_that_cannot_be_opened_no_encoding_is_blamed(
     image(tmp_path / "set" / "a.png", "a" * (CAPTION.most + 1))
     image(tmp_path / "set" / "b.png").with_suffix(".txt").write_bytes(b"\xff")
     large, broken = report(IMAGES).errors
-    assert "a.txt" in large and "UTF-8" not in large
-    assert "b.txt" in broken and "UTF-8" in broken
+    assert says(large, "file-unreadable", "a.txt")
+    assert says(broken, "file-not-utf8", "b.txt")
 
 
 def test_a_shared_cache_folder_is_an_error_however_it_is_spelt(tmp_path: Path, image: Make, report: Callable) -> None:
@@ -104,7 +110,7 @@ def test_a_shared_cache_folder_is_an_error_however_it_is_spelt(tmp_path: Path, i
     (tmp_path / "cache").mkdir()
     symlink(tmp_path / "link", tmp_path / "cache")
     found = report({**IMAGES, "cache_directory": "cache"}, {"image_directory": "other", "cache_directory": "x/../link"})
-    assert "datasets[0] and datasets[1] share the cache folder" in found.errors[0]
+    assert says(found.errors[0], "cache-folder-shared", "datasets[0]", "datasets[1]")
 
 
 def test_datasets_without_cache_directory_share_none(tmp_path: Path, image: Make) -> None:
@@ -118,43 +124,44 @@ def test_datasets_without_cache_directory_share_none(tmp_path: Path, image: Make
 
 def test_a_cache_folder_that_a_glob_cannot_find_is_an_error(tmp_path: Path, image: Make, report: Callable) -> None:
     image(tmp_path / "set" / "a.png", "a")
-    assert "finds no cache" in report({**IMAGES, "cache_directory": "cache [1]"}).errors[0]
+    error = report({**IMAGES, "cache_directory": "cache [1]"}).errors[0]
+    assert says(error, "cache-folder-not-found-by-glob", "cache [1]")
 
 
 def test_two_images_of_one_stem_are_an_error(tmp_path: Path, image: Make, report: Callable) -> None:
     image(tmp_path / "set" / "x.png", "x")
     image(tmp_path / "set" / "x.jpg")
-    assert "one cache file would serve 2 items" in report(IMAGES).errors[0]
+    assert says(report(IMAGES).errors[0], "cache-file-shared", "x.png", "x.jpg")
 
 
 def test_missing_controls_are_errors(tmp_path: Path, image: Make, report: Callable) -> None:
     image(tmp_path / "set" / "a.png", "a")
     (tmp_path / "ctl").mkdir()
-    assert "1 image without control: a.png" in report({**IMAGES, "control_directory": "ctl"}).errors[0]
+    assert says(report({**IMAGES, "control_directory": "ctl"}).errors[0], "control-missing", "a.png")
     image(tmp_path / "ctl" / "a.png")
     assert report({**IMAGES, "control_directory": "ctl"}).errors == ()
     two = report({**IMAGES, "control_directory": "ctl", "fp_1f_clean_indices": [0, 5]})
-    assert "less than the 2 controls" in two.errors[0]
+    assert says(two.errors[0], "control-missing", "2", "fp_1f_clean_indices")
 
 
 def test_a_control_folder_that_is_not_there_is_named(tmp_path: Path, image: Make, report: Callable) -> None:
     image(tmp_path / "set" / "a.png", "a")
     (error,) = report({**IMAGES, "control_directory": "ctl"}).errors
-    assert f"control_directory {tmp_path / 'ctl'} does not exist" in error
+    assert says(error, "folder-missing", "control_directory", tmp_path / "ctl")
     (tmp_path / "ctl").write_text("a file")
-    assert "ctl is not a folder" in report({**IMAGES, "control_directory": "ctl"}).errors[0]
+    assert says(report({**IMAGES, "control_directory": "ctl"}).errors[0], "path-not-a-folder", tmp_path / "ctl")
 
 
 def test_a_file_in_place_of_a_folder_is_not_proposed_again(tmp_path: Path, image: Make, report: Callable) -> None:
     image(tmp_path / "pal.png")
     (error,) = report({"image_directory": "pal.png"}).errors
-    assert "pal.png is not a folder" in error and "did you mean" not in error
+    assert says(error, "path-not-a-folder", "pal.png") and error.text.count("pal.png") == 1
 
 
 def test_each_bad_line_is_told_once_and_a_backslash_with_its_remedy(tmp_path: Path, report: Callable) -> None:
     (tmp_path / "set.jsonl").write_text(r'{"image_path": "C:\data\a.png", "caption": "x"}')
-    errors = "\n".join(report({"image_jsonl_file": "set.jsonl"}).errors)
-    assert errors.count("line 1") == 1 and "write each backslash of a path as / or twice" in errors
+    told = [error for error in report({"image_jsonl_file": "set.jsonl"}).errors if "line 1" in error.text]
+    assert [error.code for error in told] == ["backslash-not-escaped"]
 
 
 def test_short_videos_are_an_error_and_unreachable_targets_a_warning(
@@ -163,8 +170,9 @@ def test_short_videos_are_an_error_and_unreachable_targets_a_warning(
     video(tmp_path / "set" / "a.mp4", frames=9)
     video(tmp_path / "set" / "b.mp4", frames=4)
     found = report({**VIDEOS, "target_frames": [5, 13]})
-    assert "1 video shorter than every target_frames (5)" in found.errors[0] and "b.mp4 (4 frames)" in found.errors[0]
-    assert found.warnings == ("datasets[0]: no video is long enough for target_frames 13",)
+    assert says(found.errors[0], "video-too-short", "5", "b.mp4", "4") and "a.mp4" not in found.errors[0].text
+    (warning,) = found.warnings
+    assert says(warning, "target-frames-unused", "datasets[0]", "13")
 
 
 def test_dropping_frames_counts_and_a_slow_source_ends_the_head_early(
@@ -172,28 +180,29 @@ def test_dropping_frames_counts_and_a_slow_source_ends_the_head_early(
 ) -> None:
     video(tmp_path / "set" / "a.mp4", frames=9, fps=32)
     fast = report({**VIDEOS, "source_fps": 32, "target_frames": [9]}, fps=16.0)
-    assert "a.mp4 (5 of 9 at 16 fps)" in fast.errors[0]
+    assert says(fast.errors[0], "video-too-short", "a.mp4", "5 of 9", "16 fps")
     slow = report({**VIDEOS, "source_fps": 8, "target_frames": [9]}, fps=16.0)
-    assert "a.mp4 (5 of 9 at 16 fps)" in slow.errors[0]
-    assert any("with another frame rate than source_fps 8" in line for line in slow.warnings)
-    assert any("below the model's 16" in line for line in slow.warnings)
+    assert says(slow.errors[0], "video-too-short", "a.mp4", "5 of 9", "16 fps")
+    differs, too_low = slow.warnings
+    assert says(differs, "frame-rate-differs", "source_fps 8", "a.mp4")
+    assert says(too_low, "source-fps-too-low", "8", "16")
 
 
 def test_another_speed_than_the_models_is_a_warning(tmp_path: Path, video: Make, report: Callable) -> None:
     video(tmp_path / "set" / "a.mp4", fps=30)
     (warning,) = report(VIDEOS, fps=16.0).warnings
-    assert "a.mp4 (30)" in warning and "set source_fps" in warning
+    assert says(warning, "frame-rate-differs", "a.mp4", "30", "source_fps")
     assert report({**VIDEOS, "source_fps": 30, "target_frames": [1]}, fps=16.0).warnings == ()
 
 
 def test_target_frames_must_fit_the_model(tmp_path: Path, video: Make, report: Callable) -> None:
     video(tmp_path / "set" / "a.mp4", frames=12)
     cut = report({**VIDEOS, "target_frames": [8]})
-    assert cut.errors == () and "target_frames has 8" in cut.warnings[0] and "use 5 or 9" in cut.warnings[0]
+    assert cut.errors == () and says(cut.warnings[0], "frames-not-allowed", "target_frames", "8", "5 or 9")
     (error,) = report({**VIDEOS, "fp_latent_window_size": 2}, frame_rule=FrameRule(window=9)).errors
-    assert "N*8+1" in error and "use 9" in error
+    assert says(error, "frames-not-allowed", "N*8+1", "use 9")
     full = {"video_directory": "set", "frame_extraction": "full"}
-    assert "with less than 37 frames: a.mp4" in report(full, frame_rule=FrameRule(window=9)).errors[0]
+    assert says(report(full, frame_rule=FrameRule(window=9)).errors[0], "video-too-short", "37", "a.mp4")
     assert report(full).errors == ()
 
 
@@ -201,24 +210,25 @@ def test_the_longest_clip_of_full_must_fit_the_model(tmp_path: Path, video: Make
     video(tmp_path / "set" / "a.mp4")
     full = {"video_directory": "set", "frame_extraction": "full"}
     (warning,) = report({**full, "max_frames": 7}).warnings
-    assert "max_frames is 7" in warning and "use 5 or 9" in warning
+    assert says(warning, "frames-not-allowed", "max_frames", "7", "5 or 9")
     assert report({**full, "max_frames": 9}).warnings == ()
     (error,) = report({**full, "max_frames": 9}, frame_rule=FrameRule(window=9)).errors
-    assert "max_frames is 9" in error and "use 37 or more" in error
+    assert says(error, "frames-not-allowed", "max_frames", "9", "37")
 
 
 def test_one_frame_clips_by_oversight_are_a_warning(tmp_path: Path, video: Make, report: Callable) -> None:
     video(tmp_path / "set" / "a.mp4")
-    assert "target_frames is not set" in report({"video_directory": "set"}).warnings[0]
+    assert says(report({"video_directory": "set"}).warnings[0], "target-frames-missing")
     chunked = report({**VIDEOS, "target_frames": [1, 5], "frame_extraction": "chunk"})
-    assert "every frame becomes a clip" in chunked.warnings[0]
+    assert says(chunked.warnings[0], "chunk-of-one-frame")
 
 
 def test_broken_and_empty_videos_are_errors(tmp_path: Path, video: Make, report: Callable) -> None:
     video(tmp_path / "set" / "a.mp4").write_bytes(b"no video")
     video(tmp_path / "set" / "b.mp4").write_bytes(b"")
-    errors = report(VIDEOS).errors
-    assert ["a.mp4" in error for error in errors] == [False, True] and "empty (0 bytes): b.mp4" in errors[0]
+    empty, broken = report(VIDEOS).errors
+    assert says(empty, "file-empty", "b.mp4") and "a.mp4" not in empty.text
+    assert says(broken, "video-unreadable", "a.mp4") and "b.mp4" not in broken.text
 
 
 def test_videos_of_several_shapes_need_buckets_for_a_batch(tmp_path: Path, video: Make, report: Callable) -> None:
@@ -226,14 +236,14 @@ def test_videos_of_several_shapes_need_buckets_for_a_batch(tmp_path: Path, video
     video(tmp_path / "set" / "b.mp4", size="64x96")
     assert report(VIDEOS, general={"batch_size": 2}).errors == ()
     found = report(VIDEOS, general={"batch_size": 2, "enable_bucket": False})
-    assert "need enable_bucket = true" in found.errors[0]
+    assert says(found.errors[0], "video-sizes-differ", "enable_bucket = true")
 
 
 def test_control_directory_with_jsonl_is_a_warning(tmp_path: Path, image: Make, report: Callable) -> None:
     path = image(tmp_path / "a.png")
     (tmp_path / "set.jsonl").write_text(f'{{"image_path": "{path.as_posix()}", "caption": "x"}}')
     found = report({"image_jsonl_file": "set.jsonl", "control_directory": "ctl"})
-    assert found.errors == () and "control_directory is ignored" in found.warnings[0]
+    assert found.errors == () and says(found.warnings[0], "setting-ignored", "control_directory")
 
 
 def test_images_that_are_learned_otherwise_than_they_look_are_warnings(tmp_path: Path, report: Callable) -> None:
@@ -264,15 +274,12 @@ def test_images_that_are_learned_otherwise_than_they_look_are_warnings(tmp_path:
     for path in list(folder.iterdir()):
         path.with_suffix(".txt").write_text("x")
     found = report(IMAGES)
-    told = [line.partition(": ")[2] for line in found.warnings]
-    assert [line[: line.index(",")] for line in told] == [
-        "5 images with transparency", "1 image in grey of 16 bits", "3 images with an EXIF rotation",
-        "2 images animated",
-    ]  # fmt: skip
-    assert [line.split(": ")[-1] for line in told] == [
-        "a.png, b.webp, c.webp, l.png, m.png", "d.png; save with 8 bits",
-        "e.jpg, j.png, k.webp; rotate the pixels", "f.webp, o.png",
-    ]  # fmt: skip
+    assert {warning.code: _names(warning) for warning in found.warnings} == {
+        "image-transparent": "a.png, b.webp, c.webp, l.png, m.png",
+        "image-16-bit": "d.png",
+        "image-rotated": "e.jpg, j.png, k.webp",
+        "image-animated": "f.webp, o.png",
+    }
     assert found.errors == ()
 
 
@@ -289,8 +296,13 @@ def test_videos_that_are_learned_otherwise_than_they_look_are_warnings(
         path = video(tmp_path / "set" / f"{name}.mp4")
         ffmpeg("-i", plain, *change, "-c:v", "libx264", path)
     found = report(VIDEOS)
-    named = [line.split(": ")[-1].partition(";")[0] for line in found.warnings]
-    assert found.errors == () and sorted(named) == ["bright.mp4", "lines.mp4", "turned.mp4", "wide.mp4"]
+    assert found.errors == ()
+    assert {warning.code: _names(warning) for warning in found.warnings} == {
+        "video-rotated": "turned.mp4",
+        "video-pixels-not-square": "wide.mp4",
+        "video-hdr": "bright.mp4",
+        "video-interlaced": "lines.mp4",
+    }
 
 
 def test_the_alpha_of_a_control_is_a_mask_and_no_warning(tmp_path: Path, image: Make, report: Callable) -> None:
@@ -301,4 +313,4 @@ def test_the_alpha_of_a_control_is_a_mask_and_no_warning(tmp_path: Path, image: 
     Image.new("RGBA", (48, 32)).save(tmp_path / "ctl" / "a.png")
     assert report({**IMAGES, "control_directory": "ctl"}).warnings == ()
     Image.new("I;16", (48, 32)).save(tmp_path / "ctl" / "a.png")
-    assert "in grey of 16 bits" in report({**IMAGES, "control_directory": "ctl"}).warnings[0]
+    assert says(report({**IMAGES, "control_directory": "ctl"}).warnings[0], "image-16-bit", "a.png")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from musubi_nodes.datasets.folder import MISSING_FOLDER, NOT_A_FOLDER
 from musubi_nodes.datasets.listing import file_at
 from musubi_nodes.datasets.scan import DatasetScan, scan
+from musubi_nodes.testing.errors import says
 
 Make = Callable[..., Path]
 
@@ -94,15 +96,15 @@ def test_captions_keep_a_byte_order_mark_and_must_be_utf8(tmp_path: Path, image:
 
 
 def test_a_missing_folder_and_a_file_in_its_place_are_told(tmp_path: Path, look: Callable) -> None:
-    assert look().trouble == "does not exist"
+    assert look().trouble == MISSING_FOLDER
     (tmp_path / "set").write_text("x")
-    assert look().trouble == "is not a folder"
+    assert look().trouble == NOT_A_FOLDER
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path, look: Callable) -> None:
     os.mkfifo(tmp_path / "set")
-    assert look().trouble == "is not a folder"
+    assert look().trouble == NOT_A_FOLDER
 
 
 def test_videos_without_caption_are_no_items(tmp_path: Path, video: Make, look: Callable) -> None:
@@ -136,8 +138,9 @@ def test_missing_and_unclear_controls_are_told(tmp_path: Path, image: Make, look
         image(tmp_path / "ctl" / name)
     found = look(control_directory="ctl")
     assert [path.name for path in found.missing_controls] == ["a.png", "b.png"]
-    assert "a_x.png" in found.bad_companions[0] and "ends in no number" in found.bad_companions[0]
-    assert "chance" in found.bad_companions[1]
+    unnumbered, several = found.bad_companions
+    assert says(unnumbered, "companion-not-numbered", "a_x.png")
+    assert says(several, "companion-ambiguous", "c.png", "c.jpg")
 
 
 def test_a_control_video_may_be_a_folder_or_have_another_ending(tmp_path: Path, video: Make, look: Callable) -> None:

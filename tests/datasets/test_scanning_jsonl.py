@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from musubi_nodes.datasets.check import check
+from musubi_nodes.datasets.jsonl import MISSING_FILE
 from musubi_nodes.datasets.scan import DatasetScan, scan
+from musubi_nodes.testing.errors import says
 
 Make = Callable[..., Path]
 
@@ -36,23 +38,23 @@ def test_lines_are_items_with_caption_and_controls(tmp_path: Path, image: Make, 
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    ("row", "code", "value"),
     [
-        ("{", "line 1: is not JSON"),
-        ("", "line 1: is empty; remove it"),
-        ('\ufeff{"a": 1}', "line 1: begins with a byte order mark"),
-        ("[1]", "line 1: is not a JSON object"),
-        ({"caption": "x"}, "line 1: has no image_path"),
-        ({"img_path": "a.png", "caption": "x"}, "did you name it 'img_path'?"),
-        ({"image_path": 5, "caption": "x"}, "line 1: image_path must be text, found 5"),
-        ({"image_path": "/a.png"}, "line 1: has no caption"),
-        ({"image_path": "/a.png", "caption": "x", "control_path_a": "/b"}, "control_path_a must end in a number"),
-        ({"image_path": "/a/", "caption": "x"}, "ends in a slash"),
-        ("[" * 100_000, "line 1:"),
+        ("{", "json-invalid", ""),
+        ("", "line-empty", ""),
+        ('\ufeff{"a": 1}', "file-byte-order-mark", ""),
+        ("[1]", "json-not-an-object", ""),
+        ({"caption": "x"}, "key-missing", "image_path"),
+        ({"img_path": "a.png", "caption": "x"}, "key-missing", "'img_path'"),
+        ({"image_path": 5, "caption": "x"}, "string-type", "5"),
+        ({"image_path": "/a.png"}, "key-missing", "caption"),
+        ({"image_path": "/a.png", "caption": "x", "control_path_a": "/b"}, "companion-not-numbered", "control_path_a"),
+        ({"image_path": "/a/", "caption": "x"}, "path-not-a-file", "/a/"),
+        ("[" * 100_000, "json-invalid", ""),
     ],
 )
-def test_a_bad_line_is_named_by_its_number(lines: Callable, row: object, words: str) -> None:
-    assert any(words in line for line in lines(row, {"image_path": "x"}).bad_lines)
+def test_a_bad_line_is_named_by_its_number(lines: Callable, row: object, code: str, value: str) -> None:
+    assert says(lines(row, {"image_path": "x"}).bad_lines[0], code, "line 1", value)
 
 
 def test_missing_files_and_relative_paths_are_told(
@@ -76,11 +78,11 @@ def test_equal_names_from_different_folders_share_a_cache_file(tmp_path: Path, i
     (tmp_path / "set.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     settings = config({"image_jsonl_file": "set.jsonl"})
     (error,) = check(scan(settings), settings).errors
-    assert "one cache file would serve 2 items" in error
+    assert says(error, "cache-file-shared", *(row["image_path"] for row in rows))
 
 
 def test_an_unreadable_file_is_trouble(tmp_path: Path, lines: Callable, config: Callable) -> None:
     missing = scan(config({"image_jsonl_file": "none.jsonl"})).datasets[0]
-    assert missing.trouble == "does not exist"
+    assert missing.trouble == MISSING_FILE
     (tmp_path / "bad.jsonl").write_bytes(b"\xff\xfe")
-    assert "UTF-8" in scan(config({"image_jsonl_file": "bad.jsonl"})).datasets[0].trouble
+    assert says(scan(config({"image_jsonl_file": "bad.jsonl"})).datasets[0].trouble, "file-not-utf8")

@@ -149,8 +149,10 @@ def _not_json(line: str, error: JSONDecodeError) -> InvalidValue:
         return InvalidValue("file-byte-order-mark", "begins with a byte order mark; save the file as UTF-8 without BOM")
     if not line.strip():
         return InvalidValue("line-empty", "is empty; remove it")
-    hint = "; write each backslash of a path as / or twice" if "escape" in error.msg else ""
-    return InvalidValue("json-invalid", f"is not JSON ({error.msg} at column {error.colno}){hint}")
+    text = f"is not JSON ({error.msg} at column {error.colno})"
+    if "escape" in error.msg:
+        return InvalidValue("backslash-not-escaped", f"{text}; write each backslash of a path as / or twice")
+    return InvalidValue("json-invalid", text)
 
 
 def _named(entry: object, kind: Kind, layered: bool) -> _Named:

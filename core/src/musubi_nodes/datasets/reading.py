@@ -60,11 +60,12 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     except parsing.toml().TOMLDecodeError as error:
         line, column = _place(text, error)
         shown = text.splitlines()[line - 1].strip() if line <= len(text.splitlines()) else ""
+        path_of_windows = '"' in shown and "\\" in shown
         raise MusubiError(
-            "toml-invalid",
+            "backslash-not-escaped" if path_of_windows else "toml-invalid",
             f"{name}, line {line}, column {column}: this is not TOML" + (f": {shown[:120]}" if shown else ""),
             why=str(error),
-            fix=_BACKSLASHES if '"' in shown and "\\" in shown else _CORRECT,
+            fix=_BACKSLASHES if path_of_windows else _CORRECT,
         ) from error
     except ValueError as error:
         raise MusubiError(
