@@ -16,6 +16,7 @@ from musubi_nodes.budget import Budget
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.comfyui import emit
 from musubi_nodes.hosts.terminal.workflow import check_workflow, read_workflow
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 Host = Callable[[Workplace, str, dict[str, Any]], None]
@@ -55,24 +56,24 @@ HUNYUAN = {"dit": "miniature/hunyuan_video_t2v.safetensors", "lora": None}
 
 @pytest.mark.parametrize("host", [comfyui, terminal])
 @pytest.mark.parametrize(
-    ("node", "widgets", "told"),
+    ("node", "widgets", "code", "named"),
     [
-        ("WanModels", {}, "Wan Models has nothing at vae, t5"),
-        ("WanModels", {"dit": WAN["dit"], "t5": WAN["t5"]}, "Wan Models has nothing at vae"),
-        ("VideoInput", {"file": "gone.mp4"}, "there is no video 'gone.mp4' in the input folder"),
-        ("LoRASelect", {"lora": "gone.safetensors"}, "there is no file 'gone.safetensors' in the model folders"),
-        ("LoRASelect", {"lora": "no_lora.safetensors"}, "no_lora.safetensors is no LoRA"),
-        ("WanModels", {**WAN, "vae": "gone.safetensors"}, "there is no file 'gone.safetensors'"),
-        ("WanModels", {**WAN, "install": "gone"}, "there is no install 'gone'"),
-        ("WanModels", {**WAN, "dit": "miniature/hunyuan_video_t2v.safetensors"}, "Wan"),
-        ("TrainingMonitor", {"compare": "gone"}, "gone"),
-        ("TrainingMonitor", {"name": "gone"}, "gone"),
+        ("WanModels", {}, "input-missing", "vae, t5"),
+        ("WanModels", {"dit": WAN["dit"], "t5": WAN["t5"]}, "input-missing", "vae"),
+        ("VideoInput", {"file": "gone.mp4"}, "file-missing", "video 'gone.mp4'"),
+        ("LoRASelect", {"lora": "gone.safetensors"}, "model-missing", "'gone.safetensors'"),
+        ("LoRASelect", {"lora": "no_lora.safetensors"}, "file-not-lora", "no_lora.safetensors"),
+        ("WanModels", {**WAN, "vae": "gone.safetensors"}, "model-missing", "'gone.safetensors'"),
+        ("WanModels", {**WAN, "install": "gone"}, "install-unknown", "'gone'"),
+        ("WanModels", {**WAN, "dit": "miniature/hunyuan_video_t2v.safetensors"}, "model-other-kind", "Wan"),
+        ("TrainingMonitor", {"compare": "gone"}, "run-missing", "gone"),
+        ("TrainingMonitor", {"name": "gone"}, "run-missing", "gone"),
     ],
 )
 def test_what_is_not_there_is_told_before_the_queue_runs(
-    place: Workplace, host: Host, node: str, widgets: dict[str, Any], told: str
+    place: Workplace, host: Host, node: str, widgets: dict[str, Any], code: str, named: str
 ) -> None:
-    with pytest.raises(MusubiError, match=told):
+    with fails(code, named):
         host(place, node, widgets)
 
 
@@ -84,34 +85,35 @@ def test_what_lies_in_place_of_a_model_is_told_as_what_it_is(
     path = place.host.output_folder / "models" / "vae" / "x.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     lie(path)
-    with pytest.raises(MusubiError) as raised:
+    with fails("model-missing", path) as caught:
         host(place, "WanModels", {**WAN, "vae": path.name})
-    assert str(path) in str(raised.value) and "did you mean" not in str(raised.value)
+    assert str(caught.value).count(repr(path.name)) == 1  # it is not what was meant
 
 
 @pytest.mark.parametrize("host", [comfyui, terminal])
 def test_of_several_files_that_are_not_there_each_is_told_with_its_folders(place: Workplace, host: Host) -> None:
-    with pytest.raises(MusubiError) as raised:
+    with fails("inputs-invalid") as raised:
         host(place, "WanModels", {**WAN, "vae": "gone.safetensors", "t5": "gone.pth"})
-    for kind, name in (("vae", "gone.safetensors"), ("text_encoders", "gone.pth")):
+    for found, kind, name in zip(
+        raised.value.problems, ("vae", "text_encoders"), ("gone.safetensors", "gone.pth"), strict=True
+    ):
         folders = ", ".join(map(str, place.host.model_folders(kind)))
-        assert f"'{name}' in the model folders for {kind}" in str(raised.value)
-        assert f". Looked in {folders}." in str(raised.value)
+        assert found.code == "model-missing" and all(each in found.text for each in (name, kind, folders))
 
 
 @pytest.mark.parametrize(
-    ("node", "widgets", "told"),
+    ("node", "widgets", "code", "named"),
     [
-        ("LoRAMerger", {"dit": WAN["dit"], "lora": None}, "is no HunyuanVideo DiT"),
-        ("LoRAMerger", {**HUNYUAN, "output_name": "../x"}, "output_name"),
-        ("LoRAMerger", {**HUNYUAN, "extra_options": "x"}, "extra options are not TOML"),
-        ("LoRAFormatConverter", {"lora": None, "output_name": "a/b"}, "output_name"),
+        ("LoRAMerger", {"dit": WAN["dit"], "lora": None}, "model-other-kind", "HunyuanVideo"),
+        ("LoRAMerger", {**HUNYUAN, "output_name": "../x"}, "file-name-invalid", "output_name"),
+        ("LoRAMerger", {**HUNYUAN, "extra_options": "x"}, "toml-invalid", ""),
+        ("LoRAFormatConverter", {"lora": None, "output_name": "a/b"}, "file-name-invalid", "output_name"),
     ],
 )
 def test_a_tool_after_a_training_is_looked_at_before_it(
-    place: Workplace, node: str, widgets: dict[str, Any], told: str
+    place: Workplace, node: str, widgets: dict[str, Any], code: str, named: str
 ) -> None:
-    with pytest.raises(MusubiError, match=told):
+    with fails(code, named):
         comfyui(place, node, widgets)
 
 
@@ -174,6 +176,5 @@ def test_what_validation_had_no_time_for_is_told_when_the_node_runs(
 @pytest.mark.parametrize("name", ["WanModels", "HunyuanVideoModels", "FramePackModels"])
 def test_what_a_workflow_file_leaves_out_is_told_in_one_sentence(place: Workplace, name: str) -> None:
     needed = [spec.name for spec in place.node(name).fields() if spec.required]
-    with pytest.raises(MusubiError) as raised:
+    with fails("input-missing", ", ".join(needed)):
         comfyui(place, name, {})
-    assert raised.value.what.endswith(f"has nothing at {', '.join(needed)}")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.comfyui import emit, queued
 from musubi_nodes.hosts.terminal.workflow import check_workflow, read_workflow
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 Workflow = dict[str, Any]
@@ -87,40 +87,43 @@ def training(place: Workplace, sampling: dict[str, Any], **others: Any) -> Workf
 
 TYPED = {"sample_every_n_epochs": 1, "sample_prompts": "a cat"}
 LINKED = {"sample_every_n_epochs": 1, "prompts": ["7", 0]}
-REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({**TYPED, "sample_frames": 80}, {}, "80 frames of the sample 'a cat' do not fit Wan"),
-    ({**TYPED, "sample_prompts": "a cat --f 80"}, {}, "80 frames of the sample 'a cat'"),
-    (LINKED, {"7": step("Prompt", prompt="a dog", frames=80)}, "80 frames of the sample 'a dog'"),
+REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
+    ({**TYPED, "sample_frames": 80}, {}, "frames-not-allowed", "80 cat Wan"),
+    ({**TYPED, "sample_prompts": "a cat --f 80"}, {}, "frames-not-allowed", "80 cat"),
+    (LINKED, {"7": step("Prompt", prompt="a dog", frames=80)}, "frames-not-allowed", "80 dog"),
     (
         LINKED,
         {"6": step("Prompt", prompt="a", frames=80), "7": step("Prompt", prompt="b", frames=81, previous=["6", 0])},
-        "80 frames of the sample 'a'",
+        "frames-not-allowed",
+        "80 'a'",
     ),
-    (LINKED, {"7": step("BatchProcessor", text="one --f 81\ntwo --f 80")}, "80 frames of the sample 'two'"),
+    (LINKED, {"7": step("BatchProcessor", text="one --f 81\ntwo --f 80")}, "frames-not-allowed", "80 'two'"),
     (
         LINKED,
         {"6": {"class_type": "LoadImage", "inputs": {"image": "first.png"}},
          "7": step("Prompt", prompt="a dog", frames=80, image=["6", 0])},
-        "80 frames of the sample 'a dog'",
+        "frames-not-allowed",
+        "80 dog",
     ),
-    (LINKED, {"7": step("Prompt", prompt="a dog", lora_multiplier=0.5)}, "the sample 'a dog' sets lora_multiplier"),
-    ({"weighting_scheme": "logit_normal"}, {}, "logit_normal is how timestep_sampling sigma draws: shift ignores it"),
-    ({"logit_mean": 1.0}, {}, "Wan LoRA Trainer: timestep_sampling shift takes no logit_mean"),
+    (LINKED, {"7": step("Prompt", prompt="a dog", lora_multiplier=0.5)}, "input-unexpected", "dog lora_multiplier"),
+    ({"weighting_scheme": "logit_normal"}, {}, "setting-ignored", "logit_normal sigma shift"),
+    ({"logit_mean": 1.0}, {}, "setting-ignored", "shift logit_mean"),
     (
         {},
         {"7": step("OptimizerConfig", optimizer_type="prodigyopt.Prodigy"), "optimizer": ["7", 0]},
-        "learning_rate 0.0001 with Prodigy would train next to nothing",
+        "learning-rate-too-low",
+        "0.0001 Prodigy",
     ),
 ]  # fmt: skip
-"""Widgets and links of Sampling Config, further nodes and links of the trainer, and what is told."""
+"""Widgets and links of Sampling Config, further nodes and links of the trainer; the code and values of the error."""
 
 
-@pytest.mark.parametrize(("sampling", "others", "told"), REFUSED)
+@pytest.mark.parametrize(("sampling", "others", "code", "named"), REFUSED)
 def test_a_trainer_refuses_what_its_settings_will_say_before_anything_is_cached(
-    place: Workplace, host: Host, sampling: dict[str, Any], others: dict[str, Any], told: str
+    place: Workplace, host: Host, sampling: dict[str, Any], others: dict[str, Any], code: str, named: str
 ) -> None:
     Image.new("RGB", (8, 8)).save(place.host.input_folder() / "first.png")
-    with pytest.raises(MusubiError, match=told):
+    with fails(code, *named.split()):
         host(place, training(place, sampling, **others))
 
 
@@ -139,7 +142,7 @@ def generating(place: Workplace, family: str, prompts: dict[str, Any], **widgets
 @pytest.mark.parametrize("family", ["Wan", "FramePack"])
 def test_a_generator_refuses_a_length_that_its_prompts_will_say(place: Workplace, host: Host, family: str) -> None:
     prompts = step("BatchProcessor", text="one\ntwo --f 80")
-    with pytest.raises(MusubiError, match=r"prompt 2 \('two'\): video_\w+ 80 (does not fit|is not whole)"):
+    with fails("frames-not-allowed", 2, "'two'", 80):
         host(place, generating(place, family, prompts))
     host(place, generating(place, family, step("Prompt", prompt="a", frames=73)))
 
@@ -149,14 +152,14 @@ def test_the_generators_own_length_counts_for_prompts_that_have_none(
     place: Workplace, host: Host, family: str, widgets: dict[str, Any]
 ) -> None:
     host(place, generating(place, family, step("Prompt", prompt="a", frames=37), **widgets))
-    with pytest.raises(MusubiError, match=r"prompt 1 \('a'\): video_\w+ \d+ (does not fit|is not whole)"):
+    with fails("frames-not-allowed", 1, "'a'", *widgets.values()):
         host(place, generating(place, family, step("Prompt", prompt="a"), **widgets))
 
 
 def test_a_length_of_the_familys_own_window_is_told_before_anything_runs(place: Workplace, host: Host) -> None:
     prompts = step("Prompt", prompt="a", frames=41)
     host(place, generating(place, "Wan", prompts))
-    with pytest.raises(MusubiError, match="video_frames 41 is not whole sections of 36 frames"):
+    with fails("frames-not-allowed", 41, 36):
         host(place, generating(place, "FramePack", prompts))
     host(place, generating(place, "FramePack", prompts, latent_window_size=10))
 
@@ -165,20 +168,20 @@ WAN, FRAMEPACK, HUNYUAN = "blocks_0_self_attn_q", "transformer_blocks_0_attn_to_
 
 
 @pytest.mark.parametrize(
-    ("tool", "widgets", "module", "told"),
+    ("tool", "widgets", "module", "code"),
     [
-        ("LoRAFormatConverter", {}, FRAMEPACK, "cannot be converted"),
-        ("LoRAFormatConverter", {"target": "musubi"}, WAN, "in the format musubi already"),
-        ("LoRAMerger", {"dit": "miniature/hunyuan_video_t2v.safetensors"}, WAN, "does not fit the model"),
-        ("LoRAPostHocEMA", {}, WAN, "at least two checkpoints"),
+        ("LoRAFormatConverter", {}, FRAMEPACK, "lora-not-convertible"),
+        ("LoRAFormatConverter", {"target": "musubi"}, WAN, "lora-already-converted"),
+        ("LoRAMerger", {"dit": "miniature/hunyuan_video_t2v.safetensors"}, WAN, "lora-other-model"),
+        ("LoRAPostHocEMA", {}, WAN, "checkpoints-too-few"),
     ],
 )
 def test_a_chosen_lora_that_a_tool_cannot_take_is_told(
-    place: Workplace, host: Host, tool: str, widgets: dict[str, Any], module: str, told: str
+    place: Workplace, host: Host, tool: str, widgets: dict[str, Any], module: str, code: str
 ) -> None:
     place.lora(module, name="mine.safetensors")
     workflow = {"1": step("LoRASelect", lora="mine.safetensors"), "2": step(tool, lora=["1", 0], **widgets)}
-    with pytest.raises(MusubiError, match=told):
+    with fails(code):
         host(place, workflow)
 
 
@@ -226,7 +229,7 @@ PICTURE = {"7": {"class_type": "LoadImage", "inputs": {"image": "first.png"}}}
 def test_a_picture_that_nothing_brings_is_missed_before_anything_runs(
     place: Workplace, host: Host, family: str
 ) -> None:
-    with pytest.raises(MusubiError, match="begins with a picture"):
+    with fails("start-image-missing"):
         host(place, beginning_with(place, family, prompt="a"))
     Image.new("RGB", (8, 8)).save(place.host.input_folder() / "first.png")
     host(place, {**beginning_with(place, family, prompt="a", image=["7", 0]), **PICTURE})
@@ -242,7 +245,7 @@ def test_a_chosen_lora_of_another_model_is_told_before_anything_runs(place: Work
         workflow = generating(place, "Wan", step("Prompt", prompt="a"), lora=["8", 0])
     else:
         workflow = training(place, {}, **{socket: ["8", 0]})
-    with pytest.raises(MusubiError, match=r"mine\.safetensors .*does not fit the model"):
+    with fails("lora-other-model", "mine.safetensors"):
         host(place, {**chosen, **workflow})
 
 

@@ -10,9 +10,9 @@ import pytest
 from pydantic import Field
 
 from musubi_nodes.commands.tables import OptionSpec
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families import Family, Install, NodeOutputs, Option, ToolInputs, ToolNode
 from musubi_nodes.testing.contract import Case, cases, options_of, set_twice, unreachable
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.parsers import Refused
 
 SCRIPT = """
@@ -62,7 +62,7 @@ def found(node: type[ToolNode]) -> dict[str, Case]:
 
 def test_a_script_that_no_release_has_is_known_by_its_help(known: Any) -> None:
     assert set(known) == {"depth", "mode", "secret_depth", "vae"}
-    with pytest.raises(MusubiError, match=r"dig\.py is not in musubi-tuner"):
+    with fails("script-missing", "dig.py"):
         found(Dig)["defaults"].check()
 
 
@@ -76,7 +76,7 @@ def test_each_field_is_changed_to_its_ends_and_examples(known: Any) -> None:
 
 def test_an_option_that_the_script_does_not_have_fails(known: Any) -> None:
     node = variant("width", Annotated[int, Option()], Field(1, ge=1, le=9, description="How wide."))
-    with pytest.raises(MusubiError, match="--width"):
+    with fails("option-unknown", "--width"):
         found(node)["defaults"].check(known)
 
 

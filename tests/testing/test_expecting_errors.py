@@ -42,3 +42,10 @@ def test_what_a_model_refuses_is_known_by_the_code_of_its_validator_or_of_pydant
 def test_another_code_or_value_fails(code: str, value: str) -> None:
     with pytest.raises(AssertionError), fails(code, value):
         raise MusubiError("cat-missing", "no Tom")
+
+
+def test_a_value_of_the_input_is_none_of_the_message() -> None:
+    with pytest.raises(AssertionError), fails("less-than-equal", "Tom"):
+        Cat.model_validate({"lives": 10, "name": "Tom", "owner": "Tom"})
+    with fails("less-than-equal", "lives", 9):
+        Cat(lives=10)

@@ -38,7 +38,7 @@ PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
 def whole_text(value: Any) -> Any:
     """``value``; an InvalidValue for a text with half a character, which JSON can spell and no file can hold."""
     if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-        raise InvalidValue("text-invalid", "holds half a character; type the text again")
+        raise InvalidValue("text-half-character", "holds half a character; type the text again")
     return value
 
 

@@ -348,7 +348,7 @@ class WanGenerator(VideoGenerator):
         memory = inputs.memory or Memory()
         if inputs.fp8_fast and memory.fp8 == "fp8_scaled":
             raise MusubiError(
-                "settings-conflict", "fp8_fast does not work with fp8_scaled", fix="Turn one of them off."
+                "fp8-fast-not-allowed", "fp8_fast does not work with fp8_scaled", fix="Turn one of them off."
             )
         check_fp8_file(models, memory)
         check_offload(memory, inputs.offload_inactive_dit)
@@ -367,7 +367,7 @@ def check_precision(models: WanModels, memory: Memory, mixed_precision: str) -> 
     needed = {"F16": "fp16", "BF16": "bf16"}.get(dit_dtype(models.main_dit))
     if needed and mixed_precision not in (needed, "no"):
         raise MusubiError(
-            "mixed-precision-mismatch",
+            "precision-other-than-model",
             f"{Path(models.main_dit).name} is in {needed}, but mixed_precision is {mixed_precision}",
             fix=say("Set mixed_precision of the training settings to {needed}.", needed=needed),
         )
@@ -378,7 +378,7 @@ def check_fp8_file(models: WanModels, memory: Memory) -> None:
     """An fp8 file is loaded with fp8, never with fp8_scaled (docs/wan.md, v0.3.4)."""
     if dit_dtype(models.main_dit).startswith("F8") and memory.fp8 != "fp8":
         raise MusubiError(
-            "fp8-mismatch",
+            "model-already-fp8",
             f"{Path(models.main_dit).name} is an fp8 file, but fp8 is {memory.fp8}",
             fix="Set fp8 to fp8 in the Memory Optimizer, or choose the fp16 or bf16 file.",
         )

@@ -44,7 +44,7 @@ def check_fp8_file(inputs: Any) -> None:
     dit = Path(inputs.models.main_dit)
     if dit.suffix.lower() in SAFETENSORS and quantisation_of(whole_header(dit)) == FP8:
         raise MusubiError(
-            "fp8-mismatch",
+            "model-already-fp8",
             f"{dit.name} is in fp8 already, but fp8 is fp8_scaled",
             fix="Set fp8 of the Memory Optimizer to another value, or choose the fp16 or bf16 file of the same model.",
         )

@@ -15,9 +15,7 @@ OWNER = "[options] of config.toml"
 def configured_options(options: Mapping[str, Any], owned: Iterable[str]) -> dict[str, Argument]:
     """All of them; a :class:`MusubiError` for what the runner sets (``owned``)."""
     if taken := sorted({*RUNNER, "resume", *owned} & options.keys()):
-        raise MusubiError(
-            "option-reserved", f"{OWNER} sets {', '.join(taken)}, which the runner sets", fix="Remove it."
-        )
+        raise MusubiError("option-refused", f"{OWNER} sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
     return {name: Argument(name, value, OWNER) for name, value in options.items()}
 
 
