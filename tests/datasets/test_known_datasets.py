@@ -12,6 +12,7 @@ import pytest
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.files import CHANGES_ARE_TIMED
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 OLD = 1_700_000_000
@@ -124,7 +125,7 @@ def test_a_dataset_with_errors_is_looked_at_again(place: Workplace, looks: list[
     (place.folder / "pictures" / "p0.txt").write_bytes(b"\xff\xfe")
     settle(place.folder / "pictures")
     for _ in range(2):
-        with pytest.raises(Exception, match="not in UTF-8"):
+        with fails("file-not-utf8", "p0.txt"):
             place.load(path)
     assert len(looks) == 2
 
@@ -134,7 +135,7 @@ def test_other_rules_are_another_question(place: Workplace) -> None:
     (place.folder / "pictures" / "p0.txt").unlink()
     settle(place.folder / "pictures")
     assert place.load(path, missing_captions="skip")
-    with pytest.raises(Exception, match=r"without \.txt caption"):
+    with fails("caption-missing", "p0.png"):
         place.load(path)
 
 
@@ -157,5 +158,5 @@ def test_where_links_may_lead_outside_every_file_is_looked_at(place: Workplace, 
     settle(place.folder / "pictures")
     place.load(path)
     place.host.trusted = False
-    with pytest.raises(Exception, match="outside"):
+    with fails("path-not-allowed"):
         place.load(path)

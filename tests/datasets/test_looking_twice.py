@@ -14,6 +14,7 @@ from musubi_nodes.datasets import answers, captions, facts
 from musubi_nodes.datasets.duplicates import same_content
 from musubi_nodes.datasets.listing import File, files_in
 from musubi_nodes.datasets.scan import scan
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import CHANGES_ARE_TIMED
 
 Make = Callable[..., Path]
@@ -81,7 +82,7 @@ def test_a_broken_link_is_an_item_that_cannot_be_read(tmp_path: Path, old: Path,
     symlink(tmp_path / "set" / "b.png", tmp_path / "nowhere.png")
     (tmp_path / "set" / "b.txt").write_text("b")
     broken = scan(config({"image_directory": "set"})).items[1]
-    assert broken.file.size == -1 and "cannot be read" in str(broken.facts)
+    assert broken.file.size == -1 and isinstance(broken.facts, MusubiError) and broken.facts.code == "file-missing"
 
 
 def test_slow_files_are_read_many_at_a_time_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import VideoFacts, probe
+from musubi_nodes.testing.errors import fails
 
 Make = Callable[..., Path]
 
@@ -26,7 +26,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path, video: Make) -> None:
 def test_what_is_no_video_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(data)
-    with pytest.raises(MusubiError):
+    with fails("video-unreadable" if data else "file-empty", path):
         probe(path)
-    with pytest.raises(MusubiError, match="cannot be read"):
+    with fails("file-missing", "none.mp4"):
         probe(tmp_path / "none.mp4")

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import tomli
 
 from musubi_nodes.datasets.keys import KEYS
 from musubi_nodes.datasets.toml import DatasetConfig, dump, effective, load, parse, with_cache_directories
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.testing.errors import fails
 
 GOOD = '[general]\ncaption_extension = ".txt"\nenable_bucket = true\n\n[[datasets]]\nimage_directory = "cats"\n'
 
@@ -35,7 +34,7 @@ def test_the_normalised_copy_is_complete_and_reads_back_the_same(tmp_path: Path)
 
 
 def test_the_copy_needs_cache_folders(tmp_path: Path) -> None:
-    with pytest.raises(MusubiError, match="cache_directory"):
+    with fails("cache-directory-missing", "datasets[0]"):
         dump(_load(tmp_path, GOOD), tmp_path / "out.toml")
 
 
