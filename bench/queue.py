@@ -12,6 +12,11 @@ from typing import Any
 
 from bench.common import Row, quantile, told
 
+from musubi_nodes.families.prompts import MOST
+from musubi_nodes.files import PROMPTS, TOML
+from musubi_nodes.nodes.table_text import LONGEST_LINE
+from musubi_nodes.parsing import LISTS
+
 LIMIT = 0.2
 ROUTES = (
     "/musubi/runs",
@@ -175,20 +180,22 @@ def _graphs(folder: Path, film: int) -> dict[str, dict[str, Any]]:
 
 
 def _texts() -> dict[str, str]:
+    """As large as they may be, in bytes, lines, prompts and lists, or a little larger."""
     entry, begin = "[[datasets]]\nimage_directory = '.'\n", "[general]\ncaption_extension = '.txt'\n"
+    toml, lines = TOML.most - 1_000, PROMPTS.most // LONGEST_LINE - 1
     return {
-        "datasets.toml": begin + entry * 3_000,
-        "unknown.toml": begin + "".join(f"key_{number} = 1\n" for number in range(34_000)),
-        "keys.toml": "a." * 100_000 + "a = 1",
-        "deep.toml": f"a = {'[' * 100_000}",
+        "datasets.toml": begin + entry * (toml // len(entry)),
+        "unknown.toml": begin + "".join(f"key_{number} = 1\n" for number in range(toml // 14)),
+        "keys.toml": "a." * (toml // 2) + "a = 1",
+        "deep.toml": f"a = {'[' * toml}",
         "sample.toml": begin + "[[datasets]]\nvideo_directory = '.'\nframe_sample = 100000000\n",
-        "marks.txt": "¡" * 120_000,
-        "columns.csv": ",".join(f"c{number}" for number in range(13_000)) + ",prompt\n",
-        "deep.jsonl": "[" * 100_000,
-        "pairs.jsonl": f"[{'[],' * 33_000}[]]\n" * 19,
-        "numbers.toml": f"a = [{'1,' * 245_000}]",
-        "letters.txt": f"{'é ' * 49_000}\n" * 20,
-        "rows.csv": "prompt,seed\n" + "".join(f"a cat,{number}\n" for number in range(9_999)),
+        "marks.txt": "¡" * (LONGEST_LINE - 1),
+        "columns.csv": ",".join(f"c{number}" for number in range(LONGEST_LINE // 7)) + ",prompt\n",
+        "deep.jsonl": "[" * (LONGEST_LINE - 1),
+        "pairs.jsonl": f"[{'[],' * (LISTS - 2)}[]]\n" * (PROMPTS.most // LISTS // 4),
+        "numbers.toml": f"a = [{'1,' * (toml // 2)}]",
+        "letters.txt": f"{'é ' * (LONGEST_LINE // 2 - 1)}\n" * lines,
+        "rows.csv": "prompt,seed\n" + "".join(f"a cat,{number}\n" for number in range(MOST)),
     }
 
 

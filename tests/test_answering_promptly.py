@@ -162,7 +162,7 @@ def test_long_json_is_parsed_by_what_lets_other_threads_on(monkeypatch: Any, tex
         return patient(decoder)
 
     monkeypatch.setattr(json.scanner, "py_make_scanner", noting)
-    assert parsing.parse_json(text) == json.loads(text)
+    assert parsing.parse_json(text, len(text)) == json.loads(text)
     assert parsing.parse_json("[1]") == [1]
     assert len(scanned) == 1
 
@@ -172,13 +172,13 @@ def test_long_json_that_is_none_is_told_with_its_place() -> None:
         parsing.parse_json(f'["{"a" * parsing.AT_ONCE}",\n 1, x]')
     assert (told.value.lineno, told.value.colno) == (2, 5)
     with pytest.raises(ValueError, match="levels deep"):
-        parsing.parse_json("[" * (parsing.AT_ONCE + 1))
+        parsing.parse_json("[" * (parsing.AT_ONCE + 1), parsing.AT_ONCE + 1)
 
 
 @pytest.mark.parametrize("text", [f"[{'[], ' * parsing.AT_ONCE}[]]", f"[{'1, ' * parsing.AT_ONCE}{'[], ' * 99}[]]"])
 def test_long_json_is_given_up(text: str) -> None:
     with pytest.raises(NotKnown), Budget(-1, 8).used():
-        parsing.parse_json(text)
+        parsing.parse_json(text, len(text))
 
 
 def test_a_header_counts_for_what_is_made_of_it(tmp_path: Any) -> None:

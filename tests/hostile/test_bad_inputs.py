@@ -62,7 +62,8 @@ def lines(path: Path) -> Any:
 
 def prompts(path: Path) -> Any:
     host = TerminalHost(path.parent / "output", plugins().config)
-    return read_prompts(path, types.SimpleNamespace(host=host, services=plugins()))  # type: ignore[arg-type]
+    context = types.SimpleNamespace(host=host, services=plugins())
+    return list(read_prompts(path, context).prompts)  # type: ignore[arg-type]
 
 
 def jsonl(path: Path) -> Any:

@@ -21,23 +21,23 @@ from musubi_nodes.families.settings.network_table import check_network
 from musubi_nodes.families.settings.optimizer import Optimizer
 from musubi_nodes.media.probe import probe
 from musubi_nodes.nodes import table_text
-from musubi_nodes.nodes.prompt_tables import FromFile, read_prompts
+from musubi_nodes.nodes.prompt_tables import read_prompts
 from musubi_nodes.parsing import parse_literal
 from musubi_nodes.testing.workplace import Workplace
 
 PROMPTS = {
-    "exclamation marks": ("a.txt", "¡" * 120_000),
-    "question marks": ("a.txt", "¿" * 120_000),
-    "both, and an end": ("a.txt", "¡¿" * 60_000 + "!"),
-    "columns": ("a.csv", ",".join(f"c{number}" for number in range(200_000)) + ",prompt\n"),
-    "empty columns": ("a.csv", "prompt" + "," * 200_000 + "\na cat"),
-    "options": ("a.txt", " --" * 40_000 + "\xe9"),
-    "nested": ("a.jsonl", "[" * 100_000),
+    "exclamation marks": ("a.txt", "¡" * 19_000),
+    "question marks": ("a.txt", "¿" * 19_000),
+    "both, and an end": ("a.txt", "¡¿" * 9_000 + "!"),
+    "columns": ("a.csv", ",".join(f"c{number}" for number in range(3_000)) + ",prompt\n"),
+    "empty columns": ("a.csv", "prompt" + "," * 19_000 + "\na cat"),
+    "options": ("a.txt", " --" * 6_000 + "\xe9"),
+    "nested": ("a.jsonl", "[" * 19_000),
 }
 
 
-def read(place: Workplace, path: Path) -> FromFile:
-    return read_prompts(path, Context(place.host, place.services))
+def read(place: Workplace, path: Path) -> list[Prompt]:
+    return list(read_prompts(path, Context(place.host, place.services)).prompts)
 
 
 @pytest.mark.parametrize(("name", "text"), PROMPTS.values(), ids=PROMPTS)
@@ -58,8 +58,8 @@ def test_a_number_of_a_row_that_no_float_holds_is_refused(musubi_workplace: Work
 
 def test_more_columns_than_a_prompt_has_options_are_counted_only(musubi_workplace: Workplace) -> None:
     path = musubi_workplace.folder / "a.csv"
-    path.write_text(",".join(f"c{number}" for number in range(10_000)) + ",prompt\n", "utf-8")
-    with pytest.raises(MusubiError, match="10001 columns"):
+    path.write_text(",".join(f"c{number}" for number in range(2_000)) + ",prompt\n", "utf-8")
+    with pytest.raises(MusubiError, match="2001 columns"):
         read(musubi_workplace, path)
 
 
@@ -81,14 +81,14 @@ def test_patterns_are_searched_in_lines(monkeypatch: pytest.MonkeyPatch, musubi_
     monkeypatch.setattr(table_text, "FOREIGN", Foreign())
     path = musubi_workplace.folder / "a.txt"
     path.write_bytes("señor\nplain\nniño".encode("cp1252"))
-    assert len(read(musubi_workplace, path).prompts) == 3
+    assert len(read(musubi_workplace, path)) == 3
     assert searched == ["señor", "niño"]
 
 
 def test_spanish_marks_count_as_such_where_their_ends_follow(musubi_workplace: Workplace) -> None:
     path = musubi_workplace.folder / "a.txt"
     path.write_bytes("¡hola! ¿qué?\nseñor".encode("cp1252"))
-    assert read(musubi_workplace, path).prompts[0].prompt == "¡hola! ¿qué?"
+    assert read(musubi_workplace, path)[0].prompt == "¡hola! ¿qué?"
     path.write_bytes("hola¡ que\nseñor!".encode("cp1252"))
     with pytest.raises(MusubiError, match="UTF-8"):
         read(musubi_workplace, path)

@@ -6,6 +6,7 @@ On the code before these tests, each FIFO here was waited for without an end.
 from __future__ import annotations
 
 import ast
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from musubi_nodes.hosts.terminal.workflow import read_workflow
 from musubi_nodes.media.pictures import image_picture
 from musubi_nodes.media.probe import probe
 from musubi_nodes.nodes.table_text import text_of
-from musubi_nodes.parsing import DEEPEST, is_number, parse_json, parse_toml
+from musubi_nodes.parsing import DEEPEST, LISTS, is_number, parse_json, parse_toml
 from musubi_nodes.weights import read_header
 
 CORE = Path(__file__).resolve().parents[2] / "core" / "src" / "musubi_nodes"
@@ -210,6 +211,21 @@ def test_json_that_nobody_could_walk_through_is_a_value_error(text):
 def test_toml_that_nobody_could_walk_through_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"."):
         parse_toml(text)
+
+
+def test_a_line_of_thousands_of_lists_is_a_value_error():
+    assert parse_json(f"[{'[],' * (LISTS - 2)}{{}}]")
+    with pytest.raises(ValueError, match="lists"):
+        parse_json(f"[{'[],' * (LISTS - 1)}{{}}]")
+
+
+def test_a_header_of_thousands_of_texts_or_lists_is_not_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    for text in (json.dumps({"__metadata__": {str(number): "" for number in range(130_000)}}), "{" + "[]," * 110_000):
+        path.write_bytes(len(text).to_bytes(8, "little") + text.encode())
+        with pytest.raises(MusubiError) as told:
+            read_header(path)
+        assert str(path) in told.value.what
 
 
 def test_values_of_the_allowed_depth_are_read():

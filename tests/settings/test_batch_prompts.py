@@ -13,7 +13,7 @@ import pytest
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.grouping import Item, groups, prompt_line
-from musubi_nodes.families.prompts import MOST, Prompt
+from musubi_nodes.families.prompts import MOST, Prompt, Prompts
 from musubi_nodes.testing.workplace import Workplace
 
 LINES = {"width": "w", "seed": "d", "negative_prompt": "n", "image": "i"}
@@ -172,12 +172,16 @@ ENDLESS = {"p.txt": "a\n", "p.csv": "a,1\n", "p.jsonl": '{"prompt": "a"}\n'}
 def test_a_list_is_read_no_further_than_it_may_reach(place: Workplace, name: str) -> None:
     """The last line is wrong as well; nobody looks at it."""
     head = "prompt,seed\n" if name == "p.csv" else ""
-    with pytest.raises(MusubiError, match="more than 10000 prompts"):
+    with pytest.raises(MusubiError, match="more than 5000 prompts"):
         read(place, name, head + ENDLESS[name] * (MOST + 1) + "--wrong")
 
 
+def test_what_a_preview_shows_of_thousands_of_prompts_is_their_count(place: Workplace) -> None:
+    assert str(Prompts(items=(Prompt(prompt="a cat"),) * MOST)) == "5000 prompts"
+
+
 def test_samples_of_a_training_are_read_no_further_than_they_may_reach(place: Workplace) -> None:
-    with pytest.raises(MusubiError, match="more than 10000 prompts"):
+    with pytest.raises(MusubiError, match="more than 5000 prompts"):
         place.run("SamplingConfig", sample_prompts="a\n" * (MOST + 1) + "--wrong", sample_every_n_epochs=1)
 
 

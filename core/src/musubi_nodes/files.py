@@ -40,7 +40,7 @@ class Limit(NamedTuple):
 
 _MB = 1_000_000
 CONFIG = Limit("configuration file", _MB)
-TOML = Limit("dataset file", _MB // 2, cost=20)
+TOML = Limit("dataset file", _MB // 10, cost=20)
 CAPTION = Limit("caption", _MB)
 LINES = Limit("JSONL file", 256 * _MB)
 PROMPTS = Limit("prompt file", 2 * _MB, cost=20)
@@ -133,7 +133,7 @@ def write_json(path: Path, value: object) -> Path:
 def read_json(path: Path, limit: Limit = RECORD, *, follow: bool = True) -> dict[str, Any]:
     """The object in a JSON file; empty where the file is missing, half-written, or holds something else."""
     try:
-        found = parse_json(read_text(path, limit, follow=follow))
+        found = parse_json(read_text(path, limit, follow=follow), lists=limit.most)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

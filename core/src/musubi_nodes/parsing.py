@@ -17,6 +17,9 @@ DEEPEST = 64
 """Values inside values, and parts of one dotted key of TOML."""
 AT_ONCE = 500_000
 """Characters of JSON that C goes through in some hundredths of a second, in which no other thread runs."""
+LISTS, MOST_LISTS = 1_000, 100_000
+"""Lists and objects of a line, and of a whole file, that others wrote: after many new ones Python's garbage collector
+goes through all that there are, and no other thread runs meanwhile."""
 _LARGEST = 1 << 1000
 TOML_STRING_OR_COMMENT = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*(?:""")?' r"|'''(?:[^']|'(?!''))*(?:''')?"
@@ -45,13 +48,17 @@ def _asking(parse: Callable[..., Any]) -> Callable[..., Any]:
     return parsed
 
 
-def parse_json(text: str, **hooks: Any) -> Any:
-    """The value of JSON ``text``; raises ValueError, which is a JSONDecodeError where the place is known."""
+def parse_json(text: str, lists: int = LISTS, **hooks: Any) -> Any:
+    """The value of JSON ``text`` with at most so many lists and objects; raises ValueError, which is a JSONDecodeError
+    where the place is known."""
+    opened = text.count("[") + text.count("{")
+    if opened > lists:
+        raise ValueError(f"it holds more than {lists} lists and objects")
     try:
         value = json.loads(text, cls=_Patient if len(text) > AT_ONCE else None, **hooks)
     except (RecursionError, MemoryError):
         raise ValueError(_TOO_DEEP) from None
-    if text.count("[") + text.count("{") > DEEPEST:
+    if opened > DEEPEST:
         _check_depth(value)
     return value
 

@@ -12,7 +12,7 @@ from typing import Any
 from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError, is_one_line
 from musubi_nodes.files import WEIGHTS_HEADER, open_file, unreadable
-from musubi_nodes.parsing import parse_json
+from musubi_nodes.parsing import MOST_LISTS, parse_json
 from musubi_nodes.saying import say
 
 _BITS = {
@@ -21,6 +21,8 @@ _BITS = {
 }  # fmt: skip
 _DIMENSIONS, _LARGEST, _DIGITS = 16, 1 << 48, 20
 """Of a tensor: far more than any has."""
+_QUOTES = 500_000
+"""Of all its names and texts: far more than any header has. The dictionary of them is made, and given up, at once."""
 _DOWNLOAD = "Download the file again and compare its size with the page that offers it."
 
 
@@ -55,7 +57,9 @@ def read_header(path: Path) -> Header:
     except (OSError, ValueError) as error:
         raise MusubiError(unreadable(error), f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     try:
-        return _checked(parse_json(text.decode(), parse_int=_short_number), 8 + length, size)
+        if text.count(b'"') > _QUOTES:
+            raise ValueError(f"it holds more than {_QUOTES // 2} texts")
+        return _checked(parse_json(text.decode(), MOST_LISTS, parse_int=_short_number), 8 + length, size)
     except _TooShort as error:
         raise MusubiError("file-truncated", f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:

@@ -76,7 +76,7 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
 def parse_json(text: str, name: str) -> dict[str, Any]:
     """The values of a JSON object; ``name`` stands in the error."""
     try:
-        value = parsing.parse_json(text)
+        value = parsing.parse_json(text, parsing.MOST_LISTS)
     except json.JSONDecodeError as error:
         raise MusubiError(
             "json-invalid",

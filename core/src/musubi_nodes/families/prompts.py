@@ -14,7 +14,7 @@ from musubi_nodes.families.prompt_lines import lines_of, said
 from musubi_nodes.families.sizes import SideOrNone
 
 ADVANCED = Widget(advanced=True)
-MOST = 10_000
+MOST = 5_000
 """Prompts of one list."""
 OPEN = "0: as the node that takes the prompt says."
 
@@ -100,3 +100,7 @@ class Prompts(Socket):
     workers: int = 1
     per_start: int = 8
     strict: bool = False
+
+    def __str__(self) -> str:
+        """What a preview of any value shows: thousands of prompts would fill the page and its history."""
+        return f"{len(self.items)} prompts"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -64,12 +65,13 @@ class BatchProcessor(Node):
 
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         known = {name: "" if name in linked else values[name] for name in ("text", "file")}
-        found = _own(known["text"], known["file"], context).prompts
-        if not found and not linked & {"text", "file", "previous"}:
+        count = sum(1 for _ in _own(known["text"], known["file"], context).prompts)
+        if not count and not linked & {"text", "file", "previous"}:
             raise _no_prompts()
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
-        own, note = _own(inputs.text, inputs.file, context)
+        found, note = _own(inputs.text, inputs.file, context)
+        own = list(found)
         before = inputs.previous.items if inputs.previous else ()
         if not own and not before:
             raise _no_prompts()
@@ -95,7 +97,7 @@ def _own(text: str, file: str, context: Context) -> FromFile:
     if not file.strip():
         return FromFile(typed, "")
     found = read_prompts(readable_file(file, "prompt file", context), context)
-    return found._replace(prompts=typed + found.prompts)
+    return found._replace(prompts=chain(typed, found.prompts))
 
 
 def _no_prompts() -> MusubiError:

@@ -41,14 +41,14 @@ Rows = Iterator[tuple[int, "Row | str"]]
 
 
 class FromFile(NamedTuple):
-    """The prompts of a file, and what is worth knowing about how it was read."""
+    """The prompts of a file, each made when it is asked for, and what is worth knowing about how it was read."""
 
-    prompts: list[Prompt]
+    prompts: Iterator[Prompt]
     note: str
 
 
 def read_prompts(path: Path, context: Context) -> FromFile:
-    """The prompts of a file; one :class:`MusubiError` that names each wrong line, column and value."""
+    """The prompts of a file; one :class:`MusubiError` at their end names each wrong line, column and value."""
     suffix = path.suffix.lower()
     if suffix not in KINDS:
         raise MusubiError(
@@ -62,24 +62,25 @@ def read_prompts(path: Path, context: Context) -> FromFile:
     return FromFile(found, say(note, file=path.name, encoding=guessed) if guessed else "")
 
 
-def typed_prompts(text: str, context: Context) -> list[Prompt]:
+def typed_prompts(text: str, context: Context) -> Iterator[Prompt]:
     """The prompts of a widget, one a line; pictures lie below the input folder."""
     return _prompts(lines_of(text), "text", context.host.input_folder(), context)
 
 
-def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> list[Prompt]:
-    found, wrong = [], []
+def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> Iterator[Prompt]:
+    wrong = []
     for count, (number, row) in enumerate(rows, 1):
         check_count(count)
         spend()
         try:
-            found.append(_prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context))
+            prompt = _prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context)
         except (ValidationError, InvalidValue, MusubiError) as error:
             problem = _complaint(error)
             wrong.append(Problem(problem.code, f"line {number}: {problem}"))
+        else:
+            yield prompt
     if wrong:
         raise problems("prompts-invalid", f"{name} has wrong lines", wrong, fix="Correct them and queue again.")
-    return found
 
 
 def _lines(text: str, _: str) -> Rows:

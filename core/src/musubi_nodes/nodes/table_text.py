@@ -7,10 +7,11 @@ import io
 import re
 from pathlib import Path
 
+from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import PROMPTS, NotUsable, read_bytes
 
-LONGEST_LINE = 100_000
+LONGEST_LINE = 20_000
 """Bytes of a line: patterns are searched in it at once, and no prompt has so many."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KANA = re.compile("[\u3041-\u30fa]")
@@ -64,7 +65,10 @@ def text_of(path: Path) -> tuple[str, str]:
 
 def _is_western(text: str) -> bool:
     lines = [line for line in text.split("\n") if not line.isascii()]
-    letters = {letter for line in lines for letter in {*line.lower()} if letter.isalpha() and not letter.isascii()}
+    letters: set[str] = set()
+    for line in lines:
+        spend()
+        letters |= {letter for letter in {*line.lower()} if letter.isalpha() and not letter.isascii()}
     if not any(letters <= {*alphabet} for alphabet in ALPHABETS):
         return False
     return not any(map(_is_foreign, lines))
@@ -72,6 +76,7 @@ def _is_western(text: str) -> bool:
 
 def _is_foreign(line: str) -> bool:
     """Patterns are searched in lines, for no other thread runs meanwhile."""
+    spend()
     return bool(FOREIGN.search(MARKS.sub(" ", _without_spanish_marks(line))))
 
 

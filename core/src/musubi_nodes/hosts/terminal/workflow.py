@@ -41,7 +41,7 @@ ADDED_BY_CANVAS = {"upload", "control_after_generate"}
 def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
     """The steps of an API-format file; a :class:`MusubiError` for the canvas format, unknown nodes or broken links."""
     try:
-        raw = parse_json(read_text(path, WORKFLOW))
+        raw = parse_json(read_text(path, WORKFLOW), lists=WORKFLOW.most)
     except OSError as error:
         raise MusubiError(
             "file-unreadable", f"the workflow {path} cannot be read: {error}", fix="Correct the path."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from musubi_nodes import children
-from musubi_nodes.parsing import parse_json
+from musubi_nodes.parsing import MOST_LISTS, parse_json
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.process.masking import masked, secret_values
@@ -32,7 +32,7 @@ def ask_python(install: Install, code: str, seconds: float) -> Answer:
             said = shown.decode("utf-8", "replace").strip().splitlines()
             return Answer(why=said[-1] if said else f"it ended with code {done.returncode}")
         lines = done.stdout.splitlines()  # a sitecustomize may print before
-        return Answer(dict(parse_json(lines[-1].decode()))) if lines else Answer(why="it printed nothing")
+        return Answer(dict(parse_json(lines[-1].decode(), MOST_LISTS))) if lines else Answer(why="it printed nothing")
     except subprocess.TimeoutExpired:
         return Answer(why=f"it gave no answer within {seconds:g} s")
     except (OSError, ValueError, TypeError) as error:
