@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.sockets import Latent, Lora
-from musubi_nodes.files import FileStamp
+from musubi_nodes.files import FileStamp, unreadable
 from musubi_nodes.tensor_values import Values, values_of
 
 UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
@@ -108,7 +108,7 @@ def check_numbers(path: Path, role: Role, log: Path | None = None, *, glance: bo
     try:
         found = _look(path, GLANCE if glance else None)
     except OSError as error:
-        raise MusubiError("file-unreadable", f"{path} cannot be read", why=str(error), fix="Check the path.") from error
+        raise MusubiError(unreadable(error), f"{path} cannot be read", why=str(error), fix="Check the path.") from error
     if found.not_finite:
         raise _error(NOT_FINITE[role], path, log, found.not_finite[0])
     counts, flaw = ZERO.get(role, (None, None))
