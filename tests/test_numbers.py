@@ -11,9 +11,9 @@ from safetensors.numpy import save_file
 from tests.test_weights import _raw
 
 from musubi_nodes import tensor_values
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.tensor_values import values_of
+from musubi_nodes.testing.errors import fails
 
 BITS = {
     # type: bytes, then one, the largest, NaN or infinity, minus zero
@@ -81,5 +81,5 @@ def test_what_is_wrong_with_a_replaced_file_is_not_taken_from_memory(tmp_path: P
     save_file({"a": np.ones(4, np.float32)}, path)
     check_numbers(path, "given latent")
     save_file({"a": np.full(4, np.nan, np.float32)}, path)
-    with pytest.raises(MusubiError, match="NaN"):
+    with fails("latent-not-finite", path.name):
         check_numbers(path, "given latent")

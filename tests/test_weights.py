@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.weights import TensorInfo, read_header
 
 
@@ -40,53 +41,55 @@ def _raw(header: object, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "code"),
     [
-        (b"", "empty"),
-        (b"\n<!DOCTYPE html><html>", "web page"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"),
-        (b"PK\x03\x04rest of a zip file", "PyTorch file"),
-        (b"\x80\x02}q\x00(X\x05", "PyTorch file"),
-        (b"\xff" * 100, "no safetensors"),
-        (b"{}", "no safetensors"),
-        ((5000).to_bytes(8, "little") + b'{"a":', "cut off"),
-        (_raw({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, b"1234"), "cut off"),
-        (_raw({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}, b"1234"), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, b"12345"), "damaged"),
-        (_raw({"a": 5}), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": []}}), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": ["0", "4"]}}), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": "1", "data_offsets": [0, 4]}}), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]}}), "damaged"),
-        (_raw({"a": {"dtype": ["F32"], "shape": [1], "data_offsets": [0, 4]}}), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [10**4000] * 500, "data_offsets": [0, 4]}}), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [1] * 17, "data_offsets": [0, 4]}}), "damaged"),
-        (_raw({n: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for n in "ab"}, b"1234"), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}, b"12345678"), "damaged"),
-        (_raw({"a": {"dtype": "F32", "shape": [0] * 3, "data_offsets": [0, 10**4000]}}), "damaged"),
-        ((20_000_000).to_bytes(8, "little") + b"{", "no safetensors"),
-        (_raw({"__metadata__": 5}), "damaged"),
+        (b"", "file-empty"),
+        (b"\n<!DOCTYPE html><html>", "file-web-page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "file-lfs-pointer"),
+        (b"PK\x03\x04rest of a zip file", "file-pytorch"),
+        (b"\x80\x02}q\x00(X\x05", "file-pytorch"),
+        (b"\xff" * 100, "file-not-safetensors"),
+        (b"{}", "file-not-safetensors"),
+        ((5000).to_bytes(8, "little") + b'{"a":', "file-truncated"),
+        (_raw({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, b"1234"), "file-truncated"),
+        (_raw({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}, b"1234"), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, b"12345"), "header-damaged"),
+        (_raw({"a": 5}), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": []}}), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": ["0", "4"]}}), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": "1", "data_offsets": [0, 4]}}), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]}}), "header-damaged"),
+        (_raw({"a": {"dtype": ["F32"], "shape": [1], "data_offsets": [0, 4]}}), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [10**4000] * 500, "data_offsets": [0, 4]}}), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1] * 17, "data_offsets": [0, 4]}}), "header-damaged"),
+        (_raw({n: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for n in "ab"}, b"1234"), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}, b"12345678"), "header-damaged"),
+        (_raw({"a": {"dtype": "F32", "shape": [0] * 3, "data_offsets": [0, 10**4000]}}), "header-damaged"),
+        ((20_000_000).to_bytes(8, "little") + b"{", "file-not-safetensors"),
+        (_raw({"__metadata__": 5}), "header-damaged"),
     ],
 )
-def test_what_is_no_whole_safetensors_file_is_named(tmp_path: Path, data: bytes, words: str) -> None:
+def test_what_is_no_whole_safetensors_file_is_named(tmp_path: Path, data: bytes, code: str) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(data)
-    with pytest.raises(MusubiError, match=words):
+    with fails(code, path):
         read_header(path)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.safetensors", tmp_path):
-        with pytest.raises(MusubiError, match="cannot be read"):
-            read_header(path)
+    with fails("file-missing", "none.safetensors"):
+        read_header(tmp_path / "none.safetensors")
+    with fails("file-unreadable", tmp_path):
+        read_header(tmp_path)
 
 
 def test_every_cut_of_a_file_is_refused(good: Path) -> None:
     whole = good.read_bytes()
     for length in range(0, len(whole), 7):
         good.write_bytes(whole[:length])
-        with pytest.raises(MusubiError):
+        short = "file-not-safetensors" if length else "file-empty"
+        with fails("file-truncated" if length > 8 else short, good):
             read_header(good)
 
 

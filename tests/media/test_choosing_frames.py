@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tests.moving import H264, HEARD, barred, bars, ffmpeg, moving, numbered, numbers, written
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.input_files import SUFFIXES
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.encode import Wish, encode
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.media.probe import probe
+from musubi_nodes.testing.errors import fails
 
 BOTH = pytest.mark.parametrize("form", ["mkv-ffv1", "mp4-lossless"], ids=["milliseconds", "exact times"])
 
@@ -214,5 +214,5 @@ def test_a_turned_video_comes_upright(tmp_path: Path) -> None:
 def test_a_start_behind_the_end_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, numbered(24), fps=24)
     for start in (1, 1.2, 99):
-        with pytest.raises(MusubiError, match="behind the end"):
+        with fails("video-start-behind-end", start):
             VideoFile(path, Cut(start=start)).frames()

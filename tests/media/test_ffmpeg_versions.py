@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal import doctor
 from musubi_nodes.media import ffmpeg
 from musubi_nodes.media.formats import encoder_options, formats
+from musubi_nodes.testing.errors import fails
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,8 @@ def test_an_ffmpeg_that_is_too_old_is_refused(other: Path, version: str, taken: 
     if taken:
         assert ffmpeg.executable() == str(other.with_name("ffmpeg"))
     else:
-        with pytest.raises(MusubiError) as error:
+        with fails("ffmpeg-too-old", version, "imageio-ffmpeg>=0.6"):
             ffmpeg.executable()
-        assert version in str(error.value) and "imageio-ffmpeg>=0.6" in str(error.value)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")
@@ -78,7 +77,7 @@ def test_of_two_encoders_the_one_that_this_ffmpeg_has_is_used(other: Path) -> No
     assert encoder_options(form) == form.video
     other.write_text(listed)
     ffmpeg.encoders.cache_clear()
-    with pytest.raises(MusubiError):
+    with fails("encoder-missing", "webm-av1", "libaom-av1"):
         encoder_options(form)
 
 

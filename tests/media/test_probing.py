@@ -12,10 +12,10 @@ from tests.giving_up import GivenUp, GivesUp
 from tests.moving import H264, HEARD, barred, bars, ffmpeg, moving, turned, written
 
 from musubi_nodes.budget import watched
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.cut import Cut
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.media.probe import probe
+from musubi_nodes.testing.errors import fails
 
 OPEN_GOP = ["-c:v", "libx264", "-x264-params", "open-gop=1:keyint=12:bframes=3", "-pix_fmt", "yuv420p"]
 
@@ -70,7 +70,7 @@ def test_an_ffmpeg_that_ends_in_the_middle_of_a_line_is_an_error(tmp_path: Path,
     program.chmod(0o755)
     monkeypatch.setattr("musubi_nodes.media.ffmpeg.executable", lambda: str(program))
     (tmp_path / "a.mp4").write_bytes(b"x")
-    with pytest.raises(MusubiError, match="is no video"):
+    with fails("video-unreadable", "a.mp4"):
         probe(tmp_path / "a.mp4")
 
 
@@ -112,12 +112,12 @@ def test_a_title_says_nothing_of_the_video(tmp_path: Path, title: str) -> None:
 def test_why_a_file_is_no_video_is_told_by_ffmpegs_errors_only(tmp_path: Path) -> None:
     path = barred(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(MusubiError) as error:
+    with fails("video-unreadable", path) as error:
         probe(path)
     assert error.value.why and "Stream" not in error.value.why and "0x" not in error.value.why
     sound = tmp_path / "b.mka"
     ffmpeg(*HEARD, sound)
-    with pytest.raises(MusubiError) as error:
+    with fails("video-without-pictures", sound) as error:
         probe(sound)
     assert "Stream #" not in error.value.why
 

@@ -16,7 +16,6 @@ import psutil
 import pytest
 from tests.fake_nvml import FakeGpu, FakeNvml
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.terminal.demo import workflow
 from musubi_nodes.nodes.resources import monitor as resource_monitor
@@ -26,6 +25,7 @@ from musubi_nodes.runs.process.executor import LocalProcess
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Command, run
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 HOLDS = """
@@ -115,7 +115,7 @@ def test_the_free_memory_of_the_chosen_gpu_goes_into_the_memory_optimizer(
     assert "fits into 10.0 GiB" in plan.report
     library.gpus[0].refuses = ("MemoryInfo",)
     assert place.run("ResourceMonitor", seconds=0).free_memory is None
-    with pytest.raises(MusubiError, match="there is no GPU cuda:2"):
+    with fails("gpu-missing", "cuda:2"):
         place.run("ResourceMonitor", seconds=0, device="cuda:2")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert place.run("ResourceMonitor", seconds=0).free_memory is None
@@ -181,9 +181,9 @@ def test_a_run_from_before_has_no_record_and_that_is_said(place: Workplace) -> N
 @pytest.mark.parametrize("name", ["../../etc", "gone", "a\0b", "."])
 def test_a_name_that_is_no_run_is_told_before_the_queue_runs(place: Workplace, name: str) -> None:
     node = place.node("ResourceMonitor")
-    with pytest.raises(MusubiError, match="there is no run"):
+    with fails("run-missing"):
         node().foresee(node.known({"name": name}), set(), Context(place.host, place.services))
-    with pytest.raises(MusubiError, match="there is no run"):
+    with fails("run-missing"):
         place.run("ResourceMonitor", name=name, seconds=0)
 
 

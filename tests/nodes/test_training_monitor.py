@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.checkpoints import Checkpoint, best
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -86,13 +86,13 @@ def test_the_newest_training_is_shown_while_it_runs_and_before_it_saves(place: W
     told = place.run("TrainingMonitor", name="newest")
     assert told.last is None and told.best is None
     assert folder.path.name in told.text and "learning rate 0.0001" in told.text and "TensorBoard" not in told.text
-    with pytest.raises(MusubiError, match="has saved no checkpoint"):
+    with fails("checkpoint-missing", folder.path.name):
         node = place.node("TrainingMonitor")
         node().run(node.parse({}), Context(place.host, place.services, "n", frozenset({"best"})))
 
 
 def test_where_nothing_was_trained_it_says_so(place: Workplace) -> None:
-    with pytest.raises(MusubiError, match="no training yet"):
+    with fails("training-missing"):
         place.run("TrainingMonitor")
 
 
@@ -100,15 +100,15 @@ def test_where_nothing_was_trained_it_says_so(place: Workplace) -> None:
 def test_a_name_that_is_no_run_is_told_before_the_queue_runs(place: Workplace, name: str) -> None:
     training(place, 1.0)
     node = place.node("TrainingMonitor")
-    with pytest.raises(MusubiError, match="there is no run"):
+    with fails("run-missing"):
         node().foresee(node.known({"name": name}), set(), Context(place.host, place.services))
-    with pytest.raises(MusubiError, match="there is no run"):
+    with fails("run-missing"):
         place.run("TrainingMonitor", compare=name)
 
 
 def test_too_many_runs_are_refused(place: Workplace) -> None:
     names = "\n".join(training(place, 1.0).path.name for _ in range(6))
-    with pytest.raises(MusubiError, match="compare names 6 runs"):
+    with fails("runs-too-many", 6):
         place.run("TrainingMonitor", compare=names)
 
 

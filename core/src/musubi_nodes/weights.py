@@ -64,7 +64,7 @@ def read_header(path: Path) -> Header:
         raise MusubiError("file-truncated", f"{path} is cut off", why=str(error), fix=_DOWNLOAD) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise MusubiError(
-            "file-not-safetensors",
+            "header-damaged",
             f"{path} is no safetensors file",
             why=say("Its header is damaged: {error}", error=error),
             fix=_DOWNLOAD,

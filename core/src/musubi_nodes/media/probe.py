@@ -119,14 +119,20 @@ def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
     sound = re.search(rf"{_STREAM}: Audio: (\w+)", header)
     shape = re.search(r"[ ,](\d{1,5})x(\d{1,5})[ ,\[]", stream[0] + " ") if stream else None
     frames = packets.frames if packets.certain else _decoded(path)
+    if sound and not stream:
+        raise MusubiError(
+            "video-without-pictures",
+            f"{path} is no video that ffmpeg can read",
+            why="It holds sound, but no pictures.",
+            fix="Choose another file.",
+        )
     if not stream or not shape or not frames:
-        why = "It holds sound, but no pictures." if sound and not stream else said
         fix = (
             "Convert it to .mp4, or install imageio-ffmpeg 0.8 or newer, which reads animated WebP."
             if container == "webp_pipe"
             else "Convert it to .mp4."
         )
-        raise MusubiError("video-unreadable", f"{path} is no video that ffmpeg can read", why=why, fix=fix)
+        raise MusubiError("video-unreadable", f"{path} is no video that ffmpeg can read", why=said, fix=fix)
     ticks = _number(r"([\d.]+)(k?) tbr", stream[0])
     fps = _number(r"([\d.]+)(k?) fps", stream[0]) or ticks
     turned = re.search(r"^(?:displaymatrix|Display Matrix): rotation of (-?\d+)", header, re.MULTILINE)
