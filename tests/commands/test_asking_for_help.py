@@ -9,8 +9,8 @@ import pytest
 
 from musubi_nodes.commands import accepted
 from musubi_nodes.commands.accepted import accepted_options
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import Install
+from musubi_nodes.testing.errors import fails
 
 SCRIPT = """
 import argparse, os, pathlib
@@ -51,7 +51,7 @@ def test_a_script_is_asked_once(install: Install, tmp_path: Path) -> None:
 def test_once_the_missing_package_is_there_the_script_is_known(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(MusubiError, match="cannot be found out"):
+    with fails("script-options-unknown", "new_train_network.py"):
         accepted_options(install, "new_train_network.py")
     assert not list((tmp_path / "cache" / "options").glob("*")), "another program would not ask"
     add_package(tmp_path)
@@ -62,6 +62,6 @@ def test_once_the_missing_package_is_there_the_script_is_known(
 def test_many_looks_in_a_row_ask_a_failing_script_once(install: Install, tmp_path: Path) -> None:
     """A batch names each of its prompts by the script's options."""
     for _ in range(3):
-        with pytest.raises(MusubiError, match="cannot be found out"):
+        with fails("script-options-unknown", "new_train_network.py"):
             accepted_options(install, "new_train_network.py")
     assert asked(tmp_path) == 1

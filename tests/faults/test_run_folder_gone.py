@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.hardware.devices import device_queue
 from musubi_nodes.runs.record.folder import runs_of
+from musubi_nodes.testing.errors import fails
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
 
@@ -47,7 +47,7 @@ def test_a_run_folder_that_is_deleted_while_it_trains(faulty: Any, what: str) ->
     if what == "only what came out":
         assert place.train(training=longer).lora  # musubi-tuner makes the folder anew when it saves
     else:
-        with pytest.raises(MusubiError, match="was deleted or moved while") as caught:
+        with fails("run-folder-deleted") as caught:
             place.train(training=longer)
         assert place.published() == [] and not list(runs.glob("*Trainer*"))
     del place.host.progress
@@ -71,7 +71,7 @@ def test_a_run_folder_that_is_deleted_before_its_script_starts(faulty: Any, what
             delete(runs if what == "all runs" else trainers[0])
 
     place.host.progress = progress
-    with pytest.raises(MusubiError, match=r"was deleted or moved while wan_train_network.py was to start") as caught:
+    with fails("run-folder-deleted", "wan_train_network.py") as caught:
         place.run("WanLoRATrainer", **caches)
     assert not list(runs.glob("*Trainer*")) and place.published() == []
     del place.host.progress
@@ -93,9 +93,7 @@ def test_a_run_folder_that_is_deleted_while_it_waits_for_the_gpu(faulty: Any, mo
                 another.close()
 
         place.host.progress = progress
-        with pytest.raises(
-            MusubiError, match=r"was deleted or moved while wan_train_network.py was to start"
-        ) as caught:
+        with fails("run-folder-deleted", "wan_train_network.py") as caught:
             place.run("WanLoRATrainer", **caches)
     assert not list(runs.glob("*Trainer*")) and place.published() == []
     del place.host.progress

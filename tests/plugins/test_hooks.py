@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from musubi_nodes.config import Config
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.explain import Explanation, Failure, explained
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.run import Command, run
+from musubi_nodes.testing.errors import fails
 
 HEAD = "from musubi_nodes import hookimpl\n"
 FAILURE = Failure("wan_train_network.py", "wan", 1, ["ValueError: too blue"])
@@ -128,12 +128,12 @@ def test_musubi_explain_error_passes_over_one_that_fails(place, told, body):
     error = explained(FAILURE, place.load().explainers("wan"), Path("log.txt"))
     assert (error.code, error.why, error.fix) == ("other", "w", "y")
     (line,) = told()
-    assert line.startswith("musubi-nodes: the plugin aaa_own could not explain an error: ")
+    assert "aaa_own" in line and ("oops" in line or "it is broken" in line)
 
 
 def test_musubi_provide_installs_only_when_chosen_by_name(place):
     place.install("practice-tuner", INSTALL)
-    with pytest.raises(MusubiError, match="no musubi-tuner is configured"):
+    with fails("install-not-configured"):
         place.load().install()
     assert "practice" in place.load().installs()
     assert place.load().install("practice").root == place.site
@@ -166,7 +166,7 @@ def test_musubi_provide_executors_local_is_the_cores_own(place, tmp_path):
 
 def test_an_unknown_executor_is_a_near_miss(place):
     place.install("cluster-engine", EXECUTOR)
-    with pytest.raises(MusubiError, match=r"no executor 'elsewere' \(did you mean 'elsewhere'\?\)"):
+    with fails("executor-unknown", "'elsewere'", "'elsewhere'"):
         place.load(Config(executor="elsewere")).executor()
 
 
@@ -187,4 +187,4 @@ def test_the_terminal_says_once_on_stderr_what_was_left_out(place):
         check=True,
     )
     assert done.stdout == "fine\n"
-    assert done.stderr.count("left out") == 1 and "bad_plugin (bad-plugin)" in done.stderr
+    assert done.stderr.count("bad_plugin (bad-plugin)") == 1

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from musubi_nodes.config import Config, InstallConfig, config_file, read_config
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.plugins.installs import choose_install, known_installs
 from musubi_nodes.runs.install import Install
+from musubi_nodes.testing.errors import fails
 
 MINIATURE = Install("miniature", Path("/miniature"), Path(sys.executable), cpu=True)
 
@@ -35,36 +35,27 @@ def test_the_order_of_choice(installs):
 
 
 def test_none_configured_offers_the_miniature_only_where_it_is_there():
-    with pytest.raises(MusubiError) as without:
+    with fails("install-not-configured", "MUSUBI_TUNER_ROOT", config_file()) as without:
         choose(Config(), provided=())
-    with pytest.raises(MusubiError) as with_it:
+    with fails("install-not-configured", "MUSUBI_TUNER_ROOT", config_file(), "MUSUBI_NODES_INSTALL", '"miniature"'):
         choose(Config())
-    for error in (without.value, with_it.value):
-        assert error.what == "no musubi-tuner is configured"
-        assert "MUSUBI_TUNER_ROOT" in error.why and str(config_file()) in error.why
-        assert error.fix.startswith("Set MUSUBI_TUNER_ROOT to the musubi-tuner folder")
-    assert 'MUSUBI_NODES_INSTALL to "miniature"' in with_it.value.fix
     assert "miniature" not in str(without.value)
 
 
 def test_several_and_none_chosen(installs):
-    with pytest.raises(MusubiError) as raised:
+    with fails("install-not-chosen", 2, "one, two", 'install = "one"'):
         choose(Config(installs=installs))
-    assert raised.value.what == "2 installs of musubi-tuner are configured, and none is chosen"
-    assert "one, two" in raised.value.why and 'install = "one"' in raised.value.fix
 
 
 def test_an_unknown_name_is_a_near_miss(installs):
-    with pytest.raises(MusubiError) as raised:
+    with fails("install-unknown", "'tow'", "'two'", "miniature, one, two"):
         choose(Config(installs=installs), "tow")
-    assert raised.value.what == "there is no install 'tow' (did you mean 'two'?)"
-    assert raised.value.why == "Known are: miniature, one, two."
-    with pytest.raises(MusubiError, match="Known are: none"):
+    with fails("install-unknown"):
         choose(Config(), "x" * 500, provided=())
 
 
 def test_a_path_is_no_name(installs):
-    with pytest.raises(MusubiError, match="there is no install"):
+    with fails("install-unknown"):
         choose(Config(installs=installs), installs["one"].root)
 
 
@@ -76,7 +67,7 @@ def test_the_configuration_wins_over_a_plugin(installs):
 def test_a_broken_install_harms_only_who_uses_it(installs, tmp_path):
     config = Config(installs={**installs, "gone": InstallConfig(root=str(tmp_path / "gone"))})
     assert choose(config, "two").name == "two"
-    with pytest.raises(MusubiError, match=r"does not exist: .*gone\nWhy: It is configured as install 'gone'"):
+    with fails("install-folder-missing", tmp_path / "gone", "'gone'"):
         choose(config, "gone")
 
 

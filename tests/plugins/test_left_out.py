@@ -6,6 +6,8 @@ import logging
 
 import pytest
 
+from musubi_nodes.testing.errors import codes
+
 IMPORT = """
 from typing import Annotated, Literal
 from musubi_nodes import hookimpl
@@ -102,120 +104,149 @@ def family(old: str, new: str) -> str:
 
 
 WRONG = {
-    "import": ("import there_is_no_such_package", "No module named 'there_is_no_such_package'"),
-    "error": ("x = 1 / 0", "bad_plugin.py, line 1"),
-    "exit": ("raise SystemExit(3)", "SystemExit: 3"),
-    "syntax": ("def (", "bad_plugin.py, line 1"),
-    "no hook": ("x = 1", "no function is marked with @musubi_nodes.hookimpl"),
+    "import": ("import there_is_no_such_package", "plugin-broken", "there_is_no_such_package"),
+    "error": ("x = 1 / 0", "plugin-broken", "bad_plugin.py, line 1"),
+    "exit": ("raise SystemExit(3)", "plugin-broken", "SystemExit: 3"),
+    "syntax": ("def (", "plugin-broken", "bad_plugin.py, line 1"),
+    "no hook": ("x = 1", "hook-missing", "@musubi_nodes.hookimpl"),
     "unmarked": (
         hook("musubi_register_nodes", "return []").replace("@hookimpl", ""),
-        "musubi_register_nodes is not marked",
+        "hook-unmarked",
+        "musubi_register_nodes",
     ),
     "arguments": (
         hook("musubi_explain_error", "return None", "failure, family"),
-        "musubi_explain_error takes family, but the hook is musubi_explain_error(failure)",
+        "hook-arguments-unknown",
+        "musubi_explain_error(failure)",
     ),
-    "misspelt": (hook("musubi_registr_nodes", "return []"), "(did you mean 'musubi_register_nodes'?)"),
-    "unknown": (hook("musubi_after_breakfast", "return []"), "there is no hook musubi_after_breakfast"),
-    "raises": (hook("musubi_register_nodes", "return {}['x']"), "KeyError: 'x' ("),
-    "raises late": (hook("musubi_register_nodes", "yield Good; raise OSError('gone')"), "OSError: gone"),
-    "number": (hook("musubi_register_nodes", "return 3"), "musubi_register_nodes: 3 is no node class"),
-    "text": (hook("musubi_register_nodes", "return 'Good'"), "'Good' is no node class"),
-    "instance": (hook("musubi_register_nodes", "return [Good()]"), "is no node class"),
-    "base": (hook("musubi_register_nodes", "return [Node]"), "the id of Node is None"),
-    "no family": (hook("musubi_register_family", "return {'key': 'x'}"), "{'key': 'x'} is no Family"),
-    "key": (hook("musubi_register_family", "return Family('a b', 'A', 'a', 'a')"), "the family's key is 'a b'"),
-    "no install": (hook("musubi_provide_installs", "return ['/home/me']"), "'/home/me' is no Install"),
-    "no executor": (hook("musubi_provide_executors", "return [object()]"), "is no Executor: it needs name and start"),
-    "range": (inputs("steps: int = 3"), "node Bad: field steps: a number needs ge= and le="),
-    "no widget": (inputs("steps: dict"), "node Bad: field steps"),
-    "no inputs": (inputs("pass", "Node"), 'node Bad: title is missing or wrong: write title = "My Node"; category'),
-    "twice": (hook("musubi_register_nodes", "return [Good, Good]"), "node id 'Good' is registered twice"),
+    "misspelt": (hook("musubi_registr_nodes", "return []"), "hook-unknown", "'musubi_register_nodes'"),
+    "unknown": (hook("musubi_after_breakfast", "return []"), "hook-unknown", "musubi_after_breakfast"),
+    "raises": (hook("musubi_register_nodes", "return {}['x']"), "plugin-broken", "KeyError: 'x' ("),
+    "raises late": (hook("musubi_register_nodes", "yield Good; raise OSError('gone')"), "plugin-broken", "gone"),
+    "number": (hook("musubi_register_nodes", "return 3"), "answer-invalid", "3"),
+    "text": (hook("musubi_register_nodes", "return 'Good'"), "answer-invalid", "'Good'"),
+    "instance": (hook("musubi_register_nodes", "return [Good()]"), "answer-invalid", "Good object"),
+    "base": (hook("musubi_register_nodes", "return [Node]"), "name-invalid", "Node"),
+    "no family": (hook("musubi_register_family", "return {'key': 'x'}"), "answer-invalid", "{'key': 'x'}"),
+    "key": (hook("musubi_register_family", "return Family('a b', 'A', 'a', 'a')"), "name-invalid", "'a b'"),
+    "no install": (hook("musubi_provide_installs", "return ['/home/me']"), "answer-invalid", "'/home/me'"),
+    "no executor": (hook("musubi_provide_executors", "return [object()]"), "answer-invalid", "start(spec)"),
+    "range": (inputs("steps: int = 3"), "field-invalid", "steps", "ge="),
+    "no widget": (inputs("steps: dict"), "field-invalid", "steps"),
+    "no inputs": (inputs("pass", "Node"), "attribute-invalid", 'title = "My Node"', "category ="),
+    "twice": (hook("musubi_register_nodes", "return [Good, Good]"), "name-twice", "'Good'"),
 }
 
 DEPTH = 'depth: Annotated[int, Option("bird_depth")] = Field(3, ge=1, le=9, description="How deep.")'
-NODE = "musubi_register_nodes: node "
 DECLARED = {
-    "docstring": (family('"Encodes pictures."', "pass"), "Bad: docstring is missing or wrong: write a docstring"),
-    "title": (family('"Bad", "Bird Latent Cache"', '"Bad", ""'), 'Bad: title is missing or wrong: write title = "'),
-    "family": (family("    family = BIRD\n", ""), "Bad: family is missing or wrong: write family = MY_FAMILY"),
-    "family's key": (family("    family = BIRD\n", "    family = 'bird'\n"), "Bad: family is missing or wrong"),
-    "script": (family('script = "bird_cache_latents.py"', "pass"), 'Bad: script is missing or wrong: write script = "'),
-    "cache": (
-        family("cache = Latents", "pass"),
-        "Bad: cache is missing or wrong: write cache = MyCache, a subclass of Cache with a socket of its own$",
+    "docstring": (family('"Encodes pictures."', "pass"), "attribute-invalid", "Bad", "docstring"),
+    "title": (family('"Bad", "Bird Latent Cache"', '"Bad", ""'), "attribute-invalid", "Bad", 'title = "'),
+    "family": (family("    family = BIRD\n", ""), "attribute-invalid", "Bad", "family = MY_FAMILY"),
+    "family's key": (
+        family("    family = BIRD\n", "    family = 'bird'\n"),
+        "attribute-invalid",
+        "Bad",
+        "family = MY_FAMILY",
     ),
-    "models": (
-        family("models = BirdModels", "pass"),
-        "Good: models is missing or wrong: write models = MyModels, a subclass of Models$",
-    ),
+    "script": (family('script = "bird_cache_latents.py"', "pass"), "attribute-invalid", "Bad", 'script = "'),
+    "cache": (family("cache = Latents", "pass"), "attribute-invalid", "Bad", "cache = MyCache"),
+    "models": (family("models = BirdModels", "pass"), "attribute-invalid", "Good", "models = MyModels"),
     "several": (
         family('family, script = BIRD, "bird_generate_video.py"', "pass"),
-        "Generator: family is missing or wrong: write family = MY_FAMILY, the plugin's Family; script is missing",
+        "attribute-invalid",
+        "Generator",
+        "family = MY_FAMILY",
+        "script = ",
     ),
     "other inputs": (
         family("class Inputs(LatentCacheInputs)", "class Inputs(NodeInputs)"),
-        "Bad: Inputs is missing or wrong: write class Inputs(LatentCacheInputs)",
+        "attribute-invalid",
+        "Bad",
+        "class Inputs(LatentCacheInputs)",
     ),
     "no text cache": (
         family('text_cache: Texts = Field(description="The texts.")', "pass"),
-        "Trainer: field text_cache is missing: declare it with the family's own type",
+        "field-missing",
+        "Trainer",
+        "text_cache",
     ),
     "no socket type": (
         family('socket = "MUSUBI_BIRD_LATENT_CACHE"', "pass"),
-        'Bad: field latent_cache: Latents has no socket type: write socket = "MUSUBI_..." in it',
+        "socket-type-missing",
+        "Bad",
+        "latent_cache",
+        "Latents",
     ),
-    "range": (
-        family(DEPTH, DEPTH.replace("ge=1, ", "")),
-        "Bad: field depth: a number needs ge= and le=, they are the widget's range",
-    ),
+    "range": (family(DEPTH, DEPTH.replace("ge=1, ", "")), "field-invalid", "Bad", "depth", "ge="),
     "choices": (
         family(DEPTH, DEPTH.replace("int,", "Literal[1, 3],").replace("ge=1, le=9, ", "")),
-        "Bad: field depth: the choices of a Literal must be texts",
+        "choices-not-text",
+        "Bad",
+        "depth",
     ),
-    "no choices": (family(DEPTH, DEPTH.replace("int,", "list,")), "Bad: field depth: "),
+    "no choices": (family(DEPTH, DEPTH.replace("int,", "list,")), "field-invalid", "Bad", "depth"),
     "default of a range": (
         family(DEPTH, DEPTH.replace("Field(3", "Field(30")),
-        "Bad: field depth: its default 30 is not possible; it must lie in 1 to 9",
+        "default-invalid",
+        "Bad",
+        *("depth", "30", "1", "9"),
     ),
     "default of choices": (
         family('Field("fly"', 'Field("swim"'),
-        "Good: field task: its default 'swim' is not possible; it must be one of fly, sing",
+        "default-invalid",
+        "Good",
+        *("task", "'swim'", "fly, sing"),
     ),
     "default none": (
         family(DEPTH, DEPTH.replace("Field(3", "Field(None")),
-        "Bad: field depth: its default None is not possible; it must lie in 1 to 9",
+        "default-invalid",
+        "Bad",
+        *("depth", "None", "1", "9"),
     ),
     "description": (
         family(DEPTH, DEPTH.replace(', description="How deep."', "")),
-        'Bad: field depth: it has no description: write Field(..., description="...")',
+        "description-missing",
+        "Bad",
+        "depth",
     ),
     "takes misspelt": (
         family('Takes("vae")', 'Takes("vea")'),
-        "Bad: field models: BirdModels has no field 'vea' (did you mean 'vae'?)",
+        "field-unknown",
+        "Bad",
+        *("models", "BirdModels", "'vea'", "'vae'"),
     ),
     "takes no option": (
         family('Takes("vae")', 'Takes("vae", "note")'),
-        "Bad: field models: 'note' of BirdModels is no option: mark it there with Option()",
+        "field-not-an-option",
+        "Bad",
+        *("models", "'note'", "BirdModels"),
     ),
     "takes of no socket": (
         family(DEPTH, DEPTH.replace("Option", "Takes")),
-        "Bad: field depth: Takes is for a socket whose fields are options",
+        "takes-not-a-socket",
+        "Bad",
+        "depth",
     ),
     "samples": (
         family('sample_models = ("vae",)', 'sample_models = ("vae", "t5")'),
-        "Trainer: sample_models: BirdModels has no field 't5'",
+        "field-unknown",
+        "Trainer",
+        *("sample_models", "BirdModels", "'t5'"),
     ),
     "option twice": (
         family("tiling: Annotated[bool, Option()]", 'tiling: Annotated[bool, Option("bird_depth")]'),
-        "Bad: the option --bird_depth has 2 owners, keep one: field depth, field tiling",
+        "option-set-twice",
+        "Bad",
+        *("--bird_depth", "depth", "tiling"),
     ),
     "option taken as well": (
         family(DEPTH, DEPTH.replace("bird_depth", "vae")),
-        "Bad: the option --vae has 2 owners, keep one: field depth, field models.vae",
+        "option-set-twice",
+        "Bad",
+        *("--vae", "depth", "models.vae"),
     ),
 }
-WRONG |= {f"declared: {name}": (source, NODE + message) for name, (source, message) in DECLARED.items()}
+WRONG |= {f"declared: {name}": case for name, case in DECLARED.items()}
 
 
 def test_the_declarations_that_are_made_wrong_here_are_right_as_they_stand(place, told):
@@ -226,7 +257,7 @@ def test_the_declarations_that_are_made_wrong_here_are_right_as_they_stand(place
 
 @pytest.mark.parametrize("case", WRONG)
 def test_one_bad_plugin(place, node, told, case):
-    source, message = WRONG[case]
+    source, code, *values = WRONG[case]
     place.bundle("before", node("Before"))
     place.install("bad-plugin", source)
     place.install("zz-after", node("After"))
@@ -234,10 +265,11 @@ def test_one_bad_plugin(place, node, told, case):
     assert list(found.loaded) == ["core", "before", "zz_after"]
     assert {"Before", "After"} < {node.id for node in found.nodes}
     assert not {"Bad", "Good"} & {node.id for node in found.nodes}
-    (line,) = told()
-    assert line.startswith("musubi-nodes: the plugin bad_plugin (bad-plugin) was left out: ")
-    assert message in f"{line}$" and "\n" not in line
     assert list(found.failed) == ["bad_plugin (bad-plugin)"]
+    (error,) = found.failed.values()
+    assert code in codes(error) and not [value for value in values if value not in error.what]
+    (line,) = told()
+    assert "bad_plugin (bad-plugin)" in line and error.what in line and "\n" not in line
 
 
 def test_a_plugin_that_is_left_out_is_asked_no_more(place, told):
@@ -248,24 +280,25 @@ def test_a_plugin_that_is_left_out_is_asked_no_more(place, told):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "said"),
     [
-        ("[project", "plugins/broken"),
-        ("x = 1", "it has no [project] with a name"),
-        ("[project]\nversion = '1'", "it has no [project] with a name"),
-        ("[project]\nname = 'b'\n[project.entry-points]\nmusubi_nodes = 'x'", "must hold lines like"),
-        ("[project]\nname = 'b'\n[project.entry-points.musubi_nodes]\nx = 3", "must hold lines like"),
-        (b"\xff\xfe\x00", "pyproject.toml is wrong"),
+        ("[project", ""),
+        ("x = 1", "[project]"),
+        ("[project]\nversion = '1'", "[project]"),
+        ("[project]\nname = 'b'\n[project.entry-points]\nmusubi_nodes = 'x'", "[project.entry-points.musubi_nodes]"),
+        ("[project]\nname = 'b'\n[project.entry-points.musubi_nodes]\nx = 3", "[project.entry-points.musubi_nodes]"),
+        (b"\xff\xfe\x00", ""),
     ],
 )
-def test_a_broken_pyproject(place, node, told, content, message):
+def test_a_broken_pyproject(place, node, told, content, said):
     place.bundle("good", node("Here"))
     file = place.bundle("broken", node("NotHere")) / "pyproject.toml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     found = place.load()
     assert list(found.loaded) == ["core", "good"]
-    (line,) = told()
-    assert "broken (plugins/broken)" in line and message in line and "pyproject.toml" in line
+    error = found.failed["broken (plugins/broken)"]
+    assert error.code == "pyproject-invalid" and said in error.what and "pyproject.toml" in error.what
+    assert len(told()) == 1
 
 
 def test_a_folder_without_entry_points_or_pyproject_is_no_plugin(place, told):

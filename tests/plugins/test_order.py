@@ -58,8 +58,9 @@ def test_a_plugin_that_is_off_is_not_even_imported(place):
 def test_a_wrong_name_in_plugins_off_is_told(place, node, caplog):
     caplog.set_level(logging.WARNING, "musubi_nodes")
     place.bundle("first", node("First"))
-    place.load(Config(plugins_off=["frist"]))
-    assert "there is no plugin 'frist' (did you mean 'first'?)" in caplog.text
+    (problem,) = place.load(Config(plugins_off=["frist"])).unknown
+    assert problem.code == "plugin-unknown" and "'frist'" in problem.text and "'first'" in problem.text
+    assert problem.text in caplog.text
 
 
 def test_the_core_cannot_be_switched_off(place):

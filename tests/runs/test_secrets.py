@@ -46,7 +46,7 @@ def test_a_secret_is_in_no_file_even_if_the_script_prints_it(runs: Any) -> None:
     code_file.write_text(__import__("textwrap").dedent(code))
     with pytest.raises(MusubiError) as caught:
         runs([__import__("sys").executable, str(source), str(code_file)], environment={**os.environ, "HF_TOKEN": TOKEN})
-    assert "bad token ***" in str(caught.value) and TOKEN not in str(caught.value)
+    assert "***" in str(caught.value) and TOKEN not in str(caught.value)
     files = [path for path in runs.folder.path.rglob("*") if path.is_file()]
     assert len(files) >= 5
     assert not [path.name for path in files if TOKEN.encode() in path.read_bytes()]

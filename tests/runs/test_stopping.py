@@ -17,6 +17,7 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.metrics import NAN_STEPS
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.series import whole
+from musubi_nodes.testing.errors import fails
 
 TRAINER = """
 import sys, time
@@ -110,15 +111,16 @@ def test_a_save_that_is_not_the_runs_own_ends_nothing(
 def test_only_a_running_run_can_be_asked_to_stop(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "node")
     folder.write_status("done")
-    with pytest.raises(MusubiError, match="is not running"):
+    with fails("run-not-running", folder.path.name):
         folder.ask_to_stop()
 
 
 def test_a_run_that_is_refused_before_its_start_is_told_as_failed(tmp_path: Path) -> None:
     with pytest.raises(MusubiError), RunFolder.opened(tmp_path, "node") as folder:
         assert folder.status()["status"] == "running"
-        raise MusubiError("todo", "no such option")
-    assert folder.status() | {"time": 0} == {"status": "failed", "error": "no such option", "time": 0}
+        raise MusubiError("option-unknown", "no such option")
+    ended = {"status": "failed", "error": "no such option", "code": "option-unknown", "time": 0}
+    assert folder.status() | {"time": 0} == ended
     with pytest.raises(KeyboardInterrupt), RunFolder.opened(tmp_path, "node") as folder:
         raise KeyboardInterrupt
     assert folder.status()["status"] == "cancelled"
@@ -158,7 +160,7 @@ def test_event_files_tell_loss_and_learning_rate_of_each_step(runs: Any) -> None
 
 def test_a_loss_that_stays_nan_ends_the_run_at_once(runs: Any) -> None:
     losses = [0.5, 0.4, *["nan"] * NAN_STEPS, "nan"]
-    with pytest.raises(MusubiError, match=r"no number \(NaN\) since step 3") as caught:
+    with fails("loss-nan", 3) as caught:
         with_events(runs, losses, end="time.sleep(600)")
     assert caught.value.why and caught.value.fix and caught.value.log == runs.folder.log
     assert runs.folder.status()["status"] == "failed"

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.process import executor, guard_windows
 from musubi_nodes.runs.process.executor import LocalProcess, ProcessSpec, RunningProcess
+from musubi_nodes.testing.errors import fails
 
 ACCESS_VIOLATION = 0xC0000005
 CRASHED = f"""
@@ -156,5 +156,5 @@ def test_what_the_guard_says_is_utf_8_whatever_the_code_page(tmp_path: Path) -> 
 
 def test_another_end_without_a_last_record_may_be_the_guards_own(ended: Ended) -> None:
     process = ended(1)
-    with pytest.raises(MusubiError, match="guards the run was killed"):
+    with fails("guard-killed"):
         process.returncode()

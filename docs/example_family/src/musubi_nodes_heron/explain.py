@@ -13,7 +13,7 @@ _TABLE = (
     ),
     (
         r"DiT weights are in (fp16|bf16), mixed precision must be",
-        "precision-other-than-model",
+        "mixed-precision-mismatch",
         "mixed_precision of the training settings does not fit the DiT's own precision.",
         "Set mixed_precision to the precision that the message names.",
     ),

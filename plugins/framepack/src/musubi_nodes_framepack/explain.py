@@ -13,7 +13,7 @@ FAILURES = (
     ),
     (
         r"unsupported operand type\(s\) for [-+]: 'NoneType'",
-        "framepack-one-frame-input-missing",
+        "framepack-one-frame-missing",
         "A picture dataset needs one_frame and control pictures.",
         "Turn one_frame on in the latent cache and give the dataset a control_directory.",
     ),

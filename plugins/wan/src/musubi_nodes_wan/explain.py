@@ -13,13 +13,13 @@ FAILURES = (
     ),
     (
         r"DiT weights are in (fp16|bf16), mixed precision must be",
-        "precision-other-than-model",
+        "mixed-precision-mismatch",
         "mixed_precision of the training settings does not fit the DiT's own precision.",
         "Set mixed_precision to the precision that the message names.",
     ),
     (
         r"DiT weights is already in fp8 format",
-        "model-already-fp8",
+        "fp8-mismatch",
         "An fp8 file cannot be scaled to fp8 once more.",
         "Set fp8 to fp8 (not fp8_scaled) in the Memory Optimizer, or choose the fp16 or bf16 file.",
     ),

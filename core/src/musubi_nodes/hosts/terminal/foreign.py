@@ -111,7 +111,7 @@ class SaveVideo(Node):
     def run(self, inputs: Any, context: Context) -> BaseModel:
         if not isinstance(inputs.video, VideoFile):
             raise MusubiError(
-                "video-missing", "SaveVideo got no video", fix="Set output_type of the generator to video or both."
+                "output-not-made", "SaveVideo got no video", fix="Set output_type of the generator to video or both."
             )
         folder, name = _target(inputs.filename_prefix, context.host.output_folder)
         with _beside(folder) as scratch:
