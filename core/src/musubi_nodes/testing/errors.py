@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from musubi_nodes.errors import InvalidValue, MusubiError, finding
+from musubi_nodes.errors import InvalidValue, MusubiError, Problem, finding
 
 Refusal = MusubiError | InvalidValue | ValidationError
 
@@ -24,6 +24,11 @@ def fails(code: str, *values: object) -> Iterator[pytest.ExceptionInfo[Any]]:
     assert code in codes(error), f"{code!r} is not among {codes(error)}: {message}"
     missing = [value for value in values if str(value) not in message]
     assert not missing, f"{missing} not in: {message}"
+
+
+def says(problem: Problem | None, code: str, *values: object) -> bool:
+    """Whether ``problem`` has ``code``, and each of ``values`` in its text."""
+    return problem is not None and problem.code == code and all(str(value) in problem.text for value in values)
 
 
 def codes(error: Refusal) -> list[str]:
