@@ -32,7 +32,7 @@ def read(place: Workplace, name: str, text: str, **values: Any) -> list[Prompt]:
 def test_lines_of_text_are_prompts(place: Workplace) -> None:
     prompts = place.run("BatchProcessor", text="a cat\n\n# no\n  a dog  \n").prompts
     assert [each.prompt for each in prompts.items] == ["a cat", "a dog"]
-    assert place.texts[0].startswith("2 prompts\n1. a cat")
+    assert place.texts[0].splitlines()[1].endswith("a cat")
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -206,7 +206,7 @@ def test_a_table_may_have_the_encoding_of_a_spreadsheet(place: Workplace, row: s
     (place.folder / "p.csv").write_bytes(f"prompt\tseed\n{text}\t7\n".encode(encoding))
     (found,) = place.run("BatchProcessor", file=str(place.folder / "p.csv")).prompts.items
     assert (found.prompt, found.seed) == (text, 7)
-    assert ("was read as" in place.texts[0]) == bool(told) and told in place.texts[0]
+    assert ("p.csv" in place.texts[0]) == bool(told) and told in place.texts[0]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.families import Failure, MusubiError
+from musubi_nodes.families import Failure
 from musubi_nodes.testing.contract import Case, cases, set_twice
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.family_place import FamilyPlace
 from musubi_nodes.testing.hostile import check_texts
 from musubi_nodes_heron import musubi_explain_error
@@ -54,16 +55,16 @@ def test_pictures_become_a_lora_and_a_video(place: HeronPlace) -> None:
 
 
 def test_another_models_file_is_refused(place: HeronPlace) -> None:
-    with pytest.raises(MusubiError, match="is a HunyuanVideo T2V DiT, not a Heron DiT"):
+    with fails("model-other-kind", "a HunyuanVideo T2V DiT", "a Heron DiT"):
         place.models(dit="miniature/hunyuan_video_t2v.safetensors")
 
 
 def test_a_length_that_would_be_rounded_is_refused(place: HeronPlace) -> None:
-    with pytest.raises(MusubiError, match="video_length 6"):
+    with fails("frames-not-allowed", "video_length 6"):
         place.generate(video_length=6)
 
 
 def test_an_error_of_the_scripts_is_explained() -> None:
     lines = ["RuntimeError: size mismatch for patch_embedding.weight: [5120, 16]"]
     found = musubi_explain_error(Failure("wan_train_network.py", "heron", 1, lines))
-    assert found and "task" in found.fix
+    assert found and found.code == "model-other-task"

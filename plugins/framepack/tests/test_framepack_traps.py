@@ -73,35 +73,42 @@ def pickled(p: Any) -> Any:
 
 
 TRAPS: dict[str, Trap] = {
-    "4 video_length is rounded down": Refused(generate(video_frames=20), "whole sections"),
-    "7 LoRA of another model": Refused(lambda p: generate(lora=wan_lora(p))(p), "does not fit the model"),
+    "4 video_length is rounded down": Refused(generate(video_frames=20), "frames-not-allowed", 20, 17, 25),
+    "7 LoRA of another model": Refused(lambda p: generate(lora=wan_lora(p))(p), "lora-other-model", "Wan"),
     "7 LoRA of another model / network_weights": Refused(
-        train_with(network_weights=wan_lora), "does not fit the model"
+        train_with(network_weights=wan_lora), "lora-other-model", "Wan"
     ),
-    "7 LoRA of another model / base_weights": Refused(train_with(base_weights=wan_lora), "does not fit the model"),
+    "7 LoRA of another model / base_weights": Refused(train_with(base_weights=wan_lora), "lora-other-model", "Wan"),
     "7 LoRA converted to other": Refused(
-        lambda p: generate(lora=p.lora("transformer_blocks.0.attn.to_q", other=True))(p), "ComfyUI's format"
+        lambda p: generate(lora=p.lora("transformer_blocks.0.attn.to_q", other=True))(p),
+        "lora-not-converted",
+        "ComfyUI",
     ),
     "7 save_merged_model writes nothing; 13 save_merged_model of FramePack": Refused(
-        generate(extra_options="save_merged_model = 'x.safetensors'"), "is refused"
+        generate(extra_options="save_merged_model = 'x.safetensors'"), "option-refused", "--save_merged_model"
     ),
     "7 samples of FramePack without a picture": Refused(
-        train_with(sampling=samples(), latent_window_size=lambda p: 2), "begin with a picture"
+        train_with(sampling=samples(), latent_window_size=lambda p: 2), "start-image-missing", "'a cat'"
     ),
-    "7 a failing prompt of from_file": Refused(generate(extra_options="from_file = 'x.txt'"), "the runner sets it"),
+    "7 a failing prompt of from_file": Refused(
+        generate(extra_options="from_file = 'x.txt'"), "option-refused", "--from_file"
+    ),
     "8 VAE of another model": Refused(
-        lambda p: p.models(vae="miniature/wan_vae.safetensors"), "not HunyuanVideo's VAE"
+        lambda p: p.models(vae="miniature/wan_vae.safetensors"), "model-other-kind", "HunyuanVideo's VAE"
     ),
     "8 other model as DiT": Refused(
-        lambda p: p.models(dit="miniature/wan_t2v_14b.safetensors"), "is a Wan T2V DiT, not a FramePack DiT"
+        lambda p: p.models(dit="miniature/wan_t2v_14b.safetensors"),
+        "model-other-kind",
+        "a Wan T2V DiT",
+        "a FramePack DiT",
     ),
-    "8 pictures without one_frame": Refused(lambda p: p.caches(p.dataset()), "one_frame"),
+    "8 pictures without one_frame": Refused(lambda p: p.caches(p.dataset()), "framepack-one-frame-missing"),
     "8 one_frame without control pictures": Refused(
-        lambda p: p.caches(p.dataset(), one_frame=True), "control_directory"
+        lambda p: p.caches(p.dataset(), one_frame=True), "framepack-control-directory-missing"
     ),
-    "8 video too short": Refused(lambda p: p.caches(p.videos(5)), "shorter|section|frames"),
-    "8 size not divisible by 8": Refused(generate(width=100), "divisible by 16"),
-    "8 size divisible by 8 only": Refused(generate(width=104), "divisible by 16"),
+    "8 video too short": Refused(lambda p: p.caches(p.videos(5)), "frames-not-allowed", "target_frames", 5),
+    "8 size not divisible by 8": Refused(generate(width=100), "size-not-divisible", 96, 112),
+    "8 size divisible by 8 only": Refused(generate(width=104), "size-not-divisible", 96, 112),
     "11 length, steps and size of a video": Overridden(
         generate(video_frames=None, video_seconds=0.5),
         sent=("--video_seconds=0.5", "--infer_steps=2", "--latent_window_size=2", "--video_size\n64\n96", "--fps=30"),
@@ -110,33 +117,39 @@ TRAPS: dict[str, Trap] = {
     "12 fp8_scaled without fp8_base; 13 fp8 in training is ambiguous": Overridden(
         lambda p: p.train(memory=memory(fp8="fp8_scaled")(p)), sent=("--fp8_base", "--fp8_scaled")
     ),
-    "12 sage in training": Refused(train_with(memory=memory(attention="sage")), "sage"),
-    "12 batch_size without split_attn": Refused(with_batches, "split_attn"),
+    "12 sage in training": Refused(train_with(memory=memory(attention="sage")), "setting-not-possible", "sage"),
+    "12 batch_size without split_attn": Refused(with_batches, "framepack-split-attn-missing", 2),
     "12 vae_dtype of the cache": Refused(
-        lambda p: p.caches(extra_options="vae_dtype = 'float32'"), "takes no vae_dtype"
+        lambda p: p.caches(extra_options="vae_dtype = 'float32'"), "option-refused", "--vae_dtype"
     ),
-    "12 from_file with interactive": Refused(generate(extra_options="interactive = true"), "the runner sets it"),
-    "12 too many blocks to swap": Refused(train_with(memory=memory(blocks_to_swap=37)), "more than this model"),
+    "12 from_file with interactive": Refused(
+        generate(extra_options="interactive = true"), "option-refused", "--interactive"
+    ),
+    "12 too many blocks to swap": Refused(
+        train_with(memory=memory(blocks_to_swap=37)), "blocks-to-swap-too-large", 37, 36
+    ),
     "12 too many blocks to swap / generating": Refused(
-        lambda p: generate(memory=memory(blocks_to_swap=39)(p))(p), "more than this model"
+        lambda p: generate(memory=memory(blocks_to_swap=39)(p))(p), "blocks-to-swap-too-large", 39, 38
     ),
-    "13 fp8 alone": Refused(lambda p: generate(memory=memory(fp8="fp8")(p))(p), "fp8 alone"),
+    "13 fp8 alone": Refused(lambda p: generate(memory=memory(fp8="fp8")(p))(p), "setting-not-possible", "'fp8'"),
     "13 models for samples only": Overridden(
         lambda p: p.train(), sent=("--dit=.+",), never=("--vae=", "--text_encoder", "--image_encoder")
     ),
-    "13 a black picture": Refused(lambda p: p.generate(), "begins with a picture"),
+    "13 a black picture": Refused(lambda p: p.generate(), "start-image-missing"),
     "13 options in prompt lines": Refused(
-        train_with(sampling=samples(sample_prompts="a cat --im x.png"), latent_window_size=lambda p: 2), "option '--im'"
+        train_with(sampling=samples(sample_prompts="a cat --im x.png"), latent_window_size=lambda p: 2),
+        "prompt-option-unknown",
+        "--im",
     ),
-    "13 other solvers": Refused(generate(extra_options="sample_solver = 'dpm++'"), "unipc only"),
+    "13 other solvers": Refused(generate(extra_options="sample_solver = 'dpm++'"), "option-refused", "--sample_solver"),
     "13 pictures are supported": Overridden(controlled, sent=("--dataset_config=.+",)),
     "13 tokenizers come from the Hub": Said(
         "fpack_cache_text_encoder_outputs.py",
         "framepack",
         ("OSError: We couldn't connect to 'https://huggingface.co' to load the files",),
-        "(?s)tokenizer.*HF_HOME",
+        "tokenizer-missing",
     ),
-    "13 PyTorch files": Refused(pickled, "PyTorch file"),
+    "13 PyTorch files": Refused(pickled, "file-pytorch", "dit.pt"),
 }
 
 
@@ -147,16 +160,20 @@ def test_every_trap_has_its_answer(place: Any, key: str) -> None:
 
 BAD_INPUT: dict[str, Refused] = {
     "more sections than the video has": Refused(
-        lambda p: generate(section=p.parts("a", "b", "c"))(p), "need 3 sections, but the video has 2"
+        lambda p: generate(section=p.parts("a", "b", "c"))(p), "framepack-sections-too-many", 3, 2
     ),
-    "a separator in the prompt": Refused(generate(prompt="a;;;5:never"), "separates sections"),
-    "an empty section": Refused(lambda p: p.parts(" "), "prompt is empty"),
+    "a separator in the prompt": Refused(generate(prompt="a;;;5:never"), "framepack-separator-not-allowed", ";;;"),
+    "an empty section": Refused(lambda p: p.parts(" "), "prompt-empty"),
     "samples of less than a section": Refused(
         train_with(sampling=samples(sample_frames=1), latent_window_size=lambda p: 2),
-        "1 frames of the sample 'a cat' do not fit",
+        "frames-not-allowed",
+        "'a cat'",
+        9,
     ),
-    "samples of one-frame training": Refused(one_frame_without_samples, "cannot make samples"),
-    "another vae_dtype for training": Refused(train_with(vae_dtype=lambda p: "bfloat16"), "works in float16"),
+    "samples of one-frame training": Refused(one_frame_without_samples, "samples-not-possible"),
+    "another vae_dtype for training": Refused(
+        train_with(vae_dtype=lambda p: "bfloat16"), "framepack-vae-dtype-not-allowed", "bfloat16"
+    ),
 }
 
 
@@ -166,18 +183,18 @@ def test_bad_input_is_refused_before_anything_starts(place: Any, key: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("line", "cause"),
+    ("line", "code"),
     [
-        ("ValueError: Not enough frames for FramePack: 9 frames ..., minimum required: 37", "shorter than one section"),
-        ("TypeError: unsupported operand type(s) for -: 'NoneType' and 'int'", "one_frame"),
-        ("AttributeError: module 'torch' has no attribute 'float8e4m3fn'", "fp8"),
-        ("NotImplementedError: Unsupported solver.", "unipc"),
-        ("TypeError: object of type 'float' has no len()", "multiplier"),
-        ("RuntimeError: The size of tensor a (12) must match the size of tensor b (13)", "divisible by 16"),
+        ("ValueError: Not enough frames for FramePack: 9 frames ..., minimum required: 37", "video-too-short"),
+        ("TypeError: unsupported operand type(s) for -: 'NoneType' and 'int'", "framepack-one-frame-input-missing"),
+        ("AttributeError: module 'torch' has no attribute 'float8e4m3fn'", "framepack-fp8-not-scaled"),
+        ("NotImplementedError: Unsupported solver.", "framepack-solver-unknown"),
+        ("TypeError: object of type 'float' has no len()", "lora-multiplier-missing"),
+        ("RuntimeError: The size of tensor a (12) must match the size of tensor b (13)", "size-not-divisible"),
     ],
 )
-def test_what_an_unusual_way_may_bring_is_explained(place: Any, line: str, cause: str) -> None:
-    Said("fpack_train_network.py", "framepack", (line,), cause).check(place)
+def test_what_an_unusual_way_may_bring_is_explained(place: Any, line: str, code: str) -> None:
+    Said("fpack_train_network.py", "framepack", (line,), code).check(place)
 
 
 def test_samples_on_the_way_are_made(place: Any) -> None:

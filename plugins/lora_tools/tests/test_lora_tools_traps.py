@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from musubi_nodes.errors import MusubiError
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.traps import Explained, Overridden, Provoke, Refused, Trap
 from musubi_nodes.weights import read_header
 
@@ -69,13 +69,15 @@ def in_the_run_folder(folder: Path) -> bool:
 TRAPS: dict[str, Trap] = {
     "4 files are overwritten": Overridden(twice, look=in_the_run_folder),
     "6 wrong names for FramePack": Refused(
-        lambda p: p.run("LoRAFormatConverter", lora=p.random("f", FRAMEPACK)), "cannot be converted"
+        lambda p: p.run("LoRAFormatConverter", lora=p.random("f", FRAMEPACK)), "lora-not-convertible", "FramePack"
     ),
-    "6 wrong way round": Refused(convert(target="musubi"), "in the format musubi already"),
-    "6 file that is no LoRA": Refused(lambda p: p.run("LoRAFormatConverter", lora=no_lora(p)), "is no LoRA"),
-    "7 LoRA of another model": Refused(lambda p: merge(p, p.random("a")), "does not fit the model"),
+    "6 wrong way round": Refused(convert(target="musubi"), "lora-already-converted", "musubi"),
+    "6 file that is no LoRA": Refused(
+        lambda p: p.run("LoRAFormatConverter", lora=no_lora(p)), "file-not-lora", "a.safetensors"
+    ),
+    "7 LoRA of another model": Refused(lambda p: merge(p, p.random("a")), "lora-other-model", "Wan"),
     "7 LoRA converted to other": Refused(
-        lambda p: merge(p, p.lora("double_blocks.0.img_attn_proj", other=True)), "ComfyUI's format"
+        lambda p: merge(p, p.lora("double_blocks.0.img_attn_proj", other=True)), "lora-not-converted", "ComfyUI"
     ),
 }
 
@@ -87,35 +89,43 @@ def test_every_trap_has_its_answer(place: Any, key: str) -> None:
 
 
 BAD_INPUT: dict[str, Trap] = {
-    "convert half a file": Refused(lambda p: p.run("LoRAFormatConverter", lora=damaged(p)), "is cut off"),
+    "convert half a file": Refused(
+        lambda p: p.run("LoRAFormatConverter", lora=damaged(p)), "file-truncated", "a.safetensors"
+    ),
     "convert a web page": Refused(
-        lambda p: p.run("LoRAFormatConverter", lora=damaged(p, lambda old: b"<html>" * 99)), "web page"
+        lambda p: p.run("LoRAFormatConverter", lora=damaged(p, lambda old: b"<html>" * 99)),
+        "file-web-page",
+        "a.safetensors",
     ),
     "convert a chain": Refused(
-        lambda p: p.run("LoRAFormatConverter", lora=p.chain(p.random("a"), p.random("b"))), "one LoRA"
+        lambda p: p.run("LoRAFormatConverter", lora=p.chain(p.random("a"), p.random("b"))), "lora-chain-not-allowed"
     ),
     "convert a file that is gone": Refused(
-        lambda p: p.run("LoRAFormatConverter", lora=gone(p).chain()[0]), "cannot be read"
+        lambda p: p.run("LoRAFormatConverter", lora=gone(p).chain()[0]), "file-missing", "a.safetensors"
     ),
-    "a name with a folder": Refused(convert(output_name="../x"), "plain file name"),
-    "average different ranks": Refused(average({}, {"rank": 8}), "rank 4 and 8"),
-    "average different models": Refused(average({}, {"modules": FRAMEPACK}), "do not have the same weights"),
-    "average different alphas": Explained(average({}, {"alpha": 4.0}), "(?s)Alpha tensors.*network_alpha"),
-    "average one checkpoint": Refused(average({}), "at least two"),
-    "average nothing": Refused(lambda p: p.run("LoRAPostHocEMA"), "either run or lora"),
-    "average a file that is gone": Refused(lambda p: p.run("LoRAPostHocEMA", lora=gone(p)), "cannot be read"),
+    "a name with a folder": Refused(convert(output_name="../x"), "file-name-invalid", "../x"),
+    "average different ranks": Refused(average({}, {"rank": 8}), "checkpoints-mismatch", 4, 8),
+    "average different models": Refused(
+        average({}, {"modules": FRAMEPACK}), "checkpoints-mismatch", "c0.safetensors", "c1.safetensors"
+    ),
+    "average different alphas": Explained(average({}, {"alpha": 4.0}), "network-alphas-differ", "network_alpha"),
+    "average one checkpoint": Refused(average({}), "checkpoints-too-few"),
+    "average nothing": Refused(lambda p: p.run("LoRAPostHocEMA"), "inputs-conflict", "run", "lora"),
+    "average a file that is gone": Refused(
+        lambda p: p.run("LoRAPostHocEMA", lora=gone(p)), "file-missing", "a.safetensors"
+    ),
     "average half a file": Refused(
-        lambda p: p.run("LoRAPostHocEMA", lora=p.chain(p.random("b"), damaged(p))), "is cut off"
+        lambda p: p.run("LoRAPostHocEMA", lora=p.chain(p.random("b"), damaged(p))), "file-truncated", "a.safetensors"
     ),
     "merge into another model": Refused(
-        lambda p: merge(p, p.random("a"), "miniature/wan_t2v_14b.safetensors"), "no HunyuanVideo DiT"
+        lambda p: merge(p, p.random("a"), "miniature/wan_t2v_14b.safetensors"), "model-other-kind", "HunyuanVideo"
     ),
     "merge a LoRA of another size": Refused(
-        lambda p: merge(p, p.random("a", ("double_blocks.0.img_attn_proj",))), "another size of the model"
+        lambda p: merge(p, p.random("a", ("double_blocks.0.img_attn_proj",))), "lora-other-size", 8, 64
     ),
-    "merge half a file": Refused(lambda p: merge(p, damaged(p)), "is cut off"),
-    "merge a file that is gone": Refused(lambda p: merge(p, gone(p)), "cannot be read"),
-    "merge a file that is no LoRA": Refused(lambda p: merge(p, no_lora(p)), "is no LoRA"),
+    "merge half a file": Refused(lambda p: merge(p, damaged(p)), "file-truncated", "a.safetensors"),
+    "merge a file that is gone": Refused(lambda p: merge(p, gone(p)), "file-missing", "a.safetensors"),
+    "merge a file that is no LoRA": Refused(lambda p: merge(p, no_lora(p)), "file-not-lora", "a.safetensors"),
 }
 
 
@@ -145,20 +155,24 @@ def of_hunyuan(p: Any) -> Any:
     return p.random("m", (module,), shapes={module: shape})
 
 
-TOOLS: dict[str, tuple[str, Any]] = {
-    "LoRAMerger": ("merge_lora.py", lambda p: {"lora": of_hunyuan(p), "dit": HUNYUAN_DIT}),
-    "LoRAFormatConverter": ("convert_lora.py", lambda p: {"lora": p.random("c")}),
-    "LoRAPostHocEMA": ("lora_post_hoc_ema.py", lambda p: {"lora": p.chain(p.random("a"), p.random("b", seed=1))}),
+TOOLS: dict[str, tuple[str, str, Any]] = {
+    "LoRAMerger": ("merge_lora.py", "model-not-finite", lambda p: {"lora": of_hunyuan(p), "dit": HUNYUAN_DIT}),
+    "LoRAFormatConverter": ("convert_lora.py", "lora-not-finite", lambda p: {"lora": p.random("c")}),
+    "LoRAPostHocEMA": (
+        "lora_post_hoc_ema.py",
+        "lora-not-finite",
+        lambda p: {"lora": p.chain(p.random("a"), p.random("b", seed=1))},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_result_of_nan_is_not_handed_on(place: Any, name: str) -> None:
-    script, inputs = TOOLS[name]
+    script, code, inputs = TOOLS[name]
     values = inputs(place)
     before = set(place.published())
     place.misbehaving(script, POISONED.format(source=str(place.services.install("miniature").root / "src")))
-    with pytest.raises(MusubiError, match="NaN"):
+    with fails(code):
         place.run(name, **values)
     assert set(place.published()) == before and not list(place.folder.glob("output/musubi/merged/*"))
 
@@ -167,9 +181,9 @@ def test_a_result_of_nan_is_not_handed_on(place: Any, name: str) -> None:
 def test_a_lora_of_nan_is_given_to_no_tool(place: Any, name: str) -> None:
     from safetensors.numpy import load_file, save_file
 
-    values = TOOLS[name][1](place)
+    values = TOOLS[name][2](place)
     path = values["lora"].path
     save_file({tensor: np.full_like(numbers, np.nan) for tensor, numbers in load_file(path).items()}, path)
-    with pytest.raises(MusubiError, match="holds NaN"):
+    with fails("lora-not-finite", path.name):
         place.run(name, **values)
     assert not place.started()

@@ -1,8 +1,8 @@
 """Traps as tables: what a user does by its key, and the answer that must come. One shape for the tests of all plugins.
 
 TRAPS = {
-    "8 TOML missing": Refused(lambda place: place.load(Path("gone.toml")), "does not exist"),
-    "7 NaN loss": Explained(train_until_nan, "NaN or infinite"),
+    "8 TOML missing": Refused(lambda place: place.load(Path("gone.toml")), "file-missing", "gone.toml"),
+    "7 NaN loss": Explained(train_until_nan, "lora-not-finite"),
 }
 
 @pytest.mark.parametrize("key", TRAPS)
@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Protocol
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.explain import Failure, explained
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 Provoke = Callable[[Any], Any]
@@ -35,33 +36,40 @@ class Trap(Protocol):
         """Walk into it and assert the answer."""
 
 
-@dataclass(frozen=True)
-class Refused:
-    """A :class:`MusubiError` that matches ``message``, before any process starts."""
+class _Failing:
+    """What fails with ``code``, in a message that holds each of ``values``."""
 
-    provoke: Provoke
-    message: str
+    def __init__(self, provoke: Provoke, code: str, *values: object) -> None:
+        self.provoke, self.code, self.values = provoke, code, values
+
+    def error(self, place: Workplace) -> MusubiError:
+        with fails(self.code, *self.values) as caught:
+            self.provoke(place)
+        assert isinstance(caught.value, MusubiError)
+        return caught.value
+
+
+class Refused(_Failing):
+    """A :class:`MusubiError` before any process starts."""
+
     answer: ClassVar[str] = "refused"
 
     def check(self, place: Workplace) -> None:
-        caught = _error(self.provoke, place, self.message)
-        assert caught.fix, f"no word about what to do: {caught}"
-        assert not place.started_since(), f"a process was started before: {caught}"
+        error = self.error(place)
+        assert error.fix, f"no word about what to do: {error}"
+        assert not place.started_since(), f"a process was started before: {error}"
         assert not place.published()
 
 
-@dataclass(frozen=True)
-class Explained:
-    """A process ran; then a :class:`MusubiError` that matches ``message``, with cause, fix and log."""
+class Explained(_Failing):
+    """A process ran; then a :class:`MusubiError` with cause, fix and log."""
 
-    provoke: Provoke
-    message: str
     answer: ClassVar[str] = "explained"
 
     def check(self, place: Workplace) -> None:
-        caught = _error(self.provoke, place, self.message)
-        assert caught.why and caught.fix, f"not explained: {caught}"
-        assert caught.log and caught.log.is_file() and place.started_since()
+        error = self.error(place)
+        assert error.why and error.fix, f"not explained: {error}"
+        assert error.log and error.log.is_file() and place.started_since()
         assert not place.published()
 
 
@@ -72,13 +80,13 @@ class Said:
     script: str
     family: str
     lines: tuple[str, ...]
-    message: str
+    code: str
     answer: ClassVar[str] = "explained"
 
     def check(self, place: Workplace) -> None:
         failure = Failure(self.script, self.family, 1, self.lines)
         found = explained(failure, place.services.explainers(self.family), Path("log.txt"))
-        assert re.search(self.message, str(found)), found
+        assert found.code == self.code, found
         assert found.why and found.fix and found.log
 
 
@@ -104,12 +112,3 @@ class Overridden:
         assert not missing, f"{missing} are not in {text}"
         assert not [word for word in text.splitlines() if self.never and word.startswith(self.never)]
         assert self.look is None or self.look(folder)
-
-
-def _error(provoke: Provoke, place: Workplace, message: str) -> MusubiError:
-    try:
-        provoke(place)
-    except MusubiError as error:
-        assert re.search(message, str(error)), f"{message!r} is not in: {error}"
-        return error
-    raise AssertionError("nothing was refused and nothing failed")
