@@ -12,6 +12,7 @@ from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.known import Found, Known, LastLook
 from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.toml import loads
+from musubi_nodes.errors import Problem
 from musubi_nodes.families.caches.notes import Made, Notes, Recipe
 from musubi_nodes.families.records import Records
 from musubi_nodes.files import read_json, write_json
@@ -95,8 +96,9 @@ def test_what_was_known_of_a_dataset_in_a_wrong_shape_is_looked_for_again(tmp_pa
     config = loads("[[datasets]]\nimage_directory = '.'\ncaption_extension = '.txt'\n", base=tmp_path)
     known = Known(config, "", LastLook())
     known._state = "settled"
-    known.keep(Found("f", Report((), ("w",), ("d",))))
-    assert known.find() == Found("f", Report((), ("w",), ("d",)))
+    found = Found("f", Report((), (Problem("caption-empty", "w"),), ("d",)))
+    known.keep(found)
+    assert known.find() == found
     write_json(known._file, {**read_json(known._file), name: odd})
-    found = known.find()
-    assert found is None or (type(found.fingerprint) is str and not found.report.errors)
+    again = known.find()
+    assert again is None or (type(again.fingerprint) is str and not again.report.errors)

@@ -122,20 +122,19 @@ def test_a_training_takes_nothing_from_its_prompts(
 
 
 @pytest.mark.parametrize(
-    ("fault", "what"),
-    [("unknown_error", "failed with code 1: ZeroDivisionError: the real cause"), ("vanished", "failed with code 3: ")],
+    ("fault", "values"),
+    [("unknown_error", (1, "ZeroDivisionError: the real cause")), ("vanished", (3,))],
 )
 def test_a_crash_is_not_told_as_what_a_prompt_says(
-    place: FaultyPlace, decoy: Path, own_surroundings: Path, fault: str, what: str
+    place: FaultyPlace, decoy: Path, own_surroundings: Path, fault: str, values: tuple[object, ...]
 ) -> None:
     configure(own_surroundings, place.folder, fault)
     place = FaultyPlace(place.folder)
     place.forget()
     memory = place.run("MemoryOptimizer", oom_retries=3).memory
-    with pytest.raises(Crashed) as caught:
+    with fails("script-failed", "wan_train_network.py", *values) as caught:
         place.train("faulty", sampling=sampled(place, spoken(decoy)), memory=memory)
     assert type(caught.value) is Crashed and caught.value.why == ""
-    assert caught.value.what.startswith(f"wan_train_network.py {what}")
     assert len([run for run in place.started_since() if "Trainer" in run.name]) == 1
 
 
@@ -177,7 +176,7 @@ def test_a_name_with_a_line_break_is_refused(place: FaultyPlace, end: str) -> No
     (toml.with_suffix("") / "p0.txt").rename(toml.with_suffix("") / f"{name}.txt")
     with fails("path-control-character", "MemoryError"):
         place.load(toml)
-    with fails("path-control-character", "MemoryError"):
+    with fails("path-control-character", "--dit"):
         models = place.run("WanModels", **{**MODELS, "dit": named_dit(place, name)}).models
         place.run("WanGenerator", models=models, prompt="a square", **SMALL)
     assert not place.started()

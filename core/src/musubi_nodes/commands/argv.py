@@ -72,7 +72,7 @@ def _text(argument: Argument, value: Any) -> str:
         )
     if not is_one_line(text) and (isinstance(value, Path) or argument.name in PATHS | RUNNER):
         raise MusubiError(
-            "path-has-line-break",
+            "path-control-character",
             f"--{argument.name} cannot take the path {text[:80]!r}",
             why="Its name holds a line break or control character, which could pass for a line of the script's output.",
             fix="Rename the file or folder.",
