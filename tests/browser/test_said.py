@@ -52,6 +52,17 @@ def test_what_nodes_say_at_their_end_stays(page: Page) -> None:
     assert page.page.evaluate(END, [CACHE])
 
 
+def test_after_a_reload_during_the_run_its_end_is_said_once(page: Page) -> None:
+    page.open_example(max_train_epochs=100)
+    page.queue()
+    page.see(".musubi-panel[data-status=running]")
+    page.reload()
+    page.see(".musubi-panel[data-status=done]")
+    page.wait("document.querySelector('.musubi-log').textContent.includes('saved as musubi/')")
+    assert page.page.evaluate(END, [TRAINER]) is None
+    assert not page.page.evaluate(LINE, [TRAINER])
+
+
 def test_two_messages_are_two_lines_and_give_way_to_the_next_run(page: Page) -> None:
     page.open_example()
     page.page.evaluate(EXECUTED, [CACHE, ["first", "<b>second</b>"]])

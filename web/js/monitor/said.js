@@ -8,7 +8,7 @@ const TEXT = "musubi_text";
 const HEIGHT = 68;
 const NO_ROOM = () => [0, -4]; // frontend 1.27.10 leaves the room of what is hidden, and a gap below each widget
 const ends = new WeakMap(); // node -> what it has said at its end, and in which prompt
-let executed = ""; // the prompt that is executed; not known after a reload until the next one begins
+let executed = ""; // the prompt that is executed; after a reload a run in progress tells it
 
 /** Before a run has begun, and where none is needed, the panel knows of an earlier one only. */
 const tells = ({ run }) => run.running || Boolean(executed && run.state.prompt === executed);
@@ -33,6 +33,7 @@ export const arrangePanels = () => panels.forEach((_, node) => arrange(node));
 
 function arrange(node) {
   const [end, panel] = [ends.get(node), panels.get(node)];
+  if (panel?.run.running) executed ||= panel.run.state.prompt ?? "";
   const told = Boolean(panel && tells(panel));
   panel?.showEnd(end && end.prompt === panel.run.state.prompt ? end.texts : []);
   hide(node, widgetOf(node, LINE), told || Boolean(end));
