@@ -28,6 +28,11 @@ NARROW = """() => {
   node.setSize([225, node.size[1]]);
   app.canvas.setDirty(true, true);
 }"""
+HIGHEST = """async () => {
+  const { panels } = await import("/extensions/musubi-nodes/js/monitor/panels.js");
+  const [{ chart }] = panels.values();
+  return chart.placed?.high;
+}"""
 DOTS = f"document.querySelector('{CANVAS}').width / document.querySelector('{CANVAS}').clientWidth"
 
 
@@ -76,3 +81,22 @@ def test_a_narrow_node_drops_parts_of_the_reading_and_squeezes_none(page: Page) 
     page.wait("drawn.length && !drawn.at(-1)[0].includes('lr')")
     text, fits = page.page.evaluate("{ CanvasRenderingContext2D.prototype.fillText = whole; drawn.at(-1); }")
     assert fits and text.startswith("step 100  loss 0.01")
+
+
+def highest(page: Page, last: float) -> float:
+    """The upper end of the scale of a loss between 1 and 2 that ends with ``last``."""
+    losses = [*(1.0 + step % 2 for step in range(1, 80)), last]
+    rows = [{"step": step, "loss": loss} for step, loss in enumerate(losses, 1)]
+    page.open_with_run(made_run(page.comfy.folder / "output", rows=rows))
+    page.show(TRAINER)
+    page.wait(f"document.querySelector('{CANVAS}').ariaValueText?.startsWith('step 80')")
+    found: float = page.page.evaluate(HIGHEST)
+    return found
+
+
+def test_a_value_somewhat_above_the_others_is_not_cut_off(page: Page) -> None:
+    assert highest(page, 2.2) > 2.2
+
+
+def test_a_single_spike_does_not_flatten_the_curve(page: Page) -> None:
+    assert highest(page, 90.0) < 4

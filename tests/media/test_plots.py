@@ -112,6 +112,12 @@ def test_a_single_spike_does_not_flatten_the_rest() -> None:
     assert frame.y(900.0) == 0
 
 
+def test_the_highest_and_lowest_value_of_a_short_curve_are_not_cut_off() -> None:
+    raw = [(step, 1.0 + step % 2) for step in range(1, 80)] + [(80, 2.2), (81, 0.8)]
+    frame = frame_of([Curve("run", raw, [])], (0, 0, 100, 100), False)
+    assert frame is not None and frame.values[0] < 0.8 and frame.values[1] > 2.2
+
+
 @pytest.mark.parametrize(
     ("low", "high", "log"), [(0.03, 0.11, False), (0.0, 10.0, False), (1e-5, 1e3, True), (0.99, 1.01, True)]
 )

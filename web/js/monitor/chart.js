@@ -139,12 +139,12 @@ export class Chart {
     const last = this.run.points.at(-1)[0];
     const end = Math.max(1, this.run.running ? Math.min(roundUp(last), Math.max(steps, last)) : last);
     const positive = (value) => !this.log || value > 0;
-    const values = (points) => points.filter(known).map(([, value]) => value).filter(positive);
+    const [scale, back] = this.log ? [Math.log, Math.exp] : [Number, Number];
+    const values = (points) => points.filter(known).map(([, value]) => value).filter(positive).map(scale);
     let [low, high] = range(values(series.loss), values(series.smooth));
-    const room = this.log ? 0.03 * Math.log(high / low || 1) : 0.05 * (high - low);
-    [low, high] = this.log ? [low / Math.exp(room), high * Math.exp(room)] : [low - room, high + room];
+    const room = (this.log ? 0.03 : 0.05) * (high - low);
+    [low, high] = [back(low - room), back(high + room)];
     if (!(high > low)) [low, high] = [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1];
-    const scale = this.log ? Math.log : (value) => value;
     const share = (value) => (scale(value) - scale(low)) / (scale(high) - scale(low));
     const top = series.rates.reduce((most, [, rate]) => Math.max(most, rate), 0) || 1;
     const tall = height - TOP - BOTTOM;
@@ -221,10 +221,14 @@ export class Chart {
 
 const known = ([, value]) => value !== null;
 
-/** From low to high, without the few that would flatten the rest. */
+/** From low to high. Of the outermost hundredth is left out what would flatten the rest to less than half the height. */
 function range(...lists) {
-  const part = (sorted, share) => sorted[Math.round(share * (sorted.length - 1))];
   const sorted = lists.filter((list) => list.length).map((list) => list.sort((a, b) => a - b));
   if (!sorted.length) return [1, 1];
-  return [Math.min(...sorted.map((list) => part(list, 0.01))), Math.max(...sorted.map((list) => part(list, 0.99)))];
+  const ends = sorted.map((list) => {
+    const [low, high] = [0.01, 0.99].map((share) => list[Math.round(share * (list.length - 1))]);
+    const room = (high - low) / 2;
+    return [Math.max(list[0], low - room), Math.min(list.at(-1), high + room)];
+  });
+  return [Math.min(...ends.map(([low]) => low)), Math.max(...ends.map(([, high]) => high))];
 }

@@ -113,21 +113,27 @@ def _legend(names: Sequence[str], width: int, line: int, font: Any) -> Iterator[
 
 
 def frame_of(curves: Sequence[Curve], box: tuple[float, float, float, float], log: bool) -> Frame | None:
-    """The frame that shows all smooth lines whole; of raw values the outermost hundredth may be cut."""
-    raw = sorted(value for curve in curves for _, value in _known(curve.raw, log))
-    smooth = [value for curve in curves for _, value in _known(curve.smooth, log)]
+    """The frame that shows all smooth lines whole; of raw values, what does not flatten the rest."""
+    scale, back = (math.log, math.exp) if log else (float, float)
+    raw = [scale(value) for curve in curves for _, value in _known(curve.raw, log)]
+    smooth = [scale(value) for curve in curves for _, value in _known(curve.smooth, log)]
     steps = [step for curve in curves for step, _ in (*_known(curve.raw, log), *_known(curve.smooth, log))]
     if not steps:
         return None
-    most = [raw[round(share * (len(raw) - 1))] for share in (0.01, 0.99)] if raw else []
-    low, high = min([*most, *smooth]), max([*most, *smooth])
-    if log and high > low:
-        room = (high / low) ** 0.04
-        low, high = low / room, high * room
-    else:
-        room = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
-        low, high = low - room if not log else low * 0.9, high + room if not log else high * 1.1
-    return Frame(box, (min(0.0, *steps), max(1.0, *steps)), (low, high), log)
+    shown = [*_without_spikes(raw), *smooth]
+    low, high = min(shown), max(shown)
+    room = (high - low) * 0.04 or (0.1 if log else abs(high) * 0.1 or 1.0)
+    return Frame(box, (min(0.0, *steps), max(1.0, *steps)), (back(low - room), back(high + room)), log)
+
+
+def _without_spikes(values: Sequence[float]) -> Sequence[float]:
+    """The ends of a scale: of the outermost hundredth, what leaves the rest at least half the height."""
+    if not values:
+        return ()
+    ordered = sorted(values)
+    low, high = (ordered[round(share * (len(ordered) - 1))] for share in (0.01, 0.99))
+    room = (high - low) / 2
+    return max(ordered[0], low - room), min(ordered[-1], high + room)
 
 
 def ticks(low: float, high: float, log: bool = False) -> list[float]:
