@@ -41,6 +41,16 @@ DRAWN = """async () => {
 LEAST = {"loss": 3, "smooth": 3, "rate": 3}
 """Contrast of what is no text (WCAG 2.2, 1.4.11); of text it is 4.5."""
 
+GROUNDS = """() => {
+  const own = LiteGraph.vueNodesMode ? "--component-node-widget-background" : "--comfy-input-bg";
+  const probe = document.createElement("div");
+  probe.style.background = `var(${own})`;
+  document.querySelector(".musubi-panel").append(probe);
+  const parts = [probe, ...document.querySelectorAll(".musubi-log, .musubi-chart, .musubi-samples")];
+  const colors = parts.map((part) => getComputedStyle(part).backgroundColor);
+  probe.remove();
+  return colors;
+}"""
 HEAR = "([nodeId, text]) => app.api.dispatchCustomEvent('progress_text', { nodeId, text })"
 LOG = "document.querySelector('.musubi-log')"
 AT_END = f"{LOG}.clientHeight && {LOG}.scrollTop + {LOG}.clientHeight >= {LOG}.scrollHeight - 2"
@@ -104,6 +114,12 @@ def test_text_can_be_read_in_the_light_theme_which_has_colors_of_its_own(light: 
         low = {name: value for name, value in told.items() if value < LEAST.get(name, 4.5)}
         assert low == {}
     assert all(bright[name] != dark[name] for name in bright)
+
+
+def test_in_the_light_theme_its_ground_is_that_of_the_pages_widgets(light: Page) -> None:
+    running(light)
+    light.see(".musubi-panel.musubi-light")
+    light.wait(f"({GROUNDS})().every((color, _, all) => color === all[0])")
 
 
 def test_its_figures_agree_and_say_what_they_are(page: Page) -> None:
