@@ -78,6 +78,7 @@ SAID: dict[str, tuple[str, ...]] = {
         "RuntimeError: PytorchStreamWriter failed writing file data/522: file write failed",
         "RuntimeError: unexpected pos 190007680 vs 190007572",
         "RuntimeError: basic_ios::clear: iostream error",
+        "OSError: 196608 requested and 3840 written",
         "RuntimeError: write(): fd 29 failed with No space left on device",
     ),
     "FILE": (

@@ -89,6 +89,7 @@ DISK: tuple[Word, ...] = (
     Word(r"There is not enough space on the disk", "Windows ERROR_DISK_FULL"),
     Word(r"\[enforce fail at [\w.\\/]*inline_container\.cc:\d+\] \.", "PyTorch inline_container.cc: torch.save"),
     Word(r"PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+", "PyTorch inline_container.cc: torch.save"),
+    Word(r"\d+ requested and \d+ written$", "NumPy multiarray/convert.c, ndarray.tofile: a text encoder's cache"),
     Word(r"basic_ios::clear|std::__?ios_failure", "libstdc++ through torch.save"),
     Word(r"write\(\): fd \d+ failed with (?:No space|Disk quota)", "PyTorch torch/csrc/serialization.cpp"),
 )
