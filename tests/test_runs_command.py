@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,17 @@ def test_json_holds_the_same_for_programs(tmp_path: Path, capsys: pytest.Capture
     assert (run["step"], run["steps"], run["loss"]) == (40, 80, 0.12345)
     assert abs(run["seconds"] - 3_725) < 60 and run["error"] == run["made"] == ""
     assert said(capsys, tmp_path / "none", "--json") == "[]\n"
+
+
+def test_a_run_whose_program_was_killed_took_until_its_last_heartbeat(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = training(tmp_path, "running", **{**this_host(), "started": "another process"})
+    started = folder.origin()["time"]
+    (folder.path / "alive").write_bytes(b"1")
+    os.utime(folder.path / "alive", (started + 60, started + 60))
+    (run,) = json.loads(said(capsys, tmp_path, "--json"))
+    assert run["status"] == "failed" and run["seconds"] == pytest.approx(60)
 
 
 @pytest.mark.parametrize("name", ["status.json", "origin.json", "progress.json", "training.json"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from musubi_nodes.runs.record.folder import run_folders
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import TOML
 
@@ -104,5 +105,6 @@ def test_the_disk_of_the_output_folder_is_full(faulty: Any, small_disk: Callable
     ballast = fill(disk, leave)
     with fails("disk-full") as caught:
         place.train("faulty", train_again=True)
+    assert "running" not in [run.status()["status"] for run in run_folders(place.host.output_folder)]
     ballast.unlink()
     place.survived(caught.value, log=False)

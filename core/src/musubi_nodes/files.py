@@ -127,7 +127,19 @@ def write_bytes(path: Path, data: bytes) -> Path:
 
 def write_json(path: Path, value: object) -> Path:
     """Write ``value`` as indented JSON, never half."""
-    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+    return write_text(path, _json(value))
+
+
+def overwrite_json(path: Path, value: object) -> None:
+    """Write ``value`` over what a file holds: a full disk has room for it there. No link is followed."""
+    if is_own(path):
+        with path.open("r+b", 0) as file:
+            file.write(_json(value).encode("utf-8", "backslashreplace"))
+            file.truncate()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n"
 
 
 def read_json(path: Path, limit: Limit = RECORD, *, follow: bool = True) -> dict[str, Any]:

@@ -76,6 +76,14 @@ def has_ended(folder: Path, status: Mapping[str, Any], waiting: Callable[[], Non
     return True
 
 
+def last_beat(folder: Path) -> float | None:
+    """When the host of a run was last seen alive, in seconds since 1970; ``None`` if there is no heartbeat."""
+    try:
+        return (folder / NAME).lstat().st_mtime
+    except OSError:
+        return None
+
+
 def _beat(file: Path, over: threading.Event) -> None:
     """Written in place, as only a change counts: a full disk has room for it, and no deleted folder comes back."""
     with contextlib.suppress(OSError):

@@ -17,8 +17,8 @@ from uuid import uuid4
 
 from musubi_nodes.budget import watched
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import SAFE_NAME, is_own, read_json, write_json, write_text
-from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, this_host
+from musubi_nodes.files import SAFE_NAME, is_own, overwrite_json, read_json, write_json, write_text
+from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, last_beat, this_host
 from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.values import Status, values_of
@@ -86,10 +86,13 @@ class RunFolder:
             raise shown from error
 
     def write_end(self, status: Status, **details: Any) -> None:
-        """The last status. A full disk or a deleted folder is told by the raised error, and no folder comes back."""
+        """The last status, on a full disk in place of the first one. No deleted folder comes back."""
         with contextlib.suppress(OSError):
             if self.path.is_dir():
-                self.write_status(status, **details)
+                try:
+                    self.write_status(status, **details)
+                except OSError:
+                    overwrite_json(self.path / "status.json", _status(status, details))
 
     @classmethod
     def create(cls, output: Path, node: str) -> RunFolder:
@@ -202,7 +205,7 @@ class RunFolder:
 
     def write_status(self, status: Status, **details: Any) -> None:
         """Replace ``status.json``; readers never see half of it."""
-        write_json(self.path / "status.json", {"status": status, "time": time.time(), **details})
+        write_json(self.path / "status.json", _status(status, details))
 
     def note_made(self, name: str) -> None:
         """Add to ``status.json`` what was handed on; where that cannot be done, it is handed on all the same."""
@@ -214,15 +217,20 @@ class RunFolder:
         """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
 
         A run whose host was killed stays "running" in the file; it is told as failed as soon as that is known (see
-        :func:`musubi_nodes.runs.record.alive.is_gone`).
+        :func:`musubi_nodes.runs.record.alive.is_gone`), at the time of its last heartbeat.
         """
         found = self.read_json("status.json")
         if not isinstance(found.get("status"), str):
             found["status"] = "unknown"
         if found["status"] == "running" and is_gone(self.path, found):
-            ended = MusubiError("host-ended", "the program that ran it ended, and the run with it")
-            return {**found, "status": "failed", **_said(ended)}
+            ended = last_beat(self.path) or found.get("time")
+            error = MusubiError("host-ended", "the program that ran it ended, and the run with it")
+            return {**found, "status": "failed", "time": ended, **_said(error)}
         return found
+
+
+def _status(status: Status, details: Mapping[str, Any]) -> dict[str, Any]:
+    return {"status": status, "time": time.time(), **details}
 
 
 def _said(error: BaseException) -> dict[str, str]:
