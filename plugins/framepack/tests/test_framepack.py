@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import probe
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.weights import read_header
 from musubi_nodes_framepack.sections import Section, indices, joined
 
@@ -52,7 +52,7 @@ def test_parts_lie_one_behind_the_other_and_the_last_lasts_to_the_end(
 
 
 def test_a_separator_in_a_prompt_is_refused() -> None:
-    with pytest.raises(MusubiError, match=";;;"):
+    with fails("framepack-separator-not-allowed", ";;;"):
         joined(["0"], ["a;;;1:b"])
 
 
@@ -69,15 +69,14 @@ def test_control_pictures_from_files_are_all_handed_on(place: Any, tmp_path: Any
 
 @pytest.mark.parametrize("ratios", ["...", "1,,2", "1,", "one"])
 def test_ratios_that_the_script_could_not_read_are_refused(place: Any, ratios: str) -> None:
-    with pytest.raises(MusubiError, match="magcache_mag_ratios"):
+    with fails("string-pattern-mismatch", "magcache_mag_ratios"):
         place.generate(magcache_mag_ratios=ratios)
     assert not place.started_since()
 
 
 def test_a_single_frame_is_no_section(place: Any) -> None:
-    with pytest.raises(MusubiError, match="video_frames 1 is not whole sections") as caught:
+    with fails("frames-not-allowed", "video_frames 1 ", 9, 17):
         place.generate(video_frames=1)
-    assert "Use 9 or 17" in caught.value.fix
 
 
 def batch(place: Any, *rows: str) -> Any:
@@ -119,7 +118,7 @@ def test_a_prompt_that_the_script_leaves_out_is_not_taken_for_another(place: Any
     place.misbehaving("fpack_generate_video.py", NO_ROOM.format(source=source))
     prompts = batch(place, "a cat,8,", "a whale,7,128", "a dog,7,", "a ship,7,128")
     made = place.generate(prompts=prompts, prompt="", image=place.picture())
-    assert "2 of 4 prompts made" in place.texts[0] and "prompts 2, 4: " in place.texts[0]
+    assert "2, 4" in place.texts[0]
     assert len(generators(place)) == 3
     place.forget_generated()
     alone = place.generate(prompt="a dog", seed=7, image=place.picture()).video
@@ -130,6 +129,6 @@ def test_a_prompt_that_the_script_leaves_out_is_not_taken_for_another(place: Any
 def test_pictures_without_control_pictures_are_refused_by_both_caches(place: Any, cache: str) -> None:
     dataset = place.load(place.dataset())
     values = {"one_frame": True} if cache == "FramePackLatentCache" else {}
-    with pytest.raises(MusubiError, match=r"FramePack cannot take datasets\[0\]: .*has no control_directory"):
+    with fails("framepack-control-directory-missing", "FramePack", "datasets[0]", "control_directory"):
         place.run(cache, dataset=dataset, models=place.models(), **values)
     assert not place.started()

@@ -15,6 +15,7 @@ from musubi_nodes.commands.ownership import RUNNER
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.plugins.manager import plugins
+from musubi_nodes.testing.errors import fails
 from musubi_nodes_miniature import CHECKOUT
 
 KEY, PASS = "wandb-key-0123456789", "comet-pass-0123456789"
@@ -166,7 +167,7 @@ def test_options_of_the_server_never_replace_what_the_runner_sets(place: Any) ->
     for name in sorted(RUNNER | {"network_module", "optimizer_type", "resume"}):
         options.clear()
         options[name] = "x"
-        with pytest.raises(MusubiError, match=rf"\[options\] of config.toml sets {name}, which the runner sets"):
+        with fails("option-refused", name):
             place.train(ready)
     options.clear()
     assert not place.started_since()
@@ -193,7 +194,7 @@ def test_the_8_bit_optimizer_is_taken_where_it_can_be(server: Server) -> None:
 
 def test_a_video_that_is_missing_beside_its_latent_is_an_error(server: Server) -> None:
     place = server(start=NO_VIDEO)
-    with pytest.raises(MusubiError, match="wrote no both") as caught:
+    with fails("output-missing", "both") as caught:
         place.generate(models=models(place), output_type="both")
     assert caught.value.log and place.started()
 
@@ -231,7 +232,7 @@ def test_a_state_outside_the_output_folder_is_refused(place: Any) -> None:
     (place.folder / "secret-state").mkdir()
     (place.folder / "secret-state" / "model.safetensors").write_bytes(b"x")
     place.forget()
-    with pytest.raises(MusubiError, match="no saved state below"):
+    with fails("state-missing", "../secret-state"):
         place.train(ready, training=place.training(resume="../secret-state"))
     assert not place.started_since()
 
@@ -240,5 +241,5 @@ def test_a_model_outside_its_folder_is_refused(place: Any) -> None:
     (place.host.output_folder / "models" / "vae").mkdir(parents=True)
     path = place.weights("loras", "outside.safetensors", x=(4, 4))
     assert (place.host.output_folder / "models" / "vae" / "../loras/outside.safetensors").is_file()
-    with pytest.raises(MusubiError, match="there is no file"):
+    with fails("model-missing", path.name):
         place.models(vae=f"../loras/{path.name}")
