@@ -10,11 +10,13 @@ import pytest
 from musubi_nodes.config import load_config
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.cli import main
-from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
+from musubi_nodes.hosts.terminal.demo import make_dataset, run_demo, workflow
+from musubi_nodes.hosts.terminal.run import run_file
 from musubi_nodes.media.probe import probe
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.series import whole
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.weights import read_header
 
 
@@ -49,15 +51,13 @@ def test_the_demo_makes_a_lora_whose_loss_fell_and_a_video(
         assert str(tmp_path / place) in said
 
 
-def test_a_family_without_a_demo_is_told_which_have_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--family", "framepak", "--output", str(tmp_path)]) == 2
-    assert "did you mean 'framepack'" in capsys.readouterr().err
+def test_a_family_without_a_demo_is_told_which_have_one(tmp_path: Path) -> None:
+    with fails("demo-unknown", "'framepak'", "'framepack'"):
+        run_demo(tmp_path, "miniature", "framepak")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_ends_a_workflow_after_a_training_is_exit_code_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_ends_a_workflow_after_a_training_is_exit_code_1(tmp_path: Path) -> None:
     """The converter refuses FramePack's LoRAs without a process of its own, so without a log."""
     path = demo_workflow(tmp_path, "framepack")
     graph = json.loads(path.read_text("utf-8"))
@@ -66,11 +66,12 @@ def test_what_ends_a_workflow_after_a_training_is_exit_code_1(
     graph["9"] = {"class_type": "MusubiTuner_LoRAFormatConverter", "inputs": {"lora": ["6", 0], "output_name": "x"}}
     write_json(path, graph)
     assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path)]) == 1
-    assert "cannot be converted" in capsys.readouterr().err
     alone = {"1": {"class_type": "MusubiTuner_LoRASelect", "inputs": {"lora": "musubi/demo_lora.safetensors"}},
              "2": {"class_type": "MusubiTuner_LoRAFormatConverter", "inputs": {"lora": ["1", 0]}}}  # fmt: skip
     path = write_json(tmp_path / "alone.json", alone)
     assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path)]) == 2
+    with fails("lora-not-convertible", "demo_lora"):
+        run_file(path, (), tmp_path)
 
 
 def test_the_demos_own_workflow_file_runs_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,20 +85,21 @@ def test_the_demos_own_workflow_file_runs_again(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "message"),
+    ("setting", "code", "value"),
     [
-        (["--set", "5.nothing=1"], 2, "has no widget 'nothing'"),
-        (["--set", "99.seed=1"], 2, "there is no node '99'"),
-        (["--set", "seed"], 2, "NODE.input=value"),
-        (["--set", "5.max_train_epochs=0"], 2, "both 0"),
-        (["--set", "2.dit=miniature/wan_i2v_14b.safetensors"], 2, "does not fit task"),
-        (["--install", "nowhere"], 2, "there is no install 'nowhere'"),
+        ("5.nothing=1", "widget-unknown", "'nothing'"),
+        ("99.seed=1", "node-unknown", "'99'"),
+        ("seed", "setting-invalid", "'seed'"),
+        ("5.max_train_epochs=0", "training-length-missing", "max_train_epochs"),
+        ("2.dit=miniature/wan_i2v_14b.safetensors", "model-other-task", "wan_i2v_14b.safetensors"),
+        ("2.install=nowhere", "install-unknown", "'nowhere'"),
     ],
 )
 def test_a_wrong_call_is_one_message_and_exit_code_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], code: int, message: str
+    tmp_path: Path, musubi_miniature: str, setting: str, code: str, value: str
 ) -> None:
     path = demo_workflow(tmp_path)
-    assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path), *change]) == code
-    assert message in capsys.readouterr().err
+    with fails(code, value):
+        run_file(path, [setting], tmp_path)
+    assert main(["run", str(path), "--output", str(tmp_path), "--set", setting]) == 2
     assert not list(tmp_path.glob("musubi/runs/*/process.json"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +14,13 @@ from musubi_nodes.commands.tables import scripts
 from musubi_nodes.config import config_file, load_config
 from musubi_nodes.hosts.terminal import doctor
 from musubi_nodes.hosts.terminal.cli import main
+from musubi_nodes.hosts.terminal.demo import run_demo
 from musubi_nodes.hosts.terminal.findings import Finding, report
 from musubi_nodes.hosts.terminal.script_counts import counted
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.asking import ask_python
+from musubi_nodes.testing.errors import fails
 
 
 @pytest.fixture
@@ -32,13 +36,13 @@ def test_a_torch_that_hangs_is_a_fault_and_no_traceback(install: Install, monkey
     torch(install, "import time; time.sleep(60)")
     monkeypatch.setattr(doctor, "TORCH_SECONDS", 0.5)
     (found,) = doctor._environment("install", install, [])
-    assert found.mark == "fault" and "no answer within 0.5 s" in found.text and found.fix
+    assert (found.mark, found.code) == ("fault", "torch-unusable") and "0.5" in found.text and found.fix
 
 
 def test_a_torch_that_ends_without_a_word_is_a_fault(install: Install) -> None:
     torch(install, "import os; os._exit(3)")
     (found,) = doctor._environment("install", install, [])
-    assert found.mark == "fault" and "it ended with code 3" in found.text and found.fix
+    assert (found.mark, found.code) == ("fault", "torch-unusable") and "3" in found.text and found.fix
 
 
 @pytest.mark.parametrize(
@@ -61,15 +65,15 @@ def test_a_python_that_is_not_there_is_a_reason(tmp_path: Path) -> None:
     assert not answer.found and "FileNotFoundError" in answer.why
 
 
-def examined(capsys: pytest.CaptureFixture[str], folder: Path, config: str = "") -> tuple[int, list[str]]:
-    """The doctor's exit code, and its faults."""
+def examined(capsys: pytest.CaptureFixture[str], folder: Path, config: str = "") -> tuple[int, list[Any]]:
+    """The doctor's exit code, and its faults as a program reads them."""
     if config:
         config_file().write_text(config.replace("'/", f"'{DRIVE}/"), "utf-8")
     load_config.cache_clear()
     plugins.cache_clear()
-    code = main(["doctor", "--output", str(folder)])
-    said = capsys.readouterr().out
-    return code, [line for line in said.splitlines() if line.startswith("!!")]
+    code = main(["doctor", "--json", "--output", str(folder)])
+    found = json.loads(capsys.readouterr().out)
+    return code, [each for each in found if each["mark"] == "fault"]
 
 
 MINIATURE = 'install = "miniature"\n'
@@ -78,22 +82,22 @@ DRIVE = "C:" if os.name == "nt" else ""
 
 
 @pytest.mark.parametrize(
-    ("config", "fault"),
+    ("config", "code", "values"),
     [
-        ("comfyui = '/nope'", "comfyui: there is no folder /nope"),
-        ("read_roots = ['/nope']", "read_roots: there is no folder /nope"),
-        ("[models]\nvae = ['/nope']", "models.vae: there is no folder /nope"),
-        ("[models]\ndiffusion_model = ['/']", "no node asks for 'diffusion_model' (did you mean 'diffusion_models'?)"),
-        ("executor = 'slurm'", "there is no executor 'slurm'"),
-        ("plugins_off = ['wann']", "plugins_off: there is no plugin 'wann' (did you mean 'wan'?)"),
+        ("comfyui = '/nope'", "folder-missing", ["comfyui", "/nope"]),
+        ("read_roots = ['/nope']", "folder-missing", ["read_roots", "/nope"]),
+        ("[models]\nvae = ['/nope']", "folder-missing", ["models.vae", "/nope"]),
+        ("[models]\ndiffusion_model = ['/']", "model-kind-unknown", ["'diffusion_model'", "'diffusion_models'"]),
+        ("executor = 'slurm'", "executor-unknown", ["'slurm'"]),
+        ("plugins_off = ['wann']", "plugin-unknown", ["plugins_off", "'wann'", "'wan'"]),
     ],
 )
 def test_what_the_configuration_names_and_is_not_there_is_a_fault(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: str, fault: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: str, code: str, values: list[str]
 ) -> None:
-    code, faults = examined(capsys, tmp_path, MINIATURE + config)
-    assert code == 1 and len(faults) == 1
-    assert fault.replace("/nope", str(Path(DRIVE, "/nope"))) in faults[0]
+    ended, (fault,) = examined(capsys, tmp_path, MINIATURE + config)
+    assert ended == 1 and fault["code"] == code and fault["fix"]
+    assert not [value for value in values if value.replace("/nope", str(Path(DRIVE, "/nope"))) not in fault["text"]]
 
 
 def test_a_good_configuration_has_no_fault_and_the_model_folders_are_told(
@@ -106,11 +110,12 @@ def test_a_good_configuration_has_no_fault_and_the_model_folders_are_told(
     lines = [line.split() for line in said.splitlines()]
     first = lines.index(["models,", "vae", str(tmp_path / "vae"), "(0", "files)"])
     assert lines[first + 1] == [str(tmp_path / "models" / "vae"), "(not", "there)"]
-    assert lines[0] == ["no", "fault", "found"] and ["executor", "local"] in lines
+    assert ["executor", "local"] in lines and examined(capsys, tmp_path) == (0, [])
 
 
 def test_a_wrong_root_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(examined(capsys, tmp_path, "[installs.main]\nroot = '/nope'")[1]) == 1
+    (fault,) = examined(capsys, tmp_path, "[installs.main]\nroot = '/nope'")[1]
+    assert fault["code"] == "install-folder-missing"
 
 
 def test_a_configuration_that_was_named_and_is_not_there_is_a_fault(
@@ -118,7 +123,7 @@ def test_a_configuration_that_was_named_and_is_not_there_is_a_fault(
 ) -> None:
     monkeypatch.setenv("MUSUBI_NODES_INSTALL", "miniature")
     (fault,) = examined(capsys, tmp_path)[1]
-    assert "is not there" in fault
+    assert fault["code"] == "file-missing" and str(config_file()) in fault["text"]
 
 
 def test_a_tag_that_says_0_1_0_is_told_as_what_it_is(install: Install) -> None:
@@ -130,9 +135,9 @@ def test_an_executor_that_is_not_there_is_told_before_anything_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config_file().write_text(f"{MINIATURE}executor = 'slurm'\n[models]\nvaes = ['/']", "utf-8")
-    assert main(["demo", "--output", str(tmp_path)]) == 2
-    said = capsys.readouterr().err
-    assert "node 3: there is no executor 'slurm'" in said and "no node asks for 'vaes'" in said
+    with fails("executor-unknown", 3, "'slurm'"):
+        run_demo(tmp_path, "miniature")
+    assert "'vaes'" in capsys.readouterr().err
     assert not (tmp_path / "musubi").exists()
 
 
@@ -140,7 +145,7 @@ def test_a_configuration_that_cannot_be_read_is_the_only_fault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, (fault,) = examined(capsys, tmp_path, "install = [")
-    assert code == 1 and "is no TOML" in fault
+    assert code == 1 and fault["code"] == "toml-invalid"
 
 
 def test_faults_come_first_each_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,14 +185,15 @@ def test_a_script_that_an_old_release_lacks_is_a_warning(install: Install) -> No
             (folder / script).write_text("print('--help')", "utf-8")
     found = list(doctor._scripts("install", install, plugins()))
     (warning,) = [each for each in found if each.mark == "warning"]
-    assert warning.text == "FramePack lacks fpack_train_network.py" and warning.fix
+    assert warning.code == "script-missing" and "fpack_train_network.py" in warning.text and warning.fix
 
 
 @pytest.mark.parametrize(("version", "warned"), [("0.3.4", 0), ("0.2.0", 0), ("0.1.0", 0), ("9.9.9", 1), ("x", 1)])
 def test_a_release_that_was_not_tried_is_a_warning(install: Install, version: str, warned: int) -> None:
     (install.root / "pyproject.toml").write_text(f'[project]\nversion = "{version}"', "utf-8")
+    codes = [found.code for found in doctor._warnings("install", install, has_tensorboard=False)]
+    assert codes == ["version-untried"] * warned + ["tensorboard-missing"]
     assert len(list(doctor._warnings("install", install, has_tensorboard=True))) == warned
-    assert len(list(doctor._warnings("install", install, has_tensorboard=False))) == warned + 1
 
 
 def test_warnings_are_no_faults() -> None:

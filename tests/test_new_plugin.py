@@ -12,7 +12,8 @@ import pytest
 import tomli
 
 from musubi_nodes.hosts.terminal.cli import main
-from musubi_nodes.hosts.terminal.new_plugin import EXAMPLE, example_files, renamed
+from musubi_nodes.hosts.terminal.new_plugin import EXAMPLE, example_files, new_plugin, renamed
+from musubi_nodes.testing.errors import fails
 
 BIRD = "musubi-nodes-kiwi-bird"
 
@@ -77,39 +78,32 @@ def miniature_checkout() -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "values"),
     [
-        (["Kiwi"], "'Kiwi' is no name for a plugin"),
-        (["kiwi bird"], "is no name for a plugin"),
-        (["../kiwi"], "is no name for a plugin"),
-        (["-kiwi"], ""),
-        ([""], "is no name for a plugin"),
-        (["k" * 41], "is no name for a plugin"),
-        (["kiwi--bird"], "is no name for a plugin"),
-        (["wan"], "the name 'wan' is taken by musubi-nodes-wan"),
-        (["lora-tools"], "the name 'lora-tools' is taken by musubi-nodes-lora-tools"),
-        (["core"], "the name 'core' is taken by musubi-nodes"),
-        (["heron"], "the name 'heron' is taken by the example family"),
-        (["taken"], "musubi-nodes-taken exists already"),
-        (["kiwi", "--into", "nowhere"], "nowhere does not exist"),
-        (["kiwi", "--scripts", "nowhere"], "there are no scripts kiwi_*.py in nowhere"),
+        (["Kiwi"], "plugin-name-invalid", ["'Kiwi'"]),
+        (["kiwi bird"], "plugin-name-invalid", []),
+        (["../kiwi"], "plugin-name-invalid", []),
+        (["-kiwi"], "plugin-name-invalid", []),
+        ([""], "plugin-name-invalid", []),
+        (["k" * 41], "plugin-name-invalid", []),
+        (["kiwi--bird"], "plugin-name-invalid", []),
+        (["wan"], "plugin-name-taken", ["'wan'", "musubi-nodes-wan"]),
+        (["lora-tools"], "plugin-name-taken", ["'lora-tools'", "musubi-nodes-lora-tools"]),
+        (["core"], "plugin-name-taken", ["'core'", "musubi-nodes"]),
+        (["heron"], "plugin-name-taken", ["'heron'"]),
+        (["taken"], "folder-exists", ["musubi-nodes-taken"]),
+        (["kiwi", "nowhere"], "folder-missing", ["nowhere"]),
+        (["kiwi", ".", "nowhere"], "script-missing", ["kiwi_*.py", "nowhere"]),
     ],
 )
 def test_what_cannot_be_is_one_message_and_nothing_is_written(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    message: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: str, values: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "musubi-nodes-taken").mkdir()
-    try:
-        assert main(["new-plugin", *arguments]) == 2
-    except SystemExit as refused:  # argparse's own refusal
-        assert refused.code == 2
-    said = capsys.readouterr().err
-    assert message in said and "Traceback" not in said
+    name, *folders = arguments
+    with fails(code, *values):
+        new_plugin(name, *(map(Path, folders or ["."])))
     assert [path.name for path in tmp_path.iterdir()] == ["musubi-nodes-taken"]
     assert not list((tmp_path / "musubi-nodes-taken").iterdir())
 

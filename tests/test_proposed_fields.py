@@ -20,6 +20,7 @@ from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.hosts.terminal.family_scripts import family_scripts
 from musubi_nodes.hosts.terminal.propose import proposal
 from musubi_nodes.testing.contract import cases, set_twice
+from musubi_nodes.testing.errors import fails
 
 FAMILIES = ["qwen_image", "zimage", "flux_kontext", "krea2", "kandinsky5"]
 
@@ -120,10 +121,10 @@ def test_a_script_that_no_release_has_is_asked(tmp_path: Path, musubi_surroundin
     fields = declared(tmp_path, "bird", config).NewLatentCacheFields.model_fields
     assert fields["depth"].description == "How deep" and fields["mode"].description == "The mode"
     assert fields["mode"].annotation == Literal["a", "b"] | None
-    with pytest.raises(MusubiError, match=r"the options of bird_cache_latents\.py cannot be found out"):
+    with fails("script-options-unknown", "bird_cache_latents.py"):
         proposal(tmp_path, "bird", "New", Config())
 
 
 def test_another_prefix_is_refused_with_those_that_are_there(checkout: Path) -> None:
-    with pytest.raises(MusubiError, match=r"no scripts qwen_imag_\*.py .*did you mean 'qwen_image'"):
+    with fails("script-missing", "qwen_imag_*.py", "'qwen_image'"):
         proposal(checkout, "qwen_imag", "New", Config())

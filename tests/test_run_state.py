@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from tests.links import symlink
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.comfyui.run_state import listed, state
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder, Status, run_folders, run_named
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -99,7 +99,7 @@ def test_links_out_of_the_run_folders_are_not_followed(tmp_path: Path) -> None:
     outside.mkdir()
     (outside / "status.json").write_text('{"status": "done"}')
     symlink(folder.path.parent / "link", outside)
-    with pytest.raises(MusubiError, match="no run"):
+    with fails("run-missing", "'link'"):
         run_named(tmp_path / "output", "link")
     sample = folder.samples / "x_000001_00_20250101000000.png"
     symlink(sample, outside / "status.json")

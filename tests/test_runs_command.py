@@ -46,11 +46,15 @@ def test_a_training_has_its_name_family_steps_loss_and_time(tmp_path: Path, caps
 
 
 def test_the_newest_comes_first_and_an_error_below_its_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = training(tmp_path), training(tmp_path, "failed", error="the loss is NaN\nmore of it")
+    first, second = (
+        training(tmp_path),
+        training(tmp_path, "failed", error="the loss is NaN\nmore of it", code="loss-nan"),
+    )
     lines = said(capsys, tmp_path).splitlines()[1:]
     assert [line.split()[0] for line in lines] == [second.path.name[-6:], "the", first.path.name[-6:]]
     assert "more of it" not in "".join(lines)
     assert len(said(capsys, tmp_path, "-n", "1").splitlines()) == 3
+    assert [run["code"] for run in json.loads(said(capsys, tmp_path, "--json"))] == ["loss-nan", ""]
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -69,7 +73,7 @@ def test_json_holds_the_same_for_programs(tmp_path: Path, capsys: pytest.Capture
     assert run["path"] == str(folder.path) and run["folder"] == folder.path.name
     assert (run["status"], run["family"], run["name"]) == ("running", "wan", "\u732b")
     assert (run["step"], run["steps"], run["loss"]) == (40, 80, 0.12345)
-    assert abs(run["seconds"] - 3_725) < 60 and run["error"] == run["made"] == ""
+    assert abs(run["seconds"] - 3_725) < 60 and run["error"] == run["code"] == run["made"] == ""
     assert said(capsys, tmp_path / "none", "--json") == "[]\n"
 
 
