@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from musubi_nodes.errors import Crashed
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.series import whole
 from musubi_nodes.runs.record.states import State
+from musubi_nodes.testing.errors import fails
 
 EPOCH = 4
 """Steps of an epoch: the pictures of the dataset."""
@@ -37,7 +35,7 @@ def states_on(place: Any, **values: Any) -> Any:
 def crashed(place: Any, caches: Any, training: Any, state: str = "000002", **values: Any) -> RunFolder:
     """A training that crashes once its state ``state`` is whole."""
     place.misbehaving("wan_train_network.py", CRASH.format(state=state, when=ONCE))
-    with pytest.raises(Crashed, match=r"resume set to auto .* goes on after step \d"):
+    with fails("script-failed", "auto", "step"):
         place.train(caches, training=training, **values)
     return RunFolder(place.started()[-1])
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.series import whole
+from musubi_nodes.testing.errors import fails
 from musubi_nodes.weights import read_header
 
 I2V = {
@@ -70,7 +70,7 @@ def test_a_training_that_is_stopped_after_a_save_hands_on_that_checkpoint(place:
     trained = place.train(training=long)
     assert not trained.lora.complete
     assert re.fullmatch(r"my_lora-step\d{8}\.safetensors", trained.lora.path.name)
-    assert "stopped early" in place.texts[0]
+    assert trained.lora.path.name in place.texts[0]
     assert asked[0].status()["status"] == "stopped"
     assert place.generate(lora=trained.lora).video
 
@@ -79,7 +79,6 @@ def test_a_video_that_was_made_before_is_handed_on(place: Any) -> None:
     first = place.generate().video
     count = len(place.started())
     assert place.generate().video.path == first.path and len(place.started()) == count
-    assert "made before" in place.texts[0]
     assert place.generate(seed=2).video.path != first.path
     first.path.unlink()
     assert place.generate().video.path.is_file() and len(place.started()) == count + 2
@@ -168,7 +167,7 @@ def test_a_second_lora_of_the_same_name_does_not_overwrite_the_first(place: Any)
     caches = place.caches()
     first, second = place.train(caches), place.train(caches, train_again=True)
     assert (first.lora.path.name, second.lora.path.name) == ("my_lora.safetensors", "my_lora-2.safetensors")
-    assert "my_lora.safetensors was there already" in place.texts[0]
+    assert "my_lora.safetensors" in place.texts[0]
 
 
 def test_training_goes_on_from_a_lora_and_on_merged_ones(place: Any) -> None:
@@ -196,7 +195,7 @@ def test_stale_caches_in_a_folder_of_the_users_own_are_named_and_kept(place: Any
     place.caches(path)
     for name in ("p1.png", "p1.txt"):
         (place.folder / "pictures" / name).unlink()
-    with pytest.raises(MusubiError, match="that are gone"):
+    with fails("cache-orphaned", "p1"):
         place.caches(path)
     assert [f for f in (place.folder / "own").iterdir() if f.name.startswith("p1")]
 

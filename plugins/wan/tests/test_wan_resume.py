@@ -23,9 +23,10 @@ from plugins.wan.tests.going_on import (
 )
 from safetensors.numpy import load_file, save_file
 
-from musubi_nodes.errors import Crashed, MusubiError
+from musubi_nodes.errors import Crashed
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.states import states, true_name
+from musubi_nodes.testing.errors import fails
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_a_training_that_was_stopped_after_a_save_goes_on_to_its_end(place: Any)
 
 def test_a_stopped_training_without_states_says_that_it_cannot_go_on(place: Any) -> None:
     stopped_after_save(place, place.caches(), place.training(max_train_epochs=400, save_every_n_epochs=5))
-    assert "save_state is off" in place.texts[-1]
+    assert "save_state" in place.texts[-1]
 
 
 def test_after_a_crash_it_goes_on_by_itself(place: Any) -> None:
@@ -83,7 +84,7 @@ def test_after_a_crash_it_goes_on_by_itself(place: Any) -> None:
     place.misbehaving("wan_train_network.py", CRASH.format(state="000002", when=ONCE))
     made = place.train(caches, training=states_on(place, crash_retries=1))
     assert made.lora.complete and steps(made.run.folder) == list(range(1, 40 * EPOCH + 1))
-    assert any(text.startswith("crashed and went on by itself") for text in place.texts)
+    assert any("wan_train_network.py" in text for text in place.texts)
 
 
 def test_it_gives_up_after_so_many_crashes(place: Any) -> None:
@@ -115,7 +116,7 @@ def test_a_half_written_state_is_skipped(place: Any) -> None:
     place.train(caches, training=training.model_copy(update={"resume": "auto"}))
     assert f"--resume={first.path}" in place.command()
     named = last.path.relative_to(place.host.output_folder).as_posix()
-    with pytest.raises(MusubiError, match="is not whole"):
+    with fails("state-incomplete", last.path.name):
         place.train(caches, training=training.model_copy(update={"resume": named}))
 
 
@@ -159,7 +160,7 @@ def test_a_longer_training_with_a_falling_rate_must_be_accepted(place: Any) -> N
     optimizer = place.settings("OptimizerConfig", optimizer_type="AdamW", lr_scheduler="cosine")
     place.train(caches, training=training, optimizer=optimizer)
     longer = training.model_copy(update={"resume": "auto", "max_train_epochs": 4})
-    with pytest.raises(MusubiError, match=r"cosine over 8 steps the rate is 0 at step 8, over 16 steps 0\.005"):
+    with fails("learning-rate-changed", "cosine", 8, 16, 0.005):
         place.train(caches, training=longer, optimizer=optimizer)
     made = place.train(caches, training=longer.model_copy(update={"accept_lr_change": True}), optimizer=optimizer)
     assert rates(made.run.folder)[8] == pytest.approx(0.005, rel=0.3)
@@ -173,10 +174,10 @@ def test_a_named_state_counts_as_well(place: Any) -> None:
     named = {"resume": state.path.relative_to(place.host.output_folder).as_posix()}
     place.train(caches, training=training.model_copy(update={**named, "max_train_epochs": 2}))
     assert f"--max_train_steps={EPOCH}" in place.command()
-    with pytest.raises(MusubiError, match="has done 4 steps, and the training has 4"):
+    with fails("training-already-done", 4):
         place.train(caches, training=training.model_copy(update={**named, "max_train_epochs": 1}))
     alone = Path(shutil.copytree(state.path, place.host.output_folder / "lone-state"))
-    with pytest.raises(MusubiError, match="lies in no run folder"):
+    with fails("state-outside-run", alone.name):
         place.train(caches, training=training.model_copy(update={"resume": alone.name}))
 
 
@@ -204,8 +205,8 @@ def test_trained_again_a_named_state_counts_and_auto_is_told_to_be_left_out(plac
     place.train(
         caches, training=training.model_copy(update={"resume": "auto", "max_train_epochs": 4}), train_again=True
     )
-    assert resumed_from(place) == [] and "train_again begins at step 0; resume auto is left out" in place.texts
-    with pytest.raises(MusubiError, match="is no saved state"):
+    assert resumed_from(place) == [] and any("train_again" in text for text in place.texts)
+    with fails("state-missing", "no/such-state"):
         place.train(caches, training=training.model_copy(update={"resume": "no/such-state"}), train_again=True)
 
 
@@ -219,14 +220,14 @@ def saved(place: Any) -> tuple[Any, Any, Any, Any]:
 
 
 OTHER = {
-    "learning_rate": ("training", 0.002, r"learning_rate 0\.01, not 0\.002"),
-    "network_alpha": ("training", 3.0, r"network_alpha .*, not 3\.0"),
-    "network_args": ("training", "verbose=True", "network_args '', not 'verbose=True'"),
-    "weight_decay": ("optimizer", 0.5, r"weight_decay 0\.01, not 0\.5"),
-    "eps": ("optimizer", 1e-6, "eps None, not 1e-06"),
-    "optimizer_type": ("optimizer", "Adagrad", "optimizer_type 'AdamW', not 'Adagrad'"),
-    "optimizer_args": ("optimizer", "amsgrad=True", "optimizer_args '', not 'amsgrad=True'"),
-    "lr_scheduler": ("optimizer", "cosine", "lr_scheduler 'constant', not 'cosine'"),
+    "learning_rate": ("training", 0.002, "0.01 0.002"),
+    "network_alpha": ("training", 3.0, "3.0"),
+    "network_args": ("training", "verbose=True", "'' 'verbose=True'"),
+    "weight_decay": ("optimizer", 0.5, "0.01 0.5"),
+    "eps": ("optimizer", 1e-6, "None 1e-06"),
+    "optimizer_type": ("optimizer", "Adagrad", "'AdamW' 'Adagrad'"),
+    "optimizer_args": ("optimizer", "amsgrad=True", "'' 'amsgrad=True'"),
+    "lr_scheduler": ("optimizer", "cosine", "'constant' 'cosine'"),
 }
 
 
@@ -235,11 +236,11 @@ def test_a_named_state_is_not_gone_on_from_with_settings_that_it_does_not_keep(
     place: Any, saved: Any, name: str
 ) -> None:
     caches, training, optimizer, _ = saved
-    which, value, words = OTHER[name]
+    which, value, both = OTHER[name]
     inputs = {"training": training, "optimizer": optimizer}
     inputs[which] = inputs[which].model_copy(update={name: value})
     place.forget()
-    with pytest.raises(MusubiError, match=words):
+    with fails("state-settings-mismatch", name, *both.split()):
         place.train(caches, **inputs)
     assert not place.started_since()
 
@@ -256,14 +257,14 @@ def test_the_optimizer_that_auto_chose_then_is_not_another_one_now(place: Any, s
     caches, training, optimizer, state = saved
     plan = state.path.parents[1] / "training.json"
     plan.write_text(plan.read_text("utf-8").replace("'AdamW'", "'AdamW8bit'"), "utf-8")
-    with pytest.raises(MusubiError, match="optimizer_type 'AdamW8bit', not 'AdamW'"):
+    with fails("state-settings-mismatch", "optimizer_type", "'AdamW8bit'", "'AdamW'"):
         place.train(caches, training=training, optimizer=optimizer.model_copy(update={"optimizer_type": "auto"}))
 
 
 def test_a_named_state_without_a_record_of_its_settings_is_refused(place: Any, saved: Any) -> None:
     caches, training, optimizer, state = saved
     (state.path.parents[1] / "training.json").unlink()
-    with pytest.raises(MusubiError, match="no record of its settings"):
+    with fails("state-settings-unknown"):
         place.train(caches, training=training, optimizer=optimizer)
 
 
@@ -271,7 +272,7 @@ def test_a_named_state_of_nan_is_refused(place: Any, saved: Any) -> None:
     caches, training, optimizer, state = saved
     path = state.path / "model.safetensors"
     save_file({name: np.full_like(tensor, np.nan) for name, tensor in load_file(path).items()}, path)
-    with pytest.raises(MusubiError, match="holds NaN"):
+    with fails("state-not-finite"):
         place.train(caches, training=training, optimizer=optimizer)
 
 
