@@ -35,7 +35,7 @@ def notified(page: Page) -> Iterator[Page]:
     page.see("text=Musubi Nodes").click()
     page.see("text=Notify when a run of over a minute ends")
     with page.page.expect_response("**/musubi/runs?newest=100"):  # what has ended until now is not told
-        page.page.get_by_role("switch").click()
+        page.see("[id='musubi.notify']").click()
     page.page.keyboard.press("Escape")
     yield page
     page.page.evaluate(f"{SETTING}.set('musubi.notify', false)")
