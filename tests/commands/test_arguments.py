@@ -47,6 +47,11 @@ def test_a_list_item_that_could_be_an_option_is_refused(item: str, code: str) ->
         argv([Argument("network_args", ["a=1", item])], KNOWN)
 
 
+def test_a_list_of_more_items_than_anybody_sends_is_refused_by_its_count() -> None:
+    with fails("command-too-long", "10001"):
+        argv([Argument("network_args", ["a\nb"] * 10_001)], KNOWN)
+
+
 def test_switches_lists_and_positionals() -> None:
     ema = table("lora_post_hoc_ema.py") or {}
     words = argv([Argument("output_file", "x"), Argument("path", ["a", "b"])], ema)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +67,10 @@ def fresh(tmp_path: Path) -> Fresh:
 
 @pytest.fixture(scope="session")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of this checkout, without what git ignores."""
-    return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("clone") / "musubi-nodes", ignore=left_out))
+    """A clone of this checkout, without what git ignores; compiled, for each test starts Python in copies of it."""
+    made = Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("clone") / "musubi-nodes", ignore=left_out))
+    compileall.compile_dir(made, quiet=1)
+    return made
 
 
 @pytest.fixture
@@ -80,6 +84,20 @@ def wheels(copied: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     """The wheels of the core and of every bundled plugin, by the name of its folder."""
     folders = {"core": copied, **{file.parent.name: file.parent for file in copied.glob("plugins/*/pyproject.toml")}}
     return {name: build(folder, tmp_path_factory.mktemp(name)) for name, folder in folders.items()}
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Installs a wheel into a folder of its own, once, without network and dependencies."""
+    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
+
+    @cache
+    def install(wheel: Path) -> Path:
+        target = tmp_path_factory.mktemp("installed")
+        subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", target, wheel], check=True)
+        return target
+
+    return install
 
 
 @pytest.fixture(scope="session")
@@ -97,15 +115,13 @@ def build(folder: Path, target: Path) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Callable[..., Path]:
-    """Installs wheels into a folder of their own, without network and dependencies."""
+def site(tmp_path: Path, installed: Callable[[Path], Path]) -> Callable[..., Path]:
+    """Puts wheels together in a folder, as if they were installed there."""
 
     def install(*wheels: Path) -> Path:
         target = tmp_path / "site"
-        options = ["--quiet", "--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check"]
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", *options, "--target", str(target), *map(str, wheels)], check=True
-        )
+        for wheel in wheels:
+            shutil.copytree(installed(wheel), target, dirs_exist_ok=True)
         return target
 
     return install

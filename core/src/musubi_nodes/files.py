@@ -328,6 +328,8 @@ def is_own(path: Path, kind: Callable[[int], bool] = stat.S_ISREG) -> bool:
 
 def is_relative(name: str) -> bool:
     """Whether ``name`` stays below the folder that it is joined to, on every system: ``C:x`` and ``/x`` do not."""
+    if len(name) > LONGEST_PATH:
+        return False
     path = PureWindowsPath(name)
     return not path.anchor and ".." not in path.parts and not meaning_on_windows(name)
 

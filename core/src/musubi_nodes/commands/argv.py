@@ -18,6 +18,8 @@ from musubi_nodes.saying import say
 LONGEST_WORD = 30_000
 """Characters of one word: Linux takes 131,072 bytes in one, Windows 32,767 characters in the whole line."""
 LONGEST_LINE = 31_000 if os.name == "nt" else 500_000
+MOST_ITEMS = 10_000
+"""Of a list."""
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 """No system takes them in a command: NUL, and halves of characters, which JSON can spell."""
 
@@ -29,11 +31,11 @@ def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
     for argument in arguments:
         spec = table.get(argument.name, OptionSpec(argument.name))
         if spec.positional:
-            first += [_item(argument, value) for value in _listed(argument.value)]
+            first += _items(argument)
         elif argument.value is True:
             rest.append(f"--{argument.name}")
         elif isinstance(argument.value, list | tuple):
-            rest += [f"--{argument.name}", *(_item(argument, value) for value in argument.value)]
+            rest += [f"--{argument.name}", *_items(argument)]
         else:
             rest.append(f"--{argument.name}={_text(argument, argument.value)}")
     words = first + rest
@@ -54,8 +56,15 @@ def plain(value: Any) -> str:
     return str(value)
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+def _items(argument: Argument) -> list[str]:
+    values = list(argument.value) if isinstance(argument.value, list | tuple) else [argument.value]
+    if len(values) > MOST_ITEMS:
+        raise MusubiError(
+            "command-too-long",
+            f"--{argument.name} has {len(values)} items, more than {MOST_ITEMS}",
+            fix="Shorten the text.",
+        )
+    return [_item(argument, value) for value in values]
 
 
 def _text(argument: Argument, value: Any) -> str:
