@@ -15,7 +15,7 @@ from pydantic import create_model
 from musubi_nodes.commands.tables import scripts, table
 from musubi_nodes.config import Config, InstallConfig
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families import Cache, Family, Takes
+from musubi_nodes.families import Family, Takes
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.hosts.terminal.family_scripts import family_scripts
 from musubi_nodes.hosts.terminal.propose import proposal
@@ -23,12 +23,6 @@ from musubi_nodes.testing.contract import cases, set_twice
 from musubi_nodes.testing.errors import fails
 
 FAMILIES = ["qwen_image", "zimage", "flux_kontext", "krea2", "kandinsky5"]
-
-
-class SomeCache(Cache):
-    """A cache of the new family."""
-
-    socket = "MUSUBI_NEW_CACHE"
 
 
 @pytest.fixture
@@ -62,8 +56,6 @@ def node(names: ModuleType, script: str, base: type[ScriptNode]) -> type[ScriptN
     models, known = names.NewModels, table(script) or {}
     taken = Takes(*(name for name in models.model_fields if name in known))
     sockets = {"models": (Annotated[models, taken], ...)} if taken.fields else {}
-    if base.__name__ == "LoRATrainer":
-        sockets |= dict.fromkeys(("latent_cache", "text_cache"), (SomeCache, ...))
     inputs = create_model("Inputs", __base__=getattr(names, f"New{base.__name__}Fields"), **sockets)  # type: ignore[call-overload]
     family = Family("new", "New", "new", "networks.lora_new", **spellings(names))
     size = next((name for name in ("image_size", "video_size") if name in known), "")

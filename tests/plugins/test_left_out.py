@@ -30,7 +30,6 @@ def musubi_register_nodes():
 """
 FAMILY = """
 BIRD = Family("bird", "Bird", "bird", "networks.lora_bird")
-MODELS = "The models node."
 
 class BirdModels(Models):
     socket = "MUSUBI_BIRD_MODELS"
@@ -38,12 +37,6 @@ class BirdModels(Models):
     dit: Annotated[str, ModelFile("diffusion_models"), Option()] = Field(description="The DiT.")
     vae: Annotated[str, ModelFile("vae"), Option()] = Field(description="The VAE.")
     note: str = Field("", description="Never sent.")
-
-class Latents(Cache):
-    socket = "MUSUBI_BIRD_LATENT_CACHE"
-
-class Texts(Cache):
-    socket = "MUSUBI_BIRD_TEXT_CACHE"
 
 class Bird(ModelsNode):
     "Names the files."
@@ -55,9 +48,8 @@ class Latent(LatentCache):
     id, title = "Bad", "Bird Latent Cache"
     family = BIRD
     script = "bird_cache_latents.py"
-    cache = Latents
     class Inputs(LatentCacheInputs):
-        models: Annotated[BirdModels, Takes("vae")] = Field(description=MODELS)
+        models: Annotated[BirdModels, Takes("vae")]
         depth: Annotated[int, Option("bird_depth")] = Field(3, ge=1, le=9, description="How deep.")
         tiling: Annotated[bool, Option()] = Field(False, description="In tiles.")
 
@@ -67,16 +59,14 @@ class Trainer(LoRATrainer):
     family, script = BIRD, "bird_train_network.py"
     sample_models = ("vae",)
     class Inputs(TrainerInputs):
-        models: Annotated[BirdModels, Takes("dit")] = Field(description=MODELS)
-        latent_cache: Latents = Field(description="The latents.")
-        text_cache: Texts = Field(description="The texts.")
+        models: Annotated[BirdModels, Takes("dit")]
 
 class Generator(VideoGenerator):
     "Generates."
     id, title = "Generator", "Bird Generator"
     family, script = BIRD, "bird_generate_video.py"
-    class Inputs(GeneratorInputs):
-        models: Annotated[BirdModels, Takes("dit", "vae", "task")] = Field(description=MODELS)
+    class Inputs(VideoGeneratorInputs):
+        models: Annotated[BirdModels, Takes("dit", "vae", "task")]
 
 @hookimpl
 def musubi_register_family():
@@ -149,7 +139,6 @@ DECLARED = {
         "family = MY_FAMILY",
     ),
     "script": (family('script = "bird_cache_latents.py"', "pass"), "attribute-invalid", "Bad", 'script = "'),
-    "cache": (family("cache = Latents", "pass"), "attribute-invalid", "Bad", "cache = MyCache"),
     "models": (family("models = BirdModels", "pass"), "attribute-invalid", "Good", "models = MyModels"),
     "several": (
         family('family, script = BIRD, "bird_generate_video.py"', "pass"),
@@ -164,18 +153,12 @@ DECLARED = {
         "Bad",
         "class Inputs(LatentCacheInputs)",
     ),
-    "no text cache": (
-        family('text_cache: Texts = Field(description="The texts.")', "pass"),
-        "field-missing",
-        "Trainer",
-        "text_cache",
-    ),
     "no socket type": (
-        family('socket = "MUSUBI_BIRD_LATENT_CACHE"', "pass"),
+        family('socket = "MUSUBI_BIRD_MODELS"', "pass"),
         "socket-type-missing",
-        "Bad",
-        "latent_cache",
-        "Latents",
+        "Good",
+        "models",
+        "BirdModels",
     ),
     "range": (family(DEPTH, DEPTH.replace("ge=1, ", "")), "field-invalid", "Bad", "depth", "ge="),
     "choices": (

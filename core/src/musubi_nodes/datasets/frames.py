@@ -10,12 +10,13 @@ class FrameRule:
     """Clips have ``n * step + offset`` frames; with a ``window`` (FramePack) n is a multiple of it, and at least it.
 
     musubi-tuner rounds down silently, and FramePack refuses less than one window (dataset/image_video_dataset.py,
-    fpack_cache_latents.py, v0.3.4).
+    fpack_cache_latents.py, v0.3.4). A model of pictures has ``longest`` 1.
     """
 
     step: int = 4
     offset: int = 1
     window: int | None = None
+    longest: int | None = None
 
     @property
     def stride(self) -> int:
@@ -29,6 +30,7 @@ class FrameRule:
         """The longest fitting length that is not above ``frames``; 0 if there is none."""
         if frames < self.shortest:
             return 0
+        frames = min(frames, self.longest or frames)
         return (frames - self.offset) // self.stride * self.stride + self.offset
 
     def fits(self, frames: int) -> bool:
@@ -37,5 +39,11 @@ class FrameRule:
 
     def explain(self) -> str:
         """For people, e.g. ``N*4+1 frames (1, 5, 9, 13, ...)``."""
+        if self.longest == 1:
+            return "1 frame, a picture"
         lengths = ", ".join(str(self.shortest + n * self.stride) for n in range(4))
         return f"N*{self.stride}+{self.offset} frames ({lengths}, ...)"
+
+
+PICTURES = FrameRule(longest=1)
+"""The rule of a model that makes pictures only."""

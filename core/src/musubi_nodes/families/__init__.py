@@ -6,15 +6,15 @@ executors, explanations. Everything else in this package may change without noti
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.config import cache_folder
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.frames import PICTURES, FrameRule
 from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import InvalidValue, MusubiError, Problem
 from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
-from musubi_nodes.families.fields import Dtype, InputFile, ModelFile, Native, Settings, Socket, Widget
-from musubi_nodes.families.generating.generator import VideoGenerator
-from musubi_nodes.families.generating.inputs import GeneratorInputs
+from musubi_nodes.families.fields import Clip, Dtype, InputFile, ModelFile, Native, Picture, Settings, Socket, Widget
+from musubi_nodes.families.generating.generator import PROMPT_LINE, Generator, ImageGenerator, VideoGenerator
+from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGeneratorInputs, VideoGeneratorInputs
 from musubi_nodes.families.hub_file import HubFile, hub_files
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.lora import check_trained, checkpoints_of, lora_format, publish_lora
@@ -66,12 +66,15 @@ __all__ = [
     "LLAMA_CLIP_DIT",
     "LLAMA_FILES",
     "LLAMA_WITHOUT_HEAD",
+    "PICTURES",
     "PLAIN",
+    "PROMPT_LINE",
     "TILED_VAE",
     "TRAINER_SPELLING",
     "Accepts",
     "Cache",
     "CacheInputs",
+    "Clip",
     "Context",
     "Dataset",
     "Demo",
@@ -82,11 +85,14 @@ __all__ = [
     "Failure",
     "Family",
     "FrameRule",
+    "Generator",
     "GeneratorInputs",
     "Header",
     "Host",
     "HubFile",
     "ImageDataset",
+    "ImageGenerator",
+    "ImageGeneratorInputs",
     "InputFile",
     "Install",
     "InvalidValue",
@@ -108,6 +114,7 @@ __all__ = [
     "Optimizer",
     "Option",
     "Outcome",
+    "Picture",
     "Problem",
     "ProcessSpec",
     "Run",
@@ -127,6 +134,7 @@ __all__ = [
     "Training",
     "VideoDataset",
     "VideoGenerator",
+    "VideoGeneratorInputs",
     "WeightsKind",
     "Widget",
     "cache_folder",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
@@ -47,6 +47,8 @@ class Socket(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
     socket: ClassVar[str]
+    description: ClassVar[str] = ""
+    """What an input says of itself that takes this socket and has no description of its own."""
 
     _whole = field_validator("*", mode="before")(whole_text)
 
@@ -64,6 +66,23 @@ class Native:
     """The field is one of ComfyUI's own types: IMAGE, VIDEO, AUDIO, MASK."""
 
     socket: str
+
+
+@dataclass(frozen=True)
+class Picture(Native):
+    """An IMAGE that is sent as a file by ``--<option>``; with ``several``, all pictures of the batch."""
+
+    option: str
+    several: bool = False
+    socket: str = field(default="IMAGE", init=False)
+
+
+@dataclass(frozen=True)
+class Clip(Native):
+    """A VIDEO, or the frames of one, that is sent as a file by ``--<option>``."""
+
+    option: str
+    socket: str = field(default="VIDEO,IMAGE", init=False)
 
 
 @dataclass(frozen=True)
@@ -208,7 +227,7 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
     native, model, widget = marker(field, Native), marker(field, ModelFile), marker(field, Widget) or Widget()
     common: dict[str, Any] = {
         "name": name,
-        "description": field.description or "",
+        "description": field.description or getattr(socket_class(field.annotation), "description", ""),
         "required": field.is_required(),
         "optional": optional,
         "widget": widget,

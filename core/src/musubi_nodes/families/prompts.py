@@ -16,6 +16,8 @@ from musubi_nodes.families.sizes import SideOrNone
 ADVANCED = Widget(advanced=True)
 MOST = 5_000
 """Prompts of one list."""
+PICTURE_FIELDS = ("image", "control_image")
+"""The fields of a prompt that hold pictures."""
 OPEN = "0: as the node that takes the prompt says."
 
 
@@ -23,6 +25,9 @@ class Prompt(NodeInputs):
     """One prompt. ``None`` means "as the node that takes it says"."""
 
     image: Annotated[Any, Native("IMAGE")] = Field(None, description="A first frame, for image to video.")
+    control_image: Annotated[Any, Native("IMAGE")] = Field(
+        None, description="Control pictures, in order, for models that edit pictures or take references."
+    )
     prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the picture or video shows.")
     negative_prompt: Annotated[str, Widget(multiline=True)] = Field(
         "", description="What it should not show. Samples of a training use guidance only with one."

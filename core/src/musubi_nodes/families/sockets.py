@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.datasets.toml import DatasetConfig
 from musubi_nodes.errors import Problem
 from musubi_nodes.families.fields import Socket
@@ -31,6 +34,22 @@ class Cache(Socket):
     dataset: Dataset
     flags: frozenset[str] = frozenset()
     state: str = ""
+
+
+DESCRIPTIONS: Mapping[CacheKind, str] = {
+    "latent": "The family's latent cache node.",
+    "text": "The family's text encoder cache node.",
+}
+
+
+@cache
+def cache_socket(family: str, kind: CacheKind) -> type[Cache]:
+    """Return the socket of a family's finished caches; ``family`` is its key."""
+    names = {
+        "socket": f"MUSUBI_{family.upper()}_{kind.upper()}_CACHE",
+        "description": f"The family's {kind} cache node.",
+    }
+    return type(f"{family.title()}{kind.title()}Cache", (Cache,), {**names, "__module__": __name__})
 
 
 class Lora(Socket):

@@ -20,12 +20,11 @@ from musubi_nodes.errors import InvalidValue, Problem, did_you_mean
 from musubi_nodes.families.caches.node import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import FieldSpec, socket_class, without_none
-from musubi_nodes.families.generating.generator import VideoGenerator
-from musubi_nodes.families.generating.inputs import GeneratorInputs
+from musubi_nodes.families.generating.generator import Generator, ImageGenerator, VideoGenerator
+from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGeneratorInputs, VideoGeneratorInputs
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
-from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.trainer import LoRATrainer
@@ -57,7 +56,6 @@ ATTRIBUTES: Rows = (
     (ModelsNode, "models", _a(Models), "models = MyModels, a subclass of Models"),
     (ScriptNode, "family", lambda value: isinstance(value, Family), "family = MY_FAMILY, the plugin's Family"),
     (ScriptNode, "script", _text, 'script = "my_script.py", a script of musubi-tuner'),
-    (CacheNode, "cache", _a(Cache), "cache = MyCache, a subclass of Cache with a socket of its own"),
 )
 
 PORTS: Rows = (
@@ -65,15 +63,17 @@ PORTS: Rows = (
     (CacheNode, "Inputs", _a(CacheInputs), "class Inputs(CacheInputs)"),
     (LatentCache, "Inputs", _a(LatentCacheInputs), "class Inputs(LatentCacheInputs)"),
     (LoRATrainer, "Inputs", _a(TrainerInputs), "class Inputs(TrainerInputs)"),
-    (VideoGenerator, "Inputs", _a(GeneratorInputs), "class Inputs(GeneratorInputs)"),
+    (Generator, "Inputs", _a(GeneratorInputs), "class Inputs(GeneratorInputs)"),
+    (ImageGenerator, "Inputs", _a(ImageGeneratorInputs), "class Inputs(ImageGeneratorInputs)"),
+    (VideoGenerator, "Inputs", _a(VideoGeneratorInputs), "class Inputs(VideoGeneratorInputs)"),
     (Node, "Outputs", _a(BaseModel), "class Outputs(NodeOutputs)"),
 )
 """Models nodes and caches make some of them out of the attributes above."""
 
 INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (CacheNode, ("models",)),
-    (LoRATrainer, ("models", "latent_cache", "text_cache")),
-    (VideoGenerator, ("models",)),
+    (LoRATrainer, ("models",)),
+    (Generator, ("models",)),
 )
 """Inputs that the base reads and the family declares, with its own types."""
 

@@ -8,10 +8,8 @@ from pydantic import Field
 
 from musubi_nodes.families import (
     Accepts,
-    Cache,
     CacheInputs,
     Dtype,
-    GeneratorInputs,
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
@@ -23,12 +21,10 @@ from musubi_nodes.families import (
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
+    VideoGeneratorInputs,
     WeightsKind,
 )
 from musubi_nodes_heron.family import HERON
-
-MODELS = "The Heron models node."
-
 
 HERON_DIT = Accepts("a Heron DiT", (WeightsKind("a Heron DiT", {"patch_embedding.weight": ()}),))
 
@@ -48,18 +44,6 @@ class HeronModels(Models):
         return (39, 39) if self.task == "t2v-14B" else (29, 29)
 
 
-class HeronLatents(Cache):
-    """A finished latent cache."""
-
-    socket = "MUSUBI_HERON_LATENT_CACHE"
-
-
-class HeronTexts(Cache):
-    """A finished text encoder cache."""
-
-    socket = "MUSUBI_HERON_TEXT_CACHE"
-
-
 class HeronModelsNode(ModelsNode):
     """Names the files of a Heron model and checks that they are Heron's. It loads nothing."""
 
@@ -71,10 +55,10 @@ class HeronLatentCache(LatentCache):
     """Encodes a dataset's images and videos with Heron's VAE."""
 
     id, title = "MusubiTuner_HeronLatentCache", "Heron Latent Cache"
-    family, script, cache = HERON, "wan_cache_latents.py", HeronLatents
+    family, script = HERON, "wan_cache_latents.py"
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[HeronModels, Takes("vae")] = Field(description=MODELS)
+        models: Annotated[HeronModels, Takes("vae")]
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: bfloat16.")
 
 
@@ -82,10 +66,10 @@ class HeronTextEncoderCache(TextEncoderCache):
     """Encodes a dataset's captions with Heron's text encoder."""
 
     id, title = "MusubiTuner_HeronTextEncoderCache", "Heron Text Encoder Cache"
-    family, script, cache = HERON, "wan_cache_text_encoder_outputs.py", HeronTexts
+    family, script = HERON, "wan_cache_text_encoder_outputs.py"
 
     class Inputs(CacheInputs):
-        models: Annotated[HeronModels, Takes("t5")] = Field(description=MODELS)
+        models: Annotated[HeronModels, Takes("t5")]
 
 
 class HeronLoRATrainer(LoRATrainer):
@@ -96,9 +80,7 @@ class HeronLoRATrainer(LoRATrainer):
     sample_models = ("vae", "t5")
 
     class Inputs(TrainerInputs):
-        models: Annotated[HeronModels, Takes("task", "dit")] = Field(description=MODELS)
-        latent_cache: HeronLatents = Field(description="From Heron Latent Cache.")
-        text_cache: HeronTexts = Field(description="From Heron Text Encoder Cache.")
+        models: Annotated[HeronModels, Takes("task", "dit")]
 
 
 class HeronGenerator(VideoGenerator):
@@ -107,8 +89,8 @@ class HeronGenerator(VideoGenerator):
     id, title = "MusubiTuner_HeronGenerator", "Heron Generator"
     family, script = HERON, "wan_generate_video.py"
 
-    class Inputs(GeneratorInputs):
-        models: Annotated[HeronModels, Takes("task", "dit", "vae", "t5")] = Field(description=MODELS)
+    class Inputs(VideoGeneratorInputs):
+        models: Annotated[HeronModels, Takes("task", "dit", "vae", "t5")]
         video_length: Annotated[int, Option()] = Field(81, ge=1, le=1025, description="Frames: N*4+1.")
         infer_steps: Annotated[int, Option()] = Field(50, ge=1, le=1000, description="Denoising steps.")
         guidance_scale: Annotated[float | None, Option()] = Field(

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from musubi_nodes.families import (
-    Cache,
+    PROMPT_LINE,
     CacheInputs,
     Context,
     Dtype,
     FrameRule,
-    GeneratorInputs,
     ImageDataset,
     LatentCache,
     LatentCacheInputs,
@@ -24,14 +23,15 @@ from musubi_nodes.families import (
     MusubiError,
     Native,
     Option,
+    Picture,
     Takes,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
+    VideoGeneratorInputs,
     Widget,
     effective,
     save_png,
-    save_pngs,
     say,
 )
 from musubi_nodes_framepack.family import FRAMEPACK, WINDOW
@@ -39,23 +39,10 @@ from musubi_nodes_framepack.models import FramePackModels
 from musubi_nodes_framepack.sections import FramePackSection, Section, indices, joined
 
 ADVANCED = Widget(advanced=True)
-MODELS = "The FramePack models node."
 F1 = "The DiT is an F1 model: it goes forward in time."
 RATIOS = r"^(\d+(\.\d+)?(\s*,\s*\d+(\.\d+)?)*)?$"
 RATE = 30
 """The script counts sections at 30 frames a second, whatever ``--fps`` says (fpack_generate_video.py, v0.3.4)."""
-
-
-class FramePackLatents(Cache):
-    """A finished latent cache."""
-
-    socket = "MUSUBI_FRAMEPACK_LATENT_CACHE"
-
-
-class FramePackTexts(Cache):
-    """A finished text encoder cache."""
-
-    socket = "MUSUBI_FRAMEPACK_TEXT_CACHE"
 
 
 class FramePackModelsNode(ModelsNode):
@@ -70,11 +57,11 @@ class FramePackLatentCache(LatentCache):
     section (37 frames); pictures need one_frame and control pictures."""
 
     id, title = "MusubiTuner_FramePackLatentCache", "FramePack Latent Cache"
-    family, script, cache = FRAMEPACK, "fpack_cache_latents.py", FramePackLatents
+    family, script = FRAMEPACK, "fpack_cache_latents.py"
     refused_options = {"vae_dtype": "FramePack's latent cache takes no vae_dtype"}
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[FramePackModels, Takes("vae", "image_encoder")] = Field(description=MODELS)
+        models: Annotated[FramePackModels, Takes("vae", "image_encoder")]
         f1: Annotated[bool, Option()] = Field(False, description=F1)
         one_frame: Annotated[bool, Option()] = Field(
             False, description="Cache for one-frame training: pictures with their control pictures."
@@ -103,10 +90,10 @@ class FramePackTextEncoderCache(TextEncoderCache):
     """Encodes a dataset's captions with both text encoders."""
 
     id, title = "MusubiTuner_FramePackTextEncoderCache", "FramePack Text Encoder Cache"
-    family, script, cache = FRAMEPACK, "fpack_cache_text_encoder_outputs.py", FramePackTexts
+    family, script = FRAMEPACK, "fpack_cache_text_encoder_outputs.py"
 
     class Inputs(CacheInputs):
-        models: Annotated[FramePackModels, Takes("text_encoder1", "text_encoder2")] = Field(description=MODELS)
+        models: Annotated[FramePackModels, Takes("text_encoder1", "text_encoder2")]
 
 
 class FramePackLoRATrainer(LoRATrainer):
@@ -117,9 +104,7 @@ class FramePackLoRATrainer(LoRATrainer):
     sample_models = ("vae", "text_encoder1", "text_encoder2", "image_encoder")
 
     class Inputs(TrainerInputs):
-        models: Annotated[FramePackModels, Takes("dit")] = Field(description=MODELS)
-        latent_cache: FramePackLatents = Field(description="From FramePack Latent Cache.")
-        text_cache: FramePackTexts = Field(description="From FramePack Text Encoder Cache.")
+        models: Annotated[FramePackModels, Takes("dit")]
         f1: Annotated[bool, Option()] = Field(False, description=F1)
         one_frame: Annotated[bool, Option()] = Field(
             False, description="One-frame training, on a latent cache that was made for it."
@@ -174,30 +159,20 @@ class FramePackGenerator(VideoGenerator):
     id, title = "MusubiTuner_FramePackGenerator", "FramePack Generator"
     family, script = FRAMEPACK, "fpack_generate_video.py"
     prompt_inputs = VideoGenerator.prompt_inputs | {"section"}
-    prompt_fields = {
-        **VideoGenerator.prompt_fields,
-        "frames": "video_frames",
-        "guidance_scale": "embedded_cfg_scale",
-        "cfg_scale": "guidance_scale",
-    }
-    lines = {
-        "width": "w", "height": "h", "seed": "d", "steps": "s", "cfg_scale": "g", "flow_shift": "fs",
-        "negative_prompt": "n", "image": "i",
-    }  # fmt: skip
+    prompt_fields = {**VideoGenerator.prompt_fields, "frames": "video_frames"}
+    prompt_line = {name: option for name, option in PROMPT_LINE.items() if name not in ("frames", "control_image")}
     kept_by_text = frozenset()  # conds_cache holds what is made of the text alone (fpack_generate_video.py, v0.3.4)
     refused_options = {"sample_solver": "FramePack knows the solver unipc only (NotImplementedError, v0.3.4)"}
 
-    class Inputs(GeneratorInputs):
-        models: Annotated[FramePackModels, Takes("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")] = (
-            Field(description=MODELS)
-        )
+    class Inputs(VideoGeneratorInputs):
+        models: Annotated[FramePackModels, Takes("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")]
         image: Annotated[Any, Native("IMAGE")] = Field(None, description="The first frame.")
-        end_image: Annotated[Any, Native("IMAGE")] = Field(None, description="The last frame.")
+        end_image: Annotated[Any, Picture("end_image_path")] = Field(None, description="The last frame.")
         section: Section | None = Field(None, description="Parts of the video, each with its own prompt.")
-        control_image: Annotated[Any, Native("IMAGE")] = Field(
+        control_image: Annotated[Any, Picture("control_image_path", several=True)] = Field(
             None, description="Control pictures of one-frame inference, in order."
         )
-        control_image_mask: Annotated[Any, Native("IMAGE")] = Field(
+        control_image_mask: Annotated[Any, Picture("control_image_mask_path", several=True)] = Field(
             None, description="Masks of the control pictures, in order."
         )
         video_seconds: float = Field(5.0, ge=0.1, le=600.0, description="Length; rounded to whole sections.")
@@ -292,18 +267,9 @@ class FramePackGenerator(VideoGenerator):
         return joined(indices(chain, sections(inputs)), [part.prompt for part in chain])
 
     def media(self, inputs: Inputs, folder: Path) -> Mapping[str, Any]:
-        files: dict[str, Any] = {}
-        if pictures := self._pictures(inputs, folder):
-            files["image_path"] = pictures
-        if inputs.end_image is not None:
-            files["end_image_path"] = str(save_png(inputs.end_image, folder / "end_image.png"))
-        for name in ("control_image", "control_image_mask"):
-            value = getattr(inputs, name)
-            if value is not None:
-                files[f"{name}_path"] = save_pngs(value, folder, name)
-        return files
+        return {**super().media(inputs, folder), "image_path": self._first_pictures(inputs, folder)}
 
-    def _pictures(self, inputs: Inputs, folder: Path) -> str:
+    def _first_pictures(self, inputs: Inputs, folder: Path) -> str:
         """The first picture, and those of the sections at their places."""
         chain = inputs.section.chain() if inputs.section else ()
         places = indices(chain, sections(inputs)) if chain else []

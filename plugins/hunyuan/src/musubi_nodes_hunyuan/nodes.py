@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from musubi_nodes.families import (
-    Cache,
     CacheInputs,
+    Clip,
     Context,
     Dtype,
-    GeneratorInputs,
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
     ModelsNode,
     MusubiError,
-    Native,
     Option,
+    Picture,
     Takes,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
+    VideoGeneratorInputs,
     Widget,
-    save_png,
-    save_video,
 )
 from musubi_nodes_hunyuan.family import HUNYUAN
 from musubi_nodes_hunyuan.models import CHANNELS, HunyuanVideoModels
 
 ADVANCED = Widget(advanced=True)
-
-
-class HunyuanLatents(Cache):
-    """A finished latent cache."""
-
-    socket = "MUSUBI_HUNYUAN_LATENT_CACHE"
-
-
-class HunyuanTexts(Cache):
-    """A finished text encoder cache."""
-
-    socket = "MUSUBI_HUNYUAN_TEXT_CACHE"
-
-
-MODELS = "The HunyuanVideo models node."
 
 
 class HunyuanVideoModelsNode(ModelsNode):
@@ -61,10 +43,10 @@ class HunyuanVideoLatentCache(LatentCache):
     """Encodes a dataset's images and videos with HunyuanVideo's VAE. Chunk size and tiling are in the memory plan."""
 
     id, title = "MusubiTuner_HunyuanVideoLatentCache", "HunyuanVideo Latent Cache"
-    family, script, cache = HUNYUAN, "cache_latents.py", HunyuanLatents
+    family, script = HUNYUAN, "cache_latents.py"
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[HunyuanVideoModels, Takes("vae")] = Field(description=MODELS)
+        models: Annotated[HunyuanVideoModels, Takes("vae")]
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: float16.")
 
 
@@ -72,11 +54,11 @@ class HunyuanVideoTextEncoderCache(TextEncoderCache):
     """Encodes a dataset's captions with both text encoders, one after the other."""
 
     id, title = "MusubiTuner_HunyuanVideoTextEncoderCache", "HunyuanVideo Text Encoder Cache"
-    family, script, cache, passes = HUNYUAN, "cache_text_encoder_outputs.py", HunyuanTexts, 2
+    family, script, passes = HUNYUAN, "cache_text_encoder_outputs.py", 2
     written_last = "clipL"
 
     class Inputs(CacheInputs):
-        models: Annotated[HunyuanVideoModels, Takes("text_encoder1", "text_encoder2")] = Field(description=MODELS)
+        models: Annotated[HunyuanVideoModels, Takes("text_encoder1", "text_encoder2")]
         text_encoder_dtype: Dtype = Field(None, description="Precision of the encoders. default: float16.")
 
 
@@ -89,9 +71,7 @@ class HunyuanVideoLoRATrainer(LoRATrainer):
     sample_models = ("vae", "text_encoder1", "text_encoder2")
 
     class Inputs(TrainerInputs):
-        models: Annotated[HunyuanVideoModels, Takes("dit")] = Field(description=MODELS)
-        latent_cache: HunyuanLatents = Field(description="From HunyuanVideo Latent Cache.")
-        text_cache: HunyuanTexts = Field(description="From HunyuanVideo Text Encoder Cache.")
+        models: Annotated[HunyuanVideoModels, Takes("dit")]
         dit_dtype: Annotated[Literal["bfloat16", "float16"] | None, Option(), ADVANCED] = Field(
             None, description="Precision of the DiT. default: bfloat16."
         )
@@ -110,18 +90,11 @@ class HunyuanVideoGenerator(VideoGenerator):
 
     id, title = "MusubiTuner_HunyuanVideoGenerator", "HunyuanVideo Generator"
     family, script = HUNYUAN, "hv_generate_video.py"
-    prompt_fields = {
-        **VideoGenerator.prompt_fields,
-        "guidance_scale": "embedded_cfg_scale",
-        "cfg_scale": "guidance_scale",
-    }
 
-    class Inputs(GeneratorInputs):
-        models: Annotated[HunyuanVideoModels, Takes("dit", "vae", "text_encoder1", "text_encoder2")] = Field(
-            description=MODELS
-        )
-        image: Annotated[Any, Native("IMAGE")] = Field(None, description="The first frame, for task i2v.")
-        video: Annotated[Any, Native("VIDEO,IMAGE")] = Field(None, description="The video to start from, for t2v.")
+    class Inputs(VideoGeneratorInputs):
+        models: Annotated[HunyuanVideoModels, Takes("dit", "vae", "text_encoder1", "text_encoder2")]
+        image: Annotated[Any, Picture("image_path")] = Field(None, description="The first frame, for task i2v.")
+        video: Annotated[Any, Clip("video_path")] = Field(None, description="The video to start from, for t2v.")
         output_type: Annotated[Literal["video", "images", "latent", "both"], Option(), Widget(last=1)] = Field(
             "video", description="What is written: a video, single images, the latent, or video and latent."
         )
@@ -157,14 +130,6 @@ class HunyuanVideoGenerator(VideoGenerator):
 
     def derived(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"dit_in_channels": CHANNELS[inputs.models.task]}
-
-    def media(self, inputs: Inputs, folder: Path) -> Mapping[str, Any]:
-        files: dict[str, Any] = {}
-        if inputs.image is not None:
-            files["image_path"] = str(save_png(inputs.image, folder / "image.png"))
-        if inputs.video is not None:
-            files["video_path"] = str(save_video(inputs.video, folder / "video.mp4", inputs.fps))
-        return files
 
     def check(self, inputs: Inputs, context: Context) -> None:
         task = inputs.models.task

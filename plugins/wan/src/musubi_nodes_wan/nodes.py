@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from musubi_nodes.families import (
-    Cache,
+    PROMPT_LINE,
     CacheInputs,
+    Clip,
     Context,
     Dtype,
-    GeneratorInputs,
     LatentCache,
     LatentCacheInputs,
     Lora,
@@ -21,37 +21,22 @@ from musubi_nodes.families import (
     Memory,
     ModelsNode,
     MusubiError,
-    Native,
     Option,
+    Picture,
     Takes,
     TextEncoderCache,
     TrainerInputs,
     Training,
     VideoGenerator,
+    VideoGeneratorInputs,
     Widget,
     effective,
-    save_png,
-    save_pngs,
-    save_video,
     say,
 )
 from musubi_nodes_wan.family import WAN
 from musubi_nodes_wan.models import WanModels, dit_dtype
 
 ADVANCED = Widget(advanced=True)
-MODELS = "The Wan models node."
-
-
-class WanLatents(Cache):
-    """A finished latent cache."""
-
-    socket = "MUSUBI_WAN_LATENT_CACHE"
-
-
-class WanTexts(Cache):
-    """A finished text encoder cache."""
-
-    socket = "MUSUBI_WAN_TEXT_CACHE"
 
 
 class WanModelsNode(ModelsNode):
@@ -65,10 +50,10 @@ class WanLatentCache(LatentCache):
     """Encodes a dataset's images and videos with Wan's VAE."""
 
     id, title = "MusubiTuner_WanLatentCache", "Wan Latent Cache"
-    family, script, cache = WAN, "wan_cache_latents.py", WanLatents
+    family, script = WAN, "wan_cache_latents.py"
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[WanModels, Takes("vae")] = Field(description=MODELS)
+        models: Annotated[WanModels, Takes("vae")]
         one_frame: Annotated[bool, Option()] = Field(
             False, description="Cache for one-frame training: each picture with its control pictures."
         )
@@ -100,10 +85,10 @@ class WanTextEncoderCache(TextEncoderCache):
     """Encodes a dataset's captions with Wan's T5."""
 
     id, title = "MusubiTuner_WanTextEncoderCache", "Wan Text Encoder Cache"
-    family, script, cache = WAN, "wan_cache_text_encoder_outputs.py", WanTexts
+    family, script = WAN, "wan_cache_text_encoder_outputs.py"
 
     class Inputs(CacheInputs):
-        models: Annotated[WanModels, Takes("t5")] = Field(description=MODELS)
+        models: Annotated[WanModels, Takes("t5")]
 
 
 class WanLoRATrainer(LoRATrainer):
@@ -114,9 +99,7 @@ class WanLoRATrainer(LoRATrainer):
     sample_models = ("vae", "t5")
 
     class Inputs(TrainerInputs):
-        models: Annotated[WanModels, Takes("task")] = Field(description=MODELS)
-        latent_cache: WanLatents = Field(description="From Wan Latent Cache.")
-        text_cache: WanTexts = Field(description="From Wan Text Encoder Cache.")
+        models: Annotated[WanModels, Takes("task")]
         one_frame: Annotated[bool, Option()] = Field(
             False, description="One-frame training, on a latent cache that was made for it."
         )
@@ -173,23 +156,21 @@ class WanGenerator(VideoGenerator):
 
     id, title = "MusubiTuner_WanGenerator", "Wan Generator"
     family, script = WAN, "wan_generate_video.py"
-    prompt_fields = {**VideoGenerator.prompt_fields, "cfg_scale": "guidance_scale"}
-    lines = {
-        "width": "w", "height": "h", "frames": "f", "seed": "d", "steps": "s", "cfg_scale": "g", "flow_shift": "fs",
-        "negative_prompt": "n", "image": "i",
-    }  # fmt: skip
+    prompt_line = {name: option for name, option in PROMPT_LINE.items() if name != "control_image"}
 
-    class Inputs(GeneratorInputs):
-        models: Annotated[WanModels, Takes("task", "vae", "t5")] = Field(description=MODELS)
-        image: Annotated[Any, Native("IMAGE")] = Field(None, description="The first frame, for i2v and flf2v tasks.")
-        end_image: Annotated[Any, Native("IMAGE")] = Field(None, description="The last frame.")
-        control_video: Annotated[Any, Native("VIDEO,IMAGE")] = Field(
+    class Inputs(VideoGeneratorInputs):
+        models: Annotated[WanModels, Takes("task", "vae", "t5")]
+        image: Annotated[Any, Picture("image_path")] = Field(
+            None, description="The first frame, for i2v and flf2v tasks."
+        )
+        end_image: Annotated[Any, Picture("end_image_path")] = Field(None, description="The last frame.")
+        control_video: Annotated[Any, Clip("control_path")] = Field(
             None, description="The control video of Fun-Control; as long as the video that is made."
         )
-        control_image: Annotated[Any, Native("IMAGE")] = Field(
+        control_image: Annotated[Any, Picture("control_image_path", several=True)] = Field(
             None, description="Control pictures of one-frame inference, in order."
         )
-        control_image_mask: Annotated[Any, Native("IMAGE")] = Field(
+        control_image_mask: Annotated[Any, Picture("control_image_mask_path", several=True)] = Field(
             None, description="Masks of the control pictures, in order."
         )
         video_length: Annotated[int | None, Option()] = Field(
@@ -290,19 +271,6 @@ class WanGenerator(VideoGenerator):
             "lora_weight_high_noise": [lora.path for lora in high],
             "lora_multiplier_high_noise": [lora.multiplier for lora in high],
         }
-
-    def media(self, inputs: Inputs, folder: Path) -> Mapping[str, Any]:
-        pictures = {"image_path": inputs.image, "end_image_path": inputs.end_image}
-        files: dict[str, Any] = {
-            name: str(save_png(value, folder / f"{name}.png")) for name, value in pictures.items() if value is not None
-        }
-        if inputs.control_video is not None:
-            files["control_path"] = str(save_video(inputs.control_video, folder / "control.mp4", inputs.fps))
-        for name in ("control_image", "control_image_mask"):
-            value = getattr(inputs, name)
-            if value is not None:
-                files[f"{name}_path"] = save_pngs(value, folder, name)
-        return files
 
     def check(self, inputs: Inputs, context: Context) -> None:
         models: WanModels = inputs.models

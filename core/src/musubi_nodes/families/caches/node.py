@@ -33,12 +33,13 @@ from musubi_nodes.families.caches.locks import alone_on_caches
 from musubi_nodes.families.caches.notes import Recipe
 from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.judging import warnings_for
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.records import Records
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
-from musubi_nodes.families.sockets import Cache, Dataset, Run
+from musubi_nodes.families.sockets import Cache, Dataset, Run, cache_socket
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import runs_of
 from musubi_nodes.runs.run import Outcome
@@ -73,7 +74,7 @@ class _Job:
 
 
 class CacheNode(ScriptNode):
-    """Encodes a dataset. Declare ``cache``, the family's own socket.
+    """Encodes a dataset.
 
     ``made_from`` is what an item's caches depend on: a latent on its media, a text on its caption alone, unless the
     text encoder looks at the media as well (``requires_content`` in cache_text_encoder_outputs.py, v0.3.4).
@@ -91,7 +92,8 @@ class CacheNode(ScriptNode):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "cache" in cls.__dict__:
+        if isinstance(cls.__dict__.get("family"), Family):
+            cls.cache = cache_socket(cls.family.key, cls.kind)
             fields: dict[str, Any] = {
                 f"{cls.kind}_cache": (cls.cache, Field(description="The finished cache, for the trainer.")),
                 "run": (Run, Field(description="The run folder: log, command, status.")),

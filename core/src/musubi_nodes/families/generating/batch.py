@@ -53,7 +53,7 @@ def generate_all(node: Generator, inputs: GeneratorInputs, context: Context) -> 
 def _items(node: Generator, inputs: GeneratorInputs) -> list[Item]:
     if inputs.prompts is None:
         return [Item(1, Prompt(), inputs)]
-    return items_of(inputs.prompts, inputs, node.prompt_fields, node.title)
+    return items_of(inputs.prompts, inputs, node.replaced(), node.title)
 
 
 def _named(node: Generator, item: Item, context: Context, install: Install) -> Item:
@@ -79,7 +79,7 @@ def _work(starts: Starts, left: Sequence[Item], inputs: GeneratorInputs, context
     batch, node = starts.batch, starts.node
     devices = _devices(inputs, starts.install, len(left))
     per_start = min(batch.prompts.per_start, max(-(-len(left) // len(devices)), 1))
-    batch.waiting.extend(groups(left, node.lines, per_start, node.kept_by_text))
+    batch.waiting.extend(groups(left, node.lines(), per_start, node.kept_by_text))
     if len(devices) > 1:
         side_by_side(context, devices, lambda number, own: starts.work(own, devices[number]))
     else:

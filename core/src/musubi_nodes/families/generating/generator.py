@@ -1,4 +1,4 @@
-"""The base of a family's video generator node."""
+"""The bases of a family's generator nodes: of pictures, and of videos."""
 
 from __future__ import annotations
 
@@ -18,8 +18,15 @@ from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.foretelling import known_inputs
 from musubi_nodes.families.generating.batch import generate_all
 from musubi_nodes.families.generating.grouping import Item, name_of, prompt_line
-from musubi_nodes.families.generating.inputs import GeneratorInputs, GeneratorOutputs
+from musubi_nodes.families.generating.inputs import (
+    GeneratorInputs,
+    ImageGeneratorInputs,
+    ImageGeneratorOutputs,
+    VideoGeneratorInputs,
+    VideoGeneratorOutputs,
+)
 from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.generating.media_files import write_media
 from musubi_nodes.families.generating.shown import Asked
 from musubi_nodes.families.generating.starts import Keep
 from musubi_nodes.families.generating.told_apart import made_together
@@ -29,12 +36,12 @@ from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.memory.possible import check_fp8_file
-from musubi_nodes.families.prompts import Prompt
+from musubi_nodes.families.prompts import PICTURE_FIELDS, Prompt
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Latent, Lora, Run
 from musubi_nodes.files import write_text
-from musubi_nodes.media.frames import VideoFile, save_png
+from musubi_nodes.media.frames import VideoFile, save_pngs
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.stated import lacked_gpu_memory
@@ -55,44 +62,59 @@ PROMPT_FIELDS = {
     "frames": "video_length",
     "steps": "infer_steps",
     "seed": "seed",
+    "guidance_scale": "embedded_cfg_scale",
+    "cfg_scale": "guidance_scale",
     "flow_shift": "flow_shift",
     "image": "image",
+    "control_image": "control_image",
 }
-"""Field of a prompt -> field of a generator, as far as all generators have them."""
+"""Field of a prompt -> the field of a generator that it replaces, where the generator has it."""
+PROMPT_LINE = {
+    "width": "w",
+    "height": "h",
+    "frames": "f",
+    "seed": "d",
+    "steps": "s",
+    "cfg_scale": "g",
+    "flow_shift": "fs",
+    "negative_prompt": "n",
+    "image": "i",
+    "control_image": "ci",
+}
+"""Field of a prompt -> its option in a line of ``--from_file`` (``parse_prompt_line`` of the generators, v0.3.4)."""
 
 
-class VideoGenerator(ScriptNode):
-    """Generates a video."""
+class Generator(ScriptNode):
+    """Generates what one prompt or many describe."""
 
     category: ClassVar[str] = "MusubiTuner/Generation"
-    search: ClassVar[tuple[str, ...]] = (
-        "text to video",
-        "image to video",
-        "t2v",
-        "i2v",
-        "sampler",
-        "inference",
-        "動画生成",
-        "生成",
-    )
     output_node: ClassVar[bool] = True
     lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
     looks_at: ClassVar[frozenset[str]] = ScriptNode.looks_at | {"prompts", "lora"}
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
-    Outputs: ClassVar[type[BaseModel]] = GeneratorOutputs
     bar_stage: ClassVar[str] = "denoising"
     prompt_fields: ClassVar[Mapping[str, str]] = PROMPT_FIELDS
-    """Field of a prompt of a batch -> the field of this node that it replaces."""
-    lines: ClassVar[Mapping[str, str]] = {}
-    """Field of a prompt -> its option in a line of ``--from_file``; empty where the script reads no prompt file. Such a
-    script names its outputs by time and seed, and each in its log once it is written."""
+    """Field of a prompt of a batch -> the field of this node that it replaces, where the node has it."""
+    prompt_line: ClassVar[Mapping[str, str]] = {}
+    """Field of a prompt -> its option in a line of ``--from_file``, where the node has it; empty where the script reads
+    no prompt file. Such a script names its outputs by time and seed, and each in its log once it is written."""
     kept_by_text: ClassVar[Set[str]] = frozenset({"negative_prompt", "image"})
     """Fields of a prompt whose encodings the script keeps by the prompt's text: prompts with the same text share a
     start only if these are the same as well."""
     prompt_inputs: ClassVar[frozenset[str]] = frozenset({"prompt", "prompts"})
     """Inputs that may bring the prompt over a link instead of the widget."""
-    size_option: ClassVar[str] = "video_size"
+    size_option: ClassVar[str]
     """The option that takes height and width; "" where the family's own fields send them."""
+
+    @classmethod
+    def replaced(cls) -> dict[str, str]:
+        """Return :attr:`prompt_fields` without what this node does not have."""
+        return {name: own for name, own in cls.prompt_fields.items() if own in cls.Inputs.model_fields}
+
+    @classmethod
+    def lines(cls) -> dict[str, str]:
+        """Return :attr:`prompt_line` without what this node does not have."""
+        return {name: option for name, option in cls.prompt_line.items() if name in cls.replaced()}
 
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
         most = inputs.models.most_blocks_to_swap
@@ -101,16 +123,15 @@ class VideoGenerator(ScriptNode):
     def spelling(self) -> Spelling:
         return self.family.generator_spelling
 
-    def frames(self, inputs: Any) -> int:
-        """How many frames it makes; a family whose length is another field, or may be left open, overrides it."""
-        return int(getattr(inputs, "video_length", None) or 1)
+    def frames(self, inputs: Any) -> int | None:
+        """Return how many frames it makes; ``None`` if that shows only afterwards."""
+        return 1
 
     def asked(self, inputs: Any) -> Asked:
         """What must come out, as far as it follows from the inputs."""
         if inputs.latent or inputs.extra_options.strip() or getattr(inputs, "one_frame_inference", None):
             return Asked()
-        counted = hasattr(inputs, "video_length") or type(self).frames is not VideoGenerator.frames
-        return Asked(self.frames(inputs) if counted else None, (inputs.width, inputs.height))
+        return Asked(self.frames(inputs), (inputs.width, inputs.height))
 
     def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
         """How the script takes LoRAs. HunyuanVideo and FramePack crash without an explicit multiplier (v0.3.4)."""
@@ -121,8 +142,8 @@ class VideoGenerator(ScriptNode):
         return str(inputs.prompt)
 
     def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
-        """Pictures and videos that the script reads, written into the run folder; by option."""
-        return {}
+        """Write the pictures and videos that the script reads into the run folder; return the files by option."""
+        return write_media(inputs, folder, getattr(inputs, "fps", self.family.fps))
 
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
@@ -143,12 +164,13 @@ class VideoGenerator(ScriptNode):
         context.made(*(file for each in results for file in each.files()), complete=not found.failed)
         context.failed = found.failed
         context.show(*(picture for each in results for picture in each.shown()), text=found.told)
-        return self.Outputs(
-            video=[VideoFile(each.video) for each in results if each.video],
-            images=[each.frames() for each in results] if context.wanted("images") else [],
-            latent=[Latent(path=each.latent) for each in results if each.latent],
-            run=last or Run(folder=output / "musubi" / "generated"),
-        )
+        outputs = {
+            "video": [VideoFile(each.video) for each in results if each.video],
+            "images": [each.frames() for each in results] if context.wanted("images") else [],
+            "latent": [Latent(path=each.latent) for each in results if each.latent],
+            "run": last or Run(folder=output / "musubi" / "generated"),
+        }
+        return self.Outputs(**{name: value for name, value in outputs.items() if name in self.Outputs.model_fields})
 
     def ready(self, inputs: GeneratorInputs, context: Context) -> Install:
         """The install, after all checks that need no process."""
@@ -214,20 +236,25 @@ class VideoGenerator(ScriptNode):
 
     def _note_memory(self, group: Sequence[Any], folder: RunFolder) -> None:
         if size := group[0].models.dit_size:
-            shapes = [Shape(each.width, each.height, self.frames(each), training=False) for each in group]
+            shapes = [Shape(each.width, each.height, self.frames(each) or 1, training=False) for each in group]
             largest = max(shapes, key=lambda shape: tokens(size, shape))
             record_estimate(folder, self.family.key, size, largest, group[0].memory or Memory())
 
     def _prompt_file(self, group: Sequence[Item], folder: Path) -> Path:
-        lines = []
-        for item in group:
-            image = item.prompt.image
-            path = None if image is None else save_png(image, folder / f"image-{item.number}.png")
-            lines.append(prompt_line(item.prompt, self.lines, path))
+        lines = [prompt_line(item.prompt, self.lines(), self._pictures(item, folder)) for item in group]
         return write_text(folder / "prompts.txt", "\n".join(lines) + "\n")
 
+    def _pictures(self, item: Item, folder: Path) -> dict[str, list[Path]]:
+        """Write the pictures of a prompt that its line names."""
+        given = {name: getattr(item.prompt, name) for name in self.lines() if name in PICTURE_FIELDS}
+        return {
+            name: save_pngs(value, folder, f"{name}-{item.number}")
+            for name, value in given.items()
+            if value is not None
+        }
+
     def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        replaced = set(self.prompt_fields.values()) if "prompts" in linked else set()
+        replaced = set(self.replaced().values()) if "prompts" in linked else set()
         own = {name: value for name, value in values.items() if name not in replaced}
         super().foresee(own, linked | replaced, context)
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
@@ -238,7 +265,8 @@ class VideoGenerator(ScriptNode):
 
     def _check_length_of(self, number: int, prompt: Prompt, values: Mapping[str, Any], linked: Set[str]) -> None:
         """What a prompt's length, its own or the node's, would be refused for when its turn comes."""
-        own = {self.prompt_fields["frames"]: prompt.frames} if "frames" in self.prompt_fields and prompt.frames else {}
+        length = self.replaced().get("frames")
+        own = {length: prompt.frames} if length and prompt.frames else {}
         inputs = known_inputs(type(self), values, linked, **own)
         try:
             self.check_length(inputs)
@@ -279,8 +307,47 @@ class VideoGenerator(ScriptNode):
                 fix="Choose video or images.",
             )
         if not decodes and not prompt.strip():
-            raise MusubiError("prompt-empty", f"{self.title}: the prompt is empty", fix="Say what the video shows.")
+            raise MusubiError("prompt-empty", f"{self.title}: the prompt is empty", fix="Describe what to generate.")
 
     def _together(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
         seeds = {item.number: item.prompt.seed or 0 for item in group}
         return made_together(folder, output_type, seeds, {item.number: self.asked(item.inputs) for item in group})
+
+
+class VideoGenerator(Generator):
+    """Generates videos."""
+
+    search: ClassVar[tuple[str, ...]] = (
+        "text to video",
+        "image to video",
+        "t2v",
+        "i2v",
+        "sampler",
+        "inference",
+        "動画生成",
+        "生成",
+    )
+    Inputs: ClassVar[type[BaseModel]] = VideoGeneratorInputs
+    Outputs: ClassVar[type[BaseModel]] = VideoGeneratorOutputs
+    size_option: ClassVar[str] = "video_size"
+
+    def frames(self, inputs: Any) -> int | None:
+        """Return the length; a family with another field for it, or whose script has its own, overrides it."""
+        return getattr(inputs, "video_length", None)
+
+
+class ImageGenerator(Generator):
+    """Generates pictures."""
+
+    search: ClassVar[tuple[str, ...]] = (
+        "text to image",
+        "t2i",
+        "sampler",
+        "inference",
+        "画像生成",
+        "生成",
+    )
+    Inputs: ClassVar[type[BaseModel]] = ImageGeneratorInputs
+    Outputs: ClassVar[type[BaseModel]] = ImageGeneratorOutputs
+    size_option: ClassVar[str] = "image_size"
+    prompt_line: ClassVar[Mapping[str, str]] = PROMPT_LINE

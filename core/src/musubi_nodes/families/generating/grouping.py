@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,11 +138,14 @@ def _can_be_a_line(prompt: Prompt) -> bool:
     return not any(NOT_IN_A_LINE in f" {_flat(text)}" for text in texts) and not _flat(prompt.prompt).startswith("#")
 
 
-def prompt_line(prompt: Prompt, lines: Mapping[str, str], image: Path | None) -> str:
-    """The prompt as a line of the file that ``--from_file`` reads; line breaks become blanks."""
-    values = {name: getattr(prompt, name) for name in lines} | {"image": image}
-    parts = [f"--{lines[name]} {_flat(value)}" for name, value in values.items() if name in lines and _is_said(value)]
-    return " ".join([_flat(prompt.prompt), *parts])
+def prompt_line(prompt: Prompt, lines: Mapping[str, str], pictures: Mapping[str, Sequence[Path]]) -> str:
+    """Return the prompt as a line of the file that ``--from_file`` reads; line breaks become blanks.
+
+    ``pictures`` are the files of its pictures by field: each has an option of its own.
+    """
+    values = {name: pictures.get(name) or [getattr(prompt, name)] for name in lines}
+    said = ((lines[name], value) for name, found in values.items() for value in found if _is_said(value))
+    return " ".join([_flat(prompt.prompt), *(f"--{option} {_flat(value)}" for option, value in said)])
 
 
 def _is_said(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What every video generator takes and hands on."""
+"""What generators take and hand on."""
 
 from __future__ import annotations
 
@@ -28,21 +28,20 @@ class GeneratorInputs(ScriptInputs):
     prompts: Prompts | None = Field(
         None, description="Many prompts instead of the one below, with their own seed, size and steps."
     )
-    prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What the video shows.")
+    prompt: Annotated[str, Widget(multiline=True)] = Field("", description="What to generate.")
     negative_prompt: Annotated[str, Option(), Widget(multiline=True)] = Field(
-        "", description="What it should not show. Empty: the model's own."
+        "", description="What to avoid. Empty: the model's default."
     )
     width: Side = Field(832, ge=16, le=4096, description="Width in pixels.")
     height: Side = Field(480, ge=16, le=4096, description="Height in pixels.")
     seed: Annotated[int, Option(), Widget(seed=True)] = Field(
-        1, ge=0, le=2**32 - 1, description="The same seed makes the same video."
+        1, ge=0, le=2**32 - 1, description="The same seed gives the same result."
     )
     filename_prefix: Annotated[str, Widget(last=1)] = Field(
         "video", description="Begin of the file names in output/musubi.", examples=["other"]
     )
-    output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
-        Field("video", description="What is written: a video, single images, the latent, or two of them.")
-    )
+    if TYPE_CHECKING:
+        output_type: str
 
     @field_validator("filename_prefix")
     @classmethod
@@ -50,8 +49,39 @@ class GeneratorInputs(ScriptInputs):
         return plain_name(name, *MEDIA, *WEIGHTS)
 
 
-class GeneratorOutputs(NodeOutputs):
-    """What was generated, one entry for each prompt; what nobody uses is not decoded."""
+class VideoGeneratorInputs(GeneratorInputs):
+    """What every generator of videos takes."""
+
+    output_type: Annotated[Literal["video", "images", "latent", "both", "latent_images"], Option(), Widget(last=1)] = (
+        Field("video", description="What is written: a video, single images, the latent, or two of them.")
+    )
+
+
+class ImageGeneratorInputs(GeneratorInputs):
+    """What every generator of pictures takes."""
+
+    width: Side = Field(1024, ge=16, le=4096, description="Width in pixels.")
+    height: Side = Field(1024, ge=16, le=4096, description="Height in pixels.")
+    filename_prefix: Annotated[str, Widget(last=1)] = Field(
+        "picture", description="Begin of the file names in output/musubi.", examples=["other"]
+    )
+    output_type: Annotated[Literal["images", "latent", "latent_images"], Option(), Widget(last=1)] = Field(
+        "images", description="What is written: the picture, the latent, or both."
+    )
+
+
+class ImageGeneratorOutputs(NodeOutputs):
+    """The pictures, one entry for each prompt; what nobody uses is not read."""
+
+    images: Annotated[list[Any], Native("IMAGE")] = Field(
+        [], description="The picture: [1, height, width, 3], values 0 to 1; several if the model makes several."
+    )
+    latent: list[Latent] = Field([], description="The latent file, if output_type makes one.")
+    run: Run = Field(description="The run folder: log, command, status.")
+
+
+class VideoGeneratorOutputs(NodeOutputs):
+    """The videos, one entry for each prompt; what nobody uses is not decoded."""
 
     video: Annotated[list[Any], Native("VIDEO")] = Field([], description="The video, if output_type makes one.")
     images: Annotated[list[Any], Native("IMAGE")] = Field(

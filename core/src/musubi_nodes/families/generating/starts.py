@@ -22,12 +22,15 @@ Keep = Callable[[Item, Made], None]
 
 
 class Generator(Protocol):
-    """What a batch needs of a generator node; ``VideoGenerator`` tells what each part is."""
+    """What a batch needs of a generator node; ``generator.Generator`` tells what each part is."""
 
     title: ClassVar[str]
-    prompt_fields: ClassVar[Mapping[str, str]]
-    lines: ClassVar[Mapping[str, str]]
     kept_by_text: ClassVar[Set[str]]
+
+    @classmethod
+    def replaced(cls) -> Mapping[str, str]: ...
+    @classmethod
+    def lines(cls) -> Mapping[str, str]: ...
 
     def install_name(self, inputs: GeneratorInputs) -> str | None: ...
     def ready(self, inputs: GeneratorInputs, context: Context) -> Install: ...

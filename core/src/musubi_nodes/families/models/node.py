@@ -19,6 +19,8 @@ from musubi_nodes.weights import Header
 class Models(Settings):
     """Model files (fields marked :class:`ModelFile`): names in the node, absolute paths on the wire."""
 
+    description: ClassVar[str] = "The family's models node: which files."
+
     install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
         None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
     )

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, create_model, field_validator
 
 from musubi_nodes.commands.option import Option
+from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.models.node import Models
-from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.node import NodeInputs, NodeOutputs
 from musubi_nodes.families.script import ScriptInputs
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
-from musubi_nodes.families.sockets import Cache, Lora, Run
+from musubi_nodes.families.sockets import Cache, Lora, Run, cache_socket
 from musubi_nodes.file_names import WEIGHTS, plain_name
 
 ADVANCED = Widget(advanced=True)
 
 
 class TrainerInputs(ScriptInputs):
-    """What every LoRA trainer takes; a family adds ``models``, ``latent_cache`` and ``text_cache`` of its own types."""
+    """What every LoRA trainer takes; a family adds ``models`` of its own type."""
 
     if TYPE_CHECKING:
         models: Models
@@ -64,6 +65,14 @@ class TrainerInputs(ScriptInputs):
     @classmethod
     def _plain(cls, name: str) -> str:
         return plain_name(name, *WEIGHTS)
+
+
+def with_caches(inputs: type[BaseModel], family: str) -> type[BaseModel]:
+    """Return ``inputs`` behind the sockets of the family's two caches; ``family`` is its key."""
+    kinds: tuple[CacheKind, ...] = ("latent", "text")
+    sockets: dict[str, Any] = {f"{kind}_cache": (cache_socket(family, kind), ...) for kind in kinds}
+    caches = create_model("Caches", __base__=NodeInputs, **sockets)
+    return create_model("Inputs", __base__=(inputs, caches))
 
 
 class TrainerOutputs(NodeOutputs):

@@ -17,7 +17,7 @@ from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import Spelling
+from musubi_nodes.families.family import Family, Spelling
 from musubi_nodes.families.lora import check_trained, lora_of, publish_lora
 from musubi_nodes.families.lora_fits import check_begins, check_fits
 from musubi_nodes.families.memory.measured import record_estimate
@@ -40,7 +40,7 @@ from musubi_nodes.families.training.identity import (
     record_training,
     whatever_length,
 )
-from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs
+from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs, with_caches
 from musubi_nodes.families.training.launch import accelerate_launch, write_launch_config
 from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.places import check_login, check_lora_folder, check_paths, longest_path
@@ -79,6 +79,11 @@ class LoRATrainer(ScriptNode):
     refused_options: ClassVar[Mapping[str, str]] = {
         "dim_from_weights": "it fails (TypeError, v0.3.4): connect the LoRA to network_weights instead"
     }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(getattr(cls, "family", None), Family):
+            cls.Inputs = with_caches(cls.Inputs, cls.family.key)
 
     def needed_flags(self, inputs: Any) -> frozenset[str]:
         """The flags that the latent cache must have been made with."""

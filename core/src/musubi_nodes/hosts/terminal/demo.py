@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from musubi_nodes.errors import MusubiError, did_you_mean
-from musubi_nodes.families import LatentCache, LoRATrainer, ModelsNode, Node, TextEncoderCache, VideoGenerator
+from musubi_nodes.families import Generator, LatentCache, LoRATrainer, ModelsNode, Node, TextEncoderCache
 from musubi_nodes.families.fields import socket_class
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.demo_dataset import COLOURS, SIZE, first_frame, make_dataset
@@ -83,7 +83,7 @@ def workflow(dataset: Path, install: str, family: str) -> dict[str, Any]:
         "5": _step(TrainingConfig, **TRAINING),
         "6": _step(trainer, latent_cache=["3", 0], text_cache=["4", 0], training=["5", 0], output_name="demo_lora",
                    **models),
-        "7": _step(_node(VideoGenerator, family), lora=["6", 0], filename_prefix="demo", **models, **generation),
+        "7": _step(_node(Generator, family), lora=["6", 0], filename_prefix="demo", **models, **generation),
     }  # fmt: skip
     if demo.first_frame:
         steps["7"]["inputs"]["image"] = ["8", 0]

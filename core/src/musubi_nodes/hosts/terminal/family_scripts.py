@@ -13,7 +13,7 @@ from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.caches.node import LatentCache, TextEncoderCache
 from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Spelling
 from musubi_nodes.families.fields import Settings
-from musubi_nodes.families.generating.generator import VideoGenerator
+from musubi_nodes.families.generating.generator import Generator
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.training.trainer import LoRATrainer
@@ -46,7 +46,7 @@ KINDS = (
     ),
     Kind(
         r"generate_(video|image)",
-        VideoGenerator,
+        Generator,
         (Memory,),
         GENERATOR_SPELLING,
         "GENERATOR_SPELLING",
