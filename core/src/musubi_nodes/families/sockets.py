@@ -45,11 +45,12 @@ DESCRIPTIONS: Mapping[CacheKind, str] = {
 @cache
 def cache_socket(family: str, kind: CacheKind) -> type[Cache]:
     """Return the socket of a family's finished caches; ``family`` is its key."""
-    names = {
+    own = {
+        "__module__": __name__,
         "socket": f"MUSUBI_{family.upper()}_{kind.upper()}_CACHE",
-        "description": f"The family's {kind} cache node.",
+        "description": DESCRIPTIONS[kind],
     }
-    return type(f"{family.title()}{kind.title()}Cache", (Cache,), {**names, "__module__": __name__})
+    return type(f"{family.title()}{kind.title()}Cache", (Cache,), own)
 
 
 class Lora(Socket):

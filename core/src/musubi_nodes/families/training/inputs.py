@@ -68,11 +68,11 @@ class TrainerInputs(ScriptInputs):
 
 
 def with_caches(inputs: type[BaseModel], family: str) -> type[BaseModel]:
-    """Return ``inputs`` behind the sockets of the family's two caches; ``family`` is its key."""
+    """Return ``inputs`` with the sockets of the family's two caches behind ``models``; ``family`` is its key."""
     kinds: tuple[CacheKind, ...] = ("latent", "text")
     sockets: dict[str, Any] = {f"{kind}_cache": (cache_socket(family, kind), ...) for kind in kinds}
-    caches = create_model("Caches", __base__=NodeInputs, **sockets)
-    return create_model("Inputs", __base__=(inputs, caches))
+    first = create_model("First", __base__=NodeInputs, models=(Any, ...), **sockets)
+    return create_model("Inputs", __base__=(inputs, first))
 
 
 class TrainerOutputs(NodeOutputs):
