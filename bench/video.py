@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from bench.common import Row, told
 
-from musubi_nodes.media.encode import Wish, encode
+from musubi_nodes.media.encode import EncodeRequest, encode
 from musubi_nodes.media.ffmpeg import executable
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.frames import VideoFile, source_of
@@ -122,7 +122,7 @@ def _pipe(clip: Path) -> Any:
 def _encode_ours(folder: Path, frames: Any) -> None:
     form = formats()["mp4-h264"]
     worst, best = form.quality or (0, 0)
-    encode(source_of(frames, 24), Wish(form, round(100 * (CRF - worst) / (best - worst))), folder)
+    encode(source_of(frames, 24), EncodeRequest(form, round(100 * (CRF - worst) / (best - worst))), folder)
 
 
 def _encode_pyav(folder: Path, frames: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from musubi_nodes.media.audio import Audio
-from musubi_nodes.media.encode import Wish, encode
+from musubi_nodes.media.encode import EncodeRequest, encode
 from musubi_nodes.media.ffmpeg import executable
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.frames import source_of
@@ -76,7 +76,7 @@ def written(
 ) -> Path:
     """The first file that encoding makes."""
     folder.mkdir(parents=True, exist_ok=True)
-    return encode(source_of(frames, fps), Wish(formats()[form], quality, audio), folder)[0]
+    return encode(source_of(frames, fps), EncodeRequest(formats()[form], quality, audio), folder)[0]
 
 
 def psnr(one: Array, other: Array) -> float:

@@ -88,7 +88,7 @@ def _files(package: str) -> Iterator[Path]:
 
 def _said(call: ast.Call) -> Iterator[ast.expr]:
     name = _name(call)
-    if name in ("say", "Progress"):
+    if name in ("translate", "Progress"):
         yield from call.args[:1]
     if name in TABLES:
         yield from call.args[1:2]

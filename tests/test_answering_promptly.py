@@ -20,7 +20,7 @@ from tests.giving_up import GivenUp, GivesUp
 
 from musubi_nodes import budget, parsing
 from musubi_nodes.budget import LOOK_SECONDS, Budget, Interruptible, spend, watched
-from musubi_nodes.errors import MusubiError, NotKnown
+from musubi_nodes.errors import MusubiError, Unresolved
 from musubi_nodes.files import CAPTION, read_bytes
 from musubi_nodes.hosts.comfyui import early, promptly
 from musubi_nodes.hosts.comfyui.promptly import Lists, begin_request, validated
@@ -100,7 +100,7 @@ def test_a_file_beyond_the_budget_is_not_read(tmp_path: Any) -> None:
     path.write_bytes(b"12345")
     with Budget(60, 8).used():
         assert read_bytes(path, CAPTION) == b"12345"
-        with pytest.raises(NotKnown):
+        with pytest.raises(Unresolved):
             read_bytes(path, CAPTION)
     assert read_bytes(path, CAPTION) == b"12345"
 
@@ -110,7 +110,7 @@ def test_no_file_is_opened_when_the_time_is_over(tmp_path: Any) -> None:
     budget = Budget(0, 8)
     with budget.used():
         time.sleep(0.001)
-        with pytest.raises(NotKnown):
+        with pytest.raises(Unresolved):
             read_bytes(tmp_path / "a.txt", CAPTION)
     assert budget.seconds < 0
 
@@ -178,7 +178,7 @@ def test_long_json_that_is_none_is_told_with_its_place() -> None:
 
 @pytest.mark.parametrize("text", [f"[{'[], ' * parsing.AT_ONCE}[]]", f"[{'1, ' * parsing.AT_ONCE}{'[], ' * 99}[]]"])
 def test_long_json_is_given_up(text: str) -> None:
-    with pytest.raises(NotKnown), Budget(-1, 8).used():
+    with pytest.raises(Unresolved), Budget(-1, 8).used():
         parsing.parse_json(text, len(text))
 
 
@@ -187,7 +187,7 @@ def test_a_header_counts_for_what_is_made_of_it(tmp_path: Any) -> None:
     (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     with Budget(60, len(header) * 3).used():
         read_header(tmp_path / "a.safetensors")
-    with pytest.raises(NotKnown), Budget(60, len(header) * 3 - 1).used():
+    with pytest.raises(Unresolved), Budget(60, len(header) * 3 - 1).used():
         read_header(tmp_path / "a.safetensors")
 
 

@@ -24,7 +24,7 @@ from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.plugins.discovery import checkout, find_plugins
 from musubi_nodes.plugins.manager import Plugins
-from musubi_nodes.testing.contract import Case, cases, owned, set_twice, unreachable
+from musubi_nodes.testing.contract import Case, cases, runner_options, set_twice, unreachable
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.fill import (
     build,
@@ -131,7 +131,7 @@ def test_an_option_that_no_field_knows_is_reached_as_extra_option() -> None:
         Case(node, "typo", inputs).words()
     known = {**(table(node.script) or {}), "brand_new": (table(node.script) or {})["seed"]}
     inputs = build(node.Inputs, lambda s: "brand_new = 3" if s.name == "extra_options" else default_value(s))
-    arguments, sent = node().command_line(inputs, known, "9.9.9", owned(node, known))
+    arguments, sent = node().command_line(inputs, known, "9.9.9", runner_options(node, known))
     assert argv(sent, known) == arguments and "--brand_new=3" in arguments
 
 

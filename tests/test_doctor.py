@@ -19,7 +19,7 @@ from musubi_nodes.hosts.terminal.findings import Finding, report
 from musubi_nodes.hosts.terminal.script_counts import counted
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.process.asking import ask_python
+from musubi_nodes.runs.process.probe import ask_python
 from musubi_nodes.testing.errors import fails
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.foreseeing import used_outputs
+from musubi_nodes.families.preflight import used_outputs
 from musubi_nodes.hosts.comfyui import emit
-from musubi_nodes.hosts.comfyui.kept import Kept
+from musubi_nodes.hosts.comfyui.output_tracker import OutputTracker
 from musubi_nodes.hosts.comfyui.start import classes
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.errors import fails
@@ -232,12 +232,12 @@ def test_a_length_that_does_not_fit_is_refused_before_a_training_in_its_graph() 
 
 
 def test_a_node_whose_files_are_gone_runs_again_once(tmp_path: Path) -> None:
-    kept, context = Kept(), Context(None, plugins())  # type: ignore[arg-type]
+    kept, context = OutputTracker(), Context(None, plugins())  # type: ignore[arg-type]
     made = [tmp_path / "cache" / f"{name}.safetensors" for name in "ab"]
     made[0].parent.mkdir()
     for file in made:
         file.touch()
-    context.made(*made)
+    context.track_output(*made)
     kept.keep("7", context)
     assert kept.round("7") == kept.round("7") == kept.round("8") == ""
     made[1].unlink()
@@ -251,8 +251,8 @@ def test_a_node_whose_files_are_gone_runs_again_once(tmp_path: Path) -> None:
 
 
 def test_a_training_that_was_stopped_early_is_not_remembered_as_done(tmp_path: Path) -> None:
-    kept, context = Kept(), Context(None, plugins())  # type: ignore[arg-type]
-    context.made(complete=False)
+    kept, context = OutputTracker(), Context(None, plugins())  # type: ignore[arg-type]
+    context.track_output(complete=False)
     kept.keep("7", context)
     assert kept.round("7")
 
@@ -266,7 +266,7 @@ def test_linking_an_output_that_was_not_made_makes_the_node_run_again(
 
     def key(*used: str) -> str:
         class Host:
-            kept = Kept()
+            kept = OutputTracker()
 
             def running_workflow(self) -> Any:
                 return {"7": {}, "9": {"inputs": {each: ["7", names.index(each)] for each in used}}}
@@ -305,10 +305,10 @@ def test_markup_in_a_line_of_text_is_no_markup(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_another_file_of_the_same_name_is_not_the_one_that_was_made(tmp_path: Path) -> None:
-    kept, context = Kept(), Context(None, plugins())  # type: ignore[arg-type]
+    kept, context = OutputTracker(), Context(None, plugins())  # type: ignore[arg-type]
     made = tmp_path / "video.mp4"
     made.write_bytes(b"a cat")
-    context.made(made)
+    context.track_output(made)
     kept.keep("7", context)
     assert kept.round("7") == ""
     made.unlink()

@@ -17,8 +17,8 @@ from musubi_nodes.config import config_file, load_config
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.cli import main
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.heartbeat import this_host
 from musubi_nodes.testing.workplace import Workplace
 
 ROOT = Path(__file__).resolve().parents[1]

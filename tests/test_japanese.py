@@ -29,7 +29,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def told() -> str:
     def run() -> Any:
         raise MusubiError(
-            "todo", "it failed", why="The disk is full.", fix="Nobody has translated this.", log=Path("log.txt")
+            "disk-full", "it failed", why="The disk is full.", fix="Nobody has translated this.", log=Path("log.txt")
         )
 
     with pytest.raises(MusubiError) as caught:

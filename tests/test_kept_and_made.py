@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.generating.made import Made
-from musubi_nodes.hosts.comfyui.kept import Kept
+from musubi_nodes.families.generating.generated_files import Made
+from musubi_nodes.hosts.comfyui.output_tracker import OutputTracker
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -16,13 +16,13 @@ def test_more_than_ten_pictures_stay_in_their_order() -> None:
 
 
 def test_a_node_that_gets_a_list_is_remembered_with_the_files_of_each(tmp_path: Path) -> None:
-    place, kept = Workplace(tmp_path), Kept()
+    place, kept = Workplace(tmp_path), OutputTracker()
     first, second = tmp_path / "a.mp4", tmp_path / "b.mp4"
     kept.round("1")
     for file in (first, second):
         file.write_bytes(b"x")
         context = Context(place.host, place.services, "node")
-        context.made(file)
+        context.track_output(file)
         kept.keep("1", context)
     assert kept.round("1") == ""
     first.unlink()
@@ -30,12 +30,12 @@ def test_a_node_that_gets_a_list_is_remembered_with_the_files_of_each(tmp_path: 
 
 
 def test_the_next_round_forgets_what_the_last_one_made(tmp_path: Path) -> None:
-    place, kept = Workplace(tmp_path), Kept()
+    place, kept = Workplace(tmp_path), OutputTracker()
     for name in ("a.mp4", "b.mp4"):
         file = tmp_path / name
         file.write_bytes(b"x")
         context = Context(place.host, place.services, "node")
-        context.made(file)
+        context.track_output(file)
         kept.round("1")
         kept.keep("1", context)
     (tmp_path / "a.mp4").unlink()

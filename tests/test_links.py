@@ -93,10 +93,10 @@ DIRECTLY = {
     "media/metadata.py": OWN_FOLDER,
     "nodes/previews.py": "into memory first",
     "runs/hardware/history.py": "the run's folder",
-    "runs/process/following.py": "the run's folder",
+    "runs/process/monitor.py": "the run's folder",
     "runs/process/guard.py": "the run's folder",
     "runs/process/guard_windows.py": "the run's folder",
-    "runs/record/alive.py": "the run's folder",
+    "runs/record/heartbeat.py": "the run's folder",
     "testing/workplace.py": "a test's folder",
 }
 """What writes otherwise than by files.py, and why no link can lie there."""

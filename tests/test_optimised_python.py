@@ -13,7 +13,7 @@ import json
 from musubi_nodes.plugins.manager import plugins
 found = plugins()
 facts = {node.id: [node.title, bool(node.description())] for node in found.nodes}
-print(json.dumps([sorted(found.loaded), found.failed, facts]))
+print(json.dumps([sorted(found.loaded), {name: str(error) for name, error in found.failed.items()}, facts]))
 """
 
 

@@ -15,7 +15,7 @@ from pydantic import create_model
 from musubi_nodes.commands.tables import scripts, table
 from musubi_nodes.config import Config, InstallConfig
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families import Family, Takes
+from musubi_nodes.families import Family, ForwardOptions
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.hosts.terminal.family_scripts import family_scripts
 from musubi_nodes.hosts.terminal.propose import proposal
@@ -54,7 +54,7 @@ def nodes(folder: Path, prefix: str) -> list[type[ScriptNode]]:
 
 def node(names: ModuleType, script: str, base: type[ScriptNode]) -> type[ScriptNode]:
     models, known = names.NewModels, table(script) or {}
-    taken = Takes(*(name for name in models.model_fields if name in known))
+    taken = ForwardOptions(*(name for name in models.model_fields if name in known))
     sockets = {"models": (Annotated[models, taken], ...)} if taken.fields else {}
     inputs = create_model("Inputs", __base__=getattr(names, f"New{base.__name__}Fields"), **sockets)  # type: ignore[call-overload]
     family = Family("new", "New", "new", "networks.lora_new", **spellings(names))
@@ -65,7 +65,7 @@ def node(names: ModuleType, script: str, base: type[ScriptNode]) -> type[ScriptN
 
 def spellings(names: ModuleType) -> dict[str, Any]:
     """What the proposal says for the family's description."""
-    found = {kind: getattr(names, f"NEW_{kind.upper()}", None) for kind in ("trainer_spelling", "generator_spelling")}
+    found = {kind: getattr(names, f"NEW_{kind.upper()}", None) for kind in ("trainer_options", "generator_options")}
     return {kind: spelling for kind, spelling in found.items() if spelling}
 
 
@@ -84,8 +84,16 @@ def test_a_node_of_proposed_fields_alone_is_accepted_by_its_script(checkout: Pat
 def test_what_others_own_already_is_left_out(checkout: Path) -> None:
     text = proposal(checkout, "qwen_image", "New", Config())
     fields = set(re.findall(r"^    (\w+): ", text, re.MULTILINE))
-    owned = {"seed", "blocks_to_swap", "fp8_scaled", "attn_mode", "network_dim", "learning_rate", "optimizer_type"}
-    assert not fields & (owned | {"save_path", "output_dir", "device", "interactive", "prompt", "lora_weight"})
+    runner_options = {
+        "seed",
+        "blocks_to_swap",
+        "fp8_scaled",
+        "attn_mode",
+        "network_dim",
+        "learning_rate",
+        "optimizer_type",
+    }
+    assert not fields & (runner_options | {"save_path", "output_dir", "device", "interactive", "prompt", "lora_weight"})
     assert {"dit", "vae", "text_encoder", "model_version", "num_layers", "guidance_scale"} <= fields
     assert "--exclude_patterns takes several values" in text and 'fp8_text_encoder="fp8_vl"' in text
 

@@ -18,8 +18,8 @@ from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import effective
 from musubi_nodes.datasets.toml import parse
-from musubi_nodes.families.records import Records
 from musubi_nodes.families.result_key import key_of
+from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.files import FileStamp
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.install import Install
@@ -111,7 +111,7 @@ def test_another_picture_of_the_same_size_and_time_is_another_one(of: Callable[.
 
 def test_a_replaced_result_is_not_handed_on(tmp_path: Path) -> None:
     made = _written(tmp_path / "video.mp4", b"one")
-    records = Records(tmp_path, "generated")
+    records = ResultStore(tmp_path, "generated")
     records.keep("key", [made])
     assert records.find("key") == (made,)
     replace(made, b"two")

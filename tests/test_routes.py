@@ -13,8 +13,8 @@ import pytest
 from tests.links import symlink
 
 from musubi_nodes.hosts.comfyui.routes import add_routes
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder, runs_of
+from musubi_nodes.runs.record.heartbeat import this_host
 
 pytest.importorskip("aiohttp")
 Answer = tuple[int, Any, str]

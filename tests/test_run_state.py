@@ -14,8 +14,8 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.files import write_json
 from musubi_nodes.hosts.comfyui.run_state import listed, state
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder, Status, run_folders, run_named
+from musubi_nodes.runs.record.heartbeat import this_host
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 

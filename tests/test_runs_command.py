@@ -17,8 +17,8 @@ from musubi_nodes.hosts.columns import columns, cut, table
 from musubi_nodes.hosts.terminal import listing
 from musubi_nodes.hosts.terminal.cli import main
 from musubi_nodes.hosts.terminal.output import Output
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.heartbeat import this_host
 
 
 def training(output: Path, status: str = "done", **details: Any) -> RunFolder:

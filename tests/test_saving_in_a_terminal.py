@@ -14,7 +14,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.terminal import foreign
 from musubi_nodes.hosts.terminal.foreign import SaveImage, SaveVideo
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.testing.workplace import Workplace
 
@@ -52,7 +52,9 @@ def test_a_picture_that_cannot_be_published_leaves_nothing(tmp_path: Path, monke
 def test_of_a_cut_video_the_chosen_part_is_saved(tmp_path: Path) -> None:
     place = Workplace(tmp_path)
     whole = barred(tmp_path / "clip.mkv", frames=48)
-    (part,) = saved(place, SaveVideo, video=VideoFile(whole, Cut(start=0.4, length=9)), filename_prefix="cuts/nine")
+    (part,) = saved(
+        place, SaveVideo, video=VideoFile(whole, ClipSpec(start=0.4, length=9)), filename_prefix="cuts/nine"
+    )
     assert bars(VideoFile(part).frames()) == list(range(10, 19))
     assert left_in(place) == ["cuts", "nine.mp4"]
 

@@ -8,8 +8,8 @@ import pytest
 
 from musubi_nodes.hosts.terminal.cli import main
 from musubi_nodes.hosts.terminal.listing import stop_run
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder, run_named
+from musubi_nodes.runs.record.heartbeat import this_host
 from musubi_nodes.testing.errors import fails
 
 

@@ -48,13 +48,13 @@ def told(request: pytest.FixtureRequest) -> Texts:
         help_page(node, texts)
     locale_files(NODES, texts)
     for package, failures in FAILURES.items():
-        say = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
+        translate = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
         for *_, why, fix in failures:
-            say(why), say(fix)
+            translate(why), translate(fix)
     for package in PACKAGES:
-        say = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
+        translate = texts.of(next((node for node in NODES if package_of(node) == package), None), "messages")
         for sentence in sentences(package) | (stages() if package == CORE else set()):
-            say(sentence)
+            translate(sentence)
     for word in ("Why", "Fix", "Log"):
         texts.of(table="messages")(word)
     return texts
@@ -76,7 +76,7 @@ def test_every_sentence_is_translated(told: Texts) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_causes_and_remedies_are_sentences_that_can_be_translated(package: str) -> None:
     found = "\n".join(glued(package))
-    assert not found, f'say("... {{value}} ...", value=value) makes these translatable:\n{found}'
+    assert not found, f'translate("... {{value}} ...", value=value) makes these translatable:\n{found}'
 
 
 @pytest.mark.parametrize("package", PACKAGES)

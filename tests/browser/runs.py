@@ -12,8 +12,8 @@ from PIL import Image
 from tests.moving import moving, written
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder, Status
+from musubi_nodes.runs.record.heartbeat import this_host
 
 
 def made_run(output: Path, status: Status = "done", rows: Iterable[dict[str, Any]] = (), **progress: Any) -> RunFolder:

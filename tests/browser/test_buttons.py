@@ -9,8 +9,8 @@ from tests.browser.page import TRAINER, Page
 from tests.browser.runs import made_run
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.record.again import Again, pasted_command, write_command
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.rerun_script import Again, pasted_command, write_command
 
 NARROW = """([kind, width]) => {
   const node = app.graph.nodes.find((each) => each.type === kind);

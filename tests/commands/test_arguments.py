@@ -8,7 +8,7 @@ from musubi_nodes.commands.argv import argv, plain
 from musubi_nodes.commands.check import accepted_arguments
 from musubi_nodes.commands.extra import extra_arguments, parse_extra
 from musubi_nodes.commands.option import Argument, merged
-from musubi_nodes.commands.ownership import PATHS, refusal
+from musubi_nodes.commands.option_owners import PATHS, refusal
 from musubi_nodes.commands.tables import OptionSpec, scripts, table
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.testing.errors import fails

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from musubi_nodes.commands import accepted
-from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.runs.install import Install
 from musubi_nodes.testing.errors import fails
 
@@ -44,7 +44,7 @@ def add_package(tmp_path: Path) -> None:
 def test_a_script_is_asked_once(install: Install, tmp_path: Path) -> None:
     add_package(tmp_path)
     for _ in range(3):
-        assert "new_option" in accepted_options(install, "new_train_network.py")
+        assert "new_option" in parser_options(install, "new_train_network.py")
     assert asked(tmp_path) == 1
 
 
@@ -52,16 +52,16 @@ def test_once_the_missing_package_is_there_the_script_is_known(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with fails("script-options-unknown", "new_train_network.py"):
-        accepted_options(install, "new_train_network.py")
+        parser_options(install, "new_train_network.py")
     assert not list((tmp_path / "cache" / "options").glob("*")), "another program would not ask"
     add_package(tmp_path)
     monkeypatch.setattr(accepted, "AGAIN", 0)
-    assert "new_option" in accepted_options(install, "new_train_network.py")
+    assert "new_option" in parser_options(install, "new_train_network.py")
 
 
 def test_many_looks_in_a_row_ask_a_failing_script_once(install: Install, tmp_path: Path) -> None:
     """A batch names each of its prompts by the script's options."""
     for _ in range(3):
         with fails("script-options-unknown", "new_train_network.py"):
-            accepted_options(install, "new_train_network.py")
+            parser_options(install, "new_train_network.py")
     assert asked(tmp_path) == 1

@@ -68,7 +68,7 @@ def test_each_look_at_a_dataset_can_be_given_up(folder: Path, look: Callable[[Pa
 
 def test_reading_many_files_can_be_given_up(folder: Path) -> None:
     files = [file for name, file in files_in(folder) if name.endswith(".png")]
-    answers_of = answers.Answers(lambda file: file.size)
+    answers_of = answers.FileCache(lambda file: file.size)
     with pytest.raises(Cancelled), watched(After(10)):
         answers_of.of(files)
     assert len(facts_of_images(files)) == 20

@@ -48,7 +48,7 @@ def test_beyond_what_is_kept_all_is_read_again_but_never_without_need(
     monkeypatch.setattr(answers, "MOST", 4)
     files = [File(f"{number}", 1, 0) for number in range(5)]
     read: list[File] = []
-    known = answers.Answers(lambda file: read.append(file) or file.path)
+    known = answers.FileCache(lambda file: read.append(file) or file.path)
     for _ in range(3):
         assert known.of(files) == [file.path for file in files]
     assert len(read) == len(files)

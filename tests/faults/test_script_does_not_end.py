@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from musubi_nodes.runs.process import silence
+from musubi_nodes.runs.process import stall
 from musubi_nodes.runs.record.progress import Progress
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
@@ -45,8 +45,8 @@ def at_ease(place: Any) -> Any:
 def test_a_script_that_hangs_is_told_and_left_alone(
     faulty: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(silence, "WARN_AFTER", 1.0)
-    monkeypatch.setattr(silence, "AGAIN_AFTER", 0.3)
+    monkeypatch.setattr(stall, "WARN_AFTER", 1.0)
+    monkeypatch.setattr(stall, "AGAIN_AFTER", 0.3)
     place = faulty("hang wan_train_network.py")
     shown = cancel_when(place, lambda now: (now.silent or 0) > 1.2)
     with caplog.at_level(logging.WARNING, "musubi_nodes"), pytest.raises(Cancelled):
@@ -60,7 +60,7 @@ def test_a_script_that_hangs_is_told_and_left_alone(
 
 
 def test_after_the_next_output_nothing_is_told_any_more(faulty: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "WARN_AFTER", 0.0)
+    monkeypatch.setattr(stall, "WARN_AFTER", 0.0)
     place = faulty()
     shown: list[Progress] = []
     place.host.progress = lambda node_id, now: shown.append(now)

@@ -18,10 +18,10 @@ def test_a_node_that_lets_a_text_become_another_option_fails() -> None:
     """The check can fail: a node that puts its text into the options as it is."""
     generator = next(node for node in every_node() if node.id == "MusubiTuner_WanGenerator")
 
-    def derived(self: object, inputs: object) -> dict[str, object]:
+    def computed_options(self: object, inputs: object) -> dict[str, object]:
         text = str(inputs.prompt)  # type: ignore[attr-defined]
         return {"slg_layers": text} if text.startswith("-x") else {}
 
-    loose = type("Loose", (generator,), {"derived": derived})
+    loose = type("Loose", (generator,), {"computed_options": computed_options})
     with pytest.raises(AssertionError, match=r"prompt, short option.*also sets.*slg_layers"):
         check_texts(loose)

@@ -17,9 +17,9 @@ from tests.datasets.broken_tomls import BROKEN
 from tests.hostile import bad_inputs as bad
 from tests.hostile.opened import started
 
-from musubi_nodes.commands.accepted import _read
 from musubi_nodes.commands.extra import extra_arguments
 from musubi_nodes.commands.helptext import parse_help
+from musubi_nodes.commands.parser_options import _read
 from musubi_nodes.commands.tables import OptionSpec, table
 from musubi_nodes.datasets.check import check
 from musubi_nodes.datasets.scan import scan
@@ -29,7 +29,7 @@ from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.hosts.terminal.workflow import check_workflow, read_workflow
 from musubi_nodes.nodes.prompt_tables import read_prompts
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes.testing.contract import owned
+from musubi_nodes.testing.contract import runner_options
 from musubi_nodes.testing.fill import build
 from musubi_nodes.testing.hostile import refused
 from musubi_nodes.weights import read_header
@@ -137,7 +137,7 @@ def test_a_broken_option_table_is_one_clear_error_and_no_command(script: str) ->
     @given(bad.broken(kept) | bad.broken(bad.HELP))
     def tried(text: str) -> None:
         known = parse_help(text)
-        if refused(lambda: real().command_line(inputs, known, "0.3.4", owned(real, known))):
+        if refused(lambda: real().command_line(inputs, known, "0.3.4", runner_options(real, known))):
             tables.add(repr(known))
 
     with started() as programs:

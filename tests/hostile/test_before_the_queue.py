@@ -11,7 +11,7 @@ from tests.hostile.every_node import every_node
 from musubi_nodes.families.fields import FieldSpec
 from musubi_nodes.families.node import Node
 from musubi_nodes.hosts.comfyui import emit
-from musubi_nodes.hosts.comfyui.kept import Kept
+from musubi_nodes.hosts.comfyui.output_tracker import OutputTracker
 from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.fill import default_value
@@ -35,7 +35,12 @@ class Canvas:
     """ComfyUI as far as it is asked before a run."""
 
     def __init__(self, folder: Path, trusted: bool) -> None:
-        self.input, self.output_folder, self.trusted, self.kept = folder / "input", folder / "output", trusted, Kept()
+        self.input, self.output_folder, self.trusted, self.kept = (
+            folder / "input",
+            folder / "output",
+            trusted,
+            OutputTracker(),
+        )
         self.preview_folder = None
         for each in (self.input, self.output_folder):
             each.mkdir(parents=True)

@@ -11,7 +11,7 @@ import tomli_w
 
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.extra import LIMIT, extra_arguments
-from musubi_nodes.commands.ownership import IMPORTABLE, NAMES, PATHS, RUNNER, SECRET, refusal
+from musubi_nodes.commands.option_owners import IMPORTABLE, NAMES, PATHS, RUNNER, SECRET, refusal
 from musubi_nodes.commands.tables import RELEASES, OptionSpec, scripts, table
 from musubi_nodes.errors import MusubiError, one_line
 from musubi_nodes.testing.errors import fails

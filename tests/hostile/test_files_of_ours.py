@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.datasets.known import Found, Known, LastLook
 from musubi_nodes.datasets.report import Report
+from musubi_nodes.datasets.scan_cache import Found, Known, RecentScan
 from musubi_nodes.datasets.toml import loads
 from musubi_nodes.errors import Problem
-from musubi_nodes.families.caches.notes import Made, Notes, Recipe
-from musubi_nodes.families.records import Records
+from musubi_nodes.families.caches.manifest import BuildParams, CacheManifest, Made
+from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.files import read_json, write_json
 from musubi_nodes.hosts.comfyui import start
 
@@ -50,14 +50,16 @@ def test_the_pack_loads_without_a_nodes_json_that_can_be_read(nodes_file: Path, 
     assert "MusubiTuner_WanGenerator" in start.classes()[0]
 
 
-NOTES = Notes({"a": Made("o", {"a.safetensors": "1"}, True)}, "run", Recipe(frozenset(["media"]), "m", "l"))
+NOTES = CacheManifest(
+    {"a": Made("o", {"a.safetensors": "1"}, True)}, "run", BuildParams(frozenset(["media"]), "m", "l")
+)
 
 
 @odd_values
 def test_hidden_notes_of_a_wrong_shape_say_nothing(tmp_path: Path, odd: Any) -> None:
     NOTES.write(tmp_path, "_x.safetensors")
     file = NOTES.file(tmp_path, "_x.safetensors")
-    assert Notes.read(tmp_path, "_x.safetensors") == NOTES
+    assert CacheManifest.read(tmp_path, "_x.safetensors") == NOTES
     whole = json.loads(file.read_text("utf-8"))
     made, recipe = whole["items"]["a"], whole["recipe"]
     items = [[*made[:place], odd, *made[place + 1 :]] for place in range(3)]
@@ -66,7 +68,7 @@ def test_hidden_notes_of_a_wrong_shape_say_nothing(tmp_path: Path, odd: Any) -> 
     changed += [{**whole, "recipe": each} for each in [*recipes, odd]] + [{**whole, "items": odd}]
     for each in changed:
         write_json(file, each)
-        found = Notes.read(tmp_path, "_x.safetensors")
+        found = CacheManifest.read(tmp_path, "_x.safetensors")
         assert all(type(value.origin) is str and type(value.finished) is bool for value in found.items.values())
         assert all(type(text) is str for value in found.items.values() for text in value.files.values())
         assert found.recipe is None or all(type(text) is str for text in (*found.recipe.sources, *found.recipe[1:]))
@@ -75,13 +77,13 @@ def test_hidden_notes_of_a_wrong_shape_say_nothing(tmp_path: Path, odd: Any) -> 
 @broken
 def test_hidden_notes_that_cannot_be_read_say_nothing(tmp_path: Path, broken: str) -> None:
     NOTES.file(tmp_path, "_x.safetensors").write_text(broken, "utf-8")
-    assert Notes.read(tmp_path, "_x.safetensors") == Notes()
+    assert CacheManifest.read(tmp_path, "_x.safetensors") == CacheManifest()
 
 
 @odd_values
 @pytest.mark.parametrize("name", ["files", "state", "run"])
 def test_a_record_of_a_wrong_shape_remembers_nothing(tmp_path: Path, name: str, odd: Any) -> None:
-    records = Records(tmp_path, "made")
+    records = ResultStore(tmp_path, "made")
     (tmp_path / "a").write_bytes(b"1")
     records.keep("key", [tmp_path / "a"], state="s")
     (file,) = (tmp_path / "musubi" / "made").iterdir()
@@ -94,7 +96,7 @@ def test_a_record_of_a_wrong_shape_remembers_nothing(tmp_path: Path, name: str, 
 @pytest.mark.parametrize("name", ["state", "fingerprint", "warnings", "datasets"])
 def test_what_was_known_of_a_dataset_in_a_wrong_shape_is_looked_for_again(tmp_path: Path, name: str, odd: Any) -> None:
     config = loads("[[datasets]]\nimage_directory = '.'\ncaption_extension = '.txt'\n", base=tmp_path)
-    known = Known(config, "", LastLook())
+    known = Known(config, "", RecentScan())
     known._state = "settled"
     found = Found("f", Report((), (Problem("caption-empty", "w"),), ("d",)))
     known.keep(found)

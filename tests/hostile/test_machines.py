@@ -28,7 +28,7 @@ def foreseen(tmp_path: Path) -> Callable[..., None]:
     def look(node: Any, address: str, *machines: str, **counts: int) -> None:
         services.config = Config(machines=list(machines))
         values = {"num_machines": 1, "main_process_ip": address, **counts}
-        node().foresee(values, set(), Context(host, services))
+        node().validate(values, set(), Context(host, services))
 
     return look
 

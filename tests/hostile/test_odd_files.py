@@ -271,10 +271,10 @@ OWN = {
     "media/formats.py": "a table of this package",
     "media/pictures.py": "the one place for pictures",
     "media/metadata.py": "a file that was written a moment ago",
-    "runs/process/following.py": "the log and the metrics that it writes",
+    "runs/process/monitor.py": "the log and the metrics that it writes",
     "runs/process/guard.py": "imports nothing of this package",
     "runs/process/guard_windows.py": "imports nothing of this package",
-    "runs/record/alive.py": "the heartbeat that it writes; /proc",
+    "runs/record/heartbeat.py": "the heartbeat that it writes; /proc",
     "runs/hardware/history.py": "the history that it writes",
 }
 """Who opens or parses files by itself, and why that is bounded."""

@@ -23,7 +23,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Training
-from musubi_nodes.families.training.identity import Identity
+from musubi_nodes.families.training.fingerprint import TrainingFingerprint
 from musubi_nodes.families.training.resume import resume_point
 from musubi_nodes.hosts.comfyui.host import ComfyHost
 from musubi_nodes.testing.errors import codes, fails
@@ -231,7 +231,7 @@ def test_a_state_to_resume_lies_in_the_output_folder(world: World) -> None:
     (state / "model.safetensors").write_bytes(b"")
     output.mkdir(parents=True, exist_ok=True)
     symlink(output / "linked-state", state)
-    identity = Identity(key="", output_name="my_lora", program="", dataset="", settings={})
+    identity = TrainingFingerprint(key="", output_name="my_lora", program="", dataset="", settings={})
     for text in (str(state), "../../outside/a-state", "linked-state", "//host/a-state", "\\\\host\\a-state", "~/a"):
         inputs = types.SimpleNamespace(training=Training(resume=text), optimizer=None, train_again=False)
         with pytest.raises(MusubiError, match="resume") as caught:

@@ -13,13 +13,13 @@ from musubi_nodes.files import write_json, write_text
 from musubi_nodes.hosts.comfyui import run_state
 from musubi_nodes.hosts.terminal.cli import main
 from musubi_nodes.runs.hardware.trees import tree
-from musubi_nodes.runs.record.again import pasted_command
 from musubi_nodes.runs.record.folder import RunFolder, runs_of
+from musubi_nodes.runs.record.rerun_script import pasted_command
 from musubi_nodes.runs.record.states import states
 from musubi_nodes.runs.record.values import FILES
 from musubi_nodes.testing.workplace import Workplace
 
-ODD = [None, True, [], {}, [[]], 7, 10**400, -1, 1.5, "x", "\x1b]0;owned\x07\x9b31m\u202e"]
+ODD = [None, True, [], {}, [[]], 7, 10**400, -1, 1.5, "x", "\x1b]0;runner_options\x07\x9b31m\u202e"]
 NAME = "20250101-000000-000-WanLoRATrainer-abcdef"
 
 

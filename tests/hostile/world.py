@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tests.hostile.every_node import every_node
 
-from musubi_nodes.commands.ownership import PATHS
+from musubi_nodes.commands.option_owners import PATHS
 from musubi_nodes.commands.tables import table
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError

@@ -10,8 +10,8 @@ import pytest
 from tests.moving import H264, HEARD, barred, bars, ffmpeg, moving, numbered, numbers, written
 
 from musubi_nodes.families.input_files import SUFFIXES
-from musubi_nodes.media.cut import Cut
-from musubi_nodes.media.encode import Wish, encode
+from musubi_nodes.media.cut import ClipSpec
+from musubi_nodes.media.encode import EncodeRequest, encode
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.media.probe import probe
@@ -21,7 +21,7 @@ BOTH = pytest.mark.parametrize("form", ["mkv-ffv1", "mp4-lossless"], ids=["milli
 
 
 def taken(path: Path, **cut: float) -> list[int]:
-    video = VideoFile(path, Cut(**cut))  # type: ignore[arg-type]
+    video = VideoFile(path, ClipSpec(**cut))  # type: ignore[arg-type]
     found = numbers(video.frames())
     assert video.count() == len(found)
     return found
@@ -73,9 +73,9 @@ def test_start_is_exact_in_every_container(tmp_path: Path, suffix: str, sound: b
         pytest.skip("it is silent")
     path = barred(tmp_path / f"x{suffix}", sound=sound)
     for first in (1, 10, 19, 20, 50):
-        found = bars(VideoFile(path, Cut(start=first / 25)).frames())
+        found = bars(VideoFile(path, ClipSpec(start=first / 25)).frames())
         assert found == list(range(first, 75))
-    assert bars(VideoFile(path, Cut(start=2.0, length=3, every=3)).frames()) == [50, 53, 56]
+    assert bars(VideoFile(path, ClipSpec(start=2.0, length=3, every=3)).frames()) == [50, 53, 56]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_start_is_exact_in_every_container(tmp_path: Path, suffix: str, sound: b
 def test_start_is_exact_where_the_index_is_poor(tmp_path: Path, name: str, options: list[str]) -> None:
     path = barred(tmp_path / name, *options)
     for first in (1, 18, 19, 20, 39, 50):
-        assert bars(VideoFile(path, Cut(start=first / 25)).frames()) == list(range(first, 75))
+        assert bars(VideoFile(path, ClipSpec(start=first / 25)).frames()) == list(range(first, 75))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".flv"])
@@ -99,7 +99,7 @@ def test_a_picture_that_begins_later_than_the_sound_keeps_its_place_in_it(tmp_pa
     path, picture = tmp_path / f"x{suffix}", barred(tmp_path / "picture.mp4")
     ffmpeg("-itsoffset", 0.48, "-i", picture, *HEARD, "-map", "0:v", "-map", "1:a", "-c:v", "copy", path)
     for first in (0, 10):
-        video = VideoFile(path, Cut(start=first / 25, length=50))
+        video = VideoFile(path, ClipSpec(start=first / 25, length=50))
         found, sound = bars(video.frames()), video.audio(50)
         assert found == list(range(first, first + 50)) and sound
         assert abs(np.argmax(np.abs(sound.samples[0]) > 0.1) / sound.rate - (13 - first) / 25) < 0.03
@@ -115,7 +115,7 @@ def test_length_counts_frames_that_come_out(tmp_path: Path) -> None:
 def test_every_nth_comes_after_the_rate(tmp_path: Path) -> None:
     path = written(tmp_path, numbered(60), fps=30)
     assert taken(path, fps=16, every=3) == as_musubi_tuner(60, 30, 16)[::3]
-    assert float(Cut(fps=16, every=2).rate(probe(path))) == 8
+    assert float(ClipSpec(fps=16, every=2).rate(probe(path))) == 8
 
 
 def test_a_varying_rate_is_resampled_by_time(tmp_path: Path) -> None:
@@ -135,9 +135,9 @@ def test_no_frame_is_lost_where_a_varying_rate_tells_a_mean(tmp_path: Path) -> N
     varying = ["-i", raw, "-vf", times, "-fps_mode", "vfr", "-enc_time_base", "1/1000", *H264]
     ffmpeg(*varying, "-use_editlist", "0", tmp_path / "varying.mp4")  # ffmpeg 7.0's list leaves the last frame out
     assert bars(VideoFile(tmp_path / "varying.mp4").frames()) == list(range(95))
-    video = VideoFile(tmp_path / "varying.mp4", Cut(start=10.0))
+    video = VideoFile(tmp_path / "varying.mp4", ClipSpec(start=10.0))
     assert bars(video.frames()) == list(range(50, 95)) and video.count() == 45
-    part = encode(source_of(video, 0), Wish(formats()["mkv-ffv1"]), tmp_path)[0]
+    part = encode(source_of(video, 0), EncodeRequest(formats()["mkv-ffv1"]), tmp_path)[0]
     assert bars(VideoFile(part).frames()) == list(range(50, 95))
     ffmpeg(*varying, tmp_path / "varying.mkv")
     facts = probe(tmp_path / "varying.mkv")
@@ -149,7 +149,7 @@ def test_the_rate_of_the_file_itself_drops_nothing(tmp_path: Path, fps: float) -
     path = written(tmp_path, numbered(82), "mp4-lossless", fps=fps)
     assert taken(path, fps=fps) == list(range(82))
     exact = probe(path).rate
-    assert exact.denominator == 1001 and Cut(fps=fps).rate(probe(path)) == exact
+    assert exact.denominator == 1001 and ClipSpec(fps=fps).rate(probe(path)) == exact
 
 
 def test_frames_of_a_part_that_an_edit_list_shows_are_counted(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_frames_of_a_part_that_an_edit_list_shows_are_counted(tmp_path: Path) ->
     ffmpeg("-ss", 0.6, "-i", whole, "-c", "copy", tmp_path / "part.mp4")
     video = VideoFile(tmp_path / "part.mp4")
     assert bars(video.frames()) == list(range(15, 75)) and video.count() == 60
-    assert bars(VideoFile(video.path, Cut(start=1)).frames()) == list(range(40, 75))
+    assert bars(VideoFile(video.path, ClipSpec(start=1)).frames()) == list(range(40, 75))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_coarse_clock_keeps_the_length(tmp_path: Path, form: str, fps: float) 
     """GIF counts hundredths of a second, WebP thousandths; the first frames' delay alone is another rate."""
     path = written(tmp_path, moving(81), form, fps=fps)
     assert probe(path).frames == 81 and abs(probe(path).duration - 81 / fps) < 0.02
-    assert len(VideoFile(path, Cut(start=0.5)).frames()) == 81 - fps / 2
+    assert len(VideoFile(path, ClipSpec(start=0.5)).frames()) == 81 - fps / 2
 
 
 def test_frames_are_whole_numbers_of_255_in_one_float_array(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_frames_are_whole_numbers_of_255_in_one_float_array(tmp_path: Path) -> N
     ],
 )
 def test_the_size_is_the_one_that_was_asked_for(tmp_path: Path, wanted: dict[str, int], size: tuple[int, int]) -> None:
-    cut = Cut(**wanted)  # type: ignore[arg-type]
+    cut = ClipSpec(**wanted)  # type: ignore[arg-type]
     assert VideoFile(written(tmp_path, moving(3)), cut).frames().shape == (3, *size, 3)
 
 
@@ -198,8 +198,8 @@ def test_crop_keeps_the_middle_and_pad_adds_black_bars(tmp_path: Path) -> None:
     picture = np.zeros((1, 64, 128, 3), np.float32)
     picture[:, :, 32:96] = 1
     path = written(tmp_path, picture)
-    assert VideoFile(path, Cut(width=64, height=64, resize="crop")).frames().min() > 0.95
-    padded = VideoFile(path, Cut(width=128, height=128, resize="pad")).frames()[0]
+    assert VideoFile(path, ClipSpec(width=64, height=64, resize="crop")).frames().min() > 0.95
+    padded = VideoFile(path, ClipSpec(width=128, height=128, resize="pad")).frames()[0]
     assert padded[:30].max() == padded[98:].max() == 0 and padded[40:88, 40:88].min() > 0.95
 
 
@@ -215,4 +215,4 @@ def test_a_start_behind_the_end_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, numbered(24), fps=24)
     for start in (1, 1.2, 99):
         with fails("video-start-behind-end", start):
-            VideoFile(path, Cut(start=start)).frames()
+            VideoFile(path, ClipSpec(start=start)).frames()

@@ -15,7 +15,7 @@ from musubi_nodes.media import audio as sound_of_files
 from musubi_nodes.media import decode
 from musubi_nodes.media import ffmpeg as ffmpeg_process
 from musubi_nodes.media.audio import read_audio
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.frames import ImageFiles, VideoFile
 from musubi_nodes.media.probe import probe
 from musubi_nodes.testing.errors import fails
@@ -35,7 +35,7 @@ def test_a_clip_is_held_once(tmp_path: Path) -> None:
 def test_what_does_not_fit_into_memory_is_told_before(tmp_path: Path) -> None:
     path = written(tmp_path, moving(3))
     with fails("memory-too-small", path):
-        VideoFile(path, Cut(width=2_000_000, height=2_000_000)).frames()
+        VideoFile(path, ClipSpec(width=2_000_000, height=2_000_000)).frames()
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6])
@@ -96,7 +96,7 @@ def test_progress_grows_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_sound_is_cut_like_the_pictures(tmp_path: Path) -> None:
     path = written(tmp_path, moving(48), fps=24, audio=tone(2))
-    sound = VideoFile(path, Cut(start=0.5, length=12)).audio(12)
+    sound = VideoFile(path, ClipSpec(start=0.5, length=12)).audio(12)
     assert sound and sound.rate == 44100 and sound.samples.shape == (2, 22050) and sound.samples.dtype == np.float32
     assert np.abs(sound.samples - tone(2).samples[:, 22050:44100]).max() < 0.01
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from tests.moving import ffmpeg, moving, psnr, tone, turned, written
 
-from musubi_nodes.media.cut import Cut
-from musubi_nodes.media.encode import Wish, encode
+from musubi_nodes.media.cut import ClipSpec
+from musubi_nodes.media.encode import EncodeRequest, encode
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.frames import ImageFiles, VideoFile, save_video, source_of
 from musubi_nodes.media.probe import probe
@@ -30,7 +30,7 @@ def back(made: list[Path]) -> Any:
 
 def made_of(folder: Path, frames: Any, form: str, fps: float = 24, **wish: Any) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    return encode(source_of(frames, fps), Wish(formats()[form], **wish), folder)
+    return encode(source_of(frames, fps), EncodeRequest(formats()[form], **wish), folder)
 
 
 def test_the_bounds_cover_all_formats() -> None:
@@ -184,11 +184,11 @@ def test_a_file_in_another_format_is_encoded_with_its_sound(tmp_path: Path) -> N
 
 def test_a_part_of_a_file_is_encoded_with_its_part_of_the_sound(tmp_path: Path) -> None:
     first = written(tmp_path / "a", moving(48), "mp4-h264", fps=24, audio=tone(2))
-    made = made_of(tmp_path / "b", VideoFile(first, Cut(start=0.5, length=12, width=48)), "mp4-h264")[0]
+    made = made_of(tmp_path / "b", VideoFile(first, ClipSpec(start=0.5, length=12, width=48)), "mp4-h264")[0]
     facts, sound = probe(made), VideoFile(made).audio(12)
     assert (facts.width, facts.height, facts.frames, facts.fps) == (48, 32, 12, 24)
     assert sound and abs(sound.seconds - 0.5) < 0.03
-    expected = VideoFile(first, Cut(start=0.5, length=12, width=48)).frames()
+    expected = VideoFile(first, ClipSpec(start=0.5, length=12, width=48)).frames()
     assert psnr(VideoFile(made).frames(), expected) > 34
 
 
@@ -205,7 +205,7 @@ def test_a_killed_ffmpeg_is_one_error(tmp_path: Path) -> None:
             child.kill()
 
     with fails("video-not-written", "mp4-h264"):
-        encode(source_of(moving(50, 640, 480), 24), Wish(formats()["mp4-h264"]), tmp_path, kill)
+        encode(source_of(moving(50, 640, 480), 24), EncodeRequest(formats()["mp4-h264"]), tmp_path, kill)
 
 
 def test_a_file_that_cannot_grow_is_one_error_with_ffmpegs_last_words(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_cancel_ends_ffmpeg(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encode(source_of(moving(9), 24), Wish(formats()["mp4-h264"]), tmp_path, cancel)
+        encode(source_of(moving(9), 24), EncodeRequest(formats()["mp4-h264"]), tmp_path, cancel)
     assert not psutil.Process().children()
 
 
@@ -253,7 +253,7 @@ def test_a_video_for_musubi_tuner_keeps_its_size(tmp_path: Path, size: tuple[int
 
 @pytest.mark.parametrize("form", sorted(formats().keys() - {"png"}))
 def test_a_video_for_other_programs_is_encoded_only_where_they_could_not_read_it(tmp_path: Path, form: str) -> None:
-    video = VideoFile(written(tmp_path, moving(5), form, audio=tone(1)), Cut(resize="crop"))
+    video = VideoFile(written(tmp_path, moving(5), form, audio=tone(1)), ClipSpec(resize="crop"))
     path = save_video(video, tmp_path / "other.mp4", 0)
     assert (path == video.path) == (form not in ("gif", "webp", "mov-prores"))
     assert path == video.path or probe(path).codec == "h264"

@@ -12,7 +12,7 @@ from tests.giving_up import GivenUp, GivesUp
 from tests.moving import H264, HEARD, barred, bars, ffmpeg, moving, turned, written
 
 from musubi_nodes.budget import watched
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.media.probe import probe
 from musubi_nodes.testing.errors import fails
@@ -139,7 +139,7 @@ def test_sound_that_begins_before_the_picture_moves_no_frame(tmp_path: Path) -> 
         tmp_path / "b.mkv",
     )
     assert probe(tmp_path / "b.mkv").begin == pytest.approx(0.5, abs=0.03)
-    assert bars(VideoFile(tmp_path / "b.mkv", Cut(start=1, length=3)).frames()) == [25, 26, 27]
+    assert bars(VideoFile(tmp_path / "b.mkv", ClipSpec(start=1, length=3)).frames()) == [25, 26, 27]
 
 
 def test_an_empty_tail_of_the_index_is_no_frame(tmp_path: Path) -> None:

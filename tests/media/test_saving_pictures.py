@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tests.moving import barred, bars
 
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.ffmpeg import Watch, unwatched
 from musubi_nodes.media.frames import ImageFiles, VideoFile, as_array, loaded, save_png, save_pngs
 from musubi_nodes.testing.errors import fails
@@ -29,8 +29,8 @@ class Counted(VideoFile):
         return found
 
 
-@pytest.mark.parametrize("cut", [Cut(), Cut(start=0.5, length=6)])
-def test_for_one_picture_one_frame_is_decoded(tmp_path: Path, cut: Cut) -> None:
+@pytest.mark.parametrize("cut", [ClipSpec(), ClipSpec(start=0.5, length=6)])
+def test_for_one_picture_one_frame_is_decoded(tmp_path: Path, cut: ClipSpec) -> None:
     video = Counted(barred(tmp_path / "a.mkv", frames=40), cut)
     first = picture_of(save_png(video, tmp_path / "first.png"))
     assert video.decoded == [1]

@@ -329,7 +329,7 @@ def test_random_configurations_survive_writing_and_reading(raw: list[dict[str, A
 def foresee(place: Workplace, name: str, linked: set[str] | None = None, **values: Any) -> None:
     node, pictures = place.node(name), str(place.folder / "pictures")
     values = {name: pictures if value == "PICTURES" else value for name, value in values.items()}
-    node().foresee(node.known(values), linked or set(), Context(place.host, place.services))
+    node().validate(node.known(values), linked or set(), Context(place.host, place.services))
 
 
 @pytest.mark.parametrize(

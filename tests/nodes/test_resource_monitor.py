@@ -182,7 +182,7 @@ def test_a_run_from_before_has_no_record_and_that_is_said(place: Workplace) -> N
 def test_a_name_that_is_no_run_is_told_before_the_queue_runs(place: Workplace, name: str) -> None:
     node = place.node("ResourceMonitor")
     with fails("run-missing"):
-        node().foresee(node.known({"name": name}), set(), Context(place.host, place.services))
+        node().validate(node.known({"name": name}), set(), Context(place.host, place.services))
     with fails("run-missing"):
         place.run("ResourceMonitor", name=name, seconds=0)
 

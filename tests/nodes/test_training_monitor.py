@@ -101,7 +101,7 @@ def test_a_name_that_is_no_run_is_told_before_the_queue_runs(place: Workplace, n
     training(place, 1.0)
     node = place.node("TrainingMonitor")
     with fails("run-missing"):
-        node().foresee(node.known({"name": name}), set(), Context(place.host, place.services))
+        node().validate(node.known({"name": name}), set(), Context(place.host, place.services))
     with fails("run-missing"):
         place.run("TrainingMonitor", compare=name)
 

@@ -115,7 +115,7 @@ def test_what_cannot_be_read_is_told_before_the_queue_runs(
     (place.folder / "input" / "text.mp4").write_text("no video at all")
     node = place.node("VideoInput")
     with fails(code) if code else contextlib.nullcontext():
-        node().foresee(node.known(values), linked, Context(place.host, place.services))
+        node().validate(node.known(values), linked, Context(place.host, place.services))
 
 
 def test_files_are_found_in_subfolders_the_output_folder_and_by_path(place: Workplace, clip: str) -> None:

@@ -13,7 +13,7 @@ from tests.moving import moving, psnr, tone, written
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.hosts.terminal.run import run_file
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.frames import ImageFiles, VideoFile
 from musubi_nodes.media.probe import probe
@@ -63,7 +63,7 @@ def test_a_video_keeps_its_rate_and_sound(place: Workplace) -> None:
     out = run(place, video=VideoFile(source), fps=99)
     facts = probe(Path(out.path))
     assert (facts.frames, facts.fps, facts.audio) == (12, 12, "aac") and "copied" in place.texts[0]
-    out = run(place, video=VideoFile(source, Cut(length=6)), format="webm-vp9", audio=tone(3))
+    out = run(place, video=VideoFile(source, ClipSpec(length=6)), format="webm-vp9", audio=tone(3))
     assert probe(Path(out.path)).frames == 6 and "copied" not in place.texts[0]
     assert abs(out.video.audio(6).seconds - 0.5) < 0.03
     assert psnr(out.video.frames(), moving(12)[:6]) > 33
@@ -106,7 +106,7 @@ def test_what_cannot_be_written_is_told_before_the_queue_runs(
 ) -> None:
     node = place.node("VideoOutput")
     with fails(*told) if told else contextlib.nullcontext():
-        node().foresee(node.known(values), linked, Context(place.host, place.services))
+        node().validate(node.known(values), linked, Context(place.host, place.services))
 
 
 @pytest.mark.parametrize("prefix", ["../x", "a/b", "", "con", "/etc/x", "a\\b", ".x"])

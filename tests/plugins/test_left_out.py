@@ -49,7 +49,7 @@ class Latent(LatentCache):
     family = BIRD
     script = "bird_cache_latents.py"
     class Inputs(LatentCacheInputs):
-        models: Annotated[BirdModels, Takes("vae")]
+        models: Annotated[BirdModels, ForwardOptions("vae")]
         depth: Annotated[int, Option("bird_depth")] = Field(3, ge=1, le=9, description="How deep.")
         tiling: Annotated[bool, Option()] = Field(False, description="In tiles.")
 
@@ -59,14 +59,14 @@ class Trainer(LoRATrainer):
     family, script = BIRD, "bird_train_network.py"
     sample_models = ("vae",)
     class Inputs(TrainerInputs):
-        models: Annotated[BirdModels, Takes("dit")]
+        models: Annotated[BirdModels, ForwardOptions("dit")]
 
 class Generator(VideoGenerator):
     "Generates."
     id, title = "Generator", "Bird Generator"
     family, script = BIRD, "bird_generate_video.py"
     class Inputs(VideoGeneratorInputs):
-        models: Annotated[BirdModels, Takes("dit", "vae", "task")]
+        models: Annotated[BirdModels, ForwardOptions("dit", "vae", "task")]
 
 @hookimpl
 def musubi_register_family():
@@ -193,19 +193,19 @@ DECLARED = {
         "depth",
     ),
     "takes misspelt": (
-        family('Takes("vae")', 'Takes("vea")'),
+        family('ForwardOptions("vae")', 'ForwardOptions("vea")'),
         "field-unknown",
         "Bad",
         *("models", "BirdModels", "'vea'", "'vae'"),
     ),
     "takes no option": (
-        family('Takes("vae")', 'Takes("vae", "note")'),
+        family('ForwardOptions("vae")', 'ForwardOptions("vae", "note")'),
         "field-not-an-option",
         "Bad",
         *("models", "'note'", "BirdModels"),
     ),
     "takes of no socket": (
-        family(DEPTH, DEPTH.replace("Option", "Takes")),
+        family(DEPTH, DEPTH.replace("Option", "ForwardOptions")),
         "takes-not-a-socket",
         "Bad",
         "depth",

@@ -161,7 +161,7 @@ def test_what_the_real_script_says_when_it_fails_is_explained(place: Workplace) 
 
 
 def test_every_option_of_the_install_is_found_by_its_help(place: Workplace) -> None:
-    from musubi_nodes.commands.accepted import ask_help
+    from musubi_nodes.commands.parser_options import ask_help
     from musubi_nodes.commands.tables import nearest_release, table
 
     install = place.services.install()

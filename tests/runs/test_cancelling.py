@@ -53,7 +53,7 @@ def start_host(runs: Any, tree: Any, environment: dict[str, str], before: str = 
 
 
 @pytest.mark.parametrize(
-    "error", [Stop("the user said so"), KeyboardInterrupt(), OSError("the host's own"), MusubiError("todo", "x")]
+    "error", [Stop("the user said so"), KeyboardInterrupt(), OSError("the host's own"), MusubiError("given-up", "x")]
 )
 def test_an_interrupt_ends_the_whole_tree_and_comes_out_itself(
     runs: Any, tree: Any, until: Callable[..., bool], error: BaseException

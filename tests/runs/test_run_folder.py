@@ -12,8 +12,8 @@ import pytest
 from tests.links import symlink
 
 from musubi_nodes.runs.record import again
-from musubi_nodes.runs.record.again import Again, powershell
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.rerun_script import Again, powershell
 from musubi_nodes.testing.errors import fails
 
 FULL = """

@@ -15,7 +15,7 @@ import pytest
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.process.executor import LocalProcess, ProcessSpec, RunningProcess
-from musubi_nodes.runs.record.again import pasted_command
+from musubi_nodes.runs.record.rerun_script import pasted_command
 from musubi_nodes.runs.run import Command, run
 from musubi_nodes.testing.errors import fails
 

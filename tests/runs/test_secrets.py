@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.process.asking import ask_python
 from musubi_nodes.runs.process.masking import Mask, secret_values, without_secrets
+from musubi_nodes.runs.process.probe import ask_python
 
 TOKEN = "hf_AbCdEfGhIjKlMnOp"
 

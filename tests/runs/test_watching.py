@@ -15,8 +15,8 @@ from tests.fake_nvml import GIB, FakeGpu, FakeNvml
 from musubi_nodes.runs.hardware.machine import disks, largest_programs, machine, program_name
 from musubi_nodes.runs.hardware.trees import ram, running, tree
 from musubi_nodes.runs.hardware.watching import FIRST, STEP, watch
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.heartbeat import this_host
 
 HOLDS = """
 import os, subprocess, sys, time

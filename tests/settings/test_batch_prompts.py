@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.generating.grouping import Item, groups, prompt_line
+from musubi_nodes.families.generating.batching import Item, groups, prompt_line
 from musubi_nodes.families.prompts import MOST, Prompt, Prompts
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
@@ -261,10 +261,10 @@ def test_what_cannot_be_read_is_refused_when_it_is_queued(place: Workplace, row:
     node = place.node("BatchProcessor")
     context = Context(place.host, place.services, node.title)
     if not code:
-        node().foresee(node.known(values), linked, context)
+        node().validate(node.known(values), linked, context)
         return
     with fails(code):
-        node().foresee(node.known(values), linked, context)
+        node().validate(node.known(values), linked, context)
 
 
 def test_beyond_loopback_a_prompt_file_must_lie_in_an_allowed_folder(place: Workplace) -> None:

@@ -282,9 +282,9 @@ def test_what_cannot_be_planned_is_refused_when_it_is_queued(
     monkeypatch.setattr("musubi_nodes.runs.hardware.gpu.memory", lambda gpu: None)
     context = Context(place.host, place.services)
     with fails(code, named):
-        MemoryOptimizer().foresee(MemoryOptimizer.known(values), set(), context)
+        MemoryOptimizer().validate(MemoryOptimizer.known(values), set(), context)
     linked = {"mode", "family", "model_size"}
-    MemoryOptimizer().foresee(MemoryOptimizer.known(values), linked, context)
+    MemoryOptimizer().validate(MemoryOptimizer.known(values), linked, context)
 
 
 IMPOSSIBLE = [
@@ -308,13 +308,13 @@ def test_a_plan_by_hand_that_no_script_could_follow_gets_no_estimate(
     with fails(code, *named):
         run(place, **values)
     with fails(code, *named):
-        MemoryOptimizer().foresee(MemoryOptimizer.known(values), set(), Context(place.host, place.services))
+        MemoryOptimizer().validate(MemoryOptimizer.known(values), set(), Context(place.host, place.services))
 
 
 def test_what_may_be_possible_with_what_a_link_brings_is_not_refused(place: Workplace) -> None:
     context = Context(place.host, place.services)
     for linked in ("use", "family", "mode", "model_size"):
         values = MemoryOptimizer.known({"family": "wan", "attention": "sage"})
-        MemoryOptimizer().foresee(values, {linked}, context)
+        MemoryOptimizer().validate(values, {linked}, context)
     out = run(place, attention="sage", use="generating", blocks_to_swap=39)
     assert out.memory.attention == "sage" and "GiB" in out.report

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-from musubi_nodes.errors import NotKnown
+from musubi_nodes.errors import Unresolved
 
 LOOK_SECONDS = 0.2
 WORK_SECONDS, REST_SECONDS = 0.002, 0.0001
@@ -59,7 +59,8 @@ class _Rests:
 
 
 class Budget:
-    """Bytes and seconds that are left; what would need more raises :class:`NotKnown`. One thread at a time uses it."""
+    """Bytes and seconds that are left; what would need more raises :class:`Unresolved`. One thread at a time uses
+    it."""
 
     def __init__(self, seconds: float, most: int) -> None:
         self.seconds, self._bytes = seconds, most
@@ -81,7 +82,7 @@ class Budget:
         self._bytes -= size
         self._rests.due(now := time.monotonic())
         if self._bytes < 0 or now > self._until:
-            raise NotKnown("what is larger, or takes longer, than anybody waits for")
+            raise Unresolved("what is larger, or takes longer, than anybody waits for")
 
 
 class Interruptible:

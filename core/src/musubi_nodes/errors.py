@@ -11,7 +11,7 @@ from typing import Any
 
 from typing_extensions import Self
 
-from musubi_nodes.saying import Say
+from musubi_nodes.i18n import Translate
 
 LONGEST = 4_000
 """Characters of each part of a message."""
@@ -83,7 +83,7 @@ class MusubiError(Exception):
         self.what, self.why, self.fix = (printable(text) for text in (what, why, fix))
         self.log = log
         self.problems = tuple(problems)
-        self.say: Say = str
+        self.translate: Translate = str
         """Puts ``why``, ``fix`` and the words before them into the user's language, where a host knows it."""
         super().__init__(str(self))
 
@@ -99,11 +99,11 @@ class MusubiError(Exception):
         return type(self)(self.code, what, why=why, fix=fix, log=self.log, problems=self.problems)
 
     def __str__(self) -> str:
-        parts = (("Why", self.say(self.why)), ("Fix", self.say(self.fix)), ("Log", str(self.log or "")))
-        return "\n".join([self.what, *(f"{self.say(word)}: {text}" for word, text in parts if text)])
+        parts = (("Why", self.translate(self.why)), ("Fix", self.translate(self.fix)), ("Log", str(self.log or "")))
+        return "\n".join([self.what, *(f"{self.translate(word)}: {text}" for word, text in parts if text)])
 
 
-class NotKnown(Exception):
+class Unresolved(Exception):
     """What was asked for is known only when the workflow runs; never shown."""
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError, is_one_line
 from musubi_nodes.files import WEIGHTS_HEADER, open_file, unreadable
+from musubi_nodes.i18n import translate
 from musubi_nodes.parsing import MOST_LISTS, parse_json
-from musubi_nodes.saying import say
 
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
@@ -66,7 +66,7 @@ def read_header(path: Path) -> Header:
         raise MusubiError(
             "header-damaged",
             f"{path} is no safetensors file",
-            why=say("Its header is damaged: {error}", error=error),
+            why=translate("Its header is damaged: {error}", error=error),
             fix=_DOWNLOAD,
         ) from error
 
@@ -80,7 +80,7 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
         raise MusubiError(
             "file-truncated",
             f"{path} is cut off",
-            why=say("Its header alone needs {needs} bytes, it has {size}.", needs=8 + length, size=size),
+            why=translate("Its header alone needs {needs} bytes, it has {size}.", needs=8 + length, size=size),
             fix=_DOWNLOAD,
         )
 
@@ -112,7 +112,7 @@ def _refuse_other_files(path: Path, start: bytes) -> None:
     raise MusubiError(
         "file-not-safetensors",
         f"{path} is no safetensors file",
-        why=say("It begins with {start!r}.", start=start[:8]),
+        why=translate("It begins with {start!r}.", start=start[:8]),
         fix=_DOWNLOAD,
     )
 
@@ -128,7 +128,7 @@ def _checked(raw: Mapping[str, Any], start: int, size: int) -> Header:
     tensors = {name: _tensor(name, entry, start) for name, entry in entries.items()}
     end = max((tensor.place.stop for tensor in tensors.values()), default=start) - start
     if end > data:
-        raise _TooShort(say("Its tensors need {needs} bytes, {there} are there.", needs=end, there=data))
+        raise _TooShort(translate("Its tensors need {needs} bytes, {there} are there.", needs=end, there=data))
     if end < data:
         raise ValueError(f"{data - end} bytes follow after the last tensor")
     if sum(len(tensor.place) for tensor in tensors.values()) != end:

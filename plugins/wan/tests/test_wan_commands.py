@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tomli_w
 
-from musubi_nodes.commands.ownership import RUNNER
+from musubi_nodes.commands.option_owners import RUNNER
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.plugins.manager import plugins

@@ -8,8 +8,8 @@ import pytest
 from plugins.wan.tests.going_on import crashed, named, resumed_from, states_on, stopped_after_save
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.record.alive import this_host
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder
+from musubi_nodes.runs.record.heartbeat import this_host
 from musubi_nodes.runs.record.states import states
 
 AUTO = {"resume": "auto"}

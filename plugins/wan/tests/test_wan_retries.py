@@ -11,7 +11,7 @@ from plugins.wan.tests.going_on import CRASH, EPOCH, ONCE, crashed, named, resum
 
 from musubi_nodes.errors import Crashed
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.record import alive
+from musubi_nodes.runs.record import heartbeat
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import states
@@ -103,10 +103,10 @@ def end():
 def test_a_training_whose_host_was_killed_goes_on(
     place: Any, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(alive, "STOPPED", 0.5)
+    monkeypatch.setattr(heartbeat, "STOPPED", 0.5)
     caches, training = place.caches(), states_on(place)
     broken = crashed(place, caches, training)
-    write_json(broken.path / "status.json", {"status": "running", **alive.this_host(), **elsewhere})
+    write_json(broken.path / "status.json", {"status": "running", **heartbeat.this_host(), **elsewhere})
     place.train(caches, training=training.model_copy(update={"resume": "auto"}))
     assert resumed_from(place) == [str(states(broken)[-1].path)]
 

@@ -27,7 +27,7 @@ FIXED: dict[str, Any] = {
     "/users": {"storage": "server", "migrated": True},
     "/workflow_templates": {},
 }
-"""Answers that never change. The ``/features`` and the version are those of 0.3.64."""
+"""FileCache that never change. The ``/features`` and the version are those of 0.3.64."""
 
 
 def application(

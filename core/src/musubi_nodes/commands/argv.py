@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.commands.option import Argument
-from musubi_nodes.commands.ownership import PATHS, RUNNER
+from musubi_nodes.commands.option_owners import PATHS, RUNNER
 from musubi_nodes.commands.tables import OptionSpec, Table
 from musubi_nodes.errors import MusubiError, is_one_line, one_line
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 LONGEST_WORD = 30_000
 """Characters of one word: Linux takes 131,072 bytes in one, Windows 32,767 characters in the whole line."""
@@ -44,7 +44,7 @@ def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
         raise MusubiError(
             "command-too-long",
             f"the command would be {length} characters long, more than {LONGEST_LINE}",
-            fix=say("Shorten the texts; the longest is {longest!r}.", longest=longest[:80]),
+            fix=translate("Shorten the texts; the longest is {longest!r}.", longest=longest[:80]),
         )
     return words
 

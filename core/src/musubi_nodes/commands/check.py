@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release, first_spec
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 
 def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table, version: str) -> list[Argument]:
@@ -42,9 +42,9 @@ def _check_choice(argument: Argument, spec: OptionSpec, script: str, version: st
     raise MusubiError(
         "option-choice-unknown",
         f"--{argument.name} {wrong!r} ({argument.owner}) is not a choice of musubi-tuner {version}'s {script}",
-        why=say("It came with version {first}.", first=first)
+        why=translate("It came with version {first}.", first=first)
         if first
-        else say("It knows {choices}.", choices=", ".join(spec.choices)),
+        else translate("It knows {choices}.", choices=", ".join(spec.choices)),
         fix="Update musubi-tuner, or choose another value." if first else "Choose another value.",
     )
 
@@ -59,7 +59,7 @@ def _unknown(argument: Argument, script: str, version: str) -> MusubiError:
     return MusubiError(
         "option-unknown",
         f"--{argument.name} ({argument.owner}) is not known to musubi-tuner {version}'s {script}",
-        why=say("It needs version {first} or newer; {version} was found.", first=first, version=version)
+        why=translate("It needs version {first} or newer; {version} was found.", first=first, version=version)
         if first
         else "No version is known to have it.",
         fix="Update musubi-tuner (git pull), or leave the option at its default."

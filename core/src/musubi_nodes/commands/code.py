@@ -14,7 +14,7 @@ from pathlib import Path
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.files import CODE, KEPT, FileStamp, read_bytes, read_json, write_json
-from musubi_nodes.kinds import fits, text, texts_by_name
+from musubi_nodes.json_types import fits, text, texts_by_name
 from musubi_nodes.runs.install import Install
 
 

@@ -8,12 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from musubi_nodes.commands.option import Argument
-from musubi_nodes.commands.ownership import NAMES, refusal
+from musubi_nodes.commands.option_owners import NAMES, refusal
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.file_names import checked_name
+from musubi_nodes.i18n import translate
 from musubi_nodes.parsing import is_number, parse_toml
-from musubi_nodes.saying import say
 
 LIMIT = 20_000
 _SCALARS = (str, int, float)
@@ -55,7 +55,7 @@ def extra_arguments(
                 "option-unknown",
                 f"extra option --{name} is not known to {script} of musubi-tuner {version}"
                 f"{did_you_mean(name, list(known))}",
-                fix=say("Correct the name; `python {script} --help` lists what there is.", script=script),
+                fix=translate("Correct the name; `python {script} --help` lists what there is.", script=script),
             )
         _check_value(known[name], value)
         yield Argument(name, value, "extra options")
@@ -73,7 +73,7 @@ def _check_value(spec: OptionSpec, value: Any) -> None:
         raise MusubiError(
             "option-value-other-kind",
             f"extra option --{spec.name} takes {wanted}",
-            fix=say("Correct the line of {name}.", name=spec.name),
+            fix=translate("Correct the line of {name}.", name=spec.name),
         )
     items = value if isinstance(value, list) else [value]
     if isinstance(value, list) != spec.is_list:
@@ -81,13 +81,13 @@ def _check_value(spec: OptionSpec, value: Any) -> None:
         raise MusubiError(
             "option-value-other-kind",
             f"extra option --{spec.name} takes {wanted}",
-            fix=say("Correct the line of {name}.", name=spec.name),
+            fix=translate("Correct the line of {name}.", name=spec.name),
         )
     if isinstance(spec.nargs, int) and len(items) != spec.nargs:
         raise MusubiError(
             "option-value-count",
             f"extra option --{spec.name} takes {spec.nargs} values",
-            fix=say("It has {count}.", count=len(items)),
+            fix=translate("It has {count}.", count=len(items)),
         )
     for item in items:
         if not (isinstance(item, str | bool) or is_number(item)):
@@ -108,7 +108,7 @@ def _check_value(spec: OptionSpec, value: Any) -> None:
             raise MusubiError(
                 "option-choice-unknown",
                 f"extra option --{spec.name} cannot be {str(item)[:80]!r}{did_you_mean(str(item), spec.choices)}",
-                fix=say("Choose one of {choices}.", choices=", ".join(spec.choices)),
+                fix=translate("Choose one of {choices}.", choices=", ".join(spec.choices)),
             )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 M = TypeVar("M")
 
@@ -65,6 +65,6 @@ def merged(arguments: Iterable[Argument]) -> list[Argument]:
             raise MusubiError(
                 "option-set-twice",
                 f"--{argument.name} is set twice: by {first.owner} and by {argument.owner}",
-                fix=say("Remove it from {owner}.", owner=argument.owner),
+                fix=translate("Remove it from {owner}.", owner=argument.owner),
             )
     return list(found.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from musubi_nodes.datasets.answers import Answers
+from musubi_nodes.datasets.file_cache import FileCache
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.files import CAPTION, CHANGES_ARE_TIMED, READ
 
@@ -41,4 +41,4 @@ def _read(file: File) -> str | None:
     return (text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text).strip()
 
 
-ANSWERS = Answers(_read, always=not CHANGES_ARE_TIMED)
+ANSWERS = FileCache(_read, always=not CHANGES_ARE_TIMED)

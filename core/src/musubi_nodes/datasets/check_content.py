@@ -8,7 +8,7 @@ from typing import Literal
 
 from musubi_nodes.datasets.facts import facts_of_images
 from musubi_nodes.datasets.folder import MISSING_FOLDER, NOT_A_FOLDER
-from musubi_nodes.datasets.headers import Odd
+from musubi_nodes.datasets.headers import ImageIssue
 from musubi_nodes.datasets.items import DatasetScan
 from musubi_nodes.datasets.report import Findings, named
 from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
@@ -155,7 +155,7 @@ def _is_avif(path: Path) -> bool:
         return False
 
 
-_ODD: dict[Odd, tuple[str, str, str]] = {
+_ODD: dict[ImageIssue, tuple[str, str, str]] = {
     "alpha": (
         "image-transparent",
         "with transparency, which musubi-tuner drops: what is transparent is learned in the colour behind",
@@ -173,9 +173,9 @@ _ODD: dict[Odd, tuple[str, str, str]] = {
 cache_latents.py, v0.3.4)."""
 
 
-def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, Odd]], found: Findings) -> None:
+def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, ImageIssue]], found: Findings) -> None:
     """``beside``: further targets and controls. Their alpha has a meaning: layers, and FramePack's masks."""
-    items: list[tuple[Path, Odd]] = [
+    items: list[tuple[Path, ImageIssue]] = [
         (item.path, item.facts.odd) for item in scan.noticed if isinstance(item.facts, tuple) and item.facts.odd
     ]
     if isinstance(dataset, ImageDataset) and dataset.multiple_target:

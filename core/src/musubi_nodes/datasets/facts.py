@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musubi_nodes.datasets.answers import Answers, each_file
-from musubi_nodes.datasets.headers import ORIENTATION, TURNED, ImageFacts, Odd, header_facts
+from musubi_nodes.datasets.file_cache import FileCache, each_file
+from musubi_nodes.datasets.headers import ORIENTATION, TURNED, ImageFacts, ImageIssue, header_facts
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import unreadable
@@ -45,10 +45,10 @@ def _image(file: File) -> ImageFacts | MusubiError:
         return MusubiError(unreadable(error), f"{file.path} cannot be read", why=str(error))
 
 
-ANSWERS = Answers(_image)
+ANSWERS = FileCache(_image)
 
 
-_ODD_MODES: dict[str, Odd] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I": "grey16", "I;16": "grey16"}
+_ODD_MODES: dict[str, ImageIssue] = {"RGBA": "alpha", "LA": "alpha", "PA": "alpha", "I": "grey16", "I;16": "grey16"}
 
 
 def _by_pillow(file: File) -> ImageFacts | MusubiError:
@@ -61,7 +61,7 @@ def _by_pillow(file: File) -> ImageFacts | MusubiError:
         return error
 
 
-def _odd(image: Image) -> Odd:
+def _odd(image: Image) -> ImageIssue:
     with suppress(Exception):  # broken EXIF data turn nothing
         if image.getexif().get(ORIENTATION) in TURNED:
             return "rotated"

@@ -31,7 +31,7 @@ def fingerprint(config: DatasetConfig, scan: Scan) -> str:
 Source = Literal["media", "caption"]
 
 
-def origins(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: str) -> dict[str, str]:
+def source_hashes(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: str) -> dict[str, str]:
     """By stem, 16 hex digits for all that an item's cache is made from: its ``sources``, with media the dataset's
     options, and ``made``, what all are made with. Folders do not count: a dataset may move."""
     media, caption = "media" in sources, "caption" in sources

@@ -24,7 +24,7 @@ _START_OF_FRAME = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}
 _SEGMENTS = frozenset(range(0xFF00, 0xFFFF)) - {0xFF01, *range(0xFFD0, 0xFFD8)}  # the others have no length
 
 
-Odd = Literal["", "alpha", "grey16", "rotated", "animated"]
+ImageIssue = Literal["", "alpha", "grey16", "rotated", "animated"]
 """What is seen otherwise than its owner expects: with transparent parts, in grey of 16 bits, with a rotation in EXIF,
 several pictures."""
 
@@ -33,7 +33,7 @@ class ImageFacts(NamedTuple):
     """Width and height as stored (EXIF rotation is not applied, as upstream), and what is odd."""
 
     size: tuple[int, int]
-    odd: Odd = ""
+    odd: ImageIssue = ""
 
 
 def header_facts(path: str) -> ImageFacts | None:
@@ -81,14 +81,17 @@ def _webp(first: bytes, _: int) -> ImageFacts | None:
     return read(first) if read else None
 
 
-_made: Callable[[tuple[tuple[int, int], Odd]], ImageFacts] = partial(tuple.__new__, ImageFacts)  # half the time
+_made: Callable[[tuple[tuple[int, int], ImageIssue]], ImageFacts] = partial(tuple.__new__, ImageFacts)  # half the time
 _IHDR = struct.Struct(">16sII2s").unpack_from
 _CHUNK = struct.Struct(">I4s").unpack_from
 _PNG_CHUNKS = 100
 _PNG_CHANGES = frozenset({b"tRNS", b"eXIf", b"acTL"})
 """Transparent colours, EXIF data, several pictures: Pillow tells more."""
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-_PNG: dict[bytes, Odd] = {b"\x10\0": "grey16", **{bytes(form): "alpha" for form in ((8, 4), (8, 6), (16, 4), (16, 6))}}
+_PNG: dict[bytes, ImageIssue] = {
+    b"\x10\0": "grey16",
+    **{bytes(form): "alpha" for form in ((8, 4), (8, 6), (16, 4), (16, 6))},
+}
 """By bits of a channel and type of colour. Pillow keeps 16 bits of pure grey only, whose ``convert("RGB")`` cuts them
 off at 255."""
 
@@ -123,7 +126,7 @@ _WEBP: dict[bytes, Callable[[bytes], ImageFacts | None]] = {
 
 def _jpeg(first: bytes, file: int) -> ImageFacts | None:
     """Walks from segment to segment; one that reaches beyond ``first`` (a camera's preview) is skipped, not read."""
-    odd: Odd = ""
+    odd: ImageIssue = ""
     data, begin, at = first, 0, 2  # ``data`` begins at ``begin`` of the file, ``at`` counts in the file
     for _ in range(200):
         place = at - begin

@@ -11,8 +11,9 @@ from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import InvalidValue, MusubiError, Problem
 from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
-from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Family
+from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS, Family
 from musubi_nodes.families.fields import Clip, Dtype, InputFile, ModelFile, Native, Picture, Settings, Socket, Widget
+from musubi_nodes.families.forward_options import ForwardOptions
 from musubi_nodes.families.generating.generator import PROMPT_LINE, Generator, ImageGenerator, VideoGenerator
 from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGeneratorInputs, VideoGeneratorInputs
 from musubi_nodes.families.hub_file import HubFile, hub_files
@@ -42,25 +43,24 @@ from musubi_nodes.families.recognition.quantisation import FP8, PLAIN
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
-from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.tool import ToolInputs, ToolNode
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.trainer import LoRATrainer
 from musubi_nodes.file_names import checked_name
 from musubi_nodes.files import publish, write_bytes
+from musubi_nodes.i18n import translate
 from musubi_nodes.media.frames import save_png, save_pngs, save_video
 from musubi_nodes.runs.command import Outcome
 from musubi_nodes.runs.explain import Explanation, Failure, explain_by
 from musubi_nodes.runs.install import Demo, Install
 from musubi_nodes.runs.process.executor import Executor, ProcessSpec, RunningProcess
-from musubi_nodes.saying import say
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [
     "CLIP_L",
     "CLIP_L_FILES",
     "FP8",
-    "GENERATOR_SPELLING",
+    "GENERATOR_OPTIONS",
     "LLAMA",
     "LLAMA_BARE",
     "LLAMA_CLIP_DIT",
@@ -70,7 +70,7 @@ __all__ = [
     "PLAIN",
     "PROMPT_LINE",
     "TILED_VAE",
-    "TRAINER_SPELLING",
+    "TRAINER_OPTIONS",
     "Accepts",
     "Cache",
     "CacheInputs",
@@ -84,6 +84,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "Family",
+    "ForwardOptions",
     "FrameRule",
     "Generator",
     "GeneratorInputs",
@@ -126,7 +127,6 @@ __all__ = [
     "Settings",
     "Shape",
     "Socket",
-    "Takes",
     "TextEncoderCache",
     "ToolInputs",
     "ToolNode",
@@ -156,6 +156,6 @@ __all__ = [
     "save_png",
     "save_pngs",
     "save_video",
-    "say",
+    "translate",
     "write_bytes",
 ]

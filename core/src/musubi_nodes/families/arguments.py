@@ -10,17 +10,17 @@ from pydantic import BaseModel
 from musubi_nodes.commands.option import Argument, arguments_from, arguments_of, is_sent, marker, merged
 from musubi_nodes.commands.tables import RELEASES, Table, table
 from musubi_nodes.errors import NotPossible
-from musubi_nodes.families.family import Family, Spelling
+from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.fields import Settings
+from musubi_nodes.families.forward_options import ForwardOptions
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.families.takes import Takes
 
 
 def own_arguments(inputs: BaseModel, title: str) -> Iterator[Argument]:
-    """The options among the node's own fields, and those of the sockets that it marks with :class:`Takes`."""
+    """The options among the node's own fields, and those of the sockets that it marks with :class:`ForwardOptions`."""
     yield from arguments_of(inputs, title)
     for name, field in type(inputs).model_fields.items():
-        takes, value = marker(field, Takes), getattr(inputs, name)
+        takes, value = marker(field, ForwardOptions), getattr(inputs, name)
         if takes and value is not None:
             yield from arguments_of(value, name, takes.fields or None)
 
@@ -32,22 +32,22 @@ def settings_arguments(settings: Settings, owner: str) -> Iterator[Argument]:
 
 
 def memory_arguments(
-    memory: Memory, family: Family, spelling: Spelling, script: str, known: Table
+    memory: Memory, family: Family, option_map: OptionMap, script: str, known: Table
 ) -> Iterator[Argument]:
     """What ``script`` takes of a memory plan: options that no release of it has ever had are not meant for it."""
     owner = "the memory plan"
     values = {a.name: a.value for a in arguments_of(memory, owner)}
     if memory.fp8_text_encoder and family.fp8_text_encoder:
         values[family.fp8_text_encoder] = True
-    values |= spelled(memory, spelling, script)
+    values |= spelled(memory, option_map, script)
     ever = _ever(script) | known.keys()
     return (a for a in arguments_from(values, owner) if a.name in ever)
 
 
-def spelled(memory: Memory, spelling: Spelling, script: str) -> dict[str, Any]:
+def spelled(memory: Memory, option_map: OptionMap, script: str) -> dict[str, Any]:
     """fp8 and attention as the script spells them; a :class:`NotPossible` with the reason for what it cannot do."""
     found: dict[str, Any] = {}
-    for name, choices in spelling.items():
+    for name, choices in option_map.items():
         chosen = getattr(memory, name)
         options = choices.get(chosen, {} if chosen == "off" else "The script has no such option.")
         if isinstance(options, str):

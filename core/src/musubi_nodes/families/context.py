@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from musubi_nodes.config import Config
-from musubi_nodes.datasets.known import LastLook
+from musubi_nodes.datasets.scan_cache import RecentScan
 from musubi_nodes.errors import printable
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.recognition.kinds import WeightsKind
@@ -56,7 +56,7 @@ class Services(Protocol):
     """What configuration and plugins provide."""
 
     config: Config
-    last_look: LastLook
+    recent_scan: RecentScan
 
     @property
     def families(self) -> Sequence[Family]:
@@ -82,7 +82,7 @@ class Context:
 
     ``linked`` are the outputs that somebody uses (``None``: not known, so all). ``workflow`` is what goes into the
     metadata of files, as ComfyUI writes it: ``prompt`` and ``workflow``; empty where that is switched off. ``queued``
-    are the ids of the queued ``prompt`` and of its ``workflow``, as far as the host knows them. ``foreseeing``: nothing
+    are the ids of the queued ``prompt`` and of its ``workflow``, as far as the host knows them. ``preflight``: nothing
     runs yet, and the host's own thread waits for the answer.
     """
 
@@ -99,7 +99,7 @@ class Context:
     complete: bool = True
     failed: int = 0
     """How many of several things that it was to make failed, where the others were made and handed on."""
-    foreseeing: bool = False
+    preflight: bool = False
     interrupt: BaseException | None = None
     """What the host has raised because the user cancelled."""
 
@@ -119,12 +119,12 @@ class Context:
         """Whether somebody uses the output, so that making it is worth the memory."""
         return self.linked is None or output in self.linked
 
-    def made(self, *files: Path, complete: bool = True) -> None:
+    def track_output(self, *files: Path, complete: bool = True) -> None:
         """What the outputs stand for on disk: where it is gone later, or not complete, the node must run again."""
         self.files += files
         self.complete = self.complete and complete
 
-    def made_state(self, look: Callable[[], str], state: str) -> None:
+    def track_state(self, look: Callable[[], str], state: str) -> None:
         """The same for very many files: ``look`` tells their ``state``; where it is another later, the node must run
         again."""
         self.states.append((look, state))

@@ -10,12 +10,12 @@ from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import Dataset
 from musubi_nodes.errors import MusubiError, Problem, did_you_mean
 from musubi_nodes.families.models.dit_size import DitSize
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
-Spelling = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
+OptionMap = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
 """Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
 
-TRAINER_SPELLING: Spelling = {
+TRAINER_OPTIONS: OptionMap = {
     "attention": {
         "sdpa": {"sdpa": True},
         "flash": {"flash_attn": True},
@@ -27,7 +27,7 @@ TRAINER_SPELLING: Spelling = {
 }
 """Trainers (training/parser_common.py and the family's own parser, v0.3.4)."""
 
-GENERATOR_SPELLING: Spelling = {
+GENERATOR_OPTIONS: OptionMap = {
     "attention": {
         "sdpa": {"attn_mode": "sdpa"},
         "flash": {"attn_mode": "flash"},
@@ -69,8 +69,8 @@ class Family:
     vae_saving: Mapping[str, Any] = field(default_factory=dict)
     trainer_split_attn: Mapping[str, str] = field(default_factory=dict)
     generator_split_attn: Mapping[str, str] = field(default_factory=dict)
-    trainer_spelling: Spelling = field(default_factory=lambda: TRAINER_SPELLING)
-    generator_spelling: Spelling = field(default_factory=lambda: GENERATOR_SPELLING)
+    trainer_options: OptionMap = field(default_factory=lambda: TRAINER_OPTIONS)
+    generator_options: OptionMap = field(default_factory=lambda: GENERATOR_OPTIONS)
 
 
 def family_named(families: Sequence[Family], key: str | None) -> Family | None:
@@ -83,6 +83,6 @@ def family_named(families: Sequence[Family], key: str | None) -> Family | None:
         raise MusubiError(
             "family-unknown",
             f"there is no model family {key[:80]!r}{near}",
-            fix=say("Known are: {names}.", names=", ".join(known)),
+            fix=translate("Known are: {names}.", names=", ".join(known)),
         )
     return known[key]

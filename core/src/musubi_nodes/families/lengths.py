@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 
 def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
@@ -14,5 +14,5 @@ def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
             "frames-not-allowed",
             f"{complaint}: it takes {rule.explain()}",
             why="musubi-tuner would round down without a word, or make no sample.",
-            fix=say("Use {frames}.", frames=rule.round_down(frames) or rule.shortest),
+            fix=translate("Use {frames}.", frames=rule.round_down(frames) or rule.shortest),
         )

@@ -38,7 +38,7 @@ def publish_lora(context: Context, made: Path, name: str = "", complete: bool = 
     """Put a finished LoRA into ``models/loras/musubi`` under a name that is free (``name``, else its own);
     ``complete``: it was not stopped."""
     path = publish(made, lora_folder(context), name or made.name)
-    context.made(path, complete=complete)
+    context.track_output(path, complete=complete)
     return path
 
 

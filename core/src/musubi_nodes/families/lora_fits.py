@@ -13,7 +13,7 @@ from musubi_nodes.families.models.parts import whole_header
 from musubi_nodes.families.recognition.loras import PREFIX, lora_name, modules_in, network_of, ranks
 from musubi_nodes.families.settings import Training
 from musubi_nodes.files import open_file
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 from musubi_nodes.weights import Header, read_header
 
 WRAPPED = "model.diffusion_model."
@@ -54,7 +54,7 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
         raise MusubiError(
             "model-prefix-unsupported",
             f"no LoRA can be used with {dit.name}",
-            why=say(
+            why=translate(
                 "The names of its tensors begin with {prefix}, so that musubi-tuner finds none of the LoRA's modules: "
                 "it would leave it out with a warning in the log (v0.3.4).",
                 prefix=WRAPPED,
@@ -76,14 +76,16 @@ def check_begins(lora: Path, training: Training) -> None:
         raise MusubiError(
             "lora-rank-mismatch",
             f"{lora.name} has rank {', '.join(map(str, rank))}, but network_dim is {training.network_dim}",
-            fix=say("Set network_dim of the training settings to {rank}, or train from the beginning.", rank=rank[-1]),
+            fix=translate(
+                "Set network_dim of the training settings to {rank}, or train from the beginning.", rank=rank[-1]
+            ),
         )
     if alpha is not None and abs(alpha - training.network_alpha) > 1e-3 * abs(alpha):
         raise MusubiError(
             "lora-alpha-mismatch",
             f"{lora.name} has alpha {alpha:g}, but network_alpha is {training.network_alpha:g}",
             why="musubi-tuner would train with the one and save the other (v0.3.4): its strength would be wrong.",
-            fix=say("Set network_alpha of the training settings to {alpha}.", alpha=f"{alpha:g}"),
+            fix=translate("Set network_alpha of the training settings to {alpha}.", alpha=f"{alpha:g}"),
         )
 
 
@@ -94,7 +96,7 @@ def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None
         raise MusubiError(
             "lora-other-model",
             f"{lora.name} is {lora_name(header)}: it does not fit the model {dit.name}",
-            why=say(
+            why=translate(
                 "None of its {count} modules ({example}, ...) is in the model: it would change nothing.",
                 count=len(wanted),
                 example=sorted(wanted)[0],
@@ -107,7 +109,7 @@ def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None
             raise MusubiError(
                 "lora-other-size",
                 f"the LoRA {lora.name} is for another size of the model than {dit.name}",
-                why=say(
+                why=translate(
                     "It changes a {module} of {has}; that of the model is {needs}.",
                     module=module,
                     has=list(has),

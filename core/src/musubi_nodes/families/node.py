@@ -40,11 +40,11 @@ class Node:
     """Outputs that are made only if somebody uses them: another link makes the node run again."""
     always_runs: ClassVar[bool] = False
     """Whether it runs at each queue because it shows what no input tells, such as caches made by other nodes."""
-    foretold: ClassVar[bool] = False
+    resolves_statically: ClassVar[bool] = False
     """Whether it only hands on what its inputs say, at once and without writing anything: other nodes can then look at
     what it will hand on before the workflow runs."""
-    looks_at: ClassVar[frozenset[str]] = frozenset()
-    """Sockets whose values :meth:`foresee` finds in ``values`` where such nodes bring them."""
+    resolved_sockets: ClassVar[frozenset[str]] = frozenset()
+    """Sockets whose values :meth:`validate` finds in ``values`` where such nodes bring them."""
     Inputs: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
 
@@ -52,11 +52,11 @@ class Node:
         """Turn validated inputs into outputs; raises :class:`MusubiError` for everything a user can mend."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         """Raise a :class:`MusubiError` for what can be known to fail before anything of the workflow runs.
 
         ``values`` are the known values of fields, ``linked`` the inputs that will come over a link; of those that the
-        node :attr:`looks_at` some are in ``values`` nevertheless. ComfyUI asks when the workflow is queued, the
+        node :attr:`resolved_sockets` some are in ``values`` nevertheless. ComfyUI asks when the workflow is queued, the
         terminal before its first node; both look for missing files by themselves.
         """
 

@@ -11,27 +11,28 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
-from musubi_nodes.commands.accepted import accepted_options
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.check import accepted_arguments, missing_required
 from musubi_nodes.commands.code import code_of
 from musubi_nodes.commands.extra import extra_arguments, parse_extra
 from musubi_nodes.commands.option import Argument, arguments_from
-from musubi_nodes.commands.ownership import IMPORTABLE, PATHS
+from musubi_nodes.commands.option_owners import IMPORTABLE, PATHS
+from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
-from musubi_nodes.errors import MusubiError, NotKnown, OutOfGpuMemory, OutOfMainMemory
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory, OutOfMainMemory, Unresolved
 from musubi_nodes.families.arguments import memory_arguments, own_arguments, spelled, with_defaults
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import Family, Spelling
+from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.fields import Widget
-from musubi_nodes.families.foretelling import known_inputs
 from musubi_nodes.families.memory.plans import same_result, sparing, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
 from musubi_nodes.families.numbers_of import check_given
+from musubi_nodes.families.resolved_inputs import resolved_inputs
 from musubi_nodes.families.result_key import key_of
 from musubi_nodes.families.settings import Memory
+from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
 from musubi_nodes.runs.hardware.devices import device_queue, gpus
 from musubi_nodes.runs.install import Install
@@ -39,7 +40,6 @@ from musubi_nodes.runs.process.environment import child_environment, joined
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Command, Outcome, run
-from musubi_nodes.saying import say
 
 T = TypeVar("T")
 
@@ -63,34 +63,35 @@ class ScriptInputs(NodeInputs):
 
 
 class ScriptNode(Node):
-    """Runs ``script`` of the family's musubi-tuner. Subclasses declare fields; :meth:`derived` computes options."""
+    """Runs ``script`` of the family's musubi-tuner. Subclasses declare fields; :meth:`computed_options` computes
+    options."""
 
     family: ClassVar[Family]
     script: ClassVar[str]
     bar_stage: ClassVar[str] = "working"
     passes: ClassVar[int] = 1
-    looks_at: ClassVar[frozenset[str]] = frozenset({"models"})
+    resolved_sockets: ClassVar[frozenset[str]] = frozenset({"models"})
     refused_options: ClassVar[Mapping[str, str]] = {}
     """Options that the script has and that cannot work, each with the reason."""
 
-    def derived(self, inputs: Any) -> Mapping[str, Any]:
+    def computed_options(self, inputs: Any) -> Mapping[str, Any]:
         """Options that follow from several fields, by musubi-tuner's name."""
         return {}
 
-    def spelling(self) -> Spelling:
+    def option_map(self) -> OptionMap:
         """How this script spells fp8 and attention; none for scripts that have neither."""
         return {}
 
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
         """All options that the user's inputs amount to."""
         yield from own_arguments(inputs, self.title)
-        yield from arguments_from(self.derived(inputs), self.title)
+        yield from arguments_from(self.computed_options(inputs), self.title)
         yield from self.memory(inputs, known)
         yield from extra_arguments(inputs.extra_options, self.script, known, version, self.refused_options)
 
     def memory(self, inputs: Any, known: Table) -> Iterator[Argument]:
         """What the script takes of the memory plan."""
-        return memory_arguments(inputs.memory or Memory(), self.family, self.spelling(), self.script, known)
+        return memory_arguments(inputs.memory or Memory(), self.family, self.option_map(), self.script, known)
 
     def device(self, inputs: Any) -> str:
         """``auto``, ``cpu`` or ``cuda:N``."""
@@ -109,13 +110,13 @@ class ScriptNode(Node):
         yield self.check_memory
         yield partial(self.check, context=context)
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         context.services.executor()
         if "extra_options" not in linked:
             parse_extra(values.get("extra_options", ""))
-        inputs = known_inputs(type(self), values, linked)
+        inputs = resolved_inputs(type(self), values, linked)
         for check in self.checks(context):
-            with suppress(NotKnown):
+            with suppress(Unresolved):
                 check(inputs)
 
     def prepare(self, inputs: Any, context: Context) -> Install:
@@ -144,7 +145,7 @@ class ScriptNode(Node):
     def check_memory(self, inputs: Any) -> None:
         """What the script cannot do."""
         memory = inputs.memory or Memory()
-        spelled(memory, self.spelling(), self.script)
+        spelled(memory, self.option_map(), self.script)
         most = self.most_blocks_to_swap(inputs)
         if most is not None:
             check_swap(memory, most, self.title)
@@ -154,10 +155,10 @@ class ScriptNode(Node):
         return {}
 
     def command_line(
-        self, inputs: Any, known: Table, version: str, owned: Mapping[str, Any]
+        self, inputs: Any, known: Table, version: str, runner_options: Mapping[str, Any]
     ) -> tuple[list[str], list[Argument]]:
         """The script's argument list and the arguments in it, checked against what the install takes."""
-        arguments = [*self.arguments(inputs, known, version), *arguments_from(owned, "the runner")]
+        arguments = [*self.arguments(inputs, known, version), *arguments_from(runner_options, "the runner")]
         sent = accepted_arguments(with_defaults(arguments, self.defaults()), self.script, known, version)
         if missing := missing_required(sent, known):
             names = ", ".join(f"--{name}" for name in missing)
@@ -166,10 +167,10 @@ class ScriptNode(Node):
             )
         return argv(sent, known), sent
 
-    def key(self, inputs: Any, install: Install, owned: Mapping[str, Any], *facts: str) -> str:
-        """Names what a run makes; the same key, the same result. ``owned`` stands for the runner's options."""
+    def key(self, inputs: Any, install: Install, runner_options: Mapping[str, Any], *facts: str) -> str:
+        """Names what a run makes; the same key, the same result. ``runner_options`` stands for the runner's options."""
         plain = inputs.model_copy(update={"memory": same_result(inputs.memory or Memory())})
-        words, sent = self.command_line(plain, accepted_options(install, self.script), install.version, owned)
+        words, sent = self.command_line(plain, parser_options(install, self.script), install.version, runner_options)
         values = [each.value for each in sent if each.name in PATHS]
         files = [str(file) for value in values for file in (value if isinstance(value, list | tuple) else [value])]
         modules = [str(each.value) for each in sent if each.name in IMPORTABLE]
@@ -218,12 +219,12 @@ class ScriptNode(Node):
                 tried.append(next_plan[1])
                 now = {name: value for name, value in next_plan[0] if value != getattr(memory, name)}
                 log.warning("%s: out of memory; again, now with %s", self.title, now)
-                context.show(text=say("out of memory; tried again: {plan}", plan=next_plan[1]))
+                context.show(text=translate("out of memory; tried again: {plan}", plan=next_plan[1]))
                 inputs = inputs.model_copy(update={"memory": next_plan[0]})
 
     def _next_plan(self, error: MusubiError, inputs: Any, context: Context) -> tuple[Memory, str] | None:
         memory = inputs.memory or Memory()
-        known = accepted_options(context.services.install(self.install_name(inputs)), self.script)
+        known = parser_options(context.services.install(self.install_name(inputs)), self.script)
         if isinstance(error, OutOfMainMemory):
             return sparing(memory, self.family, self.trains, known)
         return stronger(memory, self.family, self.most_blocks_to_swap(inputs), self.trains, known)
@@ -234,15 +235,15 @@ class ScriptNode(Node):
         context: Context,
         install: Install,
         folder: RunFolder,
-        owned: Mapping[str, Any],
+        runner_options: Mapping[str, Any],
         totals: Sequence[int | None] = (),
         accept: Callable[[Outcome], None] = lambda _: None,
     ) -> Outcome:
         """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
         context.progress(Progress("checking"))
         folder.write_progress(Progress("checking"))
-        known = accepted_options(install, self.script)
-        arguments, _ = self.command_line(inputs, known, install.version, owned)
+        known = parser_options(install, self.script)
+        arguments, _ = self.command_line(inputs, known, install.version, runner_options)
         visible = self.visible_gpus(inputs, install)
         secrets = joined(context.services.config.secrets)
         environment = child_environment(install, visible, secrets)
@@ -256,7 +257,7 @@ class ScriptNode(Node):
             totals=totals,
             bar_stage=self.bar_stage,
             passes=self.passes,
-            events=Path(owned["logging_dir"]) if "logging_dir" in owned else None,
+            events=Path(runner_options["logging_dir"]) if "logging_dir" in runner_options else None,
         )
 
         def waiting() -> None:
@@ -286,17 +287,17 @@ class ScriptNode(Node):
 def _proposing(error: MusubiError, next_plan: tuple[Memory, str] | None, tried: Sequence[str]) -> MusubiError:
     """The error with the plan that comes next, behind what was tried already."""
     if next_plan and tried:
-        fix = say("With all of that set in the Memory Optimizer, {plan} as well.", plan=next_plan[1])
+        fix = translate("With all of that set in the Memory Optimizer, {plan} as well.", plan=next_plan[1])
     elif next_plan:
         advice = "In the Memory Optimizer {plan}. Or set oom_retries there: then that is tried by itself."
-        fix = say(advice, plan=next_plan[1])
+        fix = translate(advice, plan=next_plan[1])
     else:
-        fix = say(
+        fix = translate(
             "Use a smaller resolution, fewer frames or a lower rank: no setting of the Memory Optimizer saves more."
         )
     if isinstance(error, OutOfMainMemory):
-        fix = f"{say(error.fix)} {fix}" if next_plan else error.fix
+        fix = f"{translate(error.fix)} {fix}" if next_plan else error.fix
     why = error.why
     if tried:
-        why = say("{why} Tried without success: {plans}.", why=say(error.why), plans="; ".join(tried))
+        why = translate("{why} Tried without success: {plans}.", why=translate(error.why), plans="; ".join(tried))
     return error.replace(why=why, fix=fix)

@@ -41,8 +41,8 @@ class ToolNode(ScriptNode):
     output_node: ClassVar[bool] = True
     family: ClassVar[Family] = NO_FAMILY
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        super().foresee(values, linked, context)
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().validate(values, linked, context)
         if "output_name" not in linked and values["output_name"]:
             checked_name(values["output_name"], "output_name", *WEIGHTS)
 
@@ -67,9 +67,9 @@ class ToolNode(ScriptNode):
         context: Context,
         install: Install,
         folder: RunFolder,
-        owned: Mapping[str, Any],
+        runner_options: Mapping[str, Any],
         accept: Callable[[Outcome], None],
     ) -> Run:
         """Run the script in ``folder``, ``accept`` what it made, and give the run socket."""
-        self.execute(inputs, context, install, folder, owned, accept=accept)
+        self.execute(inputs, context, install, folder, runner_options, accept=accept)
         return Run(folder=folder.path)

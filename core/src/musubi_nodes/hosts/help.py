@@ -54,7 +54,7 @@ def write_all(nodes: Sequence[type[Node]], pages: Path, locales: Path) -> set[tu
 class _Page:
     def __init__(self, node: type[Node], texts: Texts) -> None:
         self.node, self.texts = node, texts
-        self.say = texts.of()
+        self.translate = texts.of()
 
     def own(self, sentence: str) -> str:
         return plain(self.texts.of(self.node)(sentence))
@@ -63,7 +63,7 @@ class _Page:
         node, specs = self.node, self.node.fields()
         lines = [f"# {self.own(node.title)}", "", self.own(node.description()), ""]
         if script := getattr(node, "script", ""):
-            lines += [self.say("Runs `{script}` of musubi-tuner.").format(script=script), ""]
+            lines += [self.translate("Runs `{script}` of musubi-tuner.").format(script=script), ""]
         widgets = [spec for spec in specs if spec.kind != "socket"]
         lines += example_lines(node, self.texts)
         lines += self.section("Inputs", (self.socket(spec) for spec in specs if spec.kind == "socket"))
@@ -75,33 +75,33 @@ class _Page:
     def section(self, title: str, items: Iterable[str]) -> list[str]:
         """A list, not a table: the help pane is too narrow for three columns."""
         body = list(items)
-        return [f"## {self.say(title)}", "", *body, ""] if body else []
+        return [f"## {self.translate(title)}", "", *body, ""] if body else []
 
     def socket(self, spec: FieldSpec) -> str:
         label = self.texts.label(self.node, spec.name)
-        needed = "" if spec.required else self.say(" (optional)")
+        needed = "" if spec.required else self.translate(" (optional)")
         name = "" if label == spec.name else f" `{spec.name}`"
         return f"- **{label}**{needed}{name} `{spec.wire}`{BREAK}{self.own(spec.description)}"
 
     def widget(self, spec: FieldSpec) -> str:
         option = marker(self.node.Inputs.model_fields[spec.name], Option)
         sent = f" `--{option.name or spec.name}`" if option else ""
-        values = self.say("Values: {}.").format(self.values(spec))
+        values = self.translate("Values: {}.").format(self.values(spec))
         files = ", ".join(f"[{file.name}]({file.url})" for file in spec.downloads)
-        known = BREAK + self.say("On Hugging Face: {files}.").format(files=files) if files else ""
+        known = BREAK + self.translate("On Hugging Face: {files}.").format(files=files) if files else ""
         return f"- **{spec.name}**{BREAK}{self.own(spec.description)}{BREAK}{values}{sent}{known}"
 
     def values(self, spec: FieldSpec) -> str:
         first = spec.to_widget(spec.default)
         if spec.kind == "choice":
             values = ", ".join(f"`{choice}`" for choice in spec.choices)
-            return self.say("{values}; at first `{first}`").format(values=values, first=first)
+            return self.translate("{values}; at first `{first}`").format(values=values, first=first)
         if spec.kind in ("int", "float"):
             low, high, first = (_number(number) for number in (spec.minimum, spec.maximum, first))
-            return self.say("{low} to {high}; at first {first}").format(low=low, high=high, first=first)
+            return self.translate("{low} to {high}; at first {first}").format(low=low, high=high, first=first)
         if spec.kind == "bool":
-            return self.say("on or off; at first on" if spec.default else "on or off; at first off")
-        return self.say(KINDS.get(spec.input_kind or spec.kind, "text")).format(spec.model_kind)
+            return self.translate("on or off; at first on" if spec.default else "on or off; at first off")
+        return self.translate(KINDS.get(spec.input_kind or spec.kind, "text")).format(spec.model_kind)
 
 
 def _number(value: Any) -> str:

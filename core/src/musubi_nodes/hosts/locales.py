@@ -43,14 +43,14 @@ def categories(nodes: Iterable[type[Node]], texts: Texts) -> dict[str, str]:
 
 def node_texts(node: type[Node], texts: Texts) -> dict[str, Any]:
     """Title, description, and what each input and output means; outputs go by their number."""
-    say = texts.of(node)
+    translate = texts.of(node)
 
     def slot(spec: FieldSpec, named: bool) -> dict[str, str]:
-        return {"name": texts.label(node, spec.name) if named else spec.name, "tooltip": say(spec.description)}
+        return {"name": texts.label(node, spec.name) if named else spec.name, "tooltip": translate(spec.description)}
 
     return {
-        "display_name": say(node.title),
-        "description": say(node.description()),
+        "display_name": translate(node.title),
+        "description": translate(node.description()),
         "inputs": {spec.name: slot(spec, spec.kind == "socket") for spec in node.fields()},
         "outputs": {str(number): slot(spec, True) for number, spec in enumerate(node.outputs())},
     }

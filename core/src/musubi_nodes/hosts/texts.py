@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import Any
 
 from musubi_nodes.families.node import Node
+from musubi_nodes.i18n import Translate
 from musubi_nodes.parsing import parse_toml
-from musubi_nodes.saying import Say
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "ja")
@@ -29,7 +29,7 @@ class Texts:
         self.used: set[tuple[str, str]] = set()
         self._nodes = {node.id: node for node in nodes}
 
-    def of(self, node: type[Node] | None = None, table: str = "sentences") -> Say:
+    def of(self, node: type[Node] | None = None, table: str = "sentences") -> Translate:
         """What translates the sentences of ``node``, or of the core; a sentence without translation stays English.
 
         ``table``: ``messages`` are what nodes say, and causes and remedies in errors.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.budget import spend
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.i18n import translate
 from musubi_nodes.media.ffmpeg import Ffmpeg, readable
 from musubi_nodes.media.probe import probe
-from musubi_nodes.saying import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
     """The first sound stream from ``start`` on, in seconds from the first picture, at its own rate and with its own
     channels; ``None`` where none is left.
 
-    Silence stands where sound begins later than the picture, so that both stay together. It is decoded from the
+    StallDetector stands where sound begins later than the picture, so that both stay together. It is decoded from the
     beginning of the file: seeking is exact to a packet only.
     """
     import numpy as np
@@ -60,7 +60,7 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
                 raise MusubiError(
                     "audio-too-long",
                     f"the sound of {path} is too long",
-                    why=say("Its samples take more than {size} MB.", size=MOST // 1_000_000),
+                    why=translate("Its samples take more than {size} MB.", size=MOST // 1_000_000),
                     fix="Take a part of the file: set start and length.",
                 )
         if run.wait() and data:

@@ -29,7 +29,7 @@ _REORDERED = 16
 
 
 @dataclass(frozen=True)
-class Cut:
+class ClipSpec:
     """``start`` in seconds from the first frame; ``length`` in frames of the result, 0: to the end; ``fps`` 0: as the
     file has them; ``every``: of the frames that ``fps`` leaves, each so many-th; ``width`` and ``height`` 0: as the
     file, or, if one is given, in proportion."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from musubi_nodes.budget import LOOK_SECONDS
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.ffmpeg import Ffmpeg, Watch, evenly, progressed, readable, unwatched
 from musubi_nodes.media.probe import VideoFacts, probe
 
@@ -25,14 +25,14 @@ _BLOCKS = 8
 _CONVERTERS = 2
 
 
-def decode(path: Path, cut: Cut | None = None, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
+def decode(path: Path, cut: ClipSpec | None = None, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
     """The chosen frames, float32 [frames, height, width, 3] in 0..1; each value is a whole number of 1/255.
 
     Raises :class:`MusubiError` where the file is no video, nothing is left to decode, or memory would not do.
     """
     import numpy as np
 
-    cut, facts = cut or Cut(), probe(path)
+    cut, facts = cut or ClipSpec(), probe(path)
     (width, height), most = cut.size(facts), cut.most(facts)
     check_memory(path, most * width * height * 12)
     frames, done = np.empty((most, height, width, 3), np.float32), 0
@@ -64,7 +64,7 @@ def _convert(block: Any, target: Any, free: queue.Queue[Any]) -> None:
         free.put(block)
 
 
-def count(path: Path, cut: Cut, watch: Watch = unwatched) -> int:
+def count(path: Path, cut: ClipSpec, watch: Watch = unwatched) -> int:
     """How many frames :func:`decode` would return, without keeping any."""
     facts = probe(path)
     if not cut.picks() and not facts.uneven:
@@ -78,7 +78,7 @@ def count(path: Path, cut: Cut, watch: Watch = unwatched) -> int:
     return done
 
 
-def _command(path: Path, cut: Cut, facts: VideoFacts, most: int) -> list[str]:
+def _command(path: Path, cut: ClipSpec, facts: VideoFacts, most: int) -> list[str]:
     """Evenly timed frames at the output's own rate: no version of ffmpeg then doubles or drops any."""
     rate = cut.rate(facts)
     filters = [*cut.filters(facts), *evenly(rate)]

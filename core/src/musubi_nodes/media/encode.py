@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media import metadata
 from musubi_nodes.media.audio import Audio, read_audio, write_raw
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.ffmpeg import Ffmpeg, Watch, progressed, readable, unwatched
 from musubi_nodes.media.formats import Format, check_rate, encoder_options
 from musubi_nodes.media.probe import VideoFacts, probe
@@ -36,7 +36,7 @@ class Source:
     frames: int
     pictures: Iterator[np.ndarray[Any, Any]] | None = None
     path: Path | None = None
-    cut: Cut = field(default_factory=Cut)
+    cut: ClipSpec = field(default_factory=ClipSpec)
     facts: VideoFacts | None = None
 
     @property
@@ -46,7 +46,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Wish:
+class EncodeRequest:
     """What is made of it. ``quality`` is 0 to 100; ``workflow`` goes into the file; ``preview``: a small copy too.
     ``upright``: where the file asks players to turn it, its pictures are turned, for readers that do not."""
 
@@ -58,14 +58,14 @@ class Wish:
     upright: bool = False
 
 
-def file_source(path: Path, cut: Cut | None = None) -> Source:
+def file_source(path: Path, cut: ClipSpec | None = None) -> Source:
     """A video on disk, or the part of it that ``cut`` takes."""
-    cut, facts = cut or Cut(), probe(path)
+    cut, facts = cut or ClipSpec(), probe(path)
     width, height = cut.size(facts)
     return Source(width, height, cut.rate(facts), cut.most(facts), path=path, cut=cut, facts=facts)
 
 
-def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -> list[Path]:
+def encode(source: Source, wish: EncodeRequest, folder: Path, watch: Watch = unwatched) -> list[Path]:
     """Write into the empty ``folder``: the file or the numbered pictures, and ``preview.mp4`` if wanted; returns the
     former. Raises :class:`MusubiError` where there are no frames, and with ffmpeg's last lines where it fails; what it
     left is the caller's to remove."""
@@ -97,7 +97,7 @@ def encode(source: Source, wish: Wish, folder: Path, watch: Watch = unwatched) -
     return made
 
 
-def _inputs(source: Source, wish: Wish, folder: Path) -> list[str]:
+def _inputs(source: Source, wish: EncodeRequest, folder: Path) -> list[str]:
     """Input 0 is the picture, then sound and metadata where there are any."""
     if source.path is not None:
         opening = source.cut.opening(source.facts) if source.facts else []
@@ -123,7 +123,7 @@ def _inputs(source: Source, wish: Wish, folder: Path) -> list[str]:
     return options
 
 
-def _output(source: Source, wish: Wish) -> list[str]:
+def _output(source: Source, wish: EncodeRequest) -> list[str]:
     form = wish.form
     options = ["-map", "0:V:0", *_sound(source, wish)]
     if wish.workflow and form.metadata == "container":
@@ -140,7 +140,7 @@ def _output(source: Source, wish: Wish) -> list[str]:
     return [*options, *(["-vf", filters] if filters else []), *evenly, *limit, *video, *form.output]
 
 
-def _sound(source: Source, wish: Wish) -> list[str]:
+def _sound(source: Source, wish: EncodeRequest) -> list[str]:
     """The given sound, else that of the whole file: copied where the container takes it."""
     form = wish.form
     if not form.audio:
@@ -175,7 +175,7 @@ def _filters(source: Source, form: Format, quality: int) -> Iterator[str]:
         yield form.filled(form.filter, quality)
 
 
-def _preview(source: Source, wish: Wish) -> list[str]:
+def _preview(source: Source, wish: EncodeRequest) -> list[str]:
     if not wish.preview or wish.form.preview != "copy":
         return []
     filters = "".join(f"{one}," for one in source.cut.filters(source.facts)) if source.facts else ""
@@ -223,7 +223,7 @@ def sizes_differ(one: Sequence[int], other: Sequence[int]) -> MusubiError:
     )
 
 
-def _mark(wish: Wish, made: Sequence[Path]) -> None:
+def _mark(wish: EncodeRequest, made: Sequence[Path]) -> None:
     """The workflow for what ffmpeg itself cannot put into a file."""
     write = {"text": metadata.write_text, "exif": metadata.write_exif}.get(wish.form.metadata)
     if write and wish.workflow:

@@ -20,7 +20,7 @@ from typing import IO, Any
 from musubi_nodes import children
 from musubi_nodes.budget import LOOK_SECONDS, spend
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 Watch = Callable[[int, int], None]
 """Told (frames done, frames expected) several times a second; raises where the user cancelled."""
@@ -66,7 +66,7 @@ def found() -> tuple[str, str]:
         raise MusubiError(
             "ffmpeg-too-old",
             f"ffmpeg {version} is too old: videos need ffmpeg {OLDEST} or newer",
-            why=say("imageio-ffmpeg {version} found {path}.", version=imageio_ffmpeg.__version__, path=path),
+            why=translate("imageio-ffmpeg {version} found {path}.", version=imageio_ffmpeg.__version__, path=path),
             fix=UPGRADE,
         )
     return path, version

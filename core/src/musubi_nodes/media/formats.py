@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.i18n import translate
 from musubi_nodes.media.ffmpeg import encoders
 from musubi_nodes.parsing import parse_toml
-from musubi_nodes.saying import say
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def unequal(form: Format, rate: Fraction) -> str:
         return ""
     ticks = math.floor(form.clock / rate)
     sentence = "{fps:g} fps on average: frames last {ticks} or {more} of {clock} parts of a second"
-    return say(sentence, fps=float(rate), ticks=ticks, more=ticks + 1, clock=form.clock)
+    return translate(sentence, fps=float(rate), ticks=ticks, more=ticks + 1, clock=form.clock)
 
 
 def check_rate(form: Format, fps: float) -> None:

@@ -11,9 +11,9 @@ from musubi_nodes import sharing
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import PICTURE, read_bytes
 from musubi_nodes.media.audio import Audio, read_audio
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.decode import check_memory, count, decode
-from musubi_nodes.media.encode import Source, Wish, encode, file_source, sizes_differ
+from musubi_nodes.media.encode import EncodeRequest, Source, encode, file_source, sizes_differ
 from musubi_nodes.media.ffmpeg import Watch, unwatched
 from musubi_nodes.media.formats import formats
 from musubi_nodes.media.pictures import opened_picture
@@ -38,7 +38,7 @@ class VideoFile:
     """A video on disk, or the part of it that ``cut`` takes."""
 
     path: Path
-    cut: Cut = Cut()
+    cut: ClipSpec = ClipSpec()
 
     def frames(self, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
         """All frames, decoded once into one array."""
@@ -170,7 +170,7 @@ def save_video(frames: Frames, path: Path, fps: float, audio: Audio | None = Non
     source = source_of(frames, fps)
     form = formats()["mp4-lossless" if source.width % 2 or source.height % 2 else "mp4-h264"]
     with sharing.scratch_folder(path.parent, ".video-") as folder:
-        made = encode(source, Wish(form, quality=100, audio=audio, upright=True), folder)
+        made = encode(source, EncodeRequest(form, quality=100, audio=audio, upright=True), folder)
         sharing.replace(made[0], path)
     return path
 

@@ -94,8 +94,8 @@ class VideoFacts:
 def probe(path: Path) -> VideoFacts:
     """Facts of the first video stream. Frames are counted, by packets or decoding: headers only estimate.
 
-    Raises :class:`MusubiError` for a file that is missing, empty, or no video. Answers are kept while the file has the
-    same stamp.
+    Raises :class:`MusubiError` for a file that is missing, empty, or no video. FileCache are kept while the file has
+    the same stamp.
     """
     try:
         found = path.stat()

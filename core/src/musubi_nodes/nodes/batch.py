@@ -14,9 +14,9 @@ from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.prompts import Prompt, Prompts, check_count
 from musubi_nodes.files import FileStamp
+from musubi_nodes.i18n import translate
 from musubi_nodes.nodes.prompt_tables import FromFile, pictures_of, read_prompts, typed_prompts
 from musubi_nodes.nodes.reading import readable_file
-from musubi_nodes.saying import say
 
 
 class BatchProcessor(Node):
@@ -29,7 +29,7 @@ class BatchProcessor(Node):
 
     id, title, category = "MusubiTuner_BatchProcessor", "Batch Processor", "MusubiTuner/Generation"
     search = ("batch", "queue", "csv", "jsonl", "many prompts", "multi gpu", "一括", "まとめて生成")
-    foretold = True
+    resolves_statically = True
 
     class Inputs(NodeInputs):
         previous: Prompts | None = Field(None, description="Prompts that come before these.")
@@ -63,7 +63,7 @@ class BatchProcessor(Node):
         prompts: Prompts = Field(description="All prompts, for a generator.")
         summary: str = Field(description="How many, and the first ones, as text.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         known = {name: "" if name in linked else values[name] for name in ("text", "file")}
         count = sum(1 for _ in _own(known["text"], known["file"], context).prompts)
         if not count and not linked & {"text", "file", "previous"}:
@@ -79,8 +79,8 @@ class BatchProcessor(Node):
         items = (*before, *_repeated(own, inputs.repeats, inputs.first_seed))
         prompts = Prompts(items=items, workers=inputs.workers, per_start=inputs.per_start, strict=inputs.strict)
         shown = [f"{number}. {prompt.prompt[:80]}" for number, prompt in enumerate(items[:5], 1)]
-        more = [say("and {count} more", count=len(items) - 5)] if len(items) > 5 else []
-        summary = "\n".join([say("{count} prompts", count=len(items)), *shown, *more, *([note] if note else [])])
+        more = [translate("and {count} more", count=len(items) - 5)] if len(items) > 5 else []
+        summary = "\n".join([translate("{count} prompts", count=len(items)), *shown, *more, *([note] if note else [])])
         context.show(text=summary)
         return self.Outputs(prompts=prompts, summary=summary)
 

@@ -22,7 +22,7 @@ class LoRASelect(Node):
 
     id, title, category = "MusubiTuner_LoRASelect", "LoRA Select", "MusubiTuner/LoRA"
     search = ("load lora", "lora loader", "weights", "strength", "multiplier", "LoRA読み込み", "強さ")
-    foretold = True
+    resolves_statically = True
 
     class Inputs(NodeInputs):
         previous: Lora | None = Field(None, description="LoRAs that come before this one.")
@@ -33,7 +33,7 @@ class LoRASelect(Node):
     class Outputs(NodeOutputs):
         lora: Lora = Field(description="The chain with this LoRA at its end.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "lora" not in linked:
             _look(values["lora"], context)
 
@@ -47,5 +47,5 @@ def _look(name: str, context: Context) -> Lora:
     found = lora_of(find_model(context.host, "loras", name))
     if not found.format:
         raise MusubiError("file-not-lora", f"{name} is no LoRA", fix="Choose another file.")
-    check_numbers(found.path, "chosen LoRA", glance=context.foreseeing)
+    check_numbers(found.path, "chosen LoRA", glance=context.preflight)
     return found

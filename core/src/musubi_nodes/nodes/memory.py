@@ -26,9 +26,9 @@ from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sizes import whole_blocks
 from musubi_nodes.families.sockets import Dataset
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.hardware import gpu
 from musubi_nodes.runs.hardware.devices import gpus
-from musubi_nodes.saying import say
 
 NEW = Widget(added=1)
 RARE = Widget(added=1, advanced=True)
@@ -52,7 +52,9 @@ class MemoryOptimizer(Node):
     search = ("vram", "oom", "out of memory", "fp8", "block swap", "low memory", "メモリ不足", "省メモリ")
 
     class Inputs(Memory):
-        dataset: Dataset | None = Field(None, description="Takes resolution, frames and batch size from this dataset.")
+        dataset: Dataset | None = Field(
+            None, description="ForwardOptions resolution, frames and batch size from this dataset."
+        )
         mode: Annotated[Mode, NEW] = Field(
             "manual", description="manual: the widgets. auto: what is free on the GPU now. Or a card's size."
         )
@@ -98,7 +100,7 @@ class MemoryOptimizer(Node):
         context.show(text=report)
         return self.Outputs(memory=memory, report=report)
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         mode, family, size = values["mode"], values["family"], values["model_size"]
         if not linked & {"mode", "family", "model_size"}:
             _sized(mode, family, size, context)
@@ -121,8 +123,8 @@ def _check_by_hand(family: str | None, size: str, chosen: Memory, training: bool
 
 def _how(factor: float) -> str:
     if factor == 1.0:
-        return say("an estimate without VAE and text encoders; a finished run of this shape will make it better")
-    return say("corrected by {factor:.2f}: what earlier runs of this shape took", factor=factor)
+        return translate("an estimate without VAE and text encoders; a finished run of this shape will make it better")
+    return translate("corrected by {factor:.2f}: what earlier runs of this shape took", factor=factor)
 
 
 def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[Family, DitSize] | None:
@@ -156,7 +158,7 @@ def _size(family: Family, name: str) -> DitSize:
         raise MusubiError(
             "model-size-unknown",
             f"{family.title} has no size {name[:40]!r}{near}",
-            fix=say("Known are: {names}.", names=", ".join(sizes)),
+            fix=translate("Known are: {names}.", names=", ".join(sizes)),
         )
     return sizes[name] if name else family.sizes[0]
 

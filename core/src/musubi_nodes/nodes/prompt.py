@@ -19,7 +19,7 @@ class PromptNode(Node):
 
     id, title, category = "MusubiTuner_Prompt", "Prompt", "MusubiTuner/Generation"
     search = ("text", "caption", "sample prompt", "seed", "プロンプト", "テキスト")
-    foretold = True
+    resolves_statically = True
 
     class Inputs(Prompt):
         previous: Prompts | None = Field(None, description="The prompts before this one.")
@@ -27,7 +27,7 @@ class PromptNode(Node):
     class Outputs(NodeOutputs):
         prompts: Prompts = Field(description="The chain with this prompt at its end.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "prompt" not in linked:
             _check(values["prompt"])
 

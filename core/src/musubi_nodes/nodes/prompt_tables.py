@@ -20,10 +20,10 @@ from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.prompt_lines import lines_of, said
 from musubi_nodes.families.prompts import Prompt, check_count, said_prompt
 from musubi_nodes.files import cleaned_path, is_file
+from musubi_nodes.i18n import translate
 from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.nodes.table_text import text_of
 from musubi_nodes.parsing import parse_json
-from musubi_nodes.saying import say
 
 COLUMNS = tuple(Prompt.model_fields)
 ALSO = {"lora_strength": "lora_multiplier", "video_length": "frames", "infer_steps": "steps"}
@@ -54,12 +54,12 @@ def read_prompts(path: Path, context: Context) -> FromFile:
         raise MusubiError(
             "file-type-unsupported",
             f"{path.name} is no prompt file",
-            fix=say("Use one of {kinds}.", kinds=", ".join(KINDS)),
+            fix=translate("Use one of {kinds}.", kinds=", ".join(KINDS)),
         )
     text, guessed = text_of(path)
     found = _prompts(KINDS[suffix](text, path.name), path.name, path.parent, context)
     note = "{file} was read as {encoding}; if letters are wrong, save it as UTF-8"
-    return FromFile(found, say(note, file=path.name, encoding=guessed) if guessed else "")
+    return FromFile(found, translate(note, file=path.name, encoding=guessed) if guessed else "")
 
 
 def typed_prompts(text: str, context: Context) -> Iterator[Prompt]:
@@ -115,14 +115,14 @@ def _check_columns(columns: list[str], name: str) -> None:
         raise MusubiError(
             "columns-too-many",
             f"{name} has {len(columns)} columns, more than {MOST_COLUMNS}",
-            fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
+            fix=translate("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
         )
     if "prompt" not in map(_field, columns):
         raise MusubiError(
             "column-missing",
             f"{name} has no column prompt",
-            why=say("Its columns are: {columns}.", columns=", ".join(map(repr, columns))),
-            fix=say("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
+            why=translate("Its columns are: {columns}.", columns=", ".join(map(repr, columns))),
+            fix=translate("Name the columns in the first line: {columns}.", columns=", ".join(COLUMNS)),
         )
     if twice := [column for column in columns if column and columns.count(column) > 1]:
         raise MusubiError(

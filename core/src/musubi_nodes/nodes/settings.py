@@ -16,7 +16,7 @@ class SettingsNode(Node):
     """Declare ``settings``; it is both the inputs and the output, which is called ``output``."""
 
     category: ClassVar[str] = "MusubiTuner/Settings"
-    foretold: ClassVar[bool] = True
+    resolves_statically: ClassVar[bool] = True
     settings: ClassVar[type[Settings]]
     output: ClassVar[str]
 

@@ -14,6 +14,7 @@ from musubi_nodes.families.fields import Native, RunName, Widget
 from musubi_nodes.families.lora import lora_of
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Lora, Run
+from musubi_nodes.i18n import translate
 from musubi_nodes.media.pictures import image_picture, video_pictures
 from musubi_nodes.media.plot import Curve, plot
 from musubi_nodes.media.sheet import Cell, sheet
@@ -23,7 +24,6 @@ from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_named, train
 from musubi_nodes.runs.record.progress import clock
 from musubi_nodes.runs.record.samples import Sample, samples
 from musubi_nodes.runs.record.series import Point, whole
-from musubi_nodes.saying import say
 
 MOST_CURVES = 6
 ONLY_AVERAGE = (
@@ -79,7 +79,7 @@ class TrainingMonitor(Node):
         loss: float = Field(0.0, description="The smoothed loss there; 0 before there is one.")
         best_step: int = Field(0, description="The step of the best checkpoint; 0 before one is saved.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if values.get("name") and "run" not in linked:
             run_named(context.host.output_folder, values["name"])
         if "compare" not in linked:
@@ -139,7 +139,7 @@ def _further(text: str, context: Context) -> list[RunFolder]:
         raise MusubiError(
             "runs-too-many",
             f"compare names {len(further)} runs",
-            fix=say("Compare {most} at most.", most=MOST_CURVES - 1),
+            fix=translate("Compare {most} at most.", most=MOST_CURVES - 1),
         )
     return further
 
@@ -169,20 +169,22 @@ def _told(read: _Read) -> str:
     folder, points = read.folder, read.points
     status, progress = folder.status(), folder.progress()
     steps, epochs = progress.get("steps"), progress.get("epochs")
-    lines = [f"{folder.path.name}: {say(status['status'])}"]
+    lines = [f"{folder.path.name}: {translate(status['status'])}"]
     if status.get("error"):
         lines.append(str(status["error"]).splitlines()[0])
     if not points:
-        return "\n".join([*lines, say("no steps")])
+        return "\n".join([*lines, translate("no steps")])
     step = points[-1]["step"]
-    lines.append(say("step {n} of {total}", n=step, total=steps) if steps else say("step {n}", n=step))
+    lines.append(translate("step {n} of {total}", n=step, total=steps) if steps else translate("step {n}", n=step))
     if epoch := points[-1].get("epoch") or progress.get("epoch"):
-        lines.append(say("epoch {n} of {total}", n=epoch, total=epochs) if epochs else say("epoch {n}", n=epoch))
+        lines.append(
+            translate("epoch {n} of {total}", n=epoch, total=epochs) if epochs else translate("epoch {n}", n=epoch)
+        )
     known = [point for point in points if point.get("smooth") is not None]
     if known:
         lowest = min(known, key=lambda point: point["smooth"])
         lines.append(
-            say(
+            translate(
                 "smoothed loss: first {first:.4g}, last {last:.4g}, lowest {lowest:.4g} (step {step})",
                 first=known[0]["smooth"],
                 last=known[-1]["smooth"],
@@ -191,16 +193,18 @@ def _told(read: _Read) -> str:
             )
         )
     if rate := next((point["lr"] for point in reversed(points) if point.get("lr") is not None), None):
-        lines.append(say("learning rate {rate:.4g}", rate=rate))
+        lines.append(translate("learning rate {rate:.4g}", rate=rate))
     begun, _ = folder.before
     times = [point["time"] for point in points if point.get("time") and point["step"] > begun]
     if begun:
         lines.append(
-            say("went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED).get("state", ""))
+            translate(
+                "went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED).get("state", "")
+            )
         )
     if len(times) > 1:
-        lines.append(say("training took {time}", time=clock(times[-1] - times[0])))
-    return "\n".join(lines if read.single else [*lines, say(ONLY_AVERAGE)])
+        lines.append(translate("training took {time}", time=clock(times[-1] - times[0])))
+    return "\n".join(lines if read.single else [*lines, translate(ONLY_AVERAGE)])
 
 
 def _about(saved: list[Checkpoint], folder: RunFolder) -> str:
@@ -212,12 +216,14 @@ def _about(saved: list[Checkpoint], folder: RunFolder) -> str:
 
     def told(each: Checkpoint) -> str:
         if each.loss is None:
-            return say("{name}: step {step}", name=name(each), step=each.step)
-        return say("{name}: step {step}, smoothed loss {loss:.4g}", name=name(each), step=each.step, loss=each.loss)
+            return translate("{name}: step {step}", name=name(each), step=each.step)
+        return translate(
+            "{name}: step {step}, smoothed loss {loss:.4g}", name=name(each), step=each.step, loss=each.loss
+        )
 
-    lines = [say("checkpoints:"), *map(told, saved)]
+    lines = [translate("checkpoints:"), *map(told, saved)]
     if chosen := best(saved):
-        lines.append(say("best: {name}, the lowest smoothed loss of those that were saved", name=name(chosen)))
+        lines.append(translate("best: {name}, the lowest smoothed loss of those that were saved", name=name(chosen)))
     return "\n".join(lines)
 
 

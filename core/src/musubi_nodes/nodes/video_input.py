@@ -14,12 +14,12 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, InputFile, Native, Widget
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.media.cut import RESIZE, Cut
+from musubi_nodes.i18n import translate
+from musubi_nodes.media.cut import RESIZE, ClipSpec
 from musubi_nodes.media.ffmpeg import Watch
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.record.progress import Progress
-from musubi_nodes.saying import say
 
 ROUNDING: Mapping[str, FrameRule] = {
     "none": FrameRule(1, 1),
@@ -76,7 +76,7 @@ class VideoInput(Node):
         width: int = Field(description="Their width in pixels.")
         height: int = Field(description="Their height in pixels.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "file" in linked:
             return
         facts = probe(find_input(context, "video", values["file"]))
@@ -99,7 +99,7 @@ class VideoInput(Node):
         width, height = cut.size(facts)
         fps = float(cut.rate(facts))
         context.show(
-            text=f"{say('{count} frames', count=count)} · {width} x {height} · {fps:g} fps · {count / fps:.2f} s"
+            text=f"{translate('{count} frames', count=count)} · {width} x {height} · {fps:g} fps · {count / fps:.2f} s"
         )
         return self.Outputs(
             frames=frames[:count] if frames is not None else None,
@@ -109,11 +109,11 @@ class VideoInput(Node):
         )  # fmt: skip
 
 
-def _cut(inputs: Any) -> Cut:
+def _cut(inputs: Any) -> ClipSpec:
     """What the settings say; a length is rounded before, so that no frame is decoded in vain."""
     rule: FrameRule = ROUNDING[inputs.rounding]
     length = rule.round_down(inputs.length) or inputs.length
-    return Cut(inputs.start, length, inputs.every_nth, inputs.fps, inputs.width, inputs.height, inputs.resize)
+    return ClipSpec(inputs.start, length, inputs.every_nth, inputs.fps, inputs.width, inputs.height, inputs.resize)
 
 
 def watching(context: Context, stage: str) -> Watch:

@@ -16,11 +16,11 @@ from musubi_nodes.families.fields import Choices, Native, Widget
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.file_names import MEDIA, plain_name
 from musubi_nodes.files import publish, publish_folder
-from musubi_nodes.media.encode import Source, Wish, encode, is_copied, padding
+from musubi_nodes.i18n import translate
+from musubi_nodes.media.encode import EncodeRequest, Source, encode, is_copied, padding
 from musubi_nodes.media.formats import Format, check_rate, encoder_options, formats, unequal
 from musubi_nodes.media.frames import VideoFile, source_of
 from musubi_nodes.nodes.video_input import watching
-from musubi_nodes.saying import say
 from musubi_nodes.sharing import discard_folder
 
 PICTURES_SHOWN = 16
@@ -64,7 +64,7 @@ class VideoOutput(Node):
         video: Annotated[Any, Native("VIDEO")] = Field(None, description="The written video; nothing for png.")
         path: str = Field(description="Where it was written: the file, or the folder of the pictures.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         _check_sources("images" in linked, "video" in linked)
         if "images" in linked and not linked & {"format", "fps"}:  # a video keeps its own rate
             check_rate(formats()[values["format"]], values["fps"])
@@ -75,7 +75,7 @@ class VideoOutput(Node):
         _check_sources(inputs.images is not None, inputs.video is not None)
         source = source_of(inputs.images if inputs.video is None else inputs.video, inputs.fps)
         previews = context.host.preview_folder
-        wish = Wish(form, inputs.quality, inputs.audio, context.workflow, previews is not None)
+        wish = EncodeRequest(form, inputs.quality, inputs.audio, context.workflow, previews is not None)
         target = context.host.output_folder / "musubi"
         work = target / f".{uuid4().hex[:8]}.part"
         work.mkdir(parents=True)
@@ -85,7 +85,7 @@ class VideoOutput(Node):
             context.show(*_shown(written, work, previews))
         finally:
             discard_folder(work)
-        context.made(*written)
+        context.track_output(*written)
         place = written[0].parent if form.pictures else written[0]
         context.show(text=_told(place, written, context.host.output_folder, source, inputs))
         return self.Outputs(video=None if form.pictures else VideoFile(place), path=str(place))
@@ -124,11 +124,11 @@ def _told(place: Path, written: Sequence[Path], output: Path, source: Source, in
     shape = f"{source.width + right} x {source.height + below}"
     parts = [place.relative_to(output).as_posix(), shape, f"{size / 1e6:.2f} MB"]
     if copied:
-        parts.append(say("copied, not encoded again"))
+        parts.append(translate("copied, not encoded again"))
     if lasting := unequal(form, source.rate):
         parts.append(lasting)
     if right or below:
-        parts.append(say("padded to an even size"))
+        parts.append(translate("padded to an even size"))
     if inputs.audio and not form.audio:
-        parts.append(say("without sound"))
+        parts.append(translate("without sound"))
     return " · ".join(parts)

@@ -20,12 +20,12 @@ from musubi_nodes.errors import InvalidValue, Problem, did_you_mean
 from musubi_nodes.families.caches.node import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import FieldSpec, socket_class, without_none
+from musubi_nodes.families.forward_options import ForwardOptions
 from musubi_nodes.families.generating.generator import Generator, ImageGenerator, VideoGenerator
 from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGeneratorInputs, VideoGeneratorInputs
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
-from musubi_nodes.families.takes import Takes
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.trainer import LoRATrainer
 
@@ -141,10 +141,10 @@ def _needed_inputs(node: NodeClass) -> Iterator[Problem]:
 
 
 def _taken(node: NodeClass) -> Iterator[Problem]:
-    """Fields of a socket that are sent as options, by :class:`Takes` or as models that only samples need."""
+    """Fields of a socket that are sent as options, by :class:`ForwardOptions` or as models that only samples need."""
     for name, kind, wanted in (*_takes(node), *_samples(node)):
         if kind is None:
-            yield Problem("takes-not-a-socket", f"{name}: Takes is for a socket whose fields are options")
+            yield Problem("takes-not-a-socket", f"{name}: ForwardOptions is for a socket whose fields are options")
             continue
         options = [field for field, info in kind.model_fields.items() if marker(info, Option)]
         for field in wanted:
@@ -210,7 +210,7 @@ def _contradiction(spec: FieldSpec) -> str:
 
 def _takes(node: NodeClass) -> Iterator[Taken]:
     for name, field in node.Inputs.model_fields.items():
-        if takes := marker(field, Takes):
+        if takes := marker(field, ForwardOptions):
             yield f"field {name}", socket_class(field.annotation), takes.fields
 
 

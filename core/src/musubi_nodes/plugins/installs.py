@@ -7,8 +7,8 @@ from functools import partial
 
 from musubi_nodes.config import Config, InstallConfig, config_file
 from musubi_nodes.errors import MusubiError, did_you_mean
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install, load_install
-from musubi_nodes.saying import say
 
 PRACTICE = "miniature"
 """The install that needs no GPU and no download; offered where nothing is configured and its plugin is there."""
@@ -35,20 +35,20 @@ def choose_install(name: str | None, config: Config, known: Known) -> Install:
         raise MusubiError(
             "install-unknown",
             f"there is no install {chosen[:80]!r}{did_you_mean(chosen, list(known))}",
-            why=say("Known are: {names}.", names=", ".join(known) or say("none")),
-            fix=say("Name one of them, or describe it in {file} under [installs.NAME].", file=config_file()),
+            why=translate("Known are: {names}.", names=", ".join(known) or translate("none")),
+            fix=translate("Name one of them, or describe it in {file} under [installs.NAME].", file=config_file()),
         )
     return known[chosen]()
 
 
 def _none(practice: bool) -> MusubiError:
-    fix = say("Set MUSUBI_TUNER_ROOT to the musubi-tuner folder and start again.")
+    fix = translate("Set MUSUBI_TUNER_ROOT to the musubi-tuner folder and start again.")
     if practice:
-        fix += " " + say('To try everything without one, set MUSUBI_NODES_INSTALL to "{name}".', name=PRACTICE)
+        fix += " " + translate('To try everything without one, set MUSUBI_NODES_INSTALL to "{name}".', name=PRACTICE)
     return MusubiError(
         "install-not-configured",
         "no musubi-tuner is configured",
-        why=say("Neither MUSUBI_TUNER_ROOT is set, nor does {file} name an install.", file=config_file()),
+        why=translate("Neither MUSUBI_TUNER_ROOT is set, nor does {file} name an install.", file=config_file()),
         fix=fix,
     )
 
@@ -57,8 +57,8 @@ def _several(config: Config) -> MusubiError:
     return MusubiError(
         "install-not-chosen",
         f"{len(config.installs)} installs of musubi-tuner are configured, and none is chosen",
-        why=say("Configured are: {names}.", names=", ".join(config.installs)),
-        fix=say(
+        why=translate("Configured are: {names}.", names=", ".join(config.installs)),
+        fix=translate(
             'Write  install = "{name}"  (or another of them) at the top of {file}.',
             name=next(iter(config.installs)),
             file=config_file(),

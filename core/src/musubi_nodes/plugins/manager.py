@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache, partial
 
 from musubi_nodes.config import Config, config_file, load_config
-from musubi_nodes.datasets.known import LastLook
+from musubi_nodes.datasets.scan_cache import RecentScan
 from musubi_nodes.errors import MusubiError, Problem, did_you_mean
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.recognition.kinds import WeightsKind
 from musubi_nodes.families.recognition.table import known_kinds
+from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
 from musubi_nodes.plugins.discovery import CORE, Found, checkout, find_plugins
 from musubi_nodes.plugins.errors import PluginError, plugin_error
@@ -22,7 +23,6 @@ from musubi_nodes.plugins.registered import Registered, collect
 from musubi_nodes.runs.explain import Explainer, Explanation, Failure
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.executor import Executor
-from musubi_nodes.saying import say
 
 
 class Plugins:
@@ -33,7 +33,7 @@ class Plugins:
     """
 
     def __init__(self, config: Config, found: Iterable[Found]) -> None:
-        self.config, self.last_look = config, LastLook()
+        self.config, self.recent_scan = config, RecentScan()
         self.loaded: dict[str, Registered] = {}
         self.failed: dict[str, PluginError] = {}
         self._hooks, self._names = Hooks(), Names()
@@ -78,8 +78,8 @@ class Plugins:
             raise MusubiError(
                 "executor-unknown",
                 f"there is no executor {wanted[:80]!r}{did_you_mean(wanted, list(known))}",
-                why=say("Known are: {names}.", names=", ".join(known)),
-                fix=say("Correct `executor` in {file}.", file=config_file()),
+                why=translate("Known are: {names}.", names=", ".join(known)),
+                fix=translate("Correct `executor` in {file}.", file=config_file()),
             )
         return known[wanted]
 

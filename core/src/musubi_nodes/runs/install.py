@@ -10,8 +10,8 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import CONFIG, cleaned_path, read_text
+from musubi_nodes.i18n import translate
 from musubi_nodes.parsing import parse_toml
-from musubi_nodes.saying import say
 
 ENVIRONMENT_FOLDERS = ("venv", ".venv", "env", "conda", ".conda")
 """Folders of a checkout that may hold its environment: venv, uv (.venv), conda prefix."""
@@ -109,12 +109,12 @@ def find_python(root: Path, windows: bool = os.name == "nt") -> Path:
         if path.is_file():
             return path
     dead = next((path for path in places if path.is_symlink()), None)
-    folders, pythons = ", ".join(ENVIRONMENT_FOLDERS), say(" or ").join(interpreters(windows))
-    looked = say("Looked for {folders} with {pythons} inside.", folders=folders, pythons=pythons)
+    folders, pythons = ", ".join(ENVIRONMENT_FOLDERS), translate(" or ").join(interpreters(windows))
+    looked = translate("Looked for {folders} with {pythons} inside.", folders=folders, pythons=pythons)
     raise MusubiError(
         "python-missing",
         f"no Python environment was found in {root}",
-        why=say("{python} points to a Python that is gone.", python=dead) if dead else looked,
+        why=translate("{python} points to a Python that is gone.", python=dead) if dead else looked,
         fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to musubi-tuner's Python.",
     )
 
@@ -126,11 +126,11 @@ def resolve_python(text: str, windows: bool = os.name == "nt") -> Path:
         inside = [path / interpreter for interpreter in interpreters(windows)]
         path = next((p for p in inside if p.is_file()), path)
     if not path.is_file():
-        pythons = say(" or ").join(interpreters(windows))
+        pythons = translate(" or ").join(interpreters(windows))
         raise MusubiError(
             "python-missing",
             f"the Python of musubi-tuner does not exist: {path}",
-            why=say("The folder has no {pythons}.", pythons=pythons) if path.is_dir() else "",
+            why=translate("The folder has no {pythons}.", pythons=pythons) if path.is_dir() else "",
             fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to the interpreter or the folder "
             "of its environment.",
         )
@@ -146,7 +146,7 @@ def load_install(
         raise MusubiError(
             "install-folder-missing",
             f"the folder of musubi-tuner does not exist: {folder}",
-            why=say("It is configured as install {name!r}.", name=name),
+            why=translate("It is configured as install {name!r}.", name=name),
             fix="Correct MUSUBI_TUNER_ROOT or `root` in config.toml.",
         )
     found = resolve_python(python) if python else find_python(folder)

@@ -10,9 +10,9 @@ from typing import Any
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.files import KEPT, FileStamp, read_json, write_json
-from musubi_nodes.kinds import fits, table, texts_by_name
+from musubi_nodes.json_types import fits, table, texts_by_name
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.process.asking import ask_python
+from musubi_nodes.runs.process.probe import ask_python
 
 _ASK = """
 import importlib.metadata as m, json, os, re, sys

@@ -9,11 +9,11 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.command import Command, Outcome, Watcher
 from musubi_nodes.runs.explain import Explainer
 from musubi_nodes.runs.process.executor import Executor
-from musubi_nodes.runs.process.following import Following
 from musubi_nodes.runs.process.masking import without_secrets
-from musubi_nodes.runs.record.again import Again, write_command
-from musubi_nodes.runs.record.alive import this_host
+from musubi_nodes.runs.process.monitor import ProcessMonitor
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes.runs.record.heartbeat import this_host
+from musubi_nodes.runs.record.rerun_script import Again, write_command
 
 __all__ = ["Command", "Outcome", "Watcher", "run"]
 
@@ -31,7 +31,7 @@ def run(
     Raises a :class:`MusubiError` with the cause when it fails, and whatever ``watcher`` raises when it is interrupted;
     in every case the whole process tree is gone afterwards and ``status.json`` tells the end.
     """
-    following = Following(command, folder, watcher)
+    following = ProcessMonitor(command, folder, watcher)
 
     def cancels(error: BaseException) -> bool:
         return error is following.interrupt or error is getattr(watcher, "interrupt", None)

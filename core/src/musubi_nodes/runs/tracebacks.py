@@ -29,7 +29,7 @@ def statements(lines: Iterable[str]) -> list[str]:
     """The lines of the errors that ended a script: of each process the last traceback and what it is chained to, or,
     without any, what it said after its last record.
 
-    Records, bars and what is indented are left out: a prompt, a path or a line of code may stand there.
+    ResultStore, bars and what is indented are left out: a prompt, a path or a line of code may stand there.
     """
     said: dict[str, list[str]] = {"": []}
     for line in lines:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from musubi_nodes.commands.accepted import accepted_options
-from musubi_nodes.commands.ownership import IMPORTABLE, RUNNER, SECRET, refusal
+from musubi_nodes.commands.option_owners import IMPORTABLE, RUNNER, SECRET, refusal
+from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.commands.tables import RELEASES, Table, table
 from musubi_nodes.errors import MusubiError, NotPossible
 from musubi_nodes.families.node import Node
@@ -26,7 +26,7 @@ from musubi_nodes.testing.parsers import parser_for
 
 NEWEST = RELEASES[-1]
 
-OWNED: dict[str, Any] = {
+RUNNER_OPTIONS: dict[str, Any] = {
     "dataset_config": "/run/dataset.toml",
     "keep_cache": True,
     "output_dir": "/run/out",
@@ -70,7 +70,7 @@ class Case:
     def words(self, known: Table | None = None, version: str = NEWEST) -> list[str]:
         """The argument list for a script that takes ``known`` (default: what ``version`` takes), or the refusal."""
         known = options_of(self.node.script, version) if known is None else known
-        arguments, _ = self.node().command_line(self.inputs, known, version, owned(self.node, known))
+        arguments, _ = self.node().command_line(self.inputs, known, version, runner_options(self.node, known))
         return arguments
 
     def check(self, known: Table | None = None, version: str = NEWEST) -> None:
@@ -95,7 +95,7 @@ def cases(nodes: Iterable[type[Node]]) -> list[Case]:
 
 def options_of(script: str, version: str = NEWEST, install: Install | None = None) -> Table:
     """The options of ``script``: what the ``--help`` of an install says, else the kept table of ``version``."""
-    known = accepted_options(install, script) if install else table(script, version)
+    known = parser_options(install, script) if install else table(script, version)
     if known is None:
         raise MusubiError(
             "script-missing",
@@ -105,15 +105,15 @@ def options_of(script: str, version: str = NEWEST, install: Install | None = Non
     return known
 
 
-def owned(node: type[ScriptNode], known: Table) -> dict[str, Any]:
+def runner_options(node: type[ScriptNode], known: Table) -> dict[str, Any]:
     """What the runner sets of the options that the script has."""
-    return {name: value for name, value in OWNED.items() if name in known} | TOOLS.get(node.script, {})
+    return {name: value for name, value in RUNNER_OPTIONS.items() if name in known} | TOOLS.get(node.script, {})
 
 
 def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
     """Options of the script that no field, no extra option, no configuration and no runner can set."""
     known = options_of(node.script) if known is None else known
-    sent = OWNED.keys() | TOOLS.get(node.script, {}).keys()
+    sent = RUNNER_OPTIONS.keys() | TOOLS.get(node.script, {}).keys()
     for case in cases([node]):
         sent |= {word.split("=")[0].lstrip("-") for word in _words_or_none(case, known) if word.startswith("--")}
     by_extra = {name for name, spec in known.items() if not refusal(spec)}

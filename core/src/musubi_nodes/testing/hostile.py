@@ -24,7 +24,7 @@ from musubi_nodes.families.fields import FieldSpec, Socket, fields_of
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.runs.install import Install
-from musubi_nodes.testing.contract import NEWEST, options_of, owned
+from musubi_nodes.testing.contract import NEWEST, options_of, runner_options
 from musubi_nodes.testing.fill import build, default_value, filled, has_widgets, other_values, socket_classes
 from musubi_nodes.testing.parsers import parser_for
 
@@ -199,7 +199,7 @@ def _harmless(node: type[ScriptNode], spec: FieldSpec, make: Try) -> Iterator[di
 def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
     """What the script's own parser reads, and the launcher's words by their name."""
     known = options_of(node.script)
-    words, _ = node().command_line(inputs, known, NEWEST, owned(node, known))
+    words, _ = node().command_line(inputs, known, NEWEST, runner_options(node, known))
     read = vars(_parser(node.script, known).parse_args(words))
     launcher = node().launcher(inputs, INSTALL, Path("/run"))
     assert all(map(is_one_line, [*words, *launcher])), "what the script is given, it may print: it must be one line"

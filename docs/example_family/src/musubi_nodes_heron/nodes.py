@@ -10,6 +10,7 @@ from musubi_nodes.families import (
     Accepts,
     CacheInputs,
     Dtype,
+    ForwardOptions,
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
@@ -17,7 +18,6 @@ from musubi_nodes.families import (
     Models,
     ModelsNode,
     Option,
-    Takes,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
@@ -58,7 +58,7 @@ class HeronLatentCache(LatentCache):
     family, script = HERON, "wan_cache_latents.py"
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[HeronModels, Takes("vae")]
+        models: Annotated[HeronModels, ForwardOptions("vae")]
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: bfloat16.")
 
 
@@ -69,7 +69,7 @@ class HeronTextEncoderCache(TextEncoderCache):
     family, script = HERON, "wan_cache_text_encoder_outputs.py"
 
     class Inputs(CacheInputs):
-        models: Annotated[HeronModels, Takes("t5")]
+        models: Annotated[HeronModels, ForwardOptions("t5")]
 
 
 class HeronLoRATrainer(LoRATrainer):
@@ -80,7 +80,7 @@ class HeronLoRATrainer(LoRATrainer):
     sample_models = ("vae", "t5")
 
     class Inputs(TrainerInputs):
-        models: Annotated[HeronModels, Takes("task", "dit")]
+        models: Annotated[HeronModels, ForwardOptions("task", "dit")]
 
 
 class HeronGenerator(VideoGenerator):
@@ -90,7 +90,7 @@ class HeronGenerator(VideoGenerator):
     family, script = HERON, "wan_generate_video.py"
 
     class Inputs(VideoGeneratorInputs):
-        models: Annotated[HeronModels, Takes("task", "dit", "vae", "t5")]
+        models: Annotated[HeronModels, ForwardOptions("task", "dit", "vae", "t5")]
         video_length: Annotated[int, Option()] = Field(81, ge=1, le=1025, description="Frames: N*4+1.")
         infer_steps: Annotated[int, Option()] = Field(50, ge=1, le=1000, description="Denoising steps.")
         guidance_scale: Annotated[float | None, Option()] = Field(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from musubi_nodes.families import (
-    GENERATOR_SPELLING,
+    GENERATOR_OPTIONS,
     LLAMA_CLIP_DIT,
     TILED_VAE,
     Family,
@@ -53,8 +53,8 @@ FRAMEPACK = Family(
         r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_mlp|proj_out)"
     ),
     not_convertible="convert_lora.py writes wrong names for FramePack (28 of 44 modules, v0.3.4).",
-    generator_spelling={
-        "attention": {**GENERATOR_SPELLING["attention"], "flash3": "fpack_generate_video.py does not offer it."},
+    generator_options={
+        "attention": {**GENERATOR_OPTIONS["attention"], "flash3": "fpack_generate_video.py does not offer it."},
         "fp8": {
             "fp8": "fp8 alone fails (AttributeError: float8e4m3fn, v0.3.4); fp8_scaled works.",
             "fp8_scaled": {"fp8": True, "fp8_scaled": True},

@@ -13,6 +13,7 @@ from musubi_nodes.families import (
     CacheInputs,
     Context,
     Dtype,
+    ForwardOptions,
     FrameRule,
     ImageDataset,
     LatentCache,
@@ -24,7 +25,6 @@ from musubi_nodes.families import (
     Native,
     Option,
     Picture,
-    Takes,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
@@ -32,7 +32,7 @@ from musubi_nodes.families import (
     Widget,
     effective,
     save_png,
-    say,
+    translate,
 )
 from musubi_nodes_framepack.family import FRAMEPACK, WINDOW
 from musubi_nodes_framepack.models import FramePackModels
@@ -61,7 +61,7 @@ class FramePackLatentCache(LatentCache):
     refused_options = {"vae_dtype": "FramePack's latent cache takes no vae_dtype"}
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[FramePackModels, Takes("vae", "image_encoder")]
+        models: Annotated[FramePackModels, ForwardOptions("vae", "image_encoder")]
         f1: Annotated[bool, Option()] = Field(False, description=F1)
         one_frame: Annotated[bool, Option()] = Field(
             False, description="Cache for one-frame training: pictures with their control pictures."
@@ -93,7 +93,7 @@ class FramePackTextEncoderCache(TextEncoderCache):
     family, script = FRAMEPACK, "fpack_cache_text_encoder_outputs.py"
 
     class Inputs(CacheInputs):
-        models: Annotated[FramePackModels, Takes("text_encoder1", "text_encoder2")]
+        models: Annotated[FramePackModels, ForwardOptions("text_encoder1", "text_encoder2")]
 
 
 class FramePackLoRATrainer(LoRATrainer):
@@ -104,7 +104,7 @@ class FramePackLoRATrainer(LoRATrainer):
     sample_models = ("vae", "text_encoder1", "text_encoder2", "image_encoder")
 
     class Inputs(TrainerInputs):
-        models: Annotated[FramePackModels, Takes("dit")]
+        models: Annotated[FramePackModels, ForwardOptions("dit")]
         f1: Annotated[bool, Option()] = Field(False, description=F1)
         one_frame: Annotated[bool, Option()] = Field(
             False, description="One-frame training, on a latent cache that was made for it."
@@ -165,7 +165,9 @@ class FramePackGenerator(VideoGenerator):
     refused_options = {"sample_solver": "FramePack knows the solver unipc only (NotImplementedError, v0.3.4)"}
 
     class Inputs(VideoGeneratorInputs):
-        models: Annotated[FramePackModels, Takes("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")]
+        models: Annotated[
+            FramePackModels, ForwardOptions("dit", "vae", "text_encoder1", "text_encoder2", "image_encoder")
+        ]
         image: Annotated[Any, Native("IMAGE")] = Field(None, description="The first frame.")
         end_image: Annotated[Any, Picture("end_image_path")] = Field(None, description="The last frame.")
         section: Section | None = Field(None, description="Parts of the video, each with its own prompt.")
@@ -252,7 +254,7 @@ class FramePackGenerator(VideoGenerator):
     def frames(self, inputs: Inputs) -> int:
         return 1 if inputs.one_frame_inference else sections(inputs) * inputs.latent_window_size * 4 + 1
 
-    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         whole = sections(inputs) * inputs.latent_window_size * 4 / RATE
         return {
             "video_seconds": round(whole, 6) if inputs.video_frames else inputs.video_seconds,
@@ -287,7 +289,7 @@ class FramePackGenerator(VideoGenerator):
             raise MusubiError(
                 "frames-not-allowed",
                 f"video_frames {inputs.video_frames} is not whole sections of {window} frames and one",
-                fix=say("Use {lower} or {upper}.", lower=lower, upper=lower + window),
+                fix=translate("Use {lower} or {upper}.", lower=lower, upper=lower + window),
             )
 
     def check(self, inputs: Inputs, context: Context) -> None:

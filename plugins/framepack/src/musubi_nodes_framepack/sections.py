@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from musubi_nodes.families import MusubiError, Native, Node, NodeInputs, NodeOutputs, Socket, Widget, say
+from musubi_nodes.families import MusubiError, Native, Node, NodeInputs, NodeOutputs, Socket, Widget, translate
 
 SEPARATOR = ";;;"
 
@@ -62,7 +62,7 @@ def indices(chain: Sequence[Section], total: int) -> list[str]:
         raise MusubiError(
             "framepack-sections-too-many",
             f"the sections need {needed} sections, but the video has {total}",
-            fix=say("Make the video longer, or the parts shorter (they have {lengths}).", lengths=lengths),
+            fix=translate("Make the video longer, or the parts shorter (they have {lengths}).", lengths=lengths),
         )
     found, start = [], 0
     for number, part in enumerate(chain):

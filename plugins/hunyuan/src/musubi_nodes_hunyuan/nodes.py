@@ -12,6 +12,7 @@ from musubi_nodes.families import (
     Clip,
     Context,
     Dtype,
+    ForwardOptions,
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
@@ -19,7 +20,6 @@ from musubi_nodes.families import (
     MusubiError,
     Option,
     Picture,
-    Takes,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
@@ -46,7 +46,7 @@ class HunyuanVideoLatentCache(LatentCache):
     family, script = HUNYUAN, "cache_latents.py"
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[HunyuanVideoModels, Takes("vae")]
+        models: Annotated[HunyuanVideoModels, ForwardOptions("vae")]
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: float16.")
 
 
@@ -58,7 +58,7 @@ class HunyuanVideoTextEncoderCache(TextEncoderCache):
     written_last = "clipL"
 
     class Inputs(CacheInputs):
-        models: Annotated[HunyuanVideoModels, Takes("text_encoder1", "text_encoder2")]
+        models: Annotated[HunyuanVideoModels, ForwardOptions("text_encoder1", "text_encoder2")]
         text_encoder_dtype: Dtype = Field(None, description="Precision of the encoders. default: float16.")
 
 
@@ -71,14 +71,14 @@ class HunyuanVideoLoRATrainer(LoRATrainer):
     sample_models = ("vae", "text_encoder1", "text_encoder2")
 
     class Inputs(TrainerInputs):
-        models: Annotated[HunyuanVideoModels, Takes("dit")]
+        models: Annotated[HunyuanVideoModels, ForwardOptions("dit")]
         dit_dtype: Annotated[Literal["bfloat16", "float16"] | None, Option(), ADVANCED] = Field(
             None, description="Precision of the DiT. default: bfloat16."
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: float16.")
         text_encoder_dtype: Dtype = Field(None, description="Precision of the encoders for samples. default: float16.")
 
-    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"dit_in_channels": CHANNELS[inputs.models.task]}
 
     def needs_sample_image(self, inputs: Inputs) -> bool:
@@ -92,7 +92,7 @@ class HunyuanVideoGenerator(VideoGenerator):
     family, script = HUNYUAN, "hv_generate_video.py"
 
     class Inputs(VideoGeneratorInputs):
-        models: Annotated[HunyuanVideoModels, Takes("dit", "vae", "text_encoder1", "text_encoder2")]
+        models: Annotated[HunyuanVideoModels, ForwardOptions("dit", "vae", "text_encoder1", "text_encoder2")]
         image: Annotated[Any, Picture("image_path")] = Field(None, description="The first frame, for task i2v.")
         video: Annotated[Any, Clip("video_path")] = Field(None, description="The video to start from, for t2v.")
         output_type: Annotated[Literal["video", "images", "latent", "both"], Option(), Widget(last=1)] = Field(
@@ -128,7 +128,7 @@ class HunyuanVideoGenerator(VideoGenerator):
             False, description="Leave the settings out of the latent file."
         )
 
-    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"dit_in_channels": CHANNELS[inputs.models.task]}
 
     def check(self, inputs: Inputs, context: Context) -> None:

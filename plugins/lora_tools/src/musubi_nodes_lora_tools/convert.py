@@ -39,7 +39,7 @@ class LoRAFormatConverter(ToolNode):
     id, title = "MusubiTuner_LoRAFormatConverter", "LoRA Format Converter"
     search = ("convert lora", "diffusers", "kohya", "safetensors", "変換", "形式")
     script: ClassVar[str] = "convert_lora.py"
-    looks_at: ClassVar[frozenset[str]] = frozenset({"lora"})
+    resolved_sockets: ClassVar[frozenset[str]] = frozenset({"lora"})
 
     class Inputs(ToolInputs):
         lora: Lora = Field(description="The LoRA to convert.")
@@ -58,8 +58,8 @@ class LoRAFormatConverter(ToolNode):
         format: str = Field(description="What was detected, and what it is now.")
         run: Run = Field(description="The run folder.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        super().foresee(values, linked, context)
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().validate(values, linked, context)
         if "lora" in values and "target" not in linked:
             _planned(values["lora"], values["target"], context)
 
@@ -70,12 +70,12 @@ class LoRAFormatConverter(ToolNode):
         name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name", ".safetensors")
         with self.new_folder(context) as folder:
             made = folder.out / f"{name}.safetensors"
-            owned = {"input": str(source.path), "output": str(made), "target": TARGETS[target]}
+            runner_options = {"input": str(source.path), "output": str(made), "target": TARGETS[target]}
 
             def accept(outcome: Outcome) -> None:
                 self._check(made, before, target, context, folder.log, inputs.diffusers_prefix)
 
-            run = self.run_tool(inputs, context, install, folder, owned, accept)
+            run = self.run_tool(inputs, context, install, folder, runner_options, accept)
         path = publish_lora(context, made)
         context.show(text=f"{found} -> {target}: musubi/{path.name}")
         lora = source.model_copy(update={"path": path, "format": target, "previous": source.previous})

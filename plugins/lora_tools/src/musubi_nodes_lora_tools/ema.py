@@ -25,7 +25,7 @@ from musubi_nodes.families import (
     lora_format,
     publish_lora,
     read_header,
-    say,
+    translate,
 )
 
 
@@ -35,7 +35,7 @@ class LoRAPostHocEMA(ToolNode):
     id, title = "MusubiTuner_LoRAPostHocEMA", "LoRA Post-hoc EMA"
     search = ("average", "ema", "checkpoints", "smooth", "平均", "チェックポイント")
     script: ClassVar[str] = "lora_post_hoc_ema.py"
-    looks_at: ClassVar[frozenset[str]] = frozenset({"lora"})
+    resolved_sockets: ClassVar[frozenset[str]] = frozenset({"lora"})
 
     class Inputs(ToolInputs):
         run: Run | None = Field(
@@ -60,8 +60,8 @@ class LoRAPostHocEMA(ToolNode):
         lora: Lora = Field(description="The averaged LoRA.")
         run: Run = Field(description="The run folder.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        super().foresee(values, linked, context)
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().validate(values, linked, context)
         _check_sources("run" in linked, "lora" in linked)
         if "lora" in values:
             _check_checkpoints([lora.path for lora in values["lora"].chain()])
@@ -74,15 +74,17 @@ class LoRAPostHocEMA(ToolNode):
             inputs = inputs.model_copy(update={"no_sort": True})
         with self.new_folder(context) as folder:
             made = folder.out / f"{name}.safetensors"
-            owned = {"path": [str(path) for path in paths], "output_file": str(made)}
+            runner_options = {"path": [str(path) for path in paths], "output_file": str(made)}
 
             def accept(outcome: Outcome) -> None:
                 check_trained(made, folder.log)
                 check_alike([paths[0], made])
 
-            run = self.run_tool(inputs, context, install, folder, owned, accept)
+            run = self.run_tool(inputs, context, install, folder, runner_options, accept)
         path = publish_lora(context, made)
-        context.show(text=say("{count} checkpoints averaged: {file}", count=len(paths), file=f"musubi/{path.name}"))
+        context.show(
+            text=translate("{count} checkpoints averaged: {file}", count=len(paths), file=f"musubi/{path.name}")
+        )
         lora = Lora(path=path, format=lora_format(read_header(path)))
         return self.Outputs(lora=lora, run=run)
 

@@ -25,7 +25,7 @@ from musubi_nodes.families import (
     find_model,
     publish,
     read_header,
-    say,
+    translate,
 )
 
 PATCH = "img_in.proj.weight"
@@ -38,7 +38,7 @@ class LoRAMerger(ToolNode):
     id, title = "MusubiTuner_LoRAMerger", "LoRA Merger"
     search = ("merge", "bake", "fuse", "checkpoint", "マージ", "統合")
     script: ClassVar[str] = "merge_lora.py"
-    looks_at: ClassVar[frozenset[str]] = frozenset({"lora"})
+    resolved_sockets: ClassVar[frozenset[str]] = frozenset({"lora"})
 
     class Inputs(ToolInputs):
         lora: Lora = Field(description="The LoRAs; for several, a chain of LoRA Select nodes.")
@@ -51,8 +51,8 @@ class LoRAMerger(ToolNode):
         path: str = Field(description="The merged DiT's path.")
         run: Run = Field(description="The run folder.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        super().foresee(values, linked, context)
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+        super().validate(values, linked, context)
         if not linked & {"dit", "install"}:
             install = context.services.install(values["install"])
             dit = find_model(context.host, "diffusion_models", values["dit"], install)
@@ -68,7 +68,7 @@ class LoRAMerger(ToolNode):
         chain = _check_chain(inputs.lora, dit)
         with self.new_folder(context) as folder:
             made = folder.out / f"{name}.safetensors"
-            owned = {
+            runner_options = {
                 "dit": str(dit),
                 "dit_in_channels": before.tensors[PATCH].shape[1],
                 "lora_weight": [lora.path for lora in chain],
@@ -79,10 +79,10 @@ class LoRAMerger(ToolNode):
             def accept(outcome: Outcome) -> None:
                 check_whole(made, set(before.tensors), folder.log)
 
-            run = self.run_tool(inputs, context, install, folder, owned, accept)
+            run = self.run_tool(inputs, context, install, folder, runner_options, accept)
         path = publish(made, context.host.output_folder / "musubi" / "merged", made.name, move=True)
-        context.made(path)
-        told = say("LoRAs merged: {count} · {file}", count=len(chain), file=f"musubi/merged/{path.name}")
+        context.track_output(path)
+        told = translate("LoRAs merged: {count} · {file}", count=len(chain), file=f"musubi/merged/{path.name}")
         context.show(text=told)
         return self.Outputs(path=str(path), run=run)
 

@@ -14,6 +14,7 @@ from musubi_nodes.families import (
     Clip,
     Context,
     Dtype,
+    ForwardOptions,
     LatentCache,
     LatentCacheInputs,
     Lora,
@@ -23,7 +24,6 @@ from musubi_nodes.families import (
     MusubiError,
     Option,
     Picture,
-    Takes,
     TextEncoderCache,
     TrainerInputs,
     Training,
@@ -31,7 +31,7 @@ from musubi_nodes.families import (
     VideoGeneratorInputs,
     Widget,
     effective,
-    say,
+    translate,
 )
 from musubi_nodes_wan.family import WAN
 from musubi_nodes_wan.models import WanModels, dit_dtype
@@ -53,13 +53,13 @@ class WanLatentCache(LatentCache):
     family, script = WAN, "wan_cache_latents.py"
 
     class Inputs(LatentCacheInputs):
-        models: Annotated[WanModels, Takes("vae")]
+        models: Annotated[WanModels, ForwardOptions("vae")]
         one_frame: Annotated[bool, Option()] = Field(
             False, description="Cache for one-frame training: each picture with its control pictures."
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: bfloat16.")
 
-    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         needs = inputs.models.needs
         clip = inputs.models.clip if needs.clip or inputs.one_frame else None
         return {"i2v": needs.image and not inputs.one_frame, "clip": clip}
@@ -88,7 +88,7 @@ class WanTextEncoderCache(TextEncoderCache):
     family, script = WAN, "wan_cache_text_encoder_outputs.py"
 
     class Inputs(CacheInputs):
-        models: Annotated[WanModels, Takes("t5")]
+        models: Annotated[WanModels, ForwardOptions("t5")]
 
 
 class WanLoRATrainer(LoRATrainer):
@@ -99,7 +99,7 @@ class WanLoRATrainer(LoRATrainer):
     sample_models = ("vae", "t5")
 
     class Inputs(TrainerInputs):
-        models: Annotated[WanModels, Takes("task")]
+        models: Annotated[WanModels, ForwardOptions("task")]
         one_frame: Annotated[bool, Option()] = Field(
             False, description="One-frame training, on a latent cache that was made for it."
         )
@@ -111,7 +111,7 @@ class WanLoRATrainer(LoRATrainer):
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE for samples. default: bfloat16.")
 
-    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         models: WanModels = inputs.models
         options = dict(models.dits())
         sampled = inputs.sampling is not None and inputs.sampling.samples()
@@ -159,7 +159,7 @@ class WanGenerator(VideoGenerator):
     prompt_line = {name: option for name, option in PROMPT_LINE.items() if name != "control_image"}
 
     class Inputs(VideoGeneratorInputs):
-        models: Annotated[WanModels, Takes("task", "vae", "t5")]
+        models: Annotated[WanModels, ForwardOptions("task", "vae", "t5")]
         image: Annotated[Any, Picture("image_path")] = Field(
             None, description="The first frame, for i2v and flf2v tasks."
         )
@@ -251,7 +251,7 @@ class WanGenerator(VideoGenerator):
     def frames(self, inputs: Inputs) -> int:
         return inputs.video_length or (1 if inputs.models.task.startswith("t2i") else 81)
 
-    def derived(self, inputs: Inputs) -> Mapping[str, Any]:
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         models: WanModels = inputs.models
         boundary = models.timestep_boundary
         return {
@@ -337,7 +337,7 @@ def check_precision(models: WanModels, memory: Memory, mixed_precision: str) -> 
         raise MusubiError(
             "precision-other-than-model",
             f"{Path(models.main_dit).name} is in {needed}, but mixed_precision is {mixed_precision}",
-            fix=say("Set mixed_precision of the training settings to {needed}.", needed=needed),
+            fix=translate("Set mixed_precision of the training settings to {needed}.", needed=needed),
         )
     check_fp8_file(models, memory)
 

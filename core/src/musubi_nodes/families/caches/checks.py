@@ -58,13 +58,12 @@ def check_owner(folders: Iterable[CacheFolder]) -> None:
             )
 
 
-def check_strangers(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
+def check_orphans(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
     """Raise where caches of no item lie in the folders."""
-    if strangers := [path for each in folders for path in each.strangers()]:
+    if orphans := [path for each in folders for path in each.orphans()]:
         raise MusubiError(
             "cache-orphaned",
-            f"{len(strangers)} {kind} cache files are of pictures or videos that are gone: "
-            f"{named(map(str, strangers), 3)}",
+            f"{len(orphans)} {kind} cache files are of pictures or videos that are gone: {named(map(str, orphans), 3)}",
             why="musubi-tuner trains on every cache file that it finds in the folder, also on another dataset's.",
             fix="Delete them, or give each dataset a cache_directory of its own.",
         )
@@ -87,13 +86,13 @@ def verify(
     architecture: str,
     kind: CacheKind,
     folder: RunFolder | None = None,
-    proven: Set[Path] = frozenset(),
+    verified: Set[Path] = frozenset(),
     last: str = "",
 ) -> None:
     """Each item has a cache file that is whole; a truncated one would make a training hang for ever (v0.3.4). What the
     script has just written to ``folder`` holds numbers, too.
 
-    Those that are ``proven`` are not opened again. ``last``: see :func:`musubi_nodes.datasets.caches.is_whole`.
+    Those that are ``verified`` are not opened again. ``last``: see :func:`musubi_nodes.datasets.caches.is_whole`.
     """
     log = folder.log if folder else None
     missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)
@@ -105,7 +104,7 @@ def verify(
             fix="Look at these files, then queue the cache node again.",
             log=log,
         )
-    files = [path for path in _files(found, architecture, kind) if path not in proven]
+    files = [path for path in _files(found, architecture, kind) if path not in verified]
     if broken := broken_caches(files, last):
         raise MusubiError(
             "cache-damaged",

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from musubi_nodes.datasets.cache_folders import folder_key
 from musubi_nodes.datasets.caches import ENDINGS, CacheKind, has_values, is_whole, names_in, stem_of_cache
-from musubi_nodes.datasets.fingerprint import origins
+from musubi_nodes.datasets.fingerprint import source_hashes
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
-from musubi_nodes.families.caches.notes import Made, Notes, Recipe
+from musubi_nodes.families.caches.manifest import BuildParams, CachedItem, CacheManifest
 from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.sharing import remove
@@ -30,19 +30,19 @@ MOST_FOLDERS = 20
 
 @dataclass
 class CacheFolder:
-    """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from by ``recipe``,
-    ``notes`` what is known of those that are there, ``media`` the folders of the dataset's files. ``ours``: the TOML
+    """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from by ``params``,
+    ``notes`` what is known of those that are there, ``media`` the folders of the dataset's files. ``managed``: the TOML
     names no folder, so that nobody else's caches lie in this one."""
 
     path: Path
     ending: str
     wanted: Mapping[str, str]
     stem: Callable[[str], str]
-    recipe: Recipe
-    notes: Notes
+    params: BuildParams
+    notes: CacheManifest
     kind: CacheKind
     media: tuple[str, ...] = ()
-    ours: bool = False
+    managed: bool = False
 
     @property
     def run(self) -> str:
@@ -54,9 +54,11 @@ class CacheFolder:
         return self._by_stem()
 
     @cached_property
-    def good(self) -> dict[str, Made]:
+    def good(self) -> dict[str, CachedItem]:
         """What may stay of each item that is wanted."""
-        return {stem: self._good(stem, origin, self._there.get(stem, {})) for stem, origin in self.wanted.items()}
+        return {
+            stem: self._good(stem, source_hash, self._there.get(stem, {})) for stem, source_hash in self.wanted.items()
+        }
 
     @property
     def missing(self) -> int:
@@ -64,7 +66,7 @@ class CacheFolder:
         return sum(not made.finished for made in self.good.values())
 
     @property
-    def proven(self) -> Iterator[Path]:
+    def verified(self) -> Iterator[Path]:
         """The files that may stay."""
         return (self.path / name for made in self.good.values() for name in made.files)
 
@@ -74,11 +76,11 @@ class CacheFolder:
         return frozenset(stem for stem, made in self.good.items() if stem in self._there and not made.finished)
 
     @cached_property
-    def by_hand(self) -> bool:
+    def unmanaged(self) -> bool:
         """Whether caches lay in a folder of the user's own that no note tells of: musubi-tuner was run without this
         pack. They stay until the script has written them anew, since it may be hours of work, and the script may not
         even start."""
-        return not self.ours and not self.notes.items and not self.wanted.keys().isdisjoint(self._there)
+        return not self.managed and not self.notes.items and not self.wanted.keys().isdisjoint(self._there)
 
     def other_media(self) -> list[str]:
         """Folders of another dataset whose caches lie here under the same names; none if it was moved or is gone."""
@@ -93,7 +95,7 @@ class CacheFolder:
         with self._usable(), suppress(FileNotFoundError), os.scandir(self.path) as entries:
             for entry in entries:
                 name = _folded(entry.name)
-                if name.endswith(self.ending) and entry.is_symlink() and (self.ours or self._is_written(name)):
+                if name.endswith(self.ending) and entry.is_symlink() and (self.managed or self._is_written(name)):
                     remove(entry.path)
 
     def _is_written(self, name: str) -> bool:
@@ -103,7 +105,7 @@ class CacheFolder:
     def _folded_stems(self) -> frozenset[str]:
         return frozenset(map(_folded, self.wanted))
 
-    def strangers(self) -> list[Path]:
+    def orphans(self) -> list[Path]:
         """Caches of no item, as they lie there now; a training would read them all the same."""
         there = self._by_stem()
         return sorted(self.path / name for stem in there.keys() - self.wanted.keys() for name in there[stem])
@@ -119,7 +121,7 @@ class CacheFolder:
     def replace(self) -> list[Path]:
         """After the script has written all caches anew: those made by hand go that lie beside a new one of their item,
         such as one of the picture's former size. Returns those of items of which nothing new was written; they stay."""
-        if not self.by_hand:
+        if not self.unmanaged:
             return []
         alone: list[Path] = []
         for stem, there in self._by_stem().items():
@@ -135,20 +137,22 @@ class CacheFolder:
     def finish(self, run: str) -> None:
         """Note what ``run`` has made; all of it was looked at and is whole."""
         there = self._by_stem()
-        self._keep({stem: Made(origin, there.get(stem, {}), True) for stem, origin in self.wanted.items()}, run)
+        self._keep(
+            {stem: CachedItem(source_hash, there.get(stem, {}), True) for stem, source_hash in self.wanted.items()}, run
+        )
 
-    def _good(self, stem: str, origin: str, there: Mapping[str, str]) -> Made:
+    def _good(self, stem: str, source_hash: str, there: Mapping[str, str]) -> CachedItem:
         known = self.notes.items.get(stem)
-        if known is None or known.origin != origin:
-            return Made(origin, {}, False)
+        if known is None or known.source_hash != source_hash:
+            return CachedItem(source_hash, {}, False)
         files = {name: now for name, now in there.items() if now and self._may_stay(name, now, known)}
-        return Made(origin, files, known.finished and bool(files) and files == known.files)
+        return CachedItem(source_hash, files, known.finished and bool(files) and files == known.files)
 
-    def _may_stay(self, name: str, now: str, known: Made) -> bool:
+    def _may_stay(self, name: str, now: str, known: CachedItem) -> bool:
         if name in known.files:
             return known.files[name] == now
         path = self.path / name
-        return not known.finished and is_whole(path, self.recipe.last) and has_values(path, self.kind)
+        return not known.finished and is_whole(path, self.params.last) and has_values(path, self.kind)
 
     def _by_stem(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
@@ -158,8 +162,8 @@ class CacheFolder:
             found.setdefault(self.stem(name), {})[name] = now
         return found
 
-    def _keep(self, items: Mapping[str, Made], run: str) -> None:
-        self.notes = Notes(dict(items), run, self.recipe, self.media)
+    def _keep(self, items: Mapping[str, CachedItem], run: str) -> None:
+        self.notes = CacheManifest(dict(items), run, self.params, self.media)
         with self._usable():
             self.notes.write(self.path, self.ending)
 
@@ -172,7 +176,7 @@ class CacheFolder:
 
 
 def cache_folders(
-    found: Scan, config: DatasetConfig, given: DatasetConfig, architecture: str, kind: CacheKind, recipe: Recipe
+    found: Scan, config: DatasetConfig, given: DatasetConfig, architecture: str, kind: CacheKind, params: BuildParams
 ) -> list[CacheFolder]:
     """Those of all datasets, as they are now, judged by how they are to be made.
 
@@ -182,8 +186,8 @@ def cache_folders(
     made = []
     for part in found.datasets:
         if part.cache_folder is not None:
-            folder = _folder(part, part.cache_folder, datasets[part.index], architecture, kind, recipe)
-            made.append(replace(folder, ours=given.datasets[part.index].cache_directory is None))
+            folder = _folder(part, part.cache_folder, datasets[part.index], architecture, kind, params)
+            made.append(replace(folder, managed=given.datasets[part.index].cache_directory is None))
     return made
 
 
@@ -192,10 +196,10 @@ def folder_as_noted(part: DatasetScan, dataset: Dataset, architecture: str, kind
     dataset shows, and another model or option of the cache node does not."""
     if part.cache_folder is None:
         return None
-    notes = Notes.read(part.cache_folder, ENDINGS[kind].format(architecture))
-    if notes.recipe is None:
+    notes = CacheManifest.read(part.cache_folder, ENDINGS[kind].format(architecture))
+    if notes.params is None:
         return None
-    return _folder(part, part.cache_folder, dataset, architecture, kind, notes.recipe, notes)
+    return _folder(part, part.cache_folder, dataset, architecture, kind, notes.params, notes)
 
 
 def _folder(
@@ -204,14 +208,14 @@ def _folder(
     dataset: Dataset,
     architecture: str,
     kind: CacheKind,
-    recipe: Recipe,
-    notes: Notes | None = None,
+    params: BuildParams,
+    notes: CacheManifest | None = None,
 ) -> CacheFolder:
     ending = ENDINGS[kind].format(architecture)
-    wanted = origins(part, dataset, recipe.sources, recipe.made)
+    wanted = source_hashes(part, dataset, params.sources, params.made)
     stem = partial(stem_of_cache, dataset=part, architecture=architecture, kind=kind)
-    known = notes or Notes.read(path, ending)
-    return CacheFolder(path, ending, wanted, stem, recipe, known, kind, _media(part, dataset))
+    known = notes or CacheManifest.read(path, ending)
+    return CacheFolder(path, ending, wanted, stem, params, known, kind, _media(part, dataset))
 
 
 def _media(part: DatasetScan, dataset: Dataset) -> tuple[str, ...]:

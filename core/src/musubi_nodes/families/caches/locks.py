@@ -13,10 +13,10 @@ from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.schema import cache_folder_of, effective
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.sockets import Dataset
+from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
 from musubi_nodes.runs.locks import reading, writing
 from musubi_nodes.runs.record.progress import Progress
-from musubi_nodes.saying import say
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def _locked(kind: Any, dataset: Dataset, context: Context, title: str) -> Iterat
 
     def waiting() -> None:
         if not told:
-            told.append(say("waiting: another run uses the caches of {name}", name=dataset.name))
+            told.append(translate("waiting: another run uses the caches of {name}", name=dataset.name))
             log.info("%s: another run uses the caches in %s", title, ", ".join(map(str, folders)))
         context.progress(Progress(told[0]))
         context.raise_if_interrupted()

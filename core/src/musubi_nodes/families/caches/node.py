@@ -22,28 +22,28 @@ from musubi_nodes.errors import Crashed
 from musubi_nodes.families.caches import damaged
 from musubi_nodes.families.caches.checks import (
     check_batch_size,
+    check_orphans,
     check_owner,
-    check_strangers,
     check_written_anew,
     checked_scan,
     verify,
 )
 from musubi_nodes.families.caches.folder import CacheFolder, cache_folders
 from musubi_nodes.families.caches.locks import alone_on_caches
-from musubi_nodes.families.caches.notes import Recipe
+from musubi_nodes.families.caches.manifest import BuildParams
 from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.judging import warnings_for
 from musubi_nodes.families.node import NodeOutputs
-from musubi_nodes.families.records import Records
+from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.sockets import Cache, Dataset, Run, cache_socket
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import runs_of
 from musubi_nodes.runs.run import Outcome
-from musubi_nodes.saying import say
 
 ADVANCED = Widget(advanced=True)
 SPEED = {"batch_size": None, "num_workers": None}
@@ -70,7 +70,7 @@ class _Job:
     context: Context
     install: Install
     dataset: Dataset
-    records: Records
+    store: ResultStore
 
 
 class CacheNode(ScriptNode):
@@ -109,7 +109,7 @@ class CacheNode(ScriptNode):
         install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         check_batch_size(inputs.batch_size, dataset)
-        job = _Job(inputs, context, install, dataset, Records(context.host.output_folder, "cached"))
+        job = _Job(inputs, context, install, dataset, ResultStore(context.host.output_folder, "cached"))
         if before := self._before(job, dataset.fingerprint):
             return before
         with alone_on_caches(dataset, context, self.title):
@@ -120,29 +120,29 @@ class CacheNode(ScriptNode):
     def _before(self, job: _Job, of: str) -> BaseModel | None:
         """What was cached already; ``of`` is the dataset's fingerprint."""
         key, state = self._key(job, of), self._state(job)
-        if not job.records.holds(key, state):
+        if not job.store.holds(key, state):
             return None
-        job.context.show(text=say("{name} was cached before", name=job.dataset.name))
-        return self._outputs(job, job.records.run_of(key), state)
+        job.context.show(text=translate("{name} was cached before", name=job.dataset.name))
+        return self._outputs(job, job.store.run_of(key), state)
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
-        recipe, given = Recipe(self.made_from, self._made(job), self.written_last), job.inputs.dataset.config
-        folders = cache_folders(found, job.dataset.config, given, self.family.architecture, self.kind, recipe)
+        params, given = BuildParams(self.made_from, self._made(job), self.written_last), job.inputs.dataset.config
+        folders = cache_folders(found, job.dataset.config, given, self.family.architecture, self.kind, params)
         check_owner(folders)
-        check_strangers((each for each in folders if not each.ours), self.kind)
+        check_orphans((each for each in folders if not each.managed), self.kind)
         for each in folders:
             each.remove_links()
         missing = sum(each.missing for each in folders)
         for each in folders:
-            if not each.by_hand:
+            if not each.unmanaged:
                 each.clear()
         run = self._encode(job, found, folders, missing) if missing else folders[0].run
         for each in folders:
             each.finish(run)
         state, path = self._state(job), runs_of(job.context.host.output_folder) / run
-        job.records.keep(self._key(job, of), (), path, state)
+        job.store.keep(self._key(job, of), (), path, state)
         if not missing:
-            job.context.show(text=say("{name} was cached before", name=job.dataset.name))
+            job.context.show(text=translate("{name} was cached before", name=job.dataset.name))
         return self._outputs(job, path, state)
 
     def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
@@ -152,24 +152,24 @@ class CacheNode(ScriptNode):
             for warning in warnings_for(self.family, found, dataset.config, dataset.missing_captions):
                 job.context.show(text=str(warning))
         totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
-        by_hand = any(each.by_hand for each in folders)
-        proven = frozenset[Path]() if by_hand else frozenset(path for each in folders for path in each.proven)
+        unmanaged = any(each.unmanaged for each in folders)
+        verified = frozenset[Path]() if unmanaged else frozenset(path for each in folders for path in each.verified)
         with self.new_folder(job.context) as folder:
             config = str(dump(job.dataset.config, folder.path / "dataset.toml"))
-            owned = {"dataset_config": config, "keep_cache": True, "skip_existing": not by_hand}
+            runner_options = {"dataset_config": config, "keep_cache": True, "skip_existing": not unmanaged}
 
             def accept(outcome: Outcome) -> None:
-                check_strangers(folders, self.kind)
+                check_orphans(folders, self.kind)
                 check_written_anew(folders, self.kind, folder)
-                verify(found, self.family.architecture, self.kind, folder, proven, self.written_last)
+                verify(found, self.family.architecture, self.kind, folder, verified, self.written_last)
 
             try:
-                outcome = self.execute(job.inputs, job.context, job.install, folder, owned, totals, accept)
+                outcome = self.execute(job.inputs, job.context, job.install, folder, runner_options, totals, accept)
             except Crashed as error:
                 raise damaged.named(error, found, self.family.architecture, job.context) from error
         kept = len(found.items) - missing
-        told = say("{count} items cached in {seconds:.0f} s", count=missing, seconds=outcome.seconds)
-        job.context.show(text=told + (say(", {count} were there", count=kept) if kept else ""))
+        told = translate("{count} items cached in {seconds:.0f} s", count=missing, seconds=outcome.seconds)
+        job.context.show(text=told + (translate(", {count} were there", count=kept) if kept else ""))
         return folder.path.name
 
     def _key(self, job: _Job, of: str) -> str:
@@ -187,7 +187,7 @@ class CacheNode(ScriptNode):
         return cache_state(job.dataset, self.family.architecture, self.kind)
 
     def _outputs(self, job: _Job, run: Path, state: str) -> BaseModel:
-        job.context.made_state(partial(self._state, job), state)
+        job.context.track_state(partial(self._state, job), state)
         cache = self.cache(dataset=job.dataset, flags=self.cache_flags(job.inputs), state=state)
         return self.Outputs(**{f"{self.kind}_cache": cache, "run": Run(folder=run)})
 

@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.generating.grouping import Item, groups, items_of
+from musubi_nodes.families.generating.batching import Item, groups, items_of
+from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.generating.inputs import GeneratorInputs
-from musubi_nodes.families.generating.made import Made
-from musubi_nodes.families.generating.starts import Generator, Starts, key
+from musubi_nodes.families.generating.invocations import Generator, Invocations, key
 from musubi_nodes.families.generating.state import Batch
 from musubi_nodes.families.generating.workers import side_by_side
 from musubi_nodes.families.prompts import Prompt, Prompts
-from musubi_nodes.families.records import Records
+from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.families.sockets import Run
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.hardware.devices import gpus
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import joined
-from musubi_nodes.saying import say
 
 ONE = Prompts(items=(Prompt(),))
 
@@ -31,7 +31,7 @@ class Generated:
     """What came of a generator's prompts, of which ``failed`` were not made; ``last`` is the last run (``None``: all
     were made before)."""
 
-    made: list[Made]
+    made: list[GeneratedFiles]
     told: str
     last: Run | None
     failed: int
@@ -42,9 +42,9 @@ def generate_all(node: Generator, inputs: GeneratorInputs, context: Context) -> 
     started = time.monotonic()
     install = context.services.install(node.install_name(inputs))
     items = [_named(node, item, context, install) for item in _items(node, inputs)]
-    batch = _begun(inputs.prompts or ONE, items, Records(context.host.output_folder, "generated"))
+    batch = _begun(inputs.prompts or ONE, items, ResultStore(context.host.output_folder, "generated"))
     before = len(batch.made)
-    runs = _work(Starts(node, install, batch), batch.left(items), inputs, context)
+    runs = _work(Invocations(node, install, batch), batch.left(items), inputs, context)
     results, seconds = batch.results(), time.monotonic() - started
     told = batch.report(seconds, before) if inputs.prompts else _told(results, context, seconds if runs else None)
     return Generated(results, told, runs[-1] if runs else None, len(batch.failed))
@@ -68,13 +68,13 @@ def _named(node: Generator, item: Item, context: Context, install: Install) -> I
         raise error.at(item.name) from error
 
 
-def _begun(prompts: Prompts, items: Iterable[Item], records: Records) -> Batch:
+def _begun(prompts: Prompts, items: Iterable[Item], store: ResultStore) -> Batch:
     """A batch in which everything counts that was made before."""
-    found = {item.number: records.find(item.key) for item in items}
-    return Batch(prompts, records, {number: Made.of(files) for number, files in found.items() if files})
+    found = {item.number: store.find(item.key) for item in items}
+    return Batch(prompts, store, {number: GeneratedFiles.of(files) for number, files in found.items() if files})
 
 
-def _work(starts: Starts, left: Sequence[Item], inputs: GeneratorInputs, context: Context) -> list[Run]:
+def _work(starts: Invocations, left: Sequence[Item], inputs: GeneratorInputs, context: Context) -> list[Run]:
     """Make what is left, on one GPU or on several side by side; the runs that came to their end."""
     batch, node = starts.batch, starts.node
     devices = _devices(inputs, starts.install, len(left))
@@ -98,6 +98,6 @@ def _devices(inputs: GeneratorInputs, install: Install, prompts: int) -> list[st
     return [f"cuda:{first + number}" for number in range(count)]
 
 
-def _told(results: Sequence[Made], context: Context, seconds: float | None) -> str:
-    how = say("made before") if seconds is None else say("in {seconds:.0f} s", seconds=seconds)
+def _told(results: Sequence[GeneratedFiles], context: Context, seconds: float | None) -> str:
+    how = translate("made before") if seconds is None else translate("in {seconds:.0f} s", seconds=seconds)
     return " · ".join([*(made.told(context.host.output_folder) for made in results), how])

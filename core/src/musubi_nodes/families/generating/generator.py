@@ -11,13 +11,14 @@ from pydantic import BaseModel
 
 from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
-from musubi_nodes.errors import MusubiError, NotKnown, OutOfGpuMemory
+from musubi_nodes.errors import MusubiError, OutOfGpuMemory, Unresolved
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import Spelling
+from musubi_nodes.families.family import OptionMap
 from musubi_nodes.families.fields import Widget
-from musubi_nodes.families.foretelling import known_inputs
+from musubi_nodes.families.generating.appearance import Expected
 from musubi_nodes.families.generating.batch import generate_all
-from musubi_nodes.families.generating.grouping import Item, name_of, prompt_line
+from musubi_nodes.families.generating.batching import Item, name_of, prompt_line
+from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.generating.inputs import (
     GeneratorInputs,
     ImageGeneratorInputs,
@@ -25,11 +26,9 @@ from musubi_nodes.families.generating.inputs import (
     VideoGeneratorInputs,
     VideoGeneratorOutputs,
 )
-from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.generating.invocations import Keep
+from musubi_nodes.families.generating.match_outputs import match_outputs
 from musubi_nodes.families.generating.media_files import write_media
-from musubi_nodes.families.generating.shown import Asked
-from musubi_nodes.families.generating.starts import Keep
-from musubi_nodes.families.generating.told_apart import made_together
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.memory.footprint import Shape, tokens
@@ -37,15 +36,16 @@ from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.prompts import PICTURE_FIELDS, Prompt
+from musubi_nodes.families.resolved_inputs import resolved_inputs
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Latent, Lora, Run
 from musubi_nodes.files import write_text
+from musubi_nodes.i18n import translate
 from musubi_nodes.media.frames import VideoFile, save_pngs
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.stated import lacked_gpu_memory
-from musubi_nodes.saying import say
 
 ADVANCED = Widget(advanced=True)
 MADE_BY = {
@@ -90,7 +90,7 @@ class Generator(ScriptNode):
     category: ClassVar[str] = "MusubiTuner/Generation"
     output_node: ClassVar[bool] = True
     lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
-    looks_at: ClassVar[frozenset[str]] = ScriptNode.looks_at | {"prompts", "lora"}
+    resolved_sockets: ClassVar[frozenset[str]] = ScriptNode.resolved_sockets | {"prompts", "lora"}
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     bar_stage: ClassVar[str] = "denoising"
     prompt_fields: ClassVar[Mapping[str, str]] = PROMPT_FIELDS
@@ -120,18 +120,18 @@ class Generator(ScriptNode):
         most = inputs.models.most_blocks_to_swap
         return most[1] if most else None
 
-    def spelling(self) -> Spelling:
-        return self.family.generator_spelling
+    def option_map(self) -> OptionMap:
+        return self.family.generator_options
 
     def frames(self, inputs: Any) -> int | None:
         """Return how many frames it makes; ``None`` if that shows only afterwards."""
         return 1
 
-    def asked(self, inputs: Any) -> Asked:
+    def asked(self, inputs: Any) -> Expected:
         """What must come out, as far as it follows from the inputs."""
         if inputs.latent or inputs.extra_options.strip() or getattr(inputs, "one_frame_inference", None):
-            return Asked()
-        return Asked(self.frames(inputs), (inputs.width, inputs.height))
+            return Expected()
+        return Expected(self.frames(inputs), (inputs.width, inputs.height))
 
     def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
         """How the script takes LoRAs. HunyuanVideo and FramePack crash without an explicit multiplier (v0.3.4)."""
@@ -161,7 +161,7 @@ class Generator(ScriptNode):
         self._check_outputs(inputs.output_type, context)
         found = generate_all(self, inputs, context)
         results, last = found.made, found.last
-        context.made(*(file for each in results for file in each.files()), complete=not found.failed)
+        context.track_output(*(file for each in results for file in each.files()), complete=not found.failed)
         context.failed = found.failed
         context.show(*(picture for each in results for picture in each.shown()), text=found.told)
         outputs = {
@@ -197,13 +197,13 @@ class Generator(ScriptNode):
         start for several that is stopped or fails, what was complete by then."""
         inputs = group[0].inputs.model_copy(update={"device": device})
         with self.new_folder(context) as folder:
-            made: dict[int, Made] = {}
+            made: dict[int, GeneratedFiles] = {}
             try:
-                owned = self._owned(group, inputs, folder)
+                runner_options = self._owned(group, inputs, folder)
                 if not inputs.latent:
                     self._note_memory([item.inputs for item in group], folder)
                 good = partial(self._good, group, inputs.output_type, folder)
-                self.execute(inputs, context, install, folder, owned, accept=lambda _: made.update(good()))
+                self.execute(inputs, context, install, folder, runner_options, accept=lambda _: made.update(good()))
             finally:
                 if len(group) > 1 and not made:
                     made.update(self._together(group, inputs.output_type, folder))
@@ -214,18 +214,18 @@ class Generator(ScriptNode):
 
     def _owned(self, group: Sequence[Item], inputs: GeneratorInputs, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets."""
-        owned = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
+        runner_options = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
         if inputs.latent:
-            owned["latent_path"] = [inputs.latent.path]
+            runner_options["latent_path"] = [inputs.latent.path]
         if len(group) > 1:
-            owned["from_file"] = str(self._prompt_file(group, folder.path))
-        return owned
+            runner_options["from_file"] = str(self._prompt_file(group, folder.path))
+        return runner_options
 
-    def _good(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
+    def _good(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, GeneratedFiles]:
         """What a start made that ended without an error; raises where a single prompt became nothing, or where the
         script met a full GPU and went on."""
         if len(group) == 1:
-            return {group[0].number: Made.collect(folder, output_type, self.asked(group[0].inputs))}
+            return {group[0].number: GeneratedFiles.collect(folder, output_type, self.asked(group[0].inputs))}
         made = self._together(group, output_type, folder)
         if len(made) < len(group) and lacked_gpu_memory(folder):
             lacking = f"{len(group) - len(made)} of {len(group)} prompts"
@@ -253,10 +253,10 @@ class Generator(ScriptNode):
             if value is not None
         }
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         replaced = set(self.replaced().values()) if "prompts" in linked else set()
         own = {name: value for name, value in values.items() if name not in replaced}
-        super().foresee(own, linked | replaced, context)
+        super().validate(own, linked | replaced, context)
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
         self._check_wanted("latent" in linked, values["output_type"], prompt)
         prompts = None if "latent" in linked else values.get("prompts")
@@ -267,10 +267,10 @@ class Generator(ScriptNode):
         """What a prompt's length, its own or the node's, would be refused for when its turn comes."""
         length = self.replaced().get("frames")
         own = {length: prompt.frames} if length and prompt.frames else {}
-        inputs = known_inputs(type(self), values, linked, **own)
+        inputs = resolved_inputs(type(self), values, linked, **own)
         try:
             self.check_length(inputs)
-        except NotKnown:
+        except Unresolved:
             return
         except MusubiError as error:
             raise error.at(name_of(number, prompt)) from error
@@ -289,7 +289,7 @@ class Generator(ScriptNode):
                 raise MusubiError(
                     "output-not-made",
                     f"{self.title}: the output {name} is connected, but output_type {output_type} makes none",
-                    fix=say("Set output_type to {types}, or unplug it.", types=say(" or ").join(makers)),
+                    fix=translate("Set output_type to {types}, or unplug it.", types=translate(" or ").join(makers)),
                 )
 
     def _check_prompts(self, inputs: GeneratorInputs) -> None:
@@ -309,9 +309,9 @@ class Generator(ScriptNode):
         if not decodes and not prompt.strip():
             raise MusubiError("prompt-empty", f"{self.title}: the prompt is empty", fix="Describe what to generate.")
 
-    def _together(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, Made]:
+    def _together(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, GeneratedFiles]:
         seeds = {item.number: item.prompt.seed or 0 for item in group}
-        return made_together(folder, output_type, seeds, {item.number: self.asked(item.inputs) for item in group})
+        return match_outputs(folder, output_type, seeds, {item.number: self.asked(item.inputs) for item in group})
 
 
 class VideoGenerator(Generator):

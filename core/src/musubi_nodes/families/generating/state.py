@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory, OutOfMainMemory
-from musubi_nodes.families.generating.grouping import Item, by_size
-from musubi_nodes.families.generating.made import Made
+from musubi_nodes.families.generating.batching import Item, by_size
+from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.prompts import Prompts
-from musubi_nodes.families.records import Records
-from musubi_nodes.saying import say
+from musubi_nodes.families.result_store import ResultStore
+from musubi_nodes.i18n import translate
 
 
 @dataclass
@@ -20,8 +20,8 @@ class Batch:
     """The state of a batch while it runs; workers take groups from it, each in a thread of its own."""
 
     prompts: Prompts
-    records: Records
-    made: dict[int, Made] = field(default_factory=dict)
+    store: ResultStore
+    made: dict[int, GeneratedFiles] = field(default_factory=dict)
     waiting: deque[list[Item]] = field(default_factory=deque)
     failed: dict[int, tuple[Item, MusubiError]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -35,11 +35,11 @@ class Batch:
         with self._lock:
             return self.waiting.popleft() if self.waiting else []
 
-    def keep(self, item: Item, made: Made) -> None:
+    def keep(self, item: Item, made: GeneratedFiles) -> None:
         """Remember what a prompt became, also for the next time."""
         with self._lock:
             self.made[item.number] = made
-            self.records.keep(item.key, made.files())
+            self.store.keep(item.key, made.files())
 
     def settle(self, group: Sequence[Item], error: MusubiError | None) -> None:
         """After a start: what is not made is tried again in smaller groups, or has failed where there are none."""
@@ -55,7 +55,7 @@ class Batch:
         if items and self.prompts.strict:
             self.waiting.clear()
 
-    def results(self) -> list[Made]:
+    def results(self) -> list[GeneratedFiles]:
         """What was made, in the order of the prompts; the error of the last one if all failed, or one if strict."""
         if self.failed and (self.prompts.strict or not self.made):
             _, error = list(self.failed.values())[-1]
@@ -68,9 +68,9 @@ class Batch:
         for _, (item, error) in sorted(self.failed.items()):
             reasons.setdefault(error.what, []).append(item)
         counted = {"count": len(self.made), "all": len(self.prompts.items), "seconds": seconds}
-        lines = [say("{count} of {all} prompts made in {seconds:.0f} s", **counted)]
+        lines = [translate("{count} of {all} prompts made in {seconds:.0f} s", **counted)]
         if before:
-            lines[0] += say(", {count} of them before", count=before)
+            lines[0] += translate(", {count} of them before", count=before)
         return "\n".join([*lines, *(f"{_names(items)}: {what}" for what, items in reasons.items())])
 
 
@@ -86,4 +86,4 @@ def smaller(group: Sequence[Item], left: Sequence[Item], error: MusubiError | No
 def _names(items: Sequence[Item]) -> str:
     if len(items) == 1:
         return items[0].name
-    return say("prompts {numbers}", numbers=", ".join(str(item.number) for item in items))
+    return translate("prompts {numbers}", numbers=", ".join(str(item.number) for item in items))

@@ -16,7 +16,7 @@ from musubi_nodes.datasets.buckets import SIZE_STEP
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 GIB = 2**30
 FIXED = 1.0
@@ -65,18 +65,20 @@ def _parts(size: DitSize, shape: Shape, memory: Memory) -> Iterator[Part]:
     width = {"off": 2.0, "fp8": 1.0, "fp8_scaled": SCALED}[memory.fp8]
     seen = tokens(size, shape)
     working = size.per_kilotoken[0 if shape.training else 1] * seen / 1000
-    yield Part(say("CUDA and small things"), FIXED)
-    yield Part(say("{resident} of {all} blocks", resident=resident, all=size.blocks), resident * size.block * width)
-    yield Part(say("working memory"), working)
+    yield Part(translate("CUDA and small things"), FIXED)
+    yield Part(
+        translate("{resident} of {all} blocks", resident=resident, all=size.blocks), resident * size.block * width
+    )
+    yield Part(translate("working memory"), working)
     if not shape.training:
         return
     kept = size.layers * seen * size.hidden * 2 / GIB
     if not memory.gradient_checkpointing:
-        yield Part(say("all activations"), kept * 8)
+        yield Part(translate("all activations"), kept * 8)
     elif not memory.gradient_checkpointing_cpu_offload:
-        yield Part(say("checkpoints"), kept)
+        yield Part(translate("checkpoints"), kept)
     parameters = size.blocks * size.lora_width * shape.rank
-    yield Part(say("LoRA and optimizer"), parameters * LORA_BYTES / GIB)
+    yield Part(translate("LoRA and optimizer"), parameters * LORA_BYTES / GIB)
 
 
 def total(size: DitSize, shape: Shape, memory: Memory) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Container
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Memory, Optimizer, Training
 from musubi_nodes.families.settings.memory import ATTENTION_PACKAGES
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
-from musubi_nodes.saying import say
 
 _LOGGERS = {"wandb": "wandb", "all": "wandb"}
 _DISTRIBUTIONS = {"flash_attn_interface": ("flash_attn_3", "flash_attn_interface")}
@@ -30,8 +30,8 @@ def check_packages(
             raise MusubiError(
                 "package-missing",
                 f"{what} needs the package {package}, which musubi-tuner's environment does not have",
-                why=say("Looked into {python}.", python=install.python),
-                fix=say(
+                why=translate("Looked into {python}.", python=install.python),
+                fix=translate(
                     "Install it there ({python} -m pip install {package}), or choose another.",
                     python=install.python,
                     package=package,

@@ -6,11 +6,11 @@ from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from musubi_nodes.families.family import Family, Spelling
+from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.memory.footprint import Part, Shape, parts
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 HEADROOM = 0.92
 """Share of the memory that a plan may fill: estimates are off, and other programs draw windows."""
@@ -64,11 +64,11 @@ class Plan:
         """The plan for people: what it takes, and why."""
         lines = [estimate(self.parts), *self.reasons]
         if self.fits:
-            lines.insert(1, say("fits into {gib:.1f} GiB", gib=self.budget))
+            lines.insert(1, translate("fits into {gib:.1f} GiB", gib=self.budget))
         else:
-            lines.insert(1, say("is more than fits into {gib:.1f} GiB", gib=self.budget))
+            lines.insert(1, translate("is more than fits into {gib:.1f} GiB", gib=self.budget))
             lines.append(
-                say("Use a smaller resolution or fewer frames: by this estimate no setting here saves enough.")
+                translate("Use a smaller resolution or fewer frames: by this estimate no setting here saves enough.")
             )
         return "\n".join([*lines, self.notes] if self.notes else lines)
 
@@ -76,7 +76,7 @@ class Plan:
 def estimate(found: Sequence[Part]) -> str:
     """What a plan takes, altogether and by part."""
     rows = [f"{gib:6.1f} GiB  {name}" for name, gib in found]
-    return "\n".join([say("about {gib:.1f} GiB", gib=sum(part.gib for part in found)), *rows])
+    return "\n".join([translate("about {gib:.1f} GiB", gib=sum(part.gib for part in found)), *rows])
 
 
 def same_result(memory: Memory) -> Memory:
@@ -84,9 +84,9 @@ def same_result(memory: Memory) -> Memory:
     return memory.model_copy(update={name: Memory.model_fields[name].default for name in SPEED_ONLY})
 
 
-def best_fp8(spelling: Spelling) -> str:
+def best_fp8(option_map: OptionMap) -> str:
     """The way to 8 bits that the script offers: scaled where it can, as it loses less quality."""
-    offered = {name for name, options in spelling.get("fp8", {}).items() if not isinstance(options, str)}
+    offered = {name for name, options in option_map.get("fp8", {}).items() if not isinstance(options, str)}
     return next((name for name in ("fp8_scaled", "fp8") if name in offered), "off")
 
 
@@ -124,60 +124,62 @@ def _attention(
     family: Family, shape: Shape, chosen: Memory, installed: Collection[str] | None
 ) -> tuple[dict[str, Any], list[str]]:
     """flash where it is installed, else what PyTorch brings; another one that was chosen and can run stays."""
-    modes = spelling_of(family, shape.training).get("attention", {})
+    modes = option_map_of(family, shape.training).get("attention", {})
     there = modes if installed is None else installed
     can = {mode for mode, how in modes.items() if mode in there and not isinstance(how, str)}
     split = family.trainer_split_attn if shape.training else family.generator_split_attn
     mode: str = "sdpa"
-    why, keeps = say("built into PyTorch"), False
+    why, keeps = translate("built into PyTorch"), False
     if chosen.attention != mode and chosen.attention in can:
-        mode, why, keeps = chosen.attention, say("as chosen"), chosen.split_attn
+        mode, why, keeps = chosen.attention, translate("as chosen"), chosen.split_attn
     elif "flash" in can and installed is not None:
-        mode, why = "flash", say("its package is installed")
+        mode, why = "flash", translate("its package is installed")
     reasons = [f"attention {mode}: {why}"]
     if mode in split:
         reasons.append(f"split_attn: {split[mode]}")
     return {"attention": mode, "split_attn": keeps or mode in split}, reasons
 
 
-def spelling_of(family: Family, training: bool) -> Spelling:
+def option_map_of(family: Family, training: bool) -> OptionMap:
     """How the family's trainer, or its generator, spells a plan."""
-    return family.trainer_spelling if training else family.generator_spelling
+    return family.trainer_options if training else family.generator_options
 
 
 def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """Sets of values from mild to strong, each with its reasons."""
     values: dict[str, Any] = {}
-    reasons = [say("gradient_checkpointing: activations are computed again instead of kept")] if shape.training else []
+    reasons = (
+        [translate("gradient_checkpointing: activations are computed again instead of kept")] if shape.training else []
+    )
     if budget < SMALL_CARD:
         encoder = {"fp8_text_encoder": True} if family.fp8_text_encoder else {}
         values |= {**encoder, **family.vae_saving}
         if values:
             names = ", ".join(values)
-            reasons.append(say("{names}: less than {gib:.0f} GiB may be used", names=names, gib=SMALL_CARD))
+            reasons.append(translate("{names}: less than {gib:.0f} GiB may be used", names=names, gib=SMALL_CARD))
     yield dict(values), list(reasons)
-    if (fp8 := best_fp8(spelling_of(family, shape.training))) != "off":
+    if (fp8 := best_fp8(option_map_of(family, shape.training))) != "off":
         values["fp8"] = fp8
-        reasons.append(say("{fp8}: half the weights' memory", fp8=fp8))
+        reasons.append(translate("{fp8}: half the weights' memory", fp8=fp8))
         yield dict(values), list(reasons)
     most = size.most_swap[0 if shape.training else 1]
     for swap in range(1, most + 1):
         yield {**values, "blocks_to_swap": swap}, [*reasons, _swapping(swap, most)]
     if not shape.training:
         return
-    reasons.append(say("gradient_checkpointing_cpu_offload: what is kept waits in main memory, slower"))
+    reasons.append(translate("gradient_checkpointing_cpu_offload: what is kept waits in main memory, slower"))
     for swap in range(most + 1):
         told = [_swapping(swap, most)] if swap else []
         yield {**values, **OFFLOAD, "blocks_to_swap": swap or None}, [*reasons, *told]
     told = [
-        say("blocks_to_swap {most}: all that is possible", most=most),
-        say("block_swap_h2d_only with a ring of 1 (needs v0.3.2)"),
+        translate("blocks_to_swap {most}: all that is possible", most=most),
+        translate("block_swap_h2d_only with a ring of 1 (needs v0.3.2)"),
     ]
     yield {**values, **OFFLOAD, **RING, "blocks_to_swap": most}, [*reasons, *told]
 
 
 def _swapping(swap: int, most: int) -> str:
-    return say("blocks_to_swap {swap} of at most {most}: slower", swap=swap, most=most)
+    return translate("blocks_to_swap {swap} of at most {most}: slower", swap=swap, most=most)
 
 
 def stronger(
@@ -193,7 +195,7 @@ def stronger(
     vae = {name: value for name, value in family.vae_saving.items() if name in known and getattr(memory, name) != value}
     if training or not vae:
         return None
-    return memory.model_copy(update=vae), say("save memory in the VAE with {names}", names=", ".join(vae))
+    return memory.model_copy(update=vae), translate("save memory in the VAE with {names}", names=", ".join(vae))
 
 
 def sparing(memory: Memory, family: Family, training: bool, known: Container[str]) -> tuple[Memory, str] | None:
@@ -203,23 +205,23 @@ def sparing(memory: Memory, family: Family, training: bool, known: Container[str
     """
     for name in IN_MAIN_MEMORY:
         if getattr(memory, name) and name in known:
-            return memory.model_copy(update={name: False}), say("turn off {name}", name=name)
-    if memory.fp8 == "off" and (fp8 := best_fp8(spelling_of(family, training))) != "off":
-        return memory.model_copy(update={"fp8": fp8}), say("set fp8 to {fp8}", fp8=fp8)
+            return memory.model_copy(update={name: False}), translate("turn off {name}", name=name)
+    if memory.fp8 == "off" and (fp8 := best_fp8(option_map_of(family, training))) != "off":
+        return memory.model_copy(update={"fp8": fp8}), translate("set fp8 to {fp8}", fp8=fp8)
     return None
 
 
 def _next_steps(memory: Memory, family: Family, most: int, training: bool) -> Iterator[tuple[dict[str, Any], str]]:
-    spelling = spelling_of(family, training)
+    option_map = option_map_of(family, training)
     if training and not memory.gradient_checkpointing:
-        yield {"gradient_checkpointing": True}, say("turn on gradient_checkpointing")
-    if memory.fp8 == "off" and (fp8 := best_fp8(spelling)) != "off":
-        yield {"fp8": fp8}, say("set fp8 to {fp8}", fp8=fp8)
+        yield {"gradient_checkpointing": True}, translate("turn on gradient_checkpointing")
+    if memory.fp8 == "off" and (fp8 := best_fp8(option_map)) != "off":
+        yield {"fp8": fp8}, translate("set fp8 to {fp8}", fp8=fp8)
     swap = memory.blocks_to_swap or 0
     if swap < most:
         more = min(swap + max(most // 4, 1), most)
-        yield {"blocks_to_swap": more}, say("raise blocks_to_swap from {now} to {more}", now=swap, more=more)
+        yield {"blocks_to_swap": more}, translate("raise blocks_to_swap from {now} to {more}", now=swap, more=more)
     if training and not memory.gradient_checkpointing_cpu_offload:
-        yield dict(OFFLOAD), say("turn on gradient_checkpointing_cpu_offload")
+        yield dict(OFFLOAD), translate("turn on gradient_checkpointing_cpu_offload")
     if training and swap and not memory.block_swap_h2d_only:
-        yield dict(RING), say("turn on block_swap_h2d_only with block_swap_ring_size 1")
+        yield dict(RING), translate("turn on block_swap_h2d_only with block_swap_ring_size 1")

@@ -8,19 +8,19 @@ from typing import Any
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.arguments import spelled
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.memory.plans import spelling_of
+from musubi_nodes.families.memory.plans import option_map_of
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import SAFETENSORS
 from musubi_nodes.families.models.parts import whole_header
 from musubi_nodes.families.recognition.quantisation import FP8, quantisation_of
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 
 def check_possible(family: Family, size: DitSize | None, memory: Memory, training: bool) -> None:
     """Raise a :class:`MusubiError` for what the family's script cannot do; without a ``size`` any swap may be."""
     use = "training" if training else "generating"
-    spelled(memory, spelling_of(family, training), f"{family.title} {use}")
+    spelled(memory, option_map_of(family, training), f"{family.title} {use}")
     if size is not None:
         check_swap(memory, size.most_swap[0 if training else 1], f"{use} with {family.title} {size.name}")
 
@@ -32,7 +32,7 @@ def check_swap(memory: Memory, most: int, who: str) -> None:
         raise MusubiError(
             "blocks-to-swap-too-large",
             f"{who}: blocks_to_swap {swap} is more than this model allows ({most})",
-            fix=say("Set it to {most} or less in the Memory Optimizer.", most=most),
+            fix=translate("Set it to {most} or less in the Memory Optimizer.", most=most),
         )
 
 

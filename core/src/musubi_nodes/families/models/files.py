@@ -9,8 +9,8 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Host
 from musubi_nodes.files import is_file, is_relative
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install
-from musubi_nodes.saying import say
 
 SAFETENSORS = (".safetensors", ".sft")
 SUFFIXES = (*SAFETENSORS, ".pt", ".pth", ".ckpt", ".bin")
@@ -45,13 +45,13 @@ def find_model(host: Host, kind: str, name: str, install: Install | None = None)
         if is_relative(relative) and is_file(path):
             return path.absolute()
     known = [*model_names([folder for folder, _ in folders]), *install_model_names(install, kind)]
-    looked = ", ".join(str(folder) for folder, _ in folders) or say("no folder at all")
+    looked = ", ".join(str(folder) for folder, _ in folders) or translate("no folder at all")
     lying = [str(folder / each) for folder, each in folders if is_relative(each) and os.path.lexists(folder / each)]
     raise MusubiError(
         "model-missing",
         f"there is no file {name[:120]!r} in the model folders for {kind}{did_you_mean(name, known)}",
-        why=say("{path} is a folder, or a link that leads nowhere.", path=lying[0])
+        why=translate("{path} is a folder, or a link that leads nowhere.", path=lying[0])
         if lying
-        else say("Looked in {folders}.", folders=looked),
+        else translate("Looked in {folders}.", folders=looked),
         fix="Put the file there, or choose another one in the node.",
     )

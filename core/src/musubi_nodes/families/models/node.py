@@ -63,7 +63,7 @@ class ModelsNode(Node):
         "モデル読み込み",
         "モデル",
     )
-    foretold: ClassVar[bool] = True
+    resolves_statically: ClassVar[bool] = True
     models: ClassVar[type[Models]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -72,7 +72,7 @@ class ModelsNode(Node):
             cls.Inputs = cls.models
             cls.Outputs = _outputs(cls.models)
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if not linked:
             self._found(self.Inputs.model_validate(values), context)
 

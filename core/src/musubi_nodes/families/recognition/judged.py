@@ -11,7 +11,7 @@ from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.kinds import Recognised, WeightsKind, recognise
 from musubi_nodes.families.recognition.loras import is_lora, lora_name
 from musubi_nodes.families.recognition.table import TABLE
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 from musubi_nodes.weights import Header, read_header
 
 
@@ -45,7 +45,7 @@ def judged_header(path: Path, accepts: Accepts | None, kinds: Iterable[WeightsKi
 def _another(path: Path, header: Header, accepts: Accepts, found: Recognised) -> MusubiError:
     name = lora_name(header) if is_lora(header) else found.name
     missing = next((each for each in accepts.kinds[0].tensors if each not in header.tensors), "")
-    why = "" if name or not missing else say("It has no tensor {name}.", name=missing)
+    why = "" if name or not missing else translate("It has no tensor {name}.", name=missing)
     what = f"{path.name} is {name}, not {accepts.name}" if name else f"{path.name} is not {accepts.name}"
     return MusubiError("model-other-kind", what, why=why, fix=accepts.fix or "Choose another file.")
 
@@ -72,5 +72,5 @@ def _another_task(path: Path, kind: WeightsKind, task: str) -> MusubiError:
     return MusubiError(
         "model-other-task",
         f"{path.name} is {kind.name}: it does not fit task {task}",
-        fix=say("Choose another file, or a task that fits this one: {fitting}.", fitting=", ".join(kind.tasks)),
+        fix=translate("Choose another file, or a task that fits this one: {fitting}.", fitting=", ".join(kind.tasks)),
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from musubi_nodes.families.settings.optimizer import Optimizer
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def other_length(optimizer: Optimizer, rate: float, step: int, before: int, tota
     if name in CURVES or name == "inverse_sqrt":
         old, new = (_factor(optimizer, step, length) for length in (before, total))
         if name in CURVES or old != new:
-            return say(
+            return translate(
                 "With {name} over {before} steps the rate is {old:.3g} at step {step}, over {total} steps {new:.3g}.",
                 name=name,
                 before=before,
@@ -119,16 +119,16 @@ def other_length(optimizer: Optimizer, rate: float, step: int, before: int, tota
             )
         return ""
     if name == "rex":
-        return say(
+        return translate(
             "rex keeps its length of {before} steps in the state: after them the rate stays at its end.", before=before
         )
     if name == "warmup_stable_decay":
-        return say(
+        return translate(
             "warmup_stable_decay would end its decay at step {total} instead of {before}.", total=total, before=before
         )
     shared = 0 < optimizer.lr_warmup_steps < 1 and step < optimizer.lr_warmup_steps * max(before, total)
     told = "The warm-up is a share of all steps, which are {total} now instead of {before}."
-    return say(told, total=total, before=before) if shared else ""
+    return translate(told, total=total, before=before) if shared else ""
 
 
 def _factor(optimizer: Optimizer, step: int, total: int) -> float:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option
-from musubi_nodes.commands.ownership import NAMES
+from musubi_nodes.commands.option_owners import NAMES
 from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Settings, Widget
 from musubi_nodes.families.settings.lines import key_value_lines

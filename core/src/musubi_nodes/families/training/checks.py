@@ -15,7 +15,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
-from musubi_nodes.saying import say
+from musubi_nodes.i18n import translate
 
 
 def check_machine(inputs: Any, context: Context) -> None:
@@ -26,7 +26,7 @@ def check_machine(inputs: Any, context: Context) -> None:
             "machine-not-allowed",
             f"main_process_ip {address[:80]!r} is none of the machines in config.toml",
             why="A workflow may come from a stranger, and machines that train together trust each other.",
-            fix=say(
+            fix=translate(
                 "Write  machines = [{address!r}]  into {file} and start again, or leave it empty.",
                 address=address[:80],
                 file=config_file(),
@@ -37,7 +37,7 @@ def check_machine(inputs: Any, context: Context) -> None:
             "machine-address-missing",
             f"a training on {inputs.num_machines} machines needs main_process_ip",
             why="Without the address of machine 0, accelerate would trust whoever connects.",
-            fix=say("Set it to one of the machines in {file}, or set num_machines to 1.", file=config_file()),
+            fix=translate("Set it to one of the machines in {file}, or set num_machines to 1.", file=config_file()),
         )
 
 

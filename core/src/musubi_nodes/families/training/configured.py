@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from musubi_nodes.commands.option import Argument
-from musubi_nodes.commands.ownership import RUNNER, is_upload
+from musubi_nodes.commands.option_owners import RUNNER, is_upload
 from musubi_nodes.errors import MusubiError
 
 OWNER = "[options] of config.toml"
 
 
-def configured_options(options: Mapping[str, Any], owned: Iterable[str]) -> dict[str, Argument]:
-    """All of them; a :class:`MusubiError` for what the runner sets (``owned``)."""
-    if taken := sorted({*RUNNER, "resume", *owned} & options.keys()):
+def configured_options(options: Mapping[str, Any], runner_options: Iterable[str]) -> dict[str, Argument]:
+    """All of them; a :class:`MusubiError` for what the runner sets (``runner_options``)."""
+    if taken := sorted({*RUNNER, "resume", *runner_options} & options.keys()):
         raise MusubiError("option-refused", f"{OWNER} sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
     return {name: Argument(name, value, OWNER) for name, value in options.items()}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Optimizer, Training
-from musubi_nodes.families.training.identity import PLAN, Identity
+from musubi_nodes.families.training.fingerprint import PLAN, TrainingFingerprint
 from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.folder import RunFolder
 
@@ -17,7 +17,7 @@ KEPT = frozenset(Optimizer.model_fields) - {"max_grad_norm"} | {
 weights and alpha (accelerate 1.6, trainer_base.py, v0.3.4); the LoRA's metadata would tell the new values."""
 
 
-def check_kept(run: RunFolder, identity: Identity) -> None:
+def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
     """Raise a :class:`MusubiError` where a training would go on with other values than it is set to."""
     before = run.read_json(PLAN).get("settings")
     if not isinstance(before, dict):
@@ -27,7 +27,7 @@ def check_kept(run: RunFolder, identity: Identity) -> None:
             why="The optimizer in a state keeps its learning rate and more, and nothing tells which.",
             fix="Take a state of another run, or begin a new training with its LoRA on network_weights.",
         )
-    now = {name: value for name, value in identity.settings.items() if name in KEPT}
+    now = {name: value for name, value in fingerprint.settings.items() if name in KEPT}
     found = [(name, str(before.get(name, _default(name))), value) for name, value in sorted(now.items())]
     if differing := [f"{name} {old[:80]}, not {new[:80]}" for name, old, new in found if old != new]:
         raise MusubiError(

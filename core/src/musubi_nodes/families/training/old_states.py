@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from musubi_nodes.families.settings import Training
-from musubi_nodes.families.training.identity import PLAN
+from musubi_nodes.families.training.fingerprint import PLAN
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders
-from musubi_nodes.runs.record.parts import parts
+from musubi_nodes.runs.record.run_chain import parts
 from musubi_nodes.runs.record.states import State, states
 from musubi_nodes.sharing import discard_folder
 

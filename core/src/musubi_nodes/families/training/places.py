@@ -14,10 +14,10 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.lora import lora_folder
 from musubi_nodes.families.settings import Training
 from musubi_nodes.files import CONFIG, open_file
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.record.folder import runs_of
-from musubi_nodes.saying import say
 
 LONGEST_PATH = 259
 """UTF-16 units of a path on Windows, unless long paths are switched on (MAX_PATH without its end)."""
@@ -36,7 +36,7 @@ def check_lora_folder(context: Context) -> None:
         raise MusubiError(
             "folder-not-writable",
             f"the folder for LoRAs {folder} cannot be written",
-            why=say("{path} is no folder, or not one that this program may write into.", path=there),
+            why=translate("{path} is no folder, or not one that this program may write into.", path=there),
             fix="Make it writable, or name another folder for loras in the configuration.",
         )
 
@@ -48,8 +48,8 @@ def check_paths(output: Path, name: str, *, longest: int | None) -> None:
         raise MusubiError(
             "path-too-long",
             f"output_name {name[:80]!r} is too long: a path of {size} characters would come of it",
-            why=say("Windows takes {longest} here, and a save that fails ends the training.", longest=longest),
-            fix=say(
+            why=translate("Windows takes {longest} here, and a save that fails ends the training.", longest=longest),
+            fix=translate(
                 "Take {count} characters off, choose a shorter output folder, or switch long paths on in Windows.",
                 count=size - longest,
             ),
@@ -72,7 +72,7 @@ def check_login(install: Install, training: Training, secrets: Mapping[str, str]
         "wandb-key-missing",
         f"log_with {training.log_with} needs a key of Weights & Biases, and there is none",
         why="wandb would ask for it, unseen, once the models are loaded, and end the training.",
-        fix=say(
+        fix=translate(
             "Write  WANDB_API_KEY = '...'  under [secrets] in {file} and start again, or run `wandb login` once.",
             file=config_file(),
         ),

@@ -14,15 +14,15 @@ from musubi_nodes.families.numbers_of import check_numbers, is_finite
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import kept, other_length
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
-from musubi_nodes.families.training.identity import AUTO, PLAN, Identity, nothing_found
+from musubi_nodes.families.training.fingerprint import AUTO, PLAN, TrainingFingerprint, nothing_found
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.kept_by_state import check_kept, stamps_of_state
 from musubi_nodes.files import cleaned_path, is_file, is_inside
+from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import State, go_on, is_whole, needed_files, states
-from musubi_nodes.saying import say
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Resume:
 
     def told(self) -> str:
         """One line for the user."""
-        return say(
+        return translate(
             "goes on after step {step} of {total}, from the state of {run}",
             step=self.state.step,
             total=self.total,
@@ -55,7 +55,9 @@ class Resume:
         )
 
 
-def resume_point(inputs: TrainerInputs, identity: Identity, context: Context, family: Family) -> Resume | None:
+def resume_point(
+    inputs: TrainerInputs, fingerprint: TrainingFingerprint, context: Context, family: Family
+) -> Resume | None:
     """Where the settings say that a training goes on; ``None``: at its beginning, as with ``auto`` and ``train_again``.
 
     Raises a :class:`MusubiError` for a state that cannot be gone on from, and where another length changes the learning
@@ -66,12 +68,12 @@ def resume_point(inputs: TrainerInputs, identity: Identity, context: Context, fa
     if not named:
         return None
     if inputs.train_again and named == AUTO:
-        context.show(text=say("train_again begins at step 0; resume auto is left out"))
+        context.show(text=translate("train_again begins at step 0; resume auto is left out"))
         return None
-    found = _newest(identity, training, context) if named == AUTO else _named(inputs, named, context, family)
+    found = _newest(fingerprint, training, context) if named == AUTO else _named(inputs, named, context, family)
     if found is not None:
         if named != AUTO:
-            check_kept(found.run, identity)
+            check_kept(found.run, fingerprint)
         check_fits(found.state.path / "model.safetensors", Path(inputs.models.main_dit))
         if not training.accept_lr_change:
             _check_rate(found, training, inputs.optimizer or Optimizer())
@@ -85,7 +87,7 @@ def begins_with(training: Training, context: Context) -> str:
     return stamps_of_state(path) if path and is_inside(path, [context.host.output_folder]) else ""
 
 
-def _newest(identity: Identity, training: Training, context: Context) -> Resume | None:
+def _newest(fingerprint: TrainingFingerprint, training: Training, context: Context) -> Resume | None:
     """Of all runs; where there is none, the user is told why."""
 
     def waiting() -> None:
@@ -93,10 +95,10 @@ def _newest(identity: Identity, training: Training, context: Context) -> Resume 
         context.raise_if_interrupted()
 
     output = context.host.output_folder
-    found = newest_state(run_folders(output), identity.key, training, waiting)
-    if found is None and (told := nothing_found(identity, run_folders(output))):
+    found = newest_state(run_folders(output), fingerprint.key, training, waiting)
+    if found is None and (told := nothing_found(fingerprint, run_folders(output))):
         context.show(text=told)
-        log.info("no state of %s is there to go on from", identity.output_name)
+        log.info("no state of %s is there to go on from", fingerprint.output_name)
     return found
 
 
@@ -184,6 +186,6 @@ def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None
         raise MusubiError(
             "learning-rate-changed",
             f"the training was begun with {before} steps and would go on with {found.total}",
-            why=say("The learning rate would not be that of one training. {change}", change=change),
+            why=translate("The learning rate would not be that of one training. {change}", change=change),
             fix="Switch accept_lr_change on in Training Config, or keep the length. A constant rate does not care.",
         )

@@ -17,42 +17,42 @@ from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import caches_in_use
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import Family, Spelling
+from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.lora import check_trained, lora_of, publish_lora
 from musubi_nodes.families.lora_fits import check_begins, check_fits
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.memory.shapes import largest
-from musubi_nodes.families.records import Records
+from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
-from musubi_nodes.families.training.attempt import Attempt
 from musubi_nodes.families.training.checks import check_caches, check_counts, check_files, check_machine, check_rate
 from musubi_nodes.families.training.configured import configured_options, counting
 from musubi_nodes.families.training.epochs import epoch_facts
-from musubi_nodes.families.training.finished import left_behind, note_finished
-from musubi_nodes.families.training.identity import (
-    Identity,
-    finishing,
-    identity_of,
+from musubi_nodes.families.training.fingerprint import (
+    TrainingFingerprint,
+    fingerprint_of,
+    for_completion_key,
     record_training,
-    whatever_length,
+    without_length,
 )
+from musubi_nodes.families.training.finished import left_behind, note_finished
 from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs, with_caches
 from musubi_nodes.families.training.launch import accelerate_launch, write_launch_config
 from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.places import check_login, check_lora_folder, check_paths, longest_path
 from musubi_nodes.families.training.resume import begins_with, resume_point
+from musubi_nodes.families.training.retry import RetryState
 from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
+from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.states import true_name
 from musubi_nodes.runs.run import Outcome
-from musubi_nodes.saying import say
 
 
 class LoRATrainer(ScriptNode):
@@ -69,7 +69,7 @@ class LoRATrainer(ScriptNode):
         "トレーニング",
     )
     output_node: ClassVar[bool] = True
-    looks_at: ClassVar[frozenset[str]] = ScriptNode.looks_at.union(
+    resolved_sockets: ClassVar[frozenset[str]] = ScriptNode.resolved_sockets.union(
         ("training", "optimizer", "sampling", "network_weights", "base_weights")
     )
     Inputs: ClassVar[type[BaseModel]] = TrainerInputs
@@ -112,8 +112,8 @@ class LoRATrainer(ScriptNode):
         most = inputs.models.most_blocks_to_swap
         return most[0] if most else None
 
-    def spelling(self) -> Spelling:
-        return self.family.trainer_spelling
+    def option_map(self) -> OptionMap:
+        return self.family.trainer_options
 
     def defaults(self) -> Mapping[str, Any]:
         return self.family.training_defaults
@@ -149,7 +149,7 @@ class LoRATrainer(ScriptNode):
             raise MusubiError(
                 "setting-ignored",
                 f"{self.title}: {why}",
-                why=say("timestep_sampling default of {family} is {own}.", family=self.family.title, own=own),
+                why=translate("timestep_sampling default of {family} is {own}.", family=self.family.title, own=own),
                 fix="Correct it in Sampling Config.",
             )
 
@@ -184,53 +184,53 @@ class LoRATrainer(ScriptNode):
         return True
 
     def run(self, inputs: TrainerInputs, context: Context) -> BaseModel:
-        attempt = Attempt((inputs.training or Training()).crash_retries)
+        retry = RetryState((inputs.training or Training()).crash_retries)
         with caches_in_use(inputs.latent_cache.dataset, context, self.title):
-            return self.with_memory(inputs, context, lambda each: self.persist(each, context, attempt))
+            return self.with_memory(inputs, context, lambda each: self.persist(each, context, retry))
 
-    def persist(self, inputs: TrainerInputs, context: Context, attempt: Attempt) -> BaseModel:
+    def persist(self, inputs: TrainerInputs, context: Context, retry: RetryState) -> BaseModel:
         """One training; after a crash again from its newest state, as often as the settings allow."""
         training = inputs.training or Training()
         while True:
             try:
-                return self.train(inputs, context, attempt)
+                return self.train(inputs, context, retry)
             except Crashed as error:
-                if not attempt.goes_on(error, training):
-                    raise attempt.told(error, training) from error
+                if not retry.may_retry(error, training):
+                    raise retry.explain(error, training) from error
                 log.warning("%s: %s; goes on from the newest state", self.title, error.what)
-                context.show(text=say("crashed and went on by itself: {what}", what=error.what))
+                context.show(text=translate("crashed and went on by itself: {what}", what=error.what))
 
-    def train(self, inputs: TrainerInputs, context: Context, attempt: Attempt) -> BaseModel:
-        """One training from start to end; ``attempt`` may have a state of it to go on from."""
+    def train(self, inputs: TrainerInputs, context: Context, retry: RetryState) -> BaseModel:
+        """One training from start to end; ``retry`` may have a state of it to go on from."""
         install = self.prepare(inputs, context)
         training = inputs.training or Training()
         check_caches(inputs, self.needed_flags(inputs))
         configured = counting(configured_options(context.services.config.options, self._said(inputs, install)))
-        identity = self._identity(inputs, install, configured)
-        attempt.key = identity.key
-        own = attempt.own_state(training)
-        records = Records(context.host.output_folder, "trained")
-        key = self._key(finishing(inputs), install, configured, begins_with(training, context))
-        if not own and not inputs.train_again and (done := self._done_before(inputs, context, records, key)):
+        fingerprint = self._fingerprint(inputs, install, configured)
+        retry.key = fingerprint.key
+        own = retry.resumable_checkpoint(training)
+        store = ResultStore(context.host.output_folder, "trained")
+        key = self._key(for_completion_key(inputs), install, configured, begins_with(training, context))
+        if not own and not inputs.train_again and (done := self._done_before(inputs, context, store, key)):
             return done
         check_files(inputs, self.family)
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training)
-        resume = own or resume_point(inputs, identity, context, self.family)
+        resume = own or resume_point(inputs, fingerprint, context, self.family)
         with self.new_folder(context) as folder:
-            attempt.begin(folder, resume)
-            record_training(folder, identity, training, epoch_facts(inputs))
+            retry.begin(folder, resume)
+            record_training(folder, fingerprint, training, epoch_facts(inputs))
             write_launch_config(folder.path, training.mixed_precision)
             if resume:
                 resume.record(folder)
                 inputs = resume.inputs(inputs)
                 context.show(text=resume.told())
                 log.info("%s: goes on after step %d, from %s", self.title, resume.state.step, resume.run.path.name)
-            owned = self.owned(inputs, context, install, folder)
-            owned |= {"resume": str(resume.state.path)} if resume else {}
+            runner_options = self.runner_options(inputs, context, install, folder)
+            runner_options |= {"resume": str(resume.state.path)} if resume else {}
             if size := inputs.models.dit_size:
                 shape = largest(inputs.latent_cache.dataset.config, size, rank=training.network_dim)
                 record_estimate(folder, self.family.key, size, shape, inputs.memory or Memory())
-            log.info("%s: optimizer %s, run folder %s", self.title, owned["optimizer_type"], folder.path)
+            log.info("%s: optimizer %s, run folder %s", self.title, runner_options["optimizer_type"], folder.path)
 
             def made(outcome: Outcome) -> Path:
                 return outcome.checkpoint or folder.out / _final(inputs)
@@ -239,28 +239,28 @@ class LoRATrainer(ScriptNode):
                 check_trained(made(outcome), folder.log)
                 check_fits(made(outcome), Path(inputs.models.main_dit))
 
-            outcome = self.execute(inputs, context, install, folder, owned, accept=accept)
+            outcome = self.execute(inputs, context, install, folder, runner_options, accept=accept)
             if outcome.checkpoint:
                 return self._finish(inputs, context, folder, made(outcome), outcome)
             note_finished(folder, key)
-            return self._complete(inputs, context, records, key, folder, made(outcome), outcome)
+            return self._complete(inputs, context, store, key, folder, made(outcome), outcome)
 
-    def _done_before(self, inputs: TrainerInputs, context: Context, records: Records, key: str) -> BaseModel | None:
+    def _done_before(self, inputs: TrainerInputs, context: Context, store: ResultStore, key: str) -> BaseModel | None:
         """What the same training made earlier; None where there is none, or it is not good any more."""
-        if before := records.find(key):
-            return self._before(inputs, context, before[0], records.run_of(key))
+        if before := store.find(key):
+            return self._before(inputs, context, before[0], store.run_of(key))
         left = left_behind(context.host.output_folder, key, _final(inputs), Path(inputs.models.main_dit))
         if left is None:
             return None
         with left[0].ending(script=self.script):
             left[0].write_end("done", script=self.script)
-            return self._complete(inputs, context, records, key, *left)
+            return self._complete(inputs, context, store, key, *left)
 
     def _complete(
         self,
         inputs: TrainerInputs,
         context: Context,
-        records: Records,
+        store: ResultStore,
         key: str,
         folder: RunFolder,
         made: Path,
@@ -268,19 +268,21 @@ class LoRATrainer(ScriptNode):
     ) -> BaseModel:
         """Hand on and remember the LoRA of a training that came to its end, now or (no ``outcome``) earlier."""
         outputs = self._finish(inputs, context, folder, made, outcome)
-        records.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
+        store.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
         remove_old_states(folder, inputs.training or Training())
         return outputs
 
     def _key(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any], *facts: str) -> str:
         """The caches count by the state of their files: another VAE makes another LoRA."""
-        owned = {**configured, "dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
-        return self.key(_spelled_out(inputs, install), install, owned, *facts)
+        runner_options = {**configured, "dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
+        return self.key(_spelled_out(inputs, install), install, runner_options, *facts)
 
-    def _identity(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any]) -> Identity:
-        plain = whatever_length(inputs)
+    def _fingerprint(
+        self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any]
+    ) -> TrainingFingerprint:
+        plain = without_length(inputs)
         key = self._key(plain, install, configured)
-        return identity_of(_spelled_out(plain, install), key, self.program(install, [self.family.network_module]))
+        return fingerprint_of(_spelled_out(plain, install), key, self.program(install, [self.family.network_module]))
 
     def _said(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
         return {
@@ -290,26 +292,30 @@ class LoRATrainer(ScriptNode):
         }
 
     def _before(self, inputs: TrainerInputs, context: Context, path: Path, run: Path) -> BaseModel:
-        context.made(path)
-        context.show(text=say("was trained before: {file}; train_again trains it anew", file=f"musubi/{path.name}"))
+        context.track_output(path)
+        context.show(
+            text=translate("was trained before: {file}; train_again trains it anew", file=f"musubi/{path.name}")
+        )
         return self.Outputs(lora=self._lora(inputs, path), run=Run(folder=run))
 
-    def owned(self, inputs: TrainerInputs, context: Context, install: Install, folder: RunFolder) -> dict[str, Any]:
+    def runner_options(
+        self, inputs: TrainerInputs, context: Context, install: Install, folder: RunFolder
+    ) -> dict[str, Any]:
         """The options that the runner sets: where things go, which network, what is sampled and resumed."""
         training, sampling = inputs.training or Training(), inputs.sampling or Sampling()
-        owned: dict[str, Any] = {
+        runner_options: dict[str, Any] = {
             "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
             "output_dir": str(folder.out),
             "resume": None,
             **self._said(inputs, install),
         }
         if training.log_with or tensorboard(install):
-            owned["logging_dir"] = str(folder.path / "logs")
+            runner_options["logging_dir"] = str(folder.path / "logs")
         if sampling.samples():
             needs, options = self.needs_sample_image(inputs), self.sample_options(inputs)
             prompts = write_prompts(sampling, inputs.sample_image, needs, folder.path, options)
-            owned["sample_prompts"] = str(prompts)
-        return owned | configured_options(context.services.config.options, owned)
+            runner_options["sample_prompts"] = str(prompts)
+        return runner_options | configured_options(context.services.config.options, runner_options)
 
     def launcher(self, inputs: TrainerInputs, install: Install, folder: Path) -> list[str]:
         device = self.device(inputs)
@@ -325,7 +331,7 @@ class LoRATrainer(ScriptNode):
         folder.note_made(f"musubi/{target.name}")
         context.show(text=_told(name, target, outcome))
         if not complete and not (inputs.training or Training()).save_state:
-            context.show(text=say("save_state is off: this training cannot go on from here"))
+            context.show(text=translate("save_state is off: this training cannot go on from here"))
         return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
 
     def _lora(self, inputs: TrainerInputs, path: Path, complete: bool = True) -> Lora:
@@ -345,15 +351,15 @@ def _told(name: str, target: Path, outcome: Outcome | None) -> str:
     """One line about what was trained."""
     file = f"musubi/{target.name}"
     if outcome is None:
-        return say("was trained before, and is handed on now: {file}", file=file)
+        return translate("was trained before, and is handed on now: {file}", file=file)
     last, lines = outcome.last, []
     if outcome.checkpoint and last.stage == "training":
-        lines.append(say("stopped early, after step {step} of {total}", step=last.current, total=last.total))
+        lines.append(translate("stopped early, after step {step} of {total}", step=last.current, total=last.total))
     elif outcome.checkpoint:
-        lines.append(say("stopped early"))
-    lines.append(say("saved as {file}", file=file))
+        lines.append(translate("stopped early"))
+    lines.append(translate("saved as {file}", file=file))
     if target.name != name:
-        lines.append(say("{name} was there already", name=name))
+        lines.append(translate("{name} was there already", name=name))
     if last.loss is not None:
         lines.append(f"loss {last.loss:.4g}")
     return " · ".join(lines)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from musubi_nodes.hosts.comfyui.promptly import validated
-from musubi_nodes.kinds import Kind, text, texts, yes_or_no
+from musubi_nodes.json_types import Kind, text, texts, yes_or_no
 
 Facts = Mapping[str, Any]
 """What a node looks like from outside, as JSON can hold it."""

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from musubi_nodes.budget import Interruptible, watched
-from musubi_nodes.errors import MusubiError, NotKnown
-from musubi_nodes.families.behind import files_behind, state_behind
+from musubi_nodes.errors import MusubiError, Unresolved
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
-from musubi_nodes.families.foreseeing import foresee, used_outputs
-from musubi_nodes.families.foretelling import brought
 from musubi_nodes.families.input_files import input_names
+from musubi_nodes.families.input_state import input_files_of, input_state
 from musubi_nodes.families.models.files import install_model_names
 from musubi_nodes.families.node import Node
+from musubi_nodes.families.preflight import preflight, used_outputs
+from musubi_nodes.families.resolved_inputs import upstream_values
 from musubi_nodes.hosts.comfyui import queued
 from musubi_nodes.hosts.comfyui.classes import Answer, Facts
-from musubi_nodes.hosts.comfyui.kept import stamps
 from musubi_nodes.hosts.comfyui.language import in_the_users_language
+from musubi_nodes.hosts.comfyui.output_tracker import stamps
 from musubi_nodes.hosts.comfyui.promptly import Lists
 from musubi_nodes.runs.record.folder import trainings
 
@@ -157,9 +157,9 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     """
     linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
     context, unique_id = Context(_host(), plugins), str(values.get("musubi_node_id", ""))
-    with suppress(NotKnown):  # it takes longer than the queue waits: the node itself tells it
-        known = brought(node, unique_id, queued.workflow(), plugins.nodes, context)
-        foresee(node, widget_values(node, values), linked, context, known)
+    with suppress(Unresolved):  # it takes longer than the queue waits: the node itself tells it
+        known = upstream_values(node, unique_id, queued.workflow(), plugins.nodes, context)
+        preflight(node, widget_values(node, values), linked, context, known)
     return True
 
 
@@ -182,7 +182,7 @@ def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     try:
         with watched(Interruptible(host.raise_if_cancelling)):
             widgets = widget_values(node, values)
-            known += state_behind(node, _unlinked(node, values, widgets), context)
+            known += input_state(node, _unlinked(node, values, widgets), context)
             inputs = node.parse(widgets, partly=True)
             return known + (node().changed(inputs, context) if inputs is not None else "")
     except MusubiError as error:
@@ -209,7 +209,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     try:
         with watched(Interruptible(context.raise_if_interrupted)):
             inputs = node.parse(given)
-            read = stamps(files_behind(node, inputs, context)) if inputs is not None else {}
+            read = stamps(input_files_of(node, inputs, context)) if inputs is not None else {}
             outputs = node().run(inputs, context)
     except BaseException as error:
         host.tell(unique_id, _ending(error))

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.config import load_config
-from musubi_nodes.errors import NotKnown, printable
+from musubi_nodes.errors import Unresolved, printable
 from musubi_nodes.families.context import Context
 from musubi_nodes.hosts.columns import columns
-from musubi_nodes.hosts.comfyui.kept import Kept
 from musubi_nodes.hosts.comfyui.markup import plain
+from musubi_nodes.hosts.comfyui.output_tracker import OutputTracker
 from musubi_nodes.hosts.comfyui.server import running_server
-from musubi_nodes.hosts.comfyui.viewed import viewed
+from musubi_nodes.hosts.comfyui.view_url import viewed
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.progress import Progress
 
@@ -39,7 +39,7 @@ class ComfyHost:
         self._next: dict[str, float] = {}
         self._full: set[str] = set()
         self._lock = threading.Lock()
-        self.kept = Kept()
+        self.kept = OutputTracker()
 
     @property
     def output_folder(self) -> Path:
@@ -120,7 +120,7 @@ class ComfyHost:
         from comfy.model_management import processing_interrupted
 
         if processing_interrupted():
-            raise NotKnown("the user has cancelled")
+            raise Unresolved("the user has cancelled")
 
     def release_models(self) -> None:
         """As ComfyUI itself does for "Unload Models" (prompt_worker of main.py, 0.3.64 and 0.33).

@@ -10,22 +10,22 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import read_json
-from musubi_nodes.saying import Say, saying
+from musubi_nodes.i18n import Translate, translating
 
 
 @contextmanager
 def in_the_users_language(node: type[Node]) -> Iterator[None]:
     """What is said within, and the causes and remedies of what is raised, as far as they are translated."""
     chosen = cache(lambda: _translator(node))  # the setting is read for the first sentence: most calls say nothing
-    with saying(lambda sentence: chosen()(sentence)):
+    with translating(lambda sentence: chosen()(sentence)):
         try:
             yield
         except MusubiError as error:
-            error.say = chosen()
+            error.translate = chosen()
             raise
 
 
-def _translator(node: type[Node]) -> Say:
+def _translator(node: type[Node]) -> Translate:
     from musubi_nodes.hosts.texts import ENGLISH, Texts
 
     language = chosen_language()

@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.hosts.comfyui.viewed import viewed
-from musubi_nodes.runs.record.again import pasted_command
+from musubi_nodes.hosts.comfyui.view_url import viewed
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.rerun_script import pasted_command
 from musubi_nodes.runs.record.samples import Sample, samples
 from musubi_nodes.runs.record.series import COLUMNS, Point, Series
 from musubi_nodes.runs.record.tail import Tail

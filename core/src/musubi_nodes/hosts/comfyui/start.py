@@ -20,7 +20,7 @@ from musubi_nodes import __version__
 from musubi_nodes.config import cache_folder, config_file
 from musubi_nodes.files import CONFIG, KEPT, FileStamp, read_bytes, read_json, write_json
 from musubi_nodes.hosts.comfyui.classes import SHAPE, Answer, Facts, build
-from musubi_nodes.kinds import fits
+from musubi_nodes.json_types import fits
 from musubi_nodes.plugins.discovery import checkout
 
 FORMAT = 3

@@ -16,7 +16,7 @@ class Constant(Node):
     """Hands its value on."""
 
     category = "terminal"
-    foretold = True
+    resolves_statically = True
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         return self.Outputs(value=inputs.value)

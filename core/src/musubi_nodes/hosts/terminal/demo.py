@@ -18,8 +18,8 @@ from musubi_nodes.nodes.datasets.loader import DatasetConfigLoader
 from musubi_nodes.nodes.settings import TrainingConfig
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Demo
-from musubi_nodes.runs.record.again import typed
 from musubi_nodes.runs.record.folder import runs_of, trainings
+from musubi_nodes.runs.record.rerun_script import typed
 from musubi_nodes.runs.record.series import whole
 
 Kind = TypeVar("Kind", bound=type[Node])

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from musubi_nodes import __version__
-from musubi_nodes.commands.accepted import ask_help
+from musubi_nodes.commands.parser_options import ask_help
 from musubi_nodes.commands.tables import RELEASES, scripts
 from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
@@ -23,7 +23,7 @@ from musubi_nodes.plugins.installs import PRACTICE
 from musubi_nodes.plugins.manager import Plugins, plugins
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.packages import installed_packages
-from musubi_nodes.runs.process.asking import ask_python
+from musubi_nodes.runs.process.probe import ask_python
 
 NEEDED = ("torch", "accelerate", "transformers", "safetensors")
 WATCHED = (*NEEDED, "bitsandbytes", "tensorboard", "xformers", "flash_attn", "sageattention")

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musubi_nodes.commands.accepted import accepted_options
+from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.commands.tables import RELEASES, Table, scripts, table
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.caches.node import LatentCache, TextEncoderCache
-from musubi_nodes.families.family import GENERATOR_SPELLING, TRAINER_SPELLING, Spelling
+from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS, OptionMap
 from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.generating.generator import Generator
 from musubi_nodes.families.script import ScriptNode
@@ -28,8 +28,8 @@ class Kind:
     ending: str
     base: type[ScriptNode]
     settings: tuple[type[Settings], ...] = (Memory,)
-    spelling: Spelling = field(default_factory=dict)
-    spelling_name: str = ""
+    option_map: OptionMap = field(default_factory=dict)
+    option_map_name: str = ""
     sent: frozenset[str] = frozenset()
 
 
@@ -40,16 +40,16 @@ KINDS = (
         r"train_network",
         LoRATrainer,
         (Memory, Training, Optimizer, Sampling),
-        TRAINER_SPELLING,
-        "TRAINER_SPELLING",
+        TRAINER_OPTIONS,
+        "TRAINER_OPTIONS",
         frozenset({"network_weights", "base_weights", "base_weights_multiplier", "sage_attn"}),
     ),
     Kind(
         r"generate_(video|image)",
         Generator,
         (Memory,),
-        GENERATOR_SPELLING,
-        "GENERATOR_SPELLING",
+        GENERATOR_OPTIONS,
+        "GENERATOR_OPTIONS",
         frozenset({"prompt", "video_size", "image_size", "lora_weight", "lora_multiplier", "attn_mode"}),
     ),
 )
@@ -107,7 +107,7 @@ def _install(folder: Path, config: Config) -> Install | None:
 
 def _options(script: str, install: Install | None) -> tuple[Table, str]:
     print(f"reading the options of {script}", flush=True)
-    known = accepted_options(install, script) if install else table(script) or {}
+    known = parser_options(install, script) if install else table(script) or {}
     if not known:
         raise MusubiError(
             "script-options-unknown",

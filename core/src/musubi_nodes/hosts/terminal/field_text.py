@@ -7,7 +7,7 @@ import keyword
 import re
 import textwrap
 
-from musubi_nodes.commands.ownership import PATHS
+from musubi_nodes.commands.option_owners import PATHS
 from musubi_nodes.commands.tables import OptionSpec
 
 WIDTH = 120

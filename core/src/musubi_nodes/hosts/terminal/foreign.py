@@ -39,7 +39,7 @@ class LoadImage(Node):
         images: Annotated[Any, Native("IMAGE")] = Field(description="The picture.")
         mask: Annotated[Any, Native("MASK")] = Field(None, description="Not made in a terminal.")
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "image" not in linked:
             picture(str(values["image"]), context)
 

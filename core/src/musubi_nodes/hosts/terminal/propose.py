@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from musubi_nodes import families
 from musubi_nodes.commands.option import Option, marker
-from musubi_nodes.commands.ownership import refusal
+from musubi_nodes.commands.option_owners import refusal
 from musubi_nodes.config import Config
 from musubi_nodes.families.fields import fields_of
 from musubi_nodes.families.settings import Memory
@@ -48,7 +48,7 @@ def _own(script: Script) -> Iterator[str]:
         if spec.name in script.kind.base.Inputs.model_fields.keys() - taken - _narrower(script):
             yield f"    # --{spec.name}: the base has a field of this name, declare it anew with Option()"
         elif spec.is_list:
-            yield f"    # --{spec.name} takes several values: send it from derived()"
+            yield f"    # --{spec.name} takes several values: send it from computed_options()"
         elif re.fullmatch(r"fp8_(t5|llm|vl|text_encoder)", spec.name):
             yield f'    # --{spec.name}: write fp8_text_encoder="{spec.name}" in the family'
         else:
@@ -59,7 +59,7 @@ def _taken(kind: Kind) -> set[str]:
     """What the base, the shared settings and their spelling set already."""
     fields = {name for model in (kind.base.Inputs, *kind.settings) for name in _sent(model)}
     computed = {name for settings in kind.settings for name in settings().options()}
-    choices = (options for values in kind.spelling.values() for options in values.values())
+    choices = (options for values in kind.option_map.values() for options in values.values())
     spelled = {name for options in choices if not isinstance(options, str) for name in options}
     return fields | computed | spelled | kind.sent
 
@@ -72,8 +72,8 @@ def _sent(model: type[BaseModel]) -> set[str]:
 
 def _spelling(script: Script, family: str) -> str:
     """The kind's spelling of a memory plan without what this script cannot do; "" where it can do it all."""
-    base, lines = script.kind.spelling_name, []
-    for name, choices in script.kind.spelling.items():
+    base, lines = script.kind.option_map_name, []
+    for name, choices in script.kind.option_map.items():
         plain = Memory.model_fields[name].default  # must stay possible: then the script's own way is taken
         missing = [choice for choice, sent in choices.items() if not isinstance(sent, str) and _cannot(script, sent)]
         if missing:
@@ -111,9 +111,9 @@ def _class(name: str, base: str, doc: str, lines: Iterable[str]) -> str:
 
 _HEAD = '''"""Proposed from the scripts {prefix}_*.py: paste what you want into your nodes, then delete this file.
 
-Models: take what the nodes send with ``Takes``. Fields: names, types, choices and defaults are the scripts' own. Ranges
-are guesses, argparse has none; a missing description is yours to write: a plugin without it is left out. What
-several scripts take, such as the model's version, belongs into Models once.
+Models: take what the nodes send with ``ForwardOptions``. Fields: names, types, choices and defaults are the scripts'
+own. Ranges are guesses, argparse has none; a missing description is yours to write: a plugin without it is left out.
+What several scripts take, such as the model's version, belongs into Models once.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context, Services
-from musubi_nodes.families.foreseeing import check_given, foresee
-from musubi_nodes.families.foretelling import brought
 from musubi_nodes.families.node import Node
+from musubi_nodes.families.preflight import check_given, preflight
+from musubi_nodes.families.resolved_inputs import upstream_values
 from musubi_nodes.files import WORKFLOW, read_text
 from musubi_nodes.hosts.terminal.constants import Constant
 from musubi_nodes.hosts.terminal.foreign import ANYTHING, FOREIGN
@@ -172,8 +172,8 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
         try:
             widgets = {k: v for k, v in step.inputs.items() if not isinstance(v, tuple)}
             _require(step)
-            known = brought(step.node, step.id, whole, nodes, context)
-            foresee(step.node, widgets, step.links().keys(), context, known)
+            known = upstream_values(step.node, step.id, whole, nodes, context)
+            preflight(step.node, widgets, step.links().keys(), context, known)
         except MusubiError as error:
             raise error.at(f"node {step.id}") from None
     return ordered

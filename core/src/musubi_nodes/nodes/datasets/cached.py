@@ -20,7 +20,7 @@ KINDS: tuple[CacheKind, ...] = ("latent", "text")
 
 
 @dataclass(frozen=True)
-class Known:
+class CacheFacts:
     """Paths of the items of one dataset that have no cache of one kind, and of those whose cache is stale: the media,
     the caption, an option of the dataset or the cache file is not what it was when the cache node made it."""
 
@@ -38,7 +38,7 @@ class Cached:
 
     title: str
     chosen: bool
-    known: Mapping[tuple[int, CacheKind], Known]
+    known: Mapping[tuple[int, CacheKind], CacheFacts]
 
 
 def caches_of(found: Scan, dataset: Dataset, chosen: Family | None, context: Context) -> list[Cached]:
@@ -59,9 +59,9 @@ def _cached(
     listed: Callable[[Path | None], list[str]],
 ) -> Cached:
     parts = effective(cached_dataset(dataset, context.host.output_folder, family.key).config)
-    known: dict[tuple[int, CacheKind], Known] = {}
+    known: dict[tuple[int, CacheKind], CacheFacts] = {}
     for part in found.datasets:
-        nothing = Known(frozenset(item.file.path for item in part.items))
+        nothing = CacheFacts(frozenset(item.file.path for item in part.items))
         placed = replace(part, cache_folder=cache_folder_of(parts[part.index]))
         names = listed(placed.cache_folder)
         for kind in KINDS:
@@ -71,9 +71,9 @@ def _cached(
     return Cached(family.title, chosen, known)
 
 
-def _known(part: DatasetScan, there: Set[str], stale: Set[str]) -> Known:
+def _known(part: DatasetScan, there: Set[str], stale: Set[str]) -> CacheFacts:
     stems = [(item.stem, item.file.path) for item in part.items]
-    return Known(
+    return CacheFacts(
         frozenset(path for stem, path in stems if stem not in there),
         frozenset(path for stem, path in stems if stem in stale),
     )

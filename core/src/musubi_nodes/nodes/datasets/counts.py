@@ -12,7 +12,7 @@ from musubi_nodes.datasets.listing import File
 from musubi_nodes.datasets.report import named
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.datasets.totals import Keys, batch_keys
-from musubi_nodes.nodes.datasets.cached import KINDS, Cached, Known
+from musubi_nodes.nodes.datasets.cached import KINDS, Cached, CacheFacts
 
 _SHOWN = 12
 
@@ -93,7 +93,7 @@ def _cached(part: DatasetScan, caches: Iterable[Cached]) -> Iterator[str]:
         yield "cached: nothing yet"
 
 
-def _of(total: int, kind: str, known: Known) -> str:
+def _of(total: int, kind: str, known: CacheFacts) -> str:
     stale = f" (stale: {len(known.stale)})" if known.stale else ""
     return f"{total - len(known.missing) - len(known.stale)} of {total} {kind}s{stale}"
 

@@ -184,7 +184,7 @@ class DatasetConfigEditor(Node):
         asked = Asked(inputs.missing_captions, family=family)
         return fingerprint_of(self.own(inputs, context).config, context, asked)
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "write_to" not in linked:
             _check_chain(values["write_to"], "previous" in linked)
         if linked <= {"previous"}:

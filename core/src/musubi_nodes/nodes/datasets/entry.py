@@ -14,8 +14,8 @@ from musubi_nodes.datasets.schema import FIELDS, PATH_FIELDS, SOURCE_FIELDS, Dat
 from musubi_nodes.datasets.toml import parse
 from musubi_nodes.errors import InvalidValue, MusubiError, did_you_mean
 from musubi_nodes.files import cleaned_path
+from musubi_nodes.i18n import translate
 from musubi_nodes.nodes.datasets.changes import Sections, changes, left_alone
-from musubi_nodes.saying import say
 
 PAIRS = {"resolution": ("width", "height"), "control_resolution": ("control_width", "control_height")}
 """Keys that have a widget for each side; every other key has one of its own name."""
@@ -57,7 +57,7 @@ def edited(inputs: Any, path: Path, base: Path) -> Made:
         raise MusubiError(
             "dataset-entry-missing",
             f"{path.name} has {known} [[datasets]], so there is none with the number {inputs.entry}",
-            fix=say("Set entry to a number from 0 to {last}.", last=known - 1),
+            fix=translate("Set entry to a number from 0 to {last}.", last=known - 1),
         )
     old = Sections(renamed(tables[inputs.entry]), renamed(general) if isinstance(general, Mapping) else {})
     wanted, begin = touched(inputs), old
@@ -142,7 +142,7 @@ def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Secti
         raise MusubiError(
             "setting-missing",
             f"{names[0]} and {names[1]}: set both, or 0 for both",
-            why=say("There is no {key} yet whose other side stays.", key=key),
+            why=translate("There is no {key} yet whose other side stays.", key=key),
         )
     return None if None in both else both
 

@@ -15,10 +15,10 @@ from musubi_nodes.datasets.check_content import OnMissing, no_source
 from musubi_nodes.datasets.fingerprint import fingerprint
 from musubi_nodes.datasets.folder import MISSING_FOLDER
 from musubi_nodes.datasets.jsonl import MISSING_FILE, named_files, named_shares
-from musubi_nodes.datasets.known import Found, Known
 from musubi_nodes.datasets.listing import led_to
 from musubi_nodes.datasets.report import raise_errors
 from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.scan_cache import Found, ScanCache
 from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
@@ -30,8 +30,8 @@ from musubi_nodes.families.judging import cannot_take, judge_files
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.files import is_inside, slug
+from musubi_nodes.i18n import translate
 from musubi_nodes.nodes.reading import readable_file
-from musubi_nodes.saying import say
 
 OnErrors = Literal["stop", "show"]
 ON_ERRORS = (
@@ -69,7 +69,7 @@ class DatasetConfigLoader(Node):
         asked = Asked(inputs.missing_captions)
         return fingerprint_of(load(dataset_path(inputs.path, context)), context, asked)
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "path" not in linked:
             config = load(dataset_path(values["path"], context))
             if values["on_errors"] == "stop" and "on_errors" not in linked:
@@ -85,10 +85,10 @@ class Asked:
     on_errors: OnErrors = "stop"
     family: Family | None = None
 
-    def known(self, config: DatasetConfig, context: Context) -> Known:
+    def known(self, config: DatasetConfig, context: Context) -> ScanCache:
         """What is known of a dataset that is judged so."""
         rules = f" {self.family.frame_rule} {self.family.fps}" if self.family else ""
-        return Known(config, f"{self.missing_captions}{rules}", context.services.last_look)
+        return ScanCache(config, f"{self.missing_captions}{rules}", context.services.recent_scan)
 
 
 def checked(config: DatasetConfig, source: Path, name: str, context: Context, asked: Asked) -> tuple[Dataset, Report]:
@@ -169,7 +169,7 @@ def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> N
             "path-not-allowed",
             f"cache_directory {part.cache_directory} lies neither beside the dataset nor in an allowed folder",
             why="A workflow may come from a stranger, and caches are written there.",
-            fix=say(
+            fix=translate(
                 "Choose a folder in {folder}, leave it empty, or add the folder to read_roots in config.toml.",
                 folder=roots[-1],
             ),

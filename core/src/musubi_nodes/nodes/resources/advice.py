@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from musubi_nodes.i18n import translate
 from musubi_nodes.nodes.resources.facts import Facts
 from musubi_nodes.nodes.resources.on_card import OnCard
 from musubi_nodes.nodes.resources.on_machine import OnDisk, OnMachine
 from musubi_nodes.nodes.resources.on_record import OnRecord
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.saying import say
 
 NOTHING = "Nothing stands out."
 FULL, BRIM = 0.9, 0.97
@@ -123,7 +123,7 @@ RECORD = (
 
 def advice(facts: Facts) -> list[str]:
     """One sentence for each rule that holds; that nothing stands out where none does."""
-    return list(_advice(facts)) or [say(NOTHING)]
+    return list(_advice(facts)) or [translate(NOTHING)]
 
 
 def _advice(facts: Facts) -> Iterator[str]:
@@ -137,4 +137,4 @@ def _advice(facts: Facts) -> Iterator[str]:
 
 
 def _said(rules: Sequence[Rule], view: Any) -> Iterator[str]:
-    return (say(rule.text, view) for rule in rules if rule.when(view))
+    return (translate(rule.text, view) for rule in rules if rule.when(view))

@@ -11,6 +11,7 @@ from typing import Any
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.families.memory.footprint import GIB
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.hardware.cards import Card
 from musubi_nodes.runs.hardware.gpu import names_in
 from musubi_nodes.runs.hardware.history import read_history
@@ -18,7 +19,6 @@ from musubi_nodes.runs.hardware.machine import Disk, Machine, disks, program_nam
 from musubi_nodes.runs.hardware.trees import ram, running, this_program, tree
 from musubi_nodes.runs.hardware.watching import Moment
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.saying import say
 
 RUNS, SELF, OTHERS = "musubi's runs", "this program", "others"
 PERCENT = (0.0, 100.0)
@@ -124,7 +124,7 @@ def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunF
 
 def this_one() -> str:
     """What the program that looks calls itself."""
-    return say(SELF)
+    return translate(SELF)
 
 
 def gib(size: float | None) -> str:
@@ -134,7 +134,7 @@ def gib(size: float | None) -> str:
 
 def gib_of(used: float | None, total: float | None) -> str:
     """``18.2 of 24.0 GiB``."""
-    return say("{used} of {total} GiB", used=gib(used), total=gib(total))
+    return translate("{used} of {total} GiB", used=gib(used), total=gib(total))
 
 
 def percent(part: float | None, whole: float | None) -> float | None:
@@ -159,4 +159,4 @@ def _holder(pid: int, held: int | None) -> Holder:
     if pid == os.getpid():
         return Holder(f"{this_one()} (pid {pid})", SELF, held)
     name = program_name(pid)
-    return Holder(f"{name or say(HIDDEN)} (pid {pid})", OTHERS, held, seen=name is not None)
+    return Holder(f"{name or translate(HIDDEN)} (pid {pid})", OTHERS, held, seen=name is not None)

@@ -66,7 +66,7 @@ class ResourceMonitor(Node):
             description="GiB that are free on the GPU now, for the Memory Optimizer; nothing where no driver tells it.",
         )
 
-    def foresee(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
+    def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if values.get("name") and "run" not in linked:
             run_named(context.host.output_folder, values["name"])
 

@@ -9,11 +9,11 @@ from statistics import fmean
 
 from musubi_nodes.families.memory.footprint import GIB
 from musubi_nodes.families.memory.plans import CARD_SIZES
+from musubi_nodes.i18n import translate
 from musubi_nodes.nodes.memory import DESKTOP
 from musubi_nodes.nodes.resources.facts import OTHERS, SELF, Facts, Holder, gib
 from musubi_nodes.nodes.resources.text import memory
 from musubi_nodes.runs.hardware.cards import Card
-from musubi_nodes.saying import say
 
 NAMED = 3
 """Programs that a sentence names."""
@@ -87,8 +87,8 @@ class OnCard:
         """Which modes need no more than what is free."""
         sizes = [size for size in CARD_SIZES if size - DESKTOP <= self.free]
         if not sizes:
-            return say("No mode counts on so little: free some of it first.")
-        return say("Use mode auto or {size} GB.", size=max(sizes))
+            return translate("No mode counts on so little: free some of it first.")
+        return translate("Use mode auto or {size} GB.", size=max(sizes))
 
     @property
     def lacks(self) -> bool:
@@ -114,4 +114,4 @@ class OnCard:
     def busy_elsewhere(self) -> str:
         """The runs on other GPUs."""
         others = (OnCard(self.facts, card) for card in self.facts.cards if card.number != self.card.number)
-        return ", ".join(say("{runs} on {gpu}", runs=each.runs, gpu=each.gpu) for each in others if each.runs)
+        return ", ".join(translate("{runs} on {gpu}", runs=each.runs, gpu=each.gpu) for each in others if each.runs)

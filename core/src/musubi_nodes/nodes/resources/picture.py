@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from musubi_nodes.i18n import translating
 from musubi_nodes.media.bars import Bar, Part, bars, stacked
 from musubi_nodes.media.plot import Curve, Points, Scale, plot
 from musubi_nodes.nodes.resources.facts import OTHERS, PERCENT, RUNS, SELF, Facts, gib_of, percent
@@ -12,7 +13,6 @@ from musubi_nodes.nodes.resources.record import record_plot
 from musubi_nodes.nodes.resources.text import figures, memory
 from musubi_nodes.runs.hardware.cards import Card
 from musubi_nodes.runs.hardware.machine import Machine
-from musubi_nodes.saying import saying
 
 CURVES = 6
 """In one plot: so many colors there are."""
@@ -20,7 +20,7 @@ CURVES = 6
 
 def picture(facts: Facts, size: tuple[int, int]) -> Any:
     """A PIL image as wide as ``size``; each plot has its height. It is in English: that every font can draw."""
-    with saying(str):
+    with translating(str):
         return _picture(facts, size)
 
 

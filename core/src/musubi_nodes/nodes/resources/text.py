@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from musubi_nodes.families.memory.footprint import GIB
+from musubi_nodes.i18n import translate
 from musubi_nodes.nodes.resources.facts import Facts, gib, gib_of, this_one
 from musubi_nodes.runs.hardware.cards import Card
 from musubi_nodes.runs.record.progress import clock
-from musubi_nodes.saying import say
 
 
 def told(facts: Facts) -> str:
@@ -22,9 +22,9 @@ def figures(card: Card) -> str:
     """``use 97 %, 71 °C, 350 of 450 W``: what the driver tells beside memory."""
     power = None if card.power is None else f"{card.power:.0f} W"
     if power and card.power_limit:
-        power = say("{power:.0f} of {limit:.0f} W", power=card.power, limit=card.power_limit)
+        power = translate("{power:.0f} of {limit:.0f} W", power=card.power, limit=card.power_limit)
     found = (
-        None if card.use is None else say("use {use} %", use=card.use),
+        None if card.use is None else translate("use {use} %", use=card.use),
         None if card.temperature is None else f"{card.temperature} °C",
         power,
     )
@@ -33,44 +33,48 @@ def figures(card: Card) -> str:
 
 def memory(card: Card) -> str:
     """``18.2 of 24.0 GiB``."""
-    return say("not told by the driver") if card.total is None else gib_of(card.used, card.total)
+    return translate("not told by the driver") if card.total is None else gib_of(card.used, card.total)
 
 
 def _gpus(facts: Facts) -> Iterator[str]:
     if facts.refusal:
-        yield say("no NVIDIA GPU answers ({why}); GPUs of other makers are not read", why=facts.refusal)
+        yield translate("no NVIDIA GPU answers ({why}); GPUs of other makers are not read", why=facts.refusal)
     elif not facts.cards:
-        yield say("the NVIDIA driver answers, and has no GPU")
+        yield translate("the NVIDIA driver answers, and has no GPU")
     for card in facts.cards:
         yield f"GPU {card.number}: {card.name}"
-        yield f"- {', '.join(filter(None, [say('memory {memory}', memory=memory(card)), figures(card)]))}"
+        yield f"- {', '.join(filter(None, [translate('memory {memory}', memory=memory(card)), figures(card)]))}"
         for holder in facts.holders(card):
-            yield f"- {holder.name}: {say('not told') if holder.bytes is None else gib(holder.bytes) + ' GiB'}"
+            yield f"- {holder.name}: {translate('not told') if holder.bytes is None else gib(holder.bytes) + ' GiB'}"
         if missing := _missing(card):
-            yield "- " + say("not told by the driver: {names}", names=", ".join(missing))
+            yield "- " + translate("not told by the driver: {names}", names=", ".join(missing))
 
 
 def _missing(card: Card) -> list[str]:
     """What a card keeps to itself."""
-    told = ((say("use"), card.use), (say("temperature"), card.temperature), (say("power"), card.power))
+    told = (
+        (translate("use"), card.use),
+        (translate("temperature"), card.temperature),
+        (translate("power"), card.power),
+    )
     who = card.held is not None and None not in card.held.values()
-    return [name for name, value in told if value is None] + ([] if who else [say("who holds how much memory")])
+    return [name for name, value in told if value is None] + ([] if who else [translate("who holds how much memory")])
 
 
 def _machine(facts: Facts) -> Iterator[str]:
     now = facts.machine
-    cpu = [] if now.cpu is None else [say("CPU {use:.0f} % of {cores} cores", use=now.cpu, cores=os.cpu_count())]
+    cpu = [] if now.cpu is None else [translate("CPU {use:.0f} % of {cores} cores", use=now.cpu, cores=os.cpu_count())]
     if len(facts.moments) > 1 and facts.cpu is not None:
-        cpu.append(say("{use:.0f} % on average over {seconds:g} s", use=facts.cpu, seconds=facts.moments[-1].at))
+        cpu.append(translate("{use:.0f} % on average over {seconds:g} s", use=facts.cpu, seconds=facts.moments[-1].at))
     if cpu:
         yield ", ".join(cpu)
     yield f"RAM {gib_of(now.ram_used, now.ram_total)}"
     yield f"- {this_one()}: {facts.own_ram / GIB:.2f} GiB"
-    yield from (f"- {run.name} ({say(run.stage)}): {run.ram / GIB:.2f} GiB" for run in facts.runs)
+    yield from (f"- {run.name} ({translate(run.stage)}): {run.ram / GIB:.2f} GiB" for run in facts.runs)
     if now.swap_total:
-        yield say("swap {memory}", memory=gib_of(now.swap_used, now.swap_total))
+        yield translate("swap {memory}", memory=gib_of(now.swap_used, now.swap_total))
     for disk in facts.disks:
-        yield say("disk of {folder}: {space} free", folder=disk.folder, space=gib_of(disk.free, disk.total))
+        yield translate("disk of {folder}: {space} free", folder=disk.folder, space=gib_of(disk.free, disk.total))
 
 
 def _record(facts: Facts) -> Iterator[str]:
@@ -78,19 +82,19 @@ def _record(facts: Facts) -> Iterator[str]:
     if facts.record is None:
         return
     if not facts.rows:
-        yield say("{name}: nothing was recorded of its memory", name=facts.record.name)
+        yield translate("{name}: nothing was recorded of its memory", name=facts.record.name)
         return
     times = [row["time"] for row in facts.rows if "time" in row]
     over = clock(max(times) - min(times)) if times else "?"
-    yield say("{name}: recorded over {time}", name=facts.record.name, time=over)
+    yield translate("{name}: recorded over {time}", name=facts.record.name, time=over)
     if most := _most(facts, "gpu_used", "gpu_total"):
-        yield "- " + say("GPU memory at most {memory}", memory=most)
+        yield "- " + translate("GPU memory at most {memory}", memory=most)
     if most := _most(facts, "ram_used", "ram_total"):
-        yield "- " + say("RAM at most {memory}", memory=most)
+        yield "- " + translate("RAM at most {memory}", memory=most)
     if own := [row["gpu_own"] for row in facts.rows if "gpu_own" in row]:
-        yield "- " + say("the run's own GPU memory at most {gib} GiB", gib=gib(max(own)))
+        yield "- " + translate("the run's own GPU memory at most {gib} GiB", gib=gib(max(own)))
     if uses := [row["gpu_use"] for row in facts.rows if "gpu_use" in row]:
-        yield "- " + say("GPU use {use:.0f} % on average", use=fmean(uses))
+        yield "- " + translate("GPU use {use:.0f} % on average", use=fmean(uses))
 
 
 def _most(facts: Facts, used: str, total: str) -> str:

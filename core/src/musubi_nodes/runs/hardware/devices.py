@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.hardware.visible import selecting, visible_gpus
 from musubi_nodes.runs.locks import held
-from musubi_nodes.saying import say
 
 
 def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -30,11 +30,11 @@ def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.enviro
         raise MusubiError(
             "gpu-missing",
             f"there is no GPU {device}" if count == 1 else f"there are no {count} GPUs from {device} on",
-            why=say(
+            why=translate(
                 "{shows} shows this program {count}: {names}.",
-                shows=variable or say("The driver"),
+                shows=variable or translate("The driver"),
                 count=len(there),
-                names=", ".join(there) or say("none"),
+                names=", ".join(there) or translate("none"),
             ),
             fix="Choose another device, or fewer; `musubi-nodes doctor` lists them.",
         )

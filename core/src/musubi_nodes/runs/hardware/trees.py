@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.runs.record.alive import is_here
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.heartbeat import is_here
 
 
 def running(output: Path) -> Iterator[RunFolder]:

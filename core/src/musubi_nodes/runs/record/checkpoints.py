@@ -10,7 +10,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.runs.record.parts import ALL, parts
+from musubi_nodes.runs.record.run_chain import ALL, parts
 from musubi_nodes.runs.record.series import Point
 from musubi_nodes.weights import read_header
 

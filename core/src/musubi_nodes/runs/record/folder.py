@@ -18,8 +18,8 @@ from uuid import uuid4
 from musubi_nodes.budget import watched
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME, is_own, overwrite_json, read_json, write_json, write_text
-from musubi_nodes.runs.record.alive import beating, has_ended, is_gone, last_beat, this_host
 from musubi_nodes.runs.record.disk import disk_error
+from musubi_nodes.runs.record.heartbeat import beating, has_ended, is_gone, last_beat, this_host
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.values import Status, values_of
 
@@ -217,7 +217,7 @@ class RunFolder:
         """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
 
         A run whose host was killed stays "running" in the file; it is told as failed as soon as that is known (see
-        :func:`musubi_nodes.runs.record.alive.is_gone`), at the time of its last heartbeat.
+        :func:`musubi_nodes.runs.record.heartbeat.is_gone`), at the time of its last heartbeat.
         """
         found = self.read_json("status.json")
         if not isinstance(found.get("status"), str):

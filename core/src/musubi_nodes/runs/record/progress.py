@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.record.lines import COUNT, STDERR, STDOUT, bar, is_from, message
-from musubi_nodes.saying import say
 
 _TIMES = re.compile(r"^(?P<elapsed>[\d:]{1,12}|\?)(?:<(?P<left>[\d:]{1,12}|\?))?", re.ASCII)
 _RATE = re.compile(r"(?P<rate>\d{1,9}(?:\.\d{1,9})?)\s?(?P<unit>s/[a-z]+|[a-z]+/s)", re.ASCII)
@@ -62,9 +62,9 @@ class Progress:
     def text(self) -> str:
         """One calm line: ``training 120/800 · epoch 3/16 · loss 0.0831 · lr 0.0001 · 1.9 it/s · 5:58 left``."""
         amount = f"{self.current}/{self.total}" if self.total else (str(self.current) if self.current else "")
-        parts = [*filter(None, [self.worker]), f"{say(self.stage)} {amount}".strip()]
+        parts = [*filter(None, [self.worker]), f"{translate(self.stage)} {amount}".strip()]
         if self.epochs:
-            parts.append(say("epoch {n}/{total}", n=self.epoch, total=self.epochs))
+            parts.append(translate("epoch {n}/{total}", n=self.epoch, total=self.epochs))
         if self.loss is not None:
             parts.append(f"loss {self.loss:.4g}")
         if self.lr is not None and self.stage == "training":
@@ -72,9 +72,9 @@ class Progress:
         if self.rate:
             parts.append(f"{self.rate:.2f} it/s" if self.rate >= 1 else f"{1 / self.rate:.1f} s/it")
         if self.silent is not None:
-            parts.append(say("no output for {time}", time=clock(self.silent)))
+            parts.append(translate("no output for {time}", time=clock(self.silent)))
         elif self.seconds_left is not None and self.total and self.current < self.total:
-            parts.append(say("{time} left", time=clock(self.seconds_left)))
+            parts.append(translate("{time} left", time=clock(self.seconds_left)))
         return " · ".join(parts)
 
 

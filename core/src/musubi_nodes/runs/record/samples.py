@@ -11,7 +11,7 @@ from pathlib import Path
 
 from musubi_nodes.files import is_own
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.runs.record.parts import Part, parts
+from musubi_nodes.runs.record.run_chain import Part, parts
 
 _NAME = re.compile(r"(?:^|_)(?P<epoch>e)?(?P<number>\d{6,})_(?P<prompt>\d{2,})_\d{14}(?:_\d+)?(?:_\d{3})?\.\w+$")
 """``<output_name>_<e000002 or 000010>_<prompt>_<time>[_<seed>][_<picture>]`` (training/trainer_base.py, v0.3.4)."""

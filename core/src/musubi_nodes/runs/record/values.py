@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from musubi_nodes.errors import printable
-from musubi_nodes.kinds import Kind, fitting, table, text, texts, texts_by_name, whole
+from musubi_nodes.json_types import Kind, fitting, table, text, texts, texts_by_name, whole
 from musubi_nodes.parsing import is_number
 
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]

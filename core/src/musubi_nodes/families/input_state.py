@@ -22,12 +22,12 @@ from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.install import Install
 
 
-def state_behind(node: type[Node], values: Mapping[str, Any], context: Context) -> str:
+def input_state(node: type[Node], values: Mapping[str, Any], context: Context) -> str:
     """A text that differs when a file or the install that a widget names is another one; ``values`` by field."""
     return " ".join(_state(node, spec, values, context) for spec in node.fields() if spec.name in values)
 
 
-def files_behind(node: type[Node], inputs: BaseModel, context: Context) -> Iterator[Path]:
+def input_files_of(node: type[Node], inputs: BaseModel, context: Context) -> Iterator[Path]:
     """All files that the inputs of an execution name: by a widget, or over a link."""
     values = dict(inputs)
     for spec in node.fields():

@@ -18,7 +18,7 @@ from musubi_nodes.runs.explain import Explainer, Failure, LastLines, explained
 from musubi_nodes.runs.hardware.peak import Peak
 from musubi_nodes.runs.process.executor import Executor, ProcessSpec, RunningProcess
 from musubi_nodes.runs.process.masking import Mask, secret_values
-from musubi_nodes.runs.process.silence import Silence
+from musubi_nodes.runs.process.stall import StallDetector
 from musubi_nodes.runs.process.stopping import AfterNextSave
 from musubi_nodes.runs.record.events import EventFolder
 from musubi_nodes.runs.record.folder import RunFolder
@@ -38,7 +38,7 @@ SILENCE, LAST_OUTPUT = 0.5, 3.0
 END = b""
 
 
-class Following:
+class ProcessMonitor:
     """``interrupt`` is what the watcher raised, if it did."""
 
     def __init__(self, command: Command, folder: RunFolder, watcher: Watcher) -> None:
@@ -49,7 +49,7 @@ class Following:
         self._statements = Statements(folder)
         self._events = EventFolder(command.events) if command.events else None
         self._stopping = AfterNextSave(folder)
-        self._silence = Silence(command.script, folder.log)
+        self._silence = StallDetector(command.script, folder.log)
         self._checkpoint: Path | None = None
         self._peak = Peak(folder, command.environment)
         self._recorder = Recorder(folder, lambda: self._peak.gpu)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.files import KEPT, FileStamp, read_json, write_json
-from musubi_nodes.kinds import fitting, text, texts_by_name
+from musubi_nodes.json_types import fitting, text, texts_by_name
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import runs_of
 
 KINDS = {"files": texts_by_name, "state": text, "run": text}
 
 
-class Records:
+class ResultStore:
     """What a run made, by the key of what it was made from, in ``<output>/musubi/<kind>``."""
 
     def __init__(self, output: Path, kind: str) -> None:

@@ -14,7 +14,7 @@ AGAIN_AFTER = 30.0
 """Seconds between two times that a node shows how long it has been."""
 
 
-class Silence:
+class StallDetector:
     """How long ``script`` has been silent; ``log_file`` is named in the warning."""
 
     def __init__(self, script: str, log_file: Path) -> None:

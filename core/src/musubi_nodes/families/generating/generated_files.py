@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.generating.shown import Asked, Shown
+from musubi_nodes.families.generating.appearance import Appearance, Expected
 from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.files import publish
+from musubi_nodes.i18n import translate
 from musubi_nodes.media.frames import ImageFiles, VideoFile
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.saying import say
 from musubi_nodes.weights import read_header
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
@@ -21,7 +21,7 @@ LATENT = "_latent.safetensors"
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedFiles:
     """What one prompt became."""
 
     video: Path | None
@@ -29,7 +29,7 @@ class Made:
     latent: Path | None
 
     @classmethod
-    def of(cls, files: Iterable[Path]) -> Made:
+    def of(cls, files: Iterable[Path]) -> GeneratedFiles:
         """The files by what they are, in the order given."""
         found = tuple(files)
         return cls(
@@ -39,13 +39,13 @@ class Made:
         )
 
     @classmethod
-    def collect(cls, folder: RunFolder, output_type: str, asked: Asked) -> Made:
+    def collect(cls, folder: RunFolder, output_type: str, asked: Expected) -> GeneratedFiles:
         """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read."""
         made = cls.of(sorted(p for p in folder.out.rglob("*") if p.is_file()))
         made.check(folder, output_type, asked)
         return made
 
-    def check(self, folder: RunFolder, output_type: str, asked: Asked) -> None:
+    def check(self, folder: RunFolder, output_type: str, asked: Expected) -> None:
         """Raise a :class:`MusubiError` where what ``output_type`` promises is not there, or is not what was ``asked``
         for."""
         shown = self.video or self.images
@@ -78,16 +78,16 @@ class Made:
         for shape in shapes:
             shape.check(asked, folder.log)
 
-    def _shapes(self) -> Iterator[Shown]:
+    def _shapes(self) -> Iterator[Appearance]:
         """Read everything so far that a file which is cut off shows itself."""
         if self.video:
-            yield Shown.of_video(self.video)
+            yield Appearance.of_video(self.video)
         if self.images:
-            yield Shown.of_images(self.images)
+            yield Appearance.of_images(self.images)
         if self.latent:
             read_header(self.latent)
 
-    def is_good(self, folder: RunFolder, output_type: str, asked: Asked) -> bool:
+    def is_good(self, folder: RunFolder, output_type: str, asked: Expected) -> bool:
         """Whether :meth:`check` finds nothing."""
         try:
             self.check(folder, output_type, asked)
@@ -95,13 +95,13 @@ class Made:
             return False
         return True
 
-    def published(self, output: Path, prefix: str) -> Made:
+    def published(self, output: Path, prefix: str) -> GeneratedFiles:
         """The same files in ``<output>/musubi``, under names that were free."""
         target = output / "musubi"
         video = _moved(self.video, target, f"{prefix}.mp4") if self.video else None
         images = tuple(_moved(p, target, f"{prefix}{p.suffix}") for p in self.images)
         latent = _moved(self.latent, target, f"{prefix}{LATENT}") if self.latent else None
-        return Made(video, images, latent)
+        return GeneratedFiles(video, images, latent)
 
     def files(self) -> tuple[Path, ...]:
         """All of it."""
@@ -115,7 +115,7 @@ class Made:
         """The names of what was made."""
         names = [p.relative_to(output).as_posix() for p in (self.video, *self.images[:1], self.latent) if p]
         if len(self.images) > 1:
-            names.append(say("{count} more", count=len(self.images) - 1))
+            names.append(translate("{count} more", count=len(self.images) - 1))
         return ", ".join(names)
 
     def frames(self) -> Any:

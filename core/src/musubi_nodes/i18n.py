@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-Say = Callable[[str], str]
+Translate = Callable[[str], str]
 """Translates a sentence, with its places still in it."""
 
-_translate: ContextVar[Say] = ContextVar("translate", default=str)
+_translate: ContextVar[Translate] = ContextVar("translate", default=str)
 
 
-def say(sentence: str, /, *values: Any, **named: Any) -> str:
+def translate(sentence: str, /, *values: Any, **named: Any) -> str:
     """``sentence`` in the reader's language, with the values in its places (``str.format``).
 
     Without a host that knows the reader (a terminal, another thread), and without a translation, it stays English.
@@ -28,7 +28,7 @@ def say(sentence: str, /, *values: Any, **named: Any) -> str:
 
 
 @contextmanager
-def saying(translate: Say) -> Iterator[None]:
+def translating(translate: Translate) -> Iterator[None]:
     """Within the block, ``translate`` knows the reader's language."""
     token = _translate.set(translate)
     try:

@@ -16,7 +16,7 @@ State = tuple[Callable[[], str], str]
 
 
 @dataclass
-class Behind:
+class TrackedOutputs:
     """What the outputs of a node stand for: the files that it made, and those that it read."""
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
@@ -28,11 +28,11 @@ class Behind:
         return self.complete and not _gone(self.files) and all(look() == state for look, state in self.states)
 
 
-class Kept:
+class OutputTracker:
     """The files behind the outputs that ComfyUI holds in its memory; like that memory, it ends with the process."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Behind] = {}
+        self._made: dict[str, TrackedOutputs] = {}
         self._rounds: Counter[str] = Counter()
         self._asked: set[str] = set()
 
@@ -44,7 +44,7 @@ class Kept:
         if node_id in self._asked:
             self._asked.discard(node_id)
             self._made.pop(node_id, None)
-        made = self._made.setdefault(node_id, Behind())
+        made = self._made.setdefault(node_id, TrackedOutputs())
         made.files |= {**(read or {}), **stamps(context.files)}
         made.states += context.states
         made.complete = made.complete and context.complete

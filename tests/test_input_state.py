@@ -13,12 +13,12 @@ from tests.hostile.every_node import every_node
 from tests.hostile.test_before_the_queue import CANVAS, Canvas, widgets
 from tests.test_replaced_files import replace
 
-from musubi_nodes.families.behind import files_behind
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.input_state import input_files_of
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.sockets import Lora
 from musubi_nodes.hosts.comfyui import emit
-from musubi_nodes.hosts.comfyui.kept import Kept, stamps
+from musubi_nodes.hosts.comfyui.output_tracker import OutputTracker, stamps
 from musubi_nodes.plugins.manager import Plugins, plugins
 from musubi_nodes.runs.install import Install
 
@@ -112,11 +112,11 @@ def test_a_file_that_came_over_a_link_and_was_replaced_runs_the_node_again(canva
     path = canvas.model_folders("loras")[0] / "a.safetensors"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"one")
-    context, kept = Context(canvas, plugins()), Kept()  # type: ignore[arg-type]
+    context, kept = Context(canvas, plugins()), OutputTracker()  # type: ignore[arg-type]
     before = Lora(path=canvas.input / "gone.safetensors")
     inputs = node.parse({"lora": "a.safetensors", "previous": before})
     assert inputs is not None
-    kept.keep("7", context, stamps(files_behind(node, inputs, context)))
+    kept.keep("7", context, stamps(input_files_of(node, inputs, context)))
     assert kept.round("7") == ""
     replace(path, b"two")
     assert kept.round("7") != ""
@@ -131,7 +131,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("row", VALUES)
 def test_files_on_a_wire_are_found_wherever_they_are(row: str, tmp_path: Path) -> None:
-    from musubi_nodes.families.behind import _paths
+    from musubi_nodes.families.input_state import _paths
 
     path = tmp_path / "a"
     path.touch()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.media.cut import Cut
+from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
 from musubi_nodes.media.probe import probe
 
@@ -18,7 +18,7 @@ LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
-class Asked:
+class Expected:
     """``None``: what comes out is not known before, as from a latent."""
 
     frames: int | None = None
@@ -26,7 +26,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Appearance:
     """``brightest`` pixel that was found, 0 to 255."""
 
     frames: int
@@ -34,16 +34,16 @@ class Shown:
     brightest: int
 
     @classmethod
-    def of_video(cls, path: Path) -> Shown:
+    def of_video(cls, path: Path) -> Appearance:
         check_video(path)
         facts = probe(path)
-        looks = (Cut(length=1), Cut(every=max(facts.frames // LOOKED_AT, 1)))
+        looks = (ClipSpec(length=1), ClipSpec(every=max(facts.frames // LOOKED_AT, 1)))
         lit = (round(float(VideoFile(path, cut).frames().max()) * 255) for cut in looks)
         brightest = next((value for value in lit if value > BLACK), 0)
         return cls(facts.frames, (facts.width, facts.height), brightest)
 
     @classmethod
-    def of_images(cls, paths: tuple[Path, ...]) -> Shown:
+    def of_images(cls, paths: tuple[Path, ...]) -> Appearance:
         """Of the first size that is another one than the first picture's, if there is one."""
         sizes, brightest = dict[tuple[int, int], None](), 0
         for picture in ImageFiles(paths).pictures():
@@ -51,7 +51,7 @@ class Shown:
             brightest = max(brightest, int(picture.max()))
         return cls(len(paths), list(sizes)[-1], brightest)
 
-    def check(self, asked: Asked, log: Path) -> None:
+    def check(self, asked: Expected, log: Path) -> None:
         """Raise a :class:`MusubiError` where it is not what was asked for."""
         if asked.frames is not None and asked.frames != self.frames:
             raise MusubiError(

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from musubi_nodes.commands.option import marker
-from musubi_nodes.errors import MusubiError, NotKnown
+from musubi_nodes.errors import MusubiError, Unresolved
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native
 from musubi_nodes.families.node import Node
@@ -19,18 +19,18 @@ DEEPEST = 200
 """Nodes of one chain that are looked through; ComfyUI itself ends at some hundreds."""
 
 
-class Known:
-    """A node's inputs as far as they are known before anything runs; any other raises :class:`NotKnown`."""
+class ResolvedInputs:
+    """A node's inputs as far as they are known before anything runs; any other raises :class:`Unresolved`."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         vars(self).update(values)
 
     def __getattr__(self, name: str) -> Any:
-        raise NotKnown(name)
+        raise Unresolved(name)
 
 
-def known_inputs(node: type[Node], values: Mapping[str, Any], linked: Set[str], **others: Any) -> Known:
-    """What :meth:`Node.foresee` was given, as the node's inputs: sockets without a link have their default.
+def resolved_inputs(node: type[Node], values: Mapping[str, Any], linked: Set[str], **others: Any) -> ResolvedInputs:
+    """What :meth:`Node.validate` was given, as the node's inputs: sockets without a link have their default.
 
     ``others`` are inputs that have other values.
     """
@@ -39,25 +39,25 @@ def known_inputs(node: type[Node], values: Mapping[str, Any], linked: Set[str], 
         for spec in node.fields()
         if spec.kind == "socket" and not spec.required and spec.name not in linked
     }
-    given = {name: value for name, value in values.items() if name not in linked or name in node.looks_at}
-    return Known(unlinked | given | others)
+    given = {name: value for name, value in values.items() if name not in linked or name in node.resolved_sockets}
+    return ResolvedInputs(unlinked | given | others)
 
 
-def brought(
+def upstream_values(
     node: type[Node], node_id: str, workflow: Any, nodes: Iterable[type[Node]], context: Context
 ) -> dict[str, Any]:
-    """What links bring to the inputs that the node :attr:`~Node.looks_at`, as far as it is known.
+    """What links bring to the inputs that the node :attr:`~Node.resolved_sockets`, as far as it is known.
 
     ``workflow`` is in API format; nothing is known where it does not hold the node.
     """
     entry = workflow.get(node_id) if isinstance(workflow, Mapping) else None
-    if not node.looks_at or not isinstance(entry, Mapping) or entry.get("class_type") != node.id:
+    if not node.resolved_sockets or not isinstance(entry, Mapping) or entry.get("class_type") != node.id:
         return {}
-    look = _Look(workflow, {each.id: each for each in nodes}, replace(context, foreseeing=True))
+    look = _Look(workflow, {each.id: each for each in nodes}, replace(context, preflight=True))
     found = {}
     for name, value in entry.get("inputs", {}).items():
-        if name in node.looks_at and _is_link(value):
-            with suppress(NotKnown):
+        if name in node.resolved_sockets and _is_link(value):
+            with suppress(Unresolved):
                 found[name] = look.through(value)
     return found
 
@@ -74,8 +74,8 @@ class _Look:
         source, number = str(link[0]), link[1]
         entry = self.workflow.get(source) or {}
         node = self.nodes.get(entry.get("class_type", ""))
-        if node is None or not node.foretold or depth > DEEPEST or number not in range(len(node.outputs())):
-            raise NotKnown(source)
+        if node is None or not node.resolves_statically or depth > DEEPEST or number not in range(len(node.outputs())):
+            raise Unresolved(source)
         if source not in self.made:
             self.made[source] = self._outputs(node, entry.get("inputs", {}), depth)
         return getattr(self.made[source], node.outputs()[number].name)
@@ -91,7 +91,7 @@ class _Look:
         try:
             return node().run(node.parse(values), self.context)
         except MusubiError:
-            raise NotKnown(node.id) from None  # the node itself tells what is wrong with it
+            raise Unresolved(node.id) from None  # the node itself tells what is wrong with it
 
 
 def _is_link(value: Any) -> bool:

@@ -16,18 +16,18 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.runs.install import Install
 
 
-def foresee(
+def preflight(
     node: type[Node],
     widgets: Mapping[str, Any],
     linked: Set[str],
     context: Context,
-    brought: Mapping[str, Any] = MappingProxyType({}),
+    upstream: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Raise a :class:`MusubiError` for what is known to be wrong with ``node``.
 
-    ``widgets`` are the values that are known, ``linked`` the inputs that come over a link, ``brought`` what is known of
-    these already (:mod:`musubi_nodes.families.foretelling`). Ranges and choices come first, then what must be there
-    (the install, files), then what only the node knows (:meth:`Node.foresee`).
+    ``widgets`` are the values that are known, ``linked`` the inputs that come over a link, ``upstream`` what is known
+    of these already (:mod:`musubi_nodes.families.resolved_inputs`). Ranges and choices come first, then what must be
+    there (the install, files), then what only the node knows (:meth:`Node.validate`).
     """
     own = {name: value for name, value in widgets.items() if name not in linked}
     check_given(node, own.keys() | linked, (spec for spec in node.fields() if spec.kind != "socket"))
@@ -41,7 +41,7 @@ def foresee(
         raise problems("inputs-invalid", node.title, found, fix=wrong[0].fix)
     if wrong:
         raise wrong[0]
-    node().foresee({**known, **brought}, linked, replace(context, foreseeing=True))
+    node().validate({**known, **upstream}, linked, replace(context, preflight=True))
 
 
 def check_given(node: type[Node], names: Set[str], specs: Iterable[FieldSpec]) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from musubi_nodes.families.generating.made import Made
-from musubi_nodes.families.generating.shown import Asked
+from musubi_nodes.families.generating.appearance import Expected
+from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.stated import outputs_of
 
@@ -18,9 +18,9 @@ NAME = re.compile(r"\d{8}-\d{6}[-\d]{0,40}_(\d+)(?=[_./]|$)", re.ASCII)
 """Time and seed, the beginning of each output's name (``get_time_flag``, v0.3.4)."""
 
 
-def made_together(
-    folder: RunFolder, output_type: str, seeds: Mapping[int, int], asked: Mapping[int, Asked]
-) -> dict[int, Made]:
+def match_outputs(
+    folder: RunFolder, output_type: str, seeds: Mapping[int, int], asked: Mapping[int, Expected]
+) -> dict[int, GeneratedFiles]:
     """The complete outputs by the number of their prompt; ``seeds`` are those of the prompts, in the order of the file
     that the script reads, ``asked`` what each is to become.
 
@@ -29,9 +29,9 @@ def made_together(
     that the script left out would shift the others, so then all with that seed count as not made (``save_video``,
     ``save_images`` and ``save_latent`` of wan_generate_video.py and fpack_generate_video.py, v0.3.4).
     """
-    parts: dict[int, list[Made]] = defaultdict(list)
+    parts: dict[int, list[GeneratedFiles]] = defaultdict(list)
     for seed, files in _outputs(folder):
-        parts[seed].append(Made.of(files))
+        parts[seed].append(GeneratedFiles.of(files))
     found = {}
     for seed in set(seeds.values()):
         numbers = [number for number, own in seeds.items() if own == seed]
@@ -54,13 +54,13 @@ def _outputs(folder: RunFolder) -> Iterator[tuple[int, list[Path]]]:
     yield from ((int(seed), files[name]) for name, seed in named if name in files)
 
 
-def _shared_out(parts: Sequence[Made], count: int) -> list[Made]:
+def _shared_out(parts: Sequence[GeneratedFiles], count: int) -> list[GeneratedFiles]:
     """One for each of ``count`` prompts: the first video, pictures and latent are the first prompt's."""
     videos = _as_many([part.video for part in parts if part.video], count)
     images = _as_many([part.images for part in parts if part.images], count)
     latents = _as_many([part.latent for part in parts if part.latent], count)
     return [
-        Made(video, pictures or (), latent)
+        GeneratedFiles(video, pictures or (), latent)
         for video, pictures, latent in zip(videos, images, latents, strict=True)
     ]  # fmt: skip
 

@@ -20,7 +20,7 @@ _SLOW = 0.0005  # seconds a file: above it the disk is waited for, not Python, a
 Fact = TypeVar("Fact")
 
 
-class Answers(Generic[Fact]):
+class FileCache(Generic[Fact]):
     """What ``read`` tells of files, kept while their names, sizes and times stay the same: a queue looks at a dataset
     twice. An error, or None, is asked for again; so is what was written a moment ago. ``always``: nothing is kept."""
 

@@ -32,7 +32,7 @@ AGAIN = 60
 _failed: dict[Path, float] = {}
 
 
-def accepted_options(install: Install, script: str) -> Table:
+def parser_options(install: Install, script: str) -> Table:
     """The options of ``script`` in ``install``, with the types that the nearest known release gives them.
 
     Where ``--help`` itself fails (some scripts need CUDA to start, v0.3.4), the nearest release's table serves.

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from musubi_nodes.errors import Crashed, EndedFromOutside
 from musubi_nodes.families.settings import Training
-from musubi_nodes.families.training.identity import AUTO
+from musubi_nodes.families.training.fingerprint import AUTO
 from musubi_nodes.families.training.resume import Resume, newest_state
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.saying import say
 
 
 @dataclass
-class Attempt:
-    """``crashes_left`` counts over all retries, also those after "out of memory"; ``runs`` are those of this attempt.
+class RetryState:
+    """``crashes_left`` counts over all retries, also those after "out of memory"; ``runs`` are those of this retry.
 
     ``key`` is that of the training that was tried last, ``begun`` the state that its last run began with.
     """
@@ -29,26 +29,26 @@ class Attempt:
         self.runs.append(run)
         self.begun = begun
 
-    def own_state(self, training: Training) -> Resume | None:
-        """The newest whole state of this training that this attempt saved; never one of an older attempt."""
+    def resumable_checkpoint(self, training: Training) -> Resume | None:
+        """The newest whole state of this training that this retry saved; never one of an older retry."""
         return newest_state(reversed(self.runs), self.key, training, waiting=lambda: None)
 
-    def goes_on(self, error: Crashed, training: Training) -> bool:
+    def may_retry(self, error: Crashed, training: Training) -> bool:
         """Whether to try again, which is counted: there is a state, and nobody ended the script from outside."""
         if isinstance(error, EndedFromOutside) or not self.crashes_left:
             return False
-        if not self.begun and not self.own_state(training):
+        if not self.begun and not self.resumable_checkpoint(training):
             return False
         self.crashes_left -= 1
         return True
 
-    def told(self, error: Crashed, training: Training) -> Crashed:
+    def explain(self, error: Crashed, training: Training) -> Crashed:
         """The error with the way to go on, where there is one."""
-        point = self.own_state(training)
+        point = self.resumable_checkpoint(training)
         if point is None:
             return error
         how = "With resume set to auto in Training Config, queueing again goes on after step {step}."
         if training.resume.strip() == AUTO:
             how = "Queueing again goes on after step {step}."
-        fix = f"{say(error.fix)} {say(how, step=point.state.step)}"
+        fix = f"{translate(error.fix)} {translate(how, step=point.state.step)}"
         return error.replace(fix=fix)

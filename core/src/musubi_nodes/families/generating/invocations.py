@@ -1,4 +1,4 @@
-"""Starts of a generator's script, one group of prompts after the other."""
+"""Invocations of a generator's script, one group of prompts after the other."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.generating.grouping import Item
+from musubi_nodes.families.generating.batching import Item
+from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.generating.inputs import GeneratorInputs
-from musubi_nodes.families.generating.made import Made
 from musubi_nodes.families.generating.state import Batch
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.runs.install import Install
 
 T = TypeVar("T")
-Keep = Callable[[Item, Made], None]
-"""Takes what a prompt became, as soon as it is published."""
+Keep = Callable[[Item, GeneratedFiles], None]
+"""ForwardOptions what a prompt became, as soon as it is published."""
 
 
 class Generator(Protocol):
@@ -34,7 +34,7 @@ class Generator(Protocol):
 
     def install_name(self, inputs: GeneratorInputs) -> str | None: ...
     def ready(self, inputs: GeneratorInputs, context: Context) -> Install: ...
-    def key(self, inputs: GeneratorInputs, install: Install, owned: Mapping[str, Any], *facts: str) -> str: ...
+    def key(self, inputs: GeneratorInputs, install: Install, runner_options: Mapping[str, Any], *facts: str) -> str: ...
     def with_memory(self, inputs: GeneratorInputs, context: Context, attempt: Callable[[Any], T]) -> T: ...
     def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run: ...
 
@@ -45,7 +45,7 @@ def key(node: Generator, inputs: GeneratorInputs, install: Install) -> str:
 
 
 @dataclass
-class Starts:
+class Invocations:
     """All starts of one batch. ``runs`` are those that came to their end; ``memory`` is the stronger plan that a retry
     found to fit: the starts after it begin with it."""
 

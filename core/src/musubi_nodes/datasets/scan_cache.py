@@ -18,7 +18,7 @@ from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.errors import Problem
 from musubi_nodes.files import KEPT, read_json, write_json
-from musubi_nodes.kinds import fits, pairs, text, texts
+from musubi_nodes.json_types import fits, pairs, text, texts
 
 AT_ONCE = 2.0
 """Seconds. ComfyUI asks a loader whether its dataset has changed, and runs it right then: one look serves both."""
@@ -36,7 +36,7 @@ class Found:
     report: Report
 
 
-class LastLook:
+class RecentScan:
     """What the question whether a dataset has changed saw, for the run that follows at once: a host keeps one."""
 
     def __init__(self) -> None:
@@ -52,11 +52,11 @@ class LastLook:
         return seen[1] if seen and seen[0] == file and time.monotonic() - seen[2] < AT_ONCE else ""
 
 
-class Known:
+class ScanCache:
     """One dataset, ``judged`` by rules that are part of what was found. Make it before the look whose result it keeps:
     what changes meanwhile is seen the next time then."""
 
-    def __init__(self, config: DatasetConfig, judged: str, last: LastLook) -> None:
+    def __init__(self, config: DatasetConfig, judged: str, last: RecentScan) -> None:
         text = f"{EDITION}\0{judged}\0{config!r}"
         name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         self._file = cache_folder() / "datasets" / f"{name}.json"

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.record import alive
-from musubi_nodes.runs.record.alive import this_host
+from musubi_nodes.runs.record import heartbeat
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
+from musubi_nodes.runs.record.heartbeat import this_host
 
 HOST = """
 import sys
 from pathlib import Path
-from musubi_nodes.runs.record import alive
+from musubi_nodes.runs.record import heartbeat
 from musubi_nodes.runs.record.folder import RunFolder
 
-alive.BEAT = 0.05
+heartbeat.BEAT = 0.05
 with RunFolder.opened(Path(sys.argv[1]), "node") as folder:
     print("running", flush=True)
     sys.stdin.read()
@@ -43,8 +43,8 @@ def host(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A heartbeat counts as stopped after a second: twenty beats of ``host``."""
-    monkeypatch.setattr(alive, "STOPPED", 1.0)
-    monkeypatch.setattr(alive, "POLL", 0.05)
+    monkeypatch.setattr(heartbeat, "STOPPED", 1.0)
+    monkeypatch.setattr(heartbeat, "POLL", 0.05)
 
 
 def of(folder: RunFolder, **other: Any) -> RunFolder:
@@ -113,7 +113,7 @@ def test_the_wait_for_a_heartbeat_can_be_given_up(tmp_path: Path) -> None:
 
 
 def test_a_heartbeat_brings_no_deleted_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alive, "BEAT", 0.01)
-    with alive.beating(tmp_path / "gone"):
+    monkeypatch.setattr(heartbeat, "BEAT", 0.01)
+    with heartbeat.beating(tmp_path / "gone"):
         pass
     assert not (tmp_path / "gone").exists()

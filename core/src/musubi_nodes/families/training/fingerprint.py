@@ -15,12 +15,12 @@ from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.files import write_json
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.saying import say
 
 AUTO = "auto"
 PLAN = "training.json"
-"""The :class:`Identity` of a run's training, with its ``max_train_epochs`` and ``max_train_steps``."""
+"""The :class:`TrainingFingerprint` of a run's training, with its ``max_train_epochs`` and ``max_train_steps``."""
 
 SPEED = {"ddp_timeout": None}
 """Inputs that change nothing of what is made."""
@@ -30,7 +30,7 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class Identity:
+class TrainingFingerprint:
     """``key`` is another one where anything differs; the rest tells what: the ``program`` is the state of the
     install's script, ``settings`` are fields with their values."""
 
@@ -41,11 +41,13 @@ class Identity:
     settings: Mapping[str, str]
 
 
-def identity_of(inputs: TrainerInputs, key: str, program: str) -> Identity:
-    """The identity of a training whose ``inputs`` are those of :func:`whatever_length`."""
+def fingerprint_of(inputs: TrainerInputs, key: str, program: str) -> TrainingFingerprint:
+    """The fingerprint of a training whose ``inputs`` are those of :func:`without_length`."""
     settings = {"memory": same_result(inputs.memory or Memory()), "optimizer": inputs.optimizer or Optimizer()}
     plain = inputs.model_copy(update=settings)
-    return Identity(key, inputs.output_name, program, inputs.latent_cache.dataset.fingerprint, dict(_settings(plain)))
+    return TrainingFingerprint(
+        key, inputs.output_name, program, inputs.latent_cache.dataset.fingerprint, dict(_settings(plain))
+    )
 
 
 def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:
@@ -59,13 +61,15 @@ def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:
             yield name, repr(value)
 
 
-def record_training(folder: RunFolder, identity: Identity, training: Training, epoch: Mapping[str, Any]) -> None:
+def record_training(
+    folder: RunFolder, fingerprint: TrainingFingerprint, training: Training, epoch: Mapping[str, Any]
+) -> None:
     """Write down which training a run is of; ``epoch``: what the number of steps of an epoch follows from."""
     length = {"max_train_epochs": training.max_train_epochs, "max_train_steps": training.max_train_steps}
-    write_json(folder.path / PLAN, {**asdict(identity), **length, "epoch": epoch})
+    write_json(folder.path / PLAN, {**asdict(fingerprint), **length, "epoch": epoch})
 
 
-def whatever_length(inputs: TrainerInputs) -> Any:
+def without_length(inputs: TrainerInputs) -> Any:
     """The inputs without what two runs of one training may differ in: length, saving, logging, samples."""
     given, sampling = inputs.training or Training(), inputs.sampling or Sampling()
     training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
@@ -74,7 +78,7 @@ def whatever_length(inputs: TrainerInputs) -> Any:
     return inputs.model_copy(update=plain)
 
 
-def finishing(inputs: TrainerInputs) -> Any:
+def for_completion_key(inputs: TrainerInputs) -> Any:
     """The inputs as they name what a finished training is: with ``auto`` it is the same as without, also with other
     workers or logs."""
     training = inputs.training or Training()
@@ -84,28 +88,28 @@ def finishing(inputs: TrainerInputs) -> Any:
     return inputs.model_copy(update={"training": training.model_copy(update=plain), **SPEED})
 
 
-def nothing_found(identity: Identity, runs: Iterable[RunFolder]) -> str:
+def nothing_found(fingerprint: TrainingFingerprint, runs: Iterable[RunFolder]) -> str:
     """One line for a user whose ``auto`` found no state: the newest run of the same name, and what differs. Empty where
     the name is new: nobody expects anything then."""
     for run in runs:
         plan = run.read_json(PLAN)
-        if plan.get("output_name") == identity.output_name:
-            told = _differences(identity, plan) or say("no whole state of it is there, or it still runs")
+        if plan.get("output_name") == fingerprint.output_name:
+            told = _differences(fingerprint, plan) or translate("no whole state of it is there, or it still runs")
             sentence = "resume auto begins at step 0; the newest run of that name, {run}: {told}"
-            return say(sentence, run=run.path.name, told=told)
+            return translate(sentence, run=run.path.name, told=told)
     return ""
 
 
-def _differences(identity: Identity, plan: Mapping[str, Any]) -> str:
-    if plan.get("key") == identity.key:
+def _differences(fingerprint: TrainingFingerprint, plan: Mapping[str, Any]) -> str:
+    if plan.get("key") == fingerprint.key:
         return ""
     before = dict(plan.get("settings") or {})
-    found = sorted(name for name, value in identity.settings.items() if before.get(name) != value)
+    found = sorted(name for name, value in fingerprint.settings.items() if before.get(name) != value)
     if len(found) > MOST_NAMED:
-        found = [*found[:MOST_NAMED], say("{count} more settings", count=len(found) - MOST_NAMED)]
-    if plan.get("dataset") != identity.dataset:
-        found.append(say("the dataset"))
-    if plan.get("program") != identity.program:
+        found = [*found[:MOST_NAMED], translate("{count} more settings", count=len(found) - MOST_NAMED)]
+    if plan.get("dataset") != fingerprint.dataset:
+        found.append(translate("the dataset"))
+    if plan.get("program") != fingerprint.program:
         found.append("musubi-tuner")
-    differing = ", ".join(found) or say("a model or cache file")
-    return say("another training, which differs in: {names}", names=differing)
+    differing = ", ".join(found) or translate("a model or cache file")
+    return translate("another training, which differs in: {names}", names=differing)

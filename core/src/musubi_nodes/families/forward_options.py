@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-class Takes:
-    """``models: Annotated[WanModels, Takes("vae")]``: of all fields marked as options, these are sent."""
+class ForwardOptions:
+    """``models: Annotated[WanModels, ForwardOptions("vae")]``: of all fields marked as options, these are sent."""
 
     def __init__(self, *fields: str) -> None:
         self.fields = fields
