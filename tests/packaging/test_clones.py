@@ -28,7 +28,7 @@ found = plugins()
 print(json.dumps({{
     "nodes": {{node.id: name for name, registered in found.loaded.items() for node in registered.nodes}},
     "plugins": list(found.loaded),
-    "failed": {name: str(error) for name, error in found.failed.items()},
+    "failed": {{name: str(error) for name, error in found.failed.items()}},
     "families": [family.key for family in found.families],
     "installs": list(found.installs()),
     "modules": [name for name in sys.modules if name.startswith("musubi_nodes_")],

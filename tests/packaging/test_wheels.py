@@ -19,7 +19,8 @@ from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.manager import plugins
 found = plugins()
 print(json.dumps({
-    "file": musubi_nodes.__file__, "checkout": checkout() and str(checkout()), "failed": {name: str(error) for name, error in found.failed.items()},
+    "file": musubi_nodes.__file__, "checkout": checkout() and str(checkout()),
+    "failed": {name: str(error) for name, error in found.failed.items()},
     "loaded": {name: r.distribution for name, r in found.loaded.items()}, "nodes": [n.id for n in found.nodes],
 }))
 """
@@ -78,7 +79,8 @@ place = Workplace(pathlib.Path({folder!r}))
 {code}
 print(json.dumps({{
     "nodes": {{node.id: name for name, registered in plugins().loaded.items() for node in registered.nodes}},
-    "failed": {name: str(error) for name, error in plugins().failed.items()}, "started": [run.name for run in place.started()], "result": str(result),
+    "failed": {{name: str(error) for name, error in plugins().failed.items()}},
+    "started": [run.name for run in place.started()], "result": str(result),
 }}))
 """
 CACHE = """

@@ -31,7 +31,7 @@ _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
 
 class _Patient(json.JSONDecoder):
-    """ForwardOptions ten times as long, in Python: other threads run meanwhile."""
+    """Takes ten times as long, in Python: other threads run meanwhile."""
 
     def __init__(self, **hooks: Any) -> None:
         super().__init__(**hooks)

@@ -52,9 +52,7 @@ class MemoryOptimizer(Node):
     search = ("vram", "oom", "out of memory", "fp8", "block swap", "low memory", "メモリ不足", "省メモリ")
 
     class Inputs(Memory):
-        dataset: Dataset | None = Field(
-            None, description="ForwardOptions resolution, frames and batch size from this dataset."
-        )
+        dataset: Dataset | None = Field(None, description="Takes resolution, frames and batch size from this dataset.")
         mode: Annotated[Mode, NEW] = Field(
             "manual", description="manual: the widgets. auto: what is free on the GPU now. Or a card's size."
         )

@@ -18,7 +18,7 @@ from musubi_nodes.runs.install import Install
 
 T = TypeVar("T")
 Keep = Callable[[Item, GeneratedFiles], None]
-"""ForwardOptions what a prompt became, as soon as it is published."""
+"""Takes what a prompt became, as soon as it is published."""
 
 
 class Generator(Protocol):
