@@ -12,15 +12,6 @@ LISTED = (ROOT / "tests" / "error_codes.txt").read_text("utf-8").split()
 RAISED = {
     *("MusubiError", "PluginError", "NotPossible", "OutOfGpuMemory", "Crashed", "Problem", "InvalidValue", "problems"),
 }
-    "MusubiError",
-    "PluginError",
-    "NotPossible",
-    "OutOfGpuMemory",
-    "Crashed",
-    "Problem",
-    "InvalidValue",
-    "problems",
-}
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 

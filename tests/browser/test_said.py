@@ -14,8 +14,9 @@ LINE = """([kind]) => {
 }"""
 ROOM = """([kind]) => {
   const node = app.graph.nodes.find((each) => each.type === kind);
-  const line = node.widgets.find((each) => each.name === "$$node-text-preview");
-  return LiteGraph.vueNodesMode ? 0 : (line?.computedHeight ?? 0);
+  const at = node.widgets.findIndex((each) => each.name === "$$node-text-preview");
+  const [line, next] = node.widgets.slice(at, at + 2);
+  return LiteGraph.vueNodesMode || at < 0 || !next ? 0 : next.y - line.y;
 }"""
 END = """([kind]) => {
   const node = app.graph.nodes.find((each) => each.type === kind);
@@ -43,6 +44,7 @@ def test_a_trainer_says_how_far_it_is_in_its_panel_only(page: Page) -> None:
 
 def test_what_nodes_say_at_their_end_stays(page: Page) -> None:
     page.open_example(max_train_epochs=1)
+    page.set({"MusubiTuner_DatasetConfigLoader": {"path": "./balls/demo.toml"}})  # what ComfyUI has cached says nothing
     page.queue()
     page.see(".musubi-panel[data-status=done]")
     page.wait("document.querySelector('.musubi-log').textContent.includes('saved as musubi/')")

@@ -40,7 +40,7 @@ class Limit(NamedTuple):
 
 _MB = 1_000_000
 CONFIG = Limit("configuration file", _MB)
-TOML = Limit("dataset file", _MB // 10, cost=20)
+TOML = Limit("dataset file", _MB // 10, cost=80)
 CAPTION = Limit("caption", _MB)
 LINES = Limit("JSONL file", 256 * _MB)
 PROMPTS = Limit("prompt file", 2 * _MB, cost=20)

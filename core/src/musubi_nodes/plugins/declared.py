@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -78,9 +78,10 @@ INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
 """Inputs that the base reads and the family declares, with its own types."""
 
 
-def problems_of(node: NodeClass) -> list[Problem]:
+@cache
+def problems_of(node: NodeClass) -> tuple[Problem, ...]:
     """What is wrong with a node's declaration; empty where it can be used."""
-    return next((found for check in CHECKS if (found := list(check(node)))), [])
+    return next((found for check in CHECKS if (found := tuple(check(node)))), ())
 
 
 def _attributes(rows: Rows, node: NodeClass) -> Iterator[Problem]:

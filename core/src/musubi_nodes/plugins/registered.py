@@ -67,7 +67,7 @@ def _node(item: Any) -> type[Node]:
     if not isinstance(item, type) or not issubclass(item, Node):
         raise PluginError("answer-invalid", f"{_shown(item)} is no node class")
     _named(getattr(item, "id", None), f"the id of {item.__name__}")
-    if wrong := problems_of(item):
+    if wrong := problems_of(item):  # type: ignore[arg-type]  # a class can be hashed
         raise PluginError("node-invalid", f"node {item.id}: {'; '.join(map(str, wrong))}", problems=wrong)
     return item
 
