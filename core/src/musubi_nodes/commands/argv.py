@@ -1,4 +1,4 @@
-"""One argument list out of options and values; nothing in it can be taken for another option, or prints a line."""
+"""Argument lists in which no value can pass for another option."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from musubi_nodes.errors import MusubiError, is_one_line, one_line
 from musubi_nodes.i18n import translate
 
 LONGEST_WORD = 30_000
-"""Characters of one word: Linux takes 131,072 bytes in one, Windows 32,767 characters in the whole line."""
+"""Characters; Linux allows 131,072 bytes, a Windows line 32,767."""
 LONGEST_LINE = 31_000 if os.name == "nt" else 500_000
 MOST_ITEMS = 10_000
-"""Of a list."""
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
-"""No system takes them in a command: NUL, and halves of characters, which JSON can spell."""
 
 
 def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
-    """``--name=value`` for scalars, ``--name a b`` for lists, ``--name`` for switches; positionals come first."""
+    """Format arguments, positionals first.
+
+    ``--name=value`` for scalars, ``--name a b`` for lists, ``--name`` for switches.
+    """
     first: list[str] = []
     rest: list[str] = []
     for argument in arguments:
@@ -50,7 +51,7 @@ def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
 
 
 def plain(value: Any) -> str:
-    """A value as musubi-tuner reads it; numbers as plain decimals (``1e-05`` would look like an option to argparse)."""
+    """Format a value; argparse would take ``1e-05`` for an option."""
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")
     return str(value)
@@ -90,7 +91,7 @@ def _text(argument: Argument, value: Any) -> str:
 
 
 def _item(argument: Argument, value: Any) -> str:
-    """An item of a list: argparse takes a string that begins with ``-`` for an option, so it is refused."""
+    """Format a list item; a leading ``-`` would be another option."""
     text = _text(argument, value)
     if not is_one_line(plain(value)) or (text.startswith("-") and not isinstance(value, int | float | Path)):
         raise MusubiError(

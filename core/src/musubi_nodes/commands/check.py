@@ -1,4 +1,4 @@
-"""Compares arguments with what the chosen install's script really takes, before anything starts."""
+"""Checks of arguments against the install's parser options."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from musubi_nodes.i18n import translate
 
 
 def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table, version: str) -> list[Argument]:
-    """The arguments that the install takes.
+    """Return the arguments that the script accepts.
 
-    An option that it does not know is dropped if its value is the default of the first release that has it (leaving it
-    out means the same), else it is a :class:`MusubiError` that names option, needed version and found version.
+    An unknown option with its default value is dropped; any other is an error.
     """
     kept: list[Argument] = []
     for argument in arguments:
@@ -28,7 +27,6 @@ def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table,
 
 
 def missing_required(arguments: Iterable[Argument], known: Table) -> list[str]:
-    """Required options that have no value."""
     given = {argument.name for argument in arguments}
     return [spec.name for spec in known.values() if spec.required and spec.name not in given]
 

@@ -1,7 +1,6 @@
-"""The code that a script runs: its file and all that it imports of its checkout, as one short text.
+"""Digest of a script and its imports in the checkout.
 
-Imports are read, not run. The scripts of v0.3.4 share little: a cache script depends on ``dataset``, ``utils`` and its
-encoder, on no trainer and no other family; a trainer on ``networks`` and ``training`` as well.
+Imports are parsed, not run.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from musubi_nodes.runs.install import Install
 
 
 def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
-    """20 hex digits of the contents; ``modules`` are dotted names that the script is told to import.
+    """Return 20 hex digits, cached while the files' stamps are the same.
 
-    What was read is kept on disk, and holds while each file has its stamp.
+    ``modules`` are imported dynamically.
     """
     roots = [script, *_found(sorted(modules), _places(install, script))]
     name = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:20]
@@ -43,14 +42,14 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
 
 
 def checkout_state(install: Install) -> str:
-    """20 hex digits that differ after any change of the checkout's Python files, such as ``git pull``."""
+    """Return 20 hex digits of the stamps of all Python files."""
     files = sorted([*install.root.glob("*.py"), *install.root.glob("src/**/*.py")])
     stamps = (f"{_name(file, install.root)} {FileStamp.of(file)}" for file in files)
     return hashlib.sha256("\n".join([str(install.python), *stamps]).encode()).hexdigest()[:20]
 
 
 def _places(install: Install, script: Path) -> list[Path]:
-    """Where a script finds the checkout's own modules: PYTHONPATH, and its own folder."""
+    """Return the import roots: PYTHONPATH and the script's folder."""
     return [install.root / "src", script.parent]
 
 
@@ -79,7 +78,6 @@ def _imported(file: Path, places: Sequence[Path]) -> Iterator[Path]:
 
 
 def _found(names: Sequence[str], places: Sequence[Path]) -> Iterator[Path]:
-    """The files of dotted names, with those of the packages on the way; what is not the checkout's has none."""
     for place in places:
         for parts in (name.split(".") for name in names):
             for length in range(1, len(parts) + 1):

@@ -1,4 +1,4 @@
-"""The "extra options" text of a node: TOML lines ``name = value``, each checked against the install's own list."""
+"""Extra options: checked TOML lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ _SHARE = re.compile(r"\d{1,3}(\.\d{1,6})?%", re.ASCII)
 
 
 def parse_extra(text: str) -> dict[str, Any]:
-    """``name = value`` lines as a dict; a :class:`MusubiError` that names the line where it is no TOML."""
     if len(text) > LIMIT:
         raise MusubiError(
             "text-too-long", f"extra options hold {len(text)} characters, more than {LIMIT}", fix="Shorten the text."
@@ -42,9 +41,9 @@ def parse_extra(text: str) -> dict[str, Any]:
 def extra_arguments(
     text: str, script: str, known: Table, version: str, refused: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Argument]:
-    """The checked arguments of an "extra options" text for ``script`` of the install with the options ``known``.
+    """Yield checked arguments.
 
-    ``refused``: options that the script has and that cannot work, each with the reason.
+    ``refused`` maps options that can't work to the reason.
     """
     for name, value in parse_extra(text).items():
         spec = known.get(name, OptionSpec(name, kind=""))

@@ -1,4 +1,4 @@
-"""Reads the option table of a script out of what its ``--help`` prints (argparse's layout, Python 3.8 to 3.14)."""
+"""Parser of argparse's ``--help`` (Python 3.8 to 3.14)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CHOICES = re.compile(r"^\{([^}]*)\}")
 
 
 def parse_help(text: str) -> dict[str, OptionSpec]:
-    """The options that ``text`` describes, by name; empty where it is no help text of argparse.
+    """Return options by name, empty if it is no help text.
 
-    Types and defaults are not in a help text: ``kind`` is "" and ``default`` ``None``.
+    Types and defaults are unknown: ``kind`` is "", ``default`` ``None``.
     """
     found: dict[str, OptionSpec] = {}
     inside = positional = False
@@ -39,7 +39,7 @@ def parse_help(text: str) -> dict[str, OptionSpec]:
 
 
 def _spec(invocation: str, text: str) -> OptionSpec | None:
-    """``--task {a,b}``, ``--lora_weight [LORA_WEIGHT ...]``, ``--size SIZE SIZE``, ``-o O, --out O``."""
+    """Parse ``--task {a,b}``, ``--size SIZE SIZE`` or ``-o O, --out O``."""
     spellings = [m for part in _split(invocation) if (m := _FLAG.match(part))]
     if not spellings:
         return None

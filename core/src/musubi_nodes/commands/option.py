@@ -1,4 +1,4 @@
-"""Marks a field of a declaration as an option of musubi-tuner, and collects the options of a filled-in declaration."""
+"""Marker for fields that are musubi-tuner options."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ M = TypeVar("M")
 
 @dataclass(frozen=True)
 class Option:
-    """The field is sent as ``--<name>``; without a name, as ``--<field>``."""
+    """Sends the field as ``--<name>``, by default the field's name."""
 
     name: str = ""
 
 
 @dataclass(frozen=True)
 class Argument:
-    """One option with its value, and the part of the workflow that owns it (for messages)."""
+    """An option with its value; ``owner`` is for messages."""
 
     name: str
     value: Any
@@ -32,12 +32,12 @@ class Argument:
 
 
 def marker(field: FieldInfo, kind: type[M]) -> M | None:
-    """The first object of type ``kind`` in the field's ``Annotated`` metadata."""
+    """Return the first ``kind`` in the field's ``Annotated`` metadata."""
     return next((m for m in field.metadata if isinstance(m, kind)), None)
 
 
 def arguments_of(model: BaseModel, owner: str, only: Container[str] | None = None) -> Iterator[Argument]:
-    """The options among the fields of ``model``, in their order; ``only`` limits them to some fields."""
+    """Yield the options of ``model``, or of the fields ``only``."""
     for name, field in type(model).model_fields.items():
         option = marker(field, Option)
         if option and (only is None or name in only):
@@ -45,17 +45,16 @@ def arguments_of(model: BaseModel, owner: str, only: Container[str] | None = Non
 
 
 def arguments_from(values: Mapping[str, Any], owner: str) -> Iterator[Argument]:
-    """The same for values by option name; an :class:`Argument` among them has an owner of its own."""
     return (each if isinstance(each, Argument) else Argument(name, each, owner) for name, each in values.items())
 
 
 def is_sent(value: Any) -> bool:
-    """``None``, ``False``, ``""`` and an empty list mean "leave it to musubi-tuner"."""
+    """Whether it is sent: empty values are left to musubi-tuner."""
     return not (value is None or value is False or value == "" or (isinstance(value, list | tuple) and not value))
 
 
 def merged(arguments: Iterable[Argument]) -> list[Argument]:
-    """The arguments that are sent; one that two owners set to different values is an error."""
+    """Return the sent arguments; two different values are an error."""
     found: dict[str, Argument] = {}
     for argument in arguments:
         if not is_sent(argument.value):

@@ -1,7 +1,6 @@
-"""Who may set an option: the runner, a typed field, the server's configuration, or anybody under "extra options".
+"""Who may set an option.
 
-This is the only table of its kind. A workflow can come from a stranger, so paths, importable names and secrets are
-never free text.
+A workflow may come from a stranger: paths, importable names and secrets are never free text.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ RUNNER = frozenset(
     "debug_dataset console_width console_back console_num_images show_timesteps skip_existing keep_cache device "
     "output_file input output save_merged_model".split()
 )
-"""Set by the runner: where files go, what is kept, which device, and modes that wait for a keyboard or a window."""
+"""Set by the runner: files, device, and interactive modes."""
 
 IMPORTABLE = frozenset("network_module optimizer_type lr_scheduler lr_scheduler_type".split())
-"""Dotted Python names that musubi-tuner imports (a free string would run code: facts on v0.3.4)."""
+"""Python names that musubi-tuner imports, so free text would run code."""
 
 SECRET = frozenset(LOGINS)
-"""Keys: they come from the server's configuration and reach the child by environment, never by command line."""
+"""Passed by environment only, from the server's configuration."""
 
 PATHS = frozenset(
     "base_weights byt5 ckpt_dir clip control_image_mask_path control_image_path control_path dit dit_high_noise "
@@ -31,29 +30,26 @@ PATHS = frozenset(
     "network_weights_proj override_dit path ref_images resume sample_prompts save_to t5 text_encoder "
     "text_encoder1 text_encoder2 text_encoder_clip text_encoder_qwen turbo_dit unconditional_dit vae video_path".split()
 )
-"""Options of all scripts of v0.3.4 that name files or folders."""
+"""Options of v0.3.4 that name files or folders."""
 
 NAMES = frozenset("log_prefix log_tracker_name".split())
-"""Texts that become names of folders below logging_dir (accelerator_setup.py, v0.3.4, and accelerate's TensorBoard
-tracker): plain names only, ``../`` would lead out of the run folder."""
+"""Folder names below logging_dir (accelerator_setup.py, v0.3.4)."""
 
 _UPLOAD = re.compile(r"huggingface_\w+|async_upload|save_state_to_huggingface|resume_from_huggingface")
 _LOOKS_LIKE_PATH = re.compile(
     r"(.*_)?(path|dir|directory|file|folder|weight|ckpt|checkpoint|config|image|video|dit|vae|clip|model|encoder|adapter"
     r"|tokenizer)s?\d*(_.*)?|.*_(to|from)"
 )
-"""For options that no kept table has: better one too many refused than a file of the server read."""
 
 
 def is_upload(name: str) -> bool:
-    """Whether the option sends what was made elsewhere."""
     return bool(_UPLOAD.fullmatch(name))
 
 
 def refusal(spec: OptionSpec, *, known: bool = True) -> str:
-    """Why ``spec`` cannot be set under "extra options"; an empty string where it can.
+    """Return why "extra options" can't contain ``spec``, or "".
 
-    ``known``: whether a kept table of musubi-tuner has the option; others are judged by their name.
+    ``known``: a stored table has it; others are judged by name.
     """
     name = spec.name
     if name in RUNNER:

@@ -1,4 +1,4 @@
-"""What a script of an install really takes: asked once with ``--help`` and kept on disk by the code that it runs."""
+"""Options from a script's ``--help``, cached by its code."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from musubi_nodes.runs.process.environment import child_environment
 
 FORMAT = 2
 SECONDS = 120
-"""``--help`` of the real scripts takes 2 to 7 s; a cold disk or a virus scanner can take far longer."""
+"""Usually 2 to 7 s, more with a cold disk."""
 AGAIN = 60
-"""Seconds until a ``--help`` that failed is asked again: a package may have come. A batch looks for each prompt."""
+"""Seconds before a failed ``--help`` is retried."""
 
 _failed: dict[Path, float] = {}
 
 
 def parser_options(install: Install, script: str) -> Table:
-    """The options of ``script`` in ``install``, with the types that the nearest known release gives them.
+    """Return the script's options, with types of the nearest release.
 
-    Where ``--help`` itself fails (some scripts need CUDA to start, v0.3.4), the nearest release's table serves.
+    If ``--help`` fails (some scripts need CUDA, v0.3.4), that release's table is used.
     """
     path = install.script(script)
     kept = cache_folder() / "options" / f"{_name(install, path)}.json"
@@ -52,7 +52,6 @@ def parser_options(install: Install, script: str) -> Table:
 
 
 def _asked(install: Install, path: Path, kept: Path) -> dict[str, OptionSpec]:
-    """The options that ``--help`` prints, which are kept; that it fails is known to this process, for a while."""
     if time.monotonic() - _failed.get(kept, -math.inf) < AGAIN:
         return {}
     if found := ask_help(install, path):
@@ -64,7 +63,6 @@ def _asked(install: Install, path: Path, kept: Path) -> dict[str, OptionSpec]:
 
 
 def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
-    """The options that ``--help`` prints; empty where it fails."""
     environment = child_environment(install) | {"COLUMNS": "400", "NO_COLOR": "1"}
     try:
         command = [str(install.python), str(path), "--help"]
@@ -75,7 +73,7 @@ def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
 
 
 def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
-    """A help text has no types and defaults and does not say what is required: a known release fills them in."""
+    """Add types, defaults and ``required`` from a known release."""
     if known is None:
         return spec
     return replace(known, choices=spec.choices or known.choices, help=spec.help)

@@ -1,4 +1,4 @@
-"""The options of musubi-tuner's scripts, release by release, read from the real parsers."""
+"""Stored parser options, by release."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """What a script's parser says of one option. ``kind`` is argparse's type name, "" where it is not known.
+    """An option of a parser.
 
-    ``help`` is its description, which only a help text has.
+    ``kind`` is argparse's type name, "" if unknown; ``help`` is known from ``--help`` only.
     """
 
     name: str
@@ -29,36 +29,33 @@ class OptionSpec:
 
     @property
     def is_list(self) -> bool:
-        """Whether the option takes several values."""
         return self.nargs in ("*", "+") or (isinstance(self.nargs, int) and self.nargs > 1)
 
 
 Table = Mapping[str, OptionSpec]
-"""The options of one script by name, without the leading dashes."""
+"""Options of a script by name, without dashes."""
 
 RELEASES = ("0.2.0", "0.2.8", "0.2.12", "0.2.15", "0.3.0", "0.3.2", "0.3.4")
-"""The releases whose tables are kept here, oldest first."""
 
 
 def table(script: str, release: str = RELEASES[-1]) -> Table | None:
-    """The options of ``script`` in ``release``, or ``None`` where that release does not have the script."""
+    """Return the script's options, ``None`` if the release lacks it."""
     return _release(release).get(script)
 
 
 def scripts(release: str = RELEASES[-1]) -> Iterable[str]:
-    """The names of the scripts of ``release``."""
     return _release(release).keys()
 
 
 def nearest_release(version: str) -> str:
-    """The newest kept release that is not newer than ``version``; the oldest one where all are newer."""
+    """Return the newest stored release up to ``version``."""
     wanted = _numbers(version)
     older = [r for r in RELEASES if _numbers(r) <= wanted] if wanted else [RELEASES[-1]]
     return older[-1] if older else RELEASES[0]
 
 
 def first_release(script: str, option: str, value: object = None) -> str | None:
-    """The oldest kept release whose ``script`` has ``option`` (and ``value`` among its choices, if it has choices)."""
+    """Return the oldest release with ``option`` and its choice ``value``."""
     for release in RELEASES:
         spec = (table(script, release) or {}).get(option)
         if spec and (value is None or not spec.choices or str(value) in spec.choices):
@@ -67,13 +64,11 @@ def first_release(script: str, option: str, value: object = None) -> str | None:
 
 
 def first_spec(script: str, option: str) -> OptionSpec | None:
-    """The option as the oldest kept release that has it declares it."""
     release = first_release(script, option)
     return (table(script, release) or {}).get(option) if release else None
 
 
 def spec_from_row(row: Mapping[str, Any]) -> OptionSpec:
-    """An :class:`OptionSpec` from a row of a kept table."""
     return OptionSpec(
         name=row["flags"][0].lstrip("-"),
         kind=row.get("type", "str"),

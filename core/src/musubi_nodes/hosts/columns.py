@@ -1,4 +1,4 @@
-"""Text in the columns of a terminal or a page, where some letters take two."""
+"""Aligned text columns; East Asian letters take two cells."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from collections.abc import Collection, Sequence
 from unicodedata import combining, east_asian_width
 
 LEAST = 8
-"""Columns that a cell is cut to at most."""
 CUT = ".."
 
 
 def columns(text: str) -> int:
-    """The columns that ``text`` takes: Japanese letters two each."""
     return sum(2 if east_asian_width(letter) in "WF" else not combining(letter) for letter in text)
 
 
 def cut(text: str, width: int) -> str:
-    """``text`` in at most ``width`` columns."""
     if columns(text) <= width:
         return text
     kept = ""
@@ -30,8 +27,10 @@ def cut(text: str, width: int) -> str:
 def table(
     rows: Sequence[Sequence[str]], width: int | None, elastic: Sequence[int] = (), right: Collection[int] = ()
 ) -> list[str]:
-    """``rows`` in aligned columns, those of the numbers ``right`` to the right. In a narrower ``width`` the columns
-    ``elastic`` are cut, the first of them first, and then the lines."""
+    """Format ``rows`` as aligned lines.
+
+    Columns in ``elastic`` are shortened first if ``width`` is too small; those in ``right`` are right-aligned.
+    """
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     for number in elastic:
         over = sum(widths) + 2 * (len(widths) - 1) - (width or 0)

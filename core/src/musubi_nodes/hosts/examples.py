@@ -1,4 +1,4 @@
-"""Examples in help pages: which node feeds which, and one sensible set of values, from ``locales/examples.toml``."""
+"""Examples in help pages, from ``locales/examples.toml``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from musubi_nodes.hosts.texts import Texts, data, package_of
 
 @dataclass(frozen=True)
 class Example:
-    """``takes``: input -> ``<node id>.<output>`` that feeds it; ``gives``: output -> the input that takes it."""
+    """Links and values of one node.
+
+    ``takes``: input -> ``<node id>.<output>``. ``gives``: output -> ``<node id>.<input>``.
+    """
 
     text: str
     takes: dict[str, str] = field(default_factory=dict)
@@ -21,13 +24,11 @@ class Example:
 
 
 def example_of(node: type[Node]) -> Example | None:
-    """The node's example, if its package brings one."""
     found = data(package_of(node), "examples.toml").get(node.id)
     return Example(**found) if found else None
 
 
 def example_lines(node: type[Node], texts: Texts) -> list[str]:
-    """The section of the help page; nothing where there is no example."""
     example = example_of(node)
     if not example:
         return []
@@ -38,14 +39,13 @@ def example_lines(node: type[Node], texts: Texts) -> list[str]:
 
 
 def _wire(label: str, arrow: str, end: str, texts: Texts) -> str:
-    """One link; the other end's label is told where it is another."""
     id, _, name = end.rpartition(".")
     other = texts.label(id, name)
     return f"- {label} {arrow} **{texts.title(id)}**" + (f" {other}" if other != label else "")
 
 
 def plain(text: str) -> str:
-    """``text`` so that Markdown shows it as it is: N*4+1 stands twice in some sentences."""
+    """Escape ``text`` for Markdown."""
     return re.sub(r"([*<])", r"\\\1", text)
 
 

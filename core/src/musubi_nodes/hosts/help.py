@@ -1,5 +1,7 @@
-"""Help pages and locale files out of the declarations, so that no input is missing:
-``python -m musubi_nodes.hosts.help web/docs locales``."""
+"""Generator of help pages and locale files.
+
+``python -m musubi_nodes.hosts.help web/docs locales``
+"""
 
 from __future__ import annotations
 
@@ -25,21 +27,19 @@ KINDS = {
     "family": f"`{ANY}`, or a model family",
 }
 BREAK = "  \n  "
-"""A new line within an item of a Markdown list."""
 
 
 def help_page(node: type[Node], texts: Texts | None = None) -> str:
-    """The node's page in Markdown."""
     return _Page(node, texts or Texts(ENGLISH, [node])).text()
 
 
 def page_name(node: type[Node], language: str) -> str:
-    """Where ComfyUI's page looks for it, below ``docs/`` (fetchCustomNodeHelp, frontend 1.27.10)."""
+    """Return its path below ``docs/`` (fetchCustomNodeHelp, frontend 1.27.10)."""
     return f"{node.id}.md" if language == ENGLISH else f"{node.id}/{language}.md"
 
 
 def write_all(nodes: Sequence[type[Node]], pages: Path, locales: Path) -> set[tuple[str, str]]:
-    """All pages and locale files in all languages; returns what has no translation."""
+    """Write all pages and locale files; return untranslated sentences."""
     missing: set[tuple[str, str]] = set()
     for language in LANGUAGES:
         texts = Texts(language, nodes)
@@ -73,7 +73,7 @@ class _Page:
         return "\n".join(lines).rstrip() + "\n"
 
     def section(self, title: str, items: Iterable[str]) -> list[str]:
-        """A list, not a table: the help pane is too narrow for three columns."""
+        """Render a list: the help pane is too narrow for a table."""
         body = list(items)
         return [f"## {self.translate(title)}", "", *body, ""] if body else []
 

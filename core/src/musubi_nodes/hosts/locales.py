@@ -1,4 +1,4 @@
-"""The files of ``locales/<language>`` as ComfyUI reads them: names, tooltips and menu groups of all nodes."""
+"""Content of ComfyUI's ``locales/<language>`` files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ SETTINGS = {
         "A notification of the browser: which node, how it ended, and how long it took.",
     )
 }
-"""Name and tooltip of each setting in web/js; the page looks them up by the setting's id with "_" for "."."""
+"""Name and tooltip of web/js settings; "_" in an id stands for "."."""
 
 
 def locale_files(nodes: Iterable[type[Node]], texts: Texts) -> dict[str, Any]:
-    """File name -> content (``build_translations`` of app/custom_node_manager.py, ComfyUI 0.3.64)."""
+    """Return content by file name.
+
+    The format is that of ``build_translations`` (app/custom_node_manager.py, ComfyUI 0.3.64).
+    """
     nodes = list(nodes)
     return {
         "nodeDefs.json": {node.id: node_texts(node, texts) for node in nodes},
@@ -32,17 +35,15 @@ def locale_files(nodes: Iterable[type[Node]], texts: Texts) -> dict[str, Any]:
 
 
 def setting_texts(name: str, tooltip: str, texts: Texts) -> dict[str, str]:
-    """A setting of the page."""
     return {"name": texts.of()(name), "tooltip": texts.of()(tooltip)}
 
 
 def categories(nodes: Iterable[type[Node]], texts: Texts) -> dict[str, str]:
-    """The parts of the menu; the page translates each part by itself (``getNodeDefs``, frontend 1.27.10)."""
+    """Translate menu levels one by one (``getNodeDefs``, frontend 1.27.10)."""
     return {part: texts.of(node)(part) for node in nodes for part in node.category.split("/")}
 
 
 def node_texts(node: type[Node], texts: Texts) -> dict[str, Any]:
-    """Title, description, and what each input and output means; outputs go by their number."""
     translate = texts.of(node)
 
     def slot(spec: FieldSpec, named: bool) -> dict[str, str]:

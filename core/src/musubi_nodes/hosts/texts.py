@@ -1,4 +1,4 @@
-"""The nodes' sentences in other languages: each package brings ``locales/<language>.toml``, English = translated."""
+"""Translations in each package's ``locales/<language>.toml``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CORE = "musubi_nodes"
 
 
 class Texts:
-    """English sentences of ``nodes`` in ``language``: those of a node's own package first, then the core's.
+    """Translations into one language, of a node's package, then the core.
 
-    ``missing`` and ``used`` hold ``(package, sentence)``, for the test that nothing is missing or left over.
+    ``missing`` and ``used`` contain ``(package, sentence)`` for the tests.
     """
 
     def __init__(self, language: str, nodes: Iterable[type[Node]] = ()) -> None:
@@ -30,23 +30,19 @@ class Texts:
         self._nodes = {node.id: node for node in nodes}
 
     def of(self, node: type[Node] | None = None, table: str = "sentences") -> Translate:
-        """What translates the sentences of ``node``, or of the core; a sentence without translation stays English.
+        """Return a translator, which falls back to English.
 
-        ``table``: ``messages`` are what nodes say, and causes and remedies in errors.
+        The table ``messages`` has progress texts, and causes and fixes of errors.
         """
         package = package_of(node) if node else CORE
         return lambda sentence: self._found(table, sentence, package) or self._missed(sentence, package)
 
     def title(self, id: str) -> str:
-        """The title of a node, or ``id`` where there is none."""
         node = self._nodes.get(id)
         return self.of(node)(node.title) if node else id
 
     def label(self, node: type[Node] | str, name: str) -> str:
-        """How a socket of a node (or of a node's id) is labelled.
-
-        Widgets keep their names: messages and musubi-tuner's documentation use them.
-        """
+        """Translate a socket's label; widgets keep their names."""
         found = self._nodes.get(node) if isinstance(node, str) else node
         if found is None or name not in _sockets(found):
             return name
@@ -71,18 +67,15 @@ def _sockets(node: type[Node]) -> set[str]:
 
 
 def package_of(node: type[Node]) -> str:
-    """The package that declares ``node``."""
     return node.__module__.partition(".")[0]
 
 
 def translations(package: str, language: str) -> dict[str, dict[str, str]]:
-    """``sentences``, ``messages``, and ``labels`` of sockets by their name, as one package brings them."""
     return data(package, f"{language}.toml")
 
 
 @cache
 def data(package: str, name: str) -> dict[str, Any]:
-    """A TOML file of the folder ``locales`` in ``package``; empty where the package has none."""
     if not hasattr(sys.modules.get(package), "__path__"):  # a node of a single file
         return {}
     file = files(package) / "locales" / name

@@ -1,4 +1,4 @@
-"""Many prompts from a text, a file or a table."""
+"""The node Batch Processor."""
 
 from __future__ import annotations
 
@@ -92,7 +92,6 @@ class BatchProcessor(Node):
 
 
 def _own(text: str, file: str, context: Context) -> FromFile:
-    """What the node's own widgets say."""
     typed = typed_prompts(text, context)
     if not file.strip():
         return FromFile(typed, "")
@@ -105,7 +104,7 @@ def _no_prompts() -> MusubiError:
 
 
 def _repeated(prompts: list[Prompt], repeats: int, first_seed: int | None) -> list[Prompt]:
-    """Each prompt ``repeats`` times; a prompt's own seed counts up with its repeats."""
+    """Repeat each prompt with consecutive seeds."""
     found: list[Prompt] = []
     for prompt in prompts:
         for number in range(repeats):

@@ -1,4 +1,4 @@
-"""Chooses a LoRA file; several are a chain."""
+"""The node LoRA Select."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LoRASelect(Node):
 
 
 def _look(name: str, context: Context) -> Lora:
-    """The file's socket; a :class:`MusubiError` where it is not there or holds no LoRA."""
+    """Return the file's socket, if it contains a LoRA."""
     found = lora_of(find_model(context.host, "loras", name))
     if not found.format:
         raise MusubiError("file-not-lora", f"{name} is no LoRA", fix="Choose another file.")

@@ -1,4 +1,4 @@
-"""How to save memory: chosen by hand, for a card, or for what is free now."""
+"""The node Memory Optimizer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 else:
     Mode = Literal[MODES]
 DESKTOP = 1.0
-"""GiB that a desktop and other programs hold on a card of their own."""
+"""GiB that other programs use on any card."""
 
 
 class MemoryOptimizer(Node):
@@ -114,7 +114,7 @@ class MemoryOptimizer(Node):
 
 
 def _check_by_hand(family: str | None, size: str, chosen: Memory, training: bool, context: Context) -> None:
-    """Refuse what the family's script could not do; without a family it is told when a script takes the plan."""
+    """Refuse settings that the family's script can't run."""
     if found := family_named(context.services.families, family):
         check_possible(found, _size(found, size) if found.sizes else None, chosen, training)
 
@@ -126,7 +126,7 @@ def _how(factor: float) -> str:
 
 
 def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[Family, DitSize] | None:
-    """Whose memory is reckoned with; ``None`` by hand where it is not known. A :class:`MusubiError` for a plan."""
+    """Return family and size; ``None`` if unknown and not needed."""
     found = family_named(context.services.families, family)
     if mode == "manual" and not (found and found.sizes):
         return None
@@ -136,7 +136,6 @@ def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[
 
 
 def _attentions(context: Context) -> frozenset[str] | None:
-    """What the server's own choice of install has; a plan needs none."""
     try:
         return attentions(context.services.install())
     except MusubiError:
@@ -170,7 +169,7 @@ def _shape(inputs: Any, size: DitSize) -> Shape:
 
 
 def _budget(mode: str, given: float | None, device: str, context: Context) -> float:
-    """GiB that a run may use."""
+    """Return the GiB that a run may use."""
     if given is not None:
         return given
     if mode != "auto":
@@ -180,7 +179,7 @@ def _budget(mode: str, given: float | None, device: str, context: Context) -> fl
 
 
 def _free(device: str) -> float:
-    """GiB that nobody holds on the GPU."""
+    """Return the free GiB of the GPU."""
     chosen = gpus(device, environment=os.environ)
     facts = gpu.memory(chosen[0]) if chosen else None
     if facts is None:

@@ -1,4 +1,4 @@
-"""The core's own registrations, through the same hooks as everybody's."""
+"""Hooks of the core's own plugin."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from musubi_nodes.runs.process.executor import Executor, LocalProcess
 
 @hookimpl
 def musubi_register_nodes() -> Sequence[type[Node]]:
-    """The core's own nodes, in the order of the menu."""
+    """Return the core's nodes in menu order."""
     return NODES
 
 
 @hookimpl
 def musubi_provide_executors() -> Iterable[Executor]:
-    """A guarded process on this machine."""
+    """Return the local executor."""
     return [LocalProcess()]

@@ -1,4 +1,4 @@
-"""Pictures that a node draws: shown in the node, and handed on as IMAGE."""
+"""Pictures drawn by nodes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from musubi_nodes.files import slug, write_bytes
 
 
 def show_picture(picture: Any, name: str, context: Context) -> None:
-    """Show a PIL image in the node, where the host has somebody who sees it; ``name`` tells it from others."""
+    """Show a PIL image in the node, if the host can."""
     if preview := context.host.preview_folder:
         path = preview / f"musubi_{slug(context.node_id, 'node')}_{name}.png"
         data = BytesIO()
@@ -19,7 +19,7 @@ def show_picture(picture: Any, name: str, context: Context) -> None:
 
 
 def image_of(picture: Any) -> Any:
-    """A PIL image as an array [height, width, 3], 0..1."""
+    """Convert a PIL image to an array [height, width, 3], 0..1."""
     import numpy as np
 
     return np.asarray(picture, np.float32) / 255.0

@@ -1,4 +1,4 @@
-"""Adds one prompt to a chain."""
+"""The node Prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts out of text, CSV and JSONL; every mistake is told with its line."""
+"""Parsers of prompt files: text, CSV, TSV and JSONL."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from musubi_nodes.parsing import parse_json
 
 COLUMNS = tuple(Prompt.model_fields)
 ALSO = {"lora_strength": "lora_multiplier", "video_length": "frames", "infer_steps": "steps"}
-"""Other names of columns: the LoRA nodes' word, and musubi-tuner's."""
+"""Aliases of columns, from LoRA nodes and musubi-tuner."""
 MOST_COLUMNS = 100
 SIZE = "size"
-"""The column of both sides, such as 832x480."""
+"""Column for width and height, such as 832x480."""
 DECIMALS = frozenset(spec.name for spec in fields_of(Prompt) if spec.kind == "float")
 SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
-"""The line that Excel reads and writes above a table."""
+"""Excel's line above a table."""
 
 Row = Mapping[str, Any]
 Rows = Iterator[tuple[int, "Row | str"]]
-"""Each with the number of its line; a text is a line in musubi-tuner's own writing."""
+"""Line number and row; a string is a line with musubi-tuner's options."""
 
 
 class FromFile(NamedTuple):
-    """The prompts of a file, each made when it is asked for, and what is worth knowing about how it was read."""
+    """Lazily parsed prompts, and a note on the file's encoding."""
 
     prompts: Iterator[Prompt]
     note: str
 
 
 def read_prompts(path: Path, context: Context) -> FromFile:
-    """The prompts of a file; one :class:`MusubiError` at their end names each wrong line, column and value."""
+    """Parse a file; the error at the end lists all wrong lines."""
     suffix = path.suffix.lower()
     if suffix not in KINDS:
         raise MusubiError(
@@ -63,7 +63,7 @@ def read_prompts(path: Path, context: Context) -> FromFile:
 
 
 def typed_prompts(text: str, context: Context) -> Iterator[Prompt]:
-    """The prompts of a widget, one a line; pictures lie below the input folder."""
+    """Parse a widget's lines; images are relative to the input folder."""
     return _prompts(lines_of(text), "text", context.host.input_folder(), context)
 
 
@@ -88,7 +88,7 @@ def _lines(text: str, _: str) -> Rows:
 
 
 def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
-    """Rows by the names in the first line that holds anything."""
+    """Yield rows by the column names of the first line."""
     table, found, above = _table(text)
     reader, first = csv.reader(io.StringIO(table, newline=""), delimiter=delimiter or found, strict=True), 1
     try:
@@ -131,8 +131,10 @@ def _check_columns(columns: list[str], name: str) -> None:
 
 
 def _table(text: str) -> tuple[str, str, int]:
-    """The table from the names of its columns on, what parts its cells, and how many lines stand above it. Spreadsheets
-    part by comma, semicolon or tab, as the country has it, and may say so in a line ``sep=;``."""
+    """Return the table, its delimiter, and how many lines precede it.
+
+    Spreadsheets write commas, semicolons or tabs, depending on the country.
+    """
     lines, delimiter, above = text.split("\n"), "", 0
     for line in lines:
         if sep := SEPARATOR.fullmatch(line.rstrip("\r")):
@@ -145,7 +147,7 @@ def _table(text: str) -> tuple[str, str, int]:
 
 
 def _cell(column: str, value: str) -> str:
-    """The cell without blanks; some countries write decimals with a comma."""
+    """Strip a cell; decimal commas become points."""
     value = value.strip()
     return value.replace(",", ".") if _field(column) in DECIMALS and re.fullmatch(r"-?\d+,\d+", value) else value
 
@@ -183,7 +185,6 @@ KINDS: Mapping[str, Callable[[str, str], Rows]] = {
 
 
 def _by_field(row: Row) -> dict[str, Any]:
-    """What a row says by the fields of a prompt; empty cells say nothing."""
     values: dict[str, Any] = {}
     for column, value in row.items():
         if value is None or value == "":
@@ -199,7 +200,6 @@ def _by_field(row: Row) -> dict[str, Any]:
 
 
 def _said(field: str, value: Any) -> Mapping[str, Any]:
-    """What one cell says: a prompt may have options behind it, as in a text file."""
     if field == SIZE:
         return _sides(value)
     return said(value) if field == "prompt" and isinstance(value, str) else {field: value}
@@ -230,7 +230,7 @@ def _prompt(values: Mapping[str, Any], folder: Path, context: Context) -> Prompt
 
 
 def pictures_of(prompts: Iterable[Prompt]) -> list[Path]:
-    """The files of the prompts' pictures."""
+    """Return the prompts' image files."""
     return [file for prompt in prompts if prompt.image is not None for file in prompt.image.paths]
 
 

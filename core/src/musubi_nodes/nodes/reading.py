@@ -1,4 +1,4 @@
-"""Files that a workflow names by their path: where they may lie."""
+"""Access to files named in a workflow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from musubi_nodes.files import cleaned_path, is_file
 
 
 def readable_file(text: str, what: str, context: Context) -> Path:
-    """The file that ``text`` means: a whole path, or one below the input folder; a :class:`MusubiError` where it does
-    not exist or must not be read."""
+    """Return the file, absolute or in the input folder, if it may be read."""
     path = cleaned_path(text)
     inside = context.host.input_folder() / path
     readable(inside, context)
@@ -26,7 +25,6 @@ def readable_file(text: str, what: str, context: Context) -> Path:
 
 
 def _beside(path: Path) -> list[str]:
-    """The files of the same kind in the folder in which ``path`` was looked for."""
     try:
         return sorted(each.name for each in path.parent.iterdir() if each.suffix == (path.suffix or ".toml"))
     except OSError:

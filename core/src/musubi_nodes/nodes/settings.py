@@ -1,4 +1,4 @@
-"""The settings nodes: what they take is what travels on the wire."""
+"""Nodes whose inputs are the settings they output."""
 
 from __future__ import annotations
 

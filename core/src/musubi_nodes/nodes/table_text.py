@@ -1,4 +1,4 @@
-"""The text of a file that a spreadsheet or an editor wrote, whatever encoding it chose."""
+"""Text files of spreadsheets and editors, in any encoding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import PROMPTS, NotUsable, read_bytes
 
 LONGEST_LINE = 20_000
-"""Bytes of a line: patterns are searched in it at once, and no prompt has so many."""
+"""Bytes; patterns are searched per line."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KANA = re.compile("[\u3041-\u30fa]")
 ALPHABETS = (
@@ -27,7 +27,10 @@ ALPHABETS = (
     "æøåéèêòôó",  # Danish and Norwegian
     "åäöéü",  # Swedish and Finnish
 )
-"""Letters beyond ASCII that one text may hold. Icelandic is left out: its þ, ð and ý are Turkish in Windows-1254."""
+"""Non-ASCII letters that occur together in one language.
+
+Icelandic is missing: its þ, ð and ý are Turkish letters in Windows-1254.
+"""
 LETTER = "[A-Za-zÀ-ÖØ-öø-ÿŒœŠšŽžŸ]"
 MARKS = re.compile(
     r"°(?=[CF]\b)"
@@ -35,16 +38,13 @@ MARKS = re.compile(
 )
 """Signs that may touch a letter."""
 FOREIGN = re.compile(rf"{LETTER}[¡-¿]|[¡-¿]{LETTER}|[^\W\d_a-zA-Z]{{3}}")
-"""A sign that touches a letter, and three letters in a row that are not of ASCII: no language above writes so. Polish
-in Windows-1250, Chinese and Korean, Russian and Greek look like that."""
+"""Letter sequences of other encodings (Windows-1250, Russian, ...)."""
 
 
 def text_of(path: Path) -> tuple[str, str]:
-    """The text, and the name of an encoding that was guessed ("" where the file says it).
+    """Read a file; return its text and the guessed encoding, "" if declared.
 
-    Excel writes CSV in the encoding of the country, and "Unicode text" as UTF-16. Guessed are those of Japanese, which
-    nearly always has kana, and of western Europe, where the letters beyond ASCII are those of one language; a
-    :class:`MusubiError` where neither fits, because prompts in wrong letters would be painted.
+    Japanese is recognised by its kana, western Europe by its alphabets. Raises if neither fits.
     """
     data = _read(path)
     encoding = "utf-16" if data.startswith(UTF16) else "utf-8-sig"
@@ -75,13 +75,13 @@ def _is_western(text: str) -> bool:
 
 
 def _is_foreign(line: str) -> bool:
-    """Patterns are searched in lines, for no other thread runs meanwhile."""
+    """Search one line, because a search blocks other threads."""
     spend()
     return bool(FOREIGN.search(MARKS.sub(" ", _without_spanish_marks(line))))
 
 
 def _without_spanish_marks(line: str) -> str:
-    """``line`` without the ¡ and ¿ that stand before a ! and a ?."""
+    """Remove ¡ and ¿ that precede ! and ?."""
     for first, last in (("¡", "!"), ("¿", "?")):
         before, mark, after = line.rpartition(last)
         line = f"{before.replace(first, ' ')}{mark}{after}"

@@ -1,4 +1,4 @@
-"""Shows a training, running or finished: curve, samples, checkpoints and numbers."""
+"""The node Training Monitor."""
 
 from __future__ import annotations
 
@@ -159,13 +159,11 @@ def _curve(read: _Read) -> Curve:
 
 
 def _end(points: list[Point]) -> tuple[int, float]:
-    """The last step, and the last smoothed loss."""
     smooth = (point["smooth"] for point in reversed(points) if point.get("smooth") is not None)
     return (points[-1]["step"] if points else 0), next(smooth, 0.0)
 
 
 def _told(read: _Read) -> str:
-    """Everything about a run in lines."""
     folder, points = read.folder, read.points
     status, progress = folder.status(), folder.progress()
     steps, epochs = progress.get("steps"), progress.get("epochs")
@@ -208,7 +206,7 @@ def _told(read: _Read) -> str:
 
 
 def _about(saved: list[Checkpoint], folder: RunFolder) -> str:
-    """Those of earlier runs are named with their run."""
+    """List checkpoints; those of earlier runs with their run."""
 
     def name(each: Checkpoint) -> str:
         run = each.path.parents[1].name

@@ -1,4 +1,4 @@
-"""Reads a video: frames, the video itself, sound."""
+"""The node Video Input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUNDING: Mapping[str, FrameRule] = {
     "N*8+1": FrameRule(8, 1),
     "N*36+1": FrameRule(4, 1, 9),
 }
-"""Lengths that models take: Wan and HunyuanVideo N*4+1, LTX N*8+1, FramePack with its window of 9 N*36+1."""
+"""Lengths by model: Wan and HunyuanVideo, LTX, FramePack (window 9)."""
 
 
 class VideoInput(Node):
@@ -110,14 +110,14 @@ class VideoInput(Node):
 
 
 def _cut(inputs: Any) -> ClipSpec:
-    """What the settings say; a length is rounded before, so that no frame is decoded in vain."""
+    """Convert the settings; the length is rounded before decoding."""
     rule: FrameRule = ROUNDING[inputs.rounding]
     length = rule.round_down(inputs.length) or inputs.length
     return ClipSpec(inputs.start, length, inputs.every_nth, inputs.fps, inputs.width, inputs.height, inputs.resize)
 
 
 def watching(context: Context, stage: str) -> Watch:
-    """Shows how far ``stage`` is, and lets the user cancel it."""
+    """Return a callback that shows progress and raises on interrupt."""
 
     def told(done: int, total: int) -> None:
         context.raise_if_interrupted()

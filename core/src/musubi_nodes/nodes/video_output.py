@@ -1,4 +1,4 @@
-"""Writes frames or a video as a file."""
+"""The node Video Output."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ def _check_sources(images: bool, video: bool) -> None:
 
 
 def _published(made: Sequence[Path], form: Format, folder: Path, prefix: str) -> list[Path]:
-    """The files under names that were free: ``<prefix>.mp4``, or the numbered pictures in a folder ``<prefix>``."""
+    """Move the files to unused names below ``folder``."""
     if form.pictures:
         return publish_folder(made, folder, prefix)
     return [publish(made[0], folder, f"{prefix}{form.suffix}", move=True)]
 
 
 def _shown(written: Sequence[Path], work: Path, previews: Path | None) -> Sequence[Path]:
-    """What the node shows: the file, some pictures, or the small copy that browsers can play."""
+    """Return the files to show: a playable copy, or the file itself."""
     copy = work / "preview.mp4"
     if previews is not None and copy.is_file():
         with contextlib.suppress(OSError):  # the video itself is written
@@ -116,7 +116,6 @@ def _shown(written: Sequence[Path], work: Path, previews: Path | None) -> Sequen
 
 
 def _told(place: Path, written: Sequence[Path], output: Path, source: Source, inputs: Any) -> str:
-    """One line about what was written, and what was done differently from what one may expect."""
     form = formats()[inputs.format]
     size = sum(path.stat().st_size for path in written)
     copied = is_copied(source, form)

@@ -1,1 +1,1 @@
-"""Plugins: the hooks, where plugins are found, and the one owner of every hook call."""
+"""Plugin discovery, hooks and registrations."""

@@ -1,8 +1,4 @@
-"""What a node's declaration must hold: mistakes that would else show late, in a stranger's run, or never.
-
-Each check assumes that those above it found nothing. A problem is a phrase for the plugin's author that names the
-field and says what to write.
-"""
+"""Checks of node declarations, each relying on those before it."""
 
 from __future__ import annotations
 
@@ -32,7 +28,7 @@ from musubi_nodes.families.training.trainer import LoRATrainer
 NodeClass = type[Node]
 Is = Callable[[Any], bool]
 Taken = tuple[str, "type[BaseModel] | None", tuple[str, ...]]
-"""Where a socket is taken, its class, and the names of the wanted fields (none: all)."""
+"""Where a socket is used, its class, and the wanted fields (none: all)."""
 
 
 def _text(value: Any) -> bool:
@@ -44,10 +40,10 @@ def _a(kind: type) -> Is:
 
 
 Rows = tuple[tuple[type, str, Is, str], ...]
-"""Base, attribute, what it must be, and what to write."""
+"""Base, attribute, check, and example."""
 
 DOCSTRINGS = sys.flags.optimize < 2
-"""``python -OO`` has none: nodes go without a description there."""
+"""False with ``python -OO``, which removes them."""
 
 ATTRIBUTES: Rows = (
     (Node, "title", _text, 'title = "My Node"'),
@@ -68,19 +64,18 @@ PORTS: Rows = (
     (VideoGenerator, "Inputs", _a(VideoGeneratorInputs), "class Inputs(VideoGeneratorInputs)"),
     (Node, "Outputs", _a(BaseModel), "class Outputs(NodeOutputs)"),
 )
-"""Models nodes and caches make some of them out of the attributes above."""
+"""Nested classes; models nodes and caches derive some of them."""
 
 INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (CacheNode, ("models",)),
     (LoRATrainer, ("models",)),
     (Generator, ("models",)),
 )
-"""Inputs that the base reads and the family declares, with its own types."""
+"""Inputs that a base reads and the family declares."""
 
 
 @cache
 def problems_of(node: NodeClass) -> tuple[Problem, ...]:
-    """What is wrong with a node's declaration; empty where it can be used."""
     return next((found for check in CHECKS if (found := tuple(check(node)))), ())
 
 
@@ -110,14 +105,14 @@ def _widgets(node: NodeClass) -> Iterator[Problem]:
 
 
 def _choices(node: NodeClass) -> Iterator[Problem]:
-    """A canvas hands on texts: ``Literal[1, 2]`` would refuse each of its own choices."""
+    """Refuse literals that aren't strings: a canvas sends strings."""
     for name, field in node.Inputs.model_fields.items():
         if any(not isinstance(choice, str) for choice in _literal(field)):
             yield Problem("choices-not-text", f"field {name}: the choices of a Literal must be texts")
 
 
 def _defaults(node: NodeClass) -> Iterator[Problem]:
-    """pydantic does not look at defaults, a canvas offers them."""
+    """Check defaults, which pydantic doesn't validate."""
     for spec in node.fields():
         if not spec.required and (possible := _contradiction(spec)):
             text = f"field {spec.name}: its default {spec.default!r} is not possible; it must {possible}"
@@ -142,7 +137,6 @@ def _needed_inputs(node: NodeClass) -> Iterator[Problem]:
 
 
 def _taken(node: NodeClass) -> Iterator[Problem]:
-    """Fields of a socket that are sent as options, by :class:`ForwardOptions` or as models that only samples need."""
     for name, kind, wanted in (*_takes(node), *_samples(node)):
         if kind is None:
             yield Problem("takes-not-a-socket", f"{name}: ForwardOptions is for a socket whose fields are options")
@@ -196,7 +190,7 @@ def _literal(field: FieldInfo) -> tuple[Any, ...]:
 
 
 def _contradiction(spec: FieldSpec) -> str:
-    """What the default must be, where it is not that."""
+    """Return the rule that the default breaks, if any."""
     if spec.default is None:
         wrong = not spec.optional and spec.kind != "socket"
     elif spec.kind == "choice":
@@ -221,7 +215,6 @@ def _samples(node: NodeClass) -> Iterator[Taken]:
 
 
 def _options(node: NodeClass) -> Iterator[tuple[str, str]]:
-    """Each option that the node's own fields and the sockets they take send, with its owner."""
     yield from _options_of(node.Inputs, "field ")
     for name, kind, wanted in _takes(node):
         if kind:

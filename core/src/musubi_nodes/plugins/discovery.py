@@ -1,4 +1,4 @@
-"""Finds plugins: the core's own, those bundled with a checkout, and installed ones, all by entry points."""
+"""Plugin discovery: core, bundled and installed entry points."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from musubi_nodes.parsing import parse_toml
 from musubi_nodes.plugins.errors import PluginError
 
 GROUP = "musubi_nodes"
-"""The entry point group of plugins, and the name of the pluggy project."""
+"""Entry point group, and the pluggy project's name."""
 
 CORE = "musubi-nodes"
-"""The core's distribution."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A plugin that could be loaded. ``load`` returns its module (or object), or raises what is wrong with it."""
+    """A plugin found; ``load`` returns its module or object."""
 
     name: str
     distribution: str
@@ -34,15 +33,15 @@ class Found:
 
 
 def checkout() -> Path | None:
-    """The clone that this core lies in, or ``None`` where it was installed as a wheel."""
+    """Return the clone's root, or ``None`` if installed from a wheel."""
     root = Path(__file__).resolve().parents[4]
     return root if (root / "plugins").is_dir() and (root / "core" / "src" / "musubi_nodes").is_dir() else None
 
 
 def find_plugins(root: Path | None) -> list[Found]:
-    """The core, the plugins bundled with ``root``, then installed ones by distribution name.
+    """Return the core, bundled, then installed plugins.
 
-    An installed distribution that is also bundled is the same plugin twice: the bundled one counts.
+    A bundled plugin replaces an installed one of the same distribution.
     """
     bundled = list(bundled_plugins(root)) if root else []
     known = {(found.name, _normal(found.distribution)) for found in bundled}
@@ -51,12 +50,11 @@ def find_plugins(root: Path | None) -> list[Found]:
 
 
 def core_plugin() -> Found:
-    """The core's own nodes stand above this layer: they are named like any plugin's, not imported."""
     return Found("core", CORE, EntryPoint("core", "musubi_nodes.nodes.plugin", GROUP).load)
 
 
 def bundled_plugins(root: Path) -> Iterator[Found]:
-    """The entry points in ``plugins/*/pyproject.toml``; their ``src`` folders become importable, before all others."""
+    """Read ``plugins/*/pyproject.toml`` and put ``src`` first on the path."""
     for file in sorted(root.glob("plugins/*/pyproject.toml")):
         try:
             distribution, entries = _declared(file)
@@ -70,7 +68,6 @@ def bundled_plugins(root: Path) -> Iterator[Found]:
 
 
 def installed_plugins() -> Iterator[Found]:
-    """The entry points of all installed distributions."""
     for entry in entry_points(group=GROUP):
         # a damaged .dist-info has no name
         distribution = (entry.dist.name if entry.dist else None) or f"distribution of {entry.value}"
@@ -78,12 +75,12 @@ def installed_plugins() -> Iterator[Found]:
 
 
 def first_on_path(folder: Path) -> None:
-    """Import from ``folder`` before any other: an older wheel of the same package may be installed."""
+    """Prefer ``folder`` to an installed wheel."""
     sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
 
 
 def _declared(file: Path) -> tuple[str, dict[str, str]]:
-    """Distribution and entry points as pip would read them; ValueError where they are not what they should be."""
+    """Return distribution and entry points; ValueError if invalid."""
     project = parse_toml(read_text(file, CONFIG)).get("project")
     if not isinstance(project, dict) or not isinstance(project.get("name"), str):
         raise ValueError("it has no [project] with a name")
@@ -102,5 +99,4 @@ def _raising(message: str) -> Callable[[], Any]:
 
 
 def _normal(distribution: str) -> str:
-    """The name as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()

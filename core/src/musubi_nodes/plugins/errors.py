@@ -1,4 +1,4 @@
-"""What is wrong with a plugin, told in one line."""
+"""Errors of plugins."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _CORE = str(Path(__file__).parents[1])
 
 
 class PluginError(MusubiError):
-    """What a plugin does wrong, in words for its author."""
+    """A mistake of a plugin, explained to its author."""
 
 
 def plugin_error(error: BaseException) -> PluginError:
-    """The error in one line; for an unforeseen one also where in the plugin it arose."""
+    """Convert any error to one line, with its place in the plugin."""
     text = " ".join(str(error).split())
     if isinstance(error, PluginError):
         return error.replace(what=text)

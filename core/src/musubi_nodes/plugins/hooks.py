@@ -1,4 +1,4 @@
-"""pluggy, held strictly: a plugin's hooks are checked when it enters, and one plugin is asked at a time."""
+"""Strict pluggy wrapper: validates hooks and calls plugins one by one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,14 @@ from musubi_nodes.plugins.errors import PluginError
 
 PREFIX = "musubi_"
 SPECS = {name: spec for name, spec in vars(hookspecs).items() if name.startswith(PREFIX) and inspect.isfunction(spec)}
-"""All hooks by name."""
 
 
 class Hooks:
-    """The plugins that have entered, by name."""
-
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
 
     def enter(self, name: str, plugin: Any) -> None:
-        """Take ``plugin`` in, or raise what is wrong with its hooks."""
         if other := self._manager.get_name(plugin):
             raise PluginError("plugin-twice", f"its entry point names the same object as the plugin {other}")
         self._check(plugin)
@@ -33,18 +29,17 @@ class Hooks:
         self._manager.check_pending()
 
     def leave(self, name: str) -> None:
-        """Forget the plugin; nothing happens if it never entered."""
+        """Unregister a plugin that may not be registered."""
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
 
     def ask(self, name: str, hook: str, **arguments: Any) -> Any:
-        """The answer of one plugin; ``None`` where it does not implement ``hook``."""
+        """Call one plugin's hook; ``None`` if not implemented."""
         others = [plugin for other, plugin in self._manager.list_name_plugin() if other != name]
         answers = self._manager.subset_hook_caller(hook, others)(**arguments)
         return answers[0] if answers else None
 
     def _check(self, plugin: Any) -> None:
-        """Say in plain words what pluggy would say in its own, or not at all."""
         found = [name for name in dir(plugin) if self._is_hook(plugin, name)]
         if not found:
             raise PluginError("hook-missing", "it has no hook: no function is marked with @musubi_nodes.hookimpl")
@@ -70,5 +65,5 @@ class Hooks:
 
 
 def arguments(hook: str) -> str:
-    """The hook's arguments as its author writes them: ``(failure)``."""
+    """Format the hook's arguments, such as ``(failure)``."""
     return f"({', '.join(inspect.signature(SPECS[hook]).parameters)})"

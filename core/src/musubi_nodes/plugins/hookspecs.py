@@ -1,4 +1,4 @@
-"""The hooks. A plugin is a module (or object) with functions marked ``@musubi_nodes.hookimpl``; see docs/plugins.md."""
+"""Hook specifications; see docs/plugins.md."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ hookspec = pluggy.HookspecMarker("musubi_nodes")
 
 @hookspec
 def musubi_register_family() -> Family | Iterable[Family] | None:
-    """Describe a model family: names, frame rule, defaults, how it spells a memory plan."""
+    """Return model families: names, frame rule, defaults, options."""
 
 
 @hookspec
 def musubi_register_nodes() -> Sequence[type[Node]]:  # type: ignore[empty-body]
-    """The plugin's nodes, in the order of the menu."""
+    """Return node classes in menu order."""
 
 
 @hookspec
 def musubi_explain_error(failure: Failure) -> Explanation | None:
-    """Say why a run failed and what to do, or ``None``.
+    """Explain why a run failed, or return ``None``.
 
-    The plugin of the script's own family is asked first; the first answer wins.
+    The plugin of the script's family is asked first; the first answer wins.
     """
 
 
 @hookspec
 def musubi_provide_installs() -> Iterable[Install]:  # type: ignore[empty-body]
-    """Installs that the plugin brings along. They are used only when chosen by name."""
+    """Return installs; they are used only when chosen by name."""
 
 
 @hookspec
 def musubi_provide_executors() -> Iterable[Executor]:  # type: ignore[empty-body]
-    """Places where commands can run. The configuration chooses one by name."""
+    """Return executors; the configuration chooses one by name."""

@@ -1,4 +1,4 @@
-"""Which musubi-tuner is used: by name, else as configured, else the only one in config.toml."""
+"""Choice of the musubi-tuner install."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install, load_install
 
 PRACTICE = "miniature"
-"""The install that needs no GPU and no download; offered where nothing is configured and its plugin is there."""
+"""The install without GPU or downloads."""
 
 Known = Mapping[str, Callable[[], Install]]
-"""Name -> what gives the install, or raises a MusubiError where its folder or Python is missing."""
+"""Name -> loader, which may raise a MusubiError."""
 
 
 def known_installs(config: Config, provided: Iterable[Install]) -> Known:
-    """Those that plugins provide and those of the configuration, which wins."""
     return {
         **{install.name: partial(_given, install) for install in provided},
         **{name: partial(_configured, name, values) for name, values in config.installs.items()},
@@ -26,7 +25,7 @@ def known_installs(config: Config, provided: Iterable[Install]) -> Known:
 
 
 def choose_install(name: str | None, config: Config, known: Known) -> Install:
-    """The install called ``name``, else the configured one; what a plugin provides is used only when it is named."""
+    """Return the named or configured install, else the only configured one."""
     only = next(iter(config.installs)) if len(config.installs) == 1 else None
     chosen = name or config.install or only
     if chosen is None:

@@ -1,4 +1,4 @@
-"""The one owner of every hook call: loads plugins, keeps what they registered, and why any of them is missing."""
+"""The loaded plugins, the only caller of hooks."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ from musubi_nodes.runs.process.executor import Executor
 
 
 class Plugins:
-    """The plugins of this process, in the order in which they were found.
+    """Loaded plugins in the order of discovery.
 
-    ``loaded`` holds what each brought, by its name; ``failed`` why another was left out, by "name (distribution)";
-    ``unknown`` what is wrong with names of ``plugins_off``.
+    ``failed`` maps "name (distribution)" to its error; ``unknown`` are invalid names in ``plugins_off``.
     """
 
     def __init__(self, config: Config, found: Iterable[Found]) -> None:
@@ -49,29 +48,25 @@ class Plugins:
 
     @property
     def nodes(self) -> list[type[Node]]:
-        """The nodes of all plugins."""
         return [node for registered in self.loaded.values() for node in registered.nodes]
 
     @property
     def families(self) -> list[Family]:
-        """The families of all plugins."""
         return [family for registered in self.loaded.values() for family in registered.families]
 
     @property
     def weights_kinds(self) -> Sequence[WeightsKind]:
-        """All kinds of weights files that are known: the core's, and what the nodes' fields accept."""
+        """Known kinds of weights, of the core and in nodes' fields."""
         return known_kinds(self.nodes)
 
     def installs(self) -> Known:
-        """All installs by name; calling one raises a MusubiError where its folder or Python is missing."""
+        """Return loaders by name; they may raise a MusubiError."""
         return known_installs(self.config, (i for registered in self.loaded.values() for i in registered.installs))
 
     def install(self, name: str | None = None) -> Install:
-        """The named install, else the configured one, else the only one in config.toml."""
         return choose_install(name, self.config, self.installs())
 
     def executor(self) -> Executor:
-        """The configured executor."""
         known = {e.name: e for registered in self.loaded.values() for e in registered.executors}
         wanted = self.config.executor
         if wanted not in known:
@@ -84,7 +79,7 @@ class Plugins:
         return known[wanted]
 
     def explainers(self, family: str) -> Sequence[Explainer]:
-        """The plugins' explainers: that of ``family`` first; one that fails is told and passed over."""
+        """Return error explainers, those of ``family`` first."""
         owners = [name for name, registered in self.loaded.items() if family in {f.key for f in registered.families}]
         return [partial(self._explain, name) for name in dict.fromkeys([*owners, *self.loaded])]
 
@@ -99,7 +94,6 @@ class Plugins:
             return None
 
     def _take(self, plugin: Found) -> None:
-        """Load, check and ask one plugin; whatever it does wrong, it is left out whole with one message."""
         try:
             registered = self._entered(plugin)
         except (Exception, SystemExit) as error:
@@ -128,5 +122,4 @@ def _unknown(name: str, known: Sequence[str]) -> Problem:
 
 @cache
 def plugins() -> Plugins:
-    """The plugins of this process, loaded once."""
     return Plugins(load_config(), find_plugins(checkout()))

@@ -1,4 +1,4 @@
-"""Names that only one plugin may have: node ids, family keys, socket types, installs and executors."""
+"""Names that must be unique among plugins."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from musubi_nodes.plugins.errors import PluginError
 from musubi_nodes.plugins.registered import Registered
 
 Key = tuple[str, str]
-"""What kind of name, and the name."""
 
 
 class Names:
-    """Which name stands for what, and whose it is.
+    """Owners of names.
 
-    A socket type stands for the class that defines it: plugins may share that class, but no second class may take its
-    name, or wires would carry what their ends do not understand. All other names are one plugin's alone.
+    Plugins may share a socket class, but a socket type belongs to one class only.
     """
 
     def __init__(self) -> None:
         self._taken: dict[Key, tuple[object, str]] = {_socket_key(kind): (kind, CORE) for kind in core_sockets()}
 
     def take(self, registered: Registered) -> None:
-        """Take all names of one plugin, or raise :class:`PluginError` and take none."""
+        """Claim all names of a plugin, or none."""
         mine: dict[Key, tuple[object, str]] = {}
         for key, thing in _claims(registered):
             held, owner = (self._taken | mine).get(key, (thing, ""))
@@ -52,7 +50,7 @@ def _claims(registered: Registered) -> Iterator[tuple[Key, object]]:
 
 
 def sockets_of(model: type[BaseModel]) -> Iterator[type[Socket]]:
-    """The classes that define the socket types in ``model``; a subclass without a type of its own is its parent."""
+    """Return the classes that define the model's socket types."""
     for field in model.model_fields.values():
         kind = socket_class(field.annotation)
         if kind is not None:
@@ -60,7 +58,6 @@ def sockets_of(model: type[BaseModel]) -> Iterator[type[Socket]]:
 
 
 def core_sockets() -> Iterator[type[Socket]]:
-    """Every socket type of the core, whether or not a node of its own uses it."""
     waiting = [Socket]
     while waiting:
         for kind in waiting.pop().__subclasses__():

@@ -1,4 +1,4 @@
-"""What one plugin registered, checked piece by piece."""
+"""Collects and checks a plugin's registrations."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.executor import Executor
 
 Ask = Callable[[str], Any]
-"""A hook's name -> the plugin's answer."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Registered:
-    """What one plugin brought."""
-
     distribution: str
     families: tuple[Family, ...] = ()
     nodes: tuple[type[Node], ...] = ()
@@ -31,7 +28,7 @@ class Registered:
 
 
 def collect(distribution: str, ask: Ask) -> Registered:
-    """Ask one plugin for everything; raises :class:`PluginError` where an answer is not what the hook wants."""
+    """Call all hooks of one plugin; raises :class:`PluginError`."""
     return Registered(
         distribution,
         families=_answers(ask, "musubi_register_family", _family),
@@ -49,7 +46,7 @@ def _answers(ask: Ask, hook: str, checked: Callable[[Any], T]) -> tuple[T, ...]:
 
 
 def _items(answer: Any) -> Iterator[Any]:
-    """One thing, several, or none."""
+    """Normalise one item, several, or ``None``."""
     if answer is None:
         return
     several = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping | type)

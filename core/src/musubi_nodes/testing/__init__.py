@@ -1,1 +1,1 @@
-"""Helpers for the tests of this project and of plugins."""
+"""Test helpers for this project and plugins."""

@@ -1,4 +1,4 @@
-"""The contract with musubi-tuner: every argument list that a node can build is accepted by the script's own parser.
+"""Contract tests: script parsers accept each argument list of a node.
 
 In a plugin's tests::
 
@@ -50,15 +50,13 @@ RUNNER_OPTIONS: dict[str, Any] = {
     "output_file": "/run/out/ema.safetensors",
     "save_merged_model": "/run/out/merged.safetensors",
 }
-"""What the runner and the media inputs set, as far as a script has it."""
 
 TOOLS = {"merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]}}
-"""What tool nodes set themselves because they have no models socket."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A node with one set of inputs; ``label`` says what differs from the defaults."""
+    """A node with inputs; ``label`` names the changed ones."""
 
     node: type[ScriptNode]
     label: str
@@ -68,15 +66,15 @@ class Case:
         return f"{self.node.id}-{self.label}"
 
     def words(self, known: Table | None = None, version: str = NEWEST) -> list[str]:
-        """The argument list for a script that takes ``known`` (default: what ``version`` takes), or the refusal."""
+        """Return the argument list for ``known`` options, or for ``version``."""
         known = options_of(self.node.script, version) if known is None else known
         arguments, _ = self.node().command_line(self.inputs, known, version, runner_options(self.node, known))
         return arguments
 
     def check(self, known: Table | None = None, version: str = NEWEST) -> None:
-        """The script's parser accepts the arguments, or the declaration itself refuses the choice (sage in training).
+        """Assert that the parser accepts it, or the declaration refuses it.
 
-        Raises :class:`~musubi_nodes.testing.parsers.Refused` with argparse's words, or the :class:`MusubiError`.
+        Raises :class:`~musubi_nodes.testing.parsers.Refused` or :class:`MusubiError`.
         """
         known = options_of(self.node.script, version) if known is None else known
         try:
@@ -87,14 +85,14 @@ class Case:
 
 
 def cases(nodes: Iterable[type[Node]]) -> list[Case]:
-    """All script nodes among ``nodes`` with their defaults, and with each widget and setting changed once."""
+    """Return cases with defaults, and with each input changed once."""
     scripts = [node for node in nodes if issubclass(node, ScriptNode)]
     found = [Case(node, *made) for node in scripts for made in (*_variants(node), *_together(node))]
     return [case for case in found if case.inputs is not None]
 
 
 def options_of(script: str, version: str = NEWEST, install: Install | None = None) -> Table:
-    """The options of ``script``: what the ``--help`` of an install says, else the kept table of ``version``."""
+    """Return a script's options, from ``install`` or a stored table."""
     known = parser_options(install, script) if install else table(script, version)
     if known is None:
         raise MusubiError(
@@ -106,12 +104,11 @@ def options_of(script: str, version: str = NEWEST, install: Install | None = Non
 
 
 def runner_options(node: type[ScriptNode], known: Table) -> dict[str, Any]:
-    """What the runner sets of the options that the script has."""
     return {name: value for name, value in RUNNER_OPTIONS.items() if name in known} | TOOLS.get(node.script, {})
 
 
 def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
-    """Options of the script that no field, no extra option, no configuration and no runner can set."""
+    """Return options of the script that nobody can set."""
     known = options_of(node.script) if known is None else known
     sent = RUNNER_OPTIONS.keys() | TOOLS.get(node.script, {}).keys()
     for case in cases([node]):
@@ -122,7 +119,7 @@ def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
 
 
 def set_twice(node: type[ScriptNode], known: Table | None = None) -> set[str]:
-    """Options with two owners among the node's fields, its models and the shared settings."""
+    """Return options with two owners."""
     known = options_of(node.script) if known is None else known
     sent = [argument.name for argument in node().arguments(build(node.Inputs), known, NEWEST)]
     return {name for name in sent if sent.count(name) > 1}
@@ -136,7 +133,6 @@ def _words_or_none(case: Case, known: Table) -> list[str]:
 
 
 def _variants(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
-    """The defaults, each own field changed, and each field of each settings and models socket changed."""
     yield "defaults", build(node.Inputs)
     yield from one_by_one(node.Inputs)
     for name, kind in socket_classes(node.Inputs).items():
@@ -146,7 +142,6 @@ def _variants(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
 
 
 def _together(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
-    """Fields that only make sense together: samples with their prompts, both Wan 2.2 models with a LoRA."""
     sockets = socket_classes(node.Inputs)
     models = [value for _, value in one_by_one(sockets["models"])] if "models" in sockets else []
     samples = Sampling(sample_prompts="a cat", sample_every_n_epochs=1, sample_at_first=True)

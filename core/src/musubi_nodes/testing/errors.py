@@ -1,4 +1,4 @@
-"""Expect an error by its code, so that its words can change."""
+"""Assertions on error codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Refusal = MusubiError | InvalidValue | ValidationError
 
 @contextmanager
 def fails(code: str, *values: object) -> Iterator[pytest.ExceptionInfo[Any]]:
-    """Expect an error with ``code``, or with a problem of it, whose message holds each of ``values``."""
+    """Expect an error or problem with ``code`` and ``values``."""
     with pytest.raises((MusubiError, InvalidValue, ValidationError)) as caught:
         yield caught
     error: Any = caught.value
@@ -27,12 +27,11 @@ def fails(code: str, *values: object) -> Iterator[pytest.ExceptionInfo[Any]]:
 
 
 def says(problem: Problem | None, code: str, *values: object) -> bool:
-    """Whether ``problem`` has ``code``, and each of ``values`` in its text."""
+    """Whether ``problem`` has ``code`` and ``values``."""
     return problem is not None and problem.code == code and all(str(value) in problem.text for value in values)
 
 
 def codes(error: Refusal) -> list[str]:
-    """Return the error's code, then those of its problems; those of all findings for pydantic's."""
     if isinstance(error, ValidationError):
         return [finding(dict(each)).code for each in error.errors()]
     problems = error.problems if isinstance(error, MusubiError) else ()
@@ -40,7 +39,7 @@ def codes(error: Refusal) -> list[str]:
 
 
 def _message(error: Refusal) -> str:
-    """Leave the input out, which pydantic repeats and which holds almost any value."""
+    """Omit the input, which pydantic repeats."""
     if not isinstance(error, ValidationError):
         return str(error)
     return "\n".join(f"{each['loc']} {finding(dict(each))}" for each in error.errors())

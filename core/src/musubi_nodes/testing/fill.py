@@ -1,4 +1,4 @@
-"""Fills declared inputs with values: the defaults, each field changed once, or whatever a chooser picks."""
+"""Values for declared inputs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora
 
 Chooser = Callable[[FieldSpec], Any]
-"""Picks a value for a widget field."""
 
 NEEDED = {"prompt": "a text"}
-"""Texts that a run needs although the widget begins empty."""
+"""Required texts whose widgets are empty by default."""
 
 
 def default_value(spec: FieldSpec) -> Any:
-    """The field's own default; a file name for files; where a value is needed, the first possible one."""
+    """Return the default, a file name, or the first possible value."""
     if name := {"model": "model.safetensors", "input": "clip.mp4"}.get(spec.kind):
         return name
     if not spec.required:
@@ -30,7 +29,7 @@ def default_value(spec: FieldSpec) -> Any:
 
 
 def other_values(spec: FieldSpec) -> list[Any]:
-    """Values that differ from the default: all choices, both ends of a range; for a text the field's own examples."""
+    """Return all other choices, both limits, or a text's examples."""
     if spec.kind == "bool":
         return [not spec.default]
     if spec.kind == "choice":
@@ -46,7 +45,6 @@ def other_values(spec: FieldSpec) -> list[Any]:
 
 
 def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any) -> BaseModel:
-    """``model`` with chosen widget values and filled needed sockets; pydantic's error where they contradict."""
     values = {spec.name: choose(spec) for spec in fields_of(model) if spec.kind != "socket"}
     for name, field in model.model_fields.items():
         kind = socket_class(field.annotation)
@@ -56,12 +54,11 @@ def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any)
 
 
 def has_widgets(kind: type[Socket]) -> bool:
-    """Whether a socket's value is what a node's widgets hold (settings and models), not something that was made."""
+    """Whether the socket contains widget values: settings and models."""
     return issubclass(kind, Settings)
 
 
 def filled(kind: type[Socket]) -> Socket:
-    """A plausible value of a socket type."""
     if issubclass(kind, Lora):
         return kind(path=Path("/loras/a.safetensors"))
     if issubclass(kind, Latent):
@@ -78,13 +75,12 @@ def filled(kind: type[Socket]) -> Socket:
 
 
 def dataset() -> Dataset:
-    """A dataset that exists only as a value."""
     config = DatasetConfig.model_construct(datasets=())
     return Dataset.model_construct(name="data", source=Path("/data/data.toml"), config=config, fingerprint="0")
 
 
 def one_by_one(model: type[BaseModel], **fixed: Any) -> Iterator[tuple[str, BaseModel]]:
-    """``model`` with each field changed once to each of its other values; contradictions are left out."""
+    """Yield ``model`` with one field changed; skip contradictions."""
     for spec in fields_of(model):
         if spec.kind == "socket":
             continue
@@ -95,7 +91,6 @@ def one_by_one(model: type[BaseModel], **fixed: Any) -> Iterator[tuple[str, Base
 
 
 def try_build(model: type[BaseModel], chosen: Mapping[str, Any], **fixed: Any) -> BaseModel | None:
-    """``model`` with ``chosen`` values, or ``None`` where they contradict each other."""
     try:
         return build(model, lambda spec: chosen.get(spec.name, default_value(spec)), **fixed)
     except ValidationError:
@@ -103,6 +98,5 @@ def try_build(model: type[BaseModel], chosen: Mapping[str, Any], **fixed: Any) -
 
 
 def socket_classes(model: type[BaseModel]) -> dict[str, type[Socket]]:
-    """The fields of ``model`` that take a value of the core's or a family's own socket types."""
     found = {name: socket_class(field.annotation) for name, field in model.model_fields.items()}
     return {name: kind for name, kind in found.items() if kind is not None}

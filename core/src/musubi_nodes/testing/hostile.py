@@ -1,4 +1,4 @@
-"""Texts that a stranger's workflow may hold, and that none of them becomes more than the text of its own field.
+"""Hostile texts, and the check that they stay texts of their field.
 
 In a plugin's tests::
 
@@ -85,21 +85,18 @@ HOSTILE: Mapping[str, str] = {
     "a megabyte of lines": "a=1\n" * 250_000,
     "a megabyte of brackets": "[" * 1_000_000,
 }
-"""By what each tries."""
 
 TEXTS = ("string", "model", "input", "install", "family", "run", "choice")
-"""Kinds of fields whose widget holds a text; a workflow that comes through the API may send any in each."""
 
 Try = Callable[[str], Any]
 
 
 def text_fields(model: type[BaseModel]) -> list[FieldSpec]:
-    """The fields of ``model`` that a workflow fills with a text."""
     return [spec for spec in fields_of(model) if spec.kind in TEXTS]
 
 
 def assert_clear(error: MusubiError) -> None:
-    """It says what is wrong and what to do, in bounded length, and holds nothing that a terminal would obey."""
+    """Assert that the error has a fix, is short, and is safe to print."""
     text = str(error)
     assert error.what and error.fix, f"no word about what to do: {text[:500]}"
     assert len(text) <= 3 * (LONGEST + 10) + 600, f"{len(text)} characters: {text[:200]}"
@@ -107,7 +104,7 @@ def assert_clear(error: MusubiError) -> None:
 
 
 def refused(attempt: Callable[[], Any]) -> bool:
-    """Whether ``attempt`` ends in one clear :class:`MusubiError`; every other exception is passed on."""
+    """Whether ``attempt`` raises one clear :class:`MusubiError`."""
     try:
         attempt()
     except MusubiError as error:
@@ -117,10 +114,9 @@ def refused(attempt: Callable[[], Any]) -> bool:
 
 
 def check_texts(node: type[Node]) -> int:
-    """Try each hostile text in each text field of ``node``, and of the settings and models that its sockets carry.
+    """Try each hostile text in each text field, also of sockets.
 
-    It is refused with one clear error, or arrives at the script's own parser, on one line, as a value of the very
-    option that a harmless text sets. Returns how many tries that were; an AssertionError names field and text.
+    It must be refused, or reach the script as one line in the field's own options. Returns the number of tries.
     """
     count = 0
     for name, make in _models(node):
@@ -136,7 +132,6 @@ def check_texts(node: type[Node]) -> int:
 
 
 def _models(node: type[Node]) -> Iterator[tuple[str, Callable[[FieldSpec, Any], Any]]]:
-    """The node's own inputs, and its inputs with one of its sockets filled."""
     yield "", lambda spec, value: node.parse({**_widgets(node), spec.name: value, **_sockets(node)})
     for name, kind in socket_classes(node.Inputs).items():
         if has_widgets(kind):
@@ -162,7 +157,6 @@ def _sockets(node: type[Node]) -> dict[str, Socket]:
 
 
 def _set(kind: type[Socket], spec: FieldSpec, value: Any) -> BaseModel:
-    """A socket's value as the node that fills it makes it."""
     try:
         return build(kind, lambda each: spec.from_widget(value) if each.name == spec.name else default_value(each))
     except ValidationError:
@@ -170,7 +164,6 @@ def _set(kind: type[Socket], spec: FieldSpec, value: Any) -> BaseModel:
 
 
 def _attempt(node: type[Node], spec: FieldSpec, make: Try) -> Try:
-    """What is done with a text: the inputs are made of it, and what a script would read is compared."""
     if spec.kind == "model" and spec.name not in node.Inputs.model_fields:
         return lambda text: None  # what travels is the path that was found for the name
     if not issubclass(node, ScriptNode):
@@ -190,14 +183,13 @@ def _attempt(node: type[Node], spec: FieldSpec, make: Try) -> Try:
 
 
 def _harmless(node: type[ScriptNode], spec: FieldSpec, make: Try) -> Iterator[dict[str, Any]]:
-    """What the script reads where the field has another value that nobody could mind."""
     for value in (*other_values(spec), "another", "another text"):
         with suppress(MusubiError):
             yield _sent(node, make(spec.to_widget(value)))
 
 
 def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
-    """What the script's own parser reads, and the launcher's words by their name."""
+    """Return the parsed options and the launcher's words."""
     known = options_of(node.script)
     words, _ = node().command_line(inputs, known, NEWEST, runner_options(node, known))
     read = vars(_parser(node.script, known).parse_args(words))

@@ -1,4 +1,4 @@
-"""A strict argparse parser out of a kept option table: it accepts and refuses what musubi-tuner's own parser does."""
+"""Strict argparse parsers from option tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from musubi_nodes.commands.tables import OptionSpec, Table
 
 
 class Refused(Exception):
-    """The parser does not accept the arguments; the text is argparse's."""
+    """The parser's error message."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -20,7 +20,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def int_or_float(text: str) -> float:
-    """As ``_int_or_float`` of training/parser_common.py (v0.3.4): also ``10%``."""
+    """Copy of ``_int_or_float`` (training/parser_common.py, v0.3.4)."""
     if text.endswith("%"):
         return float(text[:-1]) / 100
     value = float(text)
@@ -38,7 +38,6 @@ KINDS: dict[str, Callable[[str], Any]] = {
 
 
 def parser_for(table: Table, script: str = "script.py") -> argparse.ArgumentParser:
-    """The parser; its ``parse_args`` raises :class:`Refused` instead of ending the process."""
     parser = _Parser(prog=script)
     for spec in table.values():
         _add(parser, spec)

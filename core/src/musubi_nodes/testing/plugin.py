@@ -1,4 +1,4 @@
-"""pytest fixtures for the tests of this project and of plugins (entry point ``pytest11``); see docs/plugins.md."""
+"""pytest fixtures (entry point ``pytest11``); see docs/plugins.md."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from musubi_nodes.testing.workplace import Workplace
 
 REAL = {name: os.environ.get(name) for name in ("MUSUBI_TUNER_ROOT", "MUSUBI_TUNER_PYTHON")}
-"""The real musubi-tuner for tests that ask for it; all others see none."""
+"""The real musubi-tuner, hidden from all other tests."""
 
 
 @pytest.fixture
 def musubi_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Nothing of the user's machine is read: an empty configuration folder, a cache folder shared by the session."""
+    """Isolate tests from the user's configuration and cache."""
     from musubi_nodes.config import load_config
     from musubi_nodes.plugins.manager import plugins
 
@@ -36,7 +36,7 @@ def musubi_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
 
 @pytest.fixture
 def musubi_miniature(musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The miniature is the chosen install; returns its name, which the names of its toy models begin with."""
+    """Choose the miniature; return its name."""
     from musubi_nodes.config import load_config
     from musubi_nodes.plugins.manager import plugins
 
@@ -48,7 +48,6 @@ def musubi_miniature(musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def musubi_workplace(tmp_path: Path, musubi_miniature: str) -> Workplace:
-    """A place to run all nodes of all plugins, on the miniature."""
     from musubi_nodes.testing.workplace import Workplace
 
     return Workplace(tmp_path)

@@ -1,4 +1,4 @@
-"""Traps as tables: what a user does by its key, and the answer that must come. One shape for the tests of all plugins.
+"""Tables of user mistakes with the expected answers.
 
 TRAPS = {
     "8 TOML missing": Refused(lambda place: place.load(Path("gone.toml")), "file-missing", "gone.toml"),
@@ -24,21 +24,19 @@ from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
 
 Provoke = Callable[[Any], Any]
-"""Does on a :class:`Workplace` what the user would do; ``place.forget()`` ends what only prepares it."""
+"""Makes the mistake; ``place.forget()`` ends its preparation."""
 
 
 class Trap(Protocol):
-    """A trap and how it is answered: ``refused``, ``explained`` or ``overridden``."""
+    """A mistake; ``answer`` is ``refused``, ``explained`` or ``overridden``."""
 
     answer: ClassVar[str]
 
     def check(self, place: Workplace) -> None:
-        """Walk into it and assert the answer."""
+        """Make the mistake and assert the answer."""
 
 
 class _Failing:
-    """What fails with ``code``, in a message that holds each of ``values``."""
-
     def __init__(self, provoke: Provoke, code: str, *values: object) -> None:
         self.provoke, self.code, self.values = provoke, code, values
 
@@ -50,7 +48,7 @@ class _Failing:
 
 
 class Refused(_Failing):
-    """A :class:`MusubiError` before any process starts."""
+    """An error before any process starts."""
 
     answer: ClassVar[str] = "refused"
 
@@ -62,7 +60,7 @@ class Refused(_Failing):
 
 
 class Explained(_Failing):
-    """A process ran; then a :class:`MusubiError` with cause, fix and log."""
+    """An error of a process, with cause, fix and log."""
 
     answer: ClassVar[str] = "explained"
 
@@ -75,7 +73,7 @@ class Explained(_Failing):
 
 @dataclass(frozen=True)
 class Said:
-    """The last ``lines`` of a real ``script`` (v0.3.4) where only a GPU, the network or a full memory brings them."""
+    """Last ``lines`` of a real ``script`` (v0.3.4) that needs a GPU."""
 
     script: str
     family: str
@@ -92,9 +90,9 @@ class Said:
 
 @dataclass(frozen=True)
 class Overridden:
-    """It cannot happen: the newest command of ``provoke`` has all of ``sent``, and nothing that begins with ``never``.
+    """A mistake prevented by the command's options.
 
-    ``look`` checks what is not on the command line: it gets the newest run folder.
+    The command has all of ``sent`` and nothing beginning with ``never``; ``look`` checks the run folder.
     """
 
     provoke: Provoke

@@ -1,4 +1,4 @@
-"""A place to run nodes in a test: a terminal host with an output folder, and a real small dataset."""
+"""Nodes in tests: a terminal host, an output folder, and datasets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ image_directory = '{folder}'
 
 
 class Workplace:
-    """Runs single nodes. ``install`` is chosen by MUSUBI_NODES_INSTALL or the configuration, as everywhere."""
+    """Runs single nodes, on the configured install."""
 
     def __init__(self, folder: Path, services: Plugins | None = None) -> None:
         self.folder = folder
@@ -42,13 +42,15 @@ class Workplace:
         self._before = 0
 
     def node(self, name: str) -> type[Node]:
-        """A node by its id, with or without ``MusubiTuner_``."""
+        """Find a node by id, with or without ``MusubiTuner_``."""
         wanted = {name, f"MusubiTuner_{name}"}
         return next(node for node in self.services.nodes if node.id in wanted)
 
     def run(self, name: str, /, **values: Any) -> Any:
-        """Run one node on widget and socket values; returns its outputs. A list of one is that one, as for the next
-        node; an empty one is ``None``."""
+        """Run one node and return its outputs.
+
+        A list output with one item becomes that item, an empty one ``None``.
+        """
         node = self.node(name)
         context = Context(self.host, self.services, node.title)
         outputs: BaseModel = node().run(node.parse(values), context)
@@ -58,12 +60,12 @@ class Workplace:
         return outputs.model_copy(update=single)
 
     def started(self) -> list[Path]:
-        """The run folders in which a process was started, oldest first."""
+        """Return run folders with a process, oldest first."""
         records = self.folder.glob("output/musubi/runs/*/process.json")
         return [record.parent for record in sorted(records, key=lambda path: path.stat().st_mtime_ns)]
 
     def misbehaving(self, script: str, code: str) -> None:
-        """From now on ``code`` runs before ``script`` of the miniature; ``words`` is what the script was given."""
+        """Run ``code`` before the miniature's ``script`` with argv ``words``."""
         checkout = self.services.install("miniature").root
         source = self.folder / "misbehaving" / "src" / "musubi_tuner"
         source.mkdir(parents=True)
@@ -80,23 +82,19 @@ class Workplace:
         self.services.install = lambda name=None: install  # type: ignore[method-assign]
 
     def forget_generated(self) -> None:
-        """What was generated until now is made again where it is asked for."""
         shutil.rmtree(self.host.output_folder / "musubi" / "generated", ignore_errors=True)
 
     def forget(self) -> None:
-        """What was started until now does not count."""
+        """Don't count earlier runs."""
         self._before = len(self.started())
 
     def started_since(self) -> list[Path]:
-        """The run folders started since :meth:`forget`."""
         return self.started()[self._before :]
 
     def published(self) -> list[Path]:
-        """The LoRAs that were handed to the user since the workplace was made."""
         return sorted(self.folder.glob("output/models/loras/musubi/*"))
 
     def dataset(self, name: str = "pictures", count: int = 4, toml: str = TOML) -> Path:
-        """A folder with pictures and captions, and the TOML beside it."""
         from PIL import Image
 
         folder = self.folder / name
@@ -111,12 +109,11 @@ class Workplace:
         return path
 
     def command(self) -> list[str]:
-        """The newest command."""
         words: list[str] = json.loads((self.started()[-1] / "command.json").read_text("utf-8"))["command"]
         return words
 
     def weights(self, kind: str, name: str, **shapes: tuple[int, ...]) -> Path:
-        """A safetensors file of ones in the model folder ``kind``; the tensors' names say what it is."""
+        """Write a safetensors file of ones."""
         header: dict[str, Any] = {}
         end = 0
         for tensor, shape in shapes.items():
@@ -128,9 +125,9 @@ class Workplace:
         return write_bytes(path, struct.pack("<Q", len(text)) + text + ones)
 
     def lora(self, *modules: str, name: str = "lora.safetensors", width: int = 64, other: bool = False) -> Any:
-        """A LoRA of rank 4 for square ``modules`` (``blocks_0_self_attn_q``), chosen by LoRA Select.
+        """Select a new LoRA of rank 4 for square ``modules``.
 
-        ``other``: in the format of ComfyUI and diffusers, the modules spelled with dots.
+        ``other``: in ComfyUI's format, with dots in module names.
         """
         prefix, halves = ("diffusion_model.", ("A", "B")) if other else ("lora_unet_", ("down", "up"))
         shapes = dict(zip(halves, ((4, width), (width, 4)), strict=True))
@@ -139,9 +136,7 @@ class Workplace:
         return self.run("LoRASelect", lora=name).lora
 
     def settings(self, name: str, **values: Any) -> Any:
-        """The only output of a settings node."""
         return next(iter(dict(self.run(name, **values)).values()))
 
     def load(self, path: Path, **values: Any) -> Any:
-        """The dataset of a TOML."""
         return self.run("DatasetConfigLoader", path=str(path), **values).dataset

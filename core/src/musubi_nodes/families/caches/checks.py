@@ -1,4 +1,4 @@
-"""What must hold before caching, after it, and before a training uses the caches."""
+"""Checks before and after caching, and before training."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from musubi_nodes.sharing import remove
 
 
 def checked_scan(dataset: Dataset, family: Family) -> Scan:
-    """The dataset's items now, checked with what the family takes; raises where caching would fail or lose items."""
+    """Scan the dataset; raise if caching would fail or lose items."""
     found = scan(dataset.config)
     judge(found, dataset.config, dataset.missing_captions, family).raise_errors()
     return found
 
 
 def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
-    """A cache script can only split the dataset's batches; a larger number does nothing (v0.3.4)."""
+    """Raise for a larger batch than the dataset's (ignored by v0.3.4)."""
     largest = max(part.batch_size for part in effective(dataset.config))
     if wanted and wanted > largest:
         raise MusubiError(
@@ -47,7 +47,7 @@ def check_batch_size(wanted: int | None, dataset: Dataset) -> None:
 
 
 def check_owner(folders: Iterable[CacheFolder]) -> None:
-    """Raise where another dataset has its caches under the same names: each would remove the other's."""
+    """Raise if another dataset has caches with the same names."""
     for each in folders:
         if others := each.other_media():
             raise MusubiError(
@@ -59,7 +59,7 @@ def check_owner(folders: Iterable[CacheFolder]) -> None:
 
 
 def check_orphans(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
-    """Raise where caches of no item lie in the folders."""
+    """Raise for caches without an item."""
     if orphans := [path for each in folders for path in each.orphans()]:
         raise MusubiError(
             "cache-orphaned",
@@ -70,7 +70,7 @@ def check_orphans(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
 
 
 def check_written_anew(folders: Iterable[CacheFolder], kind: CacheKind, folder: RunFolder) -> None:
-    """The script has written anew all caches that were made by hand; raises where it left an item's as they were."""
+    """Raise if the script didn't replace unmanaged caches."""
     if left := [path for each in folders for path in each.replace()]:
         raise MusubiError(
             "cache-not-replaced",
@@ -89,10 +89,10 @@ def verify(
     verified: Set[Path] = frozenset(),
     last: str = "",
 ) -> None:
-    """Each item has a cache file that is whole; a truncated one would make a training hang for ever (v0.3.4). What the
-    script has just written to ``folder`` holds numbers, too.
+    """Raise for missing or damaged caches: v0.3.4 would hang on those.
 
-    Those that are ``verified`` are not opened again. ``last``: see :func:`musubi_nodes.datasets.caches.is_whole`.
+    Values are checked too if ``folder`` wrote them; ``verified`` files are skipped.
+    ``last``: see :func:`musubi_nodes.datasets.caches.is_whole`.
     """
     log = folder.log if folder else None
     missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)
@@ -118,7 +118,7 @@ def verify(
 
 
 def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) -> None:
-    """What was replaced by 0 can't be told from the files, so that all of the run's go."""
+    """Remove invalid caches, or all if any NaN was replaced by 0."""
     bad = [path for path in files if not has_values(path, kind)]
     replaced = replaced_items(folder)
     for path in files if replaced else bad:

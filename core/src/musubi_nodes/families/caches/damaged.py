@@ -1,4 +1,4 @@
-"""Which picture or video ended a cache script: its log does not name it."""
+"""Finds the media file that crashed a cache script."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MEDIA = re.compile(
     r"(?i)UnidentifiedImageError|InvalidDataError|truncat|cannot identify|broken data|unrecognized data|decod|"
     r"broken PNG|bad (adaptive )?(huffman|header|crc)|not enough image data|DecompressionBomb"
 )
-"""What Pillow and PyAV say of a file that they cannot decode."""
+"""Decoding errors of Pillow and PyAV."""
 _DECODERS = re.compile(rb'File "[^"]*[\\/](PIL|av)[\\/]')
 _LAST_BYTES = 1 << 16
 
 
 def named(error: Crashed, found: Scan, architecture: str, context: Context) -> Crashed:
-    """``error`` with the file that cannot be decoded; as it is where it is of another kind, or all can be."""
+    """Add the damaged file to ``error``, if there is one."""
     if isinstance(error, EndedFromOutside) or not (_MEDIA.search(error.what) or _ended_in_a_decoder(error.log)):
         return error
     for path in _files(found, architecture):
@@ -43,7 +43,7 @@ def named(error: Crashed, found: Scan, architecture: str, context: Context) -> C
 
 
 def _ended_in_a_decoder(log: Path | None) -> bool:
-    """Whether the last traceback of the log goes through Pillow or PyAV, whatever words it ends in."""
+    """Whether the last traceback goes through Pillow or PyAV."""
     if log is None:
         return False
     try:
@@ -55,14 +55,13 @@ def _ended_in_a_decoder(log: Path | None) -> bool:
 
 
 def _files(found: Scan, architecture: str) -> Iterator[Path]:
-    """The media of items without a cache first: one of these it was, most likely."""
+    """Yield media, items without a cache first."""
     missing = set(missing_latents(found, architecture))
     items = sorted(found.items, key=lambda item: item.path not in missing)
     yield from dict.fromkeys(Path(file.path) for item in items for file in item.media)
 
 
 def _wrong(path: Path) -> str:
-    """Why the file cannot be decoded to its end; "" where it can."""
     if path.is_dir():
         return next((f"{each.name}: {why}" for each in sorted(path.iterdir()) if (why := _wrong(each))), "")
     from PIL import UnidentifiedImageError

@@ -1,7 +1,6 @@
-"""The caches in one folder and what each was made from, so that exactly what has changed is made anew.
+"""A folder of caches, of which only outdated ones are built again.
 
-musubi-tuner's ``--skip_existing`` looks at names only (v0.3.4): another caption, picture, VAE or resolution, ``--i2v``,
-``--f1``, and a truncated file are all kept as they were. So what is not as it should be goes before it runs.
+musubi-tuner's ``--skip_existing`` compares names only (v0.3.4), so outdated caches are removed first.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from musubi_nodes.runs.record.disk import disk_error
 from musubi_nodes.sharing import remove
 
 MOST_FOLDERS = 20
-"""Of a dataset's files, that are noted."""
 
 
 @dataclass
 class CacheFolder:
-    """One dataset's caches of one family and kind. ``wanted`` is by stem what they are to be made from by ``params``,
-    ``notes`` what is known of those that are there, ``media`` the folders of the dataset's files. ``managed``: the TOML
-    names no folder, so that nobody else's caches lie in this one."""
+    """One dataset's caches of one family and kind.
+
+    ``wanted``: source hash by stem. ``media``: the dataset's media folders. ``managed``: only musubi-nodes writes here.
+    """
 
     path: Path
     ending: str
@@ -46,7 +45,6 @@ class CacheFolder:
 
     @property
     def run(self) -> str:
-        """The name of the run that made them last."""
         return self.notes.run
 
     @cached_property
@@ -55,35 +53,33 @@ class CacheFolder:
 
     @cached_property
     def good(self) -> dict[str, CachedItem]:
-        """What may stay of each item that is wanted."""
+        """Caches that may stay, by stem."""
         return {
             stem: self._good(stem, source_hash, self._there.get(stem, {})) for stem, source_hash in self.wanted.items()
         }
 
     @property
     def missing(self) -> int:
-        """How many items are still to be made."""
         return sum(not made.finished for made in self.good.values())
 
     @property
     def verified(self) -> Iterator[Path]:
-        """The files that may stay."""
         return (self.path / name for made in self.good.values() for name in made.files)
 
     @property
     def stale(self) -> frozenset[str]:
-        """The stems of items that have caches, but are to be made anew."""
         return frozenset(stem for stem, made in self.good.items() if stem in self._there and not made.finished)
 
     @cached_property
     def unmanaged(self) -> bool:
-        """Whether caches lay in a folder of the user's own that no note tells of: musubi-tuner was run without this
-        pack. They stay until the script has written them anew, since it may be hours of work, and the script may not
-        even start."""
+        """Whether a user's folder has caches but no manifest.
+
+        They may be hours of work, so they stay until the script has replaced them.
+        """
         return not self.managed and not self.notes.items and not self.wanted.keys().isdisjoint(self._there)
 
     def other_media(self) -> list[str]:
-        """Folders of another dataset whose caches lie here under the same names; none if it was moved or is gone."""
+        """Return media folders of another dataset with the same names."""
         shared = self.notes.items.keys() & self.wanted.keys()
         own = {folder_key(Path(folder)) for folder in self.media}
         if not shared or any(folder_key(Path(folder)) in own for folder in self.notes.media):
@@ -91,7 +87,7 @@ class CacheFolder:
         return [folder for folder in self.notes.media if any(Path(name).stem in shared for name in names_in(folder))]
 
     def remove_links(self) -> None:
-        """Before a script runs: it would write through them, into whatever they lead to. That stays as it is."""
+        """Remove links, which the script would write through."""
         with self._usable(), suppress(FileNotFoundError), os.scandir(self.path) as entries:
             for entry in entries:
                 name = _folded(entry.name)
@@ -106,12 +102,12 @@ class CacheFolder:
         return frozenset(map(_folded, self.wanted))
 
     def orphans(self) -> list[Path]:
-        """Caches of no item, as they lie there now; a training would read them all the same."""
+        """List caches without an item, which a training would read."""
         there = self._by_stem()
         return sorted(self.path / name for stem in there.keys() - self.wanted.keys() for name in there[stem])
 
     def clear(self) -> None:
-        """Remove what may not stay, then note what is to be made: a run that breaks off goes on from there."""
+        """Remove outdated caches, and save the manifest for resuming."""
         stay = {name for made in self.good.values() for name in made.files}
         with self._usable():
             for name in (name for files in self._there.values() for name in files if name not in stay):
@@ -119,8 +115,7 @@ class CacheFolder:
         self._keep(self.good, self.run)
 
     def replace(self) -> list[Path]:
-        """After the script has written all caches anew: those made by hand go that lie beside a new one of their item,
-        such as one of the picture's former size. Returns those of items of which nothing new was written; they stay."""
+        """Remove unmanaged caches of items with a new one; return the others."""
         if not self.unmanaged:
             return []
         alone: list[Path] = []
@@ -135,7 +130,6 @@ class CacheFolder:
         return alone
 
     def finish(self, run: str) -> None:
-        """Note what ``run`` has made; all of it was looked at and is whole."""
         there = self._by_stem()
         self._keep(
             {stem: CachedItem(source_hash, there.get(stem, {}), True) for stem, source_hash in self.wanted.items()}, run
@@ -178,9 +172,9 @@ class CacheFolder:
 def cache_folders(
     found: Scan, config: DatasetConfig, given: DatasetConfig, architecture: str, kind: CacheKind, params: BuildParams
 ) -> list[CacheFolder]:
-    """Those of all datasets, as they are now, judged by how they are to be made.
+    """Return the folders of all datasets.
 
-    ``config`` names a folder for each dataset, ``given`` those that the user chose.
+    ``config`` has a folder for each dataset, ``given`` only those chosen by the user.
     """
     datasets = effective(config)
     made = []
@@ -192,8 +186,10 @@ def cache_folders(
 
 
 def folder_as_noted(part: DatasetScan, dataset: Dataset, architecture: str, kind: CacheKind) -> CacheFolder | None:
-    """The same of one dataset, judged by how its own notes say that it was made; None without any. So a changed item or
-    dataset shows, and another model or option of the cache node does not."""
+    """Return a dataset's folder, compared with its own manifest.
+
+    Changed items and datasets are outdated then, but not other models or options.
+    """
     if part.cache_folder is None:
         return None
     notes = CacheManifest.read(part.cache_folder, ENDINGS[kind].format(architecture))
@@ -219,7 +215,6 @@ def _folder(
 
 
 def _media(part: DatasetScan, dataset: Dataset) -> tuple[str, ...]:
-    """The folder of a dataset's files; of a JSONL some of those that its lines name."""
     if dataset.directory is not None:
         return (os.path.abspath(dataset.directory),)
     folders = {os.path.dirname(item.file.path) for item in part.items}
@@ -227,7 +222,7 @@ def _media(part: DatasetScan, dataset: Dataset) -> tuple[str, ...]:
 
 
 def _listed(folder: Path, ending: str) -> dict[str, str]:
-    """The stamp of each cache by its name; "" of a link. Hidden files are unseen by upstream, too."""
+    """Return stamps by name, "" for links; hidden files are skipped."""
     try:
         with os.scandir(folder) as entries:
             return {each.name: _stamp(each) for each in entries if each.name.endswith(ending) and each.name[0] != "."}
@@ -236,7 +231,7 @@ def _listed(folder: Path, ending: str) -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    """As systems read it that take capitals for small letters."""
+    """Fold case on systems that ignore it."""
     return name.casefold() if sys.platform in ("win32", "darwin") else name
 
 

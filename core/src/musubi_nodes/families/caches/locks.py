@@ -1,4 +1,4 @@
-"""Two programs that share a cache folder: while one writes there, no other writes or trains from it."""
+"""Locks on cache folders."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from musubi_nodes.runs.record.progress import Progress
 
 @contextmanager
 def alone_on_caches(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
-    """Nobody else writes into the dataset's cache folders, or trains from them."""
+    """Hold an exclusive lock on the dataset's cache folders."""
     with _locked(writing, dataset, context, title):
         yield
 
 
 @contextmanager
 def caches_in_use(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
-    """Nobody writes into the dataset's cache folders; others may train from them as well."""
+    """Hold a shared lock on the dataset's cache folders."""
     with _locked(reading, dataset, context, title):
         yield
 
@@ -52,6 +52,6 @@ def _locked(kind: Any, dataset: Dataset, context: Context, title: str) -> Iterat
 
 
 def _lock_of(folder: Path) -> Path:
-    """Beside the device locks: a folder of the user's own may be read only, or on a drive without locks."""
+    """Return the lock's path; cache folders may be read-only."""
     name = os.path.normcase(os.path.realpath(folder))
     return cache_folder() / "locks" / f"caches_{sha256(os.fsencode(name)).hexdigest()[:16]}.lock"

@@ -1,4 +1,4 @@
-"""What is noted beside caches: from what each was made, and with what all of them were."""
+"""Manifest beside caches: their sources and parameters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from musubi_nodes.json_types import text, texts, texts_by_name, yes_or_no
 
 
 class CachedItem(NamedTuple):
-    """What is known of an item's caches: from what they are made, and the stamp of each file.
+    """An item's caches with their stamps.
 
-    Not ``finished``: a run was making them. A file that it has left whole is good then, and others may be missing.
+    Unless ``finished``, a run was interrupted: complete files are valid, others missing.
     """
 
     source_hash: str
@@ -25,9 +25,9 @@ class CachedItem(NamedTuple):
 
 
 class BuildParams(NamedTuple):
-    """From which ``sources`` of an item its caches are made, and what all are ``made`` with: options, models, code.
+    """Sources of an item, and a key of options, models and code (``made``).
 
-    ``last``: how the name of the tensor that is written last begins.
+    ``last`` is the prefix of the tensor that is written last.
     """
 
     sources: frozenset[Source]
@@ -36,7 +36,6 @@ class BuildParams(NamedTuple):
 
 
 def _made(source_hash: str, files: dict[str, str], finished: bool) -> CachedItem:
-    """As it was read; TypeError where it is of another kind."""
     if not text(source_hash) or not texts_by_name(files) or not yes_or_no(finished):
         raise TypeError
     return CachedItem(source_hash, files, finished)
@@ -50,11 +49,9 @@ def _recipe(sources: list[Source], made: str, last: str = "") -> BuildParams:
 
 @dataclass(frozen=True)
 class CacheManifest:
-    """What is known of the caches in a folder: by stem of each item's, which run made them last, and how.
+    """A folder's caches by stem, in a hidden file beside them.
 
-    ``media`` are the folders of the pictures or videos that they are of.
-
-    They are kept beside them in a hidden file: it goes where they go, and nobody has to look for it.
+    ``run`` wrote them last; ``media`` are the folders of their items.
     """
 
     items: dict[str, CachedItem] = field(default_factory=dict)
@@ -64,12 +61,11 @@ class CacheManifest:
 
     @staticmethod
     def file(folder: Path, ending: str) -> Path:
-        """Where the notes of caches with this ``ending`` lie."""
         return folder / f".musubi-nodes{ending.removesuffix('.safetensors')}.json"
 
     @classmethod
     def read(cls, folder: Path, ending: str) -> CacheManifest:
-        """Nothing is known where there are none that can be read."""
+        """Read a manifest; empty if missing or invalid."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             kept = read_json(cls.file(folder, ending), KEPT)
             items = {stem: _made(*made) for stem, made in kept["items"].items()}
@@ -78,7 +74,6 @@ class CacheManifest:
         return cls()
 
     def write(self, folder: Path, ending: str) -> None:
-        """Raises OSError."""
         params = [sorted(self.params.sources), *self.params[1:]] if self.params else None
         kept = {"run": self.run, "params": params, "media": self.media, "items": self.items}
         write_text(self.file(folder, ending), json.dumps(kept, separators=(",", ":")))

@@ -1,4 +1,4 @@
-"""The bases of a family's latent cache and text encoder cache nodes."""
+"""Bases of cache nodes."""
 
 from __future__ import annotations
 
@@ -47,12 +47,10 @@ from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
 SPEED = {"batch_size": None, "num_workers": None}
-"""Inputs that change nothing of what is made."""
+"""Inputs that don't affect the result."""
 
 
 class CacheInputs(ScriptInputs):
-    """What both kinds of cache take."""
-
     dataset: Dataset = Field(description="The dataset to cache.")
     batch_size: Annotated[int | None, Option(), ADVANCED] = Field(
         None, ge=1, le=1024, description="Lowers the dataset's batch_size for caching. 0: as in the dataset."
@@ -64,8 +62,6 @@ class CacheInputs(ScriptInputs):
 
 @dataclass(frozen=True)
 class _Job:
-    """One caching: what the user gave, and what was found out about it."""
-
     inputs: Any
     context: Context
     install: Install
@@ -74,10 +70,10 @@ class _Job:
 
 
 class CacheNode(ScriptNode):
-    """Encodes a dataset.
+    """Base of cache nodes.
 
-    ``made_from`` is what an item's caches depend on: a latent on its media, a text on its caption alone, unless the
-    text encoder looks at the media as well (``requires_content`` in cache_text_encoder_outputs.py, v0.3.4).
+    ``made_from``: an item's sources, its media or its caption; some text encoders also need the media
+    (``requires_content`` in cache_text_encoder_outputs.py, v0.3.4).
     """
 
     category: ClassVar[str] = "MusubiTuner/Cache"
@@ -87,8 +83,7 @@ class CacheNode(ScriptNode):
     bar_stage: ClassVar[str] = "encoding"
     made_from: ClassVar[frozenset[Source]]
     written_last: ClassVar[str] = ""
-    """For a script that writes each file in several passes: how the name of the last pass's tensor begins. A file
-    without it is not finished."""
+    """Tensor prefix of the last pass, for scripts with several passes."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -101,7 +96,7 @@ class CacheNode(ScriptNode):
             cls.Outputs = create_model("Outputs", __base__=NodeOutputs, **fields)
 
     def cache_flags(self, inputs: Any) -> frozenset[str]:
-        """What the cache is made for beyond plain text to video, such as i2v."""
+        """Return special modes of the cache, such as i2v."""
         return frozenset()
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
@@ -118,7 +113,7 @@ class CacheNode(ScriptNode):
             return self._before(job, now) or self._make(job, found, now)  # another program may have made them
 
     def _before(self, job: _Job, of: str) -> BaseModel | None:
-        """What was cached already; ``of`` is the dataset's fingerprint."""
+        """Return existing caches for the fingerprint ``of``."""
         key, state = self._key(job, of), self._state(job)
         if not job.store.holds(key, state):
             return None
@@ -146,7 +141,6 @@ class CacheNode(ScriptNode):
         return self._outputs(job, path, state)
 
     def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
-        """The name of the run that makes what is ``missing``."""
         if self.kind == "latent":
             dataset = job.dataset
             for warning in warnings_for(self.family, found, dataset.config, dataset.missing_captions):
@@ -176,11 +170,10 @@ class CacheNode(ScriptNode):
         return sha256(f"{self._made(job)} {of}".encode()).hexdigest()[:24]
 
     def _made(self, job: _Job) -> str:
-        """What all caches are made with: options, the encoders' files, the scripts' code."""
+        """Return the key of options, encoder files and code."""
         return self.key(job.inputs.model_copy(update=SPEED), job.install, {"dataset_config": "/"})
 
     def counted(self, inputs: Any) -> Any:
-        """The dataset counts item by item, and of the models what the script is told."""
         return ()
 
     def _state(self, job: _Job) -> str:
@@ -193,14 +186,11 @@ class CacheNode(ScriptNode):
 
 
 def cached_dataset(dataset: Dataset, output: Path, family: str) -> Dataset:
-    """The dataset with a cache folder for each of its parts: those of the TOML, else below the output folder."""
     base = output / "musubi" / "cache" / dataset.name / family
     return dataset.model_copy(update={"config": with_cache_directories(dataset.config, base, dataset.source)})
 
 
 class LatentCacheInputs(CacheInputs):
-    """What a latent cache takes besides."""
-
     disable_cudnn_backend: Annotated[bool, Option(), ADVANCED] = Field(
         False, description="Do without cuDNN; may help AMD cards."
     )

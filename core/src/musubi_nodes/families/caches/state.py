@@ -1,4 +1,4 @@
-"""The state of a dataset's cache files as one short text: the same state, the same files."""
+"""State of a dataset's cache files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from musubi_nodes.families.sockets import Dataset
 
 
 def cache_state(dataset: Dataset, architecture: str, kind: CacheKind) -> str:
-    """Of all cache files of this kind in the dataset's folders; "" where a folder cannot be read."""
+    """Return a digest of the cache files, "" if unreadable."""
     folders = [folder for part in effective(dataset.config) if (folder := cache_folder_of(part))]
     try:
         return FolderState.of(folders, ENDINGS[kind].format(architecture)).digest

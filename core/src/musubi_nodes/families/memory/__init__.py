@@ -1,1 +1,1 @@
-"""Memory plans: what a training or a generation needs, and what a card has room for."""
+"""GPU memory: estimates and plans."""

@@ -1,9 +1,7 @@
-"""How much GPU memory a run takes: a first estimate by parts, to be corrected by what earlier runs took.
+"""Estimate of GPU memory, by parts, without VAE and text encoders.
 
-Where users measured trainings, the figures were fitted on them and meet them within 15 %. Generating was measured by
-nobody: there, and for Wan 2.1, the tensors were counted that a small DiT of the same proportions holds at once (on the
-CPU, v0.3.4), and enlarged by as much as a measured training took more than its count. Both agree with what is known to
-fit where. The VAE and the text encoders, which have their turn before or after the DiT, are not in it.
+Trainings are fitted to users' measurements within 15 %. For generating, and for Wan 2.1, the tensors of a small DiT
+were counted (CPU, v0.3.4) and scaled likewise.
 """
 
 from __future__ import annotations
@@ -20,17 +18,15 @@ from musubi_nodes.i18n import translate
 
 GIB = 2**30
 FIXED = 1.0
-"""GiB of CUDA itself, kernels and small tensors."""
+"""GiB of CUDA, kernels and small tensors."""
 SCALED = 1.06
-"""fp8_scaled keeps a scale for each block of weights."""
+"""Overhead of fp8_scaled's block scales."""
 LORA_BYTES = 10
-"""A LoRA parameter and its gradient in fp32, and two states of an 8-bit optimizer."""
+"""Parameter and gradient in fp32, two 8-bit optimizer states."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is trained or generated, as far as memory depends on it: pixels, frames, batch, LoRA rank."""
-
     width: int
     height: int
     frames: int
@@ -40,7 +36,10 @@ class Shape:
 
 
 def tokens(size: DitSize, shape: Shape) -> float:
-    """What the DiT sees at once: the VAE makes one latent frame of four, the DiT's blocks take 16 x 16 pixels of it."""
+    """Return the DiT's sequence length.
+
+    The VAE makes one latent frame of four; a token covers 16 x 16 pixels.
+    """
     latents: float = (shape.frames - 1) // FrameRule().step + 1
     if size.window:
         latents = min(latents, size.window) + size.context
@@ -48,14 +47,12 @@ def tokens(size: DitSize, shape: Shape) -> float:
 
 
 class Part(NamedTuple):
-    """What takes memory, in the reader's words, and how many GiB."""
-
     name: str
     gib: float
 
 
 def parts(size: DitSize, shape: Shape, memory: Memory, factor: float = 1.0) -> list[Part]:
-    """What the memory goes to; ``factor`` corrects it by what earlier runs took."""
+    """Return the memory by part, times the ``factor`` of earlier runs."""
     return [Part(name, gib * factor) for name, gib in _parts(size, shape, memory)]
 
 
@@ -82,5 +79,4 @@ def _parts(size: DitSize, shape: Shape, memory: Memory) -> Iterator[Part]:
 
 
 def total(size: DitSize, shape: Shape, memory: Memory) -> float:
-    """GiB altogether."""
     return sum(part.gib for part in _parts(size, shape, memory))

@@ -1,4 +1,4 @@
-"""What earlier runs really took, beside what was estimated for them."""
+"""Measured memory of earlier runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from musubi_nodes.files import write_json
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 
 LOOKED_AT = 300
-"""Run folders that are looked at, newest first."""
 NAME = "memory.json"
 
 
 def record_estimate(folder: RunFolder, family: str, size: DitSize, shape: Shape, memory: Memory) -> None:
-    """Write down for what a run's memory is needed; its peak is in its status when it has ended."""
     facts = {"family": family, "size": size.name, "shape": asdict(shape), "estimate": total(size, shape, memory)}
     write_json(folder.path / NAME, facts)
 
 
 def correction(output: Path, family: str, size: DitSize, shape: Shape) -> float:
-    """Peak by estimate of the newest finished run of this family, size and shape; 1 where there is none."""
+    """Return peak / estimate of the newest such run, or 1."""
     wanted = json.loads(json.dumps({"family": family, "size": size.name, "shape": asdict(shape)}))
     for facts, peak in _measured(output):
         if wanted.items() <= facts.items():

@@ -1,4 +1,4 @@
-"""What settings need in musubi-tuner's environment; found missing only after minutes of loading otherwise."""
+"""Python packages that settings need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ _DISTRIBUTIONS = {"flash_attn_interface": ("flash_attn_3", "flash_attn_interface
 def check_packages(
     install: Install, memory: Memory, optimizer: Optimizer | None = None, training: Training | None = None
 ) -> None:
-    """Raise a :class:`MusubiError` for an attention, optimizer or logger whose package is missing."""
     wanted = [(f"attention {memory.attention}", ATTENTION_PACKAGES.get(memory.attention))]
     if optimizer:
         wanted.append((f"optimizer_type {optimizer.optimizer_type}", optimizer.package()))
@@ -40,7 +39,7 @@ def check_packages(
 
 
 def attentions(install: Install) -> frozenset[str] | None:
-    """The attention modes that the environment has all packages for; ``None`` where it cannot be asked."""
+    """Return the installed attention modes; ``None`` if unknown."""
     packages = installed_packages(install)
     if not packages:
         return None
@@ -48,14 +47,13 @@ def attentions(install: Install) -> frozenset[str] | None:
 
 
 def optimizer_of(optimizer: Optimizer, install: Install) -> str:
-    """The optimizer to send; auto is AdamW8bit if the environment has bitsandbytes, else AdamW."""
+    """Return the optimizer for auto: AdamW8bit with bitsandbytes, else AdamW."""
     if optimizer.optimizer_type != "auto":
         return optimizer.optimizer_type
     return "AdamW8bit" if _has(installed_packages(install), "bitsandbytes") else "AdamW"
 
 
 def tensorboard(install: Install) -> bool:
-    """Whether trainers can log to event files."""
     return _has(installed_packages(install), "tensorboard")
 
 

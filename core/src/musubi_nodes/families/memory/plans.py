@@ -1,4 +1,4 @@
-"""Memory plans: the mildest one that fits, and the next stronger one after "out of memory"."""
+"""Memory plans: the mildest that fits, and the next one on failure."""
 
 from __future__ import annotations
 
@@ -13,37 +13,33 @@ from musubi_nodes.families.settings import Memory
 from musubi_nodes.i18n import translate
 
 HEADROOM = 0.92
-"""Share of the memory that a plan may fill: estimates are off, and other programs draw windows."""
+"""Share that a plan may fill."""
 SMALL_CARD = 16.0
-"""GiB; below it text encoders go to 8 bits and the VAE holds less at once."""
+"""GiB; below it 8-bit text encoders and a sparing VAE."""
 CARD_SIZES = (8, 12, 16, 24, 32, 48, 80)
-"""GB of the cards that there are plans for, from small to large."""
 FIELDS = (
     "fp8 fp8_text_encoder blocks_to_swap gradient_checkpointing gradient_checkpointing_cpu_offload attention "
     "split_attn vae_tiling vae_chunk_size vae_spatial_tile_sample_min_size vae_cache_cpu block_swap_h2d_only "
     "block_swap_ring_size"
 ).split()
-"""What a plan decides; compilation stays as it is chosen."""
 SPEED_ONLY = (
     "blocks_to_swap use_pinned_memory_for_block_swap block_swap_h2d_only block_swap_ring_size vae_cache_cpu "
     "disable_numpy_memmap img_in_txt_in_offloading oom_retries"
 ).split()
-"""What changes speed and memory, but nothing of what is made."""
+"""Fields that don't affect the result."""
 IN_MAIN_MEMORY = (
     "use_pinned_memory_for_block_swap",
     "disable_numpy_memmap",
     "vae_cache_cpu",
     "gradient_checkpointing_cpu_offload",
 )
-"""What takes main memory, to save the GPU's or time."""
+"""Fields that use more RAM."""
 OFFLOAD = {"gradient_checkpointing_cpu_offload": True}
 RING = {"block_swap_h2d_only": True, "block_swap_ring_size": 1}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A memory plan with its estimate by part, and why each thing is in it."""
-
     memory: Memory
     parts: Sequence[Part]
     reasons: tuple[str, ...]
@@ -52,16 +48,13 @@ class Plan:
 
     @property
     def total(self) -> float:
-        """GiB altogether."""
         return sum(part.gib for part in self.parts)
 
     @property
     def fits(self) -> bool:
-        """Whether it stays below the budget, with some headroom."""
         return self.total <= self.budget * HEADROOM
 
     def text(self) -> str:
-        """The plan for people: what it takes, and why."""
         lines = [estimate(self.parts), *self.reasons]
         if self.fits:
             lines.insert(1, translate("fits into {gib:.1f} GiB", gib=self.budget))
@@ -74,18 +67,16 @@ class Plan:
 
 
 def estimate(found: Sequence[Part]) -> str:
-    """What a plan takes, altogether and by part."""
     rows = [f"{gib:6.1f} GiB  {name}" for name, gib in found]
     return "\n".join([translate("about {gib:.1f} GiB", gib=sum(part.gib for part in found)), *rows])
 
 
 def same_result(memory: Memory) -> Memory:
-    """The plan without what changes speed and memory only."""
     return memory.model_copy(update={name: Memory.model_fields[name].default for name in SPEED_ONLY})
 
 
 def best_fp8(option_map: OptionMap) -> str:
-    """The way to 8 bits that the script offers: scaled where it can, as it loses less quality."""
+    """Return the script's fp8 mode; scaled loses less quality."""
     offered = {name for name, options in option_map.get("fp8", {}).items() if not isinstance(options, str)}
     return next((name for name in ("fp8_scaled", "fp8") if name in offered), "off")
 
@@ -99,10 +90,9 @@ def plan(
     factor: float = 1.0,
     installed: Collection[str] | None = None,
 ) -> Plan:
-    """The mildest plan whose estimate stays below ``budget`` GiB; the strongest where none does.
+    """Return the mildest plan within ``budget`` GiB, else the strongest.
 
-    ``chosen`` keeps what a plan does not decide; ``factor`` corrects the estimate by what earlier runs took.
-    ``installed`` are the attention modes that the environment has; ``None``: not known.
+    ``installed`` are the available attention modes, ``None`` if unknown.
     """
     attention, why = _attention(family, shape, chosen, installed)
     found: Plan | None = None
@@ -123,7 +113,7 @@ def _off(shape: Shape) -> dict[str, Any]:
 def _attention(
     family: Family, shape: Shape, chosen: Memory, installed: Collection[str] | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """flash where it is installed, else what PyTorch brings; another one that was chosen and can run stays."""
+    """Return flash if installed, else sdpa, or a usable chosen mode."""
     modes = option_map_of(family, shape.training).get("attention", {})
     there = modes if installed is None else installed
     can = {mode for mode, how in modes.items() if mode in there and not isinstance(how, str)}
@@ -141,12 +131,10 @@ def _attention(
 
 
 def option_map_of(family: Family, training: bool) -> OptionMap:
-    """How the family's trainer, or its generator, spells a plan."""
     return family.trainer_options if training else family.generator_options
 
 
 def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """Sets of values from mild to strong, each with its reasons."""
     values: dict[str, Any] = {}
     reasons = (
         [translate("gradient_checkpointing: activations are computed again instead of kept")] if shape.training else []
@@ -185,9 +173,9 @@ def _swapping(swap: int, most: int) -> str:
 def stronger(
     memory: Memory, family: Family, most_swap: int | None, training: bool, known: Container[str]
 ) -> tuple[Memory, str] | None:
-    """The next plan after "out of memory", and what changes in it; ``None`` where nothing is left to save.
+    """Return the next plan after "out of memory", and what changes.
 
-    ``known`` are the options of the install's script: a step that it does not have is passed over.
+    Steps need the script's ``known`` options; ``None`` if none is left.
     """
     for wanted, told in _next_steps(memory, family, most_swap or 0, training):
         if all(name == "fp8" or name in known for name in wanted):
@@ -199,9 +187,9 @@ def stronger(
 
 
 def sparing(memory: Memory, family: Family, training: bool, known: Container[str]) -> tuple[Memory, str] | None:
-    """The next plan after the main memory was full, and what changes in it; ``None`` where nothing is left to save.
+    """Return the next plan after RAM was full, and what changes.
 
-    What waits in main memory goes back first; weights of 8 bits take half of it while they are loaded.
+    Data goes back to the GPU first; 8-bit weights need half the RAM while loading.
     """
     for name in IN_MAIN_MEMORY:
         if getattr(memory, name) and name in known:

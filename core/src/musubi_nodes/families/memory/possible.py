@@ -1,4 +1,4 @@
-"""Memory plans that no run could follow: told before an estimate of them, and before a script loads for minutes."""
+"""Checks of settings that no run can use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from musubi_nodes.i18n import translate
 
 
 def check_possible(family: Family, size: DitSize | None, memory: Memory, training: bool) -> None:
-    """Raise a :class:`MusubiError` for what the family's script cannot do; without a ``size`` any swap may be."""
     use = "training" if training else "generating"
     spelled(memory, option_map_of(family, training), f"{family.title} {use}")
     if size is not None:
@@ -26,7 +25,7 @@ def check_possible(family: Family, size: DitSize | None, memory: Memory, trainin
 
 
 def check_swap(memory: Memory, most: int, who: str) -> None:
-    """Raise where more blocks are swapped than the DiT allows; musubi-tuner ends in an assertion (v0.3.4)."""
+    """Raise if too many blocks are swapped (an assertion in v0.3.4)."""
     swap = memory.blocks_to_swap or 0
     if swap > most:
         raise MusubiError(
@@ -37,8 +36,10 @@ def check_swap(memory: Memory, most: int, who: str) -> None:
 
 
 def check_fp8_file(inputs: Any) -> None:
-    """Raise where weights that are in fp8 already would be scaled to fp8: a ValueError once more than half is loaded
-    (``load_safetensors_with_fp8_optimization`` of modules/fp8_optimization_utils.py, v0.3.4)."""
+    """Raise if fp8 weights would be scaled to fp8.
+
+    musubi-tuner fails after loading half of them (``load_safetensors_with_fp8_optimization``, v0.3.4).
+    """
     if (inputs.memory or Memory()).fp8 != "fp8_scaled":
         return
     dit = Path(inputs.models.main_dit)

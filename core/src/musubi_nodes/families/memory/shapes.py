@@ -1,4 +1,4 @@
-"""The largest thing that a dataset brings into the GPU at once."""
+"""The shape of a dataset that needs the most memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from musubi_nodes.families.models.dit_size import DitSize
 
 
 def largest(config: DatasetConfig, size: DitSize, *, rank: int, training: bool = True) -> Shape:
-    """The shape of the dataset's part with the most tokens for a DiT; buckets keep the resolution's area."""
+    """Return the shape with the most tokens; buckets keep the area."""
     shapes = [
         Shape(*part.resolution, _frames(part), training, batch=part.batch_size, rank=rank) for part in effective(config)
     ]

@@ -1,1 +1,1 @@
-"""What a weights file is, told by its header: one table of kinds for all families."""
+"""Recognition of weights files by their headers."""

@@ -1,4 +1,4 @@
-"""Which weights files a model field takes."""
+"""Weights that a model field accepts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from musubi_nodes.families.recognition.quantisation import FP8, PLAIN, Quantisat
 
 @dataclass(frozen=True)
 class Accepts:
-    """What the loader of a model field can read.
+    """What a model field's loader can read.
 
-    ``name`` is a phrase for messages (``Wan 2.1's VAE``). ``kinds``: any of them. ``prefixes``: what may stand before
-    the tensors' names. ``quantised``: how the weights may be quantised. ``sharded``: the first of several files
-    (``-00001-of-00003``) stands for all of them. ``fix`` says which file to take instead.
+    ``name`` and ``fix`` are for messages, ``prefixes`` may precede tensor names. ``sharded``: the first of several
+    files (``-00001-of-00003``) stands for all.
     """
 
     name: str

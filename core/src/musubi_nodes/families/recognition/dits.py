@@ -1,7 +1,6 @@
-"""DiTs, UNets and checkpoints of families that have no plugin here, and what people confuse with them.
+"""DiTs, UNets and checkpoints without a family plugin.
 
-Names and shapes are those that the models' own loaders ask for: musubi-tuner's (v0.3.4), ComfyUI's
-(comfy/model_detection.py, 0.33) and diffusers'.
+Source: the loaders of musubi-tuner (v0.3.4), ComfyUI (comfy/model_detection.py, 0.33) and diffusers.
 """
 
 from __future__ import annotations

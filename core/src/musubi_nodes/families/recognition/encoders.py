@@ -1,5 +1,4 @@
-"""Text and picture encoders of families that have no plugin here, and what people confuse with them (see
-:mod:`.dits`)."""
+"""Text and image encoders without a family plugin (see :mod:`.dits`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a model field's file can be what it is chosen for, judged by its header."""
+"""Checks of a model field's file by its header."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ from musubi_nodes.weights import Header, read_header
 
 
 def judged_header(path: Path, accepts: Accepts | None, kinds: Iterable[WeightsKind], task: str = "") -> Header:
-    """The header of a model field's file; raises :class:`MusubiError` where musubi-tuner's loader could not read it.
+    """Return the header; raise if musubi-tuner can't load the file.
 
-    A kind of the core's table that asks for more than the kinds that the field accepts tells what the file is; those of
-    other plugins (``kinds``) only give it a name: families may be built on each other. ``task`` is the models' task. A
-    field that does not say what it accepts takes every safetensors file.
+    ``kinds`` of other plugins only name a refused file.
     """
     if accepts is None:
         return read_header(path)
@@ -51,7 +49,6 @@ def _another(path: Path, header: Header, accepts: Accepts, found: Recognised) ->
 
 
 def _check_reading(path: Path, found: Recognised, accepts: Accepts) -> None:
-    """What the loader does not understand of a file that is of the right kind."""
     if found.prefix not in accepts.prefixes:
         raise MusubiError(
             "model-prefix-unsupported",

@@ -1,4 +1,4 @@
-"""A kind of weights file, and which kind a header is of."""
+"""Kinds of weights files."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from musubi_nodes.families.recognition.quantisation import PLAIN, Quantisation, 
 from musubi_nodes.weights import Header
 
 Shape = tuple["int | None", ...]
-"""The first sides of a tensor; ``None`` for any size, an empty tuple for any shape."""
+"""Leading dimensions; ``None`` for any size."""
 
 PREFIXES = (
     *("", "model.diffusion_model.", "diffusion_model.", "model.", "transformer.", "net.", "module.", "vae."),
     *("first_stage_model.", "encoder.", "language_model.", "model.language_model.", "cond_stage_model.transformer."),
 )
-"""What programs put before the names of a model's tensors."""
 
 
 @dataclass(frozen=True, eq=False)
 class WeightsKind:
-    """A kind of weights file, told by tensors that every file of the kind has.
+    """A kind of weights file, identified by its tensors.
 
-    ``name`` is a phrase for messages, such as ``Wan 2.1's VAE`` or ``a FLUX.1 DiT``. ``tensors`` are the names with
-    their shapes, ``without`` are names that no file of the kind has, ``metadata`` keys of its metadata. ``tasks``: the
-    values of the models' field ``task`` that it is for; none for models without tasks.
+    ``name`` is for messages, such as ``a FLUX.1 DiT``. Files have all ``tensors`` and ``metadata`` keys and none of
+    ``without``. ``tasks``: matching values of the models' field ``task``.
     """
 
     name: str
@@ -35,13 +33,12 @@ class WeightsKind:
 
     @property
     def weight(self) -> int:
-        """How much the kind asks for, a size more than a name: of several that a file fits, the one that asks for most
-        tells what it is."""
+        """Specificity: the most specific of several kinds wins."""
         sides = sum(side is not None for shape in self.tensors.values() for side in shape)
         return 3 * sides + len(self.tensors) + len(self.without) + len(self.metadata)
 
     def fits(self, header: Header, prefix: str = "") -> bool:
-        """Whether ``header`` is of this kind, its names beginning with ``prefix``."""
+        """Whether ``header``, with ``prefix``, is of this kind."""
         tensors = header.tensors
         return (
             all(key in header.metadata for key in self.metadata)
@@ -52,7 +49,7 @@ class WeightsKind:
 
 @dataclass(frozen=True)
 class Recognised:
-    """What a file is: its kind (``None``: unknown), what stands before its tensors' names, how it is quantised."""
+    """Kind, prefix and quantisation of a file."""
 
     kind: WeightsKind | None = None
     prefix: str = ""
@@ -60,12 +57,10 @@ class Recognised:
 
     @property
     def name(self) -> str:
-        """The kind's name, with how it is quantised; empty where nothing is known."""
         return ", ".join(filter(None, (self.kind.name if self.kind else "", self.quantisation.name)))
 
 
 def recognise(header: Header, kinds: Iterable[WeightsKind]) -> Recognised:
-    """The kind that ``header`` fits; of several the one that asks for most."""
     found = [(kind, prefix) for kind in kinds for prefix in PREFIXES if kind.fits(header, prefix)]
     quantisation = quantisation_of(header)
     if not found:

@@ -1,4 +1,4 @@
-"""Whose LoRA a file is, in which program's spelling, and with which rank: told by its header."""
+"""Recognition of LoRAs: model, format and rank."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from musubi_nodes.weights import Header
 
 PREFIX = "lora_unet_"
-"""What the names in musubi-tuner's own format begin with."""
 _HALVES = re.compile(
     r"\.(lora_(A|B|down|up|mid)(\.default)?|alpha|dora_scale|diff(_b)?|hada_\w+|lokr_\w+|oft_\w+)(\.weight)?$"
 )
 NETWORKS = {".lokr_w1": "LoKr", ".hada_w1_a": "LoHa", ".lora_down": "LoRA", ".lora_A": "LoRA", ".lora.down": "LoRA"}
-"""Part of a tensor's name -> the kind of network that has it; ``detect_network_type`` of utils/lora_utils.py."""
+"""Part of a tensor's name -> network (utils/lora_utils.py)."""
 _RANKS = (".lora_down.weight", ".lora_A.weight", ".hada_w1_b", ".hada_w2_b", ".lokr_w2_b", ".lokr_w1_b")
-"""Ends of tensors whose first side is the rank (networks/lora.py, loha.py and lokr.py, v0.3.4)."""
+"""Tensors with the rank as first side (lora.py, loha.py, lokr.py, v0.3.4)."""
 _SPELLINGS = (
     (PREFIX, "musubi-tuner's format"),
     ("lora_transformer_", "OneTrainer's format"),
@@ -27,13 +26,15 @@ _SPELLINGS = (
     ("unet.", "diffusers format"),
     ("base_model.model.", "PEFT format"),
 )
-"""What the tensors' names begin with -> a phrase for messages."""
+"""Prefix -> format, for messages."""
 
 
 @dataclass(frozen=True)
 class LoraKind:
-    """LoRAs of one model, told by a module that only they have. ``module`` is a regular expression of it, spelled with
-    ``_`` for each ``.``; ``base`` one of what their metadata calls the model."""
+    """LoRAs of one model.
+
+    ``module`` matches a module, with ``_`` for ``.``; ``base`` matches the metadata.
+    """
 
     name: str
     module: str = "(?!)"
@@ -71,33 +72,34 @@ LORAS = (
     LoraKind("Stable Diffusion 1.5", base=r"(?i)(sd_v?[12]|stable-diffusion-v[12]).*"),
     LoraKind("Stable Diffusion 1.5 or SDXL", r"(down|up|input|output)_blocks_\d+_.*|mid(dle)?_block_.*"),
 )
-"""The first that fits counts; metadata before modules (dataset/architectures.py and utils/sai_model_spec.py, v0.3.4;
-sd-scripts' ``ss_base_model_version``)."""
+"""Tried in order, metadata first.
+
+Source: dataset/architectures.py, utils/sai_model_spec.py (v0.3.4); sd-scripts' ``ss_base_model_version``.
+"""
 
 
 def is_lora(header: Header) -> bool:
-    """Whether the file holds a LoRA, LoHa or LoKr, in whatever spelling."""
+    """Whether the file contains a LoRA, LoHa or LoKr."""
     return any(part in name for name in header.tensors for part in NETWORKS)
 
 
 def lora_name(header: Header) -> str:
-    """A phrase such as ``a LoRA of FLUX.1 in diffusers format``; the header must be a LoRA's."""
+    """Describe a LoRA, such as ``a LoRA of FLUX.1 in diffusers format``."""
     kind, spelling = _kind(header), _spelling(header)
     return " ".join(filter(None, (f"a {network_of(header)}", kind and f"of {kind}", spelling and f"in {spelling}")))
 
 
 def network_of(header: Header) -> str:
-    """``LoRA``, ``LoHa`` or ``LoKr``."""
     return next((name for part, name in NETWORKS.items() if any(part in key for key in header.tensors)), "LoRA")
 
 
 def ranks(header: Header) -> set[int]:
-    """The ranks of its pairs; a LoKr's small halves are whole and tell none."""
+    """Return all ranks; a LoKr's whole halves have none."""
     return {t.shape[0] for name, t in header.tensors.items() if name.endswith(_RANKS) and len(t.shape) >= 2}
 
 
 def modules_in(header: Header) -> Iterator[str]:
-    """The modules that it changes as the file spells them, without what stands before them."""
+    """Yield the changed modules, without prefix."""
     prefixes = tuple(prefix for prefix, _ in _SPELLINGS if prefix != "lora_te")
     for stem in dict.fromkeys(_HALVES.sub("", name) for name in header.tensors):
         prefix = next((each for each in prefixes if stem.startswith(each)), "")

@@ -1,4 +1,4 @@
-"""How the weights of a file are quantised, told by its header."""
+"""Recognition of quantised weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from musubi_nodes.weights import Header
 
 @dataclass(frozen=True)
 class Quantisation:
-    """``name`` is a phrase for messages; ``endings`` are those of tensors that only files quantised so have."""
+    """A quantisation, identified by ``endings`` of tensor names."""
 
     name: str
     endings: tuple[str, ...] = ()
@@ -19,7 +19,7 @@ class Quantisation:
 PLAIN = Quantisation("")
 """16 or 32 bits."""
 FP8 = Quantisation("in fp8")
-"""Each weight simply converted to 8 bits, without scales."""
+"""8 bits without scales."""
 SCALED = Quantisation("in scaled fp8 (ComfyUI's older form)", (".scale_weight", "scaled_fp8"))
 COMFY = Quantisation("quantised with scales as ComfyUI writes them (comfy_quant)", (".comfy_quant", ".weight_scale"))
 OTHERS = (
@@ -34,7 +34,6 @@ _FP8 = ("F8_E4M3", "F8_E5M2")
 
 
 def quantisation_of(header: Header) -> Quantisation:
-    """How the file's weights are quantised, as far as its header tells."""
     for quantisation in MARKED:
         if any(name.endswith(quantisation.endings) for name in header.tensors):
             return quantisation

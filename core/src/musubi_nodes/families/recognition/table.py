@@ -1,4 +1,4 @@
-"""All kinds of weights files that are known here: the core's, and those that the fields of models nodes declare."""
+"""All known kinds of weights files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from musubi_nodes.families.recognition.kinds import WeightsKind
 from musubi_nodes.families.recognition.vaes import VAES
 
 TABLE = (*DITS, *VAES, *ENCODERS)
-"""The core's."""
 
 
 def known_kinds(nodes: Iterable[type[Node]]) -> tuple[WeightsKind, ...]:
-    """What the nodes' fields take comes first, so that it wins over another kind that asks for as much."""
+    """Return kinds that nodes accept, then the core's; the first wins ties."""
     declared = (kind for node in nodes for spec in node.fields() if spec.accepts for kind in spec.accepts.kinds)
     return (*dict.fromkeys(declared), *TABLE)

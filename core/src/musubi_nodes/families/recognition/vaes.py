@@ -1,4 +1,4 @@
-"""VAEs of families that have no plugin here, and what people confuse with them (see :mod:`.dits`)."""
+"""VAEs without a family plugin (see :mod:`.dits`)."""
 
 from __future__ import annotations
 

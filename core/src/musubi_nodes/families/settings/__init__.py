@@ -1,4 +1,4 @@
-"""The four settings that all trainers share. Each option has exactly one owner."""
+"""The four settings shared by all trainers."""
 
 from musubi_nodes.families.settings.memory import Memory
 from musubi_nodes.families.settings.optimizer import Optimizer

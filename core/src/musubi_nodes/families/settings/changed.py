@@ -1,4 +1,4 @@
-"""Which settings are not as their node begins, and how a user takes one back."""
+"""Settings that differ from their defaults."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from musubi_nodes.families.fields import Settings, fields_of
 
 
 def changed(settings: Settings, *names: str) -> list[str]:
-    """Those of the fields ``names`` that are not as they begin."""
+    """Return those of ``names`` that differ from their defaults."""
     return [name for name in names if getattr(settings, name) != type(settings).model_fields[name].default]
 
 
 def back_to_start(settings: Settings, name: str) -> str:
-    """How to take a field back, by what its widget then shows."""
+    """Describe how to reset a widget."""
     spec = next(spec for spec in fields_of(type(settings)) if spec.name == name)
     first = spec.to_widget(spec.default)
     if spec.kind == "bool":

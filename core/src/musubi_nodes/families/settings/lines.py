@@ -1,4 +1,4 @@
-"""Arguments of Python objects, typed ``key=value``, one a line or with blanks between."""
+"""Parser of ``key=value`` arguments."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from musubi_nodes.parsing import is_number, parse_literal
 LONGEST = 20_000
 _KEY = re.compile(r"[A-Za-z_]\w*")
 _NEXT = re.compile(r"(?<![ \t])[ \t]+(?=[A-Za-z_]\w*=)")
-"""Between two arguments of one line; a line with a text in quotes stays whole, whatever the text holds."""
+"""Between two arguments of a line without quotes."""
 
 
 def key_value_lines(text: str) -> list[str]:
-    """The arguments as musubi-tuner takes them; it reads each value as a Python literal or a plain word.
+    """Return the arguments as musubi-tuner reads them.
 
-    Raises InvalidValue for one that is no ``key=value``, has a second ``=`` (``arg.split("=")`` of
-    training/trainer_base.py, v0.3.4), or a key that is there already.
+    Raises InvalidValue, also for a second ``=`` (``arg.split("=")`` in training/trainer_base.py, v0.3.4).
     """
     if len(text) > LONGEST:
         raise InvalidValue("text-too-long", f"it has {len(text)} characters, more than {LONGEST}")
@@ -47,7 +46,7 @@ def key_value_lines(text: str) -> list[str]:
 
 
 def _fits(value: str) -> bool:
-    """Whether the numbers of a value that musubi-tuner takes for a Python literal are finite ones of a float."""
+    """Whether numbers in the value are finite floats."""
     try:
         read = parse_literal(value)
     except ValueError:
@@ -62,7 +61,7 @@ def _arguments(text: str) -> Iterator[str]:
 
 
 def literals(text: str) -> dict[str, Any]:
-    """The same where each value must be a Python literal (a number, True, None, "text", (1, 2)), by key."""
+    """Parse the values as Python literals."""
     found = {}
     for line in key_value_lines(text):
         key, _, value = line.partition("=")

@@ -1,4 +1,4 @@
-"""MEMORY: precision, block swap, checkpointing, attention, VAE tiling, compilation."""
+"""MEMORY settings."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ATTENTION_PACKAGES = {
     "xformers": "xformers",
     "sage": "sageattention",
 }
-"""Attention modes that need a package in musubi-tuner's environment."""
+"""Attention modes that need a package."""
 
 
 class Memory(Settings):
-    """A memory plan. A script takes from it what it has; each family says how it spells fp8 and attention."""
+    """Settings that save memory; families map fp8 and attention to options."""
 
     socket: ClassVar[str] = "MUSUBI_MEMORY"
 

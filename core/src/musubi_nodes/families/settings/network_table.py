@@ -1,5 +1,7 @@
-"""Arguments of musubi-tuner's LoRA network, which reads them once the models are loaded (``create_network`` of
-networks/lora.py, v0.3.4) and drops a name that it does not know."""
+"""Arguments of musubi-tuner's LoRA network.
+
+``create_network`` (networks/lora.py, v0.3.4) ignores unknown names.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,11 @@ NETWORK: Mapping[str, tuple[Callable[[str], object], str]] = {
     "include_patterns": _PATTERNS,
     "verbose": (lambda text: text in ("True", "False"), "True or False"),
 }
-"""Argument -> how its text is read (false or an exception where it cannot be), and what it is."""
+"""Argument -> parser, which may fail, and description."""
 
 
 def check_network(line: str) -> None:
-    """Refuse a ``key=value`` that the network would not read; a name of another network may be any,
-    unless it is nearly one of these."""
+    """Refuse invalid values and misspelt names."""
     name, _, text = line.partition("=")
     if name not in NETWORK:
         if near := did_you_mean(name, list(NETWORK)):

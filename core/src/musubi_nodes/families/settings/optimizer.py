@@ -1,4 +1,4 @@
-"""OPTIMIZER: optimizer, learning rate scheduler and their arguments, and what of them fits together."""
+"""OPTIMIZER: checks of combined settings."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ _STEP_RULES = re.compile(rf"({_FACTOR}:\s*\d+\s*,)+{_FACTOR}")
 
 
 class Optimizer(OptimizerFields):
-    """Which optimizer and learning rate scheduler train the LoRA."""
-
     socket: ClassVar[str] = "MUSUBI_OPTIMIZER"
 
     @field_validator("optimizer_args", "lr_scheduler_args")
@@ -44,12 +42,12 @@ class Optimizer(OptimizerFields):
 
     @property
     def scheduler(self) -> Scheduler:
-        """What the chosen scheduler takes; nothing but arguments where it is imported by a name of its own."""
+        """The chosen scheduler; imported ones accept arguments only."""
         return SCHEDULERS.get(self.lr_scheduler_type or self.lr_scheduler, Scheduler())
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> Self:
-        """musubi-tuner says nothing about a choice that it does not look at (v0.3.4)."""
+        """Refuse settings that musubi-tuner ignores silently (v0.3.4)."""
         if self.lr_scheduler_type and self.lr_scheduler != "constant":
             raise InvalidValue(
                 "setting-ignored", f"lr_scheduler_type is set: {self.lr_scheduler} would be ignored; choose constant"
@@ -113,7 +111,7 @@ class Optimizer(OptimizerFields):
         return self
 
     def scheduler_argument(self, name: str) -> Any:
-        """An argument of the scheduler that is set as a field or in lr_scheduler_args; ``None`` where it is not."""
+        """Return a field or an entry of lr_scheduler_args, if set."""
         return (literals(self.lr_scheduler_args) | self._scheduler_arguments()).get(name)
 
     def _chosen(self) -> str:
@@ -148,11 +146,10 @@ class Optimizer(OptimizerFields):
         return self.optimizer_type.rsplit(".", 1)[-1]
 
     def _betas(self) -> tuple[str, ...]:
-        """The fields that the optimizer's ``betas`` are made of."""
         return ("beta1", "beta2", "beta3") if self.name in THREE_BETAS else ("beta1", "beta2")
 
     def _arguments(self) -> dict[str, Any]:
-        """The fields as the optimizer's own arguments."""
+        """Return fields as the optimizer's arguments."""
         fields = {name: getattr(self, name) for name in ARGUMENTS if getattr(self, name) is not None}
         found = {name: value == "on" if value in ("on", "off") else value for name, value in fields.items()}
         names = self._betas()
@@ -161,15 +158,14 @@ class Optimizer(OptimizerFields):
         return found
 
     def _scheduler_arguments(self) -> dict[str, Any]:
-        """The fields that are the scheduler's own arguments."""
         return {name: getattr(self, name) for name in changed(self, *SCHEDULER_ARGUMENTS)}
 
     def _argument(self, name: str) -> Any:
-        """An argument that is set as a field or in optimizer_args; ``None`` where it is not."""
+        """Return a field or an entry of optimizer_args, if set."""
         return (literals(self.optimizer_args) | self._arguments()).get(name)
 
     def check_rate(self, learning_rate: float) -> None:
-        """Refuse a learning rate with which the optimizer would train next to nothing (a LoRA that does nothing)."""
+        """Refuse a learning rate that trains almost nothing."""
         if self.name in LEARNS_RATE and learning_rate < LOWEST_RATE:
             raise MusubiError(
                 "learning-rate-too-low",
@@ -179,7 +175,7 @@ class Optimizer(OptimizerFields):
             )
 
     def options(self) -> dict[str, Any]:
-        """The options that are computed from fields. Steps below 1 are shares (``_int_or_float``, v0.3.4)."""
+        """Return computed options; steps below 1 are shares (v0.3.4)."""
         return {
             "optimizer_args": [*key_value_lines(self.optimizer_args), *_lines_of(self._arguments())],
             "lr_scheduler_args": [*key_value_lines(self.lr_scheduler_args), *_lines_of(self._scheduler_arguments())],
@@ -187,7 +183,7 @@ class Optimizer(OptimizerFields):
         }
 
     def package(self) -> str | None:
-        """The package that the chosen optimizer needs in musubi-tuner's environment."""
+        """Return the package of the optimizer."""
         return next((p for p, types in PACKAGES.items() if self.optimizer_type in types), None)
 
 

@@ -1,4 +1,4 @@
-"""What OPTIMIZER can be set to, each field by itself; :mod:`.optimizer` says what fits together."""
+"""Fields of OPTIMIZER; :mod:`.optimizer` checks combinations."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ MOST_STEPS = 10_000_000
 
 
 def _fine(step: float, added: int = 1) -> Widget:
-    """A number that begins as "not set": the page rounds what is typed to the digits of ``step``."""
+    """Declare a number whose ``step`` sets the digits kept by the page."""
     return Widget(advanced=True, added=added, step=step)
 
 
 NEW = Widget(advanced=True, added=2)
 Switch = Annotated[Literal["on", "off"] | None, LATER]
-"""default: the optimizer's own."""
 LaterSwitch = Annotated[Literal["on", "off"] | None, NEW]
 Steps = Annotated[int | None, NEW]
 Rate = Annotated[float | None, _fine(1e-7, 2)]
 
 
 class OptimizerFields(Settings):
-    """Which optimizer and learning rate scheduler train the LoRA."""
-
     optimizer_type: Literal[
         "auto", "AdamW8bit", "AdamW", "Adafactor", "bitsandbytes.optim.PagedAdamW8bit", "bitsandbytes.optim.Lion8bit",
         "prodigyopt.Prodigy", "lion_pytorch.Lion", "schedulefree.AdamWScheduleFree",

@@ -1,5 +1,7 @@
-"""What the optimizers take: data for the checks of OPTIMIZER (their own signatures; musubi-tuner's side is
-``get_optimizer`` of training/trainer_base.py, v0.3.4)."""
+"""Arguments of optimizers, from their signatures.
+
+See ``get_optimizer`` in training/trainer_base.py (v0.3.4).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ PACKAGES = {
     "dadaptation": ("dadaptation.DAdaptAdam",),
     "came_pytorch": ("came_pytorch.CAME",),
 }
-"""Distribution in musubi-tuner's environment -> the optimizers that need it."""
+"""Package -> optimizers."""
 
 _ADAM = frozenset(
     "auto AdamW8bit PagedAdamW8bit AdamW Adam RAdam NAdam Adamax AdamWScheduleFree Prodigy ProdigyPlusScheduleFree "
@@ -26,7 +28,7 @@ _LION = frozenset("Lion Lion8bit PagedLion8bit".split())
 _ADEMAMIX = frozenset("AdEMAMix8bit PagedAdEMAMix8bit".split())
 _OTHER = frozenset("Adafactor SGD RMSprop Adagrad CAME".split())
 THREE_BETAS = _ADEMAMIX | {"CAME"}
-"""Optimizers whose ``betas`` are three; Prodigy has a ``beta3`` beside its two."""
+"""Optimizers with three ``betas``; Prodigy's ``beta3`` is separate."""
 
 ARGUMENTS = {
     "weight_decay": _ADAM | _LION | _ADEMAMIX | _OTHER,
@@ -44,14 +46,16 @@ ARGUMENTS = {
     "amsgrad": frozenset({"AdamW", "Adam"}),
     "fused": frozenset({"AdamW", "Adam", "Adagrad", "SGD"}),
 }
-"""Field -> class names of the optimizers that take it. CAME and Adafactor have two eps: these go into optimizer_args.
-bitsandbytes has an ``amsgrad`` too, and refuses it."""
+"""Field -> optimizers that accept it.
+
+CAME and Adafactor have two eps, for optimizer_args. bitsandbytes refuses its own ``amsgrad``.
+"""
 
 LEARNS_RATE = frozenset({"Prodigy", "ProdigyPlusScheduleFree", "DAdaptAdam"})
-"""Optimizers that find the learning rate and multiply it with the given one, which is 1 for all of them."""
+"""Optimizers that multiply their own rate by the given one, usually 1."""
 
 LOWEST_RATE = 0.1
-"""Below this they train next to nothing."""
+"""Lower rates train almost nothing."""
 
 _TORCH = "weight_decay maximize foreach differentiable"
 _BITSANDBYTES = "betas weight_decay args min_8bit_size percentile_clipping block_wise"
@@ -81,11 +85,13 @@ TAKES = {
         "DAdaptAdam": f"{_DADAPTING} log_every",
     }.items()
 }
-"""Class name -> the arguments in optimizer_args (PyTorch 2.13, transformers 4.57, bitsandbytes, prodigyopt 1.1,
-dadaptation 3.2). The other optimizers belong to packages that still change: what is written for them is sent."""
+"""Optimizer -> names in optimizer_args.
+
+PyTorch 2.13, transformers 4.57, bitsandbytes, prodigyopt 1.1, dadaptation 3.2. Others still change, and aren't checked.
+"""
 
 NUMBERS = frozenset(
     "weight_decay momentum dampening momentum_decay alpha t_alpha t_beta3 lr_decay initial_accumulator_value "
     "clip_threshold decay_rate beta1 beta3 d0 d_coef growth_rate percentile_clipping optim_bits min_8bit_size".split()
 )
-"""Arguments that are one number; with anything else the optimizer raises a TypeError once the models are loaded."""
+"""Numeric arguments; other values fail after loading the models."""

@@ -1,4 +1,4 @@
-"""SAMPLING: which timesteps are trained, and the samples that are made on the way."""
+"""SAMPLING: timesteps, and samples during training."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ ADVANCED = Widget(advanced=True)
 
 
 class Sampling(Settings):
-    """Timestep sampling of the training, and samples by step or epoch."""
-
     socket: ClassVar[str] = "MUSUBI_SAMPLING"
 
     timestep_sampling: Annotated[
@@ -137,8 +135,10 @@ class Sampling(Settings):
         return self
 
     def ignored(self, sampling: str | None) -> str:
-        """What this way to draw would ignore of the settings, and what to do; "" where all of them act. ``None``: the
-        family's own way, which is not known here."""
+        """Return which setting ``sampling`` would ignore and what to do, or "".
+
+        ``None`` is the family's own sampling, unknown here.
+        """
         why, name = ignored(sampling, self.weighting_scheme, changed(self, *FIELDS))
         if why:
             back = back_to_start(self, name) if name else "choose timestep_sampling sigma or weighting_scheme none"
@@ -146,8 +146,7 @@ class Sampling(Settings):
         return ""
 
     def samples(self) -> list[Prompt]:
-        """All prompts: the lines of sample_prompts (empty ones and those that begin with # are left out), then the
-        connected ones; what a prompt does not say is taken from here."""
+        """Return typed prompts, then connected ones, completed by the settings."""
         written = written_prompts(self.sample_prompts, SAMPLE_OPTIONS)
         own: dict[str, Any] = {
             "width": self.sample_width,

@@ -1,8 +1,7 @@
-"""What each learning rate scheduler takes: the one table for refusals, descriptions and what is sent.
+"""Settings of each learning rate scheduler.
 
-From ``get_lr_scheduler`` of training/trainer_base.py (musubi-tuner v0.3.4), which drops a setting that the chosen
-scheduler does not take without a word, and the functions of transformers 4.57, diffusers 0.32 and PyTorch 2.13 that it
-calls.
+``get_lr_scheduler`` (training/trainer_base.py, v0.3.4) ignores others silently. Sources: transformers 4.57,
+diffusers 0.32 and PyTorch 2.13.
 """
 
 from __future__ import annotations
@@ -13,8 +12,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Scheduler:
-    """``fields`` of OPTIMIZER that are options of their own, and ``arguments`` in lr_scheduler_args, that it takes;
-    ``needs`` are those of both that it cannot do without, each with a good start."""
+    """Options and arguments of a scheduler.
+
+    ``fields`` are options, ``arguments`` names in lr_scheduler_args; ``needs`` are required, with an example.
+    """
 
     fields: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
@@ -40,7 +41,6 @@ _NAMED = {
     "piecewise_constant": Scheduler((), ("step_rules",), {"step_rules": "1:100,0.1:200,0.01"}),
     "adafactor": Scheduler(),
 }
-"""By ``--lr_scheduler``."""
 
 _ONE_CYCLE = (
     "max_lr total_steps epochs steps_per_epoch pct_start anneal_strategy cycle_momentum base_momentum max_momentum "
@@ -55,7 +55,7 @@ _PYTORCH = {
     "PolynomialLR": Scheduler((), ("total_iters", "power")),
     "OneCycleLR": Scheduler((), tuple(_ONE_CYCLE.split()), {"max_lr": "1e-4", "total_steps": "1000, the steps"}),
 }
-"""Classes of torch.optim.lr_scheduler, by ``--lr_scheduler_type``."""
+"""Classes of torch.optim.lr_scheduler."""
 
 SCHEDULERS: Mapping[str, Scheduler] = _NAMED | _PYTORCH
 OF_PYTORCH = frozenset(_PYTORCH)
@@ -64,15 +64,15 @@ ARGUMENTS = (
     *("T_max", "T_0", "eta_min", "step_size", "gamma", "max_lr", "total_steps", "total_iters", "num_cycles", "lr_end"),
     "step_rules",
 )
-"""Arguments that have a field in OPTIMIZER; the others are lines of lr_scheduler_args only."""
+"""Arguments that have a field."""
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     name: tuple(taker for taker, each in SCHEDULERS.items() if name in (*each.fields, *each.arguments))
     for name in (_WARMUP, _DECAY, _CYCLES, _POWER, _TIMESCALE, _LEAST, *ARGUMENTS)
 }
-"""Field -> the schedulers that take it."""
+"""Field -> schedulers that accept it."""
 
 
 def of(name: str, text: str) -> str:
-    """The description of a field: who takes it, and what it is."""
+    """Describe a field, beginning with its schedulers."""
     return f"{', '.join(FIELDS[name])}: {text}"

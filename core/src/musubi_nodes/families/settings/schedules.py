@@ -1,9 +1,8 @@
-"""Learning rate schedulers whose curve depends on the training's length, and how a training that goes on keeps it.
+"""Schedulers with a fixed length, and how a resumed training keeps it.
 
-musubi-tuner gives a scheduler the length of the run, and a run that goes on from a state is shorter than the whole
-training, while the state brings the steps that were done: linear would then train with a rate of 0 and cosine rise
-again (``get_lr_scheduler`` of training/trainer_base.py and transformers 4.57). So such a run is told the same scheduler
-by its name in transformers, with the whole length. rex keeps its length in the state.
+musubi-tuner gives the scheduler the length of the run, but a state contains steps done before: linear would end at 0
+early, cosine rise again (``get_lr_scheduler``, training/trainer_base.py; transformers 4.57). So a resumed run imports
+the scheduler from transformers with the whole length. rex stores its length in the state.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from musubi_nodes.i18n import translate
 
 @dataclass(frozen=True)
 class Curve:
-    """``function`` of transformers, its own ``arguments``, and its ``factor`` by the share (0..1) after warm-up."""
+    """A ``function`` of transformers; ``factor`` by share after warm-up."""
 
     function: str
     factor: Callable[[float, Optimizer], float]
@@ -31,7 +30,7 @@ def _cosine(share: float) -> float:
 
 
 def _waves(optimizer: Optimizer) -> float:
-    """``num_cycles`` of get_cosine_schedule_with_warmup."""
+    """Return ``num_cycles`` of get_cosine_schedule_with_warmup."""
     given = optimizer.scheduler_argument("num_cycles")
     return 0.5 if given is None else float(given)
 
@@ -66,13 +65,12 @@ CURVES = {
         lambda optimizer: {"num_cycles": optimizer.lr_scheduler_num_cycles / 2, "min_lr_rate": _least(optimizer)},
     ),
 }
-"""By musubi-tuner's ``--lr_scheduler``."""
 
 
 def kept(optimizer: Optimizer, total: int, processes: int) -> Optimizer:
-    """The same scheduler for a run that goes on, as if it were one training of ``total`` steps.
+    """Return the same scheduler for a resumed run of ``total`` steps.
 
-    A scheduler counts the steps of all ``processes`` (accelerate), and shares are of them.
+    A scheduler counts the steps of all ``processes`` (accelerate).
     """
     steps = total * processes
     warmup, decay = (_steps(value, steps) for value in (optimizer.lr_warmup_steps, optimizer.lr_decay_steps))
@@ -98,9 +96,9 @@ def _imported(optimizer: Optimizer, function: str, arguments: Mapping[str, Any])
 
 
 def other_length(optimizer: Optimizer, rate: float, step: int, before: int, total: int) -> str:
-    """What another length than the ``before`` of the state changes in the learning rate; "" where it changes nothing.
+    """Return how a length other than ``before`` changes the rate, or "".
 
-    ``rate`` is learning_rate, ``step`` where the training goes on, ``total`` the steps that it now has.
+    ``rate`` is learning_rate; the training resumes at ``step`` and now has ``total`` steps.
     """
     name = optimizer.lr_scheduler
     if before == total or optimizer.lr_scheduler_type:
@@ -142,7 +140,7 @@ def _factor(optimizer: Optimizer, step: int, total: int) -> float:
 
 
 def _inverse_sqrt(step: int, warmup: int, timescale: int) -> float:
-    """It knows no length, but a warm-up that is a share of it (``get_inverse_sqrt_schedule`` of transformers 4.57)."""
+    """Follow ``get_inverse_sqrt_schedule`` of transformers 4.57."""
     return 1 / math.sqrt((step + timescale - warmup) / timescale)
 
 

@@ -1,7 +1,7 @@
-"""What each way to draw timesteps takes: the one table for refusals and descriptions of SAMPLING.
+"""Settings of each timestep sampling.
 
-From ``get_noisy_model_input_and_timesteps`` of training/trainer_base.py and from training/timesteps.py (musubi-tuner
-v0.3.4), which drop everything else without a word; Wan's own one (wan_train_network.py) calls it.
+musubi-tuner ignores others silently: ``get_noisy_model_input_and_timesteps`` (training/trainer_base.py) and
+training/timesteps.py, v0.3.4; wan_train_network.py calls it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 SCHEMES: Mapping[str, tuple[str, ...]] = {"logit_normal": ("logit_mean", "logit_std"), "mode": ("mode_scale",)}
-"""The ``weighting_scheme`` that say how sigma draws, with the fields that each takes; the others weigh the loss."""
+"""Weighting schemes that draw with sigma, and their fields."""
 
 _SHIFT, _SPREAD, _LOGIT = "discrete_flow_shift", "sigmoid_scale", SCHEMES["logit_normal"]
 _ALL_BUT_SIGMA = ("preserve_distribution_shape", "num_timestep_buckets")
@@ -28,20 +28,22 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "qinglong_flux": (*_ALL_BUT_SIGMA, _SPREAD, *_LOGIT),
     "qinglong_qwen": (*_ALL_BUT_SIGMA, _SPREAD),
 }
-"""``timestep_sampling`` -> the fields that act with it."""
+"""``timestep_sampling`` -> its fields."""
 
 FIELDS = tuple(dict.fromkeys(name for fields in (*TAKES.values(), *SCHEMES.values()) for name in fields))
-"""The fields that only some ways to draw take."""
+"""Fields that not every sampling uses."""
 
 
 def of(name: str, text: str) -> str:
-    """The description of a field: who takes it, and what it is."""
+    """Describe a field, beginning with its samplings."""
     return f"{', '.join(_takers(name))}: {text}"
 
 
 def ignored(sampling: str | None, scheme: str, changed: Iterable[str]) -> tuple[str, str]:
-    """Why a choice would be ignored, and which of the ``changed`` fields that is ("" for ``scheme`` itself); two empty
-    texts where all act. ``sampling`` is ``None`` where it is not known yet: then what some of them takes is none."""
+    """Return why a choice would be ignored, and the field ("" for ``scheme``).
+
+    Both are empty if none is. ``sampling`` may be unknown.
+    """
     possible: Collection[str] = [sampling] if sampling and sampling in TAKES else TAKES
     if scheme in SCHEMES and "sigma" not in possible:
         return f"weighting_scheme {scheme} is how timestep_sampling sigma draws: {sampling} ignores it", ""

@@ -1,4 +1,4 @@
-"""TRAINING: length, rank and alpha, learning rate, seed, saving, precision, metadata, logging, resume."""
+"""TRAINING settings."""
 
 from __future__ import annotations
 
@@ -23,8 +23,6 @@ _SIZE = re.compile(r"\s*([1-9][0-9]{0,5})\s*(?:[xX,×]\s*([1-9][0-9]{0,5})\s*)?"
 
 
 class Training(Settings):
-    """How long and how strongly a LoRA is trained, and what is saved on the way."""
-
     socket: ClassVar[str] = "MUSUBI_TRAINING"
 
     max_train_epochs: Annotated[int | None, Option()] = Field(
@@ -137,13 +135,13 @@ class Training(Settings):
         *("learning_rate", "network_dim", "network_alpha", "network_dropout", "network_args", "seed"),
         *("mixed_precision", "gradient_accumulation_steps", "scale_weight_norms"),
     )
-    """Fields that make it another training; with other values of the rest it can go on from a state."""
+    """Fields that a resumed training must keep."""
 
     SPEED_AND_LOGS: ClassVar[tuple[str, ...]] = (
         *("max_data_loader_n_workers", "persistent_data_loader_workers"),
         *("log_with", "log_prefix", "log_tracker_name", "wandb_run_name", "log_config"),
     )
-    """Fields that change nothing of the LoRA."""
+    """Fields that don't affect the LoRA."""
 
     @field_validator(*sorted(NAMES))
     @classmethod
@@ -160,7 +158,7 @@ class Training(Settings):
     @field_validator("metadata_reso")
     @classmethod
     def _size(cls, text: str) -> str:
-        """As the first save reads it, which otherwise ends the training (utils/sai_model_spec.py, v0.3.4)."""
+        """Parse like the first save (utils/sai_model_spec.py, v0.3.4)."""
         sides = _SIZE.fullmatch(text)
         if text.strip() and not sides:
             raise InvalidValue("size-invalid", "write width x height, such as 1280x720")
@@ -187,11 +185,13 @@ class Training(Settings):
         return self
 
     def steps(self, per_epoch: int) -> int:
-        """The steps of the whole training."""
+        """Return the steps of the whole training."""
         return self.max_train_epochs * per_epoch if self.max_train_epochs else self.max_train_steps or 0
 
     def options(self) -> dict[str, Any]:
-        """The options that are computed from fields; without workers torch refuses to keep them (trainer_base.py,
-        v0.3.4, once all models are loaded)."""
+        """Return computed options.
+
+        Persistent loading without workers fails after the models are loaded (trainer_base.py, v0.3.4).
+        """
         persistent = self.persistent_data_loader_workers and self.max_data_loader_n_workers > 0
         return {"network_args": key_value_lines(self.network_args), "persistent_data_loader_workers": persistent}

@@ -1,4 +1,4 @@
-"""What a training is checked for before anything starts: its caches, and whom it talks to."""
+"""Checks before a training starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from musubi_nodes.i18n import translate
 
 
 def check_machine(inputs: Any, context: Context) -> None:
-    """Processes that train together trust each other, so that no workflow may choose whom this machine talks to."""
+    """Refuse machines that the server's configuration doesn't list."""
     address: str = inputs.main_process_ip
     if address and address not in context.services.config.machines:
         raise MusubiError(
@@ -42,7 +42,7 @@ def check_machine(inputs: Any, context: Context) -> None:
 
 
 def check_counts(inputs: Any) -> None:
-    """accelerate divides the processes by the machines and would start none, or fewer than asked."""
+    """Refuse processes that accelerate can't divide among machines."""
     processes, machines, rank = inputs.num_processes, inputs.num_machines, inputs.machine_rank
     if processes % machines:
         raise MusubiError(
@@ -59,13 +59,12 @@ def check_counts(inputs: Any) -> None:
 
 
 def check_rate(inputs: Any) -> None:
-    """Optimizers that find the learning rate themselves are not given one that leaves nothing of it."""
     optimizer, training = inputs.optimizer or Optimizer(), inputs.training or Training()
     optimizer.check_rate(training.learning_rate)
 
 
 def check_caches(inputs: TrainerInputs, needed: frozenset[str]) -> None:
-    """Both caches are of one dataset, and made with the flags that are ``needed``."""
+    """Raise unless both caches match the dataset and the ``needed`` flags."""
     latent, text = inputs.latent_cache, inputs.text_cache
     if latent.dataset.fingerprint != text.dataset.fingerprint:
         raise MusubiError(
@@ -83,7 +82,7 @@ def check_caches(inputs: TrainerInputs, needed: frozenset[str]) -> None:
 
 
 def check_files(inputs: TrainerInputs, family: Family) -> None:
-    """The dataset is what was cached, and the folders hold the files that the cache nodes made, all and no others."""
+    """Raise unless dataset and cache files are as they were cached."""
     latent = inputs.latent_cache
     found = checked_scan(latent.dataset, family)
     if fingerprint(latent.dataset.config, found) != latent.dataset.fingerprint:

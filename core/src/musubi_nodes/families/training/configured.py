@@ -1,4 +1,4 @@
-"""[options] of the server's configuration: what every trainer gets, and which of it makes another LoRA."""
+"""Trainer options in the server's configuration."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ OWNER = "[options] of config.toml"
 
 
 def configured_options(options: Mapping[str, Any], runner_options: Iterable[str]) -> dict[str, Argument]:
-    """All of them; a :class:`MusubiError` for what the runner sets (``runner_options``)."""
     if taken := sorted({*RUNNER, "resume", *runner_options} & options.keys()):
         raise MusubiError("option-refused", f"{OWNER} sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
     return {name: Argument(name, value, OWNER) for name, value in options.items()}
 
 
 def counting(configured: Mapping[str, Argument]) -> dict[str, Argument]:
-    """Those that make another LoRA: an upload changes nothing of it."""
+    """Return the options that affect the LoRA."""
     return {name: argument for name, argument in configured.items() if not is_upload(name)}

@@ -1,4 +1,4 @@
-"""How many steps an epoch of a training has, before musubi-tuner tells it."""
+"""Steps per epoch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from musubi_nodes.families.training.inputs import TrainerInputs
 
 
 def epoch_facts(inputs: TrainerInputs) -> dict[str, Any]:
-    """What the number follows from."""
+    """Return what the number depends on."""
     accumulated = (inputs.training or Training()).gradient_accumulation_steps
     dataset = inputs.latent_cache.dataset.fingerprint
     return {"dataset": dataset, "gradient_accumulation_steps": accumulated, "num_processes": inputs.num_processes}
 
 
 def steps_of_epoch(inputs: TrainerInputs, family: Family) -> int | None:
-    """As ``_build_optimizer_and_dataloader`` counts it (training/trainer_base.py, v0.3.4); ``None`` where the dataset
-    does not tell its batches."""
+    """Return the steps, ``None`` if unknown.
+
+    Counts like ``_build_optimizer_and_dataloader`` (training/trainer_base.py, v0.3.4).
+    """
     config = inputs.latent_cache.dataset.config
     batches = training_batches(scan(config), config, fps=family.fps)
     accumulated = (inputs.training or Training()).gradient_accumulation_steps

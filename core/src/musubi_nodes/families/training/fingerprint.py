@@ -1,4 +1,4 @@
-"""Which training a run is of, whatever its length, and in what another run of the same name differs from it."""
+"""Identity of a training, independent of its length."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from musubi_nodes.runs.record.folder import RunFolder
 
 AUTO = "auto"
 PLAN = "training.json"
-"""The :class:`TrainingFingerprint` of a run's training, with its ``max_train_epochs`` and ``max_train_steps``."""
+"""File with a run's :class:`TrainingFingerprint` and length."""
 
 SPEED = {"ddp_timeout": None}
-"""Inputs that change nothing of what is made."""
+"""Inputs that don't affect the result."""
 
 MOST_NAMED = 5
-"""Settings that a line names."""
 
 
 @dataclass(frozen=True)
 class TrainingFingerprint:
-    """``key`` is another one where anything differs; the rest tells what: the ``program`` is the state of the
-    install's script, ``settings`` are fields with their values."""
+    """Identity of a training.
+
+    ``key`` identifies it; the other fields explain differences. ``program`` is the state of the script's code.
+    """
 
     key: str
     output_name: str
@@ -42,7 +43,6 @@ class TrainingFingerprint:
 
 
 def fingerprint_of(inputs: TrainerInputs, key: str, program: str) -> TrainingFingerprint:
-    """The fingerprint of a training whose ``inputs`` are those of :func:`without_length`."""
     settings = {"memory": same_result(inputs.memory or Memory()), "optimizer": inputs.optimizer or Optimizer()}
     plain = inputs.model_copy(update=settings)
     return TrainingFingerprint(
@@ -51,7 +51,7 @@ def fingerprint_of(inputs: TrainerInputs, key: str, program: str) -> TrainingFin
 
 
 def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:
-    """Widgets by their own names, what a models node or a LoRA holds by that of the input as well."""
+    """Yield settings by widget name, others with their input's name."""
     for name, value in inputs:
         if isinstance(value, Settings):
             yield from ((field, repr(each)) for field, each in value if field not in SAME_RESULT)
@@ -64,13 +64,12 @@ def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:
 def record_training(
     folder: RunFolder, fingerprint: TrainingFingerprint, training: Training, epoch: Mapping[str, Any]
 ) -> None:
-    """Write down which training a run is of; ``epoch``: what the number of steps of an epoch follows from."""
     length = {"max_train_epochs": training.max_train_epochs, "max_train_steps": training.max_train_steps}
     write_json(folder.path / PLAN, {**asdict(fingerprint), **length, "epoch": epoch})
 
 
 def without_length(inputs: TrainerInputs) -> Any:
-    """The inputs without what two runs of one training may differ in: length, saving, logging, samples."""
+    """Reset what may differ in a resumed training."""
     given, sampling = inputs.training or Training(), inputs.sampling or Sampling()
     training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
     samples = {n: f.default for n, f in Sampling.model_fields.items() if n == "prompts" or n.startswith("sample_")}
@@ -79,8 +78,7 @@ def without_length(inputs: TrainerInputs) -> Any:
 
 
 def for_completion_key(inputs: TrainerInputs) -> Any:
-    """The inputs as they name what a finished training is: with ``auto`` it is the same as without, also with other
-    workers or logs."""
+    """Reset what doesn't affect a finished training."""
     training = inputs.training or Training()
     named = "" if training.resume.strip() == AUTO else training.resume
     plain = {"crash_retries": 0, "accept_lr_change": False, "resume": named}
@@ -89,8 +87,7 @@ def for_completion_key(inputs: TrainerInputs) -> Any:
 
 
 def nothing_found(fingerprint: TrainingFingerprint, runs: Iterable[RunFolder]) -> str:
-    """One line for a user whose ``auto`` found no state: the newest run of the same name, and what differs. Empty where
-    the name is new: nobody expects anything then."""
+    """Explain why ``auto`` found no state, if the name was used before."""
     for run in runs:
         plan = run.read_json(PLAN)
         if plan.get("output_name") == fingerprint.output_name:

@@ -1,4 +1,4 @@
-"""What every LoRA trainer takes and hands on."""
+"""Inputs and outputs of LoRA trainers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ADVANCED = Widget(advanced=True)
 
 
 class TrainerInputs(ScriptInputs):
-    """What every LoRA trainer takes; a family adds ``models`` of its own type."""
+    """Inputs of every LoRA trainer; a family adds ``models``."""
 
     if TYPE_CHECKING:
         models: Models
@@ -68,7 +68,7 @@ class TrainerInputs(ScriptInputs):
 
 
 def with_caches(inputs: type[BaseModel], family: str) -> type[BaseModel]:
-    """Return ``inputs`` with the sockets of the family's two caches behind ``models``; ``family`` is its key."""
+    """Add the sockets of the family's caches after ``models``."""
     kinds: tuple[CacheKind, ...] = ("latent", "text")
     sockets: dict[str, Any] = {f"{kind}_cache": (cache_socket(family, kind), ...) for kind in kinds}
     first = create_model("First", __base__=NodeInputs, models=(Any, ...), **sockets)
@@ -76,7 +76,5 @@ def with_caches(inputs: type[BaseModel], family: str) -> type[BaseModel]:
 
 
 class TrainerOutputs(NodeOutputs):
-    """A trained LoRA and its run."""
-
     lora: Lora = Field(description="The trained LoRA, already in models/loras/musubi.")
     run: Run = Field(description="The run folder: log, metrics, checkpoints, samples.")

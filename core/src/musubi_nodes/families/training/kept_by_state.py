@@ -1,4 +1,4 @@
-"""Which settings a saved state keeps, whatever the trainer is set to: those of optimizer, scheduler and LoRA."""
+"""Settings that a saved state overrides."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from musubi_nodes.runs.record.folder import RunFolder
 KEPT = frozenset(Optimizer.model_fields) - {"max_grad_norm"} | {
     *("learning_rate", "network_dim", "network_alpha", "network_args")
 }
-"""``accelerator.load_state`` restores the optimizer's groups with their rates and decay, the scheduler and the LoRA's
-weights and alpha (accelerate 1.6, trainer_base.py, v0.3.4); the LoRA's metadata would tell the new values."""
+"""Restored by ``accelerator.load_state`` (accelerate 1.6, v0.3.4)."""
 
 
 def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
-    """Raise a :class:`MusubiError` where a training would go on with other values than it is set to."""
     before = run.read_json(PLAN).get("settings")
     if not isinstance(before, dict):
         raise MusubiError(
@@ -40,13 +38,13 @@ def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
 
 
 def _default(name: str) -> str:
-    """Of a field that came after the state was saved."""
+    """Return the default of a field that is newer than the state."""
     fields = Optimizer.model_fields | Training.model_fields
     return repr(fields[name].default) if name in fields else ""
 
 
 def stamps_of_state(state: Path) -> str:
-    """What names the files of a state; "" where there is none."""
+    """Return the stamps of a state's files, or ""."""
     try:
         return " ".join(f"{path.name} {FileStamp.lasting(path)}" for path in sorted(state.iterdir()) if path.is_file())
     except OSError:

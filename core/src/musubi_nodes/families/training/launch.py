@@ -1,4 +1,4 @@
-"""How a trainer is started: accelerate through the install's own Python."""
+"""The command that starts a trainer through accelerate."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from musubi_nodes.runs.install import Install
 CONFIG = "accelerate.json"
 
 PORT = 29500
-"""accelerate's own; for several machines it takes "None" for it (v1.6.0)."""
+"""accelerate's default, which it lacks for several machines (v1.6.0)."""
 
 
 def accelerate_launch(install: Install, inputs: TrainerInputs, folder: Path, *, cpu: bool) -> list[str]:
-    """What stands before the script. Every count is explicit: else accelerate prints notices and guesses."""
+    """Return the words before the script, with every count explicit."""
     several = inputs.num_processes > 1 or inputs.num_machines > 1
     options = {
         "config_file": folder / CONFIG,
@@ -34,7 +34,9 @@ def accelerate_launch(install: Install, inputs: TrainerInputs, folder: Path, *, 
 
 
 def write_launch_config(folder: Path, precision: str) -> None:
-    """A configuration that says nothing but the precision. Without a file, that of `accelerate config` would decide:
-    other GPUs, FSDP, DeepSpeed. As an option, the precision would make the launcher itself use the GPU (v1.6.0)."""
+    """Write a configuration with only the precision.
+
+    It replaces that of `accelerate config`. As an option, the precision makes the launcher use the GPU (v1.6.0).
+    """
     values = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "mixed_precision": precision}
     write_json(folder / CONFIG, {**values, "num_processes": 1, "use_cpu": False, "debug": False})

@@ -1,4 +1,4 @@
-"""States that are too old, in the runs that a training went on from: musubi-tuner sees those of its own run only."""
+"""Removal of old states in earlier runs of a training."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from musubi_nodes.sharing import discard_folder
 
 
 def remove_old_states(run: RunFolder, training: Training) -> None:
-    """Once ``run`` has ended complete: of all runs of its training as many states are kept as the settings say.
+    """Keep as many states of the finished training as configured.
 
-    Nothing but numbered states in the folders of earlier runs is removed; not one that a running training began with,
-    and none where the settings keep all. What cannot be removed stays: the training is good all the same.
+    States that a running training began with stay, and errors are ignored.
     """
     with contextlib.suppress(OSError):
         _remove(run, training)
@@ -35,8 +34,7 @@ def _remove(run: RunFolder, training: Training) -> None:
 
 
 def _earlier(run: RunFolder) -> Iterator[State]:
-    """What the runs that it went on from had saved until there, newest first; not of a run of another training, which a
-    state that was named by hand may be of."""
+    """Yield states of the same training's earlier runs, newest first."""
     key = run.read_json(PLAN).get("key")
     for earlier, until in parts(run)[-2::-1]:
         if earlier.read_json(PLAN).get("key") != key:
@@ -55,8 +53,7 @@ def _named(state: State) -> str:
 
 
 def _too_old(found: list[State], training: Training) -> Iterator[State]:
-    """By musubi-tuner's rules: so many of those saved by epochs, and those of the last so many steps; the number of
-    states, else that of checkpoints (utils/train_utils.py, v0.3.4)."""
+    """Apply musubi-tuner's rules (utils/train_utils.py, v0.3.4)."""
     epochs = training.save_last_n_epochs_state or training.save_last_n_epochs
     steps = training.save_last_n_steps_state or training.save_last_n_steps
     by_epoch, by_step = ([state for state in found if state.by == by] for by in ("epoch", "step"))

@@ -1,4 +1,4 @@
-"""Where a training puts its files, and where its metrics go: found out before hours are spent on it."""
+"""Checks of output folders and of the login for metrics."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.record.folder import runs_of
 
 LONGEST_PATH = 259
-"""UTF-16 units of a path on Windows, unless long paths are switched on (MAX_PATH without its end)."""
+"""UTF-16 units on Windows (MAX_PATH without NUL)."""
 RUN = len("20260102-101500-250-MusubiTunerHunyuanVideoLoRATrainer-1a2b3c")
 INSIDE = len("/out/sample/_e000001_00_20261130120000_4294967295_000.png")
-"""What samples add to the name (``sample_images`` of training/trainer_base.py, v0.3.4); nothing adds more."""
+"""Longest suffix (``sample_images``, training/trainer_base.py, v0.3.4)."""
 WITHOUT_LOGIN = ("offline", "dryrun", "disabled")
-"""Values of WANDB_MODE."""
 
 
 def check_lora_folder(context: Context) -> None:
-    """The folder for LoRAs can be written, as far as the system says beforehand."""
     folder = lora_folder(context)
     there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
@@ -42,7 +40,6 @@ def check_lora_folder(context: Context) -> None:
 
 
 def check_paths(output: Path, name: str, *, longest: int | None) -> None:
-    """No path of the run is too long; ``longest`` is the system's limit in UTF-16 units, ``None`` for none."""
     size = _units(str(runs_of(output))) + 1 + RUN + INSIDE + _units(name)
     if longest is not None and size > longest:
         raise MusubiError(
@@ -57,12 +54,11 @@ def check_paths(output: Path, name: str, *, longest: int | None) -> None:
 
 
 def longest_path() -> int | None:
-    """The limit of this system."""
     return None if os.name != "nt" or _long_paths() else LONGEST_PATH
 
 
 def check_login(install: Install, training: Training, secrets: Mapping[str, str]) -> None:
-    """Metrics that go to Weights & Biases need a key; wandb would ask for it where nobody sees it."""
+    """Raise if Weights & Biases has no key: it would ask invisibly."""
     if training.log_with not in ("wandb", "all"):
         return
     environment = child_environment(install, secrets=secrets)
@@ -80,7 +76,7 @@ def check_login(install: Install, training: Training, secrets: Mapping[str, str]
 
 
 def _has_login(environment: Mapping[str, str]) -> bool:
-    """Whether `wandb login` was run: it writes the key into the netrc file."""
+    """Whether `wandb login` has written a netrc file."""
     host = re.sub(r"^\w+://|[:/].*$", "", environment.get("WANDB_BASE_URL", "") or "api.wandb.ai")
     home = Path(environment.get("HOME") or environment.get("USERPROFILE") or Path.home())
     named = environment.get("NETRC")

@@ -1,4 +1,4 @@
-"""Going on with a training from a state that it saved: which one, for how many steps, and with which learning rate."""
+"""Resuming a training: state, steps and learning rate."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from musubi_nodes.runs.record.states import State, go_on, is_whole, needed_files
 
 @dataclass(frozen=True)
 class Resume:
-    """``total`` are the steps of the whole training, ``run`` is the one that saved ``state``."""
+    """A state to resume from; ``total`` steps in the whole training."""
 
     run: RunFolder
     state: State
     total: int
 
     def inputs(self, inputs: TrainerInputs) -> TrainerInputs:
-        """The inputs for what is left: musubi-tuner counts from 0 again (training/trainer_base.py, v0.3.4)."""
+        """Return inputs for the remaining steps: v0.3.4 counts from 0."""
         training = (inputs.training or Training()).model_copy(
             update={"max_train_epochs": None, "max_train_steps": self.total - self.state.step}
         )
@@ -42,11 +42,9 @@ class Resume:
         return inputs.model_copy(update={"training": training, "optimizer": optimizer})
 
     def record(self, folder: RunFolder) -> None:
-        """Write down in the new run's folder where it goes on."""
         go_on(folder, self.state, self.run)
 
     def told(self) -> str:
-        """One line for the user."""
         return translate(
             "goes on after step {step} of {total}, from the state of {run}",
             step=self.state.step,
@@ -58,10 +56,9 @@ class Resume:
 def resume_point(
     inputs: TrainerInputs, fingerprint: TrainingFingerprint, context: Context, family: Family
 ) -> Resume | None:
-    """Where the settings say that a training goes on; ``None``: at its beginning, as with ``auto`` and ``train_again``.
+    """Return the state to resume from, ``None`` to begin at step 0.
 
-    Raises a :class:`MusubiError` for a state that cannot be gone on from, and where another length changes the learning
-    rate and nobody accepted that.
+    Raises for unusable states, and for a changed learning rate unless accepted.
     """
     training = inputs.training or Training()
     named = training.resume.strip()
@@ -81,15 +78,13 @@ def resume_point(
 
 
 def begins_with(training: Training, context: Context) -> str:
-    """What names the state that the settings name; "" without one, and for auto."""
+    """Return the stamps of the named state, or ""."""
     named = training.resume.strip()
     path = None if named in ("", AUTO) else named_state(named, context)
     return stamps_of_state(path) if path and is_inside(path, [context.host.output_folder]) else ""
 
 
 def _newest(fingerprint: TrainingFingerprint, training: Training, context: Context) -> Resume | None:
-    """Of all runs; where there is none, the user is told why."""
-
     def waiting() -> None:
         context.progress(Progress("looking whether an earlier run still runs elsewhere"))
         context.raise_if_interrupted()
@@ -103,8 +98,7 @@ def _newest(fingerprint: TrainingFingerprint, training: Training, context: Conte
 
 
 def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waiting: Callable[[], None]) -> Resume | None:
-    """The last whole state of the newest run of this training that has one before its end; none after a loss that was
-    no number (NaN): that never comes back. Who still runs is left alone."""
+    """Return the last complete, finite state of the newest ended run."""
     for run in runs:
         if run.read_json(PLAN).get("key") != key:
             continue
@@ -118,7 +112,6 @@ def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waitin
 
 
 def named_state(text: str, context: Context) -> Path:
-    """The folder that ``resume`` means, which may not be there."""
     return context.host.output_folder / cleaned_path(text)
 
 
@@ -161,7 +154,7 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
 
 
 def _steps_of_epoch(run: RunFolder, state: State, inputs: TrainerInputs, family: Family) -> int:
-    """As the state's run counted them, if they follow from the same; else counted anew."""
+    """Return the run's steps per epoch, counted again if they changed."""
     if run.read_json(PLAN).get("epoch") == epoch_facts(inputs) or not (inputs.training or Training()).max_train_epochs:
         return state.length.per_epoch
     if (counted := steps_of_epoch(inputs, family)) is None:

@@ -1,4 +1,4 @@
-"""One queueing of a trainer: what it has started so far, and whether it goes on by itself after a crash."""
+"""Retries after a crash."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from musubi_nodes.runs.record.folder import RunFolder
 
 @dataclass
 class RetryState:
-    """``crashes_left`` counts over all retries, also those after "out of memory"; ``runs`` are those of this retry.
+    """One execution of a trainer with its retries.
 
-    ``key`` is that of the training that was tried last, ``begun`` the state that its last run began with.
+    ``crashes_left`` includes retries after "out of memory"; ``begun`` is the last run's first state.
     """
 
     crashes_left: int
@@ -25,16 +25,15 @@ class RetryState:
     begun: Resume | None = None
 
     def begin(self, run: RunFolder, begun: Resume | None) -> None:
-        """A run is started, at its beginning or from a state."""
         self.runs.append(run)
         self.begun = begun
 
     def resumable_checkpoint(self, training: Training) -> Resume | None:
-        """The newest whole state of this training that this retry saved; never one of an older retry."""
+        """Return the newest state saved by these ``runs``."""
         return newest_state(reversed(self.runs), self.key, training, waiting=lambda: None)
 
     def may_retry(self, error: Crashed, training: Training) -> bool:
-        """Whether to try again, which is counted: there is a state, and nobody ended the script from outside."""
+        """Whether there is a state and no external kill; count the retry."""
         if isinstance(error, EndedFromOutside) or not self.crashes_left:
             return False
         if not self.begun and not self.resumable_checkpoint(training):
@@ -43,7 +42,6 @@ class RetryState:
         return True
 
     def explain(self, error: Crashed, training: Training) -> Crashed:
-        """The error with the way to go on, where there is one."""
         point = self.resumable_checkpoint(training)
         if point is None:
             return error

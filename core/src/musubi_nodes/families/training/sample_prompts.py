@@ -1,4 +1,4 @@
-"""The prompt file that trainers read for samples on the way."""
+"""The trainers' prompt file for samples."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ KEYS = {
     "cfg_scale": "cfg_scale",
     "flow_shift": "discrete_flow_shift",
 }
-"""Field of a prompt -> key of the file (training/sampling_prompts.py, v0.3.4)."""
+"""Field -> key in the file (training/sampling_prompts.py, v0.3.4)."""
 
 
 def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> None:
-    """Raise a :class:`MusubiError` for a prompt that no sample can be made of; ``title`` is the family's."""
     for prompt in samples:
         frames, name = prompt.frames or 1, repr(prompt.prompt[:60])
         check_frames(rule, frames, f"{frames} frames of the sample {name} do not fit {title}")
@@ -49,10 +48,9 @@ def write_prompts(
     folder: Path,
     defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
-    """The prompts as JSON: in a .txt file a prompt that begins with "I " is taken for an image path, and one with " --"
-    for options (training/sampling_prompts.py, v0.3.4). The script prints them, so that they must be one line.
-    ``image`` is the first frame of prompts that have none, ``defaults`` are entries of prompts that do not say
-    otherwise.
+    """Write the prompts as JSON.
+
+    In a .txt file "I " begins an image path and " --" options (training/sampling_prompts.py, v0.3.4).
     """
     entries = []
     for number, prompt in enumerate(sampling.samples()):
@@ -78,7 +76,7 @@ def write_prompts(
 
 
 def _entry(prompt: Prompt) -> dict[str, Any]:
-    """musubi-tuner uses guidance only where a negative prompt is given, be it empty (trainer_base.py, v0.3.4)."""
+    """Convert a prompt; v0.3.4 uses guidance with a negative prompt only."""
     values: Mapping[str, Any] = {key: getattr(prompt, name) for name, key in KEYS.items()}
     entry = {key: value for key, value in values.items() if value is not None}
     entry["prompt"] = one_line(prompt.prompt)

@@ -1,4 +1,4 @@
-"""The LoRAs that a training begins with: one to go on from, and some that are merged into the model."""
+"""LoRAs that a training begins with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from musubi_nodes.families.training.inputs import TrainerInputs
 
 
 def starting_loras(inputs: TrainerInputs) -> Sequence[Lora]:
-    """All of them."""
     first = inputs.network_weights.chain() if inputs.network_weights else ()
     if len(first) > 1:
         raise MusubiError(
@@ -23,7 +22,6 @@ def starting_loras(inputs: TrainerInputs) -> Sequence[Lora]:
 
 
 def starting_weights(inputs: TrainerInputs) -> dict[str, Any]:
-    """The same as options."""
     merged = inputs.base_weights.chain() if inputs.base_weights else ()
     return {
         "network_weights": str(inputs.network_weights.path) if inputs.network_weights else None,

@@ -1,4 +1,4 @@
-"""The base of a family's LoRA trainer node."""
+"""Base of LoRA trainer nodes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from musubi_nodes.runs.run import Outcome
 
 
 class LoRATrainer(ScriptNode):
-    """Trains a LoRA on finished caches. Declare ``sample_models``: fields of the models that only samples need."""
+    """Trains a LoRA on finished caches; only samples need ``sample_models``."""
 
     category: ClassVar[str] = "MusubiTuner/Training"
     search: ClassVar[tuple[str, ...]] = (
@@ -86,26 +86,23 @@ class LoRATrainer(ScriptNode):
             cls.Inputs = with_caches(cls.Inputs, cls.family.key)
 
     def needed_flags(self, inputs: Any) -> frozenset[str]:
-        """The flags that the latent cache must have been made with."""
         return frozenset()
 
     def needs_sample_image(self, inputs: Any) -> bool:
-        """Whether samples of this task begin with a picture."""
         return False
 
     def sample_options(self, inputs: Any) -> Mapping[str, Any]:
-        """What samples are made with unless their prompts say otherwise, by its name in a JSON prompt file."""
+        """Return defaults for samples, by key of the prompt file."""
         return {}
 
     def sample_rule(self, inputs: Any) -> FrameRule:
-        """How many frames a sample may have."""
         return self.family.frame_rule
 
     def check_samples(self, inputs: Any) -> None:
-        """Raise a MusubiError where this training cannot make samples: musubi-tuner would only warn (v0.3.4)."""
+        """Raise if samples are impossible: v0.3.4 only warns."""
 
     def lora_noise(self, inputs: Any) -> str:
-        """For which of two models the LoRA is: both, high or low."""
+        """Return the LoRA's model: both, high or low."""
         return "both"
 
     def most_blocks_to_swap(self, inputs: TrainerInputs) -> int | None:
@@ -133,7 +130,6 @@ class LoRATrainer(ScriptNode):
         yield partial(self._check_places, context=context)
 
     def _check_places(self, inputs: Any, context: Context) -> None:
-        """Where its files and metrics go."""
         check_lora_folder(context)
         check_paths(context.host.output_folder, inputs.output_name, longest=longest_path())
         training = inputs.training or Training()
@@ -142,7 +138,6 @@ class LoRATrainer(ScriptNode):
             check_login(install, training, context.services.config.secrets)
 
     def _check_drawing(self, inputs: Any) -> None:
-        """What the way to draw timesteps would ignore of the settings."""
         sampling = inputs.sampling or Sampling()
         own = self.defaults().get("timestep_sampling")
         if why := sampling.ignored(sampling.timestep_sampling or own):
@@ -158,7 +153,6 @@ class LoRATrainer(ScriptNode):
             self.check_samples(inputs)
 
     def _check_loras(self, inputs: Any) -> None:
-        """Those that it begins with."""
         for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
         if inputs.network_weights:
@@ -189,7 +183,6 @@ class LoRATrainer(ScriptNode):
             return self.with_memory(inputs, context, lambda each: self.persist(each, context, retry))
 
     def persist(self, inputs: TrainerInputs, context: Context, retry: RetryState) -> BaseModel:
-        """One training; after a crash again from its newest state, as often as the settings allow."""
         training = inputs.training or Training()
         while True:
             try:
@@ -201,7 +194,6 @@ class LoRATrainer(ScriptNode):
                 context.show(text=translate("crashed and went on by itself: {what}", what=error.what))
 
     def train(self, inputs: TrainerInputs, context: Context, retry: RetryState) -> BaseModel:
-        """One training from start to end; ``retry`` may have a state of it to go on from."""
         install = self.prepare(inputs, context)
         training = inputs.training or Training()
         check_caches(inputs, self.needed_flags(inputs))
@@ -246,7 +238,7 @@ class LoRATrainer(ScriptNode):
             return self._complete(inputs, context, store, key, folder, made(outcome), outcome)
 
     def _done_before(self, inputs: TrainerInputs, context: Context, store: ResultStore, key: str) -> BaseModel | None:
-        """What the same training made earlier; None where there is none, or it is not good any more."""
+        """Return the same training's valid LoRA, if there is one."""
         if before := store.find(key):
             return self._before(inputs, context, before[0], store.run_of(key))
         left = left_behind(context.host.output_folder, key, _final(inputs), Path(inputs.models.main_dit))
@@ -266,14 +258,14 @@ class LoRATrainer(ScriptNode):
         made: Path,
         outcome: Outcome | None = None,
     ) -> BaseModel:
-        """Hand on and remember the LoRA of a training that came to its end, now or (no ``outcome``) earlier."""
+        """Publish the LoRA; ``outcome`` is ``None`` for an earlier run."""
         outputs = self._finish(inputs, context, folder, made, outcome)
         store.keep(key, [outputs.lora.path], folder.path)  # type: ignore[attr-defined]
         remove_old_states(folder, inputs.training or Training())
         return outputs
 
     def _key(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any], *facts: str) -> str:
-        """The caches count by the state of their files: another VAE makes another LoRA."""
+        """Return the result key; caches count by their files' state."""
         runner_options = {**configured, "dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
         return self.key(_spelled_out(inputs, install), install, runner_options, *facts)
 
@@ -301,7 +293,7 @@ class LoRATrainer(ScriptNode):
     def runner_options(
         self, inputs: TrainerInputs, context: Context, install: Install, folder: RunFolder
     ) -> dict[str, Any]:
-        """The options that the runner sets: where things go, which network, what is sampled and resumed."""
+        """Return output paths, network, samples and state."""
         training, sampling = inputs.training or Training(), inputs.sampling or Sampling()
         runner_options: dict[str, Any] = {
             "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
@@ -338,17 +330,15 @@ class LoRATrainer(ScriptNode):
         return lora_of(path).model_copy(update={"noise": self.lora_noise(inputs), "complete": complete})
 
     def processes(self, inputs: TrainerInputs) -> int:
-        """accelerate's ``num_processes`` counts those of all machines."""
+        """Divide ``num_processes``, which counts all machines."""
         return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
 
 
 def _final(inputs: TrainerInputs) -> str:
-    """The name of the LoRA that the script writes at its end."""
     return f"{inputs.output_name}.safetensors"
 
 
 def _told(name: str, target: Path, outcome: Outcome | None) -> str:
-    """One line about what was trained."""
     file = f"musubi/{target.name}"
     if outcome is None:
         return translate("was trained before, and is handed on now: {file}", file=file)
@@ -366,7 +356,7 @@ def _told(name: str, target: Path, outcome: Outcome | None) -> str:
 
 
 def _spelled_out(inputs: TrainerInputs, install: Install) -> TrainerInputs:
-    """The same training with what is not connected, or chosen as auto, as it counts."""
+    """Replace unconnected settings and auto by their values."""
     optimizer = inputs.optimizer or Optimizer()
     chosen = optimizer.model_copy(update={"optimizer_type": optimizer_of(optimizer, install)})
     told = {"training": inputs.training or Training(), "sampling": inputs.sampling or Sampling(), "optimizer": chosen}

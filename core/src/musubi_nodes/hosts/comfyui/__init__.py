@@ -1,13 +1,12 @@
-"""ComfyUI as host. Only this package imports ComfyUI or torch, and only when a node runs there."""
+"""ComfyUI as host, the only package that imports ComfyUI or torch."""
 
 from __future__ import annotations
 
 
 def mappings(pack: str = "musubi-nodes") -> tuple[dict[str, type], dict[str, str]]:
-    """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS`` of all plugins; adds the page's routes,
-    looks at what is queued, and loads the plugins once the server has started.
+    """Register with ComfyUI and return its two node mappings.
 
-    ``pack`` is the clone's folder name, below which ComfyUI serves its pages.
+    ``pack`` is the clone's folder name, under which ComfyUI serves its pages.
     """
     from musubi_nodes.hosts.comfyui.early import load_when_started
     from musubi_nodes.hosts.comfyui.queued import listen

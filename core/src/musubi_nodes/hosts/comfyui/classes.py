@@ -1,4 +1,4 @@
-"""V1 classes out of plain facts: what ComfyUI asks of a class when it starts is data, the rest waits for its use."""
+"""V1 node classes built from JSON data, so that no plugin is imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from musubi_nodes.hosts.comfyui.promptly import validated
 from musubi_nodes.json_types import Kind, text, texts, yes_or_no
 
 Facts = Mapping[str, Any]
-"""What a node looks like from outside, as JSON can hold it."""
 Answer = Callable[..., Any]
 
 LISTS = ("RETURN_TYPES", "RETURN_NAMES", "OUTPUT_IS_LIST", "OUTPUT_TOOLTIPS")
@@ -32,7 +31,7 @@ def _validate_inputs(answers: Callable[[str], Answer]) -> Callable[..., Any]:
 
 
 def build(facts: Facts, answers: Callable[[str], Answer]) -> type:
-    """The class of a node. ``answers(name)`` is asked for input_types, validate, changed and execute when needed."""
+    """Build a class; ``answers(name)`` loads its methods on first use."""
     return type(
         facts["name"],
         (),

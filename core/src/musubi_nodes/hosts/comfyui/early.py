@@ -1,4 +1,4 @@
-"""What the first question of a page needs, loaded before it is asked: ComfyUI's event loop would wait for it."""
+"""Background loading at startup, to keep it out of the event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from musubi_nodes.hosts.comfyui.server import running_server
 
 
 def load_when_started() -> None:
-    """Load it in a thread once the running server listens; a process without a server is asked nothing."""
     server = running_server()
     if server is None or not hasattr(server, "app"):
         return
@@ -22,13 +21,12 @@ def load_when_started() -> None:
 
 
 def load() -> None:
-    """The same at once. What fails here fails again when it is asked for, and is told then."""
+    """Load now; errors recur at first use."""
     with contextlib.suppress(Exception):
         _load()
 
 
 def _load() -> None:
-    """Import all that is imported late, and build what is built once; who asks before that is done does it himself."""
     import imageio_ffmpeg  # noqa: F401
     import numpy as np  # noqa: F401
     import PIL.Image  # noqa: F401

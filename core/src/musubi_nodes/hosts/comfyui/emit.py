@@ -1,4 +1,4 @@
-"""Declared nodes as V1 classes of ComfyUI. A V3 emitter could stand beside this file."""
+"""Declared nodes as V1 classes of ComfyUI."""
 
 from __future__ import annotations
 
@@ -30,14 +30,13 @@ if TYPE_CHECKING:
     from musubi_nodes.plugins.manager import Plugins
 
 MOST_RUNS = 100
-"""Runs that a combo offers."""
 SMALL_STEPS = (0.001, 0.0001, 0.00001, 0.000001)
 HIDDEN = {"musubi_node_id": "UNIQUE_ID", "musubi_workflow": "PROMPT", "musubi_extra": "EXTRA_PNGINFO"}
-"""Names that no widget has: an input and a hidden input of one name hide each other."""
+"""Hidden inputs; an input of the same name would hide one."""
 
 
 def describe(node: type[Node]) -> Facts:
-    """What ComfyUI asks of the node's class when it starts."""
+    """Return what ComfyUI reads of the node's class at startup."""
     outputs = node.outputs()
     return {
         "id": node.id,
@@ -57,16 +56,15 @@ def describe(node: type[Node]) -> Facts:
 
 
 def answer(node: type[Node], plugins: Plugins, name: str) -> Answer:
-    """What the node's class calls: input_types, validate, changed or execute; errors are in the user's language."""
+    """Return an entry point of the node, with translated errors."""
     functions: dict[str, Any] = {f.__name__: f for f in (input_types, validate, changed, execute)}
     return in_the_users_language(node)(partial(functions[name], node, plugins))
 
 
 def input_types(node: type[Node], plugins: Plugins) -> dict[str, Any]:
-    """Needed sockets are required; all else is optional, so that a workflow file made before a widget was added runs.
-    The page gives only a required combo its upload button (Comfy.UploadImage, frontend 1.27.10).
+    """Build INPUT_TYPES: only needed sockets are required.
 
-    The hidden inputs tell which node of which workflow runs.
+    Frontend 1.27.10 gives only a required combo its upload button (Comfy.UploadImage).
     """
     required: dict[str, Any] = {}
     optional: dict[str, Any] = {}
@@ -103,8 +101,10 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
 
 
 def _step(spec: FieldSpec) -> float:
-    """0.01, and two digits below a smaller default (0.000001 for 1e-4): the page shows as many digits as the step has
-    and rounds what is typed to them, whatever ``round`` says (onFloatValueChange, frontend 1.27.10)."""
+    """Return 0.01, or a smaller step for a small default.
+
+    The page rounds typed numbers to the digits of the step (onFloatValueChange, frontend 1.27.10).
+    """
     if spec.widget.step or spec.kind == "int":
         return spec.widget.step or 1
     scale = abs(spec.default or 1)
@@ -128,7 +128,6 @@ _LISTS = Lists[list[str]]()
 
 
 def _first(spec: FieldSpec) -> list[str]:
-    """What a combo offers before any file."""
     if spec.kind == "run":
         return [NEWEST]
     return [NONE] if spec.kind == "model" and spec.optional else []
@@ -152,8 +151,8 @@ def _install(plugins: Services) -> Any:
 def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool:
     """Check all widget values before the queue runs.
 
-    Raising gives one error at the node; a returned text would be repeated for each input (execution.py, 0.3.64).
-    Taking ``**values`` switches the server's own checks off: :meth:`Node.parse` checks ranges and choices itself.
+    Raises, because a returned text is shown once per input (execution.py, 0.3.64).
+    Accepting ``**values`` disables ComfyUI's own checks; :meth:`Node.parse` does them.
     """
     linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
     context, unique_id = Context(_host(), plugins), str(values.get("musubi_node_id", ""))
@@ -164,14 +163,13 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
 
 
 def widget_values(node: type[Node], values: dict[str, Any]) -> dict[str, Any]:
-    """The values that are known before the run: what comes over a link is there, as ``None``, until then
-    (``get_input_data`` of execution.py, 0.3.64)."""
+    """Return values of widgets; linked ones are still ``None``."""
     widgets = {spec.name for spec in node.fields() if spec.kind != "socket"}
     return {name: value for name, value in values.items() if name in widgets and value is not None}
 
 
 def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
-    """ComfyUI's cache key beyond the inputs themselves; what is wrong is told when the node runs."""
+    """Return IS_CHANGED; errors are left to the node's execution."""
     if node.always_runs:
         return uuid4().hex
     host, unique_id = _host(), str(values.get("musubi_node_id", ""))
@@ -190,12 +188,10 @@ def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
 
 
 def _unlinked(node: type[Node], values: dict[str, Any], widgets: dict[str, Any]) -> dict[str, Any]:
-    """The fields' values, but for those that come over a link."""
     return {name: value for name, value in node.known(widgets).items() if name in widgets or name not in values}
 
 
 def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
-    """Run a node in ComfyUI: convert what comes in, run, convert what goes out, show what it made."""
     from musubi_nodes.hosts.comfyui import media
 
     unique_id = str(values.pop("musubi_node_id", ""))

@@ -1,4 +1,4 @@
-"""Help of nodes whose pages the clone does not bring, those of installed plugins: made from their declarations."""
+"""Help pages of installed plugins, rendered on request."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 
 def add_help(routes: web.RouteTableDef, pack: str) -> None:
-    """The page asks below the folder of the clone, first for its language (fetchCustomNodeHelp, frontend 1.27.10).
+    """Add the routes that the help pane requests.
 
-    The folder is spelled out: aiohttp takes ComfyUI's static route of it for a shorter pattern (3.14). The pages that
-    are there are left to that static route.
+    The folder's name is literal, because aiohttp 3.14 would otherwise prefer ComfyUI's static route.
     """
     from aiohttp import web
 
@@ -36,7 +35,7 @@ def add_help(routes: web.RouteTableDef, pack: str) -> None:
 
 
 def made_page(id: str, language: str) -> str | None:
-    """The page of a node; ``None`` where there is no such node, or its package does not speak the language."""
+    """Render a node's page; ``None`` if node or translation is missing."""
     from musubi_nodes.hosts.help import help_page
     from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES, Texts, package_of, translations
     from musubi_nodes.plugins.manager import plugins

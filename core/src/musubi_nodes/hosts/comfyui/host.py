@@ -1,4 +1,4 @@
-"""ComfyUI as seen by nodes: folders, progress, interrupt, memory."""
+"""Folders, progress, interrupts and memory of the running ComfyUI."""
 
 from __future__ import annotations
 
@@ -24,16 +24,12 @@ from musubi_nodes.log import log
 from musubi_nodes.runs.record.progress import Progress
 
 SECONDS_BETWEEN = 0.5
-"""A node tells its bar, for which ComfyUI sends two events (``hijack_progress`` of main.py, 0.3.64), and its line of
-text: with a full bar, which is told early, at most nine events a second reach the page."""
 
 WIDTH, SHORT = 48, 28
-"""Letters that have room in the narrowest node, and of a part of the line that is not broken."""
+"""Letters per line of a narrow node; longest part kept unbroken."""
 
 
 class ComfyHost:
-    """Talks to the running ComfyUI; made once, used by every node."""
-
     def __init__(self) -> None:
         self._bars: dict[str, tuple[Any, int]] = {}
         self._next: dict[str, float] = {}
@@ -49,7 +45,7 @@ class ComfyHost:
 
     @property
     def trusted(self) -> bool:
-        """Whether ComfyUI listens on loopback only, and nobody forwards to it."""
+        """Whether only this machine can reach ComfyUI."""
         from comfy.cli_args import args
 
         return not load_config().shared and all(_is_loopback(address) for address in str(args.listen).split(","))
@@ -60,7 +56,7 @@ class ComfyHost:
         return [Path(folder) for folder in folder_paths.get_folder_paths(kind)]
 
     def model_names(self, kind: str) -> list[str]:
-        """ComfyUI's own list, cached by it; "/" on every system."""
+        """Return ComfyUI's cached list, with "/" on every system."""
         import folder_paths
 
         return [name.replace("\\", "/") for name in folder_paths.get_filename_list(kind)]
@@ -77,19 +73,18 @@ class ComfyHost:
         return Path(folder_paths.get_temp_directory())
 
     def running_workflow(self) -> dict[str, Any] | None:
-        """The prompt that is being executed; ``None`` where it is not known."""
         running = _running()
         return running[2] if running else None
 
     def queued(self, extra: Any) -> dict[str, str]:
-        """The ids of the running prompt and of the page's workflow, which EXTRA_PNGINFO holds."""
+        """Return the ids of the running prompt and workflow."""
         running = _running()
         workflow = extra.get("workflow") if isinstance(extra, dict) else None
         found = {"prompt": running[1] if running else "", "workflow": (workflow or {}).get("id")}
         return {name: str(id_) for name, id_ in found.items() if id_}
 
     def metadata(self, prompt: Any, extra: Any) -> dict[str, Any]:
-        """What ComfyUI's own save nodes write into files (nodes_video.py, 0.3.64); empty with --disable-metadata."""
+        """Return the metadata to write into files (nodes_video.py, 0.3.64)."""
         from comfy.cli_args import args
 
         if args.disable_metadata:
@@ -97,7 +92,7 @@ class ComfyHost:
         return {**(extra or {}), **({"prompt": prompt} if prompt else {})}
 
     def progress(self, node_id: str, now: Progress) -> None:
-        """The node's bar, and one line of text in it; a bar that has become full is told at once."""
+        """Update bar and text at intervals, but a full bar at once."""
         with self._lock:
             full, early = now.fraction == 1, time.monotonic() < self._next.get(node_id, 0)
             if early and (not full or node_id in self._full):
@@ -115,17 +110,19 @@ class ComfyHost:
         throw_exception_if_processing_interrupted()
 
     def raise_if_cancelling(self) -> None:
-        """The same for IS_CHANGED, whose errors count for nothing (execution.py, 0.3.64): the interrupt stays for the
-        execution that follows."""
+        """Raise :class:`Unresolved` on an interrupt, without clearing it.
+
+        ComfyUI ignores errors of IS_CHANGED, so the following execution must see it (execution.py, 0.3.64).
+        """
         from comfy.model_management import processing_interrupted
 
         if processing_interrupted():
             raise Unresolved("the user has cancelled")
 
     def release_models(self) -> None:
-        """As ComfyUI itself does for "Unload Models" (prompt_worker of main.py, 0.3.64 and 0.33).
+        """Unload models like "Unload Models" (prompt_worker, 0.3.64 and 0.33).
 
-        Under dynamic VRAM (0.33) that gives back what is on the GPU and pinned in RAM (``unpatch_model``).
+        With dynamic VRAM (0.33) this frees GPU memory and pinned RAM (``unpatch_model``).
         """
         from comfy import model_management
 
@@ -135,7 +132,6 @@ class ComfyHost:
             model_management.soft_empty_cache()
 
     def ui(self, context: Context) -> dict[str, Any]:
-        """What a node shows: pictures and videos of the output folder, and its texts."""
         shown: dict[str, Any] = {}
         if context.pictures:
             shown["images"] = [self._file(path) for path in context.pictures]
@@ -161,7 +157,6 @@ class ComfyHost:
         return bar
 
     def tell(self, node_id: str, text: str) -> None:
-        """Show a line of text in the node."""
         server = running_server()
         if hasattr(server, "send_progress_text"):
             with _only_shown():
@@ -170,7 +165,7 @@ class ComfyHost:
 
 @contextmanager
 def _only_shown() -> Iterator[None]:
-    """What fails in showing ends no run; ComfyUI's bar raises its interrupt here, and has forgotten it then."""
+    """Log display errors, but let ComfyUI's interrupt through."""
     try:
         yield
     except Exception as error:
@@ -182,8 +177,7 @@ def _only_shown() -> Iterator[None]:
 
 
 def rows(text: str) -> str:
-    """``text`` with line breaks between its parts only: the page breaks a long line inside words (``break-all``,
-    frontend 1.27.10)."""
+    """Wrap ``text`` between its parts: frontend 1.27.10 breaks words."""
     parts = (part.replace(" ", "\u00a0") if len(part) <= SHORT else part for part in text.split(" · "))
     lines = [""]
     for word in " · ".join(parts).split(" "):
@@ -197,12 +191,11 @@ def rows(text: str) -> str:
 
 @cache
 def comfy_host() -> ComfyHost:
-    """The host of this process."""
     return ComfyHost()
 
 
 def _running() -> Any:
-    """The queue's item (number, prompt id, prompt, ...) that is being executed; ``None`` where it is not known."""
+    """Return the running queue item (number, prompt id, prompt, ...)."""
     queue: Any = getattr(running_server(), "prompt_queue", None)
     running = list(getattr(queue, "currently_running", {}).values())
     return running[0] if len(running) == 1 else None

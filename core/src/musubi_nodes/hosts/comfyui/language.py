@@ -1,4 +1,4 @@
-"""Sentences in the language that the user has chosen for ComfyUI's page."""
+"""Messages in the language chosen in ComfyUI's settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from musubi_nodes.i18n import Translate, translating
 
 @contextmanager
 def in_the_users_language(node: type[Node]) -> Iterator[None]:
-    """What is said within, and the causes and remedies of what is raised, as far as they are translated."""
     chosen = cache(lambda: _translator(node))  # the setting is read for the first sentence: most calls say nothing
     with translating(lambda sentence: chosen()(sentence)):
         try:
@@ -33,8 +32,10 @@ def _translator(node: type[Node]) -> Translate:
 
 
 def chosen_language() -> str:
-    """The page's own setting, which the server keeps for its only user (app_settings.py, ComfyUI 0.3.64); English
-    where the server has several users, or the language is none of ours."""
+    """Return the language in ``Comfy.Locale``, else English.
+
+    The file is that of a server with one user (app_settings.py, 0.3.64).
+    """
     import folder_paths
 
     from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES

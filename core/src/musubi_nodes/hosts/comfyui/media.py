@@ -1,4 +1,4 @@
-"""Frames, videos and sound between ComfyUI's types and the core's."""
+"""Conversion of media from and to ComfyUI's types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from musubi_nodes.media.frames import VideoFile, as_array, save_video
 
 
 def taken(socket: str, value: Any) -> Any:
-    """A value of ComfyUI as nodes take it: IMAGE as numpy array, VIDEO as a file, AUDIO as :class:`Audio`."""
     if value is None or not socket.isupper():
         return value
     if "VIDEO" in socket and hasattr(value, "get_components"):
@@ -25,7 +24,7 @@ def taken(socket: str, value: Any) -> Any:
 
 
 def given(socket: str, value: Any) -> Any:
-    """What a node gives, as ComfyUI's type; VIDEO is decoded by whoever uses it."""
+    """Convert a value to ComfyUI; VIDEO stays undecoded."""
     if value is None:
         return None
     if socket == "VIDEO":
@@ -44,7 +43,7 @@ def given(socket: str, value: Any) -> Any:
 
 
 def _audio(value: Mapping[str, Any]) -> Audio:
-    """The first of the batch."""
+    """Return the first item of the batch."""
     import numpy as np
 
     waveform = value["waveform"].detach().float().cpu().numpy()
@@ -52,7 +51,7 @@ def _audio(value: Mapping[str, Any]) -> Audio:
 
 
 def _video_file(video: Any) -> VideoFile:
-    """The file behind a VIDEO; one that has none is written to a temporary file, visually lossless."""
+    """Return a VIDEO's file, or write a visually lossless one."""
     from comfy_api.input_impl import VideoFromFile
 
     if not isinstance(video, VideoFromFile):

@@ -1,4 +1,4 @@
-"""What ComfyUI remembers of a node is only worth something while the files behind it are there."""
+"""Files behind the outputs that ComfyUI caches."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.files import FileStamp
 
 State = tuple[Callable[[], str], str]
-"""How to look at very many files, and what the look told when they were made."""
+"""A function that describes many files, and its earlier result."""
 
 
 @dataclass
 class TrackedOutputs:
-    """What the outputs of a node stand for: the files that it made, and those that it read."""
+    """The files that a node read and wrote."""
 
     files: dict[Path, FileStamp] = field(default_factory=dict)
     states: list[State] = field(default_factory=list)
     complete: bool = True
 
     def there(self) -> bool:
-        """Whether all of it is as it was."""
         return self.complete and not _gone(self.files) and all(look() == state for look, state in self.states)
 
 
 class OutputTracker:
-    """The files behind the outputs that ComfyUI holds in its memory; like that memory, it ends with the process."""
+    """Tracked outputs by node."""
 
     def __init__(self) -> None:
         self._made: dict[str, TrackedOutputs] = {}
@@ -37,10 +36,7 @@ class OutputTracker:
         self._asked: set[str] = set()
 
     def keep(self, node_id: str, context: Context, read: Mapping[Path, FileStamp] | None = None) -> None:
-        """Remember what an execution of a node made, and the :func:`stamps` of what it ``read``.
-
-        A node that gets a list is executed several times in a round.
-        """
+        """Add an execution's files; a list input executes several times."""
         if node_id in self._asked:
             self._asked.discard(node_id)
             self._made.pop(node_id, None)
@@ -50,10 +46,9 @@ class OutputTracker:
         made.complete = made.complete and context.complete
 
     def round(self, node_id: str) -> str:
-        """A part of the cache key that changes when the node must run again: files are gone or changed,
-        or it was stopped early.
+        """Return a part of the cache key.
 
-        It stays as it is afterwards, so that an unchanged graph is not run a second time.
+        It changes once when files are gone or changed, or the node was stopped early.
         """
         self._asked.add(node_id)
         if node_id in self._made and not self._made[node_id].there():
@@ -63,12 +58,10 @@ class OutputTracker:
 
 
 def _gone(files: Mapping[Path, FileStamp]) -> bool:
-    """Whether one is missing or is another file now."""
     return bool(files) and stamps(files) != files
 
 
 def stamps(files: Iterable[Path]) -> dict[Path, FileStamp]:
-    """Of those that are there."""
     found = {}
     for file in files:
         with contextlib.suppress(OSError):

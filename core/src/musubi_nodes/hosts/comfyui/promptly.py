@@ -1,4 +1,4 @@
-"""Work for ComfyUI's event loop: done in threads, and not waited for longer than a page may wait."""
+"""Work for ComfyUI's event loop, in threads and with a time limit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any, Generic, TypeVar
 from musubi_nodes.budget import Budget
 
 SECONDS, BYTES = 0.1, 4_000_000
-"""For all validations of one queued workflow together. A DiT's header has some 150,000 bytes."""
+"""Budget of all validations of one queued workflow."""
 LIST_SECONDS = 0.05
-"""For one list of files; one that was not there in time is looked for without being waited for."""
+"""Longest wait for one list of files."""
 UNNOTICED, RESTS = 0.01, 10
-"""Seconds in which a list is made each time; for each second beyond, it is kept for so many."""
+"""Seconds of uncached listing; seconds cached per further second."""
 MOST_THREADS = 16
-"""Threads that wait for a file system that does not answer."""
+"""Limit of threads blocked by slow file systems."""
 
 T = TypeVar("T")
 _request: ContextVar[Budget | None] = ContextVar("musubi_request", default=None)
@@ -27,12 +27,11 @@ _free = threading.BoundedSemaphore(MOST_THREADS)
 
 
 def begin_request() -> None:
-    """From here on the validations of one workflow share a budget."""
     _request.set(Budget(SECONDS, BYTES))
 
 
 async def validated(check: Callable[[], Any]) -> bool:
-    """True, or what ``check`` raises. What it does not find out within the budget is left to the node's run."""
+    """Return True or raise; return True if ``check`` takes too long."""
     budget = _request.get() or Budget(SECONDS, BYTES)
 
     def work() -> None:
@@ -48,7 +47,7 @@ async def validated(check: Callable[[], Any]) -> bool:
 
 
 def _started(work: Callable[[], T]) -> futures.Future[T] | None:
-    """What ``work`` will return, from a thread of its own; ``None`` where too many still wait."""
+    """Run ``work`` in a thread; ``None`` if too many are blocked."""
     free = _free
     if not free.acquire(blocking=False):
         return None
@@ -69,15 +68,13 @@ def _started(work: Callable[[], T]) -> futures.Future[T] | None:
 
 
 class Lists(Generic[T]):
-    """Lists of files by what they are of: the last known one where a folder does not answer in time."""
-
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[T, float]] = {}
         self._looking: dict[Hashable, futures.Future[T]] = {}
         self._lock = threading.Lock()
 
     def get(self, name: Hashable, look: Callable[[], T], otherwise: T) -> T:
-        """What ``look`` returns, now or a moment ago; ``otherwise`` before it has ever returned."""
+        """Return the result of ``look``, fresh or cached, or ``otherwise``."""
         with self._lock:
             found, until = self._known.get(name, (otherwise, 0.0))
             if time.monotonic() < until:

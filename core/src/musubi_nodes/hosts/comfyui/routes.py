@@ -1,7 +1,6 @@
-"""What the page asks for beside nodes: plugins that were left out, runs, how far they are and what they printed, and
-the end of a training after its next save.
+"""HTTP routes: failed plugins, runs, logs, and stopping a training.
 
-GET changes nothing. POST takes JSON only, which a foreign page cannot send without the server's leave.
+GET changes nothing. POST accepts only JSON, which a foreign page can't send.
 """
 
 from __future__ import annotations
@@ -23,12 +22,10 @@ if TYPE_CHECKING:
 
 
 MOST_RUNS = 100
-"""Runs that one list names."""
 PLAIN = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
 
 
 def add_routes(pack: str) -> None:
-    """Add them to the running server; a process without one (a test, an executor of its own) needs none."""
     routes = getattr(running_server(), "routes", None)
     if routes is None:
         return
@@ -103,7 +100,7 @@ def _told(error: MusubiError) -> dict[str, str]:
 
 
 def _log_of(output: Path, name: str) -> Path:
-    """The log of a run; a link is followed to nowhere else."""
+    """Return a run's log, unless it is a link."""
     folder = run_named(output, name)
     if not is_own(folder.log):
         raise MusubiError(

@@ -1,4 +1,4 @@
-"""What the page is told of runs: bounded however long a run is, and cheap to ask for each second."""
+"""Bounded state of runs for the page, cheap to poll."""
 
 from __future__ import annotations
 
@@ -18,29 +18,23 @@ from musubi_nodes.runs.record.tail import Tail
 from musubi_nodes.runs.record.values import PROGRESS
 
 MOST_SAMPLES = 60
-"""The newest ones."""
 LONGEST_TEXT = 4_000
 LONGEST_COMMAND = 100_000
 
 
 class Reader:
-    """What was read of a run until now: a cache, all of it is in the run folder."""
-
     def __init__(self, folder: RunFolder) -> None:
         self.lock = threading.Lock()
         self.series, self.tail = Series(folder.metrics), Tail(folder.log)
 
 
 class Readers:
-    """The readers of the runs that were asked for last."""
-
     def __init__(self, most: int = 16) -> None:
         self._most = most
         self._found: OrderedDict[Path, Reader] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, folder: RunFolder) -> Reader:
-        """The reader of a run."""
         with self._lock:
             reader = self._found.setdefault(folder.path, Reader(folder))
             self._found.move_to_end(folder.path)
@@ -53,9 +47,9 @@ _READERS = Readers()
 
 
 def listed(output: Path, newest: int, classes: Collection[str] = (), workflow: str | None = None) -> dict[str, Any]:
-    """The newest runs, newest first: of all nodes or of those ``classes``, of all workflows or of this one.
+    """List the newest runs, by class and workflow.
 
-    A run that no page has queued has no workflow: as long as it goes on, it counts as each one's.
+    An active run that was queued without a page belongs to every workflow.
     """
     heads = map(_head, run_folders(output, classes))
     wanted = (
@@ -67,10 +61,9 @@ def listed(output: Path, newest: int, classes: Collection[str] = (), workflow: s
 
 
 def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -> dict[str, Any]:
-    """All that a page shows of a run.
+    """Return all that a page shows of a run.
 
-    ``after`` and ``version`` are the last step and the version that the page has: it gets the points that came since,
-    or all of them where they were thinned meanwhile. The command comes with all points only.
+    Points after step ``after``, or all points if they were thinned since ``version``.
     """
     reader = _READERS.of(folder)
     with reader.lock:
@@ -116,7 +109,6 @@ def _head(folder: RunFolder) -> dict[str, Any]:
 
 
 def _short(progress: dict[str, Any]) -> dict[str, Any]:
-    """What is known of it, texts cut."""
     known = {name: value for name, value in progress.items() if name in PROGRESS}
     return {name: value[:200] if isinstance(value, str) else value for name, value in known.items()}
 

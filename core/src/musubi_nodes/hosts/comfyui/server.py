@@ -1,4 +1,4 @@
-"""The server of this process, where ComfyUI runs in it."""
+"""Access to the running ComfyUI server."""
 
 from __future__ import annotations
 
@@ -7,5 +7,4 @@ from typing import Any
 
 
 def running_server() -> Any:
-    """``PromptServer.instance``; ``None`` in a process without one, such as a test or an executor of its own."""
     return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)

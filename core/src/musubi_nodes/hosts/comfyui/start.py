@@ -1,8 +1,6 @@
-"""ComfyUI's start: the classes of all nodes, without importing a plugin where nothing has changed since the last start.
+"""Node classes at startup, cached until a source or setting changes.
 
-What the nodes look like from outside is kept on disk, with the state of every file, folder and setting that it follows
-from: settings by their digest only, because config.toml holds secrets. The plugins themselves are loaded when the page
-first asks what inputs there are, or a workflow is queued.
+Settings are kept as digests: config.toml contains secrets.
 """
 
 from __future__ import annotations
@@ -25,11 +23,10 @@ from musubi_nodes.plugins.discovery import checkout
 
 FORMAT = 3
 SETTINGS = "MUSUBI_"
-"""Environment variables that may change what is loaded begin with this."""
+"""Prefix of the environment variables that affect loading."""
 
 
 def classes() -> tuple[dict[str, type], dict[str, str]]:
-    """``NODE_CLASS_MAPPINGS`` and ``NODE_DISPLAY_NAME_MAPPINGS``."""
     state = _state()  # before plugins are loaded, which changes sys.path
     nodes = _kept(state) or _loaded(state)
     made = {each["id"]: build(each, partial(_answer, each["id"])) for each in nodes}
@@ -37,7 +34,6 @@ def classes() -> tuple[dict[str, type], dict[str, str]]:
 
 
 def _answer(node_id: str, name: str) -> Answer:
-    """A function of the emitter for the real node."""
     from musubi_nodes.hosts.comfyui.emit import answer
     from musubi_nodes.plugins.manager import plugins
 
@@ -46,7 +42,7 @@ def _answer(node_id: str, name: str) -> Answer:
 
 
 def _loaded(state: dict[str, Any]) -> list[Facts]:
-    """The nodes of all plugins; they are kept for the next start unless a plugin was left out: that is told anew."""
+    """Load all plugins; cache the nodes only if none failed."""
     from musubi_nodes.hosts.comfyui.emit import describe
     from musubi_nodes.plugins.manager import plugins
 
@@ -60,7 +56,6 @@ def _loaded(state: dict[str, Any]) -> list[Facts]:
 
 
 def _kept(state: dict[str, Any]) -> list[Facts] | None:
-    """What an earlier start found, if all that it followed from is as it was."""
     try:
         kept = read_json(_file(), KEPT)
         same = kept["state"] == state and all(_stamp(path) == stamp for path, stamp in kept["files"].items())
@@ -74,7 +69,6 @@ def _file() -> Path:
 
 
 def _state() -> dict[str, Any]:
-    """Settings, and the folders in which a package or a bundled plugin could have come or gone."""
     root, config = checkout(), config_file()
     settings = [variable for variable in sorted(os.environ.items()) if variable[0].startswith(SETTINGS)]
     packages = [entry for entry in sorted(set(sys.path)) if entry.endswith("-packages") and Path(entry).is_dir()]
@@ -92,7 +86,6 @@ def _digest(data: bytes) -> str:
 
 
 def _sources(packages: set[str]) -> dict[str, str]:
-    """The modules of the core and of the plugins, as far as they were imported."""
     modules = [module for name, module in list(sys.modules.items()) if _top(name) in packages or _ours(name)]
     return {str(file): _stamp(file) for module in modules if (file := getattr(module, "__file__", None))}
 

@@ -1,1 +1,1 @@
-"""Runs workflow files without ComfyUI."""
+"""Terminal host."""

@@ -1,4 +1,4 @@
-"""Tells what was refused before any run from what ended a workflow after one: other exit codes."""
+"""Distinguishes failed runs from refused workflows by exit code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from musubi_nodes.runs.record.folder import run_folders
 
 
 class BrokenOff(Exception):
-    """``error`` came after a script had been started."""
-
     def __init__(self, error: MusubiError | OSError) -> None:
         super().__init__(str(error))
         self.error = error
@@ -20,7 +18,7 @@ class BrokenOff(Exception):
 
 @contextmanager
 def broken_off(output: Path) -> Iterator[None]:
-    """An error of the block is raised as :class:`BrokenOff` where a new run below ``output`` has a log."""
+    """Raise :class:`BrokenOff` for errors after a new run has a log."""
     before = {folder.path for folder in run_folders(output)}
     try:
         yield

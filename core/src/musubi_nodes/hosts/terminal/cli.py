@@ -1,4 +1,4 @@
-"""``musubi-nodes run | demo | runs | stop | doctor | new-plugin``."""
+"""The command ``musubi-nodes``."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from musubi_nodes.hosts.terminal.broken import BrokenOff
 from musubi_nodes.hosts.terminal.output import Output, complain, standing_in
 
 EXIT_FAILED, EXIT_REFUSED, EXIT_CANCELLED, EXIT_UNREAD = 1, 2, 130, 141
-"""docs/terminal.md tells what each means, for each command."""
 
 CANCELLING = ("SIGINT", "SIGTERM", "SIGBREAK")
 """Windows sends SIGBREAK for Ctrl-Break."""
 
 SAME_WISH = 5.0
-"""Seconds in which further signals are the wish of the first: a run that is cancelled has ended within two."""
+"""Seconds in which repeated signals count as one."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code is that of its work, whatever became of what it prints."""
+    """Run one command; lost output doesn't change its exit code."""
     with standing_in() as (out, _):
         options = _parser().parse_args(arguments)
         code = _code(options)
@@ -57,7 +56,6 @@ def _code(options: argparse.Namespace) -> int:
 
 
 def _check_working_folder() -> None:
-    """Relative paths have no meaning where it was deleted."""
     try:
         Path.cwd()
     except OSError:
@@ -73,7 +71,6 @@ def _told(what: object, code: int) -> int:
 
 
 def _shown(out: Output, code: int) -> int:
-    """The exit code of a command whose work is what it prints."""
     try:
         out.finish(patience=None)
     except KeyboardInterrupt:
@@ -84,7 +81,7 @@ def _shown(out: Output, code: int) -> int:
 
 
 def _take_signals(survives: bool) -> None:
-    """``survives``: it goes on if its terminal goes away, or stops whatever writes to it from the background."""
+    """``survives`` keeps running without its terminal."""
     interrupt = _Interrupt()
     for name in CANCELLING:  # SIGINT may have been inherited as ignored
         if number := getattr(signal, name, None):
@@ -95,8 +92,9 @@ def _take_signals(survives: bool) -> None:
 
 
 class _Interrupt:
-    """Raises KeyboardInterrupt. What follows at once is the same wish (`timeout` sends SIGTERM twice, a person presses
-    Ctrl-C again): raised within the cleaning up, it would hit a lock half released, and the run would end as failed.
+    """Raises KeyboardInterrupt, once per :data:`SAME_WISH`.
+
+    A second one (`timeout` sends SIGTERM twice) would break the cleanup.
     """
 
     def __init__(self) -> None:
@@ -110,7 +108,7 @@ class _Interrupt:
 
 
 def _path(text: str) -> Path:
-    """A path; an empty one is an unset variable of somebody's script, not the working folder."""
+    """Parse a path; an empty one comes from an unset variable."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return Path(text)

@@ -1,4 +1,4 @@
-"""ComfyUI's nodes that hold one value (comfy_extras/nodes_primitive.py, 0.3.64 and 0.33)."""
+"""ComfyUI's primitive nodes (nodes_primitive.py, 0.3.64 and 0.33)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``musubi-nodes demo``: a small real dataset, both caches, a LoRA and a video, on the miniature by default."""
+"""The command ``demo``: dataset, caches, LoRA and video."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ TRAINING = {"max_train_epochs": 20, "learning_rate": 0.01, "network_dim": 8, "ne
 
 
 def run_demo(output: Path, install: str, family: str = "") -> int:
-    """Make everything below ``output`` and say where it is; without a family with the first installed one."""
     os.environ["MUSUBI_NODES_INSTALL"] = install
     family = family or next(iter(demos_of(install)))
     demo, output = demo_of(install, family), output.absolute()
@@ -44,7 +43,7 @@ def run_demo(output: Path, install: str, family: str = "") -> int:
 
 
 def demos_of(install: str) -> Mapping[str, Demo]:
-    """The demos of installed families on the install's toy models; a :class:`MusubiError` where it has none."""
+    """Return the demos that the install's toy models allow."""
     families = {family.key for family in plugins().families}
     demos = {name: demo for name, demo in plugins().install(install).demos.items() if name in families}
     if not demos:
@@ -57,7 +56,6 @@ def demos_of(install: str) -> Mapping[str, Demo]:
 
 
 def demo_of(install: str, family: str) -> Demo:
-    """The family's demo; a :class:`MusubiError` where there is none."""
     demos = demos_of(install)
     if family not in demos:
         known = list(demos)
@@ -70,7 +68,6 @@ def demo_of(install: str, family: str) -> Demo:
 
 
 def workflow(dataset: Path, install: str, family: str) -> dict[str, Any]:
-    """Dataset -> both caches -> trainer -> generator, as an API file."""
     demo = demo_of(install, family)
     trainer = _node(LoRATrainer, family)
     models = {"models": ["2", 0]}
@@ -92,7 +89,6 @@ def workflow(dataset: Path, install: str, family: str) -> dict[str, Any]:
 
 
 def _node(kind: Kind, family: str) -> Kind:
-    """The family's node of a kind."""
     return next(n for n in plugins().nodes if issubclass(n, kind) and n.family.key == family)  # type: ignore[attr-defined,return-value]
 
 

@@ -1,4 +1,4 @@
-"""The dataset of ``musubi-nodes demo``: coloured balls with captions, as pictures or as short videos."""
+"""The demo's dataset of coloured balls."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COLOURS = {"red": (200, 60, 50), "green": (70, 160, 80), "blue": (60, 90, 190), 
 def make_dataset(
     folder: Path, frames: int = 1, keys: Mapping[str, Any] | None = None, size: tuple[int, int] = SIZE
 ) -> Path:
-    """Four pictures (``frames`` is 1) or videos with captions in ``folder``; returns the TOML that names them.
+    """Write four captioned pictures (``frames`` is 1) or videos.
 
-    ``keys`` go into the dataset's table besides. ``size`` is [width, height] in pixels.
+    Returns the dataset TOML; its table contains ``keys``. ``size`` is [width, height] in pixels.
     """
     import tomli_w
 
@@ -33,14 +33,12 @@ def make_dataset(
 
 
 def first_frame(folder: Path) -> Path:
-    """A picture to begin a video with, beside the dataset."""
     path = folder.with_name(f"{folder.name}_first_frame.png")
     next(_pictures(0, "red", 1)).save(path)
     return path
 
 
 def _pictures(number: int, name: str, frames: int) -> Iterator[Any]:
-    """A ball; from frame to frame it rolls to the right."""
     from PIL import Image, ImageDraw
 
     for frame in range(frames):

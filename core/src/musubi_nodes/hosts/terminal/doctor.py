@@ -1,4 +1,4 @@
-"""``musubi-nodes doctor``: what was found, what was looked for, and what to do about each fault."""
+"""The command ``doctor``: examines plugins, installs and folders."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ NEEDED = ("torch", "accelerate", "transformers", "safetensors")
 WATCHED = (*NEEDED, "bitsandbytes", "tensorboard", "xformers", "flash_attn", "sageattention")
 
 TORCH_SECONDS = 120.0
-"""PyTorch loads its libraries from a cold disk; one that takes longer hangs."""
 
 _ASK_TORCH = """
 import json, torch
@@ -39,8 +38,7 @@ print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "gpus"
 
 
 def examine(output: Path, as_json: bool = False) -> int:
-    """Print the whole examination, for runs that write into ``output``, as text or as a JSON list of :class:`Finding`;
-    1 if there is a fault."""
+    """Print all findings, as text or JSON; return 1 if there is a fault."""
     try:
         found = list(_findings(plugins(), output))
     except MusubiError as error:  # of the configuration, which all else needs

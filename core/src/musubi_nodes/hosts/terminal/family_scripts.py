@@ -1,4 +1,4 @@
-"""The scripts of one model family in a musubi-tuner: which there are, for which node, and what they take."""
+"""Scripts of one model family in a musubi-tuner, with their options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from musubi_nodes.runs.install import SOURCE_FOLDERS, Install, load_install
 
 @dataclass(frozen=True)
 class Kind:
-    """One node of a family: how its script's name goes on, its base, and what that base sends by itself."""
+    """A node type: ending of its script, base, and what that base sends."""
 
     ending: str
     base: type[ScriptNode]
@@ -57,8 +57,6 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Script:
-    """A script of the family, the node that it is for, what it takes, and where that is known from."""
-
     name: str
     kind: Kind
     options: Table
@@ -66,17 +64,16 @@ class Script:
 
 
 def read_scripts(folder: Path, prefix: str, config: Config) -> list[Script]:
-    """The family's scripts with their options, in the order of its nodes.
+    """Read scripts and options in the order of nodes.
 
-    Options come from the scripts' ``--help``, run by the Python of the configured install in ``folder`` or of an
-    environment there; where that fails, from the kept table of the newest release.
+    ``--help`` is preferred to the stored table of the newest release.
     """
     install = _install(folder, config)
     return [Script(name, kind, *_options(name, install)) for name, kind in family_scripts(folder, prefix)]
 
 
 def family_scripts(folder: Path, prefix: str) -> list[tuple[str, Kind]]:
-    """The family's scripts in a musubi-tuner, in the order of its nodes; a :class:`MusubiError` where it has none."""
+    """Find the scripts in the order of nodes."""
     names = sorted({path.name for sub in SOURCE_FOLDERS for path in (folder / sub).glob("*.py")})
     found = [(_family(name, kind), name, kind) for kind in KINDS for name in names]
     if mine := [(name, kind) for family, name, kind in found if family == prefix]:
@@ -91,13 +88,12 @@ def family_scripts(folder: Path, prefix: str) -> list[tuple[str, Kind]]:
 
 
 def _family(name: str, kind: Kind) -> str:
-    """What stands before the kind's ending; "" where the script is of another kind."""
+    """Return the prefix before the kind's ending, or ""."""
     match = re.fullmatch(rf"(\w+?)_{kind.ending}\.py", name)
     return match[1] if match else ""
 
 
 def _install(folder: Path, config: Config) -> Install | None:
-    """What can run the scripts; ``None`` where no Python for them is known."""
     here = (values for values in config.installs.values() if cleaned_path(values.root).resolve() == folder.resolve())
     try:
         return load_install("scripts", str(folder), next((values.python for values in here), None))

@@ -1,4 +1,4 @@
-"""An option of a script as the text of a declared field."""
+"""Source text of a field, proposed for a script's option."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from musubi_nodes.commands.tables import OptionSpec
 
 WIDTH = 120
 LARGEST = 1000
-"""argparse has no ranges: a proposed one reaches this far, or ten times the script's default."""
+"""Proposed upper limit: argparse has no ranges."""
 
 MODEL_FOLDERS = (
     (r"(\w+_)?dit(_\w+)?", "diffusion_models"),
@@ -20,16 +20,15 @@ MODEL_FOLDERS = (
     (r"text_encoder\w*|t5|byt5", "text_encoders"),
     (r"clip|image_encoder", "clip_vision"),
 )
-"""Options that name weights, and ComfyUI's folder for them."""
+"""Pattern of options for weights -> folder of ComfyUI."""
 
 SHARED_TYPES = {"vae_dtype": "Dtype"}
-"""Options whose type the door has already."""
 
 TYPES = {"int": "int", "float": "float", "_int_or_float": "float", "int_or_float": "float"}
 
 
 def declared(spec: OptionSpec) -> str:
-    """The text of one field. ``None`` leaves the option to musubi-tuner; no help text: no description."""
+    """Return the text of one field; ``None`` leaves it to musubi-tuner."""
     if shared := SHARED_TYPES.get(spec.name):
         return f"    {spec.name}: {shared} = Field(None, description={_described(spec)})"
     if spec.flag:
@@ -53,7 +52,6 @@ def _default(spec: OptionSpec, kind: type, empty: str = "None") -> list[str]:
 
 
 def weight(spec: OptionSpec, required: bool) -> str:
-    """The text of a field that names a file of weights."""
     return _field(spec, "str", [] if required else ["None"], f'ModelFile("{model_folder(spec)}"), ')
 
 
@@ -67,14 +65,13 @@ def _field(spec: OptionSpec, kind: str, arguments: list[str], more: str = "") ->
 
 
 def _described(spec: OptionSpec) -> str:
-    """The English part of the help text as a short sentence in quotes."""
     english = re.split(r"\s*/\s(?=.*[^\x00-\x7f])", " ".join(spec.help.split()))[0]
     short = textwrap.shorten(english, 90, placeholder=" ...")
     return json.dumps(f"{short[:1].upper()}{short[1:]}", ensure_ascii=False)
 
 
 def model_folder(spec: OptionSpec) -> str:
-    """ComfyUI's folder for the weights that an option names; "" for all other options."""
+    """Return ComfyUI's folder for the option's weights, or ""."""
     if spec.name not in PATHS and spec.kind:
         return ""
     return next((folder for pattern, folder in MODEL_FOLDERS if re.fullmatch(pattern, spec.name)), "")

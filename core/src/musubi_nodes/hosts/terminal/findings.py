@@ -1,4 +1,4 @@
-"""What the doctor finds, and how a person reads it: what is wrong first, the rest in two columns."""
+"""The doctor's findings and their report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INDENT = "   "
 
 @dataclass(frozen=True)
 class Finding:
-    """``text`` about ``subject``; of a fault or a warning ``code`` names it and ``fix`` says what to do."""
+    """A fact about ``subject``; faults and warnings have code and fix."""
 
     subject: str
     text: str
@@ -26,17 +26,14 @@ class Finding:
 
 
 def of_error(subject: str, error: MusubiError) -> Finding:
-    """The fault that ``error`` tells."""
     return Finding(subject, "\n".join(filter(None, (error.what, error.why))), "fault", error.code, error.fix)
 
 
 def of_problem(subject: str, problem: Problem, fix: str) -> Finding:
-    """The fault that ``problem`` is."""
     return Finding(subject, problem.text, "fault", problem.code, fix)
 
 
 def report(found: Sequence[Finding]) -> Iterator[str]:
-    """The lines to print."""
     counts = {mark: sum(each.mark == mark for each in found) for mark in SIGNS}
     told = [f"{count} {mark}{'s' if count > 1 else ''}" for mark, count in counts.items() if count]
     yield ", ".join(told) if counts["fault"] else ", ".join(["no fault found", *told])
@@ -53,7 +50,6 @@ def report(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _rows(found: Iterable[Finding]) -> Iterator[tuple[str, str]]:
-    """A subject stands before the first of its lines only."""
     last = ""
     for each in found:
         yield (each.subject if each.subject != last else "", each.text)

@@ -1,4 +1,4 @@
-"""The few nodes of ComfyUI that a workflow needs at its ends; any other foreign node is an error that names it."""
+"""ComfyUI nodes that the terminal provides."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from musubi_nodes.sharing import scratch_folder
 
 CATEGORY = "terminal"
 ANYTHING = "*"
-"""The type of an input that takes every output."""
 
 
 class LoadImage(Node):
@@ -48,7 +47,6 @@ class LoadImage(Node):
 
 
 def picture(name: str, context: Context) -> Path:
-    """The file of the input folder; a :class:`MusubiError` where it is not there or cannot be read as a picture."""
     folder = context.host.input_folder()
     path = folder / cleaned_path(name)
     readable(path, context)
@@ -121,7 +119,7 @@ class SaveVideo(Node):
 
 
 def _target(prefix: str, output: Path) -> tuple[Path, str]:
-    """The folder below ``output`` and the begin of the file names that a ``filename_prefix`` means."""
+    """Split ``filename_prefix`` into folder and file prefix."""
     *folders, name = prefix.strip().replace("\\", "/").split("/")
     folder = output.joinpath(*(checked_name(each, "filename_prefix: the folder") for each in folders))
     if not is_inside(folder, [output]):  # through a link
@@ -133,7 +131,6 @@ def _target(prefix: str, output: Path) -> tuple[Path, str]:
 
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """A folder of our own in ``folder``, which is made where it is missing; gone in every case afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder, ".save-") as scratch:
         yield scratch

@@ -1,4 +1,4 @@
-"""A terminal as host: progress bars on stderr, model folders from the configuration."""
+"""Terminal host: progress bars and configured model folders."""
 
 from __future__ import annotations
 
@@ -25,15 +25,12 @@ COMFYUI_FOLDERS = {
     "clip_vision": ("clip_vision",),
     "loras": ("loras",),
 }
-"""Kind -> folders below a ComfyUI's models/."""
+"""Kind -> folders below ComfyUI's models/."""
 
 PLAIN_SECONDS = 5.0
-"""Where output is no terminal, one line this often at most, and one for each stage that a node comes to."""
 
 
 class TerminalHost:
-    """Runs nodes for whoever sits at this machine."""
-
     trusted = True
     preview_folder: Path | None = None
 
@@ -43,7 +40,7 @@ class TerminalHost:
         self._bars = Bars(stream or sys.stderr)
 
     def model_folders(self, kind: str) -> Sequence[Path]:
-        """[models] of the configuration, then those of its ComfyUI, then ``<output>/models/<kind>``."""
+        """Return configured folders, ComfyUI's, then the output's."""
         folders = [cleaned_path(text) for text in self._config.models.get(kind, [])]
         if self._config.comfyui:
             models = cleaned_path(self._config.comfyui) / "models"
@@ -51,32 +48,30 @@ class TerminalHost:
         return [*folders, self.output_folder / "models" / kind]
 
     def input_folder(self) -> Path:
-        """ComfyUI's input folder where one is configured, else the working folder."""
         return cleaned_path(self._config.comfyui) / "input" if self._config.comfyui else Path.cwd()
 
     def progress(self, node_id: str, now: Progress) -> None:
         self._bars.show(node_id, now)
 
     def raise_if_interrupted(self) -> None:
-        """Ctrl-C and SIGTERM arrive as KeyboardInterrupt by themselves."""
+        """Do nothing: signals raise KeyboardInterrupt."""
 
     def release_models(self) -> None:
-        """A terminal holds no models."""
+        """Do nothing: no models are loaded."""
 
     def end_bar(self) -> None:
-        """Leave the last bar standing and begin a new line."""
         self._bars.end()
 
 
 def _has_room(stream: TextIO) -> bool:
-    """Whether a bar can be drawn: on a terminal, unless that says that it has no columns, as one without a window."""
+    """Whether it is a terminal with columns."""
     with contextlib.suppress(OSError, ValueError):
         return stream.isatty() and os.get_terminal_size(stream.fileno()).columns > 0
     return False
 
 
 class Bars:
-    """One bar at a time; plain lines where the output is no terminal."""
+    """One progress bar at a time, or plain lines without a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -85,7 +80,7 @@ class Bars:
         self._last, self._told = 0.0, set[str]()
 
     def show(self, title: str, now: Progress) -> None:
-        """Draw ``now``, unless what was said before is still to be written: a screen that stands still is told less."""
+        """Draw progress, unless the output is behind."""
         if isinstance(self._stream, Output) and self._stream.behind:
             return
         if not self._interactive:
@@ -100,7 +95,6 @@ class Bars:
         self._bar.set_postfix_str(now.text())
 
     def end(self) -> None:
-        """The next bar is a new one."""
         self._told.clear()
         if self._bar is not None:
             self._bar.close()

@@ -1,4 +1,4 @@
-"""``musubi-nodes runs`` and ``stop``: the run folders below an output folder."""
+"""The commands ``runs`` and ``stop``."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from musubi_nodes.runs.record.progress import clock
 HEADINGS = ("RUN", "STARTED", "STATUS", "FAMILY", "NODE", "NAME", "STEP", "LOSS", "TIME")
 NUMBERS = (6, 7, 8)
 ELASTIC = (4, 5, 3)
-"""What is cut in a narrow terminal: node, name, family."""
+"""Columns to shorten first: node, name, family."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A run as ``runs --json`` tells it; what is not known is empty or ``None``.
+    """A run in ``runs --json``.
 
-    ``folder`` is its folder's name, ``name`` what it makes. Times are in seconds: ``started`` since 1970, ``seconds``
-    until now or its end. ``step``, ``steps`` and ``loss`` are a training's.
+    ``folder`` is its folder's name, ``name`` its output. ``started`` is in seconds since 1970.
     """
 
     folder: str
@@ -47,7 +46,6 @@ class Listed:
 
 
 def listed(folder: RunFolder) -> Listed:
-    """What is known of a run; the values are of their kinds, whatever its files hold (``runs/record/values.py``)."""
     status, origin, progress = folder.status(), folder.origin(), folder.progress()
     started = origin.get("time")
     ended = time.time() if status["status"] == "running" else status.get("time")
@@ -71,7 +69,6 @@ def listed(folder: RunFolder) -> Listed:
 
 
 def list_runs(output: Path, limit: int, as_json: bool = False) -> int:
-    """A table of the newest runs, newest first, in the width of the terminal; or a JSON list of :class:`Listed`."""
     found = [listed(folder) for folder in islice(run_folders(output), limit)]
     if as_json:
         print(json.dumps([asdict(each) for each in found], indent=1))
@@ -113,7 +110,7 @@ def _local(seconds: float) -> str:
 
 
 def stop_run(output: Path, name: str) -> int:
-    """Ask the running training whose folder's name holds ``name`` to end after its next save."""
+    """Ask the running training to stop after its next save."""
     running = [folder for folder in run_folders(output) if folder.status()["status"] == "running"]
     found = [folder for folder in running if name in folder.path.name]
     if len(found) != 1:

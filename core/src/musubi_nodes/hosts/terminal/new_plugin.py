@@ -1,4 +1,4 @@
-"""``musubi-nodes new-plugin NAME``: a whole family plugin with passing tests, made from the documented example."""
+"""The command ``new-plugin``: a plugin from the documented example."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from musubi_nodes.sharing import discard_folder, retried
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST = 40
 EXAMPLE = "heron"
-"""The example family; its name appears nowhere else in its files."""
 
 
 def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str = "") -> int:
-    """Write the folder ``<into>/musubi-nodes-<name>`` whole or not at all, and say what comes next."""
+    """Write ``<into>/musubi-nodes-<name>`` atomically."""
     known = plugins()
     target = into.absolute() / f"musubi-nodes-{_checked(name, known).replace('_', '-')}"
     if not target.parent.is_dir():
@@ -44,7 +43,6 @@ def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str =
 
 
 def trying(target: Path) -> str:
-    """The commands that install a plugin beside this musubi-nodes, which is on no index, and pass its tests."""
     python = [sys.executable, "-m"]
     commands = (
         ["cd", str(target)],
@@ -56,7 +54,7 @@ def trying(target: Path) -> str:
 
 
 def example_files() -> dict[str, str]:
-    """The texts of the example family by path with "/", from the clone or from the core's wheel."""
+    """Read the example family from the clone or the wheel."""
     root = checkout()
     inside = root / "docs" / "example_family" if root else None
     if inside and inside.is_dir():
@@ -68,7 +66,6 @@ def example_files() -> dict[str, str]:
 
 
 def renamed(texts: dict[str, str], name: str) -> dict[str, str]:
-    """The example's files under another name, in each of its spellings."""
     spellings = {
         rf"(?<=-){EXAMPLE}\b": name.replace("_", "-"),
         EXAMPLE: name.replace("-", "_"),
@@ -85,11 +82,9 @@ def renamed(texts: dict[str, str], name: str) -> dict[str, str]:
 
 
 TAKEN = {EXAMPLE: "the example family", "any": "the core", "models": "the core"}
-"""Names that no plugin of this installation has, and that mean something nevertheless."""
 
 
 def _checked(name: str, known: Plugins) -> str:
-    """The name, where it can be part of a package's name and is nobody's yet."""
     fix = "Use small letters and digits, with '-' or '_' between words, such as  my-model."
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         raise MusubiError("plugin-name-invalid", f"{name[:80]!r} is no name for a plugin", fix=fix)

@@ -1,4 +1,4 @@
-"""Text for people: whoever prints neither waits nor fails, whatever becomes of the screen, pipe or file."""
+"""Output streams that never block or fail."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from collections.abc import Iterator
 from typing import TextIO, cast
 
 PATIENCE = 2.0
-"""Seconds in which a reader takes nothing, after which the rest is left unsaid."""
 POLL = 0.2
 PIECE = 4_096
 CLOSED_PIPE = {errno.EPIPE, *({errno.EINVAL} if os.name == "nt" else ())}
-"""What writing into a pipe without a reader ends with; EINVAL comes from Windows."""
+"""Error numbers of a pipe without a reader; EINVAL on Windows."""
 
 
 class Output(io.TextIOBase):
-    """Stands in for ``sys.stdout`` or ``sys.stderr`` (``real``; ``None`` where that is closed).
+    """Replacement for ``sys.stdout`` or ``sys.stderr``.
 
-    A thread writes. What an encoding lacks is spelled out. After an error, which is kept as ``lost``, nothing more is
-    written.
+    A thread writes; after the first error, ``lost``, nothing more is written.
     """
 
     def __init__(self, real: TextIO | None) -> None:
@@ -37,7 +35,6 @@ class Output(io.TextIOBase):
         self._writer: threading.Thread | None = None
 
     def write(self, text: str) -> int:
-        """Take ``text``; it is written soon, or never."""
         if self._real is None or self.lost:
             return len(text)
         with self._changed:
@@ -50,24 +47,22 @@ class Output(io.TextIOBase):
 
     @property
     def behind(self) -> bool:
-        """Whether earlier text still waits, so that a bar had better not be drawn."""
         return self.lost is None and bool(self._pending or self._writing)
 
     @property
     def reader_gone(self) -> bool:
-        """Whether it was lost because nobody reads any more: a pipe was closed, or the terminal went away."""
+        """Whether the pipe or terminal was closed."""
         number = getattr(self.lost, "errno", None)
         return number in CLOSED_PIPE or (self._terminal and number == errno.EIO)
 
     def finish(self, patience: float | None = PATIENCE) -> None:
-        """Wait until all is written, or nothing was for ``patience`` seconds (``None``: as long as it takes)."""
+        """Wait until all is written, at most ``patience`` seconds per write."""
         self._last = time.monotonic()
         with self._changed:
             while self.behind and (patience is None or time.monotonic() - self._last < patience):
                 self._changed.wait(POLL)
 
     def end(self) -> None:
-        """Finish, and take nothing more."""
         with contextlib.suppress(KeyboardInterrupt):  # whoever is tired of waiting changes no result
             self.finish()
         with self._changed:
@@ -90,7 +85,7 @@ class Output(io.TextIOBase):
                 self._changed.notify_all()
 
     def _write(self, text: str) -> None:
-        """Past the buffers of ``real``: what stays in them would fail again when Python ends, and its lock hang it."""
+        """Bypass Python's buffers: their content would fail again at exit."""
         buffer = getattr(self._real, "buffer", None)
         raw = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED there is no buffer between
         possible = text.encode(self.encoding, self.errors)
@@ -128,7 +123,6 @@ class Output(io.TextIOBase):
 
 
 def complain(text: str) -> None:
-    """Say ``text`` on stderr, or on stdout if that cannot be written."""
     print(text, file=sys.stderr)
     if isinstance(sys.stderr, Output):
         sys.stderr.finish()
@@ -138,8 +132,7 @@ def complain(text: str) -> None:
 
 @contextlib.contextmanager
 def standing_in() -> Iterator[tuple[Output, Output]]:
-    """All that is printed within the block goes through an :class:`Output`: also what argparse, warnings, logging and
-    plugins print. Of two streams one may be closed: the other takes its text."""
+    """Replace both streams; if one is closed, the other gets its text."""
     _fill_descriptors()
     before = sys.stdout, sys.stderr
     out, err = before[0] or before[1], before[1] or before[0]
@@ -153,8 +146,7 @@ def standing_in() -> Iterator[tuple[Output, Output]]:
 
 
 def _fill_descriptors() -> None:
-    """Open the null device for each closed one of 0, 1 and 2: a log or a pipe would get its number, and other
-    programs' output with it."""
+    """Reserve closed descriptors, so that no file gets their numbers."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -1,4 +1,4 @@
-"""The folders that a terminal's configuration names: where models are looked for, and what of it is not there."""
+"""Checks of the folders in the configuration."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from musubi_nodes.hosts.terminal.host import COMFYUI_FOLDERS, TerminalHost
 from musubi_nodes.plugins.manager import Plugins
 
 MOST = 1_000
-"""Model files that are counted."""
 
 
 def places(found: Plugins, output: Path) -> Iterator[Finding]:
-    """What the doctor says of them."""
     config = found.config
     for kind in model_kinds(found):
         for folder in TerminalHost(output, config).model_folders(kind):
@@ -44,13 +42,12 @@ def _held(folder: Path) -> str:
 
 
 def model_kinds(found: Plugins) -> Sequence[str]:
-    """The kinds of model files that nodes ask for, and those that ComfyUI's folders are known of."""
     declared = {spec.model_kind for node in found.nodes for spec in node.fields() if spec.kind == "model"}
     return sorted({*COMFYUI_FOLDERS, *declared})
 
 
 def unknown_kinds(found: Plugins) -> list[Problem]:
-    """What is wrong with the keys of ``[models]``: a kind that no node asks for does nothing."""
+    """Report keys of ``[models]`` that no node uses."""
     known = model_kinds(found)
     return [
         Problem(

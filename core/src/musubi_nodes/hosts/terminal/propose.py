@@ -1,7 +1,4 @@
-"""Fields for a new family's nodes, proposed from what its scripts take: declarations that an author pastes and edits.
-
-What shared nodes and the runner own already is left out.
-"""
+"""Fields proposed for a new family from the options of its scripts."""
 
 from __future__ import annotations
 
@@ -23,7 +20,6 @@ from musubi_nodes.hosts.terminal.field_text import declared, model_folder, weigh
 
 
 def proposal(folder: Path, prefix: str, family: str, config: Config) -> str:
-    """A Python file with the models and one class of fields for each script ``<prefix>_*.py`` in ``folder``."""
     found = read_scripts(folder, prefix, config)
     parts = [_class(f"{family}Models", "Models", "The weights that the scripts take.", _weights(family, found))]
     for script in found:
@@ -38,7 +34,6 @@ def proposal(folder: Path, prefix: str, family: str, config: Config) -> str:
 
 
 def _own(script: Script) -> Iterator[str]:
-    """Fields for what nobody owns yet; a list has no widget, so it is only named."""
     for name in sorted(_sent(script.kind.base.Inputs) - script.options.keys()):
         yield f"    # this script has no --{name}, which the base sends: declare the field anew, without Option()"
     taken = _taken(script.kind) - _narrower(script)
@@ -56,7 +51,7 @@ def _own(script: Script) -> Iterator[str]:
 
 
 def _taken(kind: Kind) -> set[str]:
-    """What the base, the shared settings and their spelling set already."""
+    """Return options that the base or shared settings set."""
     fields = {name for model in (kind.base.Inputs, *kind.settings) for name in _sent(model)}
     computed = {name for settings in kind.settings for name in settings().options()}
     choices = (options for values in kind.option_map.values() for options in values.values())
@@ -65,13 +60,12 @@ def _taken(kind: Kind) -> set[str]:
 
 
 def _sent(model: type[BaseModel]) -> set[str]:
-    """The options among a declaration's fields."""
     marked = ((name, marker(info, Option)) for name, info in model.model_fields.items())
     return {option.name or name for name, option in marked if option}
 
 
 def _spelling(script: Script, family: str) -> str:
-    """The kind's spelling of a memory plan without what this script cannot do; "" where it can do it all."""
+    """Return the option map without what this script lacks, or ""."""
     base, lines = script.kind.option_map_name, []
     for name, choices in script.kind.option_map.items():
         plain = Memory.model_fields[name].default  # must stay possible: then the script's own way is taken
@@ -90,7 +84,7 @@ def _cannot(script: Script, sent: Mapping[str, Any]) -> bool:
 
 
 def _narrower(script: Script) -> set[str]:
-    """Options of the base that this script gives fewer choices: the family declares them anew."""
+    """Return options that the script gives fewer choices than the base."""
     specs = ((spec, script.options.get(spec.name)) for spec in fields_of(script.kind.base.Inputs) if spec.choices)
     return {spec.name for spec, found in specs if found and found.choices and set(spec.choices) - set(found.choices)}
 

@@ -1,4 +1,4 @@
-"""``musubi-nodes run``: one workflow file from start to end."""
+"""The command ``run``: one workflow file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from musubi_nodes.plugins.manager import plugins
 
 
 def run_file(path: Path, settings: Iterable[str], output: Path) -> int:
-    """Run the workflow and say what each step made and where it is; 1 if a part of it failed, although it ended."""
+    """Run the workflow; return 1 if a prompt failed."""
     services = plugins()
     for problem in unknown_kinds(services):
         print(f"musubi-nodes: {problem}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The scripts of an install, counted by model family."""
+"""An install's scripts, counted by model family."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 
 KIND = re.compile(r"(?P<family>\w+?)_(cache_\w+|train(_network\w*)?|generate_\w+)\.py")
-"""How a script's name goes on behind the family's prefix (v0.3.4)."""
+"""Script names after the family's prefix (v0.3.4)."""
 OTHERS = "others"
 
 
 def counted(scripts: Sequence[str], nodes: Iterable[type[Node]]) -> str:
-    """``Wan 4, HunyuanVideo 5, ...``: by the family that uses the script, or others with its prefix, else by that."""
+    """Format counts such as ``Wan 4, HunyuanVideo 5``."""
     owners = {script: family for family, used in _used(nodes).items() for script in used}
     prefixes = {_prefix(script): family for script, family in owners.items() if _prefix(script)}
     counts = Counter(
@@ -27,13 +27,11 @@ def counted(scripts: Sequence[str], nodes: Iterable[type[Node]]) -> str:
 
 
 def missing(scripts: Sequence[str], nodes: Iterable[type[Node]]) -> Mapping[str, Sequence[str]]:
-    """The scripts that a family's nodes use and that are not there, by family."""
     lacking = {family: [name for name in used if name not in scripts] for family, used in _used(nodes).items()}
     return {family: names for family, names in lacking.items() if names}
 
 
 def _used(nodes: Iterable[type[Node]]) -> Mapping[str, Sequence[str]]:
-    """The scripts of each family's nodes; one that several use counts for the first."""
     found: dict[str, list[str]] = {}
     for node in nodes:
         if issubclass(node, ScriptNode) and not any(node.script in used for used in found.values()):

@@ -1,4 +1,4 @@
-"""An API-format workflow: read, changed by --set, checked as a whole, then run node by node."""
+"""Workflows in API format: reading, ``--set``, checking and running."""
 
 from __future__ import annotations
 
@@ -21,25 +21,23 @@ from musubi_nodes.parsing import parse_json
 
 @dataclass(frozen=True)
 class Step:
-    """One node of a workflow; a link is a ``(node id, output number)`` tuple."""
+    """One node; a link is a ``(node id, output number)`` tuple."""
 
     id: str
     node: type[Node]
     inputs: Mapping[str, Any]
 
     def links(self) -> dict[str, tuple[str, int]]:
-        """The inputs that come from other nodes."""
         return {name: value for name, value in self.inputs.items() if isinstance(value, tuple)}
 
 
 Workflow = dict[str, Step]
 
 ADDED_BY_CANVAS = {"upload", "control_after_generate"}
-"""Widgets of the canvas itself that its export may hold."""
+"""Widgets that the canvas adds to its export."""
 
 
 def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
-    """The steps of an API-format file; a :class:`MusubiError` for the canvas format, unknown nodes or broken links."""
     try:
         raw = parse_json(read_text(path, WORKFLOW), lists=WORKFLOW.most)
     except OSError as error:
@@ -65,7 +63,7 @@ def read_workflow(path: Path, known: Iterable[type[Node]]) -> Workflow:
 
 
 def _nodes(path: Path, raw: Any) -> dict[str, Any]:
-    """The nodes of a file in API format, also inside what is sent to ComfyUI: ``{"prompt": {...}, ...}``."""
+    """Return the nodes, also of a request body ``{"prompt": {...}}``."""
     wrapped = raw.get("prompt") if isinstance(raw, dict) else None
     found = wrapped if isinstance(wrapped, dict) and "class_type" not in wrapped else raw
     canvas = isinstance(found, dict) and (
@@ -81,7 +79,6 @@ def _nodes(path: Path, raw: Any) -> dict[str, Any]:
 
 
 def _carries(source: type[Node], number: int, target: type[Node], name: str) -> bool:
-    """Whether the output exists, the input too, and what travels is what the input takes."""
     outputs, inputs = source.outputs(), {spec.name: spec for spec in target.fields()}
     if not 0 <= number < len(outputs) or name not in inputs:
         return False
@@ -116,7 +113,10 @@ def _value(value: Any) -> Any:
 
 
 def set_values(workflow: Workflow, settings: Iterable[str]) -> None:
-    """Apply ``NODE.input=value``; NODE is an id, a node's name without MusubiTuner_, or its class name."""
+    """Apply ``NODE.input=value``.
+
+    NODE is an id, or a class name with or without ``MusubiTuner_``.
+    """
     for setting in settings:
         target, equals, text = setting.partition("=")
         wanted, dot, name = target.rpartition(".")
@@ -157,7 +157,7 @@ def _typed(kind: str, text: str) -> Any:
 
 
 def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> list[Step]:
-    """The steps that lead to an output, in the order of running; what can be known to fail is told first."""
+    """Return the steps that lead to an output, sorted and checked."""
     ends = [step for step in workflow.values() if step.node.output_node]
     if not ends:
         raise MusubiError(
@@ -180,8 +180,7 @@ def check_workflow(workflow: Workflow, host: TerminalHost, services: Services) -
 
 
 def _without_constants(ordered: Iterable[Step]) -> Iterator[Step]:
-    """The steps with the values of :mod:`constants` in place of links to them, so that they are checked as typed ones
-    are; a constant that gets its own value over another link stays."""
+    """Inline constants, so that their values are checked as typed ones."""
     values: dict[str, Any] = {}
     for step in ordered:
         inputs = {
@@ -232,10 +231,9 @@ def _sources(step: Step) -> Iterator[str]:
 
 
 def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> Iterator[tuple[Step, Context]]:
-    """Run all steps; yields each finished step with what it wants to show.
+    """Run all steps, and yield each with its context.
 
-    As in ComfyUI an output is a list of values, and a node runs once for each value of its longest input; shorter
-    inputs repeat their last value. An output without a value (a video that was not made) hands on ``None``.
+    As in ComfyUI, a node runs once per value of its longest input; shorter inputs repeat their last.
     """
     steps = check_workflow(workflow, host, services)
     used, metadata = _used(steps), {"prompt": _prompt(workflow)}
@@ -259,7 +257,6 @@ def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> 
 
 
 def _used(steps: Sequence[Step]) -> Mapping[str, set[str]]:
-    """Of each step the outputs that some other one takes."""
     used: dict[str, set[str]] = {step.id: set() for step in steps}
     outputs = {step.id: step.node.outputs() for step in steps}
     for step in steps:
@@ -269,7 +266,6 @@ def _used(steps: Sequence[Step]) -> Mapping[str, set[str]]:
 
 
 def _prompt(workflow: Workflow) -> dict[str, Any]:
-    """The API format again, for the metadata of files."""
     return {
         step.id: {
             "class_type": step.node.id,

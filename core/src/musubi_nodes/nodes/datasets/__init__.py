@@ -1,1 +1,1 @@
-"""The nodes that load, edit and show a dataset."""
+"""Nodes that load, edit and show a dataset."""

@@ -1,4 +1,4 @@
-"""Which items of a dataset are cached, family by family, and whose caches are stale."""
+"""Cached and stale items of a dataset, by family."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ KINDS: tuple[CacheKind, ...] = ("latent", "text")
 
 @dataclass(frozen=True)
 class CacheFacts:
-    """Paths of the items of one dataset that have no cache of one kind, and of those whose cache is stale: the media,
-    the caption, an option of the dataset or the cache file is not what it was when the cache node made it."""
+    """Paths of one dataset's items with a missing or stale cache."""
 
     missing: frozenset[str] = frozenset()
     stale: frozenset[str] = frozenset()
 
     def holds(self, path: str) -> bool | None:
-        """Whether the item at ``path`` is cached; None: its cache is stale."""
+        """Whether the item is cached; ``None`` if the cache is stale."""
         return None if path in self.stale else path not in self.missing
 
 
 @dataclass(frozen=True)
 class Cached:
-    """The caches of one family by dataset and kind; ``chosen``: the user asks for this one."""
+    """One family's caches by dataset and kind; ``chosen`` by the user."""
 
     title: str
     chosen: bool
@@ -42,8 +41,7 @@ class Cached:
 
 
 def caches_of(found: Scan, dataset: Dataset, chosen: Family | None, context: Context) -> list[Cached]:
-    """The ``chosen`` family, or all that have a cache of any item. Each cache folder is listed once, and nothing is
-    asked of its files where no cache node has left notes beside them."""
+    """Return the caches of the ``chosen`` family, or of all that have some."""
     families, listed = [chosen] if chosen else context.services.families, cache(names_in)
     looked = [_cached(found, dataset, family, family is chosen, context, listed) for family in families]
     items = sum(len(part.items) for part in found.datasets) * len(KINDS)

@@ -1,4 +1,4 @@
-"""One item of a dataset as a card of the viewer."""
+"""Dataset items as cards of the viewer."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from musubi_nodes.nodes.datasets.cached import KINDS, Cached
 
 @dataclass(frozen=True)
 class Entry:
-    """One image or video of a part of a dataset; ``caption`` None is a missing one. ``trains``: it has a caption file,
-    or a line, without which it is never cached."""
+    """One image or video; ``caption`` is ``None`` if missing or not UTF-8.
+
+    ``trains`` is false without a caption file or line: such items are never cached.
+    """
 
     file: File
     part: DatasetScan
@@ -33,7 +35,7 @@ class Entry:
 
 
 def entries(found: Scan, config: DatasetConfig) -> list[Entry]:
-    """All items and all media without caption, dataset by dataset, in the order of their names."""
+    """Return all items and all media without caption, by dataset and name."""
     datasets = effective(config)
     made: list[Entry] = []
     for part in found.datasets:
@@ -50,20 +52,19 @@ def entries(found: Scan, config: DatasetConfig) -> list[Entry]:
 
 
 def line(number: int, entry: Entry) -> str:
-    """The caption in full, for the text."""
     return f"{number}. {entry.file.name}: {entry.caption or f'({entry.warning})'}"
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is drawn of an entry; ``trouble`` says why there is no picture."""
+    """A drawn entry; ``trouble`` explains a missing picture."""
 
     cell: Cell
     trouble: str = ""
 
 
 def card_of(entry: Entry, side: int, caches: Sequence[Cached] = ()) -> Card:
-    """The card, marked with what of it is cached; a file that cannot be decoded gets one without picture."""
+    """Draw an entry, without picture if it can't be decoded."""
     path, marks = Path(entry.file.path), _marks(entry, caches)
     try:
         pictures = [image_picture(path, side)] if entry.dataset.kind == "image" else _frames(path, side)
@@ -85,7 +86,6 @@ def _marks(entry: Entry, caches: Sequence[Cached]) -> list[Marks]:
 
 
 def _same_names(part: DatasetScan) -> dict[Path, str]:
-    """What is wrong with each file that has the name of another but for the ending."""
     groups = [[path.name for path in group] for group in part.duplicate_stems]
     return {
         path: f"same name: {', '.join(name for name in names if name != path.name)}"

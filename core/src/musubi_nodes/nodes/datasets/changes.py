@@ -1,4 +1,4 @@
-"""What an edit changed in a dataset TOML, and what it left alone, in words."""
+"""Description of changes to a dataset TOML."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from musubi_nodes.datasets.schema import FIELDS
 
 @dataclass(frozen=True)
 class Sections:
-    """An entry, and the ``[general]`` that it falls back on, as plain values of the TOML."""
+    """An entry and its ``[general]`` fallback, as plain TOML values."""
 
     entry: Mapping[str, Any]
     general: Mapping[str, Any]
 
     def value(self, key: str, default: Any = None) -> Any:
-        """What holds for the entry."""
+        """Return the effective value."""
         return self.entry.get(key, self.general.get(key, default))
 
     def pair(self, key: str) -> list[Any] | None:
-        """Width and height as they hold for the entry; None where there are none."""
+        """Return the effective width and height, if set."""
         value = self.value(key, FIELDS[key].default)
         if isinstance(value, int):
             return [value, value]
         return list(value) if isinstance(value, list | tuple) and len(value) == 2 else None
 
     def said(self, key: str) -> str:
-        """The same for people."""
+        """Format the value."""
         if key in self.entry:
             return shown(self.entry[key])
         return f"{shown(self.general[key])} in [general]" if key in self.general else "not set"
 
 
 def changes(old: Sections, new: Sections, where: str) -> list[str]:
-    """A line for each key that was changed, such as ``datasets[0].batch_size: 4 -> 1``."""
+    """List the changed keys, such as ``datasets[0].batch_size: 4 -> 1``."""
     lines = [
         f"general.{key}: {Sections(old.general, {}).said(key)} -> {shown(value)}"
         for key, value in new.general.items()
@@ -51,7 +51,7 @@ def changes(old: Sections, new: Sections, where: str) -> list[str]:
 
 
 def left_alone(held: Mapping[str, Any], name: str) -> list[str]:
-    """One line about the widgets whose value was not written; ``held`` is what the file holds instead."""
+    """List unapplied widgets; ``held`` contains the file's values."""
     if not held:
         return []
     listed = ", ".join(f"{widget} {value if widget == 'kind' else shown(value)}" for widget, value in held.items())

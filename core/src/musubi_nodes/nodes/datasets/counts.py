@@ -1,4 +1,4 @@
-"""What is in a dataset, in numbers."""
+"""Dataset statistics as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 12
 
 
 def counts(found: Scan, config: DatasetConfig, caches: Sequence[Cached], fps: float | None) -> list[str]:
-    """Lines for each dataset: items, captions, buckets, duplicates, caches; then what several of them share."""
+    """Count items, captions, buckets, duplicates and caches."""
     datasets = effective(config)
     groups = same_content({item.file.path: item.file for part in found.datasets for item in part.items}.values())
     lines: list[str] = []
@@ -63,7 +63,7 @@ def _twins(part: DatasetScan, groups: Iterable[Sequence[File]]) -> Iterator[str]
 
 
 def _twins_across(found: Scan, groups: Iterable[Sequence[File]]) -> Iterator[str]:
-    """Groups that no dataset holds alone; a folder that is listed twice has no group for that."""
+    """List duplicates between datasets."""
     where = {item.file: part.name for part in reversed(found.datasets) for item in part.items} if groups else {}
     shared = [
         " = ".join(f"{where[file]} {file.name}" for file in group)

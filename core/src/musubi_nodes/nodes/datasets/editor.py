@@ -1,4 +1,4 @@
-"""Makes one entry of a dataset TOML, or edits one; several are a chain."""
+"""The node Dataset Config Editor."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ ADDED = Widget(added=1)
 
 
 def of_toml(key: str, default: Any = ..., also: str = "", **limits: Any) -> Any:
-    """A field with the description, default and limits that ``key`` has in the TOML; ``also`` says what an empty widget
-    means."""
+    """Declare a field like ``key`` of the TOML, with ``also`` appended."""
     field = FIELDS[key]
     for name, kind in (("ge", Ge), ("le", Le)):
         if limit := marker(field, kind):
@@ -196,7 +195,7 @@ class DatasetConfigEditor(Node):
             dataset_path(values["toml"], context)
 
     def own(self, inputs: Inputs, context: Context) -> Made:
-        """This node's entry, or the TOML that it edits."""
+        """Return this node's entry, or the edited TOML."""
         base = context.host.input_folder()
         is_new = not inputs.toml.strip()
         own = made(inputs, base) if is_new else edited(inputs, dataset_path(inputs.toml, context), base)
@@ -221,7 +220,7 @@ def _saved(path: Path, text: str) -> list[str]:
 
 
 def _comments(inputs: Any, path: Path, context: Context) -> list[str]:
-    """What the files that this one is made of lose in it."""
+    """Report comments that are lost."""
     sources = [inputs.previous.source] if inputs.previous else []
     if inputs.toml.strip():
         sources.append(dataset_path(inputs.toml, context))

@@ -1,4 +1,4 @@
-"""From the widgets of the editor to one ``[[datasets]]`` entry, new or edited."""
+"""``[[datasets]]`` entries from the editor's widgets."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from musubi_nodes.i18n import translate
 from musubi_nodes.nodes.datasets.changes import Sections, changes, left_alone
 
 PAIRS = {"resolution": ("width", "height"), "control_resolution": ("control_width", "control_height")}
-"""Keys that have a widget for each side; every other key has one of its own name."""
+"""Keys with one widget per side."""
 WIDGETS = ("kind", "source", *PAIRS["resolution"], *(key for key in FIELDS if key not in {*SOURCE_FIELDS, *PAIRS}),
            *PAIRS["control_resolution"])  # fmt: skip
-"""All that say something about an entry."""
+"""Widgets that describe an entry."""
 _ALWAYS = ("kind", "source", "width", "height", "caption_extension", "enable_bucket", "batch_size", "num_repeats")
-"""What a new entry always says: where ours differ from musubi-tuner's defaults, and where readers look for them."""
+"""Widgets that a new entry always writes."""
 _LISTS = ("target_frames", "fp_1f_clean_indices")
 
 
 @dataclass(frozen=True)
 class Made:
-    """A configuration, and what was done to the file that it began with."""
+    """A configuration, and the changes to its source file."""
 
     config: DatasetConfig
     told: tuple[str, ...] = ()
 
 
 def made(inputs: Any, base: Path) -> Made:
-    """A configuration of one new entry; relative paths count from ``base``."""
+    """Create a configuration of one entry; paths are relative to ``base``."""
     if not inputs.source.strip():
         raise MusubiError(
             "dataset-source-missing", "source is empty", fix="Type the folder or the .jsonl file of this dataset."
@@ -48,7 +48,7 @@ def made(inputs: Any, base: Path) -> Made:
 
 
 def edited(inputs: Any, path: Path, base: Path) -> Made:
-    """The TOML at ``path`` with one entry changed by the widgets; relative paths of widgets count from ``base``."""
+    """Change one entry of a TOML; widgets' paths are relative to ``base``."""
     raw = read_file(path)
     tables, general = raw.get("datasets"), raw.get("general", {})
     known = len(tables) if isinstance(tables, list) else 0
@@ -75,14 +75,14 @@ def edited(inputs: Any, path: Path, base: Path) -> Made:
 
 
 def touched(inputs: Any) -> set[str]:
-    """The widgets that are not at their default, and those that ``also_set`` names."""
+    """Return widgets not at their default, and those in ``also_set``."""
     fields = type(inputs).model_fields
     changed = {name for name in WIDGETS if getattr(inputs, name) != fields[name].default}
     return changed | set(widget_names(inputs.also_set))
 
 
 def widget_names(text: str) -> list[str]:
-    """``batch_size, resolution`` as widgets; an error where one is none."""
+    """Parse ``batch_size, resolution`` to widget names."""
     found: list[str] = []
     for name in filter(None, re.split(r"[,\s]+", text)):
         if name not in {*WIDGETS, *PAIRS}:
@@ -93,7 +93,7 @@ def widget_names(text: str) -> list[str]:
 
 
 def numbers(text: str) -> list[int]:
-    """``1, 25, 45`` as people write it; an error where it is no list of whole numbers."""
+    """Parse a list such as ``1, 25, 45``."""
     words = re.split(r"[,\s]+", text.strip().strip("[]").strip())
     try:
         return [int(word) for word in words if word]
@@ -102,7 +102,7 @@ def numbers(text: str) -> list[int]:
 
 
 def _written(inputs: Any, base: Path, old: Sections, wanted: Set[str]) -> Sections:
-    """``old`` with the values of the ``wanted`` widgets; an empty one removes its key."""
+    """Apply the ``wanted`` widgets to ``old``; an empty one removes its key."""
     entry, general = dict(old.entry), dict(old.general)
     if wanted & {"kind", "source"}:
         entry = _source(inputs, base, old.entry, wanted)
@@ -120,7 +120,7 @@ def _written(inputs: Any, base: Path, old: Sections, wanted: Set[str]) -> Sectio
 
 
 def _values(inputs: Any, base: Path) -> dict[str, Any]:
-    """What the widgets hold, by the keys of the TOML; None is an empty widget."""
+    """Return the widgets' values by TOML key; ``None`` is empty."""
     plain = {key: _value(key, getattr(inputs, key), base) for key in FIELDS if key in WIDGETS}
     return {key: [getattr(inputs, side) for side in sides] for key, sides in PAIRS.items()} | plain
 
@@ -134,7 +134,7 @@ def _value(key: str, given: Any, base: Path) -> Any:
 
 
 def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Sections) -> list[int | None] | None:
-    """Width and height: one that is not ``given`` stays as it is."""
+    """Combine given sides with existing ones."""
     before = sides if all(given) else old.pair(key) or [None, None]
     both = [side if is_given else kept for is_given, side, kept in zip(given, sides, before, strict=True)]
     if both.count(None) == 1:
@@ -148,7 +148,6 @@ def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Secti
 
 
 def _source(inputs: Any, base: Path, old: Mapping[str, Any], wanted: Set[str]) -> dict[str, Any]:
-    """``old`` with the source that the widgets say: what is not wanted stays as it is."""
     key = next((key for key in SOURCE_FIELDS if key in old), "")
     kind = inputs.kind if "kind" in wanted or not key else key.partition("_")[0]
     path, form = old.get(key), key.partition("_")[2]
@@ -159,7 +158,7 @@ def _source(inputs: Any, base: Path, old: Mapping[str, Any], wanted: Set[str]) -
 
 
 def _beside(inputs: Any, base: Path, old: Sections, wanted: Set[str]) -> dict[str, Any]:
-    """By widget that is not applied: what the file holds, where that is something else."""
+    """Return the file's values that unapplied widgets differ from."""
     source = next((key for key in SOURCE_FIELDS if key in old.entry), "")
     rows: list[tuple[str, Any, Any]] = [("kind", source.partition("_")[0] or None, inputs.kind)]
     for key, value in _values(inputs, base).items():

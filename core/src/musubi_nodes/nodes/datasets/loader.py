@@ -1,4 +1,4 @@
-"""Loads a dataset TOML, checks it, and says what is in it."""
+"""The node Dataset Config Loader, and the checks it shares."""
 
 from __future__ import annotations
 
@@ -78,22 +78,19 @@ class DatasetConfigLoader(Node):
 
 @dataclass(frozen=True)
 class Asked:
-    """How a dataset is judged. ``family`` None: by what holds for all of them. ``on_errors``: whether one with errors
-    stops here, or is handed on to be looked at."""
+    """How to check a dataset; without ``family`` by common rules."""
 
     missing_captions: OnMissing = "error"
     on_errors: OnErrors = "stop"
     family: Family | None = None
 
     def known(self, config: DatasetConfig, context: Context) -> ScanCache:
-        """What is known of a dataset that is judged so."""
         rules = f" {self.family.frame_rule} {self.family.fps}" if self.family else ""
         return ScanCache(config, f"{self.missing_captions}{rules}", context.services.recent_scan)
 
 
 def checked(config: DatasetConfig, source: Path, name: str, context: Context, asked: Asked) -> tuple[Dataset, Report]:
-    """The dataset for the wire and what is in it; a :class:`MusubiError` where a run would fail or lose items, unless
-    it was ``asked`` to show that."""
+    """Check a dataset; raise for its errors unless ``asked`` to show them."""
     check_roots(config, context)
     known = asked.known(config, context)
     found = known.find() if context.host.trusted else None  # else every file is looked at: links may lead outside
@@ -117,14 +114,14 @@ def checked(config: DatasetConfig, source: Path, name: str, context: Context, as
 
 
 def fingerprint_of(config: DatasetConfig, context: Context, asked: Asked) -> str:
-    """Of what :func:`checked` looks at; a dataset with errors has one too."""
+    """Return the fingerprint of a dataset, also of a faulty one."""
     check_roots(config, context)
     before = asked.known(config, context).ask()
     return before.fingerprint if before else fingerprint(config, scan(config))
 
 
 def foresee_errors(config: DatasetConfig, context: Context, family: Family | None = None) -> None:
-    """Raise for what is wrong with a dataset as far as it is known without a look into its folders."""
+    """Raise for errors that are known without scanning folders."""
     found = cannot_take(family, config)
     for number, part in enumerate(effective(config)):
         source = source_of(part)
@@ -136,16 +133,17 @@ def foresee_errors(config: DatasetConfig, context: Context, family: Family | Non
 
 
 def dataset_path(text: str, context: Context) -> Path:
-    """The TOML that ``text`` means; beyond loopback it must lie in an allowed folder."""
+    """Return the TOML's path, if it may be read."""
     if not text.strip():
         raise MusubiError("path-empty", "no dataset TOML is given", fix="Type the path of the .toml file.")
     return readable_file(text, "dataset TOML", context)
 
 
 def check_roots(config: DatasetConfig, context: Context) -> None:
-    """Beyond loopback the dataset's own folders lie in the allowed ones, and so does what is linked in them, and every
-    file that a JSONL names; on loopback what is on a network share. Nothing outside is looked at, so that no message
-    tells what is there."""
+    """Raise for files and links outside the allowed folders.
+
+    On loopback only network shares are checked.
+    """
     trusted = context.host.trusted
     for part in effective(config):
         for path in (part.directory, part.jsonl_file, part.control_directory, part.cache_directory):
@@ -157,7 +155,7 @@ def check_roots(config: DatasetConfig, context: Context) -> None:
 
 
 def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> None:
-    """Where a workflow may let caches be written: in the allowed folders, and on this machine beside the dataset."""
+    """Raise unless caches may be written there."""
     if part.cache_directory is None:
         return
     source, roots = source_of(part), allowed_roots(context)
@@ -177,7 +175,7 @@ def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> N
 
 
 def check_inside(paths: Iterable[Path], context: Context) -> None:
-    """Raise for the first of ``paths`` that lies in no allowed root."""
+    """Raise for the first path outside the allowed folders."""
     roots = allowed_roots(context)
     for path in paths:
         if not is_inside(path, roots):

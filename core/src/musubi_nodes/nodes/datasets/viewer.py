@@ -1,4 +1,4 @@
-"""Shows what is in a dataset: pictures with their captions, page by page, and counts."""
+"""The node Dataset Viewer."""
 
 from __future__ import annotations
 
@@ -77,7 +77,6 @@ class DatasetViewer(Node):
         return self.Outputs(image=image, text=text)
 
     def cards(self, shown: list[Entry], caches: list[Cached], inputs: Inputs, context: Context) -> list[Card]:
-        """The cards of the page."""
         context.raise_if_interrupted()
         with ThreadPoolExecutor(_DECODERS, thread_name_prefix="dataset-viewer") as pool:
             return list(pool.map(lambda entry: card_of(entry, inputs.size, caches), shown))

@@ -1,1 +1,1 @@
-"""The Resource Monitor: what it gathers, how it shows it, and what follows from it."""
+"""Parts of the Resource Monitor."""

@@ -1,4 +1,4 @@
-"""What follows from the numbers: a table of rules, each a condition and a sentence that names the numbers."""
+"""Advice from measurements, as a table of rules."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from musubi_nodes.runs.record.folder import RunFolder
 
 NOTHING = "Nothing stands out."
 FULL, BRIM = 0.9, 0.97
-"""Shares of a memory that is nearly full, and full."""
+"""Shares of a nearly full and a full memory."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """``when`` looks at a view; ``{0.name}`` in ``text`` is the view's figure."""
+    """A condition on a view, and a text formatted with that view."""
 
     when: Callable[[Any], bool]
     text: str
@@ -122,7 +122,7 @@ RECORD = (
 
 
 def advice(facts: Facts) -> list[str]:
-    """One sentence for each rule that holds; that nothing stands out where none does."""
+    """Return the texts of all rules that apply."""
     return list(_advice(facts)) or [translate(NOTHING)]
 
 

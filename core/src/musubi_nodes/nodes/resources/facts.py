@@ -1,4 +1,4 @@
-"""What the Resource Monitor knows when it has looked: the machine, its GPUs, and which of it our own runs hold."""
+"""Measurements of machine, GPUs and runs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ from musubi_nodes.runs.record.folder import RunFolder
 
 RUNS, SELF, OTHERS = "musubi's runs", "this program", "others"
 PERCENT = (0.0, 100.0)
-"""From where to where plots go."""
 BUSY = 85.0
-"""Percent of the CPU from which on it leaves no room for another program."""
+"""CPU percentage that leaves no room for other programs."""
 HIDDEN = "a process that is not seen from here"
 
 
 @dataclass(frozen=True)
 class OurRun:
-    """A run that runs now: its processes, the main memory that they hold, its GPUs, and what it is doing."""
+    """An active run; ``ram`` in bytes."""
 
     name: str
     pids: frozenset[int]
@@ -39,13 +38,13 @@ class OurRun:
     stage: str
 
     def is_on(self, card: Card) -> bool:
-        """Whether it holds the card, or was given it."""
+        """Whether it uses the card or has been assigned it."""
         return card.held_by(self.pids) is not None or any(card.is_called(name) for name in self.gpus)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a card's memory; ``bytes`` is ``None`` where the driver does not tell how much."""
+    """A process that uses GPU memory; ``bytes`` may be unknown."""
 
     name: str
     kind: str
@@ -55,8 +54,10 @@ class Holder:
 
 @dataclass(frozen=True)
 class Facts:
-    """``own_ram``: bytes of main memory that this program holds. ``refusal``: why no driver answers. ``record``: the
-    run whose history is shown, and its rows."""
+    """All measurements.
+
+    ``own_ram`` is in bytes, ``refusal`` says why no driver answers, ``record`` and ``rows`` are a run's history.
+    """
 
     moments: Sequence[Moment]
     runs: Sequence[OurRun]
@@ -69,36 +70,32 @@ class Facts:
 
     @property
     def machine(self) -> Machine:
-        """As it is now."""
         return self.moments[-1].machine
 
     @property
     def cards(self) -> Sequence[Card]:
-        """As they are now."""
         return self.moments[-1].cards
 
     @property
     def cpu(self) -> float | None:
-        """Percent of all cores, on average over what was watched; ``None`` where the system does not tell."""
+        """Average percentage of all cores, if known."""
         told = [moment.machine.cpu for moment in self.moments if moment.machine.cpu is not None]
         return fmean(told) if told else None
 
     @property
     def cpu_is_busy(self) -> bool:
-        """Whether the CPU may be what a GPU waits for."""
         return self.cpu is not None and self.cpu >= BUSY
 
     def uses(self, card: Card) -> list[int]:
-        """The card's use in percent, as far as it is told, over what was watched."""
+        """Return the known percentages of the card's use."""
         same = (each for moment in self.moments for each in moment.cards if each.number == card.number)
         return [each.use for each in same if each.use is not None]
 
     def runs_on(self, card: Card) -> list[OurRun]:
-        """Our runs on this card."""
         return [run for run in self.runs if run.is_on(card)]
 
     def holders(self, card: Card) -> list[Holder]:
-        """Runs first, then this program, then other programs; those that hold most before others."""
+        """Return runs, this program, then others, largest first."""
         found = [_holder(pid, held) for pid, held in (card.held or {}).items() if not self._is_ours(pid)]
         ours = [Holder(run.name, RUNS, card.held_by(run.pids)) for run in self.runs if _is_held(card, run)]
         order = [RUNS, SELF, OTHERS]
@@ -109,7 +106,7 @@ class Facts:
 
 
 def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunFolder | None) -> Facts:
-    """The facts, once the machine was watched."""
+    """Collect the facts after watching."""
     return Facts(
         moments,
         [_run(folder) for folder in running(output)],
@@ -123,22 +120,21 @@ def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunF
 
 
 def this_one() -> str:
-    """What the program that looks calls itself."""
     return translate(SELF)
 
 
 def gib(size: float | None) -> str:
-    """``12.3``; ``?`` where it is not known."""
+    """Format as ``12.3``, or ``?`` if unknown."""
     return "?" if size is None else f"{size / GIB:.1f}"
 
 
 def gib_of(used: float | None, total: float | None) -> str:
-    """``18.2 of 24.0 GiB``."""
+    """Format as ``18.2 of 24.0 GiB``."""
     return translate("{used} of {total} GiB", used=gib(used), total=gib(total))
 
 
 def percent(part: float | None, whole: float | None) -> float | None:
-    """``part`` of ``whole``; ``None`` where one of them is not known."""
+    """Return the percentage, if both are known."""
     return 100 * part / whole if whole and part is not None else None
 
 

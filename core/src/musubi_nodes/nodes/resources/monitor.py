@@ -1,4 +1,4 @@
-"""Shows what the machine holds: GPUs, CPU, memory and disks, over some seconds, and what follows from it."""
+"""The node Resource Monitor."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from musubi_nodes.runs.record.folder import RunFolder, run_named, trainings
 from musubi_nodes.runs.record.progress import Progress
 
 POLL = 0.1
-"""Seconds between two looks for an interrupt."""
+"""Seconds between checks for an interrupt."""
 
 
 class ResourceMonitor(Node):
@@ -92,7 +92,7 @@ def _record(inputs: Any, context: Context) -> RunFolder | None:
 
 
 def _watched(seconds: int, context: Context) -> tuple[list[Moment], str]:
-    """The readings, and why no driver answers."""
+    """Return the readings, and why no driver answers."""
 
     def wait(left: float) -> None:
         until = time.monotonic() + left
@@ -110,7 +110,7 @@ def _watched(seconds: int, context: Context) -> tuple[list[Moment], str]:
 
 
 def _free(device: str) -> float | None:
-    """GiB; where no GPU may be used at all, nothing is known as well."""
+    """Return free GiB, if a GPU is available."""
     try:
         names = gpus(device)
     except MusubiError:

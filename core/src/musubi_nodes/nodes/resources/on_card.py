@@ -1,4 +1,4 @@
-"""What the advice about a GPU speaks of. Each figure is worked out only where a rule asks for it."""
+"""Values for the advice on a GPU."""
 
 from __future__ import annotations
 
@@ -16,13 +16,10 @@ from musubi_nodes.nodes.resources.text import memory
 from musubi_nodes.runs.hardware.cards import Card
 
 NAMED = 3
-"""Programs that a sentence names."""
 
 
 @dataclass(frozen=True)
 class OnCard:
-    """A GPU."""
-
     facts: Facts
     card: Card
 
@@ -36,7 +33,7 @@ class OnCard:
 
     @property
     def share(self) -> float:
-        """Of its memory that is held; 0 where it is not known, so that nothing follows from it."""
+        """Used share of its memory, 0 if unknown."""
         return self.card.used / self.card.total if self.card.total and self.card.used is not None else 0.0
 
     @property
@@ -49,7 +46,6 @@ class OnCard:
 
     @property
     def foreign(self) -> Sequence[Holder]:
-        """Other programs of this system."""
         return [each for each in self.holders if each.kind == OTHERS and each.seen]
 
     @property
@@ -58,18 +54,16 @@ class OnCard:
 
     @property
     def programs(self) -> str:
-        """Those that hold most, with how much where it is told."""
         shown = [each.name + ("" if each.bytes is None else f" {gib(each.bytes)} GiB") for each in self.foreign[:NAMED]]
         return ", ".join(shown)
 
     @property
     def untold(self) -> bool:
-        """Whether the driver names programs, but not what they hold."""
+        """Whether the driver lists programs without their memory."""
         return bool(self.foreign) and all(each.bytes is None for each in self.foreign)
 
     @property
     def own_gib(self) -> float:
-        """What this program itself holds: in ComfyUI, its models."""
         return sum(each.bytes or 0 for each in self.holders if each.kind == SELF) / GIB
 
     @property
@@ -78,13 +72,13 @@ class OnCard:
 
     @property
     def mode(self) -> int:
-        """The Memory Optimizer's mode for such a card; 0 for a smaller one."""
+        """Memory Optimizer mode for this card; 0 if too small."""
         total = (self.card.total or 0) / GIB
         return max((size for size in CARD_SIZES if size <= total + DESKTOP), default=0)
 
     @property
     def fitting(self) -> str:
-        """Which modes need no more than what is free."""
+        """The modes that fit into free memory."""
         sizes = [size for size in CARD_SIZES if size - DESKTOP <= self.free]
         if not sizes:
             return translate("No mode counts on so little: free some of it first.")
@@ -92,12 +86,12 @@ class OnCard:
 
     @property
     def lacks(self) -> bool:
-        """Whether clearly less is free than the card's own mode plans for; a run unloads what this program holds."""
+        """Whether clearly less is free than the card's mode plans for."""
         return self.card.free is not None and self.free + self.own_gib < self.mode - 2 * DESKTOP
 
     @cached_property
     def use(self) -> float | None:
-        """Percent on average; ``None`` where it was not told often enough."""
+        """Average percentage; ``None`` with too few readings."""
         uses = self.facts.uses(self.card)
         return fmean(uses) if len(uses) >= 5 else None
 
@@ -112,6 +106,5 @@ class OnCard:
 
     @property
     def busy_elsewhere(self) -> str:
-        """The runs on other GPUs."""
         others = (OnCard(self.facts, card) for card in self.facts.cards if card.number != self.card.number)
         return ", ".join(translate("{runs} on {gpu}", runs=each.runs, gpu=each.gpu) for each in others if each.runs)

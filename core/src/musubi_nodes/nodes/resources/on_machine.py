@@ -1,4 +1,4 @@
-"""What the advice about main memory and disks speaks of. Each figure is worked out only where a rule asks for it."""
+"""Values for the advice on RAM and disks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from musubi_nodes.runs.hardware.machine import Disk, largest_programs
 from musubi_nodes.runs.record.folder import runs_of
 
 NAMED = 3
-"""Programs and folders that a sentence names."""
 
 
 @dataclass(frozen=True)
 class OnMachine:
-    """CPU and main memory."""
-
     facts: Facts
 
     @property
@@ -46,7 +43,6 @@ class OnMachine:
 
     @property
     def programs(self) -> str:
-        """The largest programs that are no runs of ours."""
         found = largest_programs(NAMED, {pid for run in self.facts.runs for pid in run.pids})
         names = {os.getpid(): this_one()}
         return ", ".join(f"{names.get(p.pid, p.name)} (pid {p.pid}) {gib(p.ram)} GiB" for p in found)
@@ -54,8 +50,6 @@ class OnMachine:
 
 @dataclass(frozen=True)
 class OnDisk:
-    """A disk that we write to."""
-
     facts: Facts
     disk: Disk
 
@@ -73,7 +67,7 @@ class OnDisk:
 
     @cached_property
     def largest(self) -> str:
-        """Our largest folders on it; empty where none is large."""
+        """The largest folders of musubi-nodes on it."""
         output = self.facts.output
         ours = [*_inside(runs_of(output)), output / "musubi" / "cache", cache_folder()]
         sizes = {path: _size(path) for path in ours if _device(path) == _device(self.disk.folder)}
@@ -86,7 +80,6 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _device(path: Path) -> int | None:
-    """Which disk it is on; ``None`` where it does not exist."""
     try:
         return path.stat().st_dev
     except OSError:
@@ -94,7 +87,7 @@ def _device(path: Path) -> int | None:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files below; links are not followed."""
+    """Return the bytes of all files, without following links."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""What the advice about the record of a run speaks of. Each figure is worked out only where a rule asks for it."""
+"""Values for the advice on a run's history."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from musubi_nodes.runs.record.series import whole
 
 @dataclass(frozen=True)
 class OnRecord:
-    """What was recorded of a run."""
-
     facts: Facts
     folder: RunFolder
 
@@ -46,7 +44,6 @@ class OnRecord:
 
     @property
     def swapped(self) -> int:
-        """``--blocks_to_swap`` of its command."""
         words = self.folder.read_json("command.json").get("command")
         found = [str(word) for word in words or () if str(word).startswith("--blocks_to_swap=")]
         value = found[-1].partition("=")[2] if found else ""
@@ -54,7 +51,7 @@ class OnRecord:
 
     @cached_property
     def use(self) -> float | None:
-        """Percent on average from its first step to its last; ``None`` where it was not told often enough."""
+        """Average percentage while training; ``None`` with too few readings."""
         times = [point["time"] for point in whole(self.folder.metrics).points() if point.get("time")]
         uses = [
             row["gpu_use"]
@@ -64,6 +61,6 @@ class OnRecord:
         return fmean(uses) if len(uses) >= 5 else None
 
     def _most(self, used: str, total: str) -> tuple[float, float, float]:
-        """Bytes, of how many, and the share; zeros where nothing is on record."""
+        """Return used, total and share of the peak."""
         told = [(row[used], row[total]) for row in self.facts.rows if used in row and row.get(total)]
         return max(((*each, each[0] / each[1]) for each in told), key=lambda each: each[2], default=(0, 0, 0.0))

@@ -1,4 +1,4 @@
-"""The Resource Monitor's picture: bars of what is held now, and curves of what was watched and of a run's record."""
+"""Picture of the measurements: bars and curves."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from musubi_nodes.runs.hardware.cards import Card
 from musubi_nodes.runs.hardware.machine import Machine
 
 CURVES = 6
-"""In one plot: so many colors there are."""
+"""Curves per plot: there are six colors."""
 
 
 def picture(facts: Facts, size: tuple[int, int]) -> Any:
-    """A PIL image as wide as ``size``; each plot has its height. It is in English: that every font can draw."""
+    """Draw a PIL image, in English: every font has its letters."""
     with translating(str):
         return _picture(facts, size)
 
@@ -56,7 +56,6 @@ def _bars(facts: Facts) -> Iterator[Bar]:
 
 
 def _held(facts: Facts, card: Card) -> list[Part]:
-    """By kind; what is used and nobody is told to hold is grey."""
     if not card.total or card.used is None:
         return []
     found = facts.holders(card)

@@ -1,4 +1,4 @@
-"""The curves of what was recorded while a run ran."""
+"""Plot of a run's recorded resources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """Percent out of a row. ``average``: whether its legend tells that, and not the most."""
+    """A percentage from a row; the legend shows average or maximum."""
 
     name: str
     of: Callable[[Row], float | None]
@@ -30,11 +30,10 @@ FIGURES = (
     Figure("GPU use", lambda row: row.get("gpu_use"), average=True),
 )
 UNITS = (("s", 1.0), ("min", 60.0), ("h", 3600.0))
-"""With their seconds."""
 
 
 def record_plot(facts: Facts, size: tuple[int, int]) -> Any:
-    """By the time since the run's first row, in seconds, minutes or hours."""
+    """Plot by time since the first row."""
     rows = [row for row in facts.rows if "time" in row]
     start, end = (rows[0]["time"], rows[-1]["time"]) if rows else (0.0, 0.0)
     unit, seconds = next((each for each in UNITS if end - start < 180 * each[1]), UNITS[-1])
@@ -46,7 +45,7 @@ def record_plot(facts: Facts, size: tuple[int, int]) -> Any:
 
 
 def _curve(figure: Figure, times: Sequence[float], values: Sequence[float | None]) -> Curve | None:
-    """Thin as it was and thick on average; ``None`` where nothing is on record."""
+    """Draw raw values thin and averages thick."""
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -56,7 +55,7 @@ def _curve(figure: Figure, times: Sequence[float], values: Sequence[float | None
 
 
 def _smoothed(values: Sequence[float | None]) -> list[float | None]:
-    """Averages over a thirtieth of them; gaps stay."""
+    """Average over a thirtieth of the values; gaps stay."""
     reach = len(values) // 60
     near = ([v for v in values[max(0, at - reach) : at + reach + 1] if v is not None] for at in range(len(values)))
     return [fmean(found) if value is not None else None for found, value in zip(near, values, strict=True)]

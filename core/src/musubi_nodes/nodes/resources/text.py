@@ -1,4 +1,4 @@
-"""The Resource Monitor's numbers as lines of text."""
+"""Measurements as text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from musubi_nodes.runs.record.progress import clock
 
 
 def told(facts: Facts) -> str:
-    """GPUs, CPU, memory, disks, and the record of the chosen run."""
+    """Describe GPUs, CPU, memory, disks and the run's history."""
     return "\n".join([*_gpus(facts), *_machine(facts), *_record(facts)])
 
 
 def figures(card: Card) -> str:
-    """``use 97 %, 71 °C, 350 of 450 W``: what the driver tells beside memory."""
+    """Format as ``use 97 %, 71 °C, 350 of 450 W``."""
     power = None if card.power is None else f"{card.power:.0f} W"
     if power and card.power_limit:
         power = translate("{power:.0f} of {limit:.0f} W", power=card.power, limit=card.power_limit)
@@ -32,7 +32,7 @@ def figures(card: Card) -> str:
 
 
 def memory(card: Card) -> str:
-    """``18.2 of 24.0 GiB``."""
+    """Format as ``18.2 of 24.0 GiB``."""
     return translate("not told by the driver") if card.total is None else gib_of(card.used, card.total)
 
 
@@ -51,7 +51,6 @@ def _gpus(facts: Facts) -> Iterator[str]:
 
 
 def _missing(card: Card) -> list[str]:
-    """What a card keeps to itself."""
     told = (
         (translate("use"), card.use),
         (translate("temperature"), card.temperature),
@@ -78,7 +77,6 @@ def _machine(facts: Facts) -> Iterator[str]:
 
 
 def _record(facts: Facts) -> Iterator[str]:
-    """What the chosen run took while it ran."""
     if facts.record is None:
         return
     if not facts.rows:
@@ -98,6 +96,5 @@ def _record(facts: Facts) -> Iterator[str]:
 
 
 def _most(facts: Facts, used: str, total: str) -> str:
-    """The most that was on record, of how much; empty where nothing is."""
     most = max((row for row in facts.rows if used in row), key=lambda row: row[used], default=None)
     return gib_of(most[used], most.get(total)) if most else ""
