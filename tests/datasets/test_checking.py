@@ -9,10 +9,12 @@ from tests.links import symlink
 from tests.moving import ffmpeg, turned
 
 from musubi_nodes.datasets.check import Report, check
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.frames import PICTURES, FrameRule
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import parse
 from musubi_nodes.errors import Problem
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.judging import judge
 from musubi_nodes.files import CAPTION
 from musubi_nodes.testing.errors import fails, says
 
@@ -314,3 +316,14 @@ def test_the_alpha_of_a_control_is_a_mask_and_no_warning(tmp_path: Path, image: 
     assert report({**IMAGES, "control_directory": "ctl"}).warnings == ()
     Image.new("I;16", (48, 32)).save(tmp_path / "ctl" / "a.png")
     assert says(report({**IMAGES, "control_directory": "ctl"}).warnings[0], "image-16-bit", "a.png")
+
+
+def test_videos_are_one_error_for_a_family_of_pictures(
+    tmp_path: Path, config: Callable, image: Make, video: Make
+) -> None:
+    image(tmp_path / "pictures" / "a.png", "a")
+    video(tmp_path / "set" / "a.mp4", frames=3)
+    settings = config({"image_directory": "pictures"}, VIDEOS)
+    family = Family("heron", "Heron", "he", "networks.lora_heron", frame_rule=PICTURES)
+    (error,) = judge(scan(settings), settings, "error", family).errors
+    assert says(error, "videos-not-allowed", "Heron", "datasets[1]")

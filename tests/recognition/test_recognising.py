@@ -7,6 +7,7 @@ from tests.recognition import headers as h
 
 from musubi_nodes.families.recognition.kinds import recognise
 from musubi_nodes.families.recognition.quantisation import COMFY, FP8, PLAIN, SCALED, quantisation_of
+from musubi_nodes.families.recognition.table import accepts_known
 from musubi_nodes.plugins.manager import plugins
 
 FILES = {
@@ -120,3 +121,11 @@ def test_a_few_fp8_weights_among_others_are_no_fp8_file() -> None:
 @pytest.mark.parametrize("ending", [".weight.absmax", ".weight.quant_state.bitsandbytes__nf4", ".qweight", ".SCB"])
 def test_other_quantisations_have_a_name_of_their_own(ending: str) -> None:
     assert quantisation_of(h.header({f"blocks.0.q{ending}": (8,)}, "U8")).name.startswith("quantised with ")
+
+
+def test_a_field_accepts_known_kinds_by_their_names() -> None:
+    found = accepts_known("a Z-Image DiT", "a Lumina 2 DiT", sharded=True)
+    assert (found.name, found.sharded) == ("a Z-Image DiT", True)
+    assert [kind.name for kind in found.kinds] == ["a Z-Image DiT", "a Lumina 2 DiT", "a Lumina 2 DiT"]
+    with pytest.raises(ValueError, match="a Zimage DiT"):
+        accepts_known("a Z-Image DiT", "a Zimage DiT")

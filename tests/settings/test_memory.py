@@ -9,7 +9,7 @@ import pytest
 
 from musubi_nodes.commands.tables import table
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import Family, family_named
+from musubi_nodes.families.family import NO_FLASH3, Family, family_named
 from musubi_nodes.families.memory.footprint import GIB, Shape, parts, total
 from musubi_nodes.families.memory.measured import correction, record_estimate
 from musubi_nodes.families.memory.plans import FIELDS, HEADROOM, Plan, plan, stronger
@@ -172,6 +172,15 @@ def test_attention_follows_from_what_is_installed_and_what_the_script_can(
     found = plan(family(key), family(key).sizes[0], shape, 24, Memory(), installed=installed)
     assert (found.memory.attention, found.memory.split_attn) == (attention, split)
     assert f"attention {attention}: " in found.text() and ("split_attn: " in found.text()) == split
+
+
+@pytest.mark.parametrize("key", FAMILIES)
+def test_generators_get_an_attention_that_the_shared_code_has(key: str) -> None:
+    """modules/attention.py of v0.3.4 knows torch, not sdpa; only Wan's own code has FlashAttention 3."""
+    found = family(key)
+    assert found.generator_options["attention"]["sdpa"] == {"attn_mode": "torch"}
+    flash3 = [options["attention"]["flash3"] for options in (found.trainer_options, found.generator_options)]
+    assert flash3 == ([{"flash3": True}, {"attn_mode": "flash3"}] if key == "wan" else [NO_FLASH3] * 2)
 
 
 def test_an_attention_that_cannot_run_is_not_kept() -> None:

@@ -24,15 +24,17 @@ def check(
 ) -> Report:
     """Judge ``scan``; only headers of media are read.
 
-    ``frame_rule`` None is N*4+1, to which musubi-tuner rounds for every family (v0.3.4). ``fps`` is the model's frame
-    rate: with it, lengths are counted after dropping frames, and speeds are compared.
+    ``frame_rule`` None is N*4+1, to which musubi-tuner rounds for every family (v0.3.4); videos are not looked at for a
+    model of pictures. ``fps`` is the model's frame rate: with it, lengths are counted after dropping frames, and speeds
+    are compared.
     """
     datasets, found = effective(config), Findings(errors=config_problems(config))
+    rule = frame_rule or FrameRule()
     for one in scan.datasets:
         dataset = datasets[one.index]
         check_content(one, dataset, found, missing_captions)
-        if isinstance(dataset, VideoDataset) and not one.trouble:
-            check_videos(one, dataset, found, frame_rule or FrameRule(), fps)
+        if isinstance(dataset, VideoDataset) and not one.trouble and not rule.pictures_only:
+            check_videos(one, dataset, found, rule, fps)
     check_caches(scan.datasets, datasets, found)
     lines = tuple(_line(one, datasets[one.index]) for one in scan.datasets)
     return Report(tuple(found.errors), tuple(found.warnings), lines)

@@ -19,6 +19,10 @@ class FrameRule:
     longest: int | None = None
 
     @property
+    def pictures_only(self) -> bool:
+        return self.longest == 1
+
+    @property
     def stride(self) -> int:
         return self.step * (self.window or 1)
 
@@ -39,7 +43,7 @@ class FrameRule:
 
     def explain(self) -> str:
         """For people, e.g. ``N*4+1 frames (1, 5, 9, 13, ...)``."""
-        if self.longest == 1:
+        if self.pictures_only:
             return "1 frame, a picture"
         lengths = ", ".join(str(self.shortest + n * self.stride) for n in range(4))
         return f"N*{self.stride}+{self.offset} frames ({lengths}, ...)"

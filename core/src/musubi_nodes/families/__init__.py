@@ -11,8 +11,20 @@ from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import InvalidValue, MusubiError, Problem
 from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.context import Context, Host, Services
-from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS, Family
-from musubi_nodes.families.fields import Clip, Dtype, InputFile, ModelFile, Native, Picture, Settings, Socket, Widget
+from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS, Family, with_choice
+from musubi_nodes.families.fields import (
+    Clip,
+    Dtype,
+    Flag,
+    InputFile,
+    ModelFile,
+    Native,
+    Picture,
+    Scale,
+    Settings,
+    Socket,
+    Widget,
+)
 from musubi_nodes.families.forward_options import ForwardOptions
 from musubi_nodes.families.generating.generator import PROMPT_LINE, Generator, ImageGenerator, VideoGenerator
 from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGeneratorInputs, VideoGeneratorInputs
@@ -40,6 +52,7 @@ from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
 from musubi_nodes.families.recognition.loras import modules_in
 from musubi_nodes.families.recognition.quantisation import FP8, PLAIN
+from musubi_nodes.families.recognition.table import accepts_known
 from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
@@ -84,6 +97,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "Family",
+    "Flag",
     "ForwardOptions",
     "FrameRule",
     "Generator",
@@ -121,6 +135,7 @@ __all__ = [
     "Run",
     "RunningProcess",
     "Sampling",
+    "Scale",
     "ScriptInputs",
     "ScriptNode",
     "Services",
@@ -137,6 +152,7 @@ __all__ = [
     "VideoGeneratorInputs",
     "WeightsKind",
     "Widget",
+    "accepts_known",
     "cache_folder",
     "check_fits",
     "check_numbers",
@@ -157,5 +173,6 @@ __all__ = [
     "save_pngs",
     "save_video",
     "translate",
+    "with_choice",
     "write_bytes",
 ]

@@ -15,11 +15,13 @@ from musubi_nodes.i18n import translate
 OptionMap = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
 """Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
 
+NO_FLASH3 = "musubi-tuner has no FlashAttention 3 for this model."
+
 TRAINER_OPTIONS: OptionMap = {
     "attention": {
         "sdpa": {"sdpa": True},
         "flash": {"flash_attn": True},
-        "flash3": {"flash3": True},
+        "flash3": NO_FLASH3,
         "xformers": {"xformers": True},
         "sage": "SageAttention does not support training.",
     },
@@ -29,15 +31,20 @@ TRAINER_OPTIONS: OptionMap = {
 
 GENERATOR_OPTIONS: OptionMap = {
     "attention": {
-        "sdpa": {"attn_mode": "sdpa"},
+        "sdpa": {"attn_mode": "torch"},
         "flash": {"attn_mode": "flash"},
-        "flash3": {"attn_mode": "flash3"},
+        "flash3": NO_FLASH3,
         "xformers": {"attn_mode": "xformers"},
         "sage": {"attn_mode": "sageattn"},
     },
     "fp8": {"fp8": {"fp8": True}, "fp8_scaled": {"fp8": True, "fp8_scaled": True}},
 }
-"""Generators (wan_generate_video.py, hv_generate_video.py, fpack_generate_video.py, v0.3.4)."""
+"""Generators (v0.3.4). Their parsers offer the attention mode ``sdpa`` as well, which modules/attention.py can't do."""
+
+
+def with_choice(options: OptionMap, field: str, value: str, how: Mapping[str, Any] | str) -> OptionMap:
+    """The same options with another way to say ``field`` = ``value``, or with the reason why it is not possible."""
+    return {**options, field: {**options[field], value: how}}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
@@ -160,6 +160,10 @@ class Widget:
 
 Dtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), Widget(advanced=True)]
 """The type of fields such as ``vae_dtype``: each script that has the option declares one."""
+Flag = Annotated[bool, Option(), Widget(advanced=True)]
+"""The type of fields that few people need, and that turn an option on."""
+Scale = Annotated[float, Option(), Field(ge=0.0, le=100.0)]
+"""The type of fields such as ``guidance_scale`` and ``flow_shift``."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,7 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
     native, model, widget = marker(field, Native), marker(field, ModelFile), marker(field, Widget) or Widget()
     common: dict[str, Any] = {
         "name": name,
-        "description": field.description or getattr(socket_class(field.annotation), "description", ""),
+        "description": field.description or _of_kind(field, model),
         "required": field.is_required(),
         "optional": optional,
         "widget": widget,
@@ -266,6 +270,13 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
     if inner is str:
         return FieldSpec(kind="string", unset="", **common)
     raise TypeError(f"field {name}: {field.annotation} has no widget")
+
+
+def _of_kind(field: FieldInfo, model: ModelFile | None) -> str:
+    """What a field without a description is: its socket's own, or what its file must be."""
+    if model and model.accepts:
+        return f"{model.accepts.name[:1].upper()}{model.accepts.name[1:]}."
+    return getattr(socket_class(field.annotation), "description", "")
 
 
 def _number(field: FieldInfo, kind: type, common: dict[str, Any], ranges: bool) -> FieldSpec:

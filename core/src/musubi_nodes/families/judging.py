@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.items import Scan
-from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.datasets.schema import Dataset, DatasetConfig, VideoDataset, effective
 from musubi_nodes.errors import Problem
 from musubi_nodes.families.family import Family
 
@@ -29,6 +31,18 @@ def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing,
 
 
 def cannot_take(family: Family | None, config: DatasetConfig) -> list[Problem]:
-    """What the family's own check of the TOML says."""
-    found = family.check_dataset(effective(config)) if family else ()
-    return [Problem(each.code, f"{family.title} cannot take {each}") for each in found] if family else []
+    """What the TOML says that the family cannot take."""
+    if family is None:
+        return []
+    datasets = effective(config)
+    videos = _videos(datasets) if family.frame_rule.pictures_only else ()
+    found = (*videos, *family.check_dataset(datasets))
+    return [Problem(each.code, f"{family.title} cannot take {each}") for each in found]
+
+
+def _videos(datasets: Sequence[Dataset]) -> Iterable[Problem]:
+    for number, dataset in enumerate(datasets):
+        if isinstance(dataset, VideoDataset):
+            yield Problem(
+                "videos-not-allowed", f"datasets[{number}]: it holds videos, and this model knows pictures only"
+            )

@@ -14,6 +14,7 @@ from musubi_nodes.families import (
     ImageDataset,
     Problem,
     VideoDataset,
+    with_choice,
 )
 
 WINDOW = 9
@@ -46,18 +47,14 @@ FRAMEPACK = Family(
     sizes=(DIT,),
     vae_saving=TILED_VAE,
     trainer_split_attn=dict.fromkeys(
-        ("sdpa", "flash", "flash3", "xformers"), "FramePack trains batches of more than one item only so"
+        ("sdpa", "flash", "xformers"), "FramePack trains batches of more than one item only so"
     ),
     lora_modules=(
         r"transformer_blocks\.\d+\.(attn\.\w+(\.0)?|ff(_context)?\.net\.\d(\.proj)?)"
         r"|single_transformer_blocks\.\d+\.(attn\.to_[qkv]|proj_mlp|proj_out)"
     ),
     not_convertible="convert_lora.py writes wrong names for FramePack (28 of 44 modules, v0.3.4).",
-    generator_options={
-        "attention": {**GENERATOR_OPTIONS["attention"], "flash3": "fpack_generate_video.py does not offer it."},
-        "fp8": {
-            "fp8": "fp8 alone fails (AttributeError: float8e4m3fn, v0.3.4); fp8_scaled works.",
-            "fp8_scaled": {"fp8": True, "fp8_scaled": True},
-        },
-    },
+    generator_options=with_choice(
+        GENERATOR_OPTIONS, "fp8", "fp8", "fp8 alone fails (AttributeError: float8e4m3fn, v0.3.4); fp8_scaled works."
+    ),
 )

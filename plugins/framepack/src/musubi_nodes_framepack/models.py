@@ -15,7 +15,6 @@ from musubi_nodes.families import (
     LLAMA_WITHOUT_HEAD,
     PLAIN,
     Accepts,
-    DitSize,
     LlamaClipModels,
     ModelFile,
     Option,
@@ -60,6 +59,7 @@ class FramePackModels(LlamaClipModels):
     """FramePack's files."""
 
     socket = "MUSUBI_FRAMEPACK_MODELS"
+    size = DIT
 
     dit: Annotated[str, ModelFile("diffusion_models", accepts=PACKED_DIT, downloads=DITS), Option()] = Field(
         description="The DiT."
@@ -73,7 +73,3 @@ class FramePackModels(LlamaClipModels):
     image_encoder: Annotated[str, ModelFile("clip_vision", accepts=SIGLIP_IMAGE, downloads=SIGLIP_FILES), Option()] = (
         Field(description="The SigLIP image encoder.")
     )
-
-    @property
-    def dit_size(self) -> DitSize:
-        return DIT

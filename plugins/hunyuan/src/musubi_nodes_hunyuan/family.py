@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musubi_nodes.families import GENERATOR_OPTIONS, LLAMA_CLIP_DIT, TILED_VAE, TRAINER_OPTIONS, Family
+from musubi_nodes.families import GENERATOR_OPTIONS, LLAMA_CLIP_DIT, TILED_VAE, TRAINER_OPTIONS, Family, with_choice
 
 NO_SCALED = "musubi-tuner has no fp8_scaled for HunyuanVideo."
 
@@ -28,9 +28,6 @@ HUNYUAN = Family(
         r"double_blocks\.\d+\.(img|txt)_(attn_qkv|attn_proj|mlp\.fc[12]|mod\.linear)"
         r"|single_blocks\.\d+\.(linear[12]|modulation\.linear)"
     ),
-    trainer_options={**TRAINER_OPTIONS, "fp8": {"fp8": {"fp8_base": True}, "fp8_scaled": NO_SCALED}},
-    generator_options={
-        "attention": {**GENERATOR_OPTIONS["attention"], "flash3": "hv_generate_video.py does not offer it."},
-        "fp8": {"fp8": {"fp8": True}, "fp8_scaled": NO_SCALED},
-    },
+    trainer_options=with_choice(TRAINER_OPTIONS, "fp8", "fp8_scaled", NO_SCALED),
+    generator_options=with_choice(GENERATOR_OPTIONS, "fp8", "fp8_scaled", NO_SCALED),
 )

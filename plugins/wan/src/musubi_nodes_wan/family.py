@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from musubi_nodes.families import DitSize, Family
+from musubi_nodes.families import GENERATOR_OPTIONS, TRAINER_OPTIONS, DitSize, Family, with_choice
 
 SIZES = {
     5120: DitSize(
@@ -43,6 +43,8 @@ WAN = Family(
     fp8_text_encoder="fp8_t5",
     sizes=(*SIZES.values(), A14B),
     vae_saving={"vae_cache_cpu": True},
+    trainer_options=with_choice(TRAINER_OPTIONS, "attention", "flash3", {"flash3": True}),
+    generator_options=with_choice(GENERATOR_OPTIONS, "attention", "flash3", {"attn_mode": "flash3"}),
     lora_modules=r"blocks\.\d+\.(self_attn\.[qkvo]|cross_attn\.([qkvo]|k_img|v_img)|ffn\.[02])",
 )
 

@@ -60,6 +60,8 @@ CLIP_L_FILES = hub_files(_REPACKAGED, "split_files/text_encoders", "clip_l.safet
 class LlamaClipModels(Models):
     """DiT, HunyuanVideo's VAE, and the two text encoders."""
 
+    size = LLAMA_CLIP_DIT
+
     dit: Annotated[str, ModelFile("diffusion_models"), Option()] = Field(description="The DiT.")
     vae: Annotated[str, ModelFile("vae", pickled=True, accepts=VIDEO_VAE, downloads=VAE_FILES), Option()] = Field(
         description="HunyuanVideo's VAE."
@@ -70,7 +72,3 @@ class LlamaClipModels(Models):
     text_encoder2: Annotated[str, ModelFile("text_encoders", accepts=CLIP_TEXT, downloads=CLIP_L_FILES), Option()] = (
         Field(description="The CLIP-L text encoder.")
     )
-
-    @property
-    def dit_size(self) -> DitSize:
-        return LLAMA_CLIP_DIT

@@ -30,10 +30,13 @@ class Models(Settings):
         """The DiT file that is trained, and that LoRAs change; a family whose field is not ``dit`` overrides it."""
         return str(self.dit)  # type: ignore[attr-defined]
 
+    size: ClassVar[DitSize | None] = None
+    """The DiT of a family that has only one; ``None``: nothing is known of its memory."""
+
     @property
     def dit_size(self) -> DitSize | None:
-        """Which of the family's DiTs these files are; ``None``: nothing is known of its memory."""
-        return None
+        """Which of the family's DiTs these files are."""
+        return self.size
 
     @property
     def most_blocks_to_swap(self) -> tuple[int, int] | None:

@@ -24,6 +24,8 @@ TEXT_ENCODERS = (
     WeightsKind("the Llama 3.1 8B text encoder (HiDream)", {**_LLM, "embed_tokens.weight": (128256, 4096)}),
     WeightsKind("a language model of the Llama kind", _LLM),
     WeightsKind("a Qwen3 text encoder", _QWEN3),
+    WeightsKind("the Qwen3 0.6B text encoder", {**_QWEN3, "embed_tokens.weight": (151936, 1024)}),
+    WeightsKind("the Qwen3 1.7B text encoder", {**_QWEN3, "embed_tokens.weight": (151936, 2048)}),
     WeightsKind(
         "the Qwen3 4B text encoder of Z-Image and FLUX.2 klein", {**_QWEN3, "embed_tokens.weight": (151936, 2560)}
     ),

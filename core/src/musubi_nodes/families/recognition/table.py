@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from musubi_nodes.families.node import Node
+from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.dits import DITS
 from musubi_nodes.families.recognition.encoders import ENCODERS
 from musubi_nodes.families.recognition.kinds import WeightsKind
 from musubi_nodes.families.recognition.vaes import VAES
 
 TABLE = (*DITS, *VAES, *ENCODERS)
+
+
+def accepts_known(*names: str, **reading: Any) -> Accepts:
+    """What a loader takes, by names of the core's table; the first is what messages call it. ``reading`` is the rest of
+    :class:`Accepts`. ValueError for a name that is not in the table."""
+    if unknown := set(names).difference(kind.name for kind in TABLE):
+        raise ValueError(f"the table of known kinds has none that is called {', '.join(sorted(unknown))}")
+    return Accepts(names[0], tuple(kind for kind in TABLE if kind.name in names), **reading)
 
 
 def known_kinds(nodes: Iterable[type[Node]]) -> tuple[WeightsKind, ...]:

@@ -115,6 +115,9 @@ class Memory(Settings):
     oom_retries: Annotated[int, Widget(advanced=True, added=1)] = Field(
         0, ge=0, le=8, description="After 'out of memory': try again so often, each time saving more."
     )
+    text_encoder_cpu: Annotated[bool, Option(), Widget(advanced=True, added=2)] = Field(
+        False, description="Generating: run the text encoder on the CPU (Z-Image, Qwen-Image). Slow, saves GPU memory."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -229,7 +229,7 @@ def _comments(inputs: Any, path: Path, context: Context) -> list[str]:
 
 
 def _rule(family: Family | None, config: DatasetConfig) -> list[str]:
-    if family is None or all(dataset.kind == "image" for dataset in config.datasets):
+    if family is None or family.frame_rule.pictures_only or all(each.kind == "image" for each in config.datasets):
         return []
     return [f"{family.title} takes {family.frame_rule.explain()} at {family.fps} frames a second"]
 
