@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from musubi_nodes.datasets.frames import FrameRule
@@ -59,6 +59,7 @@ class Family:
     ``check_dataset`` says what of a TOML's datasets the scripts cannot take whatever the cache node is set to, each
     such as ``datasets[0]: needs a control_directory``; files are not looked at.
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
+    ``versions`` are the versions of its models by name, each with the fields of this class that differ there.
     """
 
     key: str
@@ -78,6 +79,20 @@ class Family:
     generator_split_attn: Mapping[str, str] = field(default_factory=dict)
     trainer_options: OptionMap = field(default_factory=lambda: TRAINER_OPTIONS)
     generator_options: OptionMap = field(default_factory=lambda: GENERATOR_OPTIONS)
+    versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.versions:
+            self.version(name)  # a field that there is not is a TypeError here, and not in a user's run
+
+    def version(self, name: str) -> Family:
+        """Return the family as that version of its models has it."""
+        return replace(self, versions={}, **self.versions[name]) if name in self.versions else self
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Return the tails of the cache files of all versions."""
+        return tuple(dict.fromkeys([self.architecture, *(self.version(name).architecture for name in self.versions)]))
 
 
 def family_named(families: Sequence[Family], key: str | None) -> Family | None:

@@ -74,6 +74,14 @@ class ScriptNode(Node):
     refused_options: ClassVar[Mapping[str, str]] = {}
     """Options that the script has and that cannot work, each with the reason."""
 
+    def version_of(self, inputs: Any) -> str:
+        """Return the version of the chosen models, if it is one of the family's."""
+        return inputs.models.version if inputs.models.version in self.family.versions else ""
+
+    def family_of(self, inputs: Any) -> Family:
+        """Return the family as the version of the chosen models has it."""
+        return self.family.version(inputs.models.version)
+
     def computed_options(self, inputs: Any) -> Mapping[str, Any]:
         """Options that follow from several fields, by musubi-tuner's name."""
         return {}

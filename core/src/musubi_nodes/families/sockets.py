@@ -28,11 +28,12 @@ class Dataset(Socket):
 
 
 class Cache(Socket):
-    """A finished cache: the dataset with its cache folders, the flags that it was made with, and the state of its files
-    (see :mod:`.caches.state`): another one stands for other files."""
+    """A finished cache: the dataset with its cache folders, the flags and the version of the models that it was made
+    with, and the state of its files (see :mod:`.caches.state`): another one stands for other files."""
 
     dataset: Dataset
     flags: frozenset[str] = frozenset()
+    version: str = ""
     state: str = ""
 
 

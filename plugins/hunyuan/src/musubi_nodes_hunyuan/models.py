@@ -36,6 +36,7 @@ class HunyuanVideoModels(LlamaClipModels):
     """Which HunyuanVideo, and its files."""
 
     socket = "MUSUBI_HUNYUAN_MODELS"
+    version_field = "task"
 
     dit: Annotated[
         str, ModelFile("diffusion_models", pickled=True, accepts=HUNYUAN_DIT, downloads=DIT_FILES), Option()

@@ -31,6 +31,7 @@ class WanModels(Models):
     """Which Wan, and its files."""
 
     socket = "MUSUBI_WAN_MODELS"
+    version_field = "task"
 
     task: Annotated[WanTask, Option()] = Field(
         "t2v-14B", description="What the model does. A14B is Wan 2.2, FC is Fun-Control, flf2v first-last-frame."

@@ -67,6 +67,7 @@ class _Job:
     install: Install
     dataset: Dataset
     store: ResultStore
+    family: Family
 
 
 class CacheNode(ScriptNode):
@@ -104,11 +105,12 @@ class CacheNode(ScriptNode):
         install = self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         check_batch_size(inputs.batch_size, dataset)
-        job = _Job(inputs, context, install, dataset, ResultStore(context.host.output_folder, "cached"))
+        store, family = ResultStore(context.host.output_folder, "cached"), self.family_of(inputs)
+        job = _Job(inputs, context, install, dataset, store, family)
         if before := self._before(job, dataset.fingerprint):
             return before
         with alone_on_caches(dataset, context, self.title):
-            found = checked_scan(dataset, self.family)
+            found = checked_scan(dataset, family)
             now = fingerprint(dataset.config, found)
             return self._before(job, now) or self._make(job, found, now)  # another program may have made them
 
@@ -122,7 +124,7 @@ class CacheNode(ScriptNode):
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
         params, given = BuildParams(self.made_from, self._made(job), self.written_last), job.inputs.dataset.config
-        folders = cache_folders(found, job.dataset.config, given, self.family.architecture, self.kind, params)
+        folders = cache_folders(found, job.dataset.config, given, job.family.architecture, self.kind, params)
         check_owner(folders)
         check_orphans((each for each in folders if not each.managed), self.kind)
         for each in folders:
@@ -143,9 +145,9 @@ class CacheNode(ScriptNode):
     def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
         if self.kind == "latent":
             dataset = job.dataset
-            for warning in warnings_for(self.family, found, dataset.config, dataset.missing_captions):
+            for warning in warnings_for(job.family, found, dataset.config, dataset.missing_captions):
                 job.context.show(text=str(warning))
-        totals = cache_totals(found, job.dataset.config, self.kind, fps=self.family.fps)
+        totals = cache_totals(found, job.dataset.config, self.kind, fps=job.family.fps)
         unmanaged = any(each.unmanaged for each in folders)
         verified = frozenset[Path]() if unmanaged else frozenset(path for each in folders for path in each.verified)
         with self.new_folder(job.context) as folder:
@@ -155,12 +157,12 @@ class CacheNode(ScriptNode):
             def accept(outcome: Outcome) -> None:
                 check_orphans(folders, self.kind)
                 check_written_anew(folders, self.kind, folder)
-                verify(found, self.family.architecture, self.kind, folder, verified, self.written_last)
+                verify(found, job.family.architecture, self.kind, folder, verified, self.written_last)
 
             try:
                 outcome = self.execute(job.inputs, job.context, job.install, folder, runner_options, totals, accept)
             except Crashed as error:
-                raise damaged.named(error, found, self.family.architecture, job.context) from error
+                raise damaged.named(error, found, job.family.architecture, job.context) from error
         kept = len(found.items) - missing
         told = translate("{count} items cached in {seconds:.0f} s", count=missing, seconds=outcome.seconds)
         job.context.show(text=told + (translate(", {count} were there", count=kept) if kept else ""))
@@ -177,11 +179,12 @@ class CacheNode(ScriptNode):
         return ()
 
     def _state(self, job: _Job) -> str:
-        return cache_state(job.dataset, self.family.architecture, self.kind)
+        return cache_state(job.dataset, job.family.architecture, self.kind)
 
     def _outputs(self, job: _Job, run: Path, state: str) -> BaseModel:
         job.context.track_state(partial(self._state, job), state)
-        cache = self.cache(dataset=job.dataset, flags=self.cache_flags(job.inputs), state=state)
+        flags, version = self.cache_flags(job.inputs), self.version_of(job.inputs)
+        cache = self.cache(dataset=job.dataset, flags=flags, version=version, state=state)
         return self.Outputs(**{f"{self.kind}_cache": cache, "run": Run(folder=run)})
 
 

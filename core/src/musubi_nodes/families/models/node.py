@@ -20,10 +20,17 @@ class Models(Settings):
     """Model files (fields marked :class:`ModelFile`): names in the node, absolute paths on the wire."""
 
     description: ClassVar[str] = "The family's models node: which files."
+    version_field: ClassVar[str] = ""
+    """The field that says which version of the family's models these are, or for which task; "": there is one only."""
 
     install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
         None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
     )
+
+    @property
+    def version(self) -> str:
+        """Return the version of the models, or their task."""
+        return str(getattr(self, self.version_field)) if self.version_field else ""
 
     @property
     def main_dit(self) -> str:
@@ -84,7 +91,7 @@ class ModelsNode(Node):
 
     def _found(self, inputs: Any, context: Context) -> dict[str, str]:
         """The files' paths by field, once their headers were compared with what the fields accept and the task."""
-        kinds, task = context.services.weights_kinds, str(getattr(inputs, "task", ""))
+        kinds = context.services.weights_kinds
         install = context.services.install(inputs.install)
         paths = {
             spec: find_model(context.host, spec.model_kind, name, install)
@@ -93,7 +100,7 @@ class ModelsNode(Node):
         }
         inputs.check(
             {
-                spec.name: judged_header(path, spec.accepts, kinds, task)
+                spec.name: judged_header(path, spec.accepts, kinds, inputs.version)
                 for spec, path in paths.items()
                 if inputs.used(spec.name) and (path.suffix.lower() in SAFETENSORS or not spec.pickled)
             }

@@ -63,8 +63,8 @@ def check_rate(inputs: Any) -> None:
     optimizer.check_rate(training.learning_rate)
 
 
-def check_caches(inputs: TrainerInputs, needed: frozenset[str]) -> None:
-    """Raise unless both caches match the dataset and the ``needed`` flags."""
+def check_caches(inputs: TrainerInputs, needed: frozenset[str], version: str) -> None:
+    """Raise unless both caches match the dataset, the ``version`` of the models and the ``needed`` flags."""
     latent, text = inputs.latent_cache, inputs.text_cache
     if latent.dataset.fingerprint != text.dataset.fingerprint:
         raise MusubiError(
@@ -72,6 +72,14 @@ def check_caches(inputs: TrainerInputs, needed: frozenset[str]) -> None:
             f"the latent cache ({latent.dataset.name}) and the text cache ({text.dataset.name}) are of two datasets",
             fix="Connect both cache nodes to the same dataset node.",
         )
+    caches: tuple[tuple[CacheKind, Cache], ...] = (("latent", latent), ("text", text))
+    for kind, cache in caches:
+        if cache.version != version:
+            raise MusubiError(
+                "cache-other-version",
+                f"the {kind} cache was made for {cache.version}, but {version} is to be trained",
+                fix="Connect the same models node to both cache nodes and to the trainer.",
+            )
     if latent.flags != needed:
         made, wants = _flags(latent.flags), _flags(needed)
         raise MusubiError(

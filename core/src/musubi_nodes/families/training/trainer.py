@@ -196,7 +196,7 @@ class LoRATrainer(ScriptNode):
     def train(self, inputs: TrainerInputs, context: Context, retry: RetryState) -> BaseModel:
         install = self.prepare(inputs, context)
         training = inputs.training or Training()
-        check_caches(inputs, self.needed_flags(inputs))
+        check_caches(inputs, self.needed_flags(inputs), self.version_of(inputs))
         configured = counting(configured_options(context.services.config.options, self._said(inputs, install)))
         fingerprint = self._fingerprint(inputs, install, configured)
         retry.key = fingerprint.key
@@ -205,7 +205,7 @@ class LoRATrainer(ScriptNode):
         key = self._key(for_completion_key(inputs), install, configured, begins_with(training, context))
         if not own and not inputs.train_again and (done := self._done_before(inputs, context, store, key)):
             return done
-        check_files(inputs, self.family)
+        check_files(inputs, self.family_of(inputs))
         check_packages(install, inputs.memory or Memory(), inputs.optimizer or Optimizer(), training)
         resume = own or resume_point(inputs, fingerprint, context, self.family)
         with self.new_folder(context) as folder:

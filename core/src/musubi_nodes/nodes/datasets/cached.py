@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -63,10 +63,20 @@ def _cached(
         placed = replace(part, cache_folder=cache_folder_of(parts[part.index]))
         names = listed(placed.cache_folder)
         for kind in KINDS:
-            there = stems_cached(names, placed, family.architecture, kind)
-            noted = folder_as_noted(placed, parts[part.index], family.architecture, kind) if there else None
-            known[part.index, kind] = _known(part, there, noted.stale if noted else frozenset()) if there else nothing
+            facts = []
+            for architecture in family.architectures:
+                there = stems_cached(names, placed, architecture, kind)
+                noted = folder_as_noted(placed, parts[part.index], architecture, kind) if there else None
+                facts.append(_known(part, there, noted.stale if noted else frozenset()) if there else nothing)
+            known[part.index, kind] = _of_any(facts)
     return Cached(family.title, chosen, known)
+
+
+def _of_any(facts: Sequence[CacheFacts]) -> CacheFacts:
+    """Merge the facts of a family's versions: an item is cached if it is for one of them."""
+    missing = frozenset.intersection(*(each.missing for each in facts))
+    unusable = frozenset.intersection(*(each.missing | each.stale for each in facts))
+    return CacheFacts(missing, unusable - missing)
 
 
 def _known(part: DatasetScan, there: Set[str], stale: Set[str]) -> CacheFacts:

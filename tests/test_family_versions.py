@@ -1,0 +1,55 @@
+"""Versions of a family's models: what differs between them, and whose caches are whose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from musubi_nodes.datasets.scan import scan
+from musubi_nodes.families.context import Context
+from musubi_nodes.families.family import Family
+from musubi_nodes.families.sockets import Cache
+from musubi_nodes.families.training.checks import check_caches
+from musubi_nodes.nodes.datasets.cached import caches_of
+from musubi_nodes.testing.errors import fails
+from musubi_nodes.testing.fill import dataset
+from musubi_nodes.testing.workplace import Workplace
+
+PLAIN = Family("toy", "Toy", "toy", "networks.lora", versions={"edit": {"architecture": "toye", "fps": 24}})
+
+
+def test_a_version_has_its_own_values_and_the_familys_others() -> None:
+    edit = PLAIN.version("edit")
+    assert (edit.architecture, edit.fps, edit.title) == ("toye", 24, "Toy")
+    assert PLAIN.version("t2v") is PLAIN and PLAIN.architectures == ("toy", "toye")
+
+
+def test_a_version_with_a_field_that_no_family_has_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="architekture"):
+        replace(PLAIN, versions={"edit": {"architekture": "toye"}})
+
+
+def test_an_item_counts_as_cached_if_it_is_for_any_version(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    given = place.load(place.dataset(count=3))
+    for name in ("p0_0096x0064_toy", "p1_0096x0064_toye", "p1_toye_te"):
+        (tmp_path / "pictures" / f"{name}.safetensors").touch()
+    own = given.config.datasets[0].model_copy(update={"cache_directory": tmp_path / "pictures"})
+    given = given.model_copy(update={"config": given.config.model_copy(update={"datasets": (own,)})})
+    context = Context(place.host, place.services, "")
+    (found,) = caches_of(scan(given.config), given, PLAIN, context)
+    missing = {kind: {Path(path).stem for path in facts.missing} for (_, kind), facts in found.known.items()}
+    assert missing == {"latent": {"p2"}, "text": {"p0", "p2"}}
+
+
+@pytest.mark.parametrize("kind", ["latent", "text"])
+def test_caches_of_another_version_are_not_trained_from(kind: str) -> None:
+    caches = {f"{each}_cache": Cache(dataset=dataset(), version="edit") for each in ("latent", "text")}
+    inputs = SimpleNamespace(**caches)
+    check_caches(inputs, frozenset(), "edit")  # type: ignore[arg-type]
+    setattr(inputs, f"{kind}_cache", Cache(dataset=dataset(), version="original"))
+    with fails("cache-other-version", kind, "original", "edit"):
+        check_caches(inputs, frozenset(), "edit")  # type: ignore[arg-type]
