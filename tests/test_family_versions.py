@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.toml import load
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
+from musubi_nodes.families.judging import judge
+from musubi_nodes.families.picture_count import ONE_OR_MORE
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.checks import check_caches
 from musubi_nodes.nodes.datasets.cached import caches_of
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.fill import dataset
-from musubi_nodes.testing.workplace import Workplace
+from musubi_nodes.testing.workplace import TOML, Workplace
 
 PLAIN = Family("toy", "Toy", "toy", "networks.lora", versions={"edit": {"architecture": "toye", "fps": 24}})
 
@@ -53,3 +58,28 @@ def test_caches_of_another_version_are_not_trained_from(kind: str) -> None:
     setattr(inputs, f"{kind}_cache", Cache(dataset=dataset(), version="original"))
     with fails("cache-other-version", kind, "original", "edit"):
         check_caches(inputs, frozenset(), "edit")  # type: ignore[arg-type]
+
+
+EDIT = Family("toy", "Toy", "toy", "networks.lora", item_controls=ONE_OR_MORE)
+
+
+def controlled(place: Workplace, count: int, toml: str = "control_directory = '{folder}/../controls'\n") -> Any:
+    (place.folder / "controls").mkdir(exist_ok=True)
+    for number in range(count):
+        Image.new("RGB", (32, 32)).save(place.folder / "controls" / f"p{number}.png")
+    return load(place.dataset(count=2, toml=TOML + toml))
+
+
+def test_a_dataset_without_the_control_pictures_that_a_version_trains_with_is_refused(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    both, none = controlled(place, 2), load(place.dataset(count=2))
+    assert judge(scan(both), both, "error", EDIT).errors == ()
+    (error,) = judge(scan(none), none, "error", EDIT).errors
+    assert error.code == "control-missing" and "p0.png" in error.text and "p1.png" in error.text
+    assert judge(scan(none), none, "error", PLAIN).errors == ()
+
+
+def test_a_missing_control_picture_is_told_once(tmp_path: Path) -> None:
+    one = controlled(Workplace(tmp_path), 1)
+    (error,) = judge(scan(one), one, "error", EDIT).errors
+    assert error.code == "control-missing" and "p1.png" in error.text

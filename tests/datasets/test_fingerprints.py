@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.fingerprint import fingerprint
+from musubi_nodes.datasets.fingerprint import Source, fingerprint, source_hashes
 from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.schema import effective
 
 Make = Callable[..., Path]
 
@@ -49,3 +50,23 @@ def test_one_item_more_or_less_counts(tmp_path: Path, image: Make, made: Callabl
     before = made()
     image(tmp_path / "set" / "c.png", "c")
     assert made() != before
+
+
+def test_a_control_picture_changes_what_its_text_was_made_from_and_another_items_not(
+    tmp_path: Path, image: Make, config: Callable
+) -> None:
+    for name in ("a", "b"):
+        image(tmp_path / "set" / f"{name}.png", name)
+        image(tmp_path / "controls" / f"{name}.png")
+    settings = config({"image_directory": "set", "control_directory": "controls"})
+
+    def hashes(*sources: Source) -> dict[str, str]:
+        return source_hashes(scan(settings).datasets[0], effective(settings)[0], frozenset(sources), "")
+
+    plain, reading = hashes("caption"), hashes("caption", "control")
+    image(tmp_path / "controls" / "a.png", size=(80, 64))
+    assert hashes("caption") == plain
+    changed = hashes("caption", "control")
+    assert changed["b"] == reading["b"] and changed["a"] != reading["a"]
+    image(tmp_path / "set" / "b.png", "b", size=(128, 64))  # controls are resized with their item
+    assert hashes("caption", "control")["b"] != reading["b"]

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE, PictureCount
 from musubi_nodes.families.prompts import Prompt
-from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
+from musubi_nodes.families.training.sample_prompts import SampleRules, check_prompts, write_prompts
 from musubi_nodes.hosts.comfyui import emit
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.settings import SamplingConfig
@@ -33,9 +35,25 @@ def chain(place: Workplace, *each: dict[str, Any]) -> Any:
     return prompts
 
 
-def written(place: Workplace, image: Any = None, needs_image: bool = False, **values: Any) -> list[dict[str, Any]]:
+NOTHING = SampleRules()
+I2V = SampleRules({"image": ONE_OR_MORE})
+EDIT = SampleRules({"control_image": ONE_OR_MORE}, empty_negative_prompt=" ")
+LAYERED = SampleRules({"control_image": PictureCount(1, 1)})
+
+
+def written(place: Workplace, rules: SampleRules = NOTHING, image: Any = None, **values: Any) -> list[dict[str, Any]]:
+    """The prompt file; ``image`` is what the trainer itself is given."""
     sampling = place.run("SamplingConfig", **{"sample_every_n_epochs": 1, **values}).sampling
-    return json.loads(write_prompts(sampling, image, needs_image, place.folder).read_text("utf-8"))
+    own = dict.fromkeys(rules.pictures, image)
+    return json.loads(write_prompts(sampling, own, rules, place.folder).read_text("utf-8"))
+
+
+def plain(*colours: tuple[int, int, int]) -> Any:
+    return np.stack([np.full((8, 8, 3), colour, np.float32) for colour in colours])
+
+
+def colours_of(*paths: str) -> list[Any]:
+    return [Image.open(path).getpixel((0, 0)) for path in paths]
 
 
 def test_a_prompt_brings_its_own_values_and_takes_the_rest_from_the_node(place: Workplace) -> None:
@@ -66,14 +84,32 @@ def test_guidance_without_a_negative_prompt_is_switched_on_by_an_empty_one(place
 
 
 def test_each_prompt_of_an_image_to_video_model_has_its_picture(place: Workplace) -> None:
-    red, blue = (np.full((1, 8, 8, 3), colour, np.float32) for colour in ([1, 0, 0], [0, 0, 1]))
-    prompts = chain(place, {"prompt": "a", "image": red}, {"prompt": "b"})
-    paths = [entry["image_path"] for entry in written(place, blue, True, prompts=prompts)]
-    from PIL import Image
-
-    assert [Image.open(path).getpixel((0, 0)) for path in paths] == [(255, 0, 0), (0, 0, 255)]
+    prompts = chain(place, {"prompt": "a", "image": plain((1, 0, 0))}, {"prompt": "b"})
+    paths = [entry["image_path"] for entry in written(place, I2V, plain((0, 0, 1)), prompts=prompts)]
+    assert colours_of(*paths) == [(255, 0, 0), (0, 0, 255)]
     with fails("start-image-missing", "'b'"):
-        written(place, None, True, prompts=prompts)
+        written(place, I2V, prompts=prompts)
+
+
+def test_each_prompt_of_an_edit_model_has_all_its_control_pictures(place: Workplace) -> None:
+    both = plain((1, 0, 0), (0, 1, 0))
+    prompts = chain(place, {"prompt": "a", "control_image": both, "cfg_scale": 4.0}, {"prompt": "b"})
+    first, second = written(place, EDIT, plain((0, 0, 1)), prompts=prompts)
+    assert colours_of(*first["control_image_path"]) == [(255, 0, 0), (0, 255, 0)]
+    assert colours_of(*second["control_image_path"]) == [(0, 0, 255)]
+    assert first["negative_prompt"] == " " and "negative_prompt" not in second
+    with fails("control-image-missing", "'b'"):
+        written(place, EDIT, prompts=prompts)
+    with fails("control-image-unexpected", "'a'", "2"):
+        written(place, LAYERED, plain((0, 0, 1)), prompts=prompts)
+
+
+def test_control_pictures_of_the_trainer_are_for_versions_that_take_some(place: Workplace) -> None:
+    rules = SampleRules({"control_image": NO_PICTURES})
+    (entry,) = written(place, rules, plain((0, 0, 1)), prompts=chain(place, {"prompt": "a"}))
+    assert "control_image_path" not in entry
+    with fails("control-image-unexpected", "'a'"):
+        written(place, rules, prompts=chain(place, {"prompt": "a", "control_image": plain((1, 0, 0))}))
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from hashlib import sha256
 from typing import Literal
 
+from musubi_nodes.datasets.headers import ImageFacts
 from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
@@ -28,27 +29,34 @@ def fingerprint(config: DatasetConfig, scan: Scan) -> str:
     return _short("\0".join(parts))
 
 
-Source = Literal["media", "caption"]
+Source = Literal["media", "control", "caption"]
+"""What of an item a cache is made from: all its pictures or videos, its control files alone, its caption."""
 
 
 def source_hashes(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: str) -> dict[str, str]:
-    """By stem, 16 hex digits for all that an item's cache is made from: its ``sources``, with media the dataset's
+    """By stem, 16 hex digits for all that an item's cache is made from: its ``sources``, with pictures the dataset's
     options, and ``made``, what all are made with. Folders do not count: a dataset may move."""
-    media, caption = "media" in sources, "caption" in sources
-    common = "\0".join([made, *(_options(dataset) if media else ())])
-    return {
-        item.stem: _short(f"{common}\0{_media(item) if media else ''}\0{_caption(item) if caption else ''}")
-        for item in found.items
-    }
+    common = "\0".join([made, *(_options(dataset) if sources - {"caption"} else ())])
+    read = [_READ[source] for source in _READ if source in sources]
+    return {item.stem: _short("\0".join([common, *(each(item) for each in read)])) for item in found.items}
 
 
-def _media(item: Item) -> str:
-    members = (member for file in item.media for member in _members(file))
+def _files(files: Iterable[File]) -> str:
+    members = (member for file in files for member in _members(file))
     return "\0".join(f"{member.name}\0{member.stamp}" for member in members)
 
 
-def _caption(item: Item) -> str:
-    return item.caption or ""
+def _controls(item: Item) -> str:
+    """Controls are resized with their item (``get_item`` of dataset/image_video_dataset.py, v0.3.4)."""
+    size = item.facts.size if isinstance(item.facts, ImageFacts) else ""
+    return f"{size}\0{_files(item.control_files)}"
+
+
+_READ: dict[Source, Callable[[Item], str]] = {
+    "media": lambda item: _files(item.media),
+    "control": _controls,
+    "caption": lambda item: item.caption or "",
+}
 
 
 def _short(text: str) -> str:

@@ -20,6 +20,7 @@ from musubi_nodes.families.fields import (
     ModelFile,
     Native,
     Picture,
+    SamplePicture,
     Scale,
     Settings,
     Socket,
@@ -48,6 +49,7 @@ from musubi_nodes.families.models.llama_clip import (
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.numbers_of import check_numbers
+from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE, PictureCount
 from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
 from musubi_nodes.families.recognition.loras import modules_in
@@ -79,6 +81,8 @@ __all__ = [
     "LLAMA_CLIP_DIT",
     "LLAMA_FILES",
     "LLAMA_WITHOUT_HEAD",
+    "NO_PICTURES",
+    "ONE_OR_MORE",
     "PICTURES",
     "PLAIN",
     "PROMPT_LINE",
@@ -130,10 +134,12 @@ __all__ = [
     "Option",
     "Outcome",
     "Picture",
+    "PictureCount",
     "Problem",
     "ProcessSpec",
     "Run",
     "RunningProcess",
+    "SamplePicture",
     "Sampling",
     "Scale",
     "ScriptInputs",

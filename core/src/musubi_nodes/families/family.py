@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from musubi_nodes.datasets.fingerprint import Source
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import Dataset
 from musubi_nodes.errors import MusubiError, Problem, did_you_mean
 from musubi_nodes.families.models.dit_size import DitSize
+from musubi_nodes.families.picture_count import PictureCount
 from musubi_nodes.i18n import translate
 
 OptionMap = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
@@ -59,6 +61,10 @@ class Family:
     ``check_dataset`` says what of a TOML's datasets the scripts cannot take whatever the cache node is set to, each
     such as ``datasets[0]: needs a control_directory``; files are not looked at.
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
+    ``control_images``: how many control pictures a sample and a generation take, ``item_controls`` how many an item of
+    a dataset has; ``None``: the family's nodes check it themselves. ``text_made_from``: what of an item its text cache
+    depends on; an encoder that looks at the control pictures adds ``control``. ``empty_negative_prompt`` is what the
+    scripts need in the place of an empty one.
     ``versions`` are the versions of its models by name, each with the fields of this class that differ there.
     """
 
@@ -79,6 +85,10 @@ class Family:
     generator_split_attn: Mapping[str, str] = field(default_factory=dict)
     trainer_options: OptionMap = field(default_factory=lambda: TRAINER_OPTIONS)
     generator_options: OptionMap = field(default_factory=lambda: GENERATOR_OPTIONS)
+    control_images: PictureCount | None = None
+    item_controls: PictureCount | None = None
+    text_made_from: frozenset[Source] = frozenset({"caption"})
+    empty_negative_prompt: str = ""
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -78,6 +78,14 @@ class Picture(Native):
 
 
 @dataclass(frozen=True)
+class SamplePicture(Native):
+    """An IMAGE for the samples of a training whose prompts bring none in their field ``stands_for``."""
+
+    stands_for: str
+    socket: str = field(default="IMAGE", init=False)
+
+
+@dataclass(frozen=True)
 class Clip(Native):
     """A VIDEO, or the frames of one, that is sent as a file by ``--<option>``."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
 from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.report import named
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, VideoDataset, effective
 from musubi_nodes.errors import Problem
 from musubi_nodes.families.family import Family
@@ -15,7 +16,7 @@ from musubi_nodes.families.family import Family
 def judge(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
     """What is wrong with the files and with the TOML; without a ``family``, by what holds for all of them."""
     report = judge_files(found, config, missing_captions, family)
-    return report.with_errors(cannot_take(family, config))
+    return report.with_errors([*cannot_take(family, config), *wrong_controls(family, found)])
 
 
 def warnings_for(family: Family, found: Scan, config: DatasetConfig, missing_captions: OnMissing) -> list[Problem]:
@@ -28,6 +29,19 @@ def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing,
     """The same without the family's own check of the TOML."""
     rule, fps = (family.frame_rule, family.fps) if family else (None, None)
     return check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
+
+
+def wrong_controls(family: Family | None, found: Scan) -> list[Problem]:
+    """Return the datasets with items that have another number of control pictures than the family trains with."""
+    if family is None or family.item_controls is None:
+        return []
+    rule, problems = family.item_controls, []
+    for part in found.datasets:
+        wrong = [item.path for item in part.items if not rule.fits(len(item.control_files))]
+        if wrong and not part.missing_controls:  # the check of the files has told of those
+            text = f"{family.title} needs {rule.explain()} as control picture of an item, and {len(wrong)} have others"
+            problems.append(Problem("control-missing", f"{part.name}: {text}: {named(map(str, wrong), 3)}"))
+    return problems
 
 
 def cannot_take(family: Family | None, config: DatasetConfig) -> list[Problem]:

@@ -131,6 +131,11 @@ def source_of(frames: Frames, fps: float) -> Source:
     return Source(array.shape[2], array.shape[1], rate, len(array), pictures=iter(array))
 
 
+def count_pictures(frames: Frames) -> int:
+    """Return how many pictures these are."""
+    return len(frames.paths) if isinstance(frames, ImageFiles) else len(as_array(frames))
+
+
 def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
     """One frame as PNG; an alpha channel is kept."""
     import numpy as np
@@ -159,8 +164,7 @@ def _is_turned(path: Path) -> bool:
 def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:
     """Every frame as a PNG of its own: ``<name>-0.png``, ``<name>-1.png`` ..."""
     frames = frames if isinstance(frames, ImageFiles) else as_array(frames)
-    count = len(frames.paths) if isinstance(frames, ImageFiles) else len(frames)
-    return [save_png(frames, folder / f"{name}-{number}.png", number) for number in range(count)]
+    return [save_png(frames, folder / f"{name}-{number}.png", number) for number in range(count_pictures(frames))]
 
 
 def save_video(frames: Frames, path: Path, fps: float, audio: Audio | None = None) -> Path:

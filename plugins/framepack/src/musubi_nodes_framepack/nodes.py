@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from musubi_nodes.families import (
+    ONE_OR_MORE,
     PROMPT_LINE,
     CacheInputs,
     Context,
@@ -25,6 +26,8 @@ from musubi_nodes.families import (
     Native,
     Option,
     Picture,
+    PictureCount,
+    SamplePicture,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
@@ -105,6 +108,9 @@ class FramePackLoRATrainer(LoRATrainer):
 
     class Inputs(TrainerInputs):
         models: Annotated[FramePackModels, ForwardOptions("dit")]
+        sample_image: Annotated[Any, SamplePicture("image")] = Field(
+            None, description="First picture of the samples, for models that turn pictures into videos."
+        )
         f1: Annotated[bool, Option()] = Field(False, description=F1)
         one_frame: Annotated[bool, Option()] = Field(
             False, description="One-frame training, on a latent cache that was made for it."
@@ -120,8 +126,8 @@ class FramePackLoRATrainer(LoRATrainer):
     def needed_flags(self, inputs: Inputs) -> frozenset[str]:
         return frozenset(name for name in ("f1", "one_frame") if getattr(inputs, name))
 
-    def needs_sample_image(self, inputs: Inputs) -> bool:
-        return True
+    def sample_pictures(self, inputs: Inputs) -> Mapping[str, PictureCount]:
+        return {"image": ONE_OR_MORE}
 
     def sample_rule(self, inputs: Inputs) -> FrameRule:
         return FrameRule(window=inputs.latent_window_size)

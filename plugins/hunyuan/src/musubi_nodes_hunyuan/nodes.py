@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from musubi_nodes.families import (
+    ONE_OR_MORE,
     CacheInputs,
     Clip,
     Context,
@@ -20,6 +21,8 @@ from musubi_nodes.families import (
     MusubiError,
     Option,
     Picture,
+    PictureCount,
+    SamplePicture,
     TextEncoderCache,
     TrainerInputs,
     VideoGenerator,
@@ -72,6 +75,9 @@ class HunyuanVideoLoRATrainer(LoRATrainer):
 
     class Inputs(TrainerInputs):
         models: Annotated[HunyuanVideoModels, ForwardOptions("dit")]
+        sample_image: Annotated[Any, SamplePicture("image")] = Field(
+            None, description="First picture of the samples, for models that turn pictures into videos."
+        )
         dit_dtype: Annotated[Literal["bfloat16", "float16"] | None, Option(), ADVANCED] = Field(
             None, description="Precision of the DiT. default: bfloat16."
         )
@@ -81,8 +87,8 @@ class HunyuanVideoLoRATrainer(LoRATrainer):
     def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"dit_in_channels": CHANNELS[inputs.models.task]}
 
-    def needs_sample_image(self, inputs: Inputs) -> bool:
-        return bool(inputs.models.task == "i2v")
+    def sample_pictures(self, inputs: Inputs) -> Mapping[str, PictureCount]:
+        return {"image": ONE_OR_MORE} if inputs.models.task == "i2v" else {}
 
 
 class HunyuanVideoGenerator(VideoGenerator):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from musubi_nodes.families import (
+    ONE_OR_MORE,
     PROMPT_LINE,
     CacheInputs,
     Clip,
@@ -24,6 +25,8 @@ from musubi_nodes.families import (
     MusubiError,
     Option,
     Picture,
+    PictureCount,
+    SamplePicture,
     TextEncoderCache,
     TrainerInputs,
     Training,
@@ -100,6 +103,9 @@ class WanLoRATrainer(LoRATrainer):
 
     class Inputs(TrainerInputs):
         models: Annotated[WanModels, ForwardOptions("task")]
+        sample_image: Annotated[Any, SamplePicture("image")] = Field(
+            None, description="First picture of the samples, for models that turn pictures into videos."
+        )
         one_frame: Annotated[bool, Option()] = Field(
             False, description="One-frame training, on a latent cache that was made for it."
         )
@@ -127,8 +133,8 @@ class WanLoRATrainer(LoRATrainer):
     def needed_flags(self, inputs: Inputs) -> frozenset[str]:
         return flags(inputs.models, inputs.one_frame)
 
-    def needs_sample_image(self, inputs: Inputs) -> bool:
-        return bool(inputs.models.needs.image)
+    def sample_pictures(self, inputs: Inputs) -> Mapping[str, PictureCount]:
+        return {"image": ONE_OR_MORE} if inputs.models.needs.image else {}
 
     def sample_options(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"discrete_flow_shift": inputs.models.needs.shift}

@@ -71,18 +71,13 @@ class _Job:
 
 
 class CacheNode(ScriptNode):
-    """Base of cache nodes.
-
-    ``made_from``: an item's sources, its media or its caption; some text encoders also need the media
-    (``requires_content`` in cache_text_encoder_outputs.py, v0.3.4).
-    """
+    """Base of cache nodes."""
 
     category: ClassVar[str] = "MusubiTuner/Cache"
     Inputs: ClassVar[type[BaseModel]] = CacheInputs
     cache: ClassVar[type[Cache]]
     kind: ClassVar[CacheKind]
     bar_stage: ClassVar[str] = "encoding"
-    made_from: ClassVar[frozenset[Source]]
     written_last: ClassVar[str] = ""
     """Tensor prefix of the last pass, for scripts with several passes."""
 
@@ -95,6 +90,10 @@ class CacheNode(ScriptNode):
                 "run": (Run, Field(description="The run folder: log, command, status.")),
             }
             cls.Outputs = create_model("Outputs", __base__=NodeOutputs, **fields)
+
+    def made_from(self, family: Family) -> frozenset[Source]:
+        """Return what of an item its caches depend on."""
+        return frozenset({"media"})
 
     def cache_flags(self, inputs: Any) -> frozenset[str]:
         """Return special modes of the cache, such as i2v."""
@@ -123,7 +122,8 @@ class CacheNode(ScriptNode):
         return self._outputs(job, job.store.run_of(key), state)
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
-        params, given = BuildParams(self.made_from, self._made(job), self.written_last), job.inputs.dataset.config
+        given, sources = job.inputs.dataset.config, self.made_from(job.family)
+        params = BuildParams(sources, self._made(job), self.written_last)
         folders = cache_folders(found, job.dataset.config, given, job.family.architecture, self.kind, params)
         check_owner(folders)
         check_orphans((each for each in folders if not each.managed), self.kind)
@@ -212,7 +212,6 @@ class LatentCache(CacheNode):
         "前処理",
         "キャッシュ",
     )
-    made_from: ClassVar[frozenset[Source]] = frozenset({"media"})
 
 
 class TextEncoderCache(CacheNode):
@@ -228,4 +227,6 @@ class TextEncoderCache(CacheNode):
         "前処理",
         "キャッシュ",
     )
-    made_from: ClassVar[frozenset[Source]] = frozenset({"caption"})
+
+    def made_from(self, family: Family) -> frozenset[Source]:
+        return family.text_made_from

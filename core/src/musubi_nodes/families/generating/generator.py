@@ -35,6 +35,7 @@ from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.memory.possible import check_fp8_file
+from musubi_nodes.families.picture_count import check_pictures
 from musubi_nodes.families.prompts import PICTURE_FIELDS, Prompt
 from musubi_nodes.families.resolved_inputs import resolved_inputs
 from musubi_nodes.families.script import ScriptNode
@@ -123,6 +124,9 @@ class Generator(ScriptNode):
     def option_map(self) -> OptionMap:
         return self.family.generator_options
 
+    def defaults(self) -> Mapping[str, Any]:
+        return {"negative_prompt": self.family.empty_negative_prompt}
+
     def frames(self, inputs: Any) -> int | None:
         """Return how many frames it makes; ``None`` if that shows only afterwards."""
         return 1
@@ -182,7 +186,7 @@ class Generator(ScriptNode):
     def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
         yield self._check_made_length
         yield from super().checks(context)
-        yield from (check_fp8_file, self._check_loras)
+        yield from (check_fp8_file, self._check_loras, self._check_controls)
 
     def _check_made_length(self, inputs: Any) -> None:
         if not inputs.latent:
@@ -191,6 +195,12 @@ class Generator(ScriptNode):
     def _check_loras(self, inputs: Any) -> None:
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit), merged=True)
+
+    def _check_controls(self, inputs: Any) -> None:
+        """Raise where the version of the models takes another number of control pictures."""
+        takes = self.family_of(inputs).control_images
+        if takes and not inputs.latent:
+            check_pictures("control_image", getattr(inputs, "control_image", None), takes, self.title)
 
     def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run:
         """One start of the script for one prompt, or for several that share it. ``keep`` takes what each became; of a

@@ -14,6 +14,7 @@ from musubi_nodes.families.result_key import SAME_RESULT
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
+from musubi_nodes.families.training.sample_prompts import sample_fields
 from musubi_nodes.files import write_json
 from musubi_nodes.i18n import translate
 from musubi_nodes.runs.record.folder import RunFolder
@@ -73,7 +74,8 @@ def without_length(inputs: TrainerInputs) -> Any:
     given, sampling = inputs.training or Training(), inputs.sampling or Sampling()
     training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
     samples = {n: f.default for n, f in Sampling.model_fields.items() if n == "prompts" or n.startswith("sample_")}
-    plain = {"training": training, "sampling": sampling.model_copy(update=samples), "sample_image": None, **SPEED}
+    pictures = dict.fromkeys(sample_fields(type(inputs)).values())
+    plain = {"training": training, "sampling": sampling.model_copy(update=samples), **pictures, **SPEED}
     return inputs.model_copy(update=plain)
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, create_model, field_validator
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.datasets.caches import CacheKind
-from musubi_nodes.families.fields import Native, Widget
+from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeInputs, NodeOutputs
 from musubi_nodes.families.script import ScriptInputs
@@ -32,9 +32,6 @@ class TrainerInputs(ScriptInputs):
     sampling: Sampling | None = Field(None, description="Timesteps, and samples on the way.")
     network_weights: Lora | None = Field(None, description="A LoRA to go on training from.")
     base_weights: Lora | None = Field(None, description="LoRAs that are merged into the model before training.")
-    sample_image: Annotated[Any, Native("IMAGE")] = Field(
-        None, description="First picture of the samples, for models that turn pictures into videos."
-    )
     output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.", examples=["other"])
     num_processes: Annotated[int, ADVANCED] = Field(
         1, ge=1, le=64, description="Processes of accelerate: one for each GPU that trains together."

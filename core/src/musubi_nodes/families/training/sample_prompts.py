@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
+from pydantic import BaseModel
+
+from musubi_nodes.commands.option import marker
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError, one_line
+from musubi_nodes.families.fields import SamplePicture
 from musubi_nodes.families.lengths import check_frames
+from musubi_nodes.families.picture_count import NO_PICTURES, PictureCount, check_pictures
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.settings import Sampling
 from musubi_nodes.files import write_json
-from musubi_nodes.media.frames import Frames, save_png
+from musubi_nodes.media.frames import Frames, save_pngs
 
 KEYS = {
     "prompt": "prompt",
@@ -27,6 +32,8 @@ KEYS = {
     "flow_shift": "discrete_flow_shift",
 }
 """Field -> key in the file (training/sampling_prompts.py, v0.3.4)."""
+PICTURES = {"image": ("image_path", False), "control_image": ("control_image_path", True)}
+"""Field -> key in the file, and whether it names a list."""
 
 
 def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> None:
@@ -41,45 +48,45 @@ def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> Non
             )
 
 
-def write_prompts(
-    sampling: Sampling,
-    image: Frames,
-    needs_image: bool,
-    folder: Path,
-    defaults: Mapping[str, Any] = MappingProxyType({}),
-) -> Path:
-    """Write the prompts as JSON.
+@dataclass(frozen=True)
+class SampleRules:
+    """Pictures that samples take (by field of a prompt), default entries, and what an empty negative prompt becomes."""
+
+    pictures: Mapping[str, PictureCount] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    empty_negative_prompt: str = ""
+
+
+def sample_fields(inputs: type[BaseModel]) -> dict[str, str]:
+    """Return the trainer's :class:`SamplePicture` inputs by field of a prompt."""
+    marked = ((name, marker(declared, SamplePicture)) for name, declared in inputs.model_fields.items())
+    return {mark.stands_for: name for name, mark in marked if mark}
+
+
+def write_prompts(sampling: Sampling, pictures: Mapping[str, Frames], rules: SampleRules, folder: Path) -> Path:
+    """Write the prompts as JSON; ``pictures`` are, by field, for prompts without.
 
     In a .txt file "I " begins an image path and " --" options (training/sampling_prompts.py, v0.3.4).
     """
     entries = []
     for number, prompt in enumerate(sampling.samples()):
-        entry = {**defaults, **_entry(prompt)}
-        picture = image if prompt.image is None else prompt.image
-        if prompt.image is not None and not needs_image:
-            raise MusubiError(
-                "start-image-unexpected",
-                f"the sample {prompt.prompt[:60]!r} has a picture, but this task begins with none",
-                fix="Unplug image of the Prompt node.",
-            )
-        if needs_image:
-            if picture is None:
-                raise MusubiError(
-                    "start-image-missing",
-                    f"samples of this task begin with a picture, and the prompt {prompt.prompt[:60]!r} has none",
-                    why="musubi-tuner would train on and make no samples.",
-                    fix="Connect an image to the Prompt node or to sample_image of the trainer, or remove the prompts.",
-                )
-            entry["image_path"] = str(save_png(picture, folder / f"sample_image_{number}.png"))
+        entry = {**rules.defaults, **_entry(prompt, rules.empty_negative_prompt)}
+        for name, (key, several) in PICTURES.items():
+            takes, own = rules.pictures.get(name, NO_PICTURES), getattr(prompt, name)
+            shown = pictures.get(name) if own is None and takes != NO_PICTURES else own
+            check_pictures(name, shown, takes, f"the sample {prompt.prompt[:60]!r}")
+            if shown is not None:
+                files = [str(file) for file in save_pngs(shown, folder, f"sample_{name}_{number}")]
+                entry[key] = files if several else files[0]
         entries.append(entry)
     return write_json(folder / "prompts.json", entries)
 
 
-def _entry(prompt: Prompt) -> dict[str, Any]:
+def _entry(prompt: Prompt, empty_negative_prompt: str) -> dict[str, Any]:
     """Convert a prompt; v0.3.4 uses guidance with a negative prompt only."""
     values: Mapping[str, Any] = {key: getattr(prompt, name) for name, key in KEYS.items()}
     entry = {key: value for key, value in values.items() if value is not None}
     entry["prompt"] = one_line(prompt.prompt)
     if prompt.negative_prompt or prompt.cfg_scale is not None:
-        entry["negative_prompt"] = one_line(prompt.negative_prompt)
+        entry["negative_prompt"] = one_line(prompt.negative_prompt) or empty_negative_prompt
     return entry

@@ -24,6 +24,7 @@ from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages, optimizer_of, tensorboard
 from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.memory.shapes import largest
+from musubi_nodes.families.picture_count import PictureCount
 from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
@@ -45,7 +46,7 @@ from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.places import check_login, check_lora_folder, check_paths, longest_path
 from musubi_nodes.families.training.resume import begins_with, resume_point
 from musubi_nodes.families.training.retry import RetryState
-from musubi_nodes.families.training.sample_prompts import check_prompts, write_prompts
+from musubi_nodes.families.training.sample_prompts import SampleRules, check_prompts, sample_fields, write_prompts
 from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
 from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
@@ -88,8 +89,10 @@ class LoRATrainer(ScriptNode):
     def needed_flags(self, inputs: Any) -> frozenset[str]:
         return frozenset()
 
-    def needs_sample_image(self, inputs: Any) -> bool:
-        return False
+    def sample_pictures(self, inputs: Any) -> Mapping[str, PictureCount]:
+        """Return how many pictures a sample takes, by field of a prompt."""
+        controls = self.family_of(inputs).control_images
+        return {"control_image": controls} if controls else {}
 
     def sample_options(self, inputs: Any) -> Mapping[str, Any]:
         """Return defaults for samples, by key of the prompt file."""
@@ -304,9 +307,10 @@ class LoRATrainer(ScriptNode):
         if training.log_with or tensorboard(install):
             runner_options["logging_dir"] = str(folder.path / "logs")
         if sampling.samples():
-            needs, options = self.needs_sample_image(inputs), self.sample_options(inputs)
-            prompts = write_prompts(sampling, inputs.sample_image, needs, folder.path, options)
-            runner_options["sample_prompts"] = str(prompts)
+            own = {name: getattr(inputs, field) for name, field in sample_fields(type(inputs)).items()}
+            negative = self.family.empty_negative_prompt
+            rules = SampleRules(self.sample_pictures(inputs), self.sample_options(inputs), negative)
+            runner_options["sample_prompts"] = str(write_prompts(sampling, own, rules, folder.path))
         return runner_options | configured_options(context.services.config.options, runner_options)
 
     def launcher(self, inputs: TrainerInputs, install: Install, folder: Path) -> list[str]:
