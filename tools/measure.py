@@ -67,6 +67,7 @@ def table(folder: Path) -> Iterator[tuple[str, str]]:
 
     yield "lines, files", f"{len(lines):,}, {len(sources)}"
     yield "docstring words per 1,000 lines", per_1000(sum(len(d.split()) for s in sources for d in s.docstrings()))
+    yield "comment words per 1,000 lines", per_1000(sum(len(c.split()) - 1 for s in sources for c in s.comments()))
     yield f"modules under {SMALL} lines with one importer", str(len(lone_modules(sources)))
     for kind, sizes in (("file", files), ("function", functions)):
         yield f"lines of a {kind}: median, longest", "{:.0f}, {} ({})".format(median(n for n, _ in sizes), *max(sizes))

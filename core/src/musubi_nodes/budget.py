@@ -1,4 +1,4 @@
-"""Reading many files for somebody who may not wait: within a budget, or until they give it up."""
+"""Limits for reading many files: time and bytes, or a cancel."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from typing import Protocol
 from musubi_nodes.errors import Unresolved
 
 LOOK_SECONDS = 0.2
-WORK_SECONDS, REST_SECONDS = 0.002, 0.0001
-"""Who reads much rests so long after so long: a busy thread keeps Python's lock for 5 ms each time that ComfyUI's event
-loop wants it, which one answer does dozens of times."""
+WORK_SECONDS, REST_SECONDS = 0.002, 0.0001  # pauses give ComfyUI's event loop Python's lock
 
 
 class Watch(Protocol):
-    """Whoever waits for what is read."""
-
     def spend(self, size: int) -> None:
-        """``size`` bytes will be read next; raise to prevent it."""
+        """Called before ``size`` bytes are read; raise to prevent it."""
 
 
 _WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)
@@ -28,10 +24,7 @@ _WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)
 
 @contextmanager
 def watched(watch: Watch | None) -> Iterator[None]:
-    """Within the block, ``watch`` is asked before anything is read.
-
-    ``None``: nobody is, so that what must come to its end reads its files without being given up.
-    """
+    """Report reads in the block to ``watch``; ``None`` lifts limits."""
     token = _WATCH.set(watch)
     try:
         yield
@@ -40,27 +33,23 @@ def watched(watch: Watch | None) -> Iterator[None]:
 
 
 def spend(size: int = 0) -> None:
-    """Ask whether ``size`` bytes may be read now; loops over many files ask for each."""
+    """Report ``size`` bytes; loops over many files call it for each."""
     if watch := _WATCH.get():
         watch.spend(size)
 
 
 class _Rests:
-    """Lets other threads on now and then."""
-
     def __init__(self) -> None:
         self._next = time.monotonic() + WORK_SECONDS
 
     def due(self, now: float) -> None:
-        """Rest if it is time to."""
         if now >= self._next:
             time.sleep(REST_SECONDS)
             self._next = time.monotonic() + WORK_SECONDS
 
 
 class Budget:
-    """Bytes and seconds that are left; what would need more raises :class:`Unresolved`. One thread at a time uses
-    it."""
+    """Seconds and bytes left; raises :class:`Unresolved` at the end."""
 
     def __init__(self, seconds: float, most: int) -> None:
         self.seconds, self._bytes = seconds, most
@@ -69,7 +58,6 @@ class Budget:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """Within the block its time passes."""
         begun = time.monotonic()
         self._until = begun + self.seconds
         with watched(self):
@@ -86,7 +74,7 @@ class Budget:
 
 
 class Interruptible:
-    """Calls ``look``, which raises where the user has cancelled, some times a second."""
+    """Calls ``look`` every 0.2 s; it may raise to cancel."""
 
     def __init__(self, look: Callable[[], None]) -> None:
         self._look, self._next = look, 0.0

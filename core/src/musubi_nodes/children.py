@@ -1,4 +1,4 @@
-"""The only place that starts programs: on Windows no console window may flash up over ComfyUI."""
+"""Starts programs, on Windows without a console window."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 def run(command: Sequence[str], *, seconds: float, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """The whole output of a short program without input; OSError, ValueError or TimeoutExpired if there is none."""
     options = {"stdin": subprocess.DEVNULL, "creationflags": NO_WINDOW, **options}
     return subprocess.run(command, capture_output=True, timeout=seconds, check=False, **options)
 
 
 def start(command: Sequence[str], *, creationflags: int = 0, **options: Any) -> subprocess.Popen[bytes]:
-    """A program that is followed; OSError or ValueError if it cannot be started."""
     return subprocess.Popen(command, creationflags=creationflags | NO_WINDOW, **options)

@@ -1,4 +1,4 @@
-"""The server's own configuration: ``config.toml`` and environment variables. No workflow can change it."""
+"""The server's configuration: ``config.toml`` and environment variables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from musubi_nodes.files import CONFIG, NotUsable, cleaned_path, read_text
 from musubi_nodes.log import log
 from musubi_nodes.parsing import parse_toml
 
-ENVIRONMENT = "environment"
-"""The name of the install that MUSUBI_TUNER_ROOT describes."""
+ENVIRONMENT = "environment"  # name of the install that MUSUBI_TUNER_ROOT describes
 
 
 _SECRET = re.compile(
@@ -25,37 +24,34 @@ _SECRET = re.compile(
 )
 
 LOGINS = {"huggingface_token": "HF_TOKEN", "wandb_api_key": "WANDB_API_KEY"}
-"""Options of musubi-tuner that are keys, and the variable that does the same (huggingface_hub and wandb read them)."""
+"""Key options of musubi-tuner -> variable that replaces them."""
 
 
 def _whole_path(text: str) -> str:
-    """``text``; an error where it would mean another place in each folder that a program is started from."""
     if not cleaned_path(text).is_absolute():
         raise InvalidValue("path-not-absolute", "must be an absolute path, or begin with ~")
     return text
 
 
 def _variable_name(name: str) -> str:
-    """``name``; an error if no system takes it in the environment."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise InvalidValue("variable-name-invalid", "is no name of a variable: use letters, digits and _")
     return name
 
 
 def _variable_value(value: str) -> str:
-    """``value``; an error if no process can be started with it."""
     if "\0" in value:
         raise InvalidValue("variable-value-invalid", "holds a NUL character, which no variable can hold")
     return value
 
 
 def is_secret(name: str) -> bool:
-    """Whether the name of a variable or option says that its value is a secret."""
+    """Whether a variable or option of this name holds a secret."""
     return bool(_SECRET.search(name))
 
 
 def _option(name: str) -> str:
-    """``name``; an error for a key: whoever sees the processes, a run folder or a page would see it."""
+    """Refuse secrets: others can see a command line."""
     if is_secret(name):
         variable = LOGINS.get(name, name.upper())
         text = f"stands in the command, where others see it; write {variable} into [secrets] instead"
@@ -74,7 +70,7 @@ class _Section(BaseModel):
 
 
 class InstallConfig(_Section):
-    """``[installs.<name>]``: a musubi-tuner checkout and the Python that runs it."""
+    """``[installs.<name>]``: a musubi-tuner checkout and its Python."""
 
     root: WholePath
     python: WholePath | None = None
@@ -83,7 +79,7 @@ class InstallConfig(_Section):
 
 
 class Config(_Section):
-    """All settings; docs/configuration.md describes each. Environment variables win over the file."""
+    """All settings (docs/configuration.md). Environment variables win."""
 
     install: str | None = Field(None, description="Which install is used when a workflow names none.")
     installs: dict[str, InstallConfig] = Field(default_factory=dict)
@@ -104,12 +100,11 @@ class Config(_Section):
 
 @cache
 def load_config() -> Config:
-    """The configuration of this process, read once."""
     return read_config(config_file(), os.environ)
 
 
 def config_file() -> Path:
-    """MUSUBI_NODES_CONFIG, else ``config.toml`` in the user's configuration folder."""
+    """Return MUSUBI_NODES_CONFIG or ``config.toml`` in the user's folder."""
     if named := _variable(os.environ, "MUSUBI_NODES_CONFIG"):
         return Path(named).expanduser()
     from platformdirs import user_config_path
@@ -118,7 +113,7 @@ def config_file() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where locks lie, and all that can be found out again: MUSUBI_NODES_CACHE, else the user's cache folder."""
+    """Return MUSUBI_NODES_CACHE or the user's cache folder."""
     if named := _variable(os.environ, "MUSUBI_NODES_CACHE"):
         return Path(named).expanduser()
     from platformdirs import user_cache_path
@@ -127,7 +122,7 @@ def cache_folder() -> Path:
 
 
 def read_config(path: Path, environment: Mapping[str, str]) -> Config:
-    """The configuration in ``path`` (none is fine) with the environment's values on top."""
+    """Read ``path``, which may be missing; ``environment`` wins."""
     config = _checked(path, _file_values(path))
     return config.model_copy(update=_environment_values(config, environment))
 
@@ -150,7 +145,6 @@ def _environment_values(config: Config, environment: Mapping[str, str]) -> dict[
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:
-    """A variable's value without the blanks and quotes that ``set NAME="..."`` leaves around it on Windows."""
     return environment.get(name, "").strip().strip("\"'").strip()
 
 
@@ -165,7 +159,6 @@ def _checked(path: Path, values: dict[str, Any]) -> Config:
 
 
 def _sentence(error: Mapping[str, Any]) -> Problem:
-    """One finding with its key; the value stays untold, it may be a secret."""
     *above, last = (str(part) for part in error["loc"] if part != "[key]")
     key, said = ".".join([*above, last]), finding(error)
     if error["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""Names of files that a user types: what every file system takes, and musubi-tuner with what it adds."""
+"""Checks of file names that a user types."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from musubi_nodes.errors import CONTROLS, InvalidValue, MusubiError
 from musubi_nodes.windows_names import meaning_on_windows
 
 LONGEST_NAME = 180
-"""Bytes. File systems take 255; samples add the most (``_e000001_00_20261130120000_4294967295.mp4``)."""
+"""Bytes. File systems take 255, of which samples need 50."""
 REFUSED = re.compile(rf'[<>:"/\\|?*\n\t]|{CONTROLS.pattern}')
-"""What Windows, and with it exFAT and most network shares, takes in no name; and what no terminal shows."""
+"""What Windows, exFAT and most network shares refuse."""
 WEIGHTS = (".safetensors",)
 MEDIA = (".mp4", ".webm", ".mkv", ".mov", ".gif", ".webp", ".png")
-"""Endings that are added to a name, and may have been typed already."""
 
 
 def checked_name(name: str, what: str, *endings: str) -> str:
-    """``name`` without any of ``endings``, which is added later; a :class:`MusubiError` where it is no file name."""
+    """Strip ``endings``; MusubiError for an invalid name."""
     try:
         return plain_name(name, *endings)
     except InvalidValue as error:
@@ -31,7 +30,7 @@ def checked_name(name: str, what: str, *endings: str) -> str:
 
 
 def plain_name(name: str, *endings: str) -> str:
-    """The same as a pydantic check, which raises an :class:`InvalidValue`."""
+    """Strip ``endings``; InvalidValue for an invalid name."""
     while ending := next((each for each in endings if name.lower().endswith(each)), ""):
         name = name[: -len(ending)]
     if wrong := _wrong(name):
@@ -40,7 +39,6 @@ def plain_name(name: str, *endings: str) -> str:
 
 
 def _wrong(name: str) -> str:
-    """Why no file can have this name everywhere; "" where one can."""
     if not name:
         return "it is empty"
     if found := REFUSED.search(name):

@@ -1,4 +1,4 @@
-"""Files that are never half-written, and names that stay where they belong."""
+"""Bounded reads, atomic writes and safe names."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ from musubi_nodes.windows_names import meaning_on_windows
 LONGEST_PATH = 4_096
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
 _SURROGATE = 0x20000000
-"""Bit of a reparse tag on Windows: it stands for something elsewhere (IsReparseTagNameSurrogate, winnt.h)."""
+"""IsReparseTagNameSurrogate (winnt.h)."""
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-"""How files are opened: no line break is changed on Windows, and no FIFO is waited for."""
 
 
 class Limit(NamedTuple):
-    """The most bytes that are read of a kind of file. Each counts ``cost`` times against a budget: parsing takes longer
-    than reading."""
+    """The largest size of a kind of file; ``cost`` weights it in a budget."""
 
     kind: str
     most: int
@@ -50,23 +48,18 @@ PICTURE = Limit("picture", 256 * _MB)
 RECORD = Limit("file of a run", 4 * _MB)
 KEPT = Limit("file of this program", 64 * _MB)
 CODE = Limit("source file", 8 * _MB)
-"""Of kinds of files that others write. What we read in pieces (logs, metrics, media) has none."""
 
 
 class NotUsable(OSError):
-    """A file that is no regular one, or larger than its kind may be."""
+    """A file that is not regular, or too large."""
 
 
 def unreadable(error: Exception) -> str:
-    """The code of an error for a file that ``error`` keeps from being read."""
     return "file-missing" if isinstance(error, FileNotFoundError | NotADirectoryError) else "file-unreadable"
 
 
 def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file for reading, no FIFO, device or folder.
-
-    Raises OSError, also for one beyond ``limit``, or for a link unless ``follow``.
-    """
+    """Open a regular file; OSError beyond ``limit`` or for a link."""
     _check_usable(Path(path).stat(follow_symlinks=follow), limit)  # opening a device may already do something
     handle = retried(lambda: os.open(path, READ | (0 if follow else getattr(os, "O_NOFOLLOW", 0))))
     try:
@@ -92,7 +85,6 @@ def _too_large(limit: Limit) -> NotUsable:
 
 
 def read_bytes(path: Path | str, limit: Limit, *, follow: bool = True) -> bytes:
-    """The content of a regular file of bounded size; raises OSError as :func:`open_file`."""
     with open_file(path, limit, follow=follow) as file:
         size = min(os.fstat(file.fileno()).st_size, limit.most)
         data = file.read(size + 1)  # room is made for as much as is asked for
@@ -104,17 +96,16 @@ def read_bytes(path: Path | str, limit: Limit, *, follow: bool = True) -> bytes:
 
 
 def read_text(path: Path | str, limit: Limit, *, follow: bool = True) -> str:
-    """The same as UTF-8 without byte order mark; raises OSError, and ValueError where it is not UTF-8."""
+    """Read UTF-8 without its BOM; ValueError for other text."""
     return read_bytes(path, limit, follow=follow).decode("utf-8-sig")
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write UTF-8 ``text`` beside ``path`` and rename it into place; half a character becomes an escape of JSON."""
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
-    """Write ``data`` beside ``path`` and rename it into place."""
+    """Write ``data`` beside ``path``, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{uuid4().hex[:8]}.part")
     try:
@@ -126,12 +117,11 @@ def write_bytes(path: Path, data: bytes) -> Path:
 
 
 def write_json(path: Path, value: object) -> Path:
-    """Write ``value`` as indented JSON, never half."""
     return write_text(path, _json(value))
 
 
 def overwrite_json(path: Path, value: object) -> None:
-    """Write ``value`` over what a file holds: a full disk has room for it there. No link is followed."""
+    """Write in place, possible on a full disk; follow no link."""
     if is_own(path):
         with path.open("r+b", 0) as file:
             file.write(_json(value).encode("utf-8", "backslashreplace"))
@@ -143,7 +133,7 @@ def _json(value: object) -> str:
 
 
 def read_json(path: Path, limit: Limit = RECORD, *, follow: bool = True) -> dict[str, Any]:
-    """The object in a JSON file; empty where the file is missing, half-written, or holds something else."""
+    """Read an object; empty for a missing or damaged file."""
     try:
         found = parse_json(read_text(path, limit, follow=follow), lists=limit.most)
     except (OSError, ValueError):
@@ -152,11 +142,10 @@ def read_json(path: Path, limit: Limit = RECORD, *, follow: bool = True) -> dict
 
 
 class FileStamp(NamedTuple):
-    """Whether a file is still the same: an equal stamp, an equal file.
+    """Facts of a file; equal stamps mean equal files.
 
-    ``mtime_ns`` can be set back (``rsync -t``, ``unzip``, ``touch -r``), ``ctime_ns`` can't, except on Windows, where
-    it is the time of creation. ``inode`` tells apart two files of one tick of the clock; some file systems give another
-    one after each start. ``content`` is a digest of the file's bytes, "" where the times suffice.
+    ``mtime_ns`` can be set back (``rsync -t``), ``ctime_ns`` cannot, but on Windows
+    it is the time of creation. ``content`` is a digest if the times don't suffice.
     """
 
     size: int
@@ -167,20 +156,20 @@ class FileStamp(NamedTuple):
 
     @classmethod
     def of(cls, file: Path | os.DirEntry[str] | os.stat_result) -> FileStamp:
-        """For what is remembered while nobody touches the file; OSError where there is none."""
+        """Return a stamp to keep in memory."""
         facts = file if isinstance(file, os.stat_result) else file.stat()
         content = "" if CHANGES_ARE_TIMED or not isinstance(file, Path) else _content(file, facts.st_size)
         return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, content)
 
     @classmethod
     def listed(cls, file: os.DirEntry[str]) -> FileStamp:
-        """For results that follow from very many files, of which not all can be read."""
+        """Return a stamp without reading the file."""
         facts = file.stat()
         return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
     @classmethod
     def lasting(cls, path: Path) -> FileStamp:
-        """For results on disk: equal after ``chmod``, ``rsync -t`` or a restored backup as well."""
+        """Return a stamp to keep on disk, stable under ``chmod``."""
         facts = path.stat()
         return cls(facts.st_size, facts.st_mtime_ns, content=_content(path, facts.st_size))
 
@@ -189,19 +178,17 @@ class FileStamp(NamedTuple):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is so old that one more change would show in its times."""
+        """Whether another change would show in its times."""
         return max(self.mtime_ns, self.ctime_ns) < time.time_ns() - SETTLED_NS
 
 
-SETTLED_NS = 2_000_000_000
-"""What was changed a moment ago may change once more within one tick of the file system's clock: it is read again."""
-CHANGES_ARE_TIMED = os.name != "nt"
-"""Whether ``st_ctime`` is the time of the last change."""
+SETTLED_NS = 2_000_000_000  # the clock of a file system may tick this slowly
+CHANGES_ARE_TIMED = os.name != "nt"  # whether st_ctime is the time of the last change
 _WHOLE, _PIECES, _PIECE = 1 << 24, 16, 1 << 16
 
 
 def _content(path: Path, size: int) -> str:
-    """A digest of all bytes up to 16 MiB; of a larger file its ends and pieces evenly between them."""
+    """Digest all bytes up to 16 MiB, else evenly spread pieces."""
     digest = blake2b(digest_size=12)
     with open_file(path) as file:
         if size <= _WHOLE:
@@ -214,11 +201,7 @@ def _content(path: Path, size: int) -> str:
 
 
 def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Path:
-    """Copy or move ``source`` into ``folder`` as ``name``; a file that is there is kept, ``-2``, ``-3`` ... is added.
-
-    The name is claimed by hard link, so that two publishers never overwrite each other; file systems without links
-    fall back to a rename of a free name. A moved file that another program holds open stays where it was, too.
-    """
+    """Copy or move ``source``; add ``-2``, ``-3`` ... to a taken name."""
     folder.mkdir(parents=True, exist_ok=True)
     target = _linked(source, folder, name) if move else None
     target = target or _copied(source, folder, name)
@@ -228,8 +211,6 @@ def publish(source: Path, folder: Path, name: str, *, move: bool = False) -> Pat
 
 
 def publish_folder(sources: Iterable[Path], folder: Path, name: str) -> list[Path]:
-    """Move ``sources``, numbered pictures called ``<any>_<rest>``, into ``<folder>/<name>`` as ``<name>_<rest>``; a
-    folder that is there is kept, ``-2``, ``-3`` ... is added."""
     for target in _targets(folder, name):
         with contextlib.suppress(FileExistsError):
             target.mkdir(parents=True)
@@ -248,7 +229,6 @@ def _targets(folder: Path, stem: str, suffix: str = "") -> Iterator[Path]:
 
 
 def _linked(source: Path, folder: Path, name: str) -> Path | None:
-    """``source`` under a free name as well; ``None`` if it lies on another disk, or on one without links."""
     for target in _targets(folder, Path(name).stem, Path(name).suffix):
         try:
             os.link(source, target)
@@ -276,14 +256,13 @@ def _renamed(beside: Path, folder: Path, name: str) -> Path:
 
 
 def slug(text: str, otherwise: str = "dataset") -> str:
-    """A plain file name out of any text."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or otherwise
 
 
 def is_inside(path: Path, roots: Iterable[Path]) -> bool:
-    """Whether the resolved ``path`` lies in one of the resolved ``roots``.
+    """Whether the resolved ``path`` is in one of the resolved ``roots``.
 
-    A network share is inside only where a root is written as on it: looking at any other would be a login there.
+    Network shares are compared by name: resolving one would log in there.
     """
     spend()
     if is_share(path):
@@ -296,13 +275,10 @@ def is_inside(path: Path, roots: Iterable[Path]) -> bool:
 
 
 def is_share(path: Path | str) -> bool:
-    """Whether ``path`` is on a network share or a device: ``\\\\host\\share``, ``//host/share``, ``\\\\.\\device``,
-    ``\\??\\UNC\\host\\share``."""
     return str(path)[:4].replace("\\", "/").startswith(("//", "/??/"))
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file that can be looked at; names that no system takes are none."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -310,7 +286,6 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """The same of a folder."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -318,7 +293,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_own(path: Path, kind: Callable[[int], bool] = stat.S_ISREG) -> bool:
-    """Whether ``path`` is a file itself (``stat.S_ISDIR``: a folder), and no link or junction to another place."""
+    """Whether ``path`` itself is of this kind: no link, no junction."""
     try:
         facts = path.lstat()
     except (OSError, ValueError):
@@ -327,7 +302,7 @@ def is_own(path: Path, kind: Callable[[int], bool] = stat.S_ISREG) -> bool:
 
 
 def is_relative(name: str) -> bool:
-    """Whether ``name`` stays below the folder that it is joined to, on every system: ``C:x`` and ``/x`` do not."""
+    """Whether ``name`` stays below its parent on every system."""
     if len(name) > LONGEST_PATH:
         return False
     path = PureWindowsPath(name)
@@ -335,7 +310,7 @@ def is_relative(name: str) -> bool:
 
 
 def cleaned_path(text: str) -> Path:
-    """A path as people paste it: blanks and one pair of quotes around it are removed, ``~`` is expanded."""
+    """Strip blanks and quotes of a pasted path, expand ``~``."""
     text = text.strip()
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].strip()

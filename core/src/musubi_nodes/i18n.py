@@ -1,4 +1,4 @@
-"""Sentences for users, in the language that a host has chosen for whoever reads them."""
+"""Sentences in the language of their reader."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from contextvars import ContextVar
 from typing import Any
 
 Translate = Callable[[str], str]
-"""Translates a sentence, with its places still in it."""
 
 _translate: ContextVar[Translate] = ContextVar("translate", default=str)
 
 
 def translate(sentence: str, /, *values: Any, **named: Any) -> str:
-    """``sentence`` in the reader's language, with the values in its places (``str.format``).
-
-    Without a host that knows the reader (a terminal, another thread), and without a translation, it stays English.
-    """
+    """Translate a sentence, then fill in its values."""
     told = _translate.get()(sentence)
     if not values and not named:
         return told
@@ -29,7 +25,6 @@ def translate(sentence: str, /, *values: Any, **named: Any) -> str:
 
 @contextmanager
 def translating(translate: Translate) -> Iterator[None]:
-    """Within the block, ``translate`` knows the reader's language."""
     token = _translate.set(translate)
     try:
         yield

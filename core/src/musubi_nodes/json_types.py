@@ -1,4 +1,4 @@
-"""Checks of the kinds of JSON values: what others wrote may hold anything."""
+"""Type checks of JSON values that others wrote."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ def texts(value: Any) -> bool:
 
 
 def pairs(value: Any) -> bool:
-    """Whether it is a list of two texts each."""
     return isinstance(value, list) and all(texts(each) and len(each) == 2 for each in value)
 
 
@@ -40,10 +39,9 @@ def yes_or_no(value: Any) -> bool:
 
 
 def fits(found: Any, kinds: Mapping[str, Kind]) -> bool:
-    """Whether it is an object that has all these values, each of its kind."""
+    """Whether ``found`` has all ``kinds``, each of its type."""
     return table(found) and all(name in found and kind(found[name]) for name, kind in kinds.items())
 
 
 def fitting(found: Mapping[str, Any], kinds: Mapping[str, Kind]) -> dict[str, Any]:
-    """The values that are of their kind, and those of no known one."""
     return {name: value for name, value in found.items() if name not in kinds or kinds[name](value)}

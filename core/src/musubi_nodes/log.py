@@ -1,4 +1,4 @@
-"""The log for people: a handler that fails, or whose file is closed, ends nothing."""
+"""The log for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Log(logging.LoggerAdapter):
-    """Handlers belong to the host, and to whoever else added one (ComfyUI's own and other packs' raise)."""
+    """Logger whose failing handlers end nothing."""
 
     def log(self, level: int, msg: object, *args: object, **more: Any) -> None:
         with contextlib.suppress(Exception):

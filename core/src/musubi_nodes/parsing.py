@@ -1,4 +1,4 @@
-"""JSON, TOML and literals that others wrote: whatever they hold, there is a value of bounded depth or a ValueError."""
+"""JSON, TOML and literals of bounded size and depth; else ValueError."""
 
 from __future__ import annotations
 
@@ -14,24 +14,21 @@ from typing import Any
 from musubi_nodes.budget import spend
 
 DEEPEST = 64
-"""Values inside values, and parts of one dotted key of TOML."""
-AT_ONCE = 500_000
-"""Characters of JSON that C goes through in some hundredths of a second, in which no other thread runs."""
+AT_ONCE = 500_000  # characters that the C parser takes while no thread runs
 LISTS, MOST_LISTS = 1_000, 100_000
-"""Lists and objects of a line, and of a whole file, that others wrote: after many new ones Python's garbage collector
-goes through all that there are, and no other thread runs meanwhile."""
+"""Of a line and a file: more would start long garbage collections."""
 _LARGEST = 1 << 1000
 TOML_STRING_OR_COMMENT = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*(?:""")?' r"|'''(?:[^']|'(?!''))*(?:''')?"
     r'|"(?:[^"\\\n]|\\.)*"?' r"|'[^'\n]*'?" r"|(?P<comment>#[^\n]*)", re.DOTALL
 )  # fmt: skip
-"""A string that is not closed reaches to its end: each place is looked at once, whatever the text is."""
+"""Unclosed strings reach to the end, for linear time."""
 _KEY_ENDS = re.compile(r"[=,{}\[\]\n]")
 _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
 
 class _Patient(json.JSONDecoder):
-    """Takes ten times as long, in Python: other threads run meanwhile."""
+    """Decoder in Python: slower, but other threads run."""
 
     def __init__(self, **hooks: Any) -> None:
         super().__init__(**hooks)
@@ -49,8 +46,6 @@ def _asking(parse: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def parse_json(text: str, lists: int = LISTS, **hooks: Any) -> Any:
-    """The value of JSON ``text`` with at most so many lists and objects; raises ValueError, which is a JSONDecodeError
-    where the place is known."""
     opened = text.count("[") + text.count("{")
     if opened > lists:
         raise ValueError(f"it holds more than {lists} lists and objects")
@@ -64,7 +59,7 @@ def parse_json(text: str, lists: int = LISTS, **hooks: Any) -> Any:
 
 
 def toml() -> ModuleType:
-    """Python's own parser where there is one: tomli's wheels are compiled, and no other thread runs before they end."""
+    """Return Python's TOML parser: tomli's wheels hold the lock."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -74,7 +69,6 @@ def toml() -> ModuleType:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The values of TOML ``text``; raises ValueError, which is a TOMLDecodeError where the place is known."""
     keys = _KEY_ENDS.split(TOML_STRING_OR_COMMENT.sub("", text))
     if any(key.count(".") > DEEPEST for key in keys):
         raise ValueError(_TOO_DEEP)  # parsers take the square of a key's length for it
@@ -87,7 +81,6 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_literal(text: str) -> Any:
-    """The value of a Python literal such as ``(1, 'x')``; raises ValueError."""
     import ast
 
     try:
@@ -99,14 +92,13 @@ def parse_literal(text: str) -> Any:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of JSON is a number that fits a float: no NaN, no infinity, no integer of 400 digits."""
+    """Whether it is a finite number that fits a float."""
     if type(value) is int:
         return -_LARGEST < value < _LARGEST
     return type(value) is float and isfinite(value)
 
 
 def _check_depth(value: Any) -> None:
-    """Raise ValueError for values inside values that whoever walks through them by recursion could not take."""
     level = [value]
     for _ in range(DEEPEST):
         level = [

@@ -1,4 +1,4 @@
-"""Windows refuses what other systems allow while a virus scanner, a backup or a player holds a file open."""
+"""File operations that retry while another program holds a file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-SECONDS = 2.0
-"""How long a file may be held before its use fails."""
+SECONDS = 2.0  # until a held file is an error
 PAUSE = 0.01
 REFUSES = os.name == "nt"
 
@@ -20,9 +19,9 @@ Result = TypeVar("Result")
 
 
 def retried(call: Callable[[], Result]) -> Result:
-    """Repeat ``call`` while another program holds its file, for two seconds at most.
+    """Repeat ``call`` for two seconds while its file is held.
 
-    Windows reports a held file and a missing right alike (EACCES of the C library); other systems only the latter.
+    Windows gives EACCES for held files and for missing rights.
     """
     until = time.monotonic() + SECONDS
     while True:
@@ -35,24 +34,22 @@ def retried(call: Callable[[], Result]) -> Result:
 
 
 def replace(source: Path | str, target: Path | str) -> None:
-    """Rename ``source`` to ``target``, which may exist."""
     retried(lambda: os.replace(source, target))
 
 
 def remove(path: Path | str) -> None:
-    """Remove a file; it may be gone already."""
     with contextlib.suppress(FileNotFoundError):
         retried(lambda: os.unlink(path))  # noqa: PTH108 - also of texts
 
 
 def discard(path: Path | str) -> None:
-    """Remove a file that does no harm if it stays: clean-up never fails what was done before it."""
+    """Remove a file if possible."""
     with contextlib.suppress(OSError):
         remove(path)
 
 
 def discard_folder(path: Path) -> None:
-    """Remove a folder that does no harm if it stays, or as much of it as can be removed."""
+    """Remove as much of a folder as possible."""
     with contextlib.suppress(OSError):
         retried(lambda: shutil.rmtree(path))
     shutil.rmtree(path, ignore_errors=True)
@@ -60,7 +57,6 @@ def discard_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in ``parent`` for the time of the block."""
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     try:
         yield folder

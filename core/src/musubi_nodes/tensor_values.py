@@ -1,4 +1,4 @@
-"""The numbers in a safetensors file: NaN, infinity, or nothing but zero. Read in pieces, without torch."""
+"""NaN, infinity and zeros in safetensors, without torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from musubi_nodes.budget import spend
 from musubi_nodes.files import open_file
 from musubi_nodes.weights import TensorInfo, read_header
 
-PIECE = 1 << 24
-"""Bytes that are held at a time."""
+PIECE = 1 << 24  # bytes read at a time
 
 
 class _Bits(NamedTuple):
-    """How a number is stored: ``special`` are the bits that are all set in NaN (and infinity) only."""
+    """Number format: ``special`` bits are all set in NaN and infinity."""
 
     code: str
     special: int
@@ -32,12 +31,11 @@ _FLOATS = {
     "F8_E4M3": _Bits("u1", 0x7F, 0x80),
     "F8_E8M0": _Bits("u1", 0xFF, 0),
 }
-"""By the name that safetensors gives a type; numpy has neither bfloat16 nor the short ones, so bits are compared."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """``names`` of all tensors, of those with NaN or infinity in them, and of those with nothing but zero, or -0."""
+    """Names of all tensors, not finite ones, and all-zero ones."""
 
     names: frozenset[str]
     not_finite: tuple[str, ...]
@@ -45,10 +43,7 @@ class Values:
 
 
 def values_of(path: Path, most: int | None = None) -> Values:
-    """What a look at all numbers finds, or at ``most`` bytes of them, evenly from all tensors.
-
-    Raises :class:`MusubiError` for a file that is no safetensors, OSError where it cannot be read.
-    """
+    """Check all numbers, or ``most`` bytes spread over all tensors."""
     tensors = read_header(path).tensors
     share = None if most is None else max(most // max(len(tensors), 1), 8) // 8 * 8
     bad, zero = [], []
@@ -73,7 +68,7 @@ def values_of(path: Path, most: int | None = None) -> Values:
 
 
 def _look(data: bytes, tensor: TensorInfo) -> tuple[bool, bool]:
-    """Whether all numbers are finite, and whether all are zero."""
+    """Return whether all are finite, and whether all are zero."""
     import numpy as np
 
     bits = _FLOATS.get(tensor.dtype)

@@ -1,4 +1,4 @@
-"""Safetensors files: names, shapes and metadata, checked without loading a tensor."""
+"""Headers of safetensors files, validated without loading a tensor."""
 
 from __future__ import annotations
 
@@ -20,15 +20,13 @@ _BITS = {
     "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
 _DIMENSIONS, _LARGEST, _DIGITS = 16, 1 << 48, 20
-"""Of a tensor: far more than any has."""
 _QUOTES = 500_000
-"""Of all its names and texts: far more than any header has. The dictionary of them is made, and given up, at once."""
 _DOWNLOAD = "Download the file again and compare its size with the page that offers it."
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """``dtype`` as safetensors spells it (``F32``, ``BF16``, ``F8_E4M3``), the shape, and its bytes in the file."""
+    """A tensor: ``dtype`` as safetensors spells it, shape, place in the file."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -37,14 +35,14 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Header:
-    """What a safetensors file says about itself."""
+    """Tensors and metadata."""
 
     tensors: dict[str, TensorInfo]
     metadata: dict[str, str]
 
 
 def read_header(path: Path) -> Header:
-    """The header of ``path``; raises :class:`MusubiError` for a truncated file or one that is no safetensors."""
+    """Read and validate the header; MusubiError if it is damaged."""
     try:
         with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -86,7 +84,6 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
 
 
 def _refuse_other_files(path: Path, start: bytes) -> None:
-    """The length in the first bytes may look like another file's mark, so these count only without the header's "{"."""
     if start.startswith(b"version https://git-lfs"):
         raise MusubiError(
             "file-lfs-pointer",
@@ -150,14 +147,13 @@ def _tensor(name: str, entry: Mapping[str, Any], start: int) -> TensorInfo:
 
 
 def _short_number(digits: str) -> int:
-    """The integer; Python would take quadratic time for thousands of digits."""
+    """Parse an integer of bounded length: Python's takes quadratic time."""
     if len(digits) > _DIGITS:
         raise ValueError("a number has too many digits")
     return int(digits)
 
 
 def _are_sizes(found: object) -> bool:
-    """Whether it is a list of so few and so small numbers that their product is quickly made."""
     if not isinstance(found, list) or len(found) > _DIMENSIONS:
         return False
     return all(type(size) is int and 0 <= size <= _LARGEST for size in found)

@@ -1,4 +1,4 @@
-r"""Names that Windows takes for something else than the file or folder that they seem to name."""
+r"""Paths that mean something else on Windows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ _MEANINGS = tuple(
         (r"(?:^|[\\/])(?!\.\.?" + _LAST + r")[^\\/]*[ .]" + _LAST, "has a name that ends in a blank or a dot"),
     )
 )
-"""From "Naming Files, Paths, and Namespaces" of Microsoft's documentation."""
+"""Source: "Naming Files, Paths, and Namespaces", Microsoft."""
 
 
 def meaning_on_windows(text: str) -> str:
-    """What Windows takes ``text`` for, as the end of a sentence; empty if it is a plain path.
-
-    A path from the root, or from a home folder, of another system can't be meant for Windows.
-    """
+    """Return what Windows takes ``text`` for; "" for plain paths."""
     if os.name != "nt" and re.match(r"/(?!/)|~[\w.-]*(?:/|$)", text):
         return ""
     return next((meaning for pattern, meaning in _MEANINGS if pattern.search(text)), "")
