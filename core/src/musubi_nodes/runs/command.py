@@ -1,4 +1,4 @@
-"""What is run, who looks at it, and what comes of it."""
+"""The command of a run, its watcher and its outcome."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from musubi_nodes.runs.record.progress import Progress
 
 
 class Watcher(Protocol):
-    """Who looks at a run: gets its progress and may end it by raising. An attribute ``interrupt`` may hold what it
-    raised, so that the run counts as cancelled also where that comes while its outputs are checked."""
+    """Shows a run's progress; may raise to cancel, and set ``interrupt``."""
 
     def progress(self, now: Progress) -> None:
-        """Called for each change, from the thread that called :func:`run`; slow hosts throttle themselves."""
+        """Show a change; called in the thread of :func:`run`."""
 
     def raise_if_interrupted(self) -> None:
-        """Called every 0.2 s; raises the host's own interrupt exception to cancel the run."""
+        """Raise the host's interrupt to cancel; called every 0.2 s."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: the whole argument list, where, with the whole environment, and what its bars mean.
+    """Argument list, whole environment, meaning of the bars.
 
-    ``secrets`` are the names of variables whose values no file may show, besides those that are named like secrets.
-    ``events`` is the folder in which the script writes TensorBoard's event files, if it does.
+    ``secrets``: further variables to hide; ``events``: TensorBoard's folder.
     """
 
     script: str
@@ -43,7 +41,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that ended with exit code 0, or after a save because somebody asked for it: after ``checkpoint``."""
+    """A finished run, or one stopped after saving ``checkpoint``."""
 
     seconds: float
     last: Progress

@@ -1,4 +1,4 @@
-"""From the last lines of a failed run to one message: the script's own last words, a cause and a fix."""
+"""Explains failed runs: message, cause and fix."""
 
 from __future__ import annotations
 
@@ -21,28 +21,24 @@ _EXITED = re.compile(r" returned non-zero exit status (\d{1,10})\.$")
 
 
 class LastLines:
-    """The last output pieces; error lines are kept longer, because some messages are a thousand lines long."""
+    """Keeps the last pieces, and error lines for longer."""
 
     def __init__(self, recent: int = 300, errors: int = 20) -> None:
         self._recent: deque[str] = deque(maxlen=recent)
         self._errors: deque[str] = deque(maxlen=errors)
 
     def add(self, piece: str) -> None:
-        """Remember ``piece``, and forget an old one."""
         oldest = self._recent[0] if len(self._recent) == self._recent.maxlen else ""
         if oldest.startswith(TRACEBACK) or ERROR.match(oldest):
             self._errors.append(oldest)
         self._recent.append(piece)
 
     def lines(self) -> list[str]:
-        """What is remembered, in order."""
         return [*self._errors, *self._recent]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that failed: which script, of which family ("" for none), its exit code and its last pieces of stderr."""
-
     script: str
     family: str
     returncode: int
@@ -50,18 +46,17 @@ class Failure:
 
     @cached_property
     def statements(self) -> list[str]:
-        """The lines of the script's own last error, and of what it is chained to."""
         return statements(self.lines)
 
     @property
     def reason(self) -> str:
-        """The script's own last error line; accelerate's ``CalledProcessError`` below it does not count."""
+        """The script's last error line, not accelerate's."""
         found = (line for line in reversed(self.statements) if ERROR.match(line) and not line.startswith(LAUNCHER))
         return next(found, "")[:500]
 
     @property
     def signal(self) -> str:
-        """The signal that ended the script itself or, under accelerate, the trainer (``SIGKILL``); "" for none."""
+        """The signal that ended the script, or ""."""
         if self.returncode < 0:
             return _name(-self.returncode)
         found = _DIED.search(self._launchers)
@@ -69,14 +64,13 @@ class Failure:
 
     @property
     def code(self) -> int:
-        """The exit code of the script itself, also under accelerate; Windows' negative ones as they were given."""
+        """The script's exit code; signed on Windows."""
         found = _EXITED.search(self._launchers)
         code = int(found[1]) if found else self.returncode
         return code - (1 << 32) if code > 0xFFFF and not is_crash(code) and code >= 1 << 31 else code
 
     @property
     def _launchers(self) -> str:
-        """How accelerate's own error line ends; its command may be longer than a piece."""
         found, inside = "", False
         for line in self.lines:
             inside = line.startswith(LAUNCHER[0]) or (inside and line.startswith(CONTINUED))
@@ -85,7 +79,7 @@ class Failure:
 
     @property
     def last_words(self) -> str:
-        """The reason, else the last line that is not part of accelerate's own traceback; a killed script has none."""
+        """The reason, else the last line above accelerate's traceback."""
         if self.signal in OUTSIDE:
             return ""
         if reason := self.reason:
@@ -94,23 +88,19 @@ class Failure:
         return lines[-1][:500] if lines else ""
 
     def contains(self, pattern: str) -> bool:
-        """Whether the regular expression matches the beginning of any line of the script's own last error."""
         return any(begins(pattern, line) for line in self.statements)
 
     def is_full(self, words: tuple[Word, ...]) -> bool:
-        """Whether any line of the script's own last error says so by one of ``words``."""
         return any(is_full(words, line) for line in self.statements)
 
 
 def begins(pattern: str, line: str) -> bool:
-    """Whether ``pattern`` matches at the beginning of ``line``, or of the message behind the exception's name."""
+    """Whether ``pattern`` begins ``line``, or its exception's message."""
     return bool(re.match(rf"{EXCEPTION}*?(?:{pattern})", line))
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why it failed and what to do, in plain words; ``code`` names the failure and never changes."""
-
     code: str
     why: str
     fix: str
@@ -120,7 +110,6 @@ Explainer = Callable[[Failure], "Explanation | None"]
 
 
 def builtin(failure: Failure) -> Explanation | None:
-    """The explanations that hold for every family (texts seen from v0.3.4; facts, section 8)."""
     if failure.signal in OUTSIDE:
         return Explanation(*OUTSIDE[failure.signal])
     reason = failure.reason
@@ -131,7 +120,6 @@ def builtin(failure: Failure) -> Explanation | None:
 
 
 def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> MusubiError:
-    """One error for the user; the first explainer that knows the failure wins, the built-in ones come last."""
     found = next((e for ask in (*explainers, builtin) if (e := ask(failure))), None)
     words = failure.last_words
     what = f"{failure.script} {_ended(failure)}"
@@ -168,7 +156,7 @@ def _ended(failure: Failure) -> str:
 
 
 def is_crash(code: int) -> bool:
-    """Whether Windows ended a process with an NTSTATUS error or a C++ exception; exit(-1) is 0xFFFFFFFF there."""
+    """Whether it is Windows' NTSTATUS error or C++ exception."""
     return 0xC0000000 <= code < 0xD0000000 or 0xE0000000 <= code < 0xF0000000 or code == 0x80000003
 
 
@@ -180,10 +168,7 @@ def _name(number: int) -> str:
 
 
 def explain_by(table: Iterable[tuple[str, str, str, str]], failure: Failure, family: str) -> Explanation | None:
-    """The first row ``(pattern, code, why, fix)`` whose pattern begins the last error's message, for ``family``.
-
-    The same line may mean something else in the script of another family.
-    """
+    """Find the row ``(pattern, code, why, fix)`` that fits."""
     if failure.family != family:
         return None
     return next((Explanation(*row) for pattern, *row in table if begins(pattern, failure.reason)), None)

@@ -1,6 +1,7 @@
-"""The words by which programs say that something is full: memory of GPU or machine, shared memory, a disk, a file.
+"""How programs report full memory, shared memory, disks and files.
 
-Each begins a line of stderr, or stands behind the name of the exception: a text of a workflow stands in no such place.
+Patterns match only the start of a line or of an exception's message, where no text
+of a workflow appears.
 """
 
 from __future__ import annotations
@@ -11,16 +12,14 @@ from typing import NamedTuple
 
 
 class Word(NamedTuple):
-    """``pattern`` begins what is said; ``source``: which project, file or API says so."""
+    """A pattern, and the project, file or API that it comes from."""
 
     pattern: str
     source: str
 
 
 EXCEPTION = r"(?:[A-Za-z_][\w.]*(?:Error|Exception|Failed): +)"
-"""The name of an exception before its message."""
 RUST = r"(?:[\w.]+\.)?(?:OSError|SafetensorError): "
-"""Exceptions whose message ends in the number of a system's error."""
 WORKER = r"DataLoader worker \(pid\(?s?\)? [\d, ]+\)"
 
 GPU: tuple[Word, ...] = (
@@ -45,7 +44,7 @@ GPU: tuple[Word, ...] = (
     Word(r"CUDA error \(.{1,200}:\d+\): out of memory", "flash-attention csrc, CHECK_CUDA"),
     Word(r"Cuda failure (?:\d+ )?'out of memory'", "NCCL src/include/checks.h"),
 )
-"""The GPU's memory; also pinned main memory, which CUDA tells by the same words."""
+"""Also pinned main memory, for which CUDA uses the same words."""
 
 RAM: tuple[Word, ...] = (
     Word(
@@ -65,7 +64,7 @@ RAM: tuple[Word, ...] = (
     Word(r"memory allocation of \d+ bytes failed", "Rust alloc::handle_alloc_error"),
     Word(rf"{WORKER} is killed by signal: Killed", "PyTorch torch/csrc/DataLoader.cpp: the system killed it"),
 )
-"""Main memory: RAM, and on Windows the paging file."""
+"""RAM, and the paging file of Windows."""
 
 SHARED: tuple[Word, ...] = (
     Word(
@@ -75,7 +74,6 @@ SHARED: tuple[Word, ...] = (
     Word(rf"{WORKER} is killed by signal: Bus error", "PyTorch torch/csrc/DataLoader.cpp"),
     Word(r"ERROR: Unexpected bus error encountered in worker", "PyTorch torch/csrc/DataLoader.cpp"),
 )
-"""Shared memory, /dev/shm, through which data loader workers hand on what they read."""
 
 DISK: tuple[Word, ...] = (
     Word(r"\[Errno (?:28|69|122)\] ", "CPython OSError: ENOSPC, EDQUOT on macOS and on Linux"),
@@ -93,7 +91,6 @@ DISK: tuple[Word, ...] = (
     Word(r"basic_ios::clear|std::__?ios_failure", "libstdc++ through torch.save"),
     Word(r"write\(\): fd \d+ failed with (?:No space|Disk quota)", "PyTorch torch/csrc/serialization.cpp"),
 )
-"""The disk, or the share of it that a user may fill."""
 
 FILE: tuple[Word, ...] = (
     Word(r"\[Errno 27\] ", "CPython OSError: EFBIG"),
@@ -102,11 +99,9 @@ FILE: tuple[Word, ...] = (
     Word(rf"{RUST}.{{0,80}}\bOs {{ code: (?:27|223),", "the same, as safetensors before 0.5 does"),
     Word(r"(?:write\(\): fd \d+ failed with )?File too large", "libc strerror, EFBIG; PyTorch serialization.cpp"),
 )
-"""A single file, which may not become as large as it should."""
 
 
 def is_full(words: tuple[Word, ...], line: str) -> bool:
-    """Whether ``line`` of stderr says it by one of ``words``."""
     return bool(_pattern(words).match(line))
 
 

@@ -1,4 +1,4 @@
-"""A musubi-tuner on this machine: where it is, which Python runs it, which version it is."""
+"""A musubi-tuner checkout and its Python."""
 
 from __future__ import annotations
 
@@ -13,26 +13,20 @@ from musubi_nodes.files import CONFIG, cleaned_path, read_text
 from musubi_nodes.i18n import translate
 from musubi_nodes.parsing import parse_toml
 
-ENVIRONMENT_FOLDERS = ("venv", ".venv", "env", "conda", ".conda")
-"""Folders of a checkout that may hold its environment: venv, uv (.venv), conda prefix."""
+ENVIRONMENT_FOLDERS = ("venv", ".venv", "env", "conda", ".conda")  # venv, uv (.venv), conda prefix
 
-WINDOWS = ("Scripts/python.exe", "python.exe", "bin/python.exe")
-"""Where the interpreter lies in an environment on Windows: venv and uv, conda, MSYS2."""
+WINDOWS = ("Scripts/python.exe", "python.exe", "bin/python.exe")  # venv and uv, conda, MSYS2
 
 POSIX = ("bin/python", "bin/python3")
-"""The same on Linux and macOS. A checkout shared with Windows may hold both kinds; the other's cannot be run."""
 
-SOURCE_FOLDERS = ("src/musubi_tuner", ".")
-"""Where the scripts lie in a checkout: since v0.2 under ``src/``; the root has wrappers of the same names."""
+SOURCE_FOLDERS = ("src/musubi_tuner", ".")  # since v0.2 in src/; the root has wrappers of the same names
 
 
 @dataclass(frozen=True)
 class Demo:
-    """How small a whole workflow of one family can be on an install's toy models.
+    """The smallest workflow of a family on an install's toy models.
 
-    ``models`` are the widgets of the models node, ``generation`` those of the generator. The dataset has pictures where
-    ``frames`` is 1, else videos of so many frames; ``dataset`` are further keys of its TOML. With ``first_frame`` the
-    generator begins with a picture.
+    ``dataset`` are more keys of its TOML: pictures if ``frames`` is 1, else videos.
     """
 
     models: Mapping[str, Any]
@@ -44,11 +38,9 @@ class Demo:
 
 @dataclass(frozen=True)
 class Install:
-    """One musubi-tuner checkout and the Python environment that runs it.
+    """A musubi-tuner checkout and its Python environment.
 
-    ``environment`` is added to the child's environment, ``cpu`` allows training and generating on the CPU,
-    ``models`` are extra model folders by kind that exist only while this install is chosen, ``demos`` say by family
-    how ``musubi-nodes demo`` runs on them.
+    ``models`` are its own model folders by kind, ``demos`` by family.
     """
 
     name: str
@@ -61,7 +53,6 @@ class Install:
 
     @property
     def version(self) -> str:
-        """The version in the checkout's ``pyproject.toml``, or ``"unknown"``."""
         try:
             project = parse_toml(read_text(self.root / "pyproject.toml", CONFIG))["project"]
             return str(project["version"])
@@ -70,15 +61,14 @@ class Install:
 
     @property
     def release(self) -> str:
-        """The version as its tag is called; all tags before v0.2.10 have 0.1.0 in their ``pyproject.toml``."""
+        """The version's tag; all before v0.2.10 have 0.1.0 in pyproject.toml."""
         return "before 0.2.10" if self.version == "0.1.0" else self.version
 
     def find_script(self, name: str) -> Path | None:
-        """The script's path, or ``None`` where this version does not have it."""
         return next((path for folder in SOURCE_FOLDERS if (path := self.root / folder / name).is_file()), None)
 
     def script(self, name: str) -> Path:
-        """The script's absolute path; a :class:`MusubiError` where this version does not have it."""
+        """Return the path; MusubiError if this version lacks it."""
         path = self.find_script(name)
         if path is None:
             raise MusubiError(
@@ -91,19 +81,16 @@ class Install:
 
 
 def interpreters(windows: bool = os.name == "nt") -> tuple[str, ...]:
-    """Where an environment of this system has its interpreter."""
     return WINDOWS if windows else POSIX
 
 
 def candidates(root: Path, windows: bool = os.name == "nt") -> Iterator[Path]:
-    """Every place below ``root`` where a Python of its own could be, in the order of preference."""
     for folder in ENVIRONMENT_FOLDERS:
         for interpreter in interpreters(windows):
             yield root / folder / interpreter
 
 
 def find_python(root: Path, windows: bool = os.name == "nt") -> Path:
-    """The interpreter of the checkout's own environment; a :class:`MusubiError` that lists what was looked for."""
     places = list(candidates(root, windows))
     for path in places:
         if path.is_file():
@@ -120,7 +107,7 @@ def find_python(root: Path, windows: bool = os.name == "nt") -> Path:
 
 
 def resolve_python(text: str, windows: bool = os.name == "nt") -> Path:
-    """The interpreter that ``text`` names: an executable, or the folder of a venv, uv or conda environment."""
+    """Find the interpreter of an executable or environment folder."""
     path = cleaned_path(text)
     if path.is_dir():
         inside = [path / interpreter for interpreter in interpreters(windows)]
@@ -140,7 +127,6 @@ def resolve_python(text: str, windows: bool = os.name == "nt") -> Path:
 def load_install(
     name: str, root: str, python: str | None = None, environment: Mapping[str, str] | None = None, cpu: bool = False
 ) -> Install:
-    """An :class:`Install` from configured values; raises :class:`MusubiError` where something does not exist."""
     folder = cleaned_path(root).absolute()
     if not folder.is_dir():
         raise MusubiError(

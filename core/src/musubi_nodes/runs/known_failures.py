@@ -1,4 +1,4 @@
-"""Failures that any script of musubi-tuner may have: pattern, code, why, fix (texts of v0.3.4)."""
+"""Failures that any script of musubi-tuner may have (texts of v0.3.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from musubi_nodes.runs.full import DISK, FILE, GPU, RAM, SHARED, WORKER, Word
 
 
 class Row(NamedTuple):
-    """``pattern`` begins the last error line, or its message behind the exception's name."""
+    """``pattern`` begins the last error line, or its exception's message."""
 
     pattern: str
     code: str
@@ -49,7 +49,7 @@ FULL: tuple[tuple[tuple[Word, ...], str, str, str], ...] = (
         "Choose an output folder on a drive with another file system, or raise the limit.",
     ),
 )
-"""What is full, wherever in the last error it is said: what follows is often a different error."""
+"""Sought in the whole last error: its final line is often a different one."""
 
 KNOWN: tuple[Row, ...] = (
     Row(
@@ -155,7 +155,7 @@ KNOWN: tuple[Row, ...] = (
 )
 
 ASKED = ("SIGTERM", "SIGINT", "SIGHUP")
-"""By these a person or the system's shutdown ends a script; where the memory is full the system sends SIGKILL."""
+"""Sent by people or a shutdown; Linux sends SIGKILL if RAM is full."""
 
 OUTSIDE: dict[str, tuple[str, str, str]] = {
     "SIGKILL": (
@@ -219,6 +219,5 @@ WINDOWS: dict[int, tuple[str, str, str]] = {
         ),
     ),
 }
-"""Exit codes by which Windows ends a process (ntstatus.h), each with code, cause and fix."""
+"""Exit codes of Windows (ntstatus.h)."""
 NO_MEMORY = frozenset((0xC0000017, 0xC000009A, 0xC000012D))
-"""Those that say that there was no memory."""

@@ -1,4 +1,4 @@
-"""Locks between all processes of this user: of one holder, and of one writer or several readers."""
+"""Locks across all processes of this user, exclusive or shared."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from musubi_nodes.sharing import discard
 if TYPE_CHECKING:
     from filelock import FileLock
 
-POLL = 0.2
-"""Seconds between two tries; ``waiting`` is called after each, and may raise to give up."""
+POLL = 0.2  # seconds between tries
 
 
 @contextlib.contextmanager
 def held(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
-    """Hold the lock file ``path`` alone. A holder that dies lets go."""
+    """Exclusive lock, released when its holder dies.
+
+    ``waiting`` is called after each try and may raise to give up.
+    """
     from filelock import FileLock  # not at the top: it would cost ComfyUI's start 7 ms
 
     lock = FileLock(path)
@@ -35,7 +37,7 @@ def held(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterato
 
 @contextlib.contextmanager
 def reading(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
-    """Hold ``path`` together with other readers, while nobody writes. Each reader has a lock file of its own beside."""
+    """Shared lock."""
     own = path.with_name(f"{path.stem}-{uuid4().hex[:8]}.lock")
     with contextlib.ExitStack() as stack:
         with held(path, waiting, poll):
@@ -46,7 +48,7 @@ def reading(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iter
 
 @contextlib.contextmanager
 def writing(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
-    """Hold ``path`` alone, when all who read have finished; who comes to read meanwhile waits."""
+    """Exclusive lock: wait for current readers, block new ones."""
     with held(path, waiting, poll):
         while _readers(path):
             waiting()

@@ -1,4 +1,4 @@
-"""Which Python packages an install's environment has; asked once and kept on disk while its folders are unchanged."""
+"""Packages of an install, cached until its folders change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS = 60
 
 
 def installed_packages(install: Install) -> Mapping[str, str]:
-    """Distribution name (lower case, with ``_``) -> version; empty where the interpreter cannot be asked."""
+    """Map distribution (lower case, ``_``) to version; empty on failure."""
     where = f"{install.python}\n{install.root}\n{install.environment.get('PYTHONPATH', '')}"
     key = hashlib.sha256(where.encode()).hexdigest()[:20]
     kept = cache_folder() / "packages" / f"{key}.json"

@@ -1,4 +1,4 @@
-"""One process from its start to its end: output, progress, log, cancel, status, explained failure."""
+"""Runs one process: output, progress, log, cancel, explained failure."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ def run(
     explainers: Iterable[Explainer] = (),
     accept: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
-    """Run ``command`` to its end; ``accept`` looks at what it made and raises where that is not good.
+    """Run ``command``; ``accept`` raises for unusable output.
 
-    Raises a :class:`MusubiError` with the cause when it fails, and whatever ``watcher`` raises when it is interrupted;
-    in every case the whole process tree is gone afterwards and ``status.json`` tells the end.
+    Afterwards the process tree is gone and ``status.json`` written.
     """
     following = ProcessMonitor(command, folder, watcher)
 
@@ -55,7 +54,6 @@ def _again(command: Command) -> Again:
 
 
 def _accept(outcome: Outcome, accept: Callable[[Outcome], None], folder: RunFolder) -> None:
-    """Who is told that a file is not good, is told of the log as well."""
     try:
         accept(outcome)
     except MusubiError as error:

@@ -1,4 +1,4 @@
-"""What a script that failed said of it: its own last error, and no text that it only printed."""
+"""A failed script's own last error, without what it only printed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,21 @@ from musubi_nodes.runs.record.output import CONTINUED
 
 TRACEBACK = "Traceback (most recent call last)"
 LAUNCHER = ("subprocess.CalledProcessError", "torch.distributed.elastic")
-"""How accelerate's own error begins, which follows the trainer's."""
+"""Beginnings of accelerate's own error, below the trainer's."""
 ERROR = re.compile(
     r"(?:[A-Za-z_][\w.]*\.)?\w*(?:Error|Exception|Invalid|Interrupt|Exit|OutOfMemory\w*|StopIteration)(?:$|[: ])"
     r"|[\w.-]+\.py: error: |(?:[A-Za-z_]\w*\.)+[A-Z]\w*: |Fatal Python error|cannot start "
 )
-"""The first line of an error."""
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _INNER = (" ", "\t", TRACEBACK, CONTINUED, *_CHAINED)
-_WHAT = "  what(): "
-"""How the message of a C++ exception begins that nobody caught."""
-_RANK = re.compile(r"\[rank(\d{1,4})\]: ?", re.ASCII)
-"""How PyTorch begins each line of an error where several processes train."""
+_WHAT = "  what(): "  # an uncaught C++ exception
+_RANK = re.compile(r"\[rank(\d{1,4})\]: ?", re.ASCII)  # PyTorch's prefix in distributed training
 
 
 def statements(lines: Iterable[str]) -> list[str]:
-    """The lines of the errors that ended a script: of each process the last traceback and what it is chained to, or,
-    without any, what it said after its last record.
+    """Extract each process's last traceback, or its last words.
 
-    ResultStore, bars and what is indented are left out: a prompt, a path or a line of code may stand there.
+    Records, bars and indented lines may hold prompts or paths: left out.
     """
     said: dict[str, list[str]] = {"": []}
     for line in lines:
@@ -44,7 +40,6 @@ def statements(lines: Iterable[str]) -> list[str]:
 
 
 def above_launcher(lines: Sequence[str]) -> list[str]:
-    """The lines without accelerate's own tracebacks."""
     return [line for block in _blocks(lines) if not _is_launchers(block) for line in block]
 
 
@@ -59,7 +54,6 @@ def _last_error(lines: Sequence[str]) -> list[str]:
 
 
 def _blocks(lines: Sequence[str]) -> list[list[str]]:
-    """The tracebacks, each with what follows it; what comes before the first is one block, too."""
     starts = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK)]
     bounds = [0, *starts, len(lines)]
     return [list(lines[a:b]) for a, b in pairwise(bounds) if a < b]

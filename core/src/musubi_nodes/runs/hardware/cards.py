@@ -1,4 +1,4 @@
-"""What each NVIDIA GPU tells of itself. A card may refuse any single question: that figure is ``None``, never 0."""
+"""Queries to NVML; values that the driver can't provide are ``None``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Card:
-    """One GPU; ``None`` is what the driver does not tell.
+    """One GPU in bytes, percent, degrees Celsius and watts.
 
-    ``used`` and ``total`` in bytes, ``use`` in percent, ``temperature`` in degrees Celsius, ``power`` and
-    ``power_limit`` in watts. ``hot``: whether it is slowed down by heat now.
-    ``held``: bytes by process; ``None`` for a process of which they are not told (WDDM, the usual mode on Windows).
+    ``held``: bytes by process, each ``None`` under WDDM (Windows).
     """
 
     number: int
@@ -30,28 +28,25 @@ class Card:
 
     @property
     def free(self) -> int | None:
-        """Bytes that nobody holds."""
         return None if self.used is None or self.total is None else self.total - self.used
 
     def held_by(self, pids: Collection[int]) -> int | None:
-        """Bytes that these processes hold; ``None`` where none of them is told."""
         found = [held for pid, held in (self.held or {}).items() if pid in pids and held is not None]
         return sum(found) if found else None
 
     def is_called(self, name: str) -> bool:
-        """Whether CUDA_VISIBLE_DEVICES means this card by ``name``: its number or its UUID."""
+        """Whether CUDA_VISIBLE_DEVICES calls it ``name``."""
         return name == str(self.number) or (bool(self.uuid) and name == self.uuid)
 
 
 def cards(library: Any) -> list[Card]:
-    """All GPUs of this machine. ``library`` is the initialised pynvml module; ``None`` where there is no driver."""
     if library is None:
         return []
     return [_card(library, number) for number in range(_told(library, "nvmlDeviceGetCount") or 0)]
 
 
 def held(library: Any, handle: Any) -> dict[int, int | None] | None:
-    """Bytes by process. One that computes and draws is in both lists with the same figure."""
+    """Return bytes by process; NVML may list one twice."""
     lists = [_told(library, f"nvmlDeviceGet{kind}RunningProcesses", handle) for kind in ("Compute", "Graphics")]
     if all(found is None for found in lists):
         return None

@@ -1,4 +1,4 @@
-"""CUDA's own order of the GPUs, fastest first, which NVML doesn't know."""
+"""CUDA's order of the GPUs, fastest first, unknown to NVML."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from functools import cache
 from musubi_nodes import children
 from musubi_nodes.parsing import parse_json
 
-SECONDS = 60.0
-"""A driver without persistence mode wakes each GPU first."""
+SECONDS = 60.0  # without persistence mode the driver wakes each GPU
 
 _ASK = """
 import ctypes, json, os, uuid
@@ -27,7 +26,7 @@ print(json.dumps(found))
 
 
 def cuda_order() -> tuple[str, ...]:
-    """The UUIDs of all GPUs in CUDA's own order; empty if CUDA doesn't answer, which is asked again the next time."""
+    """Return all UUIDs; empty if CUDA doesn't answer."""
     try:
         return _answer()
     except (OSError, ValueError, TypeError, subprocess.SubprocessError):
@@ -36,7 +35,6 @@ def cuda_order() -> tuple[str, ...]:
 
 @cache
 def _answer() -> tuple[str, ...]:
-    """Asked in a process of its own, because CUDA reads CUDA_VISIBLE_DEVICES once."""
     deciding = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
     environment = {name: value for name, value in os.environ.items() if name not in deciding}
     done = children.run([sys.executable, "-I", "-c", _ASK], seconds=SECONDS, env=environment)
@@ -44,5 +42,4 @@ def _answer() -> tuple[str, ...]:
 
 
 def forget() -> None:
-    """Ask again, as a new process does."""
     _answer.cache_clear()

@@ -1,4 +1,4 @@
-"""Which GPUs a run uses, and one GPU run at a time per device, across all processes of this user."""
+"""Choice and locking of GPUs across processes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from musubi_nodes.runs.locks import held
 
 
 def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The ``count`` GPUs of ``device`` by the driver's numbers; none for ``cpu``.
+    """Return the driver's names of ``count`` GPUs; none for ``cpu``.
 
-    ``auto`` begins with the first GPU that this process may use, ``cuda:N`` with the one that it sees as number N: an
-    inherited CUDA_VISIBLE_DEVICES renumbers them. A :class:`MusubiError` if there are not so many.
+    ``cuda:N`` counts within an inherited CUDA_VISIBLE_DEVICES.
     """
     if device == "cpu":
         return ()
@@ -43,11 +42,7 @@ def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.enviro
 
 @contextlib.contextmanager
 def device_queue(locks: Path, devices: Sequence[str], waiting: Callable[[], None], poll: float = 0.2) -> Iterator[None]:
-    """Hold all ``devices`` (driver's names; none for the CPU, which is never queued).
-
-    While another run holds one, ``waiting`` is called every ``poll`` seconds; it may raise to give up. They are taken
-    in one order everywhere, so that two runs with several GPUs never wait for each other.
-    """
+    """Lock all ``devices``, sorted to prevent deadlocks."""
     with contextlib.ExitStack() as stack:
         for name in sorted(devices):
             stack.enter_context(held(locks / f"cuda-{re.sub(r'[^A-Za-z0-9-]', '_', name)}.lock", waiting, poll))

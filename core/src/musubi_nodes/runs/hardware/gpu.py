@@ -1,4 +1,4 @@
-"""The NVIDIA driver through NVML: whether it answers, and what is free. Other makers' GPUs are not known."""
+"""The NVIDIA driver through NVML; other makers' GPUs are unknown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def nvml() -> Iterator[Any]:
-    """The pynvml module, initialised; ``None`` where there is no driver."""
+    """Provide pynvml, initialised; ``None`` without a driver."""
     import pynvml
 
     try:
@@ -25,7 +25,7 @@ def nvml() -> Iterator[Any]:
 
 
 def refusal() -> str:
-    """Why the driver does not answer, in NVML's words; empty where it does."""
+    """Return why the driver doesn't answer, or ""."""
     import pynvml
 
     try:
@@ -38,7 +38,7 @@ def refusal() -> str:
 
 
 def memory(gpu: str) -> tuple[int, int] | None:
-    """Free and total bytes of a GPU (its number or UUID, as CUDA_VISIBLE_DEVICES names it); ``None``: not known."""
+    """Return free and total bytes, if known."""
     with nvml() as library:
         if library is None:
             return None
@@ -49,7 +49,6 @@ def memory(gpu: str) -> tuple[int, int] | None:
 
 
 def names_in(visible: str) -> list[str]:
-    """The GPUs that a run's CUDA_VISIBLE_DEVICES names."""
     return [name.strip() for name in visible.split(",") if name.strip()]
 
 

@@ -1,4 +1,4 @@
-"""A history that never grows beyond some kilobytes: one JSON object a line, thinned as it gets longer."""
+"""A JSONL history of bounded size."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 from musubi_nodes.files import RECORD, read_bytes, write_text
 from musubi_nodes.parsing import parse_json
 
-MOST = 500
-"""Rows that are kept at most."""
+MOST = 500  # rows
 
 Row = Mapping[str, Any]
 
 
 class History:
-    """Appends rows; when they are too many, every second one goes, and from then on every second one is kept."""
+    """Appends rows; when full, keeps every second one."""
 
     def __init__(self, path: Path, most: int = MOST) -> None:
         self._path, self._most = path, most
@@ -26,7 +25,7 @@ class History:
         self._stride, self._count = 1, 0
 
     def add(self, row: Row) -> None:
-        """Keep ``row``, or leave it out; no run fails because it cannot be written."""
+        """Add ``row``; unwritable files are ignored."""
         self._count += 1
         if (self._count - 1) % self._stride:
             return
@@ -47,7 +46,6 @@ class History:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """The rows; a half-written last one, and what is no object, is left out."""
     rows: list[dict[str, Any]] = []
     with contextlib.suppress(OSError):
         for line in read_bytes(path, RECORD).decode("utf-8", "replace").splitlines():

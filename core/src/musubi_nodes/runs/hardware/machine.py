@@ -1,4 +1,4 @@
-"""CPU, main memory and disks of this machine."""
+"""CPU, main memory and disks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Machine:
-    """``cpu`` in percent of all cores since the reading before; the rest in bytes. What Linux keeps of files in memory
-    counts as free, as it gives way. ``None`` is what the system does not tell."""
+    """``cpu`` in percent of all cores since the last reading, else bytes.
+
+    Linux's file cache counts as free.
+    """
 
     cpu: float | None
     ram_used: int
@@ -23,8 +25,6 @@ class Machine:
 
 @dataclass(frozen=True)
 class Disk:
-    """The disk of ``folder``, in bytes."""
-
     folder: Path
     free: int
     total: int
@@ -32,15 +32,13 @@ class Disk:
 
 @dataclass(frozen=True)
 class Program:
-    """A process and the bytes of main memory that it holds."""
-
     pid: int
     name: str
     ram: int
 
 
 def machine() -> Machine:
-    """One reading. The first one of a process tells no CPU: 0."""
+    """Take one reading; a process's first has no CPU."""
     import psutil
 
     memory, swap = psutil.virtual_memory(), _told(psutil.swap_memory)
@@ -54,7 +52,7 @@ def machine() -> Machine:
 
 
 def _told(question: Callable[[], Any]) -> Any:
-    """The answer, or ``None``: psutil lets errors of the system through as they come."""
+    """Return ``None`` on any error; psutil passes all through."""
     try:
         return question()
     except Exception:
@@ -62,7 +60,7 @@ def _told(question: Callable[[], Any]) -> Any:
 
 
 def disks(folders: Iterable[Path]) -> list[Disk]:
-    """The disks that these folders lie on, each once; of a folder that is not made yet, its nearest parent's."""
+    """List disks once each; folders need not exist."""
     import psutil
 
     found: dict[int, Disk] = {}
@@ -75,7 +73,6 @@ def disks(folders: Iterable[Path]) -> list[Disk]:
 
 
 def largest_programs(most: int, without: Collection[int]) -> list[Program]:
-    """The processes that hold most main memory, but for ``without``."""
     import psutil
 
     found = []
@@ -87,7 +84,6 @@ def largest_programs(most: int, without: Collection[int]) -> list[Program]:
 
 
 def program_name(pid: int) -> str | None:
-    """What a process is called; ``None`` where this system does not show it (it ended, or is in another container)."""
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):

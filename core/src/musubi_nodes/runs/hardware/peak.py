@@ -1,4 +1,4 @@
-"""The most GPU memory that a run held, and the history of GPU and main memory, looked at every other second."""
+"""Samples GPU and main memory of a run every two seconds."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ from musubi_nodes.runs.hardware.trees import tree
 from musubi_nodes.runs.record.folder import RunFolder
 
 SECONDS = 2.0
-SHOWN = ("gpu_used", "gpu_total", "gpu_use")
-"""What the page shows of a run while it runs."""
+SHOWN = ("gpu_used", "gpu_total", "gpu_use")  # for the page while it runs
 
 
 class Peak:
-    """``bytes`` is ``None`` where nothing could be seen. ``gpu`` are the last figures of :data:`SHOWN` (see
-    :func:`of_run`), the use ``None`` where it is not told; empty where the memory is not. ``environment`` names the
-    GPUs that the run holds. Without a driver it stops asking for GPUs after the first time."""
+    """Peak ``bytes`` of a run, and its last :data:`SHOWN` figures."""
 
     def __init__(
         self,
@@ -41,7 +38,6 @@ class Peak:
         self._next = 0.0
 
     def look(self) -> None:
-        """Called often; looks now and then."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + SECONDS
@@ -74,8 +70,11 @@ class Peak:
 
 
 def of_run(found: Sequence[Card], names: Sequence[str], pids: Collection[int]) -> dict[str, Any]:
-    """``gpu_own``: bytes of the run on the GPU where it holds most. Of its GPUs, ``gpu_used`` and ``gpu_total`` of the
-    fullest, and ``gpu_use`` of the idlest, as the others wait for it; only what the driver tells."""
+    """Return the known figures of a run.
+
+    ``gpu_own``: most bytes on one GPU; ``gpu_used`` and ``gpu_total`` of its fullest,
+    ``gpu_use`` of its idlest GPU.
+    """
     own = [held for card in found if (held := card.held_by(pids)) is not None]
     mine = [card for card in found if any(card.is_called(name) for name in names)]
     told = [(card.free, card.used, card.total) for card in mine if card.free is not None]

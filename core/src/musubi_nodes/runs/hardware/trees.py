@@ -1,4 +1,4 @@
-"""Which processes belong to the runs of this machine."""
+"""The processes of this machine's runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from musubi_nodes.runs.record.heartbeat import is_here
 
 
 def running(output: Path) -> Iterator[RunFolder]:
-    """The runs of an output folder that run now, on this machine."""
     for folder in run_folders(output):
         status = folder.status()
         if status["status"] == "running" and is_here(status):
@@ -20,7 +19,7 @@ def running(output: Path) -> Iterator[RunFolder]:
 
 
 def tree(folder: RunFolder) -> list[Any]:
-    """The run's processes (psutil): its guard, the command, and all that descends from them; none when it is over."""
+    """List guard, command and descendants (psutil)."""
     import psutil
 
     record = folder.read_json("process.json")
@@ -33,15 +32,13 @@ def tree(folder: RunFolder) -> list[Any]:
 
 
 def this_program() -> list[Any]:
-    """This very process."""
     import psutil
 
     return [psutil.Process()]
 
 
 def ram(processes: Iterable[Any]) -> int:
-    """Bytes of main memory that they hold. Linux tells each one's share of what forked workers have in common; counted
-    whole, a model of 20 GB would be there again for each worker."""
+    """Sum bytes, on Linux PSS: workers share pages."""
     return sum(_ram(process) for process in processes)
 
 

@@ -1,4 +1,4 @@
-"""Which GPUs an inherited CUDA_VISIBLE_DEVICES means, by NVML's numbers: each GPU has one name here."""
+"""The GPUs of an inherited CUDA_VISIBLE_DEVICES, by NVML's numbers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from musubi_nodes.runs.hardware import gpu
 from musubi_nodes.runs.hardware.cards import cards
 from musubi_nodes.runs.hardware.cuda_order import cuda_order
 
-VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
-"""ROCm reads both; ComfyUI sets both alike."""
+VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")  # ROCm reads both; ComfyUI sets both alike
 
 
 def selecting(environment: Mapping[str, str]) -> str | None:
-    """The variable that selects GPUs; ``None``: all may be used."""
     return next((name for name in VARIABLES if name in environment), None)
 
 
 def visible_gpus(environment: Mapping[str, str], variable: str | None, wanted: int) -> list[str]:
-    """The GPUs that ``variable`` names, all without one. Without NVML (AMD) as they are named, or ``wanted``."""
+    """List ``variable``'s GPUs, or all; unchecked without NVML (AMD)."""
     names = None if variable is None else _listed(environment[variable])
     with gpu.nvml() as library:
         if library is None:
@@ -38,8 +36,7 @@ def _translated(library: Any, names: Sequence[str] | None, by_bus: bool) -> list
 
 
 def _found(names: Sequence[str], uuids: Sequence[str], order: Sequence[int]) -> Iterator[str]:
-    """As CUDA reads the list: it ends at the first name that is no GPU, such as the third of ComfyUI's 32 numbers on a
-    machine with two. A UUID may be cut off; MIG's are left as they are."""
+    """Parse as CUDA does: up to the first name that is no GPU."""
     for name in names:
         if name.startswith("MIG-"):
             yield name
@@ -66,7 +63,6 @@ def _own_order(uuids: Sequence[str]) -> list[int]:
 
 
 def _listed(text: str) -> list[str]:
-    """Up to an empty name; a number below 0 is none either."""
     names = [name.strip() for name in text.split(",")]
     end = next((number for number, name in enumerate(names) if not name or name.startswith("-")), len(names))
     return names[:end]

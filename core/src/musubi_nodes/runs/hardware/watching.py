@@ -1,4 +1,4 @@
-"""The machine over a few seconds, at equal distances."""
+"""Readings of the machine over a few seconds."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from typing import Any
 from musubi_nodes.runs.hardware.cards import Card, cards
 from musubi_nodes.runs.hardware.machine import Machine, machine
 
-STEP = 0.5
-"""Seconds between two readings: NVML's own use is an average over a sixth of a second to a second."""
-FIRST = 0.2
-"""Seconds over which the CPU of the first reading is taken."""
+STEP = 0.5  # seconds; NVML averages use over up to one second
+FIRST = 0.2  # seconds of the first CPU reading
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One reading, ``at`` seconds after the first."""
-
     at: float
     machine: Machine
     cards: tuple[Card, ...]
@@ -31,10 +27,9 @@ def watch(
     wait: Callable[[float], None],
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Moment]:
-    """Readings over ``seconds``, the first and the last included; one reading for 0.
+    """Take readings over ``seconds``, both ends included.
 
-    ``library`` is the initialised pynvml module or ``None``. ``wait`` sleeps for so many seconds and may raise to give
-    up; ``tell`` hears how many readings are done.
+    ``wait`` sleeps and may raise; ``tell`` gets readings done and in all.
     """
     machine()  # from here on the CPU is measured
     wait(FIRST)

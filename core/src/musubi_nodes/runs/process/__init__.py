@@ -1,1 +1,1 @@
-"""The process of a run: started under a guard, read, interrupted, ended with all its children."""
+"""The process of a run."""

@@ -1,4 +1,4 @@
-"""The environment of musubi-tuner's processes: built from one table, the same from ComfyUI, a terminal and cron."""
+"""The environment of musubi-tuner's processes, built from one table."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ PASSED: Mapping[str, str] = {
     "HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA PROGRAMDATA ALLUSERSPROFILE PUBLIC PROGRAMFILES* PROGRAMW6432 "
     "COMMONPROGRAMFILES* COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_*",
 }
-"""What a process gets of the environment that this program was started in, by reason. Everything else stays out: it
-would make another run of it, such as an allocator (PYTORCH_CUDA_ALLOC_CONF, which ComfyUI sets), ranks (RANK,
-WORLD_SIZE), ACCELERATE_*, PYTHON*, LD_PRELOAD, OMP_NUM_THREADS. `environment` of an install passes more on purpose."""
+"""Inherited variables by reason; others could change the run (ComfyUI's allocator)."""
 
 STATED: Mapping[str, str] = {
     "PYTHONUTF8": "1",  # training prints Japanese and dies on a Windows code page (v0.3.4)
@@ -44,11 +42,10 @@ STATED: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
 }
 
-BY_BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-"""The numbers that NVML and nvidia-smi show."""
+BY_BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the numbers of NVML and nvidia-smi
 
+# numbers depend on their order: taken together or not at all
 SELECTION = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES")
-"""Which GPUs are seen. Numbers mean something in their own order only, so these are taken together or not at all."""
 
 _PATTERNS = tuple(pattern for patterns in PASSED.values() for pattern in patterns.split())
 
@@ -61,10 +58,7 @@ def child_environment(
     *,
     windows: bool = WINDOWS,
 ) -> dict[str, str]:
-    """The whole environment of a process of ``install`` that sees ``gpus`` only (``None``: what this program sees).
-
-    A :class:`MusubiError` if the install's path cannot stand in PYTHONPATH.
-    """
+    """Build it; ``gpus=None`` keeps what this program sees."""
     own = joined(install.environment, secrets or {}, windows=windows)
     passed = {name: value for name, value in inherited.items() if is_passed(name, windows=windows)}
     given = joined(passed, STATED, own, windows=windows)
@@ -77,25 +71,22 @@ def child_environment(
 
 
 def is_passed(name: str, *, windows: bool = WINDOWS) -> bool:
-    """Whether the table has ``name``; Windows does not tell capitals apart."""
     name = name.upper() if windows else name
     return any(fnmatchcase(name, pattern) for pattern in _PATTERNS)
 
 
 def joined(*environments: Mapping[str, str], windows: bool = WINDOWS) -> dict[str, str]:
-    """Later ones win. Windows takes ``Path`` for ``PATH``, so that both beside each other would be one too many."""
+    """Merge; later ones win. Windows ignores case."""
     return {
         name.upper() if windows else name: value for environment in environments for name, value in environment.items()
     }
 
 
 def selection(environment: Mapping[str, str]) -> dict[str, str]:
-    """What an environment says about GPUs."""
     return {name: environment[name] for name in SELECTION if name in environment}
 
 
 def _path(install: Install, own: str | None, inherited: str) -> str:
-    """As in an activated environment; this program's own would lend its compilers and tools."""
     if own is not None:
         return own
     host = str(Path(sys.executable).parent) if sys.prefix != sys.base_prefix else ""
@@ -116,5 +107,5 @@ def _sources(install: Install, own: str | None) -> str:
 
 
 def _listed(folders: Iterable[str]) -> str:
-    """An empty entry would mean the working folder."""
+    """Join without empty entries, which mean the working folder."""
     return os.pathsep.join(filter(None, folders))

@@ -1,4 +1,4 @@
-"""Where a command runs. The built-in executor is a process on this machine; plugins may provide others."""
+"""Executors run commands."""
 
 from __future__ import annotations
 
@@ -24,14 +24,11 @@ GUARD = Path(guard.__file__).absolute().with_name("guard_windows.py" if os.name 
 _OWN_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
-UNANSWERED = 30.0
-"""Seconds after which a guard is given up that does not say how its command ended, or that it was started."""
+UNANSWERED = 30.0  # seconds until a silent guard is given up
 
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """A command with all it needs: absolute argument list, whole environment, working folder and its run folder."""
-
     command: Sequence[str]
     environment: Mapping[str, str]
     cwd: Path
@@ -39,36 +36,36 @@ class ProcessSpec:
 
 
 class RunningProcess(Protocol):
-    """A started command. ``streams`` are read to their end and closed by the runner."""
+    """A started command; the runner reads and closes ``streams``."""
 
     streams: Mapping[str, BinaryIO]
 
     def returncode(self) -> int | None:
-        """The exit code, negative for a signal; ``None`` while it runs. MusubiError: the executor itself failed."""
+        """Return it (negative: signal), ``None`` while running.
+
+        MusubiError if the executor failed.
+        """
 
     def stop(self) -> None:
-        """Ask for the end of the whole tree: politely first, by force soon after. Returns at once; may be repeated."""
+        """End the tree, politely at first; returns at once."""
 
     def kill(self) -> None:
-        """End what is left at once and release everything; called last, in every case. Ends within seconds."""
+        """End and release everything in seconds; always called."""
 
 
 class Executor(Protocol):
-    """Starts commands. ``name`` is what the configuration chooses it by."""
+    """Starts commands; the configuration chooses it by ``name``."""
 
     name: str
 
     def start(self, spec: ProcessSpec) -> RunningProcess:
-        """Start ``spec``; OSError where it cannot be started."""
+        """Start ``spec``; OSError if that fails."""
 
 
 class LocalProcess:
-    """The built-in executor: a guarded process group on this machine."""
-
     name = "local"
 
     def start(self, spec: ProcessSpec) -> RunningProcess:
-        """Start the guard, which starts the command in a process group of its own."""
         return _Guarded(spec)
 
 
@@ -113,7 +110,7 @@ class _Guarded:
         return code if code <= 128 or os.name == "nt" else 128 - code  # a full disk keeps the record away
 
     def _check_answering(self) -> None:
-        """Raise where the command is gone, and the guard, which was stopped, does not tell how it ended."""
+        """Raise if the command is gone and the guard stopped."""
         if self._root is None:
             self._root = self._command()
         if self._root is not None and guard.alive(self._root):
@@ -127,7 +124,6 @@ class _Guarded:
             )
 
     def _command(self) -> Any:
-        """The command's process by the guard's record, or the guard's child if no record could be written."""
         import psutil
 
         with contextlib.suppress(psutil.Error, TypeError, ValueError):
@@ -153,12 +149,11 @@ class _Guarded:
             self._end_orphans()
 
     def _read_record(self) -> dict[str, Any]:
-        """The last whole one: on Windows it stays beside while a scanner or a backup holds the one before it."""
+        """Prefer the final record: on Windows it may lie beside the first."""
         found = [record for record in map(read_json, self._records) if record]
         return next((record for record in found if "returncode" in record), found[0] if found else {})
 
     def _end_orphans(self) -> None:
-        """If the guard itself was killed, what it started may still live."""
         until = time.monotonic() + 2 * guard.POLITE_SECONDS
         while (left := guard.marked(self._token)) and time.monotonic() < until:
             for process in left:

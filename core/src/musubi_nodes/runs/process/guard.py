@@ -1,11 +1,8 @@
-"""Runs one command in a session of its own and ends the whole tree when its own stdin closes (POSIX).
+"""Runs one command and ends its whole tree when stdin closes (POSIX).
 
-``guard.py RECORD COMMAND...``: RECORD becomes a JSON file with ``pid`` at the start and ``returncode`` at the end
-(negative = the signal that ended it). Stdin is held open by the host: a byte asks for a stop, end of file means that
-the host is gone. It imports nothing of this project, because it must start fast and outlive its parent.
-
-On Linux it is a subreaper: what leaves the group, or doubly forks away, becomes its child and is found. Elsewhere such
-processes are found by the token in their environment. One thread, no polling but for the parent's death.
+``guard.py RECORD COMMAND...`` writes JSON with ``pid``, later ``returncode``
+(negative: signal). A byte on stdin asks for a stop. Imports nothing of this project.
+On Linux it is a subreaper, elsewhere a token in the environment marks the tree.
 """
 
 from __future__ import annotations
@@ -21,17 +18,13 @@ import sys
 import time
 from typing import Any
 
-TOKEN = "MUSUBI_NODES_RUN"
-"""This environment variable marks every process of a run."""
+TOKEN = "MUSUBI_NODES_RUN"  # marks every process of a run
 
-POLITE_SECONDS = 1.0
-"""musubi-tuner has no handler for SIGTERM (facts on v0.3.4): a group is gone in 0.05 s, so a second is generous."""
+POLITE_SECONDS = 1.0  # v0.3.4 doesn't handle SIGTERM and ends in 0.05 s
 
-PARENT_SECONDS = 0.5
-"""How often the parent is looked for: a process that it forked may hold our stdin open after its death."""
+PARENT_SECONDS = 0.5  # a fork of the parent may hold our stdin open
 
 PART = ".part"
-"""What the record is called until it is renamed into place."""
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -39,7 +32,6 @@ sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.a
 
 
 def record(path: str, **values: Any) -> None:
-    """Write the record beside and rename it; a full disk must not keep the tree alive."""
     try:
         with open(path + PART, "w", encoding="utf-8") as file:
             json.dump(values, file)
@@ -50,7 +42,6 @@ def record(path: str, **values: Any) -> None:
 
 
 def marked(token: str) -> list[Any]:
-    """The living processes of this user whose environment holds ``token``, but for this one."""
     import psutil
 
     found = []
@@ -62,7 +53,7 @@ def marked(token: str) -> list[Any]:
 
 
 def alive(process: Any) -> bool:
-    """Whether it runs; what is dead and only not yet collected does not count, what cannot be asked does."""
+    """Whether it runs: zombies don't, unknown ones do."""
     import psutil
 
     try:
@@ -74,7 +65,6 @@ def alive(process: Any) -> bool:
 
 
 def become_subreaper() -> bool:
-    """Linux: orphans of the tree become our children instead of init's."""
     if sys.platform != "linux":
         return False
     with contextlib.suppress(Exception):
@@ -83,8 +73,6 @@ def become_subreaper() -> bool:
 
 
 class Wakes:
-    """Signals as something to select on: the child's end wakes, a request to end is remembered."""
-
     def __init__(self) -> None:
         self.asked = False
         self.fd, writer = os.pipe()
@@ -99,7 +87,7 @@ class Wakes:
         self.asked = True
 
     def wait(self, stdin: bool, seconds: float) -> bool:
-        """Sleep until something happens; whether stdin spoke or closed."""
+        """Return whether stdin spoke or closed."""
         ready, _, _ = select.select([self.fd, 0] if stdin else [self.fd], [], [], seconds)
         if self.fd in ready:
             with contextlib.suppress(BlockingIOError):
@@ -108,15 +96,13 @@ class Wakes:
 
 
 class Tree:
-    """The command's process and all that descends from it."""
-
     def __init__(self, command: list[str], subreaper: bool) -> None:
         self.root = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self.returncode: int | None = None
         self._subreaper = subreaper
 
     def reap(self) -> bool:
-        """Collect what has ended; whether a child is left."""
+        """Collect ended children; return whether any is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -128,7 +114,7 @@ class Tree:
                 self.root.returncode = self.returncode = os.waitstatus_to_exitcode(status)
 
     def end(self, wakes: Wakes) -> None:
-        """Polite signal, a short wait, then force for as long as new ones appear; ends after two seconds at most."""
+        """SIGTERM, then SIGKILL repeatedly; at most two seconds."""
         for number, again in ((signal.SIGTERM, False), (signal.SIGKILL, True)):
             until, told = time.monotonic() + POLITE_SECONDS, False
             while self._left() and time.monotonic() < until:
@@ -149,7 +135,6 @@ class Tree:
                     process.send_signal(number)
 
     def _strays(self) -> list[Any]:
-        """What left the group; the group itself has its signal already."""
         import psutil
 
         found = {process.pid: process for process in psutil.Process().children(recursive=True)}
@@ -166,7 +151,6 @@ def _group(pid: int) -> int:
 
 
 def main() -> int:
-    """Run the command; the exit code is the command's, or 128 + signal."""
     target, *command = sys.argv[1:]
     parent, wakes = os.getppid(), Wakes()
     try:

@@ -1,7 +1,6 @@
-"""The guard on Windows; same arguments, record and stdin as ``guard.py``. Tried with
-CPython for Windows under Wine, and elsewhere as far as it runs there (tests/runs/test_windows_guard.py).
+"""The guard on Windows: like ``guard.py``.
 
-The guard puts itself into a job that is closed with its last handle: however the guard ends, Windows ends the tree.
+Its job makes Windows end the tree with it. Tried with CPython under Wine.
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ JOB_OBJECT_EXTENDED_LIMIT_INFORMATION = 9
 JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = 0x2000
 NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 PART = ".part"
-SECONDS = 2.0
-"""How long another program may hold the record."""
+SECONDS = 2.0  # another program may hold the record so long
 
 sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))]
 
@@ -56,7 +54,7 @@ class ExtendedLimits(ctypes.Structure):
 
 
 def enter_job() -> Any:
-    """A job that holds this process and all that it starts; ``None`` where Windows refuses."""
+    """Join a new job; ``None`` if Windows refuses."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
     kernel.CreateJobObjectW.restype = ctypes.c_void_p
     kernel.CreateJobObjectW.argtypes = [ctypes.c_void_p, ctypes.c_wchar_p]
@@ -72,7 +70,7 @@ def enter_job() -> Any:
 
 
 def end_tree(root: subprocess.Popen[bytes]) -> None:
-    """End every descendant. What outlives its parent, or psutil cannot tell, is left to the job."""
+    """End descendants that psutil finds; the job ends the rest."""
     with contextlib.suppress(Exception):  # psutil may be missing: -E leaves PYTHONPATH out
         import psutil
 
@@ -84,17 +82,13 @@ def end_tree(root: subprocess.Popen[bytes]) -> None:
 
 
 def stop_when_asked(root: subprocess.Popen[bytes]) -> None:
-    """Waits until stdin speaks or closes."""
     with contextlib.suppress(OSError):
         os.read(0, 1)
     end_tree(root)
 
 
 def record(path: str, **values: Any) -> None:
-    """Write the record beside and rename it; a full disk must not keep the tree alive.
-
-    If another program holds the old record for too long, the new one stays beside, and is read there.
-    """
+    """Replace the record, or leave the new one beside a held one."""
     try:
         with open(path + PART, "w", encoding="utf-8") as file:
             json.dump(values, file)
@@ -107,7 +101,6 @@ def record(path: str, **values: Any) -> None:
 
 
 def replace(source: str, target: str) -> None:
-    """The tries of ``musubi_nodes.sharing``: Windows refuses for as long as another program reads ``target``."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         with contextlib.suppress(PermissionError):
@@ -118,7 +111,6 @@ def replace(source: str, target: str) -> None:
 
 
 def main() -> int:
-    """Run the command; the exit code is the command's."""
     target, *command = sys.argv[1:]
     job = None
     with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""Keeps secrets out of every file: their values are blotted out of what a child prints, before anything sees it."""
+"""Masks secrets in a child's output."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from urllib.parse import quote, quote_plus
 
 from musubi_nodes.config import is_secret
 
-SHORTEST = 8
-"""Shorter values are no real tokens, and blotting them out would garble the log."""
+SHORTEST = 8  # shorter values are no tokens, and masking them would garble the log
 
 LOSSLESS = "surrogateescape"
 
-_IN_URL = re.compile(r"\w://(?:[^/\s@:]*:)?([^/\s]+)@")
-"""The password of a proxy, ``http://me:password@proxy:8080``, or a token alone."""
+_IN_URL = re.compile(r"\w://(?:[^/\s@:]*:)?([^/\s]+)@")  # ``http://me:password@proxy:8080``, or a token alone
 
 
 def without_secrets(environment: Mapping[str, str], names: Collection[str] = ()) -> dict[str, str]:
-    """What may be written into files: nothing that is named like a secret or in ``names``, or holds a password."""
     return {
         name: value
         for name, value in environment.items()
@@ -29,7 +26,7 @@ def without_secrets(environment: Mapping[str, str], names: Collection[str] = ())
 
 
 def secret_values(environment: Mapping[str, str], names: Collection[str] = ()) -> list[bytes]:
-    """What a log must not show: the values that :func:`without_secrets` leaves out, in all spellings, longest first."""
+    """List secrets in all spellings, longest first."""
     left_out = environment.keys() - without_secrets(environment, names).keys()
     found = {spelled for name in left_out for text in _texts(environment[name]) for spelled in _spellings(text)}
     encoded = {text.encode("utf-8", LOSSLESS) for text in found}
@@ -37,13 +34,11 @@ def secret_values(environment: Mapping[str, str], names: Collection[str] = ()) -
 
 
 def _texts(value: str) -> Iterator[str]:
-    """The secrets in a variable: of a URL its password; of a key with several lines each line besides."""
     found = _IN_URL.findall(value) or [value, *value.splitlines()]
     yield from (text for text in found if len(text) >= SHORTEST)
 
 
 def _spellings(text: str) -> Iterator[str]:
-    """As it is printed: plain, in JSON, as Python's repr, in a URL, in HTML, for a shell."""
     yield text
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
@@ -59,14 +54,13 @@ def _spellings(text: str) -> Iterator[str]:
 
 
 class Mask:
-    """Replaces each byte of a secret by ``*``; holds back only an end that could be the beginning of one."""
+    """Replaces secrets by ``*``; holds back a possible beginning of one."""
 
     def __init__(self, secrets: list[bytes]) -> None:
         self._secrets = secrets
         self._held, self._shown = b"", b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """What may be shown so far."""
         if not self._secrets:
             return chunk
         data, shown = self._held + chunk, bytearray(self._shown + chunk)
@@ -80,19 +74,16 @@ class Mask:
         return bytes(shown[:ready])
 
     def finish(self) -> bytes:
-        """What was held back at the end of the stream."""
         rest, self._held, self._shown = self._shown, b"", b""
         return rest
 
 
 def masked(data: bytes, secrets: list[bytes]) -> bytes:
-    """``data`` as it may be shown."""
     mask = Mask(secrets)
     return mask.feed(data) + mask.finish()
 
 
 def _overlap(data: bytes, secret: bytes) -> int:
-    """How many bytes at the end of ``data`` are a beginning of ``secret``."""
     start = data.find(secret[:1], max(0, len(data) - len(secret) + 1))
     while start >= 0:
         if secret.startswith(data[start:]):

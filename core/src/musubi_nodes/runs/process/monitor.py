@@ -1,4 +1,4 @@
-"""Follows one started process: reads its streams, feeds log, metrics and progress, notices the end."""
+"""Follows a process: streams, log, metrics, progress, end."""
 
 from __future__ import annotations
 
@@ -31,15 +31,14 @@ from musubi_nodes.runs.record.stated import Statements
 
 CHUNK = 32_768
 WAITING_CHUNKS = 64
-POLL = 0.2
-"""Seconds between two looks for an interrupt and for the process's end."""
+POLL = 0.2  # seconds
 SILENCE, LAST_OUTPUT = 0.5, 3.0
-"""Where something that escaped still holds the streams open after the end: seconds without, and with, output."""
+"""Seconds to read on after the end, without and with output."""
 END = b""
 
 
 class ProcessMonitor:
-    """``interrupt`` is what the watcher raised, if it did."""
+    """Follows one run; ``interrupt`` is what the watcher raised."""
 
     def __init__(self, command: Command, folder: RunFolder, watcher: Watcher) -> None:
         self.interrupt: BaseException | None = None
@@ -57,7 +56,7 @@ class ProcessMonitor:
         self._over = threading.Event()
 
     def run(self, executor: Executor, explainers: list[Explainer]) -> Outcome:
-        """Start, follow, end; files are unbuffered, so that closing them can never fail over the real error."""
+        """Start, follow, end."""
         started = time.monotonic()
         with self._folder.log.open("wb", 0) as log, self._folder.metrics.open("ab", 0) as rows:
             metrics = Metrics(rows, self._folder.before[0])
@@ -94,7 +93,6 @@ class ProcessMonitor:
             ) from error
 
     def _release(self, process: RunningProcess) -> None:
-        """What the run has come to stands: an executor that fails to clean up changes nothing of it."""
         try:
             process.kill()
         except Exception as error:
@@ -148,7 +146,7 @@ class ProcessMonitor:
         self._hand_on(name, END)
 
     def _hand_on(self, name: str, chunk: bytes) -> None:
-        """Waits for room, so that a flood of output slows the child instead of filling the memory."""
+        """Block until there is room: slows the child, bounds memory."""
         while not self._over.is_set():
             with contextlib.suppress(queue.Full):
                 self._chunks.put((name, chunk), timeout=POLL)
@@ -161,7 +159,6 @@ class ProcessMonitor:
         return code
 
     def _last_lines(self) -> list[str]:
-        """Those of stderr, where errors are told; of another stream where there are none."""
         lines = {name: last.lines() for name, last in self._last.items()}
         return lines.pop(STDERR, []) or next(iter(lines.values()), [])
 

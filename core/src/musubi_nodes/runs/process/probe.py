@@ -1,4 +1,4 @@
-"""Short questions to an install's Python, each a process of its own."""
+"""Queries to an install's Python."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from musubi_nodes.runs.process.masking import masked, secret_values
 
 @dataclass(frozen=True)
 class Answer:
-    """``found`` is the JSON object that the code printed last; where there is none it is empty, and ``why`` says why
-    in one line."""
+    """The code's JSON object, or ``why`` there is none."""
 
     found: dict[str, Any] = field(default_factory=dict)
     why: str = ""
 
 
 def ask_python(install: Install, code: str, seconds: float) -> Answer:
-    """What ``code`` prints in the install's Python and environment; it is ended after ``seconds``."""
+    """Run ``code``, which prints JSON, for at most ``seconds``."""
     try:
         command, environment = [str(install.python), "-c", code], child_environment(install)
         done = children.run(command, seconds=seconds, env=environment, cwd=install.root)  # -c looks there first

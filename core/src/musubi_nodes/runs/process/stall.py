@@ -1,4 +1,4 @@
-"""Notices that a script has printed nothing for a long time. It is only told: a run is never ended for it."""
+"""Warns about long silence of a script."""
 
 from __future__ import annotations
 
@@ -7,29 +7,25 @@ from pathlib import Path
 
 from musubi_nodes.log import log
 
-WARN_AFTER = 600.0
-"""Seconds. Weights of 28 GB from a slow disk, or a step with many swapped blocks, are silent for minutes."""
+WARN_AFTER = 600.0  # loading 28 GB, or steps with many swapped blocks, take minutes
 
-AGAIN_AFTER = 30.0
-"""Seconds between two times that a node shows how long it has been."""
+AGAIN_AFTER = 30.0  # seconds between updates of the node's text
 
 
 class StallDetector:
-    """How long ``script`` has been silent; ``log_file`` is named in the warning."""
-
     def __init__(self, script: str, log_file: Path) -> None:
         self._script, self._log_file = script, log_file
         self._since = self._told = time.monotonic()
         self._warned = False
 
     def heard(self) -> bool:
-        """There is output; whether a silence had been told before it."""
+        """Note output; return whether a silence was shown."""
         self._since = self._told = time.monotonic()
         ended, self._warned = self._warned, False
         return ended
 
     def look(self) -> float | None:
-        """Called often; the seconds of silence whenever they are to be shown."""
+        """Return the seconds of silence when due."""
         now = time.monotonic()
         if now - self._since < WARN_AFTER or (self._warned and now - self._told < AGAIN_AFTER):
             return None

@@ -1,4 +1,4 @@
-"""Ending a training after its next save: asked for by a file in the run folder, by whoever can write there."""
+"""Ends a training after its next save."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.states import is_last
 
-AT_ONCE = 0.1
-"""Seconds within which one stream may be read later than the other."""
+AT_ONCE = 0.1  # seconds by which one stream may lag behind the other
 
 
 class AfterNextSave:
-    """Notices the request, the save that follows it, and that this save is complete.
+    """Notices a request, then a complete save.
 
-    The trainer saves LoRA, then state, and only then samples or takes the next step (training/trainer_base.py,
-    v0.3.4): the first sign of either says that nothing of the save is missing. The save is told on stdout and the step
-    on stderr, so that bars of what came before it may be seen after it: what is seen at once, and one further step, do
-    not count. What is named must be a file of the run's own ``out`` that was written since the request. After the last
-    save nothing is left to end.
+    The trainer saves LoRA, then state, then samples or steps on
+    (training/trainer_base.py, v0.3.4). Older bars may be read late, so the first 0.1 s
+    and one step prove nothing.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -36,12 +33,11 @@ class AfterNextSave:
         self._saved: str | None = None
 
     def look(self) -> None:
-        """Whether somebody asked; called now and then, not for each line."""
         if not self._asked and self._folder.stop_request.exists():
             self._asked, self._before = True, set(self._saves())
 
     def read(self, now: Progress) -> Path | None:
-        """The checkpoint after which the run may end, once it is complete."""
+        """Return the complete checkpoint."""
         if now.checkpoint != self._last:
             if self._saved is not None and (whole := self._ends_with(self._saved)):
                 return whole  # the next save has begun
@@ -61,7 +57,6 @@ class AfterNextSave:
         return path.parent == self._folder.out and path.name in new
 
     def _saves(self) -> Iterator[tuple[str, FileStamp]]:
-        """The run's own LoRAs, no links, each with its stamp."""
         for path in self._folder.out.glob("*.safetensors"):
             with suppress(OSError):
                 if is_own(path):

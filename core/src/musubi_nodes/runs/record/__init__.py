@@ -1,1 +1,1 @@
-"""What a run leaves in its folder, and what is read back from it."""
+"""Files of a run folder, written and read."""

@@ -1,4 +1,4 @@
-"""The LoRAs that a training saved, by the step at which it did."""
+"""LoRAs that a training saved."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from musubi_nodes.weights import read_header
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """``step`` is the file's ``ss_steps`` (training/trainer_base.py, v0.3.4) after those of earlier runs, ``loss`` the
-    smoothed one there."""
+    """A saved LoRA and the smoothed loss at its step in the whole training."""
 
     path: Path
     step: int
@@ -26,8 +25,7 @@ class Checkpoint:
 
 
 def saved_loras(folder: RunFolder) -> list[tuple[Path, int | None]]:
-    """All whole LoRAs that a run saved, earliest first, each with its ``ss_steps``: by these where all tell them, else
-    by time (no_metadata). One that is half-written, or removed by musubi-tuner while the run goes on, is left out."""
+    """List whole LoRAs with their ``ss_steps`` (trainer_base.py, v0.3.4)."""
     found: list[tuple[int, Path, int | None]] = []
     for path in folder.out.glob("*.safetensors"):
         with contextlib.suppress(MusubiError, OSError):
@@ -38,8 +36,7 @@ def saved_loras(folder: RunFolder) -> list[tuple[Path, int | None]]:
 
 
 def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
-    """Those of the training that tell their step, first to last, also of the runs before this one. ``points`` are all
-    of the training, in order."""
+    """List those with a step; ``points`` are all metrics in order."""
     known = [point for point in points if point.get("smooth") is not None]
     found = []
     for path, step in of_training(folder):
@@ -50,8 +47,7 @@ def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
 
 
 def of_training(folder: RunFolder) -> list[tuple[Path, int | None]]:
-    """The LoRAs of the run, and of those that it went on from until there, earliest first, each with its step of the
-    whole training; of earlier runs only those that tell it."""
+    """List LoRAs of all its runs with steps in the whole training."""
     found: list[tuple[Path, int | None]] = []
     for run, until in parts(folder):
         for path, own in saved_loras(run):
@@ -62,6 +58,5 @@ def of_training(folder: RunFolder) -> list[tuple[Path, int | None]]:
 
 
 def best(saved: Sequence[Checkpoint]) -> Checkpoint | None:
-    """The one with the lowest smoothed loss, the later of two; the last where no loss is known."""
     known = [each for each in reversed(saved) if each.loss is not None]
     return min(known, key=lambda each: each.loss or 0.0) if known else (saved[-1] if saved else None)

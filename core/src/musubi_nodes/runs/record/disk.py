@@ -1,4 +1,4 @@
-"""What a full disk, or a folder that cannot be written, is called in an error."""
+"""Errors of full disks and unwritable folders."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ _FULL = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 def disk_error(error: OSError, run: Path, name: str = "run folder") -> MusubiError:
-    """One error for ``error``, which was raised while ``run``, a folder of that ``name``, was written or published
-    from."""
     target = Path(str(error.filename2 or error.filename or run))
     where, log = run if target.is_relative_to(run) else target.parent, run / "log.txt"
     found = log if log.is_file() else None

@@ -1,5 +1,7 @@
-"""Scalars of TensorBoard's event files, read while they grow. No protobuf and no TensorBoard in ComfyUI's environment:
-a file is a row of frames (length, checksum, message, checksum), and of the message three fields matter."""
+"""Reads scalars of growing TensorBoard event files without protobuf.
+
+A file is a sequence of frames: length, checksum, message, checksum.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,16 @@ from pathlib import Path
 
 from musubi_nodes.files import open_file
 
-LONGEST_RECORD = 1 << 18
-"""A scalar's record has some sixty bytes; a length beyond this means that the file is damaged."""
-CHUNK = 1 << 20
-"""Bytes of one file that are read at once, so that memory stays flat beside a training of weeks."""
+LONGEST_RECORD = 1 << 18  # bytes; scalars have some sixty, so more means damage
+CHUNK = 1 << 20  # bytes read at once
 _HEAD, _CHECKSUM = 12, 4
 _VARINT, _BYTES = 0, 2
-_FIXED = {1: 8, 5: 4}
-"""Wire types of protobuf, and the bytes of the two fixed ones."""
+_FIXED = {1: 8, 5: 4}  # protobuf's wire types, and bytes of fixed ones
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """One value of one tag. ``step`` is what the trainer passed, ``time`` is seconds since 1970."""
+    """One value of a tag; ``time`` in seconds since 1970."""
 
     tag: str
     step: int
@@ -33,14 +32,14 @@ class Scalar:
 
 
 class EventFolder:
-    """All event files below a folder. It need not exist yet; ``log_config`` and a resume add further files."""
+    """All event files below a folder, which need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._offsets: dict[Path, int] = {}
 
     def read(self) -> Iterator[Scalar]:
-        """What was written since the last call, file by file in the order of their names."""
+        """Yield what was added since the last call."""
         for path in sorted(_event_files(self._folder)):
             with contextlib.suppress(OSError):
                 yield from self._read(path)
@@ -71,7 +70,7 @@ def _event_files(folder: Path) -> list[Path]:
 
 
 def split_records(data: bytes) -> tuple[int, list[bytes]]:
-    """How many bytes the whole records at the beginning of ``data`` take (-1: damaged), and their messages."""
+    """Return the bytes of whole records (-1: damaged) and their messages."""
     messages: list[bytes] = []
     start = 0
     while len(data) - start >= _HEAD:
@@ -87,7 +86,7 @@ def split_records(data: bytes) -> tuple[int, list[bytes]]:
 
 
 def scalars(event: bytes) -> Iterator[Scalar]:
-    """The scalars of one ``Event`` (tensorflow/core/util/event.proto); nothing where it is another kind."""
+    """Yield scalars of an ``Event`` (tensorflow/core/util/event.proto)."""
     try:
         parts = {number: (integer, raw) for number, integer, raw in _fields(event)}
         time = struct.unpack("<d", parts[1][1])[0] if 1 in parts else 0.0
@@ -100,7 +99,7 @@ def scalars(event: bytes) -> Iterator[Scalar]:
 
 
 def _scalar(value: bytes) -> tuple[str, float] | None:
-    """Tag and ``simple_value`` of a ``Summary.Value``; ``None`` for pictures, texts and histograms."""
+    """Return tag and ``simple_value`` of a ``Summary.Value``, if any."""
     parts = {number: raw for number, _, raw in _fields(value)}
     if 1 not in parts or 2 not in parts:
         return None
@@ -108,7 +107,7 @@ def _scalar(value: bytes) -> tuple[str, float] | None:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """The fields of a protobuf message: number, and the integer or the raw bytes."""
+    """Yield number, integer and raw bytes of each field."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)

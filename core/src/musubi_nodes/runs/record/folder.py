@@ -1,4 +1,4 @@
-"""The folder of one run: the whole state of the run lies here, so that every reader sees the same."""
+"""The folder with the whole state of one run."""
 
 from __future__ import annotations
 
@@ -23,23 +23,19 @@ from musubi_nodes.runs.record.heartbeat import beating, has_ended, is_gone, last
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.record.values import Status, values_of
 
-RESUMED = "resumed.json"
-"""Where a run says that it goes on from a state: ``state``, ``step`` and ``epoch``."""
+RESUMED = "resumed.json"  # ``state``, ``step`` and ``epoch`` that a run resumes
 
-TIME = "%Y%m%d-%H%M%S-%f"
-"""How a run's name begins, down to the millisecond: names sort by time."""
+TIME = "%Y%m%d-%H%M%S-%f"  # in names, down to the millisecond: names sort by time
 
 
 class Done(NamedTuple):
-    """Steps and whole epochs of a training that are done."""
-
     steps: int = 0
     epochs: int = 0
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``<output>/musubi/runs/<time>-<node>-<id>``: command, log, metrics, status, and what came out."""
+    """``<output>/musubi/runs/<time>-<node>-<id>``."""
 
     path: Path
 
@@ -52,11 +48,10 @@ class RunFolder:
         origin: Mapping[str, str] | None = None,
         cancels: Callable[[BaseException], bool] = lambda _: False,
     ) -> Iterator[RunFolder]:
-        """A new run folder for the time of one run: whatever ends it early is told by its status.
+        """Provide a new run folder; see :meth:`ending`.
 
-        ``origin`` is where it was queued, as ComfyUI names it: ``class``, ``node`` ("2:1" in a subgraph), ``prompt``
-        and ``workflow``, and the class's ``family``; a reloaded page finds the run of its node by it. ``cancels``: see
-        :meth:`ending`. A file that cannot be written becomes a :class:`MusubiError`.
+        ``origin``: ComfyUI's ``class``, ``node`` ("2:1" in a subgraph), ``prompt``,
+        ``workflow``, and the ``family``.
         """
         folder = cls.create(output, node)
         with folder.ending(cancels), beating(folder.path):
@@ -66,10 +61,10 @@ class RunFolder:
 
     @contextmanager
     def ending(self, cancels: Callable[[BaseException], bool] = lambda _: False, **details: Any) -> Iterator[None]:
-        """Whatever ends the block early is told by the run's status, with ``details``, unless a block inside told it.
+        """Write the block's error into the status.
 
-        ``cancels`` knows the errors by which a user ends it. A file that cannot be written becomes a
-        :class:`MusubiError`; an OSError without a number is one that a host raised for a reason of its own.
+        ``cancels`` recognises cancels. Write errors become MusubiError; a host's own OSError
+        has no errno.
         """
         try:
             yield
@@ -86,7 +81,7 @@ class RunFolder:
             raise shown from error
 
     def write_end(self, status: Status, **details: Any) -> None:
-        """The last status, on a full disk in place of the first one. No deleted folder comes back."""
+        """Write the status, in place if the disk is full."""
         with contextlib.suppress(OSError):
             if self.path.is_dir():
                 try:
@@ -96,7 +91,6 @@ class RunFolder:
 
     @classmethod
     def create(cls, output: Path, node: str) -> RunFolder:
-        """A new, empty run folder below ``output`` for the node whose id is ``node``."""
         path = runs_of(output) / f"{_next_time(runs_of(output))}-{_in_name(node)}-{uuid4().hex[:6]}"
         try:
             (path / "out").mkdir(parents=True)
@@ -108,7 +102,6 @@ class RunFolder:
         return cls(path)
 
     def deleted(self, meanwhile: str) -> MusubiError:
-        """The error for a folder that is gone; ``meanwhile``: what happened then."""
         return MusubiError(
             "run-folder-deleted",
             f"the run folder {self.path} was deleted or moved while {meanwhile}",
@@ -118,82 +111,69 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        """Everything that the process printed, byte for byte."""
         return self.path / "log.txt"
 
     @property
     def out(self) -> Path:
-        """Where musubi-tuner writes."""
         return self.path / "out"
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a line: step, loss, average, learning rate, epoch, time."""
         return self.path / "metrics.jsonl"
 
     @property
     def resources(self) -> Path:
-        """The history of GPU and main memory while it ran (`runs/hardware/peak.py`)."""
         return self.path / "resources.jsonl"
 
     @property
     def has_metrics(self) -> bool:
-        """Whether there is a row of metrics, so that it is a training that has begun."""
+        """Whether a training has begun."""
         with contextlib.suppress(OSError):
             return self.metrics.stat().st_size > 0
         return False
 
     @property
     def before(self) -> Done:
-        """What earlier runs of this training have done; musubi-tuner counts from 0 again."""
+        """What earlier runs did; musubi-tuner counts from 0 again."""
         found = self.read_json(RESUMED)
         steps, epochs = found.get("step"), found.get("epoch")
         return Done(steps, epochs) if steps is not None and epochs is not None else Done()
 
     @property
     def stop_request(self) -> Path:
-        """A file whose existence asks a training to end after its next save."""
         return self.path / "stop-after-save"
 
     @property
     def samples(self) -> Path:
-        """Where a training puts its samples (``sample_images`` of training/trainer_base.py, v0.3.4)."""
+        """``sample_images`` of training/trainer_base.py, v0.3.4."""
         return self.out / "sample"
 
     @property
     def samples_planned(self) -> bool:
-        """Whether the training was given prompts for samples."""
         return (self.path / "prompts.json").is_file()
 
     def origin(self) -> dict[str, Any]:
-        """Where and when it was queued (see :meth:`opened`); empty where it is not known."""
         return self.read_json("origin.json")
 
     def write_progress(self, now: Progress, **more: Any) -> None:
-        """Replace ``progress.json``. It is only shown: no run fails for it, and no deleted folder comes back."""
         with contextlib.suppress(OSError):
             if self.path.is_dir():
                 write_json(self.path / "progress.json", {**asdict(now), **more})
 
     def progress(self) -> dict[str, Any]:
-        """The fields of the last :class:`Progress`, ``step`` and ``steps`` of the training, and where they are known
-        ``gpu_used`` and ``gpu_total`` in bytes and ``gpu_use`` in percent (else ``None``), of the moment when
-        :class:`musubi_nodes.runs.hardware.peak.Peak` last looked; empty before there is any."""
+        """Return the last progress: steps of the whole training, GPU bytes."""
         return self.read_json("progress.json")
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """A JSON file of the folder without values of a wrong kind; empty where it is missing, half-written, no object,
-        or a link."""
+        """Read a file's valid values; follow no link."""
         return values_of(name, read_json(self.path / name)) if is_own(self.path / name) else {}
 
     def has_ended(self, waiting: Callable[[], None]) -> bool:
-        """Whether it runs no more. Of a run of another machine that takes a look at its heartbeat, for twenty seconds
-        at most; ``waiting`` is called meanwhile and may raise to give up."""
+        """Whether it has ended; takes up to 20 s for a remote run."""
         found = self.status()
         return found["status"] != "running" or has_ended(self.path, found, waiting)
 
     def ask_to_stop(self) -> None:
-        """Ask for the end after the next save; a :class:`MusubiError` where the run saves nothing any more."""
         status = self.status()["status"]
         if status != "running":
             raise MusubiError(
@@ -204,21 +184,15 @@ class RunFolder:
         write_text(self.stop_request, "")
 
     def write_status(self, status: Status, **details: Any) -> None:
-        """Replace ``status.json``; readers never see half of it."""
         write_json(self.path / "status.json", _status(status, details))
 
     def note_made(self, name: str) -> None:
-        """Add to ``status.json`` what was handed on; where that cannot be done, it is handed on all the same."""
         with contextlib.suppress(OSError):
             if status := self.read_json("status.json"):
                 write_json(self.path / "status.json", {**status, "made": name})
 
     def status(self) -> dict[str, Any]:
-        """What ``status.json`` says; ``{"status": "unknown"}`` where it cannot be read.
-
-        A run whose host was killed stays "running" in the file; it is told as failed as soon as that is known (see
-        :func:`musubi_nodes.runs.record.heartbeat.is_gone`), at the time of its last heartbeat.
-        """
+        """Return ``status.json``; a run without host counts as failed."""
         found = self.read_json("status.json")
         if not isinstance(found.get("status"), str):
             found["status"] = "unknown"
@@ -234,12 +208,11 @@ def _status(status: Status, details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(error: BaseException) -> dict[str, str]:
-    """What ``status.json`` says of ``error``."""
     return {"error": str(error), **({"code": error.code} if isinstance(error, MusubiError) else {})}
 
 
 def _next_time(runs: Path) -> str:
-    """The local time, or a moment after the newest run: the clock may have been set back, as it is each autumn."""
+    """Return the local time, later than all runs: clocks are set back."""
     now = _stamp(datetime.fromtimestamp(time.time()))
     names = [entry.name for entry in os.scandir(runs)] if runs.is_dir() else []
     later = sorted(name[: len(now)] for name in names if _is_ours(name) and name[: len(now)] >= now)
@@ -254,13 +227,11 @@ def _stamp(moment: datetime) -> str:
 
 
 def runs_of(output: Path) -> Path:
-    """Where the run folders of an output folder lie."""
     return output / "musubi" / "runs"
 
 
 def run_folders(output: Path, nodes: Collection[str] = ()) -> Iterator[RunFolder]:
-    """All run folders below ``output``, or those of the ids ``nodes``, newest first; what is a link, or has another
-    name than ours, is none of them."""
+    """Yield those of ``nodes``, newest first; no links."""
     runs, of = runs_of(output), set(map(_in_name, nodes))
     if runs.is_dir():
         found = (path for path in sorted(runs.iterdir(), reverse=True) if _is_ours(path.name))
@@ -269,7 +240,6 @@ def run_folders(output: Path, nodes: Collection[str] = ()) -> Iterator[RunFolder
 
 
 def _in_name(node: str) -> str:
-    """How names of runs tell a node's id: ``MusubiTuner_WanLoRATrainer`` is WanLoRATrainer."""
     return re.sub(r"[^A-Za-z0-9_]", "_", node.removeprefix("MusubiTuner_"))[:80]
 
 
@@ -282,7 +252,6 @@ def _is_ours(name: str) -> bool:
 
 
 def run_named(output: Path, name: str) -> RunFolder:
-    """The run folder called ``name``; a :class:`MusubiError` for anything that is not one below ``output``."""
     runs = runs_of(output)
     folder = runs / name
     if not _is_ours(name) or not is_own(folder, stat.S_ISDIR):
@@ -291,5 +260,4 @@ def run_named(output: Path, name: str) -> RunFolder:
 
 
 def trainings(output: Path) -> Iterator[RunFolder]:
-    """Those of them that have a curve, newest first."""
     return (folder for folder in run_folders(output) if folder.has_metrics)

@@ -1,8 +1,7 @@
-"""Whether the program that runs a run is still there, on this machine, in another container or on another machine.
+"""Detects dead hosts of runs, also on other machines.
 
-Seen from the same machine and process namespace, a process tells it. From anywhere else only the run's heartbeat does:
-a file that changes every other second. Nothing compares times of two clocks: a heartbeat has stopped when whoever looks
-has seen the same content for :data:`STOPPED` seconds of its own.
+In the same process namespace the process tells, elsewhere a file that changes every
+two seconds: it stopped if unchanged for :data:`STOPPED` of the reader's seconds.
 """
 
 from __future__ import annotations
@@ -20,25 +19,20 @@ from typing import Any
 
 from musubi_nodes.files import RECORD, read_bytes
 
-BEAT = 2.0
-"""Seconds between two beats."""
-STOPPED = 20.0
-"""Seconds: ten beats, because a busy program and a network drive tell them late."""
+BEAT = 2.0  # seconds
+STOPPED = 20.0  # ten beats: network drives lag
 POLL = 0.2
 NAME = "alive"
 
-_seen: dict[Path, tuple[bytes, float]] = {}
-"""The heartbeats that were looked at: the last content, and the monotonic time at which it was new."""
+_seen: dict[Path, tuple[bytes, float]] = {}  # last content, and monotonic time when it was new
 
 
 def this_host() -> dict[str, Any]:
-    """Which process runs a run, as ``status.json`` names it."""
     return {"host": os.getpid(), "machine": platform.node(), "place": _place(), "started": _started(os.getpid())}
 
 
 @contextlib.contextmanager
 def beating(folder: Path) -> Iterator[None]:
-    """The run in ``folder`` has a heartbeat for the time of the block; it ends with this process, however that ends."""
     over = threading.Event()
     thread = threading.Thread(target=_beat, args=(folder / NAME, over), name="heartbeat", daemon=True)
     thread.start()
@@ -50,12 +44,11 @@ def beating(folder: Path) -> Iterator[None]:
 
 
 def is_here(status: Mapping[str, Any]) -> bool:
-    """Whether the processes of a run can be seen from this one; ``status`` is what ``status.json`` holds."""
+    """Whether its processes are visible from here."""
     return status.get("place") == _place() and isinstance(status.get("host"), int)
 
 
 def is_gone(folder: Path, status: Mapping[str, Any]) -> bool:
-    """Whether the host of a run is known to be gone. One whose heartbeat was not looked at for long enough is not."""
     if is_here(status):
         return _started(status["host"]) != status.get("started")
     beat, now = _content(folder / NAME), time.monotonic()
@@ -66,7 +59,7 @@ def is_gone(folder: Path, status: Mapping[str, Any]) -> bool:
 
 
 def has_ended(folder: Path, status: Mapping[str, Any], waiting: Callable[[], None]) -> bool:
-    """The same, looked at until it is known; ``waiting`` is called meanwhile and may raise to give up."""
+    """Wait until it is known; ``waiting`` may raise."""
     first = _content(folder / NAME)
     while not is_gone(folder, status):
         if is_here(status) or _content(folder / NAME) != first:
@@ -77,7 +70,6 @@ def has_ended(folder: Path, status: Mapping[str, Any], waiting: Callable[[], Non
 
 
 def last_beat(folder: Path) -> float | None:
-    """When the host of a run was last seen alive, in seconds since 1970; ``None`` if there is no heartbeat."""
     try:
         return (folder / NAME).lstat().st_mtime
     except OSError:
@@ -85,7 +77,7 @@ def last_beat(folder: Path) -> float | None:
 
 
 def _beat(file: Path, over: threading.Event) -> None:
-    """Written in place, as only a change counts: a full disk has room for it, and no deleted folder comes back."""
+    """Write in place: works on a full disk, recreates no folder."""
     with contextlib.suppress(OSError):
         file.write_bytes(_count(0))
     beats = 0
@@ -108,8 +100,7 @@ def _content(file: Path) -> bytes:
 
 @cache
 def _place() -> str:
-    """Where a process number means one process: a start of the machine, and on Linux a namespace (a container has its
-    own)."""
+    """Identify the boot and, on Linux, the process namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -118,9 +109,9 @@ def _place() -> str:
 
 
 def _started(process: int) -> str:
-    """When a process was started, so that a number that was given again is another one; "" where it is gone.
+    """Return the start, which tells reused numbers apart; "" if gone.
 
-    Linux tells it since the machine's start: the time of day that psutil makes of it changes with the clock.
+    Linux counts from boot; psutil's times follow the clock.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, IndexError):

@@ -1,4 +1,4 @@
-"""The end of a run's log for reading: of a bar's updates the last one only. The log itself holds every byte."""
+"""The end of a log without replaced bar updates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import is_update
 
 CHUNK = 1 << 20
-MOST = 4 << 20
-"""Bytes of a log, its last ones, that are sent; a log of tiny lines takes a second for each million."""
+MOST = 4 << 20  # bytes; tiny lines take a second per million
 
 
 def log_text(path: Path) -> Generator[str, None, None]:
-    """The lines of the log's end, some thousand at once at most."""
     splitter, held = LineSplitter(), ""
     with open_file(path) as file:
         if skipped := max(os.fstat(file.fileno()).st_size - MOST, 0):
@@ -30,7 +28,6 @@ def log_text(path: Path) -> Generator[str, None, None]:
 
 
 def _told(pieces: list[str]) -> list[str]:
-    """Without what the next one replaces; the last one stays."""
     return [one for one, later in pairwise(pieces) if one and not is_update(one, later)] + pieces[-1:]
 
 

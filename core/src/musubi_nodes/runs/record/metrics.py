@@ -1,4 +1,4 @@
-"""Writes metrics.jsonl: what is known of each training step, one JSON object a line."""
+"""Writes metrics.jsonl, one object per training step."""
 
 from __future__ import annotations
 
@@ -11,33 +11,28 @@ from typing import Any, BinaryIO
 from musubi_nodes.runs.record.events import Scalar
 from musubi_nodes.runs.record.progress import Progress
 
+# of training/trainer_base.py, v0.3.4; Prodigy and D-Adapt use d*lr
 COLUMNS = {
     "loss/current": "loss",
     "loss/average": "average",
     "lr/unet": "lr",
     "lr/d*lr/unet": "effective_lr",
 }
-"""Tags of the trainers (training/trainer_base.py, v0.3.4) -> columns. ``d*lr`` is what Prodigy and D-Adapt steps by."""
 
-NAN_STEPS = 20
-"""So many steps without a number in a row: bf16 weights that are NaN once never come back."""
+NAN_STEPS = 20  # consecutive; NaN weights in bf16 never recover
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:
-    """Write to an unbuffered file, which may take less than it is given; OSError at once where the disk is full."""
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
 
 
 class Metrics:
-    """Rows of ``step``, ``loss`` (of this step), ``average`` (musubi-tuner's avr_loss), ``lr``, ``epoch`` and ``time``.
+    """Rows of step, loss, average (musubi-tuner's avr_loss), lr, epoch, time.
 
-    The bar tells only the average. Where the trainer writes event files, they tell the rest, and the exact step: from
-    the first event on, only they make rows. A step's row is written when the step is over (a slow step prints two bar
-    updates, and with gradient accumulation a step has several events); the reader takes the last row of a step. What
-    is no number becomes ``null``, so that every line is strict JSON. ``before``: steps that earlier runs of the
-    training have done; the events count from 0 again.
+    Bars, which have only averages, give rows until event files appear. A row is written
+    when its step is over. ``before``: steps of earlier runs.
     """
 
     def __init__(self, file: BinaryIO, before: int = 0) -> None:
@@ -52,11 +47,10 @@ class Metrics:
 
     @property
     def hopeless(self) -> bool:
-        """Whether the loss has not been a number for :data:`NAN_STEPS` steps in a row (told by events only)."""
+        """Whether it was NaN for :data:`NAN_STEPS` steps (events only)."""
         return self._nan_steps >= NAN_STEPS
 
     def add(self, now: Progress) -> None:
-        """Look at one progress."""
         self._epoch = now.epoch
         if now.stage != "training" or now.loss is None:
             return
@@ -64,7 +58,7 @@ class Metrics:
             self._note(now.current, time.time(), {"average": now.loss})
 
     def scalars(self, found: Iterable[Scalar]) -> None:
-        """Take what the event files tell; ``loss/epoch`` counts epochs, not steps, and step 0 is no whole step."""
+        """Add events, except per epoch and of the incomplete step 0."""
         for scalar in found:
             column = COLUMNS.get(scalar.tag)
             if column is None or scalar.step < 1:
@@ -87,7 +81,6 @@ class Metrics:
         self._row |= {name: value if math.isfinite(value) else None for name, value in values.items()}
 
     def flush(self) -> None:
-        """Write the row of the step that is over."""
         if not self._row:
             return
         row, self._row, self._losses = self._row, {}, []

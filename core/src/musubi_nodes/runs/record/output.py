@@ -1,4 +1,4 @@
-"""Splits a child's output into lines and bar updates. Any byte may come; memory stays flat."""
+"""Splits a child's output into lines and bar updates."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Iterator
 
 from musubi_nodes.runs.record.lines import bar
 
-LONGEST = 16_384
-"""Bytes of one piece; a longer line is cut into several."""
-CONTINUED = "... "
-"""How each piece of such a line but the first begins, so that none is taken for the beginning of a line."""
+LONGEST = 16_384  # bytes of one piece
+CONTINUED = "... "  # begins further pieces of a long line
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)?|[ -/]?[0-~])?")
 _CONTROLS = dict.fromkeys([*range(9), *range(0x0B, 0x1B), *range(0x1C, 0x20), 0x7F])
 
 
 class LineSplitter:
-    r"""Feeds on chunks of bytes, gives text pieces that ended in ``\r`` or ``\n``, however the chunks were cut.
+    r"""Splits chunks of bytes at ``\r`` and ``\n``.
 
-    What a script prints next sticks to an open bar without a line break (v0.3.4): such a piece is split behind the bar.
+    Output behind an open bar has no line break (v0.3.4) and is split off.
     """
 
     def __init__(self) -> None:
@@ -26,7 +24,6 @@ class LineSplitter:
         self._inside = False
 
     def feed(self, chunk: bytes) -> Iterator[str]:
-        """The pieces that ``chunk`` completes."""
         *whole, rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
         cut = max(len(rest) - 1, 0) // LONGEST * LONGEST
         self._rest = rest[cut:]
@@ -36,7 +33,6 @@ class LineSplitter:
         yield from self._pieces(rest[:cut])
 
     def finish(self) -> Iterator[str]:
-        """What is left at the end of the stream."""
         rest, self._rest = self._rest, b""
         yield from self._pieces(rest)
 

@@ -1,4 +1,4 @@
-"""Understands what musubi-tuner prints while it works (lines seen from v0.3.4; see each pattern)."""
+"""Parses musubi-tuner's progress output (lines of v0.3.4)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _LOSS = re.compile(r"avr_loss=(?P<loss>[-+\w.]{1,40})", re.ASCII)
 _EPOCH = re.compile(r"epoch (?P<n>\d{1,9})/(?P<total>\d{1,9})", re.ASCII)
 _SAVED = "saving checkpoint: "
 _ENCODING = "Encoding dataset ["
+# beginnings of lines
 _STAGES = (
     (("loading ", "Loading ", "load "), "loading"),
     (("Encoding with ", "encoding with ", _ENCODING), "encoding"),
@@ -27,17 +28,15 @@ _STAGES = (
         "saving",
     ),
 )
-"""How what the script says of its work begins; a prompt that it prints stands behind words of its own."""
 _LABELS = (("steps", "training"), ("Loading", "loading"), ("Sampling", "sampling"))
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. ``seconds_left`` and ``rate`` (units per second) are musubi-tuner's own estimates.
+    """How far a run is, in the stage's units, with musubi-tuner's estimates.
 
-    ``current`` counts bar units of the stage; ``total`` is ``None`` where nobody knows it. ``loss`` is the average that
-    the bar shows; ``lr`` is known only where event files are followed. ``silent`` are the seconds since the last
-    output, where they are worth a warning. ``worker`` is which of several beside each other it is.
+    ``rate`` per second; ``total`` is ``None`` if unknown; ``loss`` is the bar's average;
+    ``lr`` needs event files; ``silent``: seconds without output, if many.
     """
 
     stage: str = "starting"
@@ -56,11 +55,10 @@ class Progress:
 
     @property
     def fraction(self) -> float | None:
-        """0..1, or ``None`` where the total is not known."""
         return min(self.current / self.total, 1.0) if self.total else None
 
     def text(self) -> str:
-        """One calm line: ``training 120/800 · epoch 3/16 · loss 0.0831 · lr 0.0001 · 1.9 it/s · 5:58 left``."""
+        """Format like ``training 120/800 · epoch 3/16 · loss 0.0831 · 5:58 left``."""
         amount = f"{self.current}/{self.total}" if self.total else (str(self.current) if self.current else "")
         parts = [*filter(None, [self.worker]), f"{translate(self.stage)} {amount}".strip()]
         if self.epochs:
@@ -79,12 +77,10 @@ class Progress:
 
 
 class ProgressReader:
-    """Feeds on output pieces and tells the progress after each one that changes it.
+    """Parses output pieces.
 
-    ``totals`` are the units that each dataset's bar will count, for the cache scripts, which print no total.
-    ``bar_stage`` names the stage of bars that have no label of their own. A script may make ``passes`` over all
-    datasets (HunyuanVideo's text cache: two). A training that goes on from a state counts from 0 again: ``before`` are
-    the steps and epochs that were done until then.
+    ``totals`` are each dataset's units in cache scripts, which print none; ``passes``
+    is two in HunyuanVideo's text cache. ``bar_stage`` is that of unlabelled bars.
     """
 
     def __init__(
@@ -101,13 +97,13 @@ class ProgressReader:
         self.now = Progress()
 
     def read(self, piece: str, stream: str = "") -> Progress | None:
-        """The new progress if ``piece`` of ``stream`` says something about it, else ``None``."""
+        """Return the new progress if ``piece`` changes it."""
         before = self.now
         self.now = self._next(piece.strip(), stream)
         return self.now if self.now is not before and self.now != before else None
 
     def know(self, **facts: Any) -> Progress:
-        """The progress with what was learned elsewhere, such as the learning rate from an event file."""
+        """Return the progress with ``facts`` from elsewhere."""
         self.now = replace(self.now, **facts)
         return self.now
 
@@ -125,7 +121,7 @@ class ProgressReader:
         return self.now
 
     def _told(self, text: str) -> Progress | None:
-        """What a trainer says of its epochs and checkpoints (training/trainer_base.py, v0.3.4)."""
+        """Parse epochs and saves (training/trainer_base.py, v0.3.4)."""
         if epoch := _EPOCH.fullmatch(text):
             number, total = (self._epochs + int(epoch[name]) for name in ("n", "total"))
             return replace(self.now, epoch=number, epochs=total)
@@ -174,18 +170,16 @@ class ProgressReader:
 
 
 def is_bar(piece: str) -> bool:
-    """Whether an output piece is an update of a bar and not a line of the log."""
     return bool(bar(piece.strip()))
 
 
 def is_update(piece: str, later: str) -> bool:
-    """Whether ``later`` is a later state of the bar that ``piece`` shows, so that a terminal shows it in its place."""
+    """Whether ``later`` is a later state of the bar ``piece``."""
     one, other = _state(piece), _state(later)
     return bool(one and other and one[:2] == other[:2] and one[2] <= other[2])
 
 
 def _state(piece: str) -> tuple[str, str, int] | None:
-    """Label, total and count of a bar."""
     found = bar(piece.strip())
     return ((found["label"] or "").strip(), found.groupdict().get("total", ""), int(found["n"])) if found else None
 
@@ -195,7 +189,7 @@ def _stage_of(line: str) -> str | None:
 
 
 def clock(seconds: float) -> str:
-    """``1:02:03`` or ``5:58``."""
+    """Format as ``1:02:03`` or ``5:58``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,4 +1,4 @@
-"""The command of a run for people: a script that runs it again, and the same to paste into a terminal."""
+"""Scripts that run a command again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from subprocess import list2cmdline
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.runs.record.folder import RunFolder
 
-BOM = "\ufeff"
-"""Tells PowerShell 5 that a script is UTF-8."""
+BOM = "\ufeff"  # tells PowerShell 5 that a script is UTF-8
 
-LEFT = ("_", "SHELLOPTS", "BASHOPTS")
-"""Variables that belong to the shell itself."""
+LEFT = ("_", "SHELLOPTS", "BASHOPTS")  # the shell's own variables
 
 
 @dataclass(frozen=True)
 class Again:
-    """``environment`` is the whole one but for secrets; those called ``from_shell`` come from where it is run again."""
+    """Environment without secrets; the caller's shell has ``from_shell``."""
 
     command: Sequence[str]
     cwd: str
@@ -30,7 +28,6 @@ class Again:
 
 
 def write_command(folder: RunFolder, again: Again) -> None:
-    """``command.json`` and a script that runs the same command again."""
     values = {"command": list(again.command), "cwd": again.cwd, "environment": dict(again.environment)}
     write_json(folder.path / "command.json", values | {"from_shell": sorted(again.from_shell)})
     if os.name == "nt":
@@ -40,7 +37,7 @@ def write_command(folder: RunFolder, again: Again) -> None:
 
 
 def pasted_command(folder: RunFolder) -> str:
-    """The command as it is pasted into a terminal (PowerShell on Windows); empty before there is one."""
+    """Return text for a terminal; empty before there is one."""
     found = folder.read_json("command.json")
     try:
         again = Again(list(found["command"]), str(found["cwd"]), dict(found["environment"]), found["from_shell"])
@@ -50,12 +47,11 @@ def pasted_command(folder: RunFolder) -> str:
 
 
 def shell(again: Again) -> str:
-    """A POSIX shell script that runs it again."""
     return "\n".join(["#!/bin/sh", *_steps(again)]) + "\n"
 
 
 def _steps(again: Again) -> list[str]:
-    """Secrets stay out of the words of any command: other users see those."""
+    """Keep secrets out of arguments: other users see those."""
     kept = "|".join([*LEFT, *sorted(again.from_shell)])
     names = f"for (n in ENVIRON) if (n ~ /^[A-Za-z_][A-Za-z0-9_]*$/ && n !~ /^({kept})$/) print n"
     exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(again.environment.items())]
@@ -64,12 +60,11 @@ def _steps(again: Again) -> list[str]:
 
 
 def powershell(again: Again) -> str:
-    """A PowerShell script that runs it again."""
     return _process(again) + "exit $run.ExitCode\n"
 
 
 def _process(again: Again) -> str:
-    """Not ``& 'program' 'word'``: PowerShell 5.1 tears words with inner double quotes, and variables would stay."""
+    """Not ``& 'program' 'word'``: PowerShell 5.1 breaks inner double quotes."""
     first, *words = again.command
     lines = [
         "$start = New-Object System.Diagnostics.ProcessStartInfo",
@@ -91,10 +86,9 @@ def _set(name: str, value: str) -> str:
 
 
 def typed(command: Sequence[str]) -> str:
-    """``command`` alone, as it is typed into a terminal here (PowerShell on Windows)."""
     return "& " + " ".join(map(_quoted, command)) if os.name == "nt" else shlex.join(command)
 
 
 def _quoted(text: str) -> str:
-    """PowerShell ends a text also at typographic single quotes (U+2018 to U+201B); each is written twice."""
+    """PowerShell also ends text at typographic quotes (U+2018 to U+201B)."""
     return "'" + re.sub("['\u2018-\u201b]", r"\g<0>\g<0>", text) + "'"

@@ -1,4 +1,4 @@
-"""The runs that one training took: it goes on from a state in a new run, which holds only what came since."""
+"""The runs of one training."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ALL = Done(sys.maxsize, sys.maxsize)
 
 
 class Part(NamedTuple):
-    """A run, and until where it counts: what it did later, the next run did anew."""
+    """A run, and until where: the next one repeated the rest."""
 
     run: RunFolder
     until: Done = ALL
 
 
 def parts(run: RunFolder) -> list[Part]:
-    """``run`` after those that it went on from, first to last. Before one that was deleted none is known."""
+    """List ``run`` and those before it, first to last."""
     found, seen = [Part(run)], {run.path.name}
     while (name := str(run.read_json(RESUMED).get("state", "")).partition("/")[0]) and name not in seen:
         seen.add(name)

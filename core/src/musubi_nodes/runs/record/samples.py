@@ -1,4 +1,4 @@
-"""The samples that a training made on the way."""
+"""Samples of a training."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.run_chain import Part, parts
 
 _NAME = re.compile(r"(?:^|_)(?P<epoch>e)?(?P<number>\d{6,})_(?P<prompt>\d{2,})_\d{14}(?:_\d+)?(?:_\d{3})?\.\w+$")
-"""``<output_name>_<e000002 or 000010>_<prompt>_<time>[_<seed>][_<picture>]`` (training/trainer_base.py, v0.3.4)."""
+"""From training/trainer_base.py, v0.3.4: name, e000002 or 000010, prompt, time, seed."""
 VIDEOS = (".mp4", ".webm")
 SHOWN = (".png", ".jpg", ".webp", *VIDEOS)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture or video of prompt number ``prompt``, made after a step or at the end of an epoch."""
+    """One picture or video, made at ``step`` or the end of ``epoch``."""
 
     path: Path
     prompt: int
@@ -32,18 +32,15 @@ class Sample:
 
     @property
     def label(self) -> str:
-        """``epoch 2`` or ``step 40``."""
         return f"epoch {self.epoch}" if self.epoch is not None else f"step {self.step}"
 
     @property
     def is_video(self) -> bool:
-        """Whether it moves."""
         return self.path.suffix in VIDEOS
 
 
 def samples(folder: RunFolder) -> list[Sample]:
-    """All of the training, also of the runs before this one, in the order in which they were made; links and other
-    files are not theirs."""
+    """List those of all its runs in order of time."""
     return [
         sample for part in parts(folder) for sample in sorted(_found(part), key=lambda each: (each.time, each.path))
     ]

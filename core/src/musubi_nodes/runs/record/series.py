@@ -1,4 +1,4 @@
-"""The metrics of a run for showing: read as they grow, smoothed, and thinned while they are read."""
+"""Metrics for display: read as they grow, smoothed and thinned."""
 
 from __future__ import annotations
 
@@ -13,24 +13,20 @@ from typing import Any
 from musubi_nodes.files import is_own, open_file
 from musubi_nodes.parsing import is_number, parse_json
 
-MOST = 2_000
-"""Points that are kept at most, beside the last one."""
-SPAN = 100
-"""Steps over which the loss is smoothed."""
+MOST = 2_000  # points, beside the last one
+SPAN = 100  # steps
 CHUNK = 1 << 20
 LONGEST_LINE = 1 << 16
 COLUMNS = ("step", "loss", "smooth", "average", "lr", "effective_lr", "epoch", "time")
-"""A point's values in this order; ``None``: not known, or no number. ``smooth`` is the moving average of ``loss``, or
-of ``average`` where that is all there is."""
+"""``smooth`` is the moving average of ``loss``, or else of ``average``."""
 
 Point = dict[str, Any]
 
 
 class Series:
-    """Points of ``metrics.jsonl`` (no link) by step: the first, the last, and one of each ``stride`` between them.
+    """First, last and every ``stride``-th point of ``metrics.jsonl``.
 
-    ``version`` changes whenever points that were told already have changed. ``single``: whether the file holds the loss
-    of single steps; without TensorBoard beside musubi-tuner there is only its own average over an epoch's steps.
+    ``version`` changes when earlier points do; ``single`` means losses of steps.
     """
 
     def __init__(self, path: Path, most: int = MOST, span: int = SPAN) -> None:
@@ -49,7 +45,7 @@ class Series:
         self._sum = self._weight = 0.0
 
     def read(self) -> None:
-        """Take what was appended since the last call; a file that is gone or shorter than before begins anew."""
+        """Add new rows; restart if the file shrank."""
         try:
             size = self._path.stat().st_size if is_own(self._path) else 0
             if size < self._offset:
@@ -61,11 +57,9 @@ class Series:
             return
 
     def points(self) -> list[Point]:
-        """What is kept, and the last one."""
         return [*self.kept, *([self.last] if self.last else [])]
 
     def _appended(self) -> Iterator[Any]:
-        """Whole lines only: the last one may be half-written while the run goes on."""
         with open_file(self._path, follow=False) as file:
             file.seek(self._offset)
             rest = b""
@@ -98,7 +92,7 @@ class Series:
                 point["smooth"] = self._smoothed(point[told])
 
     def _keep_last(self) -> None:
-        """Of ``stride`` points the first that has a number; where none has, the first, which is a gap."""
+        """Keep the first of ``stride`` points that is no gap."""
         if self.last is None:
             return
         if (self.count - 1) % self.stride == 0:
@@ -113,8 +107,6 @@ class Series:
             self.version += 1
 
     def _earlier(self, step: int) -> Point | None:
-        """The point of a step that was there before: the event files begin when the bar has told some steps already.
-        ``None`` where it was left out."""
         if self.last and step == self.last["step"]:
             return self.last
         at = bisect.bisect_left(self.kept, step, key=lambda point: point["step"])
@@ -129,7 +121,7 @@ class Series:
         return self.kept[at]
 
     def _smoothed(self, loss: float | None) -> float | None:
-        """Exponential moving average, without the pull to 0 of its beginning."""
+        """Exponential moving average, unbiased at its beginning."""
         if loss is None:
             return None
         self._sum = self._decay * self._sum + (1 - self._decay) * loss
@@ -142,7 +134,6 @@ def _is_gap(point: Point) -> bool:
 
 
 def whole(path: Path, span: int = SPAN) -> Series:
-    """All points of a run, as far as it is now."""
     series = Series(path, sys.maxsize, span)
     series.read()
     return series

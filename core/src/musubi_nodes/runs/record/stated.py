@@ -1,6 +1,6 @@
-"""What a script states of its work, taken down while it runs: once, on the stream and in the line where it does so.
+"""Facts that a script states while it runs.
 
-The log cannot be asked afterwards: there, two streams cut into each other's lines.
+The log mixes two streams and can't be parsed.
 """
 
 from __future__ import annotations
@@ -16,35 +16,31 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.lines import STDERR, STDOUT, is_from, message
 
 STATED = "stated.json"
-"""``steps_per_epoch`` and ``steps`` of the run; ``outputs``: files below ``out`` in the order in which they were
-written; ``lacked_gpu_memory``: whether that was said, also if the script went on; ``replaced``: items whose NaN became
-0."""
-LIMITS = {"outputs": 10_000, "replaced": 1_000}
-"""Entries of each list: a start makes a thousand prompts at most, each with several files."""
+"""Steps; ``outputs`` below ``out``; ``replaced``: items whose NaN became 0."""
+LIMITS = {"outputs": 10_000, "replaced": 1_000}  # entries
 
 _HEAD = re.compile(r"running training\b")
+# _run_training_loop of training/trainer_base.py, v0.3.4
 _LENGTH = {
     "batches": re.compile(r"  num batches per epoch[^:]*: (\d{1,12})", re.ASCII),
     "accumulated": re.compile(r"  gradient accumulation steps[^=]*= (\d{1,12})", re.ASCII),
     "total": re.compile(r"  total optimization steps[^:]*: (\d{1,12})", re.ASCII),
 }
-"""A training's block of lines before its first step (``_run_training_loop`` of training/trainer_base.py, v0.3.4)."""
+# wan_, hv_ and fpack_generate_video.py, v0.3.4
 _OUTPUT = re.compile(r"(?:Latent|Video|Sample|Sample images) saved? to: (?P<path>.+)")
-"""What a generator says once a file is written (wan_, hv_ and fpack_generate_video.py, v0.3.4)."""
 
-_REPLACED = re.compile(r"[\w.]{1,200} tensor has NaN: (?P<item>.+), replace NaN with 0")
-"""What a cache script warns of (dataset/cache_io.py, v0.3.4)."""
+_REPLACED = re.compile(r"[\w.]{1,200} tensor has NaN: (?P<item>.+), replace NaN with 0")  # dataset/cache_io.py, v0.3.4
 
 
 class Length(NamedTuple):
-    """Steps of one epoch, and of the run as musubi-tuner counts it: from 0, also where it goes on from a state."""
+    """Steps of an epoch and of the run, which always counts from 0."""
 
     per_epoch: int
     total: int
 
 
 class Statements:
-    """Reads pieces of a script's output, and keeps in the run folder what it states."""
+    """Parses output and keeps its facts in the run folder."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
@@ -53,7 +49,6 @@ class Statements:
         self._facts: dict[str, Any] = {}
 
     def read(self, piece: str, stream: str) -> None:
-        """Look at one piece; OSError where a fact cannot be written."""
         if not self._block_over and is_from(stream, STDOUT):
             self._read_length(piece)
         if is_from(stream, STDERR):
@@ -77,7 +72,7 @@ class Statements:
             self._block_over = True
 
     def _own(self, path: str) -> str:
-        """The name below the run's own ``out``; "" for a path that leads elsewhere."""
+        """Return the name below ``out``, else ""."""
         try:
             name = Path(path).relative_to(self._folder.out)
         except ValueError:
@@ -96,22 +91,18 @@ class Statements:
 
 
 def length_of(folder: RunFolder) -> Length | None:
-    """How long a training said that it is; ``None`` before it has begun to train."""
     found = folder.read_json(STATED)
     numbers = (found.get("steps_per_epoch", 0), found.get("steps", 0))
     return Length(*numbers) if min(numbers) > 0 else None
 
 
 def outputs_of(folder: RunFolder) -> list[str]:
-    """The files below ``out`` that a script has named, once each was written, in that order."""
     return folder.read_json(STATED).get("outputs", [])
 
 
 def replaced_items(folder: RunFolder) -> list[str]:
-    """The items of whose caches a script replaced NaN by 0; the first thousand."""
     return folder.read_json(STATED).get("replaced", [])
 
 
 def lacked_gpu_memory(folder: RunFolder) -> bool:
-    """Whether a script met a full GPU, also if it went on with the next prompt (fpack_generate_video.py, v0.3.4)."""
     return "lacked_gpu_memory" in folder.read_json(STATED)

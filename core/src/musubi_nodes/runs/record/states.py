@@ -1,4 +1,4 @@
-"""The states that a training saved, to go on from: which are whole, and at which step of the whole training each is."""
+"""Saved training states, whole ones by step."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from musubi_nodes.runs.record.folder import RESUMED, RunFolder
 from musubi_nodes.runs.record.stated import Length, length_of
 from musubi_nodes.weights import read_header
 
+# of names of checkpoints and states (utils/train_utils.py, v0.3.4)
 _ENDING = re.compile(r"(?:-(?:step(?P<step>\d{8,})|(?P<epoch>\d{6,})))?")
-"""What follows the output name in a checkpoint's or state's own (utils/train_utils.py, v0.3.4); nothing at the end."""
+# in accelerate's order: the last one proves the others
 FILES = ("model.safetensors", "optimizer.bin", "scheduler.bin", "random_states_0.pkl")
-"""In the order in which accelerate writes them: where the last one is, the others were finished."""
-SCHEDULE_FREE = "schedulefree"
-"""How the names of optimizers end that have no scheduler to save (``get_lr_scheduler`` of training/trainer_base.py)."""
+SCHEDULE_FREE = "schedulefree"  # optimizers without scheduler (get_lr_scheduler, training/trainer_base.py)
 
 
 By = Literal["epoch", "step", "end"]
@@ -29,7 +28,7 @@ By = Literal["epoch", "step", "end"]
 
 @dataclass(frozen=True)
 class State:
-    """``step`` counts from the beginning of the whole training, whatever runs it took; ``by``: why it was saved."""
+    """``step`` counts in the whole training; ``by`` tells why it was saved."""
 
     path: Path
     step: int
@@ -38,7 +37,7 @@ class State:
 
 
 def states(folder: RunFolder) -> list[State]:
-    """All whole states of a run, by step; half-written ones are left out."""
+    """List all whole states by step."""
     paths = list(folder.out.glob("*-state"))
     length, needed = length_of(folder) if paths else None, needed_files(folder)
     if length is None:
@@ -54,13 +53,12 @@ def states(folder: RunFolder) -> list[State]:
 
 
 def needed_files(folder: RunFolder) -> tuple[str, ...]:
-    """The files of a whole state of this run."""
     without = _option(folder, "optimizer_type").lower().endswith(SCHEDULE_FREE)
     return tuple(name for name in FILES if not (without and name == "scheduler.bin"))
 
 
 def is_whole(state: Path, needed: Sequence[str] = FILES) -> bool:
-    """Whether nothing of a state is missing or cut off, as far as its files tell without PyTorch."""
+    """Whether nothing is missing or truncated, as seen without PyTorch."""
     try:
         read_header(state / FILES[0])
         return all((state / name).stat().st_size for name in needed) and zipfile.is_zipfile(state / "optimizer.bin")
@@ -69,32 +67,29 @@ def is_whole(state: Path, needed: Sequence[str] = FILES) -> bool:
 
 
 def _option(folder: RunFolder, name: str) -> str:
-    """What the run's script was given; "" where it was not."""
     words, begins = folder.read_json("command.json").get("command"), f"--{name}="
     given = [word for word in words if str(word).startswith(begins)] if isinstance(words, list) else []
     return str(given[-1]).removeprefix(begins) if given else ""
 
 
 def _ending(folder: RunFolder, name: str) -> re.Match[str] | None:
-    """The number after the output name, which may end in a number of its own; ``None`` for a file that is not its."""
     output_name = _option(folder, "output_name")
     return _ENDING.fullmatch(name.removeprefix(output_name)) if name.startswith(output_name) else None
 
 
 def _own_step(ending: re.Match[str], length: Length) -> int:
-    """The step of its own run; a name without a number is the end's."""
     if ending["step"]:
         return int(ending["step"])
     return int(ending["epoch"]) * length.per_epoch if ending["epoch"] else length.total
 
 
 def is_last(folder: RunFolder, checkpoint: Path) -> bool:
-    """Whether ``checkpoint`` is that of the training's end: musubi-tuner gives it no number."""
+    """Whether it is the final one, which has no number."""
     return checkpoint.stem == _option(folder, "output_name")
 
 
 def true_name(folder: RunFolder, checkpoint: Path) -> str:
-    """The name of a checkpoint by its step or epoch in the whole training: a run that goes on counts from 0 again."""
+    """Name it by its step or epoch in the whole training."""
     (steps, epochs), ending = folder.before, _ending(folder, checkpoint.stem)
     length = length_of(folder) if steps and ending and ending[0] else None
     if not ending or length is None:
@@ -107,7 +102,7 @@ def true_name(folder: RunFolder, checkpoint: Path) -> str:
 
 
 def go_on(folder: RunFolder, state: State, earlier: RunFolder) -> None:
-    """Note in ``folder`` where it goes on, and take over the curve until there."""
+    """Resume from ``state``: note it and copy the metrics until there."""
     where = {"state": f"{earlier.path.name}/out/{state.path.name}", "step": state.step}
     write_json(folder.path / RESUMED, {**where, "epoch": state.step // state.length.per_epoch})
     rows = read_bytes(earlier.metrics, LINES).splitlines(keepends=True) if earlier.metrics.is_file() else []

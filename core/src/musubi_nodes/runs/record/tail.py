@@ -1,4 +1,4 @@
-"""The last lines of a log that grows."""
+"""The last lines of a growing log."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from musubi_nodes.files import is_own, open_file
 from musubi_nodes.runs.record.output import LineSplitter
 from musubi_nodes.runs.record.progress import is_bar
 
-FIRST_LOOK = 1 << 18
-"""Bytes at the end of a log that are looked at; a bar's updates are most of them."""
+FIRST_LOOK = 1 << 18  # bytes at the end; mostly updates of bars
 LINES, LETTERS = 12, 300
 
 
 class Tail:
-    """The last lines, without the updates of bars. Reads only what was appended, and no link."""
+    """The last lines without bars, read incrementally; no links."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -24,7 +23,6 @@ class Tail:
         self.lines: deque[str] = deque(maxlen=LINES)
 
     def read(self) -> None:
-        """Take what was appended since the last call."""
         if not is_own(self._path):
             return
         try:

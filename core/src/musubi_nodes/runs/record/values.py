@@ -1,4 +1,4 @@
-"""What the files of a run folder may hold: a value of another kind counts as not there, as a missing one does."""
+"""Types of values in run folders; wrong ones count as missing."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ PROGRESS: Mapping[str, Kind] = {
     **dict.fromkeys(("rate", "seconds_left", "loss", "lr", "silent"), is_number),
     **dict.fromkeys(("gpu_used", "gpu_total", "gpu_use"), whole),
 }
-SHOWN = ("status.json", "origin.json", "progress.json")
-"""Files whose texts are for people: no terminal obeys what is in them."""
-IDS = frozenset({"node", "prompt", "workflow"})
-"""These are compared with the page's, not shown."""
+SHOWN = ("status.json", "origin.json", "progress.json")  # their texts are for people: made printable
+IDS = frozenset({"node", "prompt", "workflow"})  # compared, not shown
 FILES: Mapping[str, Mapping[str, Kind]] = {
     "status.json": {
         **HOST, "status": status, "time": is_number, "error": text, "code": text, "made": text, "script": text,
@@ -56,7 +54,6 @@ FILES: Mapping[str, Mapping[str, Kind]] = {
 
 
 def values_of(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the file ``name`` that are of their kind."""
     kept = fitting(found, FILES.get(name, {}))
     if name in SHOWN:
         shown = {key: printable(value) for key, value in kept.items() if isinstance(value, str) and key not in IDS}
