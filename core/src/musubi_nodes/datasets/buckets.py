@@ -1,4 +1,4 @@
-"""The size that an image or video is brought to (dataset/bucket.py, v0.3.4)."""
+"""Bucket sizes of images and videos (dataset/bucket.py, v0.3.4)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from functools import lru_cache
 from math import sqrt
 
 Size = tuple[int, int]
-SIZE_STEP = 16
-"""What width and height are divisible by: the VAE's 8 times the DiT's patch of 2 (HiDream O1: 32)."""
+SIZE_STEP = 16  # the VAE's 8 times the DiT's patch of 2 (HiDream O1: 32)
 
 
 @lru_cache(maxsize=256)
 def bucket_sizes(resolution: Size, step: int = SIZE_STEP) -> tuple[Size, ...]:
-    """All sizes near the area of ``resolution``, sorted; upright and lying."""
+    """List all sizes near the area of ``resolution``."""
     area = resolution[0] * resolution[1]
     side = int(sqrt(area))
     sizes: set[Size] = set()
@@ -23,7 +22,6 @@ def bucket_sizes(resolution: Size, step: int = SIZE_STEP) -> tuple[Size, ...]:
 
 
 def bucket_of(size: Size, resolution: Size, *, enable: bool, no_upscale: bool = False, step: int = SIZE_STEP) -> Size:
-    """Width and height of the bucket for an image of ``size``."""
     if not enable:
         return resolution
     if no_upscale and size[0] * size[1] <= resolution[0] * resolution[1]:

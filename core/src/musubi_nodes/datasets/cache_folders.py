@@ -1,4 +1,4 @@
-"""Which folder holds the caches of a dataset, and when two spellings are one folder."""
+"""Cache folders of datasets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ GLOB_LETTERS = frozenset("*?[")
 
 
 def with_cache_directories(config: DatasetConfig, base: Path, toml: Path | None = None) -> DatasetConfig:
-    """``config`` with each missing ``cache_directory`` set to its own folder under ``base``.
+    """Set each missing ``cache_directory`` to its own folder in ``base``.
 
-    The name is the media folder's plus a short hash of its path and of where the ``toml`` lies, so that a dataset put
-    before another one, or a folder or TOML of the same name elsewhere, does not move or share caches.
+    Names hash the paths of source and TOML, so that none moves or is shared.
     """
     taken = {folder_key(dataset.cache_directory) for dataset in config.datasets if dataset.cache_directory}
     datasets: list[Dataset] = []
@@ -30,7 +29,7 @@ def with_cache_directories(config: DatasetConfig, base: Path, toml: Path | None 
 
 
 def folder_key(folder: Path) -> tuple[object, ...]:
-    """Equal for two spellings of one folder: links, relative parts, letter case where the system ignores it."""
+    """Return a key that all spellings of one folder share."""
     resolved = os.path.realpath(folder)
     try:
         found = os.stat(resolved)  # noqa: PTH116

@@ -1,8 +1,9 @@
-"""The cache files of a dataset: which are expected, which are there, which are broken.
+"""Cache files of a dataset: expected, existing and broken ones.
 
-Names (dataset/image_video_dataset.py, v0.3.4; ``arch`` is hv, wan or fp): ``{stem}_{W}x{H}_{arch}.safetensors`` for an
-image, ``{stem}_{start}-{frames}_{W}x{H}_{arch}`` for a clip, with ``-{section}`` after the frames for FramePack, and
-``{stem}_{arch}_te`` for a caption.
+Names (dataset/image_video_dataset.py, v0.3.4; ``arch`` is hv, wan, fp ...):
+``{stem}_{W}x{H}_{arch}.safetensors`` for an image,
+``{stem}_{start}-{frames}_{W}x{H}_{arch}`` for a clip, with ``-{section}`` after the
+frames for FramePack, ``{stem}_{arch}_te`` for a caption.
 """
 
 from __future__ import annotations
@@ -20,18 +21,16 @@ from musubi_nodes.weights import read_header
 
 CacheKind = Literal["latent", "text"]
 ENDINGS: dict[CacheKind, str] = {"latent": "_{}.safetensors", "text": "_{}_te.safetensors"}
-"""How the names of caches end, by kind; a training reads every such file of its family."""
 
 
 def stem_of_cache(name: str, dataset: DatasetScan, architecture: str, kind: CacheKind) -> str:
-    """The stem of the item whose cache this is; "" for a name that no script gives."""
+    """Return its item's stem; "" for other names."""
     return (
         _stem(name, dataset, architecture) if kind == "latent" else name[: -len(ENDINGS["text"].format(architecture))]
     )
 
 
 def expected_text_caches(scan: Scan, architecture: str) -> tuple[tuple[Item, Path], ...]:
-    """Each item with the text cache that it must have."""
     return tuple(
         (item, folder / f"{item.stem}_{architecture}_te.safetensors")
         for dataset, folder in _with_folder(scan)
@@ -40,7 +39,7 @@ def expected_text_caches(scan: Scan, architecture: str) -> tuple[tuple[Item, Pat
 
 
 def latent_caches(scan: Scan, architecture: str) -> tuple[tuple[Item, tuple[Path, ...]], ...]:
-    """Each item with the latent caches that are there for it: one of an image, one or more of a video."""
+    """List items with their existing caches: several of a video."""
     found: list[tuple[Item, tuple[Path, ...]]] = []
     for dataset, folder in _with_folder(scan):
         by_stem: dict[str, list[Path]] = {}
@@ -51,17 +50,16 @@ def latent_caches(scan: Scan, architecture: str) -> tuple[tuple[Item, tuple[Path
 
 
 def missing_latents(scan: Scan, architecture: str) -> tuple[Path, ...]:
-    """Items without any latent cache (a video whose clips are partly there is not missing)."""
+    """List items without any; videos may have some clips."""
     return tuple(Path(item.file.path) for item in _missing(scan, architecture, "latent"))
 
 
 def missing_texts(scan: Scan, architecture: str) -> tuple[Path, ...]:
-    """Items without text cache; musubi-tuner drops them from training with one warning."""
+    """List items without; musubi-tuner drops them with one warning."""
     return tuple(Path(item.file.path) for item in _missing(scan, architecture, "text"))
 
 
 def stems_cached(names: Iterable[str], dataset: DatasetScan, architecture: str, kind: CacheKind) -> set[str]:
-    """The stems that the ``names`` of a folder's files tell caches of."""
     ending = ENDINGS[kind].format(architecture)
     # hidden files are unseen by upstream's glob, too
     return {
@@ -70,7 +68,7 @@ def stems_cached(names: Iterable[str], dataset: DatasetScan, architecture: str, 
 
 
 def names_in(folder: Path | str | None) -> list[str]:
-    """All names in a folder; none where it cannot be read."""
+    """List names; none if unreadable."""
     try:
         return os.listdir(folder) if folder else []  # noqa: PTH208
     except OSError:
@@ -84,13 +82,15 @@ def _missing(scan: Scan, architecture: str, kind: CacheKind) -> Iterator[Item]:
 
 
 def broken_caches(paths: Iterable[Path], last: str = "") -> tuple[Path, ...]:
-    """Those that are not whole: they make a training with data workers hang at step 0."""
+    """Filter: incomplete caches hang data workers at step 0."""
     return tuple(path for path in paths if not is_whole(path, last))
 
 
 def has_values(path: Path, kind: CacheKind) -> bool:
-    """Whether no number of a cache is NaN or infinite, and no latent or encoding is nothing but zero: musubi-tuner
-    replaces NaN by 0 with a warning (``save_latent_cache_common`` of dataset/cache_io.py, v0.3.4)."""
+    """Whether all numbers are finite and no latent or text is all zero.
+
+    musubi-tuner replaces NaN by 0 (dataset/cache_io.py, v0.3.4).
+    """
     try:
         found = values_of(path)
     except (MusubiError, OSError):
@@ -105,7 +105,7 @@ _NEVER_ZERO: dict[CacheKind, Callable[[str], bool]] = {
 
 
 def is_whole(path: Path, last: str = "") -> bool:
-    """Whether header and length are right, and a tensor is there whose name begins with ``last``."""
+    """Whether the file is complete and has a tensor ``last...``."""
     try:
         return any(name.startswith(last) for name in read_header(path).tensors)
     except MusubiError:

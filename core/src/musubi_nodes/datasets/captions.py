@@ -1,4 +1,4 @@
-"""Caption files as musubi-tuner reads them: UTF-8, outer blanks removed, a byte order mark kept."""
+"""Captions as musubi-tuner reads them: stripped UTF-8, with its BOM."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from musubi_nodes.files import CAPTION, CHANGES_ARE_TIMED, READ
 
 
 def read_captions(files: Iterable[File]) -> list[str | None]:
-    """Each file's caption, or None if it is not UTF-8 or cannot be read."""
+    """Read each; None if it isn't UTF-8 or is unreadable."""
     return ANSWERS.of(files)
 
 
@@ -20,7 +20,7 @@ def is_empty(caption: str) -> bool:
 
 
 def is_marked(caption: str) -> bool:
-    """Whether an invisible byte order mark becomes part of the caption."""
+    """Whether a byte order mark becomes part of the caption."""
     return caption.startswith("\ufeff")
 
 

@@ -1,4 +1,4 @@
-"""Is this dataset what its owner believes it is? Said before a process starts: musubi-tuner mostly stays silent."""
+"""Checks of a dataset before a process starts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ def check(
     missing_captions: OnMissing = "error",
     fps: float | None = None,
 ) -> Report:
-    """Judge ``scan``; only headers of media are read.
+    """Check ``scan``; reads only headers of media.
 
-    ``frame_rule`` None is N*4+1, to which musubi-tuner rounds for every family (v0.3.4); videos are not looked at for a
-    model of pictures. ``fps`` is the model's frame rate: with it, lengths are counted after dropping frames, and speeds
-    are compared.
+    ``frame_rule`` None is N*4+1, as musubi-tuner rounds (v0.3.4). ``fps`` is the
+    model's, to count frames after dropping and to compare speeds.
     """
     datasets, found = effective(config), Findings(errors=config_problems(config))
     rule = frame_rule or FrameRule()

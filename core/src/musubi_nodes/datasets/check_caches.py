@@ -1,4 +1,4 @@
-"""Findings across datasets: cache folders and cache files that two items would share."""
+"""Findings about cache folders and files that items would share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ from musubi_nodes.errors import Problem
 
 
 def check_caches(scans: Sequence[DatasetScan], datasets: Sequence[Dataset], found: Findings) -> None:
-    """Add what is wrong with the cache folders of ``scans`` to ``found``.
-
-    A dataset without ``cache_directory``, also one of a JSONL file, gets a folder of its own below the output folder
-    (:func:`.cache_folders.with_cache_directories`), so that it shares none.
-    """
     folders: dict[tuple[object, ...], list[DatasetScan]] = {}
     for scan in scans:
         given = datasets[scan.index].cache_directory

@@ -19,7 +19,6 @@ OnMissing = Literal["error", "skip"]
 
 
 def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnMissing) -> None:
-    """Add what is wrong with ``scan`` to ``found``."""
     if scan.trouble:
         found.errors.append(no_source(scan.name, dataset, scan.trouble))
         return
@@ -33,7 +32,7 @@ def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing:
 
 
 def no_source(name: str, dataset: Dataset, trouble: Problem) -> Problem:
-    """What to say about a dataset whose folder or JSONL file has ``trouble``, such as "does not exist"."""
+    """Describe ``trouble`` of a dataset's folder or JSONL file."""
     source, what = source_of(dataset), "the folder" if dataset.directory else "the file"
     try:
         near = "" if source.exists() else did_you_mean(source.name, [path.name for path in source.parent.iterdir()])
@@ -147,7 +146,7 @@ def _can_be_opened(path: Path, limit: Limit) -> bool:
 
 
 def _is_avif(path: Path) -> bool:
-    """Pillow reads AVIF since 11.3 only: one that is unreadable here says nothing about musubi-tuner's Pillow."""
+    """Pillow reads AVIF since 11.3; musubi-tuner's may be newer."""
     try:
         with open_file(path, PICTURE) as file:
             return file.read(12)[4:] in (b"ftypavif", b"ftypavis", b"ftypmif1")
@@ -169,12 +168,11 @@ _ODD: dict[ImageIssue, tuple[str, str, str]] = {
     "rotated": ("image-rotated", "with an EXIF rotation, which musubi-tuner does not apply", "rotate the pixels"),
     "animated": ("image-animated", "animated, of which musubi-tuner takes the first picture", ""),
 }
-"""Code, text and remedy of each (``Image.open`` and ``convert`` in dataset/datasources.py, and ``[..., :3]`` in
-cache_latents.py, v0.3.4)."""
+"""Sources: dataset/datasources.py and cache_latents.py, v0.3.4."""
 
 
 def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, ImageIssue]], found: Findings) -> None:
-    """``beside``: further targets and controls. Their alpha has a meaning: layers, and FramePack's masks."""
+    """Alpha in ``beside`` (layers, FramePack's masks) is meant."""
     items: list[tuple[Path, ImageIssue]] = [
         (item.path, item.facts.odd) for item in scan.noticed if isinstance(item.facts, tuple) and item.facts.odd
     ]

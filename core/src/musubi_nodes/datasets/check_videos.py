@@ -1,4 +1,4 @@
-"""Findings in one video dataset: lengths and frame rates, from file headers only."""
+"""Findings in one video dataset, from headers only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from musubi_nodes.media.probe import VideoFacts
 
 
 def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule: FrameRule, fps: float | None) -> None:
-    """Add what is wrong with the videos of ``scan`` to ``found``."""
     if rule.window is not None:
         rule = replace(rule, window=dataset.fp_latent_window_size)
     _targets(scan.name, dataset, found, rule)
@@ -58,7 +57,7 @@ def _targets(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule)
 
 
 def _longest(name: str, dataset: VideoDataset, found: Findings, rule: FrameRule) -> None:
-    """For "full". Don't warn about truncation when ``max_frames`` is the default."""
+    """Don't warn about truncation when ``max_frames`` is the default."""
     frames, near = dataset.max_frames, rule.round_down(dataset.max_frames)
     text = f"{name}: max_frames is {frames}, but the model takes {rule.explain()}"
     if not near:
@@ -145,8 +144,7 @@ _ODD: tuple[tuple[str, Callable[[VideoFacts], bool], str, str], ...] = (
         "deinterlace them",
     ),
 )
-"""Videos that look otherwise in a player than to musubi-tuner, which takes PyAV's frames as they are stored
-(dataset/media_utils.py, v0.3.4)."""
+"""PyAV's frames as stored (dataset/media_utils.py, v0.3.4)."""
 
 
 def _seen_otherwise(name: str, found: Findings, facts: Mapping[Path, VideoFacts]) -> None:

@@ -1,4 +1,4 @@
-"""Which clips musubi-tuner cuts out of a video (dataset/image_video_dataset.py and media_utils.py, v0.3.4)."""
+"""Clips of a video (dataset/image_video_dataset.py, v0.3.4)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ _RULE = FrameRule()  # every family's VAE takes N*4+1 frames; FramePack's window
 
 
 def rounded_targets(dataset: VideoDataset) -> tuple[int, ...]:
-    """``target_frames`` rounded down to N*4+1, sorted, each once."""
+    """Round ``target_frames`` down to N*4+1."""
     return tuple(sorted({_RULE.round_down(frames) for frames in dataset.target_frames}))
 
 
 def extraction(dataset: VideoDataset) -> str:
-    """The way that is really used: one uniform sample is the head."""
+    """Return the effective way: one uniform sample is the head."""
     alone = dataset.frame_extraction == "uniform" and dataset.frame_sample == 1
     return "head" if alone else dataset.frame_extraction
 
 
 def frames_read(dataset: VideoDataset, frames: int, fps: float | None) -> int:
-    """Frames that are left of ``frames`` after dropping from ``source_fps`` to the model's ``fps``.
+    """Count frames after dropping from ``source_fps`` to ``fps``.
 
-    Nothing is ever doubled: a slower source keeps its frames, but they count as if some were missing, so that "head"
-    ends early.
+    A slower source keeps all, but "head" ends early.
     """
     end = max(rounded_targets(dataset)) if extraction(dataset) == "head" else None
     if dataset.source_fps is None or fps is None:
@@ -40,10 +39,7 @@ def frames_read(dataset: VideoDataset, frames: int, fps: float | None) -> int:
 
 
 def clips_of(dataset: VideoDataset, frames: int, fps: float | None = None) -> dict[int, int]:
-    """How many clips of each length a video of so many frames gives; empty: the video is silently left out.
-
-    They are counted, not made: a long film cut with ``frame_stride = 1`` has millions.
-    """
+    """Count clips by length; empty: the video is left out silently."""
     frames = frames_read(dataset, frames, fps)
     if extraction(dataset) == "full":
         length = _RULE.round_down(min(frames, dataset.max_frames))
@@ -53,7 +49,7 @@ def clips_of(dataset: VideoDataset, frames: int, fps: float | None = None) -> di
 
 
 def _count(dataset: VideoDataset, room: int, length: int) -> int:
-    """Clips of one length, where the last one can begin at frame ``room``."""
+    """Count clips; ``room`` is the last possible first frame."""
     way = extraction(dataset)
     if room < 0:
         return 0

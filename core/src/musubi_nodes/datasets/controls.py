@@ -1,4 +1,4 @@
-"""Which control files belong to which item (dataset/datasources.py, v0.3.4)."""
+"""Control files of items (dataset/datasources.py, v0.3.4)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from musubi_nodes.errors import Problem
 
 @dataclass
 class Controls:
-    """Controls by the path of their item; ``bad`` are names that stop musubi-tuner."""
+    """Controls by item path; ``bad`` names stop musubi-tuner."""
 
     of: dict[str, tuple[File, ...]] = field(default_factory=dict)
     bad: list[Problem] = field(default_factory=list)
 
 
 def image_controls(images: Sequence[File], folder: Path) -> Controls:
-    """For x.png: x.*, then x_0.*, x_1.* ... in ``folder``; a file goes to the image with the longest fitting name."""
+    """Match x.*, x_0.*, x_1.* to x.png; the longest stem wins."""
     return numbered(images, [file for file in _listed(folder) if is_image(file.name) and not file.is_folder], "._")
 
 
 def numbered(images: Sequence[File], candidates: Iterable[File], separators: str) -> Controls:
-    """``candidates`` named after an image plus a number, sorted by it."""
+    """Match ``candidates`` named stem plus number."""
     by_stem = {stem_of(image.path): image for image in sorted(images, key=lambda image: len(image.name))}
     found: dict[File, list[tuple[int, File]]] = {}
     result = Controls()
@@ -53,7 +53,7 @@ def numbered(images: Sequence[File], candidates: Iterable[File], separators: str
 
 
 def video_controls(videos: Sequence[File], folder: Path) -> Controls:
-    """The file of the same name, else a folder of images named like the stem, else another video ending."""
+    """Match the same name, a folder of that stem, or another ending."""
     listed, result = _listed(folder), Controls()
     files = Names(file for file in listed if not file.is_folder)
     folders = Names(file for file in listed if file.is_folder)

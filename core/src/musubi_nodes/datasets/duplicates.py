@@ -1,4 +1,4 @@
-"""Files of the same content: only those of one size are read, and whole only if their beginnings are equal."""
+"""Files of equal content, compared by size, beginning, then all bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BEGINNING = 1 << 16
 
 
 def same_content(files: Iterable[File]) -> tuple[tuple[File, ...], ...]:
-    """Groups of two or more files with equal bytes; empty, unreadable and folders are left out."""
+    """Group equal files; empty and unreadable ones are left out."""
     groups = _split([[file for file in files if file.size > 0 and not file.is_folder]], lambda file: file.size)
     groups = _split(groups, lambda file: _hash(file, _BEGINNING))
     return tuple(tuple(group) for group in _split(groups, lambda file: _hash(file) if file.size > _BEGINNING else b""))

@@ -1,4 +1,4 @@
-"""What the headers of media files tell, such as sizes and lengths, and which of them cannot be read."""
+"""Facts from headers of media files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
 
 def facts_of_images(files: Iterable[File]) -> list[ImageFacts | MusubiError]:
-    """Size of each and what is odd, or why it cannot be read."""
+    """Return facts of each, or why it can't be read."""
     return ANSWERS.of(files)
 
 
 def image_facts(file: File) -> ImageFacts:
-    """The same for one; raises the :class:`MusubiError`."""
     (found,) = facts_of_images([file])
     if isinstance(found, MusubiError):
         raise found
@@ -33,7 +32,7 @@ def image_facts(file: File) -> ImageFacts:
 
 
 def video_facts(files: Iterable[File]) -> dict[Path, VideoFacts | MusubiError]:
-    """Facts of each video; a folder of images counts its images and has no fps. Or why not."""
+    """Return facts of each, or an error; image folders have no fps."""
     unique = list(dict.fromkeys(files))
     return dict(zip((Path(file.path) for file in unique), each_file(_video_or_why_not, unique), strict=True))
 

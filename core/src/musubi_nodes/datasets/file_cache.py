@@ -1,4 +1,4 @@
-"""What is asked of files: of many at a time where they are slow, and not again while they stay the same."""
+"""Cached, parallel reads of file facts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from musubi_nodes.budget import LOOK_SECONDS, spend
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.files import SETTLED_NS
 
-MOST = 1 << 18
-"""Beyond so many, all older answers are forgotten."""
+MOST = 1 << 18  # then all is forgotten
 
 _WORKERS = 8
 _TRIED = 64
@@ -21,15 +20,16 @@ Fact = TypeVar("Fact")
 
 
 class FileCache(Generic[Fact]):
-    """What ``read`` tells of files, kept while their names, sizes and times stay the same: a queue looks at a dataset
-    twice. An error, or None, is asked for again; so is what was written a moment ago. ``always``: nothing is kept."""
+    """Results of ``read`` by file stamp.
+
+    Errors, None and just written files are read again; with ``always``, all are.
+    """
 
     def __init__(self, read: Callable[[File], Fact], *, always: bool = False) -> None:
         self._read, self._always = read, always
         self._known: dict[File, Fact] = {}
 
     def of(self, files: Iterable[File]) -> list[Fact]:
-        """The answers in order: of 100,000 known files within some hundredths of a second."""
         asked, settled = list(files), time.time_ns() - SETTLED_NS
         if self._always:
             return each_file(self._read, asked)
@@ -47,13 +47,11 @@ class FileCache(Generic[Fact]):
         return [next(rest) if fact is None else fact for fact in known]
 
     def forget(self) -> None:
-        """As in a new process."""
         self._known.clear()
 
 
 def each_file(ask: Callable[[File], Fact], files: Sequence[File]) -> list[Fact]:
-    """The answers in order: one after the other where files are read at once, many at a time where they are waited for
-    (a network drive, a disk that was not read before, ffmpeg)."""
+    """Call ``ask`` in order, in threads if files are slow."""
     found: list[Fact] = []
     end = time.perf_counter() + _TRIED * _SLOW
     for file in files[:_TRIED]:
@@ -75,7 +73,6 @@ def each_file(ask: Callable[[File], Fact], files: Sequence[File]) -> list[Fact]:
 
 
 def _awaited(future: Future[Fact]) -> Fact:
-    """The answer; meanwhile the user may give it up."""
     while not future.done():
         spend()
         wait([future], LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""When caches must be made again: a short hash over media, captions and the options that change a cache."""
+"""Hashes of what caches are made from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SOURCES = frozenset(
 
 
 def fingerprint(config: DatasetConfig, scan: Scan) -> str:
-    """16 hex digits."""
+    """Hash media, captions and options that affect caches."""
     datasets = effective(config)
     parts = [f"{len(datasets)}"]
     for found in scan.datasets:
@@ -34,8 +34,11 @@ Source = Literal["media", "control", "caption"]
 
 
 def source_hashes(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: str) -> dict[str, str]:
-    """By stem, 16 hex digits for all that an item's cache is made from: its ``sources``, with pictures the dataset's
-    options, and ``made``, what all are made with. Folders do not count: a dataset may move."""
+    """Hash each item's ``sources``, by stem.
+
+    Media include the dataset's options; ``made`` is common to all. Folders don't
+    count: a dataset may move.
+    """
     common = "\0".join([made, *(_options(dataset) if sources - {"caption"} else ())])
     read = [_READ[source] for source in _READ if source in sources]
     return {item.stem: _short("\0".join([common, *(each(item) for each in read)])) for item in found.items}
@@ -64,7 +67,7 @@ def _short(text: str) -> str:
 
 
 def _item(item: Item) -> str:
-    """What counts of one item. No path holds a NUL, and a caption has its length before it: neighbours stay apart."""
+    """Length prefixes and NUL keep neighbours apart."""
     (path, size, time, folder, changed), _, caption, controls, targets, _, _ = item
     text = f"{path}\0{size}-{time}-{changed}"
     if controls or targets or folder:
@@ -78,7 +81,6 @@ def _options(dataset: Dataset) -> list[str]:
 
 
 def _members(file: File) -> Sequence[File]:
-    """A folder of images counts by what is in it."""
     if not file.is_folder:
         return (file,)
     try:

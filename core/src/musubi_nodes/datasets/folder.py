@@ -1,4 +1,4 @@
-"""One dataset folder, looked at as musubi-tuner does: no subfolders, captions beside the media."""
+"""Scans one dataset folder as musubi-tuner does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SILENT = frozenset((".safetensors", ".json", ".jsonl", ".toml", ".db", ".ini"))
 
 @dataclass
 class _Sorted:
-    """The files of a folder by what they are: captions by stem, media with their stem, the rest, and folders."""
+    """A folder's files by kind."""
 
     kind: Kind
     caption: str
@@ -36,10 +36,10 @@ class _Sorted:
 
     @cached_property
     def pairs(self) -> list[tuple[File, File | None]]:
-        """The media with their caption.
+        """Media with captions.
 
-        musubi-tuner looks for an image's exact stem in a list of names (``glob_images``, v0.3.4), but opens a video's
-        caption, so that the file system decides whether the case of letters counts.
+        Images need the exact stem (``glob_images``, v0.3.4); a video's caption is opened,
+        so the file system decides about case.
         """
         caption = self.captions.get
         found = [(file, caption(stem)) for stem, file in self.media]
@@ -50,22 +50,19 @@ class _Sorted:
 
     @cached_property
     def captioned(self) -> list[File]:
-        """The media that have a caption."""
         return [file for file, caption in self.pairs if caption is not None]
 
     @cached_property
     def stems(self) -> set[str]:
-        """The stems of all media."""
         return {stem for stem, _ in self.media}
 
     @property
     def unique(self) -> bool:
-        """Whether no two media share a stem, for sure."""
+        """Whether certainly no two media share a stem."""
         return len(self.stems) == len(self.media) and os.name != "nt"
 
 
 def scan_folder(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
-    """``empty`` filled with what lies in the dataset's folder."""
     try:
         files = _sorted(files_in(empty.source), dataset)
     except (OSError, ValueError) as error:
@@ -168,7 +165,7 @@ def _holds(folder: File, kind: Kind) -> bool:
 
 
 def duplicates(items: Sequence[Item]) -> tuple[tuple[Path, ...], ...]:
-    """Media that share a stem, and so would share cache files."""
+    """Group media that would share cache files."""
     groups: dict[str, list[Path]] = {}
     for item in items:
         groups.setdefault(os.path.normcase(item.stem), []).append(item.path)

@@ -1,6 +1,6 @@
-"""What the first bytes of PNG, JPEG and WebP tell of an image: a hundred times faster than asking Pillow.
+"""Parses PNG, JPEG and WebP headers, a hundred times faster than Pillow.
 
-What these few lines do not understand is left to Pillow, whose answer counts: musubi-tuner opens images with it.
+Anything unusual is left to Pillow, which musubi-tuner uses.
 """
 
 from __future__ import annotations
@@ -18,26 +18,23 @@ from musubi_nodes.files import READ
 FIRST = 256
 _PIXELS = 80_000_000  # Pillow warns of bombs above 89 million pixels: such a one is its business
 _EXIF, ORIENTATION = 0xFFE1, 0x0112
-TURNED = range(2, 9)
-"""The values of the tag :data:`ORIENTATION` that turn or mirror a picture."""
+TURNED = range(2, 9)  # values that turn or mirror
 _START_OF_FRAME = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}
 _SEGMENTS = frozenset(range(0xFF00, 0xFFFF)) - {0xFF01, *range(0xFFD0, 0xFFD8)}  # the others have no length
 
 
 ImageIssue = Literal["", "alpha", "grey16", "rotated", "animated"]
-"""What is seen otherwise than its owner expects: with transparent parts, in grey of 16 bits, with a rotation in EXIF,
-several pictures."""
 
 
 class ImageFacts(NamedTuple):
-    """Width and height as stored (EXIF rotation is not applied, as upstream), and what is odd."""
+    """Stored width and height (without EXIF rotation), and an issue."""
 
     size: tuple[int, int]
     odd: ImageIssue = ""
 
 
 def header_facts(path: str) -> ImageFacts | None:
-    """What the header says, or None where Pillow must be asked. Raises OSError."""
+    """Parse a header; None if Pillow must."""
     file = os.open(path, READ)
     try:
         first = os.read(file, FIRST)
@@ -59,7 +56,7 @@ def _png(first: bytes, file: int) -> ImageFacts | None:
 
 
 def _is_plain_png(first: bytes, file: int) -> bool:
-    """Whether no chunk before the pixels changes how they are seen."""
+    """Whether no chunk before the pixels changes their meaning."""
     data, begin, at = first, 0, 33  # ``data`` begins at ``begin`` of the file, ``at`` counts in the file
     for _ in range(_PNG_CHUNKS):
         if at - begin + 8 > len(data):
@@ -85,15 +82,13 @@ _made: Callable[[tuple[tuple[int, int], ImageIssue]], ImageFacts] = partial(tupl
 _IHDR = struct.Struct(">16sII2s").unpack_from
 _CHUNK = struct.Struct(">I4s").unpack_from
 _PNG_CHUNKS = 100
-_PNG_CHANGES = frozenset({b"tRNS", b"eXIf", b"acTL"})
-"""Transparent colours, EXIF data, several pictures: Pillow tells more."""
+_PNG_CHANGES = frozenset({b"tRNS", b"eXIf", b"acTL"})  # transparent colours, EXIF, animation
 _PNG_BEGINS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG: dict[bytes, ImageIssue] = {
     b"\x10\0": "grey16",
     **{bytes(form): "alpha" for form in ((8, 4), (8, 6), (16, 4), (16, 6))},
 }
-"""By bits of a channel and type of colour. Pillow keeps 16 bits of pure grey only, whose ``convert("RGB")`` cuts them
-off at 255."""
+"""By bit depth and colour type; Pillow clips 16-bit grey at 255."""
 
 
 def _lossy(first: bytes) -> ImageFacts | None:
@@ -125,7 +120,7 @@ _WEBP: dict[bytes, Callable[[bytes], ImageFacts | None]] = {
 
 
 def _jpeg(first: bytes, file: int) -> ImageFacts | None:
-    """Walks from segment to segment; one that reaches beyond ``first`` (a camera's preview) is skipped, not read."""
+    """Walk segments; long ones are skipped, not read."""
     odd: ImageIssue = ""
     data, begin, at = first, 0, 2  # ``data`` begins at ``begin`` of the file, ``at`` counts in the file
     for _ in range(200):
@@ -146,13 +141,11 @@ def _jpeg(first: bytes, file: int) -> ImageFacts | None:
     return None
 
 
-_SEGMENT = struct.Struct(">HHBHH").unpack_from
-"""Marker and length; in a start of frame the depth, height and width follow."""
+_SEGMENT = struct.Struct(">HHBHH").unpack_from  # marker, length; in a start of frame depth, height, width
 _BEGINNINGS = {b"\xff\xd8\xff": _jpeg, b"\x89PN": _png, b"RIF": _webp}
 
 
 def _segment(data: bytes, place: int, length: int, file: int, at: int) -> bytes:
-    """The beginning of a segment without its marker, from the file where ``data`` ends before it does."""
     if place + 2 + length <= len(data):
         return data[place + 4 :]
     os.lseek(file, at + 4, os.SEEK_SET)
@@ -160,7 +153,7 @@ def _segment(data: bytes, place: int, length: int, file: int, at: int) -> bytes:
 
 
 def _is_rotated(segment: bytes) -> bool:
-    """Whether the first directory of EXIF data turns the image, as far as its beginning tells."""
+    """Whether EXIF's first directory turns the image."""
     if segment[:6] != b"Exif\0\0" or segment[6:8] not in (b"II", b"MM"):
         return False
     end = "<" if segment[6:8] == b"II" else ">"

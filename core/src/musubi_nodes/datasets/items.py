@@ -1,4 +1,4 @@
-"""What a scan found: items, datasets, the whole."""
+"""Results of a scan."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from musubi_nodes.errors import MusubiError, Problem
 
 
 class Item(NamedTuple):
-    """One image or video that musubi-tuner would train on. There may be 100,000: paths are made when asked for.
+    """An image or video; paths are made on demand for 100,000 of them.
 
-    ``caption`` is its text as musubi-tuner reads it, None if it is not UTF-8; ``caption_file`` is None
-    for JSONL lines. ``target_files`` are further images of a layered item. ``facts`` are what an image's header tells,
-    or why it cannot be read; None for videos.
+    ``caption`` is None if not UTF-8, ``caption_file`` for JSONL, ``facts`` for videos.
+    ``target_files`` belong to layered items.
     """
 
     file: File
@@ -37,7 +36,6 @@ class Item(NamedTuple):
 
     @property
     def media(self) -> tuple[File, ...]:
-        """The item's own file, its further targets and its controls."""
         return (self.file, *self.target_files, *self.control_files)
 
     @property
@@ -46,12 +44,12 @@ class Item(NamedTuple):
 
     @property
     def told_in(self) -> Path:
-        """The file that its caption is in; for a line of a JSONL, its own."""
+        """The caption's file, or the item's own for JSONL."""
         return Path((self.caption_file or self.file).path)
 
     @property
     def plain(self) -> bool:
-        """Whether it is an image of which nothing is odd, with a caption and without companions."""
+        """Whether it is an image without anything to report."""
         _, _, caption, controls, targets, _, facts = self
         if not caption or caption[0] == "\ufeff" or controls or targets or not self.file.path.isprintable():
             return False
@@ -60,12 +58,10 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetScan:
-    """What one dataset holds.
+    """Contents of one dataset; ``trouble`` means an unreadable source.
 
-    ``trouble`` says why the source could not be read at all. ``without_caption`` are left out by musubi-tuner (images)
-    or stop it (videos). ``subfolders`` hold media that it does not see. ``duplicate_stems`` would share cache files.
-    ``bad_companions`` are controls or further targets whose names stop musubi-tuner. ``bad_lines``, ``relative_lines``
-    and ``missing_files`` are about JSONL lines.
+    musubi-tuner leaves out images ``without_caption``, and stops for videos or
+    ``bad_companions``. ``subfolders`` hold unseen media.
     """
 
     index: int
@@ -91,30 +87,25 @@ class DatasetScan:
 
     @cached_property
     def noticed(self) -> tuple[Item, ...]:
-        """The items that a check has to look at: all but plain ones, mostly a few of 100,000."""
+        """Items that checks must look at, few of 100,000."""
         return tuple(item for item in self.items if not item.plain)
 
     @property
     def not_utf8(self) -> tuple[Path, ...]:
-        """Files of captions that cannot be read."""
         return tuple(item.told_in for item in self.noticed if item.caption is None)
 
     @property
     def empty_captions(self) -> tuple[Path, ...]:
-        """Files of captions that say nothing."""
         return tuple(item.told_in for item in self.noticed if item.caption is not None and is_empty(item.caption))
 
     @property
     def marked_captions(self) -> tuple[Path, ...]:
-        """Files of captions that begin with a byte order mark."""
         told = ((item.told_in, item.caption) for item in self.noticed if item.caption is not None)
         return tuple(path for path, text in told if is_marked(text) and not is_empty(text))
 
 
 @dataclass(frozen=True)
 class Scan:
-    """All datasets, in the order of the TOML."""
-
     datasets: tuple[DatasetScan, ...]
 
     @property

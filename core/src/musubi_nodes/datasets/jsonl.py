@@ -1,4 +1,4 @@
-"""One JSONL dataset, line by line, as musubi-tuner reads it (dataset/datasources.py, v0.3.4)."""
+"""Scans a JSONL dataset as musubi-tuner does (datasources.py, v0.3.4)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,9 @@ from musubi_nodes.windows_names import meaning_on_windows
 
 LONGEST_LINE = 1_000_000
 MOST_ITEMS = 1_000_000
-MOST_WRONG = 1_000
-"""Lines that are wrong or name files that are missing: beyond so many the rest is not read."""
+MOST_WRONG = 1_000  # bad lines and missing files until reading stops
 MISSING_FILE = Problem("file-missing", "does not exist")
-_SHARE = re.compile(r'"(?:/[/\\?]|\\[/\\uU])')
-"""A text of JSON that begins as paths of a share do, or may do so in another spelling."""
+_SHARE = re.compile(r'"(?:/[/\\?]|\\[/\\uU])')  # possible beginnings of a share's path
 
 
 @dataclass
@@ -50,7 +48,7 @@ class _Named(NamedTuple):
 
 
 def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
-    """``empty`` filled with the lines of the dataset's JSONL file; relative paths count from the working directory."""
+    """Scan its lines; relative paths count from the working directory."""
     found = _Found()
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     try:
@@ -84,12 +82,12 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
 
 
 def named_files(dataset: Dataset) -> Iterator[str]:
-    """The paths that the lines of the dataset's JSONL file name, not looked at; lines that are wrong name none."""
+    """Yield paths of valid lines, unchecked."""
     return _named_files(dataset, lambda _: True)
 
 
 def named_shares(dataset: Dataset) -> Iterator[str]:
-    """Those of them that are on a network share; a line that cannot name one is not parsed."""
+    """Yield those on network shares."""
     return filter(is_share, _named_files(dataset, _SHARE.search))
 
 
@@ -103,7 +101,7 @@ def _named_files(dataset: Dataset, wanted: Callable[[str], object]) -> Iterator[
 
 
 def _lines(source: Path) -> Iterator[str]:
-    """Each line; raises OSError, and ValueError where the text is not UTF-8 or a line has no end."""
+    """Yield lines; OSError or ValueError."""
     with io.TextIOWrapper(open_file(source, LINES), "utf-8", newline=None) as text:
         while line := text.readline(LONGEST_LINE + 1):
             spend()

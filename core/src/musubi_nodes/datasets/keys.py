@@ -1,4 +1,4 @@
-"""Which key belongs where in the dataset TOML, and what to say about one that does not."""
+"""Keys of the dataset TOML, and advice about wrong ones."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ OTHERS = {
     "enable_ar_bucket": "this is diffusion-pipe's word; write enable_bucket",
     "frame_buckets": "this is diffusion-pipe's word; write target_frames",
 }
-"""Keys of other trainers' dataset files (sd-scripts, diffusion-pipe), and what to write instead."""
+"""Keys of sd-scripts and diffusion-pipe."""
 _FOREIGN = "key-of-another-trainer"
 
 
 def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
-    """``section`` with old spellings replaced (a new one that is there too wins) and JSON nulls left out."""
+    """Replace old spellings and drop nulls."""
     new = {key: value for key, value in section.items() if key not in DEPRECATED and value is not None}
     for old, now in DEPRECATED.items():
         if section.get(old) is not None:
@@ -52,7 +52,6 @@ def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stray_top_level(key: str, value: object) -> Problem:
-    """What to say about a key outside of every section."""
     if key in {*KEYS["image"], *KEYS["video"]}:
         where = "[general] or [[datasets]]" if key in GENERAL_KEYS else "[[datasets]]"
         text = f"{key} = {shown(value)}: stands outside of every section; put it under {where}"
@@ -68,7 +67,6 @@ def stray_top_level(key: str, value: object) -> Problem:
 
 
 def unknown_in_general(key: str, value: object) -> Problem:
-    """What to say about a key that ``[general]`` does not take."""
     place = f"general.{key} = {shown(value)}"
     if key in {*KEYS["image"], *KEYS["video"]}:
         text = f"{place}: does not belong in [general]; put it under each [[datasets]] that needs it"
@@ -77,7 +75,6 @@ def unknown_in_general(key: str, value: object) -> Problem:
 
 
 def unknown_in_dataset(where: str, key: str, value: object, kind: Kind | None) -> Problem:
-    """What to say about a key that a dataset of this kind does not take; None is a dataset of unknown kind."""
     place = f"{where}.{key} = {shown(value)}"
     if kind is None:
         return _unknown(place, key, (*KEYS["image"], *KEYS["video"]))

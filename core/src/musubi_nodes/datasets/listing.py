@@ -1,4 +1,4 @@
-"""Names, sizes and times of the files in a folder, from one look at it."""
+"""Lists folders with sizes and times."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ from musubi_nodes.files import FileStamp
 
 
 class File(NamedTuple):
-    """One file as a look found it: absolute path, bytes, time of its last change in nanoseconds.
-
-    ``is_folder``: a folder of images may stand for a video. A file that cannot be looked at (a broken link, a FIFO)
-    has ``size`` -1. ``ctime_ns``: see :class:`FileStamp`.
-    """
+    """A file or folder of images; ``size`` is -1 if it can't be used."""
 
     path: str
     size: int
@@ -40,11 +36,9 @@ class File(NamedTuple):
 
 
 def files_in(folder: Path | str) -> Iterator[tuple[str, File]]:
-    """Name and look of each file and folder in ``folder``, but for hidden ones; OSError or ValueError where it cannot
-    be read.
+    """Yield names and files, sorted, but hidden ones.
 
-    They come in the order of their names, so that what is made of them lies in memory as it is walked through later:
-    in the order of an ext4 folder, 100,000 files take a fifth more time.
+    OSError or ValueError if unreadable. Sorting speeds up later passes.
     """
     before, make = os.path.join(folder, ""), tuple.__new__  # noqa: PTH118 - a Path would drop the last slash
     with opened(folder) as place:
@@ -72,13 +66,13 @@ def files_in(folder: Path | str) -> Iterator[tuple[str, File]]:
 
 
 class Names:
-    """Files of one folder by name, as its file system finds them: on many the case of letters does not count."""
+    """Files by name, as a file system finds them."""
 
     def __init__(self, files: Iterable[File]) -> None:
         self._exact = {file.name: file for file in files}
 
     def find(self, name: str) -> File | None:
-        """What opening ``name`` opens."""
+        """Return what opening ``name`` opens."""
         if found := self._exact.get(name):
             return found
         found = self._similar.get(_folded(name))
@@ -90,13 +84,13 @@ class Names:
 
 
 def _folded(name: str) -> str:
-    """The same for names that a file system may take for one (macOS: also in another normal form)."""
+    """Fold case, and normal forms as macOS does."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 @contextmanager
 def opened(folder: Path | str) -> Iterator[int | Path | str]:
-    """By its handle, where the system can: it need not walk the whole path for each file then."""
+    """Provide a handle, which avoids walking the path per file."""
     if os.scandir not in os.supports_fd:
         yield folder
         return
@@ -108,12 +102,11 @@ def opened(folder: Path | str) -> Iterator[int | Path | str]:
 
 
 def images_in(folder: Path | str) -> list[File]:
-    """The images of a folder that stands for a video, in the order of its frames; raises as :func:`files_in`."""
+    """List images in frame order."""
     return sorted(file for name, file in files_in(folder) if is_image(name) and not file.is_folder)
 
 
 def file_at(path: str) -> File | None:
-    """The same for one path; None where there is nothing."""
     try:
         known = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
@@ -125,7 +118,7 @@ def file_at(path: str) -> File | None:
 
 
 def led_to(folder: Path) -> Iterator[Path]:
-    """What leads out of ``folder``, if anything does: the links in it, its subfolders, and the links in those."""
+    """Yield links and folders, two levels deep."""
     for path in _links_and_folders(folder):
         yield path
         if not path.is_symlink():

@@ -1,4 +1,4 @@
-"""pydantic's findings in plain words."""
+"""Messages for pydantic's errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LIMITS = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "
 
 
 def in_words(where: str, error: ValidationError) -> list[Problem]:
-    """Each finding with its place, e.g. ``datasets[0].batch_size: expected a whole number, found '2'``."""
+    """Format as ``datasets[0].batch_size: expected a whole number``."""
     details = [dict[str, Any](found) for found in error.errors(include_url=False, include_context=True)]
     broken = {detail["loc"][0] for detail in details if detail["type"] != "too_short" and detail["loc"]}
     found: dict[object, Problem] = {}
@@ -63,6 +63,5 @@ def _text(detail: Mapping[str, Any]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it stands in a TOML, shortened."""
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""Which file names musubi-tuner takes for images, videos and captions (dataset/media_utils.py, v0.3.4)."""
+"""Extensions of media (dataset/media_utils.py, v0.3.4)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ANY_CASE = os.name == "nt"
 
 
 def stem_of(path: Path | str) -> str:
-    """The name without its last ending, as it stands in the names of cache files."""
+    """Return the stem that cache files use."""
     return os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122 - pathlib differs for "a." and "a/"
 
 
 def split(name: str) -> tuple[str, str]:
-    """Stem and ending of a name that is not hidden, ready for ``in MEDIA_EXTENSIONS``: small letters on Windows."""
+    """Split into stem and ending, lower case on Windows."""
     stem, dot, ending = name.rpartition(".")
     if not dot:
         return name, ""
@@ -30,7 +30,7 @@ def split(name: str) -> tuple[str, str]:
 
 
 def has_ending(name: str, endings: frozenset[str]) -> bool:
-    """Whether upstream's ``glob("*" + ending)`` finds ``name``: no hidden files; case counts except on Windows."""
+    """Whether upstream's ``glob("*" + ending)`` finds ``name``."""
     return not name.startswith(".") and split(name)[1] in endings
 
 

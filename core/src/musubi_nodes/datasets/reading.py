@@ -1,4 +1,4 @@
-"""From the bytes of a dataset TOML (or JSON) to plain values, with errors that say where."""
+"""Reads dataset TOML and JSON, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ _BACKSLASHES = (
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The values of a ``.toml`` or ``.json`` file; a byte order mark is ignored."""
     suffix = path.suffix.lower()
     if suffix not in (".toml", ".json"):
         raise MusubiError(
@@ -37,7 +36,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """``data`` as UTF-8 without byte order mark."""
+    """Decode UTF-8 without BOM."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise MusubiError(
             "file-not-utf8", f"{name} is saved as UTF-16", fix="Save it again as UTF-8 (in Notepad: Encoding, UTF-8)."
@@ -54,7 +53,6 @@ def decoded(data: bytes, name: str) -> str:
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
-    """The values of TOML ``text``; ``name`` stands in the error."""
     try:
         return parsing.parse_toml(text)
     except parsing.toml().TOMLDecodeError as error:
@@ -74,7 +72,6 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
 
 
 def parse_json(text: str, name: str) -> dict[str, Any]:
-    """The values of a JSON object; ``name`` stands in the error."""
     try:
         value = parsing.parse_json(text, parsing.MOST_LISTS)
     except json.JSONDecodeError as error:

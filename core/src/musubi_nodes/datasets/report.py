@@ -1,4 +1,4 @@
-"""What a check found, for people."""
+"""Findings of a check."""
 
 from __future__ import annotations
 
@@ -11,31 +11,27 @@ from musubi_nodes.errors import Problem, problems
 
 @dataclass(frozen=True)
 class Report:
-    """``errors`` stop a run or spoil it silently, ``warnings`` are worth a look, ``datasets`` say what is there."""
+    """``errors`` stop or spoil a run; ``datasets`` describe contents."""
 
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     datasets: tuple[str, ...] = ()
 
     def summary(self) -> str:
-        """One line for each dataset, then what is wrong, then what is odd."""
         return "\n".join([*self.datasets, *self.problems()])
 
     def problems(self) -> list[str]:
-        """What is wrong, then what is odd, a line each."""
         return [*(f"error: {each}" for each in self.errors), *(f"warning: {each}" for each in self.warnings)]
 
     def raise_errors(self) -> None:
-        """One :class:`musubi_nodes.errors.MusubiError` for all errors; nothing if there are none."""
         raise_errors(self.errors)
 
     def with_errors(self, more: Iterable[Problem]) -> Report:
-        """The same with more errors."""
         return replace(self, errors=(*self.errors, *more))
 
 
 def raise_errors(errors: Sequence[Problem]) -> None:
-    """One :class:`musubi_nodes.errors.MusubiError` for all ``errors`` of a dataset; nothing if there are none."""
+    """Raise one MusubiError for all, if any."""
     if errors:
         fix = "Correct the files or the TOML, then queue again."
         raise problems("dataset-not-ready", "the dataset is not ready", errors, fix=fix)
@@ -43,15 +39,13 @@ def raise_errors(errors: Sequence[Problem]) -> None:
 
 @dataclass
 class Findings:
-    """A report that is being written."""
-
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
     def add(
         self, to: list[Problem], code: str, where: str, found: Sequence[object], noun: str, text: str, fix: str = ""
     ) -> None:
-        """If something was found, one line such as ``datasets[0]: 2 captions not UTF-8: a.txt, b.txt; <fix>``."""
+        """Add ``datasets[0]: 2 captions not UTF-8: a.txt; <fix>``."""
         if found:
             many = "" if len(found) == 1 else "s"
             line = f"{where}: {len(found)} {noun}{many} {text}: {named(found)}{fix and f'; {fix}'}"
@@ -59,7 +53,7 @@ class Findings:
 
 
 def named(things: Iterable[object], limit: int = 5) -> str:
-    """``a.png, b.png and 3 more``: file names without their folder."""
+    """Format as ``a.png, b.png and 3 more``."""
     texts = [thing.name if isinstance(thing, Path) else str(thing) for thing in things]
     more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
     return ", ".join(texts[:limit]) + more

@@ -1,4 +1,4 @@
-"""What must hold between the fields of a dataset, whichever way the configuration was made."""
+"""Rules between fields of a dataset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from musubi_nodes.errors import Problem
 
 
 def config_problems(config: DatasetConfig) -> list[Problem]:
-    """One for each dataset that musubi-tuner would choke on, before any file is looked at."""
     found: list[Problem] = []
     for number, dataset in enumerate(effective(config)):
         where = f"datasets[{number}]"

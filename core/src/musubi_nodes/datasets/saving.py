@@ -1,4 +1,4 @@
-"""Writes a dataset TOML of the user's without losing what somebody wrote into the one that lies there."""
+"""Saves a dataset TOML without losing a user's edits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from musubi_nodes.parsing import TOML_STRING_OR_COMMENT
 
 
 def save_toml(path: Path, text: str) -> Path | None:
-    """Write ``text``; an old file that was not written here, or was edited since, is kept as ``.bak``, whose path
-    is returned.
+    """Write ``text``; return the ``.bak`` of an edited file, if any.
 
-    tomli-w writes no comments, so that they cannot be carried over; an older ``.bak`` is kept as well.
+    tomli-w writes no comments.
     """
     old, note = _read(path), _note(path)
     if old == text:
@@ -29,7 +28,6 @@ def save_toml(path: Path, text: str) -> Path | None:
 
 
 def _note(path: Path) -> Path:
-    """Where it is noted what was written last to ``path``."""
     return cache_folder() / "written" / _digest(str(path.absolute()))[:24]
 
 
@@ -38,17 +36,15 @@ def _digest(text: str) -> str:
 
 
 def has_comments(text: str) -> bool:
-    """Whether TOML ``text`` has a ``#`` outside of its strings."""
     return any(found["comment"] for found in TOML_STRING_OR_COMMENT.finditer(text))
 
 
 def holds_comments(path: Path) -> bool:
-    """The same for a file; one that is not there or not UTF-8 has none."""
     return path.suffix.lower() == ".toml" and has_comments(_read(path) or "")
 
 
 def _read(path: Path) -> str | None:
-    """The file's text; an empty one where there is no file, None where it is not UTF-8."""
+    """Read text; "" if missing, None if not UTF-8."""
     try:
         return read_bytes(path, TOML).decode("utf-8")
     except FileNotFoundError:

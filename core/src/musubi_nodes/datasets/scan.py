@@ -1,4 +1,4 @@
-"""What musubi-tuner will see in a dataset, and what it will not, before anything runs."""
+"""Scans datasets as musubi-tuner sees them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["DatasetScan", "Item", "Scan", "scan"]
 
 
 def scan(config: DatasetConfig) -> Scan:
-    """List every dataset; no pixel is decoded. Raises nothing for bad content: :mod:`.check` judges."""
+    """List every dataset; never raises for bad content."""
     found = []
     with _no_garbage():
         for index, dataset in enumerate(effective(config)):
@@ -27,9 +27,10 @@ def scan(config: DatasetConfig) -> Scan:
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Hundreds of thousands of small objects are made here, and all stay: without this, the collector would walk
-    through them and the host's whole heap again and again, for a fifth of the time and nothing to collect. Freezing
-    and thawing makes them old ones at once, which it would do by a last walk."""
+    """Pause collection: it would traverse the heap for a fifth of the time.
+
+    Freezing and thawing moves new objects to the oldest generation.
+    """
     running = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""What an earlier look at a dataset found: it holds, also after a restart, while none of its files changes."""
+"""Results of scans, valid while no file changes."""
 
 from __future__ import annotations
 
@@ -20,41 +20,38 @@ from musubi_nodes.errors import Problem
 from musubi_nodes.files import KEPT, read_json, write_json
 from musubi_nodes.json_types import fits, pairs, text, texts
 
-AT_ONCE = 2.0
-"""Seconds. ComfyUI asks a loader whether its dataset has changed, and runs it right then: one look serves both."""
+AT_ONCE = 2.0  # seconds; ComfyUI checks a loader for changes, then runs it
 
 KINDS = {"state": text, "fingerprint": text, "warnings": pairs, "datasets": texts}
-EDITION = "4"
-"""Raised when a look finds something else in the same files."""
+EDITION = "4"  # raise when scans find something else
 
 
 @dataclass(frozen=True)
 class Found:
-    """A dataset without errors: its fingerprint, and what is in it."""
-
     fingerprint: str
     report: Report
 
 
 class RecentScan:
-    """What the question whether a dataset has changed saw, for the run that follows at once: a host keeps one."""
+    """The state that a check for changes saw, for the run after it."""
 
     def __init__(self) -> None:
         self._seen: tuple[Path, str, float] | None = None
 
     def keep(self, file: Path, state: str) -> None:
-        """The question has seen ``state``; ``file`` tells datasets apart."""
         self._seen = (file, state, time.monotonic())
 
     def take(self, file: Path) -> str:
-        """What was seen of the same dataset a moment ago, else ""; it serves once."""
+        """Return a recent state of ``file`` once, else ""."""
         seen, self._seen = self._seen, None
         return seen[1] if seen and seen[0] == file and time.monotonic() - seen[2] < AT_ONCE else ""
 
 
 class ScanCache:
-    """One dataset, ``judged`` by rules that are part of what was found. Make it before the look whose result it keeps:
-    what changes meanwhile is seen the next time then."""
+    """A dataset's result, by config and the rules ``judged`` by.
+
+    Create it before scanning, to notice changes meanwhile.
+    """
 
     def __init__(self, config: DatasetConfig, judged: str, last: RecentScan) -> None:
         text = f"{EDITION}\0{judged}\0{config!r}"
@@ -64,12 +61,11 @@ class ScanCache:
         self._state = last.take(self._file) or _state(config)
 
     def ask(self) -> Found | None:
-        """The same as :meth:`find`, for the question whether the dataset has changed."""
+        """Like :meth:`find`, for a check for changes."""
         self._last.keep(self._file, self._state)
         return self.find()
 
     def find(self) -> Found | None:
-        """What was found before, if it still holds."""
         if not self._state:
             return None
         kept = read_json(self._file, KEPT)
@@ -79,7 +75,7 @@ class ScanCache:
         return Found(kept["fingerprint"], Report((), warnings, tuple(kept["datasets"])))
 
     def keep(self, found: Found) -> None:
-        """For the next time; a dataset with errors is looked at again."""
+        """Save, unless it has errors."""
         if not self._state or found.report.errors:
             return
         report = {"warnings": [*map(astuple, found.report.warnings)], "datasets": found.report.datasets}
@@ -88,9 +84,7 @@ class ScanCache:
 
 
 def _state(config: DatasetConfig) -> str:
-    """Of all folders that a look goes through; "" where more counts than names and stamps of the files in them: a
-    JSONL names files anywhere, a control may be a folder of images, and a file may just be changing. On Windows a
-    caption's change need not show in its times."""
+    """Digest all folders, or return "" if files outside or inside may change."""
     parts = effective(config)
     folders = [folder for part in parts for folder in (part.directory, part.control_directory) if folder]
     if not files.CHANGES_ARE_TIMED or any(part.directory is None for part in parts):
@@ -108,7 +102,6 @@ def _state(config: DatasetConfig) -> str:
 
 
 def _holds_media(folder: str) -> bool:
-    """All that a look wants to know of a folder inside."""
     endings = frozenset().union(*MEDIA_EXTENSIONS.values())
     with os.scandir(folder) as entries:
         return any(has_ending(entry.name, endings) for entry in entries)

@@ -1,6 +1,6 @@
-"""The dataset TOML as models, with musubi-tuner's own names and defaults (dataset/config_utils.py, v0.3.4).
+"""Models of the dataset TOML (dataset/config_utils.py, v0.3.4).
 
-A field that the user left out is not in ``model_fields_set``: that is how ``[general]`` falls through to a dataset.
+``[general]`` applies to fields outside ``model_fields_set``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ FrameExtraction = Literal["head", "chunk", "slide", "uniform", "full"]
 Count = Annotated[StrictInt, Field(ge=1)]
 Frames = Annotated[StrictInt, Field(ge=1, le=100_000)]
 Index = Annotated[StrictInt, Field(ge=-100_000, le=100_000)]
-MOST_NUMBERS = 100
-"""Of one list; each length of clips is looked for in each video."""
+MOST_NUMBERS = 100  # of a list
 Side = Annotated[StrictInt, Field(ge=16, le=8192)]
 Fps = Annotated[float, Field(strict=True, gt=0, le=1000, allow_inf_nan=False)]
 SOURCE_FIELDS = ("image_directory", "image_jsonl_file", "video_directory", "video_jsonl_file")
@@ -30,8 +29,7 @@ def _pair(value: Any) -> Any:
 
 
 def one_ending(value: str | None) -> str | None:
-    """A check of ``caption_extension``: musubi-tuner strips the last suffix of a caption file to find its image, and
-    globs "*" + extension."""
+    """Validate: musubi-tuner globs "*" + extension."""
     if value is None:
         return None
     if not value.startswith("."):
@@ -42,7 +40,7 @@ def one_ending(value: str | None) -> str | None:
 
 
 class General(BaseModel):
-    """``[general]``: what holds for every dataset that does not say otherwise."""
+    """``[general]``: defaults of all datasets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -67,7 +65,7 @@ class _Folders(General):
 
 
 class ImageDataset(_Folders):
-    """One ``[[datasets]]`` of images: a folder with caption files, or a JSONL file."""
+    """A ``[[datasets]]`` of images."""
 
     image_directory: Path | None = Field(None, description="Folder of images and caption files.")
     image_jsonl_file: Path | None = Field(None, description="JSONL lines with image_path and caption.")
@@ -98,7 +96,7 @@ class ImageDataset(_Folders):
 
 
 class VideoDataset(_Folders):
-    """One ``[[datasets]]`` of videos: a folder with caption files, or a JSONL file."""
+    """A ``[[datasets]]`` of videos."""
 
     video_directory: Path | None = Field(None, description="Folder of videos and caption files.")
     video_jsonl_file: Path | None = Field(None, description="JSONL lines with video_path and caption.")
@@ -135,11 +133,10 @@ class VideoDataset(_Folders):
 
 Dataset = ImageDataset | VideoDataset
 FIELDS = {**ImageDataset.model_fields, **VideoDataset.model_fields}
-"""Every key that a ``[[datasets]]`` of some kind takes."""
 
 
 class DatasetConfig(BaseModel):
-    """A whole dataset TOML. Paths are absolute once :func:`musubi_nodes.datasets.toml.load` made it."""
+    """A dataset TOML, with absolute paths once loaded."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -148,7 +145,7 @@ class DatasetConfig(BaseModel):
 
 
 def effective(config: DatasetConfig) -> tuple[Dataset, ...]:
-    """Each dataset with ``[general]`` filled in: dataset, then general, then default (config_utils.py, v0.3.4)."""
+    """Fill in ``[general]`` (config_utils.py, v0.3.4)."""
     shared = {name: getattr(config.general, name) for name in config.general.model_fields_set}
     return tuple(
         dataset.model_copy(update={n: v for n, v in shared.items() if n not in dataset.model_fields_set})
@@ -157,8 +154,7 @@ def effective(config: DatasetConfig) -> tuple[Dataset, ...]:
 
 
 def joined(first: DatasetConfig, second: DatasetConfig) -> DatasetConfig:
-    """The datasets of both, each with the values that it had: ``[general]`` stays that of ``first``, so that the others
-    say for themselves what it would change for them."""
+    """Join datasets; ``first`` keeps ``[general]``, others their values."""
     if second.general == first.general:
         others = second.datasets
     else:
@@ -168,7 +164,6 @@ def joined(first: DatasetConfig, second: DatasetConfig) -> DatasetConfig:
 
 
 def source_of(dataset: Dataset) -> Path:
-    """The folder or JSONL file that the items come from."""
     source = dataset.directory or dataset.jsonl_file
     if source is None:
         raise InvalidValue("dataset-source-missing", "a dataset needs a directory or a JSONL file")
@@ -176,5 +171,5 @@ def source_of(dataset: Dataset) -> Path:
 
 
 def cache_folder_of(dataset: Dataset) -> Path | None:
-    """Where musubi-tuner puts the caches: ``cache_directory``, else the media folder, else (JSONL) nowhere."""
+    """Return the caches' folder, if musubi-tuner has one."""
     return dataset.cache_directory or dataset.directory

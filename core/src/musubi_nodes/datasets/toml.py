@@ -1,6 +1,6 @@
-"""The dataset TOML: read with near-miss hints, written back as the normalised copy that musubi-tuner gets.
+"""Reads, validates and writes dataset TOML.
 
-Relative paths count from the TOML's own folder. (musubi-tuner itself takes the folder that it was started in.)
+Relative paths count from the TOML's folder, unlike in musubi-tuner.
 """
 
 from __future__ import annotations
@@ -54,27 +54,24 @@ __all__ = [
     "with_cache_directories",
 ]
 
-MOST_DATASETS, MOST_FINDINGS = 1_000, 100
-"""What is beyond is not looked at: near misses of 100,000 unknown keys would be looked for over minutes."""
+MOST_DATASETS, MOST_FINDINGS = 1_000, 100  # near misses are slow to find
 _CORRECT = "Correct the file and queue again."
 _ARRAY = re.compile(r"\[\n((?: +-?\d+,\n)+)\]")  # tomli-w gives each number a line of its own
 
 
 def load(path: Path) -> DatasetConfig:
-    """Read and check a dataset ``.toml`` or ``.json``; all findings come in one :class:`MusubiError`."""
+    """Load a ``.toml`` or ``.json``; MusubiError with all findings."""
     return parse(read_file(path), base=path.absolute().parent, name=path.name)
 
 
 def loads(text: str, *, base: Path, name: str = "dataset TOML") -> DatasetConfig:
-    """The same for TOML text; relative paths count from ``base``."""
     return parse(parse_toml(text.removeprefix("\ufeff"), name), base=base, name=name)
 
 
 def parse(
     raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML", what: str = "", fix: str = _CORRECT
 ) -> DatasetConfig:
-    """The same for plain values, as they come out of TOML or JSON; ``what`` and ``fix`` are those of the error where
-    the values come from elsewhere."""
+    """Validate plain values; ``what`` and ``fix`` go into the error."""
     stray = [key for key in raw if key not in ("general", "datasets")]
     found = [stray_top_level(key, raw[key]) for key in stray[:MOST_FINDINGS]]
     general = _general(raw.get("general"), found)
@@ -89,8 +86,7 @@ def parse(
 
 
 def dump(config: DatasetConfig, path: Path) -> Path:
-    """Write the normalised copy that musubi-tuner gets, ``[general]`` folded into each dataset; each must have its
-    ``cache_directory``."""
+    """Write musubi-tuner's copy, with ``[general]`` folded in."""
     folded = DatasetConfig(datasets=effective(config))
     for number, dataset in enumerate(folded.datasets):
         if dataset.cache_directory is None:
@@ -105,10 +101,10 @@ def dump(config: DatasetConfig, path: Path) -> Path:
 
 
 def dumps(config: DatasetConfig) -> str:
-    """The configuration as TOML, with absolute paths with ``/``.
+    """Format as TOML with absolute paths.
 
-    ``batch_size`` always stands somewhere, because the cache scripts' ``--batch_size`` would set a missing one
-    (BlueprintGenerator, v0.3.4). Other defaults stay out, so that versions without these keys read it too.
+    ``batch_size`` is always written, since the cache scripts' option would set a
+    missing one (BlueprintGenerator, v0.3.4). Other defaults are left out.
     """
     values = _plain_values(config)
     sections = [f"[general]\n{_flat(values['general'])}"] if "general" in values else []
@@ -117,7 +113,7 @@ def dumps(config: DatasetConfig) -> str:
 
 
 def _flat(table: Mapping[str, Any]) -> str:
-    """The keys of one section (tomli-w would write a list of short sections as ``datasets = [{...}]``)."""
+    """Format a section; tomli-w would write ``datasets = [{...}]``."""
     import tomli_w
 
     return _ARRAY.sub(_on_one_line, tomli_w.dumps(table))
@@ -139,7 +135,6 @@ def _sources(dataset: Dataset) -> dict[str, Any]:
 
 
 def _table(section: General) -> dict[str, Any]:
-    """What was set, in the order of the declaration."""
     given = {name: getattr(section, name) for name in type(section).model_fields if name in section.model_fields_set}
     return {name: _plain(value) for name, value in given.items() if value is not None}
 

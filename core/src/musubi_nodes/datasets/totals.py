@@ -1,4 +1,4 @@
-"""What the bars of the cache scripts will count, since they print no total themselves."""
+"""Totals of the cache scripts' bars, which print none."""
 
 from __future__ import annotations
 
@@ -23,20 +23,18 @@ def cache_totals(
     *,
     fps: float | None = None,
 ) -> tuple[int | None, ...]:
-    """Batches for each dataset; None where a file's header cannot be read.
+    """Count batches of each dataset; None if a header is unreadable.
 
-    ``fps`` is the model's frame rate (Wan 16, HunyuanVideo 24, FramePack 30) and needed where a dataset has
-    ``source_fps``. HunyuanVideo counts the text total twice, once for each encoder.
+    ``fps`` is the model's. HunyuanVideo has two passes over texts.
     """
     datasets = effective(config)
     return tuple(_total(found, datasets[found.index], kind, fps) for found in scan.datasets)
 
 
 def training_batches(scan: Scan, config: DatasetConfig, *, fps: float | None = None) -> int | None:
-    """Batches of one epoch over all datasets; None where one of them does not tell its own.
+    """Count batches of one epoch, if known.
 
-    Each item is there ``num_repeats`` times before batches are made (``prepare_for_training`` of
-    dataset/image_video_dataset.py, v0.3.4).
+    Repeats come first (dataset/image_video_dataset.py, v0.3.4).
     """
     datasets, total = effective(config), 0
     for found in scan.datasets:
@@ -49,9 +47,7 @@ def training_batches(scan: Scan, config: DatasetConfig, *, fps: float | None = N
 
 
 def batch_keys(found: DatasetScan, dataset: Dataset, *, fps: float | None = None) -> Keys | None:
-    """What musubi-tuner sorts an image or a clip by before it makes batches, and how many there are of each: width and
-    height of the bucket, then the number of controls or of frames. None where a header cannot be read, or
-    ``source_fps`` needs ``fps``."""
+    """Count items by bucket and number of controls or frames."""
     if isinstance(dataset, VideoDataset):
         return _clip_keys(found, dataset, fps)
     return _image_keys(found, dataset)
