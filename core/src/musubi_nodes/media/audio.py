@@ -1,4 +1,4 @@
-"""Sound as a small numpy-based value, read and written by ffmpeg."""
+"""Sound as numpy arrays, read and written by ffmpeg."""
 
 from __future__ import annotations
 
@@ -17,33 +17,29 @@ from musubi_nodes.media.probe import probe
 if TYPE_CHECKING:
     import numpy as np
 
-_TOGETHER = ("mpegts", "mpeg")
-"""Containers in which ffmpeg counts time from the first of the streams that are read, so the picture is read too."""
+_TOGETHER = ("mpegts", "mpeg")  # ffmpeg counts time from the first stream read, so read pictures too
 
 _PIECE = 1 << 20
-MOST = 1 << 30
-"""Bytes of samples: 47 minutes of stereo at 48 kHz. A small file can hold hours of silence in eight channels."""
+MOST = 1 << 30  # bytes: 47 minutes of stereo at 48 kHz
 
 
 @dataclass(frozen=True)
 class Audio:
-    """``samples``: float32 [channels, samples], -1..1; ``rate``: samples a second."""
+    """``samples``: float32 [channels, samples], -1..1; ``rate`` per second."""
 
     samples: np.ndarray[Any, Any]
     rate: int
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
         return float(self.samples.shape[1] / self.rate)
 
 
 def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> Audio | None:
-    """The first sound stream from ``start`` on, in seconds from the first picture, at its own rate and with its own
-    channels; ``None`` where none is left.
+    """Read the first sound stream; ``None`` if there is none.
 
-    StallDetector stands where sound begins later than the picture, so that both stay together. It is decoded from the
-    beginning of the file: seeking is exact to a packet only.
+    ``start`` counts from the first picture; silence fills the beginning. Decodes from the
+    file's start: seeking is exact to a packet only.
     """
     import numpy as np
 
@@ -75,7 +71,7 @@ def read_audio(path: Path, start: float = 0.0, seconds: float | None = None) -> 
 
 
 def _wav_header(data: bytes | bytearray) -> tuple[int, int, int]:
-    """Channels, rate, and where the samples begin."""
+    """Return channels, rate and offset of the samples."""
     place, channels, rate = 12, 1, 1
     while data[place : place + 4] != b"data":
         size = struct.unpack_from("<I", data, place + 4)[0]
@@ -86,7 +82,7 @@ def _wav_header(data: bytes | bytearray) -> tuple[int, int, int]:
 
 
 def write_raw(audio: Audio, path: Path, seconds: float) -> list[str]:
-    """Write at most ``seconds`` as raw samples; returns ffmpeg's options that read them."""
+    """Write raw samples; return ffmpeg's options to read them."""
     import numpy as np
 
     kept = audio.samples[:, : round(seconds * audio.rate)]

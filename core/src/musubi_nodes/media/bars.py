@@ -1,4 +1,4 @@
-"""A picture of how full things are: a bar for each, coloured by who holds it. Pillow only."""
+"""Draws horizontal bars with Pillow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from musubi_nodes.media.fonts import drawable, font_for
 from musubi_nodes.media.plot import COLORS, FINER, GRID, GROUND, TEXT
 from musubi_nodes.media.wrapping import shortened
 
-OTHERS = (128, 134, 144)
-"""What is held by somebody else, or nobody knows by whom."""
+OTHERS = (128, 134, 144)  # held by others or unknown
 
 
 @dataclass(frozen=True)
 class Part:
-    """A share of a bar, 0..1; parts of one ``kind`` have one color and one line of the legend."""
+    """A share of a bar, 0..1, coloured by ``kind``."""
 
     kind: str
     share: float
@@ -24,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Bar:
-    """``parts`` from the left on, empty where nothing is known; ``told`` is what stands above it on the right."""
+    """A bar with a ``name`` on the left and ``told`` on the right."""
 
     name: str
     told: str
@@ -32,7 +31,7 @@ class Bar:
 
 
 def bars(rows: Sequence[Bar], kinds: Sequence[str], width: int, title: str, text_size: int = 16) -> Any:
-    """A PIL image ``width`` pixels wide. ``kinds`` in the order of their colors; the last one is grey."""
+    """Draw an image ``width`` pixels wide; the last kind is grey."""
     from PIL import Image, ImageDraw
 
     letters = title + "".join(kinds) + "".join(row.name + row.told for row in rows)
@@ -75,7 +74,7 @@ def _bar(draw: Any, row: Bar, box: tuple[float, float, float, float], font: Any,
 
 
 def stacked(pictures: Sequence[Any]) -> Any:
-    """Pictures of one width, below each other."""
+    """Stack pictures of one width."""
     from PIL import Image
 
     whole = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)), GROUND)

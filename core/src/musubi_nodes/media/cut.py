@@ -1,4 +1,4 @@
-"""Which frames of a video are taken, and in which size."""
+"""Frames and size taken from a video."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.ffmpeg import evenly
 from musubi_nodes.media.probe import VideoFacts, exact_rate
 
+# filters of ffmpeg
 RESIZE: Mapping[str, str] = {
     "stretch": "scale={w}:{h}",
     "crop": "scale={w}:{h}:force_original_aspect_ratio=increase,crop={w}:{h}",
     "pad": "scale={w}:{h}:force_original_aspect_ratio=decrease,pad={w}:{h}:-1:-1",
 }
-"""How a picture of another shape is made to fit: as filters of ffmpeg."""
 
-_EARLY = 0.001
-"""Seconds that a start is put forward: Matroska rounds times to milliseconds, and frame 1 must not become frame 2."""
+_EARLY = 0.001  # seconds; Matroska rounds times to milliseconds
 
-_NEAR = 0.1
-"""How far, in frames, a time may lie beside a whole frame and still mean it; for the same reason."""
+_NEAR = 0.1  # frames, for the same reason
 
-_REORDERED = 16
-"""Frames that may be stored in another order than shown (H.264's most): by so much an index may find a place late."""
+_REORDERED = 16  # frames stored in another order (H.264's most)
 
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """``start`` in seconds from the first frame; ``length`` in frames of the result, 0: to the end; ``fps`` 0: as the
-    file has them; ``every``: of the frames that ``fps`` leaves, each so many-th; ``width`` and ``height`` 0: as the
-    file, or, if one is given, in proportion."""
+    """A part of a video; 0 means as in the file.
+
+    ``start`` in seconds, ``length`` in resulting frames; of those at ``fps``, every
+    ``every``-th is taken.
+    """
 
     start: float = 0.0
     length: int = 0
@@ -43,29 +42,28 @@ class ClipSpec:
     resize: str = "stretch"
 
     def picks(self) -> bool:
-        """Whether other frames come out than the file has."""
+        """Whether frames change."""
         return bool(self.start or self.length or self.every > 1 or self.fps)
 
     def whole(self, facts: VideoFacts) -> bool:
-        """Whether the file comes out as it is; ``resize`` changes nothing where the size stays."""
+        """Whether the file is unchanged."""
         return not self.picks() and self.size(facts) == facts.upright
 
     def size(self, facts: VideoFacts) -> tuple[int, int]:
-        """Width and height of the result in pixels."""
         wide, high = facts.upright
         width = self.width or (round(wide * self.height / high) if self.height else wide)
         height = self.height or (round(high * self.width / wide) if self.width else high)
         return max(width, 1), max(height, 1)
 
     def rate(self, facts: VideoFacts) -> Fraction:
-        """Frames per second of the result, so that it lasts as long as what was taken."""
+        """Return the resulting frame rate, which keeps the speed."""
         return self._target(facts) / self.every
 
     def _target(self, facts: VideoFacts) -> Fraction:
         return exact_rate(self.fps) if self.fps else facts.rate
 
     def most(self, facts: VideoFacts) -> int:
-        """At most so many frames come out: exact where the rate stays, else two too many at most."""
+        """Return a limit of frames, at most two too many."""
         left = facts.frames - (math.ceil(self.start * float(facts.rate) - 2 * _NEAR) if self.start else 0)
         if facts.uneven:
             left = facts.frames if self.start <= max(facts.end, facts.duration) else 0
@@ -82,16 +80,16 @@ class ClipSpec:
         return min(left, self.length) if self.length else left
 
     def opening(self, facts: VideoFacts) -> list[str]:
-        """Options before ``-i``: what need not be decoded is skipped, where the container finds the place."""
+        """Return options before ``-i``, to seek."""
         skipped = self._skipped(facts)
         return ["-ss", f"{facts.begin + skipped:.6f}"] if skipped else []
 
     def _skipped(self, facts: VideoFacts) -> float:
-        """Seconds before ``start`` that ffmpeg leaves out on opening; the rest is cut exactly by a filter."""
+        """Return seconds to seek."""
         return max(self.start - _EARLY - float(_REORDERED / facts.rate), 0) if facts.indexed else 0
 
     def filters(self, facts: VideoFacts) -> list[str]:
-        """ffmpeg's filters: first the frames, then their size. Frames come out evenly timed at :meth:`rate`."""
+        """List filters; frames come out evenly at :meth:`rate`."""
         found = ["settb=AVTB", *self._begun(facts), "setpts=PTS-STARTPTS"] if self.picks() else []
         target = self._target(facts)
         if self.fps:
@@ -106,7 +104,6 @@ class ClipSpec:
         return found
 
     def _begun(self, facts: VideoFacts) -> list[str]:
-        """The filters that begin at ``start``; behind a skip times count from there, else from the first frame."""
         skipped = self._skipped(facts)
         if not skipped and not facts.uneven:
             first = math.ceil(self.start * facts.rate - Fraction(_NEAR))
@@ -116,10 +113,10 @@ class ClipSpec:
 
 
 def _dropped(facts: VideoFacts, fps: Fraction) -> str:
-    """Each frame that is the first one of its place at ``fps``, as musubi-tuner drops frames for ``source_fps``.
+    """Select frames as musubi-tuner does for ``source_fps``.
 
-    dataset/image_video_dataset.py and media_utils.py, v0.3.4: frame n is kept where int(n * fps / source_fps) grows.
-    The place of a frame is its number where times are even, else its time.
+    It keeps frame n if int(n * fps / source_fps) grows (dataset/media_utils.py, v0.3.4).
+    Uneven frames count by time.
     """
     source, early = float(facts.rate), float(fps) * _EARLY if facts.ticks else 0
     place = "{t}" if facts.ticks else f"if(lt(abs({{t}}-round({{t}})),{_NEAR}),round({{t}}),{{t}})"

@@ -1,4 +1,4 @@
-"""Frames out of a file, straight into one array: read by one thread, converted by another, never held twice."""
+"""Decodes into one array: one thread reads, others convert."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _CONVERTERS = 2
 
 
 def decode(path: Path, cut: ClipSpec | None = None, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
-    """The chosen frames, float32 [frames, height, width, 3] in 0..1; each value is a whole number of 1/255.
+    """Return float32 [frames, height, width, 3], 0..1 in steps of 1/255.
 
-    Raises :class:`MusubiError` where the file is no video, nothing is left to decode, or memory would not do.
+    MusubiError for no video, nothing to decode, or too little memory.
     """
     import numpy as np
 
@@ -55,7 +55,6 @@ def decode(path: Path, cut: ClipSpec | None = None, watch: Watch = unwatched) ->
 
 
 def _convert(block: Any, target: Any, free: queue.Queue[Any]) -> None:
-    """The first frames of ``block`` as 0..1; numpy lets other threads run meanwhile."""
     import numpy as np
 
     try:
@@ -65,7 +64,7 @@ def _convert(block: Any, target: Any, free: queue.Queue[Any]) -> None:
 
 
 def count(path: Path, cut: ClipSpec, watch: Watch = unwatched) -> int:
-    """How many frames :func:`decode` would return, without keeping any."""
+    """Count what :func:`decode` would return."""
     facts = probe(path)
     if not cut.picks() and not facts.uneven:
         return facts.frames
@@ -79,7 +78,7 @@ def count(path: Path, cut: ClipSpec, watch: Watch = unwatched) -> int:
 
 
 def _command(path: Path, cut: ClipSpec, facts: VideoFacts, most: int) -> list[str]:
-    """Evenly timed frames at the output's own rate: no version of ffmpeg then doubles or drops any."""
+    """Output frames evenly, so that no ffmpeg repeats or drops any."""
     rate = cut.rate(facts)
     filters = [*cut.filters(facts), *evenly(rate)]
     return [*cut.opening(facts), *readable(path), "-map", "0:V:0", "-vf", ",".join(filters), "-r", str(rate),
@@ -95,7 +94,7 @@ def _check_end(path: Path, run: Ffmpeg, done: int, look: Any) -> None:
 
 
 def check_memory(path: Path, needed: int) -> None:
-    """Raise a MusubiError if frames of so many bytes would not fit into what is free."""
+    """Raise if that many bytes are not free."""
     import psutil
 
     free = psutil.virtual_memory().available
@@ -108,8 +107,10 @@ def check_memory(path: Path, needed: int) -> None:
 
 
 class _Blocks:
-    """uint8 blocks [frames, height, width, 3] from a pipe, each with the number of frames that came; none, and no
-    block, while nothing comes. Whoever has used a block puts it into ``free``."""
+    """Yields uint8 blocks [frames, height, width, 3] and their frames.
+
+    Without input it yields (None, 0); used blocks go to ``free``.
+    """
 
     def __init__(self, pipe: Any, height: int, width: int) -> None:
         import numpy as np

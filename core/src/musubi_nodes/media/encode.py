@@ -1,4 +1,4 @@
-"""Frames into a file, frame by frame through ffmpeg's standard input; a file into another without a detour."""
+"""Encodes frames or files with ffmpeg."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from musubi_nodes.media.probe import VideoFacts, probe
 if TYPE_CHECKING:
     import numpy as np
 
+# for browsers, in the same pass
 PREVIEW = ["-vf", "{filters}scale=trunc(min(640\\,iw)/2)*2:-2", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "28",
            "-pix_fmt", "yuv420p", "-movflags", "+faststart"]  # fmt: skip
-"""The small copy for browsers, made in the same pass."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is encoded: either ``pictures`` (uint8 or float arrays [height, width, channels]) or a ``path``."""
+    """``pictures`` [height, width, channels], uint8 or float, or a ``path``."""
 
     width: int
     height: int
@@ -41,14 +41,15 @@ class Source:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
         return float(self.frames / self.rate)
 
 
 @dataclass(frozen=True)
 class EncodeRequest:
-    """What is made of it. ``quality`` is 0 to 100; ``workflow`` goes into the file; ``preview``: a small copy too.
-    ``upright``: where the file asks players to turn it, its pictures are turned, for readers that do not."""
+    """What to write; ``quality`` is 0..100.
+
+    ``upright`` rotates pictures that players would rotate.
+    """
 
     form: Format
     quality: int = 75
@@ -59,16 +60,16 @@ class EncodeRequest:
 
 
 def file_source(path: Path, cut: ClipSpec | None = None) -> Source:
-    """A video on disk, or the part of it that ``cut`` takes."""
     cut, facts = cut or ClipSpec(), probe(path)
     width, height = cut.size(facts)
     return Source(width, height, cut.rate(facts), cut.most(facts), path=path, cut=cut, facts=facts)
 
 
 def encode(source: Source, wish: EncodeRequest, folder: Path, watch: Watch = unwatched) -> list[Path]:
-    """Write into the empty ``folder``: the file or the numbered pictures, and ``preview.mp4`` if wanted; returns the
-    former. Raises :class:`MusubiError` where there are no frames, and with ffmpeg's last lines where it fails; what it
-    left is the caller's to remove."""
+    """Write into the empty ``folder``; return the file or pictures.
+
+    The caller removes what a failure leaves.
+    """
     if not source.frames:
         raise MusubiError(
             "frames-missing", "there are no frames to write", fix="Look at what makes the images: the batch is empty."
@@ -98,7 +99,7 @@ def encode(source: Source, wish: EncodeRequest, folder: Path, watch: Watch = unw
 
 
 def _inputs(source: Source, wish: EncodeRequest, folder: Path) -> list[str]:
-    """Input 0 is the picture, then sound and metadata where there are any."""
+    """Input 0 is the picture, then sound, then metadata."""
     if source.path is not None:
         opening = source.cut.opening(source.facts) if source.facts else []
         options = [*opening, *readable(source.path)]
@@ -141,7 +142,6 @@ def _output(source: Source, wish: EncodeRequest) -> list[str]:
 
 
 def _sound(source: Source, wish: EncodeRequest) -> list[str]:
-    """The given sound, else that of the whole file: copied where the container takes it."""
     form = wish.form
     if not form.audio:
         return ["-an"]
@@ -153,13 +153,13 @@ def _sound(source: Source, wish: EncodeRequest) -> list[str]:
 
 
 def is_copied(source: Source, form: Format) -> bool:
-    """Whether the file already is what the format would make of it."""
+    """Whether the file already has the format."""
     facts = source.facts
     return facts is not None and source.cut.whole(facts) and f"{facts.codec} {facts.pixels}" in form.copies
 
 
 def padding(source: Source, form: Format) -> tuple[int, int]:
-    """Columns and rows that are repeated at the right and bottom edge, because the encoder takes even sizes only."""
+    """Return columns and rows to repeat for even sizes."""
     return (source.width % 2, source.height % 2) if form.even else (0, 0)
 
 
@@ -183,7 +183,7 @@ def _preview(source: Source, wish: EncodeRequest) -> list[str]:
 
 
 def _fed(run: Ffmpeg, source: Source) -> Iterator[int]:
-    """Give ffmpeg its pictures, or watch it read the file; yields the frames that are done."""
+    """Feed or watch ffmpeg; yield frames done."""
     if source.pictures is None:
         yield from progressed(run)
         return
@@ -200,7 +200,7 @@ def _fed(run: Ffmpeg, source: Source) -> Iterator[int]:
 
 
 def _bytes(source: Source, picture: np.ndarray[Any, Any]) -> memoryview:
-    """One picture as rgb24. Values are rounded, so that 8-bit values survive; what is not in 0..1 is clipped."""
+    """Round to rgb24, so that 8-bit values survive."""
     import numpy as np
 
     if picture.shape[:2] != (source.height, source.width):
@@ -215,7 +215,6 @@ def _bytes(source: Source, picture: np.ndarray[Any, Any]) -> memoryview:
 
 
 def sizes_differ(one: Sequence[int], other: Sequence[int]) -> MusubiError:
-    """The error for pictures [height, width, ...] that cannot be frames of one video."""
     return MusubiError(
         "image-sizes-differ",
         f"the pictures have different sizes: {one[1]}x{one[0]} and {other[1]}x{other[0]}",
@@ -224,7 +223,7 @@ def sizes_differ(one: Sequence[int], other: Sequence[int]) -> MusubiError:
 
 
 def _mark(wish: EncodeRequest, made: Sequence[Path]) -> None:
-    """The workflow for what ffmpeg itself cannot put into a file."""
+    """Write the workflow if ffmpeg cannot."""
     write = {"text": metadata.write_text, "exif": metadata.write_exif}.get(wish.form.metadata)
     if write and wish.workflow:
         for path in made:

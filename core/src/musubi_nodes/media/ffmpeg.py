@@ -1,4 +1,4 @@
-"""One ffmpeg process: started, listened to, and ended in every case."""
+"""One ffmpeg process."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.i18n import translate
 
 Watch = Callable[[int, int], None]
-"""Told (frames done, frames expected) several times a second; raises where the user cancelled."""
+"""Gets frames done and expected; may raise to cancel."""
 
-OLDEST = 7
-"""ffmpeg 5.1 and 4.2 cut sound at a wrong place and write ProRes in other colours (tests/media shows it)."""
+OLDEST = 7  # 5.1 and 4.2 cut sound wrongly and change ProRes's colours
 UPGRADE = 'Run `python -m pip install --upgrade "imageio-ffmpeg>=0.6"` with the Python that runs this.'
 _LISTING_SECONDS = 60
 PIPE_BYTES = 1 << 20
+# no playlists (HLS, concat, DASH)
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,ogg,mpegts,mpeg,mpegvideo,gif,webp_anim,webp_pipe"
-"""Files that hold their own pictures; lists of other files (HLS, concat, DASH) are not among them."""
 ENVIRONMENT = {
     "SVT_LOG": "1",  # SVT-AV1 writes its settings to stderr otherwise
     "AV_LOG_FORCE_NOCOLOR": "1",  # what ffmpeg writes is parsed
@@ -44,18 +43,16 @@ _BAD = ("panic", "fatal", "error")
 _HOLLOW = re.compile("Task finished|Terminating thread|Conversion failed|Nothing was written")
 
 
-def unwatched(done: int, total: int) -> None:
-    """Nobody looks."""
+def unwatched(done: int, total: int) -> None: ...
 
 
 def executable() -> str:
-    """The ffmpeg that imageio-ffmpeg finds: its own, or the one that IMAGEIO_FFMPEG_EXE names."""
     return found()[0]
 
 
 @cache
 def found() -> tuple[str, str]:
-    """Its path and version; a :class:`MusubiError` if there is none, or one older than :data:`OLDEST`."""
+    """Return path and version of imageio-ffmpeg's ffmpeg, if new enough."""
     import imageio_ffmpeg
 
     try:
@@ -73,7 +70,7 @@ def found() -> tuple[str, str]:
 
 
 def too_old() -> str:
-    """What to say at the start about an imageio-ffmpeg that another pack keeps too old; empty if it will do."""
+    """Return a warning about another pack's old imageio-ffmpeg, or ""."""
     try:
         version = metadata.version("imageio-ffmpeg")
     except metadata.PackageNotFoundError:
@@ -84,31 +81,32 @@ def too_old() -> str:
 
 
 def major(version: str) -> int:
-    """7 of "7.0.2-static" and of "n7.1"; 0 if it is no release, such as "N-112-gabc" and "git-2024"."""
+    """Parse "7.0.2-static" or "n7.1"; 0 for no release."""
     found = re.match(r"n?(\d+)\.", version)
     return int(found[1]) if found else 0
 
 
 def readable(path: Path) -> list[str]:
-    """The options that open ``path``; a playlist that calls itself a video reaches neither network nor files."""
+    """Return options to open ``path`` without network or other files."""
     return ["-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", f"file:{path.absolute()}"]
 
 
 def evenly(rate: Fraction) -> list[str]:
-    """The filters that give each frame its own place at ``rate``. Ticks of an hour leave nothing of how long it lasted:
-    ffmpeg repeats a frame that lasts longer than one place."""
+    """Return filters that place each frame evenly.
+
+    Hour-long ticks erase durations: ffmpeg repeats long frames.
+    """
     return ["settb=3600", "settb=AVTB", f"setpts=N/({rate})/TB"]
 
 
 def asked(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
-    """A short call with all its output; OSError, ValueError or TimeoutExpired where there is none."""
     environment = {**os.environ, **ENVIRONMENT}
     return children.run([executable(), "-hide_banner", "-nostdin", *arguments], seconds=seconds, env=environment)
 
 
 @cache
 def encoders() -> frozenset[str]:
-    """The encoders of this ffmpeg; builds differ, also those of one version of imageio-ffmpeg."""
+    """List encoders, which differ among builds."""
     try:
         listed = asked(["-encoders"], _LISTING_SECONDS).stdout.decode("ascii", "replace")
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -117,7 +115,7 @@ def encoders() -> frozenset[str]:
 
 
 class Ffmpeg:
-    """``with Ffmpeg([...]) as run``: ``run.process`` has the pipes that were asked for; leaving kills what is left."""
+    """Context manager of a process; kills it on leaving."""
 
     def __init__(
         self, arguments: Sequence[str], *, folder: Path | None = None, level: str = "error", **pipes: Any
@@ -164,7 +162,7 @@ class Ffmpeg:
             self.process.stderr.close()
 
     def wait(self, look: Callable[[], None] = spend) -> int:
-        """The exit code; ``look`` is called until it is known, and may raise to give up."""
+        """Return the exit code; ``look`` is called meanwhile, may raise."""
         while True:
             look()
             try:
@@ -175,11 +173,11 @@ class Ffmpeg:
                 continue
 
     def header(self) -> str:
-        """The first lines it wrote; with ``level`` "info" they describe the inputs."""
+        """Return its first lines."""
         return "\n".join(self._first)
 
     def said(self) -> str:
-        """The last lines of its errors, without addresses."""
+        """Return its last errors without addresses."""
         lines = [re.sub(r"\[([^\]]+?) @ 0x[0-9a-f]+\] ?", r"\1: ", line) for line in self._last]
         told = dict.fromkeys(line for line in lines if line and not _HOLLOW.search(line))
         return " / ".join([*told][-4:])[-600:]
@@ -190,8 +188,7 @@ def _not_started(error: Exception) -> MusubiError:
 
 
 def _widen(*pipes: IO[bytes] | None) -> None:
-    """Give each pipe :data:`PIPE_BYTES`, where the system can: Linux refuses once a user's pipes hold 64 MiB together,
-    and a narrow one only costs time."""
+    """Enlarge pipes; Linux limits a user's to 64 MiB."""
     if sys.platform == "linux":
         import fcntl
 
@@ -202,7 +199,7 @@ def _widen(*pipes: IO[bytes] | None) -> None:
 
 @contextlib.contextmanager
 def ended_after(seconds: float, run: Ffmpeg) -> Iterator[None]:
-    """Kill ``run`` after so long; a :class:`MusubiError` then."""
+    """Kill ``run`` after ``seconds``; then MusubiError."""
     timer = threading.Timer(seconds, run.process.kill)
     timer.start()
     try:
@@ -216,7 +213,6 @@ def ended_after(seconds: float, run: Ffmpeg) -> Iterator[None]:
 
 
 def lines(run: Ffmpeg) -> Iterator[bytes]:
-    """What it writes, line by line; who waits for it may give up at each."""
     for line in run.process.stdout or ():
         spend()
         if line.endswith(b"\n"):  # the last one is cut off where ffmpeg was ended
@@ -224,7 +220,7 @@ def lines(run: Ffmpeg) -> Iterator[bytes]:
 
 
 def progressed(run: Ffmpeg) -> Iterator[int]:
-    """The frames that are written, as ``-progress pipe:1`` tells them about five times a second."""
+    """Yield frames written (``-progress pipe:1``)."""
     for line in lines(run):
         if line.startswith(b"frame="):
             yield int(line[6:])

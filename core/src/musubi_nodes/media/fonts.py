@@ -1,4 +1,4 @@
-"""A font of this machine that has the letters of a text. Pillow's own has no Japanese, Chinese or Korean ones."""
+"""Chooses a font that has a text's letters."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ NAMES = (
     "DroidSansFallbackFull.ttf", "DroidSansFallback.ttf", "NotoSerifCJK-Regular.ttc", "NotoSerifCJK-Bold.ttc",
     "DejaVuSans.ttf", "arial.ttf", "Arial.ttf",
 )  # fmt: skip
-"""Fonts with many letters, the best for captions first."""
-MISSING = "\uffff"
-"""No letter: fonts draw their box for it."""
+MISSING = "\uffff"  # drawn as a font's box
 
 
 def font_for(text: str, size: int) -> Any:
-    """The font that has most letters of ``text``: Pillow's own if it has all, else one of the system's."""
+    """Return the font with most letters; Pillow's if it has all."""
     letters = frozenset(text)
     fonts = _fonts(size)
     best = next(fonts)
@@ -38,7 +36,7 @@ def font_for(text: str, size: int) -> Any:
 
 
 def drawable(text: str, font: Any) -> str:
-    """``text`` with "?" for letters that the font lacks, or an empty one if that would be more than a third of it."""
+    """Replace missing letters by "?"; "" if over a third are."""
     shown = "".join(letter if has_letter(font, letter) else "?" for letter in text)
     lost = sum(a != b for a, b in zip(text, shown, strict=True))
     return "" if lost * 3 > len(text) else shown
@@ -46,7 +44,6 @@ def drawable(text: str, font: Any) -> str:
 
 @lru_cache(maxsize=1 << 15)
 def has_letter(font: Any, letter: str) -> bool:
-    """Whether the font draws more than its box for a missing letter."""
     if letter.isspace():
         return True
     try:
@@ -85,7 +82,6 @@ def _loaded(path: str, size: int) -> Any:
 
 @cache
 def _files() -> tuple[str, ...]:
-    """Paths of those of ``NAMES`` that are installed, in that order."""
     found: dict[str, str] = {}
     for folder in _folders():
         for place, _, names in os.walk(folder):

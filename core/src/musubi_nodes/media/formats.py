@@ -1,4 +1,4 @@
-"""The formats of formats.toml."""
+"""Output formats, from formats.toml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from musubi_nodes.parsing import parse_toml
 
 @dataclass(frozen=True)
 class Format:
-    """How ffmpeg writes one kind of file; formats.toml says what each key means."""
+    """One format; formats.toml describes the keys."""
 
     name: str
     suffix: str
@@ -39,18 +39,16 @@ class Format:
 
     @property
     def pictures(self) -> bool:
-        """Whether it is a folder of numbered pictures."""
         return "%" in self.suffix
 
     def filled(self, text: str, quality: int) -> str:
-        """``text`` with the encoder's value for a quality of 0..100."""
+        """Fill in the encoder's value for a quality of 0..100."""
         worst, best = self.quality or (0, 0)
         return text.replace("{quality}", str(round(worst + (best - worst) * quality / 100)))
 
 
 @cache
 def formats() -> Mapping[str, Format]:
-    """All formats by name, in the order of the file."""
     tables = parse_toml(Path(__file__).with_name("formats.toml").read_text("utf-8"))
     return {name: Format(name=name, **_frozen(table)) for name, table in tables.items()}
 
@@ -60,7 +58,7 @@ def _frozen(table: Mapping[str, object]) -> dict[str, Any]:
 
 
 def encoder_options(form: Format) -> tuple[str, ...]:
-    """The options of the first encoder that this ffmpeg has; a MusubiError if it has none of them."""
+    """Return options of the first available encoder."""
     usable = [options for options in (form.video, form.otherwise) if encoder_of(options) in encoders()]
     if not usable:
         missing = " or ".join(encoder_of(options) for options in (form.video, form.otherwise) if options)
@@ -73,12 +71,11 @@ def encoder_options(form: Format) -> tuple[str, ...]:
 
 
 def encoder_of(options: Sequence[str]) -> str:
-    """The name behind ``-c:v``; empty without one."""
     return options[options.index("-c:v") + 1] if options else ""
 
 
 def unequal(form: Format, rate: Fraction) -> str:
-    """How long frames last where the container's clock cannot say so many frames a second; empty where it can."""
+    """Describe uneven durations in the container's clock, or ""."""
     if form.clock is None or not form.clock % rate:
         return ""
     ticks = math.floor(form.clock / rate)
@@ -87,7 +84,6 @@ def unequal(form: Format, rate: Fraction) -> str:
 
 
 def check_rate(form: Format, fps: float) -> None:
-    """Raise a MusubiError where the format cannot say so many frames a second."""
     if form.max_fps is not None and fps > form.max_fps:
         raise MusubiError(
             "fps-too-high",

@@ -1,4 +1,4 @@
-"""Frames as numpy arrays (float32, [frames, height, width, 3], 0..1), or as files that are only decoded when asked."""
+"""Frames as arrays (float32, [frames, height, width, 3], 0..1) or files."""
 
 from __future__ import annotations
 
@@ -23,33 +23,32 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-_PAGE_BYTES = 3 + 12
-"""Memory for a pixel of an animation: as read, and as float32."""
+_PAGE_BYTES = 3 + 12  # per pixel of an animation, as read plus float32
 PLAIN: Mapping[str, frozenset[str]] = {
     "mov": frozenset({"h264", "hevc", "av1"}),
     "matroska": frozenset({"vp9", "av1", "ffv1"}),
 }
-"""By container the codecs that PyAV (it reads for musubi-tuner and for ComfyUI, and turns no picture) reads, and that
-ComfyUI's Save Video copies into an .mp4: v0.3.64 fails for GIF, WebP, VP8 and ProRes, and loses H.264 out of .mkv."""
+"""Codecs that PyAV reads and ComfyUI's Save Video copies, by container.
+
+v0.3.64 fails for GIF, WebP, VP8 and ProRes, and loses H.264 out of .mkv.
+"""
 
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A video on disk, or the part of it that ``cut`` takes."""
+    """A video on disk, or the part that ``cut`` takes."""
 
     path: Path
     cut: ClipSpec = ClipSpec()
 
     def frames(self, watch: Watch = unwatched) -> np.ndarray[Any, Any]:
-        """All frames, decoded once into one array."""
         return decode(self.path, self.cut, watch)
 
     def count(self, watch: Watch = unwatched) -> int:
-        """How many frames there are; without a cut nothing is decoded for it."""
         return count(self.path, self.cut, watch)
 
     def audio(self, frames: int) -> Audio | None:
-        """The sound that belongs to so many frames; ``None`` where there is none."""
+        """Return the sound of ``frames`` frames."""
         facts = probe(self.path)
         if not facts.audio:
             return None
@@ -59,12 +58,11 @@ class VideoFile:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Images of one size on disk, in order."""
+    """Images of one size."""
 
     paths: tuple[Path, ...]
 
     def frames(self) -> np.ndarray[Any, Any]:
-        """All images in one array."""
         import numpy as np
 
         first = next(self.pictures())
@@ -76,17 +74,16 @@ class ImageFiles:
         return frames
 
     def pictures(self) -> Iterator[np.ndarray[Any, Any]]:
-        """One after the other as uint8 [height, width, 3]."""
+        """Yield uint8 [height, width, 3]."""
         return map(_picture, self.paths)
 
 
 def _picture(path: Path) -> np.ndarray[Any, Any]:
-    """One file's pixels in RGB; a :class:`MusubiError` where it is no picture, or only a part of one."""
     return next(_pages(path))
 
 
 def _pages(path: Path) -> Iterator[np.ndarray[Any, Any]]:
-    """Each picture of a file in RGB, turned as its EXIF data say, as ComfyUI's Load Image reads it (v0.3.64)."""
+    """Yield RGB pages rotated by EXIF, as ComfyUI's Load Image (v0.3.64)."""
     import numpy as np
     from PIL import ImageOps, ImageSequence
 
@@ -99,7 +96,7 @@ def _pages(path: Path) -> Iterator[np.ndarray[Any, Any]]:
 
 
 def loaded(path: Path) -> ImageFiles | np.ndarray[Any, Any]:
-    """A picture on disk, or the frames of an animated one: those that are as large as the first."""
+    """Return a picture, or frames of an animation of the first's size."""
     import numpy as np
 
     pages = list(_pages(path))
@@ -108,11 +105,11 @@ def loaded(path: Path) -> ImageFiles | np.ndarray[Any, Any]:
 
 
 Frames = Any
-"""A numpy array as above, a :class:`VideoFile` or :class:`ImageFiles`; duck-typed so that numpy stays unimported."""
+"""Array, :class:`VideoFile` or :class:`ImageFiles`; numpy isn't imported."""
 
 
 def as_array(frames: Frames) -> np.ndarray[Any, Any]:
-    """The frames as one array; one picture [height, width, 3] becomes a batch of one."""
+    """Return a batch, of one for a single picture."""
     import numpy as np
 
     array = frames.frames() if hasattr(frames, "frames") else np.asarray(frames, np.float32)
@@ -120,7 +117,6 @@ def as_array(frames: Frames) -> np.ndarray[Any, Any]:
 
 
 def source_of(frames: Frames, fps: float) -> Source:
-    """Frames as :func:`encode` takes them: image files are read one by one; a video has its own ``fps``."""
     if isinstance(frames, VideoFile):
         return file_source(frames.path, frames.cut)
     rate = exact_rate(fps)
@@ -137,7 +133,7 @@ def count_pictures(frames: Frames) -> int:
 
 
 def save_png(frames: Frames, path: Path, index: int = 0) -> Path:
-    """One frame as PNG; an alpha channel is kept."""
+    """Save one frame, with its alpha channel."""
     import numpy as np
     from PIL import Image
 
@@ -162,13 +158,13 @@ def _is_turned(path: Path) -> bool:
 
 
 def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:
-    """Every frame as a PNG of its own: ``<name>-0.png``, ``<name>-1.png`` ..."""
+    """Save ``<name>-0.png``, ``<name>-1.png`` ..."""
     frames = frames if isinstance(frames, ImageFiles) else as_array(frames)
     return [save_png(frames, folder / f"{name}-{number}.png", number) for number in range(count_pictures(frames))]
 
 
 def save_video(frames: Frames, path: Path, fps: float, audio: Audio | None = None) -> Path:
-    """Frames as a visually lossless .mp4 that musubi-tuner can read; a whole file that it can read stays as it is."""
+    """Save a visually lossless .mp4, unless the file is readable as is."""
     if isinstance(frames, VideoFile) and _is_plain(frames):
         return frames.path
     source = source_of(frames, fps)
@@ -185,7 +181,6 @@ def _is_plain(video: VideoFile) -> bool:
 
 
 def check_video(path: Path) -> None:
-    """Raise a MusubiError where ``path`` is not a video that can be played."""
     facts = probe(path)
     if not facts.frames:
         raise MusubiError("frames-missing", f"the video {path} has no frames", fix="Queue the node again.")

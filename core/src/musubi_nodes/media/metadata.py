@@ -1,4 +1,4 @@
-"""The workflow inside a file, where ComfyUI looks for it when the file is dropped on the canvas."""
+"""The workflow in a file, where ComfyUI looks for it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 MODEL, MAKE = 0x0110, 0x010F
-"""The EXIF tags of the prompt, and of the first other entry; further ones count down (nodes_images.py, 0.3.64)."""
+"""Of the prompt and others, counting down (nodes_images.py, 0.3.64)."""
 
 _EXTENDED, _HAS_EXIF = b"VP8X", 0x08
 
 
 def texts(workflow: Mapping[str, Any]) -> dict[str, str]:
-    """Each entry as JSON in ASCII."""
     return {name: json.dumps(value) for name, value in workflow.items()}
 
 
 def write_container(workflow: Mapping[str, Any], path: Path) -> list[str]:
-    """Write ffmpeg's own metadata file; returns the options that read it. A command line would be too short for it."""
+    """Write ffmpeg's metadata file, as command lines are too short."""
     lines = [f"{_escaped(name)}={_escaped(text)}" for name, text in texts(workflow).items()]
     path.write_text("\n".join([";FFMETADATA1", *lines, ""]), "utf-8")
     return ["-f", "ffmetadata", "-i", path.name]
@@ -33,7 +32,7 @@ def _escaped(text: str) -> str:
 
 
 def write_text(workflow: Mapping[str, Any], path: Path) -> None:
-    """Put ``tEXt`` chunks behind the header of a PNG."""
+    """Insert ``tEXt`` chunks into a PNG."""
     data = path.read_bytes()
     chunks = [_chunk(f"{name}\0{text}".encode("latin-1")) for name, text in texts(workflow).items()]
     path.write_bytes(data[:33] + b"".join(chunks) + data[33:])
@@ -44,7 +43,7 @@ def _chunk(body: bytes) -> bytes:
 
 
 def write_exif(workflow: Mapping[str, Any], path: Path) -> None:
-    """Append an EXIF chunk to a WebP; a plain picture, which is what one frame becomes, is made an extended one."""
+    """Append EXIF to a WebP, extending a plain one."""
     from PIL import Image
 
     exif, others = Image.Exif(), [(name, text) for name, text in texts(workflow).items() if name != "prompt"]

@@ -1,4 +1,4 @@
-"""What the packets of a video tell of its frames, without decoding them."""
+"""Frames of a video, counted from packets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 MUXER = "framecrc"
-"""ffmpeg's muxer that writes a line a packet: stream, dts, pts, duration, bytes, checksum, F=flags unless it is a
-keyframe and nothing else (libavformat/framecrcenc.c; the same in 4.2, 7.0 and 9.0)."""
+"""Stream, dts, pts, duration, bytes, checksum, F=flags (libavformat/framecrcenc.c)."""
 
 _NO_TIME = -(1 << 63)
 _KEY, _CORRUPT, _DISCARD = 1, 2, 4
@@ -17,9 +16,11 @@ _KEY, _CORRUPT, _DISCARD = 1, 2, 4
 
 @dataclass
 class Packets:
-    """The packets that are shown. ``certain``: each is one frame; otherwise only decoding tells how many there are.
-    ``timed`` of them say when they are shown. ``begin`` and ``end`` in seconds of the file: where the first frame
-    begins and the last one ends."""
+    """Shown packets.
+
+    ``certain``: each is one frame; ``timed``: those with times; ``begin`` and ``end``
+    in seconds.
+    """
 
     frames: int = 0
     certain: bool = True
@@ -29,7 +30,7 @@ class Packets:
 
 
 class _Packet(NamedTuple):
-    """Times in ticks of the stream; ``shown`` is None if the file does not say."""
+    """Times in the stream's ticks."""
 
     decoded: int
     shown: int | None
@@ -39,9 +40,9 @@ class _Packet(NamedTuple):
 
 
 def read_packets(lines: Iterable[bytes]) -> Packets:
-    """Count the packets of one stream; ValueError for lines that are no output of :data:`MUXER`.
+    """Count one stream's packets; ValueError for other text.
 
-    An edit list (a clip that was cut without encoding it) marks packets that are decoded but not shown.
+    An edit list marks packets that are decoded but not shown.
     """
     found, tick = Packets(), 1.0
     first = previous = None
@@ -65,8 +66,7 @@ def _packet(line: bytes) -> _Packet:
 
 
 def _is_one_frame(packet: _Packet, first: _Packet, previous: _Packet | None) -> bool:
-    """False for a beginning without a keyframe, or with frames that refer to what is missing; for packets that are
-    empty or broken; and for two of one time, which may be the halves of one frame."""
+    """Not without a keyframe, nor if empty, broken, or half a frame."""
     if not first.flags & _KEY or not packet.size or packet.flags & _CORRUPT:
         return False
     if previous and packet.decoded <= previous.decoded:

@@ -1,4 +1,4 @@
-"""Small pictures of images and videos, as musubi-tuner sees them: without alpha channel, and no rotation is applied."""
+"""Thumbnails as musubi-tuner sees media: no alpha, no rotation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _SECONDS = 60
+# Pillow's names; an EPS would start Ghostscript
 KINDS = frozenset(
     ["PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "JXL", "JPEG2000", "PPM", "TGA", "ICO"]
 )
-"""Pillow's names of what is decoded, whatever a file's ending says: it would start Ghostscript for an EPS."""
 
 
 def image_picture(path: Path, side: int) -> Any:
-    """A PIL image of at most ``side`` pixels; :class:`MusubiError` if the file cannot be decoded."""
+    """Return a PIL image of at most ``side`` pixels."""
     with opened_picture(path) as image:
         image.draft("RGB", (side, side))  # a JPEG is decoded at about the wanted size
         small = image.convert("RGB")
@@ -35,7 +35,7 @@ def image_picture(path: Path, side: int) -> Any:
 
 @contextmanager
 def opened_picture(path: Path) -> Iterator[Image.Image]:
-    """The picture of a file; :class:`MusubiError` for whatever Pillow says of it, also while it is decoded."""
+    """Open a picture; MusubiError whatever Pillow raises."""
     from PIL import Image
 
     try:
@@ -60,7 +60,7 @@ def _no_picture(path: Path, error: Exception) -> MusubiError:
 
 
 def video_pictures(path: Path, side: int) -> list[Any]:
-    """First, middle and last frame of a video, as PIL images; :class:`MusubiError` if none can be decoded."""
+    """Return PIL images of first, middle and last frame."""
     facts = probe(path)
     rate = facts.fps or 1.0
     frames = [_frame(path, max(0.0, (number - 0.5) / rate), side) for number in first_middle_last(facts.frames)]
@@ -70,12 +70,10 @@ def video_pictures(path: Path, side: int) -> list[Any]:
 
 
 def first_middle_last(count: int) -> Sequence[int]:
-    """Up to three places in a sequence of so many."""
     return sorted({0, count // 2, count - 1}) if count else ()
 
 
 def _frame(path: Path, seconds: float, side: int) -> Any:
-    """The first frame from ``seconds`` on; None where there is none."""
     from PIL import Image
 
     command = ["-loglevel", "error", "-noautorotate", "-ss", f"{seconds:.6f}", *readable(path), "-map", "0:V:0"]

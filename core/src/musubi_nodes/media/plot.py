@@ -1,4 +1,4 @@
-"""A picture of curves: axes, ticks, a legend, each curve thin and its smooth line thick. Pillow only."""
+"""Draws curves with Pillow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST = 4_000  # points of a line; more than twice the pixels of the widest pict
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of the legend: values by step, as they are and smoothed. ``None`` and what is no number leave a gap."""
+    """Raw and smoothed values by step; ``None`` is a gap."""
 
     name: str
     raw: Points
@@ -29,7 +29,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Scale:
-    """What the axes count, written behind each tick, and from where to where the values go if that is fixed."""
+    """Units behind ticks, and a fixed range of values."""
 
     step: str = ""
     value: str = ""
@@ -41,7 +41,7 @@ PLAIN = Scale()
 
 @dataclass(frozen=True)
 class Frame:
-    """Which values lie where: ``box`` is left, top, right, bottom in pixels."""
+    """Maps values to pixels; ``box`` is left, top, right, bottom."""
 
     box: tuple[float, float, float, float]
     steps: tuple[float, float]
@@ -49,12 +49,11 @@ class Frame:
     log: bool
 
     def x(self, step: float) -> float:
-        """Pixels from the left."""
         left, _, right, _ = self.box
         return left + (step - self.steps[0]) / (self.steps[1] - self.steps[0]) * (right - left)
 
     def y(self, value: float) -> float:
-        """Pixels from the top, cut at the edges."""
+        """Return pixels from the top, clipped."""
         _, top, _, bottom = self.box
         low, high, value = (math.log(max(v, 1e-300)) if self.log else v for v in (*self.values, value))
         share = (value - low) / (high - low)
@@ -62,7 +61,7 @@ class Frame:
 
 
 def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool = False, scale: Scale = PLAIN) -> Any:
-    """A PIL image of ``size`` pixels. Without a single value it says so."""
+    """Draw an image of ``size``."""
     from PIL import Image, ImageDraw
 
     width, height = size[0] * FINER, size[1] * FINER
@@ -93,15 +92,12 @@ def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool =
 
 @dataclass(frozen=True)
 class _Entry:
-    """A name of the legend, its row and its pixels from the left."""
-
     name: str
     row: int
     left: float
 
 
 def _legend(names: Sequence[str], width: int, line: int, font: Any) -> Iterator[_Entry]:
-    """Beside each other as far as they fit."""
     row, left = 0, line * 0.7
     for name in names:
         shown = shortened(drawable(name, font), width - 3 * line, font.getlength)
@@ -113,7 +109,7 @@ def _legend(names: Sequence[str], width: int, line: int, font: Any) -> Iterator[
 
 
 def frame_of(curves: Sequence[Curve], box: tuple[float, float, float, float], log: bool) -> Frame | None:
-    """The frame that shows all smooth lines whole; of raw values, what does not flatten the rest."""
+    """Fit all smooth lines, and raw values without spikes."""
     scale, back = (math.log, math.exp) if log else (float, float)
     raw = [scale(value) for curve in curves for _, value in _known(curve.raw, log)]
     smooth = [scale(value) for curve in curves for _, value in _known(curve.smooth, log)]
@@ -127,7 +123,7 @@ def frame_of(curves: Sequence[Curve], box: tuple[float, float, float, float], lo
 
 
 def _without_spikes(values: Sequence[float]) -> Sequence[float]:
-    """The ends of a scale: of the outermost hundredth, what leaves the rest at least half the height."""
+    """Limit the outermost hundredths to half the height."""
     if not values:
         return ()
     ordered = sorted(values)
@@ -137,7 +133,7 @@ def _without_spikes(values: Sequence[float]) -> Sequence[float]:
 
 
 def ticks(low: float, high: float, log: bool = False) -> list[float]:
-    """Round numbers from ``low`` to ``high``, some five; on a logarithmic scale 1, 2 and 5 of each power of ten."""
+    """Return about five round numbers; if ``log``, by 1, 2, 5."""
     if log:
         powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         found = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
@@ -179,7 +175,6 @@ def _line(draw: Any, frame: Frame, points: Points, color: Any, width: int) -> No
 
 
 def _pieces(points: Points, log: bool) -> Iterator[list[tuple[float, float]]]:
-    """The runs of known values between gaps."""
     piece: list[tuple[float, float]] = []
     for step, value in _thinned(points):
         if _is_known(value, log):
@@ -192,7 +187,6 @@ def _pieces(points: Points, log: bool) -> Iterator[list[tuple[float, float]]]:
 
 
 def _thinned(points: Points) -> Points:
-    """Each few of them and the last one."""
     stride = max(1, len(points) // _MOST)
     return [*points[:-1:stride], *points[-1:]]
 

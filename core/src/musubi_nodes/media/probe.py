@@ -1,4 +1,4 @@
-"""What a video file says about itself, read by ffmpeg without decoding a frame."""
+"""Facts of a video file, from ffmpeg."""
 
 from __future__ import annotations
 
@@ -17,39 +17,30 @@ from musubi_nodes.media.ffmpeg import Ffmpeg, ended_after, evenly, lines, progre
 from musubi_nodes.media.packets import MUXER, Packets, read_packets
 
 _SECONDS = 300
-FASTER = 16
-"""How many bytes ffmpeg goes through, in its own process, in the time in which one is read and parsed here."""
-_STREAM = r"(?m)^Stream #0:\d+.*?"
-"""How a line about a stream begins; a text of the file stands behind the name of its tag, or a colon."""
+FASTER = 16  # bytes ffmpeg reads while one is parsed here
+_STREAM = r"(?m)^Stream #0:\d+.*?"  # start of a stream's line; texts of the file follow a name
 _NEAR_FRAMES = 3
-_ROUNDED = 0.02
-"""The header has two digits of a rate, and of a high one none."""
+_ROUNDED = 0.02  # the header has two digits of a rate, or none
 _NTSC = [Fraction(whole * 1000, 1001) for whole in (12, 15, 24, 30, 48, 60, 120)]
-_INDEXED = ("mov", "matroska")
-"""Containers, by ffmpeg's first name for them, whose index finds a place; it guesses in the others, or has none."""
-_GUESSED = ("gif", "webp_anim")
-"""Here each picture says how long it is shown; the rate in ffmpeg's header is the first pictures' only."""
-_HDR = "arib-std-b67|smpte2084"
-"""The transfer functions HLG and PQ, as ffmpeg names them."""
-_STATED = ("matroska",)
-"""Here the rate in the header is what the writer meant, or its clock's (a browser's recording: 1000), and no mean."""
+_INDEXED = ("mov", "matroska")  # exact seeking; other containers guess
+_GUESSED = ("gif", "webp_anim")  # each picture has its duration; the header's rate is a guess
+_HDR = "arib-std-b67|smpte2084"  # HLG and PQ
+_STATED = ("matroska",)  # rates as the writer stated them, or clocks, not means
 
 
 def exact_rate(fps: float) -> Fraction:
-    """Frames per second without the rounding of a header or a widget: 29.97 is 30000/1001."""
+    """Undo rounding: 29.97 is 30000/1001."""
     near = (rate for rate in _NTSC if abs(rate - Fraction(fps)) < Fraction(6, 1000))
     return next(near, Fraction(fps).limit_denominator(1001))
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """Size in pixels as stored (a rotation flag is not applied), frames per second, frames, seconds.
+    """Stored size, frames per second, frames and seconds.
 
-    ``rotation`` in degrees, as the file asks players to turn the picture; ``pixel_aspect``: width of a pixel by its
-    height; ``codec`` and ``pixels`` as ffmpeg names them; ``audio`` the codec of the first sound stream, empty if there
-    is none. ``container``: ffmpeg's first name for it. ``begin``: the second of the file at which the first frame is;
-    ``end``: the one at which the last frame ends, by the file's own times. ``ticks``: ticks a second that the frames'
-    times seem to follow, if they do not follow ``fps``.
+    ``rotation`` in degrees, as players turn it; ``pixel_aspect`` width by height;
+    ``audio`` is a codec or ""; ``begin`` and ``end`` in the file's seconds; ``ticks``
+    per second if times don't follow ``fps``.
     """
 
     width: int
@@ -71,17 +62,16 @@ class VideoFacts:
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second, :func:`exact_rate`; 25 where nobody knows."""
+        """The exact rate, 25 if unknown."""
         return exact_rate(self.fps or 25)
 
     @property
     def indexed(self) -> bool:
-        """Whether a place in the middle is found without decoding all before it."""
         return self.container in _INDEXED
 
     @property
     def uneven(self) -> bool:
-        """Whether the times of the frames may not be those of :attr:`rate`."""
+        """Whether times may differ from :attr:`rate`."""
         apart = abs(self.end - self.frames / self.rate) * self.rate > _NEAR_FRAMES
         return apart or bool(self.ticks) or self.container in _GUESSED
 
@@ -92,11 +82,7 @@ class VideoFacts:
 
 
 def probe(path: Path) -> VideoFacts:
-    """Facts of the first video stream. Frames are counted, by packets or decoding: headers only estimate.
-
-    Raises :class:`MusubiError` for a file that is missing, empty, or no video. FileCache are kept while the file has
-    the same stamp.
-    """
+    """Return facts, with frames counted, cached by the file's stamp."""
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
@@ -161,7 +147,7 @@ def _number(pattern: str, text: str) -> float:
 
 
 def _ask(path: Path) -> tuple[str, Packets, str]:
-    """ffmpeg's header of the file, what its packets tell, and its last words."""
+    """Return ffmpeg's header, packets and last errors."""
     options = ["-copyts", *readable(path), "-map", "0:V:0", "-c", "copy", "-f", MUXER, "pipe:1"]
     with Ffmpeg(options, level="info", stdout=subprocess.PIPE) as run, ended_after(_SECONDS, run):
         packets = read_packets(lines(run))
@@ -170,7 +156,6 @@ def _ask(path: Path) -> tuple[str, Packets, str]:
 
 
 def _decoded(path: Path) -> int:
-    """How many frames come out of a decoder."""
     options = [*readable(path), "-map", "0:V:0", "-vf", ",".join(evenly(Fraction(25))), "-r", "25", "-f", "null", "-"]
     with Ffmpeg(["-progress", "pipe:1", *options], stdout=subprocess.PIPE) as run, ended_after(_SECONDS, run):
         *_, frames = 0, *progressed(run)

@@ -1,4 +1,4 @@
-"""A contact sheet: pictures in a grid with their captions, legible when ComfyUI shows it at half its size."""
+"""Draws contact sheets that stay legible at half size."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ from musubi_nodes.media.wrapping import shortened, wrapped
 _GROUND, _CARD, _HOLE = (52, 54, 58), (70, 73, 78), (60, 62, 66)
 _DONE = (66, 104, 84)  # a green of the cards' own darkness
 _TEXT, _MUTED, _WARNING = (240, 240, 240), (182, 186, 192), (255, 196, 92)
+# ground, line, letters
 _BADGES = {True: (_DONE, None, _TEXT), False: (None, _MUTED, _MUTED), None: (None, _WARNING, _WARNING)}
-"""By what a badge says: its ground, its line, its letters."""
 _LINES = 4
 NO_LETTERS = "(no font here has these letters; see the text)"
 
 
 @dataclass(frozen=True)
 class Marks:
-    """A row of small badges after ``label``: each a word, and whether it is so; None: no longer."""
+    """A row of badges: a word, and whether it applies; None: no longer."""
 
     label: str
     badges: Sequence[tuple[str, bool | None]]
 
     def text(self) -> str:
-        """All letters of it."""
         return self.label + "".join(word for word, _ in self.badges)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One card: PIL images (one, or the frames of a video), a name, lines of facts, a caption, what is wrong, and rows
-    of marks."""
+    """A card of PIL images and texts."""
 
     pictures: Sequence[Any]
     title: str
@@ -68,12 +66,11 @@ class _Style:
 
     @property
     def mark_line(self) -> int:
-        """A row of badges with the space below it."""
         return self.small_line + self.gap
 
 
 def sheet(cells: Sequence[Cell], columns: int, side: int, heading: str) -> Any:
-    """A PIL image; ``side`` is the width of a card in pixels."""
+    """Draw a sheet of cards ``side`` pixels wide."""
     from PIL import Image, ImageDraw
 
     text = (
@@ -105,7 +102,7 @@ def sheet(cells: Sequence[Cell], columns: int, side: int, heading: str) -> Any:
 
 
 def _mark(draw: Any, rows: Sequence[Marks], at: tuple[int, int], style: _Style) -> None:
-    """A full badge is so; an empty one, with a line around it, is not; one in the colour of warnings was so."""
+    """Fill what applies, outline the rest, in warning colour what did."""
     end, pad = at[0] + style.inner, style.gap // 2
     for number, marks in enumerate(rows):
         left, top = at[0], at[1] + number * style.mark_line
@@ -123,7 +120,6 @@ def _mark(draw: Any, rows: Sequence[Marks], at: tuple[int, int], style: _Style) 
 
 
 def _write(draw: Any, cell: Cell, at: tuple[int, int], style: _Style) -> None:
-    """The texts of a card; names stand on one line across a row."""
     below = at[1]
     for text, color, font, line in _texts(cell, style):
         draw.text((at[0], below), text, color, font)
@@ -144,8 +140,7 @@ def _paste(
 
 
 def _places(sizes: Sequence[tuple[int, int]], side: int) -> tuple[list[tuple[int, int, int, int]], tuple[int, int]]:
-    """Where each picture goes, and the whole. Of several, the first is big; the others lie below it, half as large, or
-    beside it where they are upright."""
+    """Place the first big, others half as large below or beside it."""
     width, height = sizes[0]
     if len(sizes) == 1:
         scale = side / max(width, height)

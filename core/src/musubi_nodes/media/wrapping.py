@@ -1,4 +1,4 @@
-"""Captions broken into lines: at blanks, and anywhere between letters of scripts that have none."""
+"""Wraps captions, also of scripts without blanks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NEVER_FIRST = frozenset("、。，．・：；？！）］｝」』】〕〉》
 
 
 def wrapped(text: str, width: float, most: int, length: Callable[[str], float]) -> list[str]:
-    """``text`` in at most ``most`` lines of ``width``; what does not fit ends in three dots."""
+    """Wrap to at most ``most`` lines, then an ellipsis."""
     lines: list[str] = []
     line = ""
     for word in _words(" ".join(text.split())):
@@ -31,7 +31,6 @@ def wrapped(text: str, width: float, most: int, length: Callable[[str], float]) 
 
 
 def shortened(text: str, width: float, length: Callable[[str], float]) -> str:
-    """``text`` on one line, with three dots at its end where it is too long."""
     if length(text) <= width:
         return text
     text = text.removesuffix(ELLIPSIS)
@@ -39,7 +38,7 @@ def shortened(text: str, width: float, length: Callable[[str], float]) -> str:
 
 
 def _that_fit(text: str, width: float, length: Callable[[str], float]) -> int:
-    """How many of the first letters have room. Measured is nothing much longer than that, and only a few times."""
+    """Count letters that fit, measuring few and short texts."""
     short, long = 0, 1
     while long <= len(text) and length(text[:long]) <= width:
         short, long = long, 2 * long
@@ -48,8 +47,7 @@ def _that_fit(text: str, width: float, length: Callable[[str], float]) -> int:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Pieces that stay together: a word with the blank behind it, or one letter of a script without blanks together
-    with signs that must not begin a line."""
+    """Split at blanks, or between letters of scripts without."""
     piece = ""
     for letter in text:
         breaks = bool(piece) and (piece[-1] == " " or letter >= _WIDE or piece[-1] >= _WIDE)
