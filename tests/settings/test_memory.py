@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from musubi_nodes.commands.tables import table
+from musubi_nodes.families.arguments import spelled
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import NO_FLASH3, Family, family_named
+from musubi_nodes.families.family import GENERATOR_OPTIONS, NO_FLASH3, Family, family_named, with_choice
 from musubi_nodes.families.memory.footprint import GIB, Shape, parts, total
 from musubi_nodes.families.memory.measured import correction, record_estimate
 from musubi_nodes.families.memory.plans import FIELDS, HEADROOM, Plan, plan, stronger
@@ -209,7 +210,9 @@ def test_what_a_plan_does_not_decide_stays_as_it_was_chosen() -> None:
 @pytest.mark.parametrize("key", FAMILIES)
 def test_stronger_plans_come_to_an_end(key: str) -> None:
     memory, steps = Memory(gradient_checkpointing=False), []
-    while found := stronger(memory, family(key), 36, training=True, known=Memory.model_fields):
+    while found := stronger(
+        memory, family(key), 36, training=True, known={*Memory.model_fields, "fp8_base", "fp8_scaled"}
+    ):
         memory, told = found
         steps.append(told)
         Memory.model_validate(memory.model_dump())
@@ -327,3 +330,15 @@ def test_what_may_be_possible_with_what_a_link_brings_is_not_refused(place: Work
         MemoryOptimizer().validate(values, {linked}, context)
     out = run(place, attention="sage", use="generating", blocks_to_swap=39)
     assert out.memory.attention == "sage" and "GiB" in out.report
+
+
+def test_a_script_may_call_what_saves_memory_by_another_name() -> None:
+    options = with_choice(GENERATOR_OPTIONS, "vae_tiling", True, {"vae_enable_tiling": True})
+    toy = Family("toy", "Toy", "toy", "x", vae_saving={"vae_tiling": True}, generator_options=options)
+    least = Memory(fp8="fp8_scaled", blocks_to_swap=36)
+    known = {"vae_enable_tiling", "blocks_to_swap"}
+    found = stronger(least, toy, 36, training=False, known=known)
+    assert found and found[0] == least.model_copy(update={"vae_tiling": True})
+    assert stronger(least, toy, 36, training=False, known={"vae_tiling"}) is None
+    assert spelled(found[0], options, "toy.py")["vae_enable_tiling"] is True
+    assert "vae_enable_tiling" not in spelled(least, options, "toy.py")

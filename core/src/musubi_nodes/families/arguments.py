@@ -49,7 +49,7 @@ def spelled(memory: Memory, option_map: OptionMap, script: str) -> dict[str, Any
     found: dict[str, Any] = {}
     for name, choices in option_map.items():
         chosen = getattr(memory, name)
-        options = choices.get(chosen, {} if chosen == "off" else "The script has no such option.")
+        options = choices.get(chosen, {} if chosen in ("off", False) else "The script has no such option.")
         if isinstance(options, str):
             fix = "Choose another in the Memory Optimizer."
             raise NotPossible(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.picture_count import PictureCount
 from musubi_nodes.i18n import translate
 
-OptionMap = Mapping[str, Mapping[str, Mapping[str, Any] | str]]
+OptionMap = Mapping[str, Mapping[str | bool, Mapping[str, Any] | str]]
 """Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
 
 NO_FLASH3 = "musubi-tuner has no FlashAttention 3 for this model."
@@ -44,9 +44,15 @@ GENERATOR_OPTIONS: OptionMap = {
 """Generators (v0.3.4). Their parsers offer the attention mode ``sdpa`` as well, which modules/attention.py can't do."""
 
 
-def with_choice(options: OptionMap, field: str, value: str, how: Mapping[str, Any] | str) -> OptionMap:
+def with_choice(options: OptionMap, field: str, value: str | bool, how: Mapping[str, Any] | str) -> OptionMap:
     """The same options with another way to say ``field`` = ``value``, or with the reason why it is not possible."""
-    return {**options, field: {**options[field], value: how}}
+    return {**options, field: {**options.get(field, {}), value: how}}
+
+
+def option_names(options: OptionMap, field: str, value: Any) -> Collection[str]:
+    """Return musubi-tuner's names of the options that say ``field`` = ``value``."""
+    how = options.get(field, {}).get(value, field)
+    return (how,) if isinstance(how, str) else how.keys()
 
 
 @dataclass(frozen=True)

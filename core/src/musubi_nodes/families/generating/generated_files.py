@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ class GeneratedFiles:
     @classmethod
     def collect(cls, folder: RunFolder, output_type: str, asked: Expected) -> GeneratedFiles:
         """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read."""
-        made = cls.of(sorted(p for p in folder.out.rglob("*") if p.is_file()))
+        made = cls.of(files_in_order(folder.out))
         made.check(folder, output_type, asked)
         return made
 
@@ -123,6 +124,12 @@ class GeneratedFiles:
         if self.images:
             return ImageFiles(self.images)
         return VideoFile(self.video) if self.video else None
+
+
+def files_in_order(folder: Path) -> list[Path]:
+    """Return all files below ``folder`` by name; ``layer10`` comes after ``layer9``."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(found, key=lambda path: re.sub(r"\d+", lambda digits: digits[0].zfill(20), path.as_posix()))
 
 
 def _moved(source: Path, folder: Path, name: str) -> Path:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from musubi_nodes.families.generating.appearance import Expected
-from musubi_nodes.families.generating.generated_files import GeneratedFiles
+from musubi_nodes.families.generating.generated_files import GeneratedFiles, files_in_order
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.stated import outputs_of
 
 T = TypeVar("T")
-NAME = re.compile(r"\d{8}-\d{6}[-\d]{0,40}_(\d+)(?=[_./]|$)", re.ASCII)
+NAME = re.compile(r"(\d{8}-\d{6}[-\d]{0,40})(?:_layer\d+)?_(\d+)(?=[_./]|$)", re.ASCII)
 """Time and seed, the beginning of each output's name (``get_time_flag``, v0.3.4)."""
 
 
@@ -43,15 +43,15 @@ def match_outputs(
 
 def _outputs(folder: RunFolder) -> Iterator[tuple[int, list[Path]]]:
     """Seed and files of each output that the script named, in that order."""
-    files: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(p for p in folder.out.rglob("*") if p.is_file()):
+    files: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for path in files_in_order(folder.out):
         if name := NAME.match(path.relative_to(folder.out).as_posix()):
-            files[name[0]].append(path)
+            files[name[1], name[2]].append(path)
     if not files:
         return
     stated = [name for output in outputs_of(folder) if (name := NAME.match(output))]
-    named = dict.fromkeys((name[0], name[1]) for name in stated)
-    yield from ((int(seed), files[name]) for name, seed in named if name in files)
+    named = dict.fromkeys((name[1], name[2]) for name in stated)
+    yield from ((int(name[1]), files[name]) for name in named if name in files)
 
 
 def _shared_out(parts: Sequence[GeneratedFiles], count: int) -> list[GeneratedFiles]:

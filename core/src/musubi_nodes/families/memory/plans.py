@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from musubi_nodes.families.family import Family, OptionMap
+from musubi_nodes.families.family import Family, OptionMap, option_names
 from musubi_nodes.families.memory.footprint import Part, Shape, parts
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
@@ -177,13 +177,19 @@ def stronger(
 
     Steps need the script's ``known`` options; ``None`` if none is left.
     """
+    option_map = option_map_of(family, training)
     for wanted, told in _next_steps(memory, family, most_swap or 0, training):
-        if all(name == "fp8" or name in known for name in wanted):
+        if _has(option_map, wanted, known):
             return memory.model_copy(update=wanted), told
-    vae = {name: value for name, value in family.vae_saving.items() if name in known and getattr(memory, name) != value}
+    saving = family.vae_saving.items()
+    vae = {n: v for n, v in saving if _has(option_map, {n: v}, known) and getattr(memory, n) != v}
     if training or not vae:
         return None
     return memory.model_copy(update=vae), translate("save memory in the VAE with {names}", names=", ".join(vae))
+
+
+def _has(option_map: OptionMap, wanted: Mapping[str, Any], known: Container[str]) -> bool:
+    return all(option in known for field, value in wanted.items() for option in option_names(option_map, field, value))
 
 
 def sparing(memory: Memory, family: Family, training: bool, known: Container[str]) -> tuple[Memory, str] | None:
