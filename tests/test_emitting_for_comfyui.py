@@ -238,23 +238,23 @@ def test_a_node_whose_files_are_gone_runs_again_once(tmp_path: Path) -> None:
     for file in made:
         file.touch()
     context.track_output(*made)
-    kept.keep("7", context)
-    assert kept.round("7") == kept.round("7") == kept.round("8") == ""
+    kept.record("7", context)
+    assert kept.generation("7") == kept.generation("7") == kept.generation("8") == ""
     made[1].unlink()
-    again = kept.round("7")
-    assert again and kept.round("7") == again
+    again = kept.generation("7")
+    assert again and kept.generation("7") == again
     made[1].touch()
-    kept.keep("7", context)
-    assert kept.round("7") == again
+    kept.record("7", context)
+    assert kept.generation("7") == again
     made[0].unlink(), made[1].unlink(), made[0].parent.rmdir()
-    assert kept.round("7") not in ("", again)
+    assert kept.generation("7") not in ("", again)
 
 
 def test_a_training_that_was_stopped_early_is_not_remembered_as_done(tmp_path: Path) -> None:
     kept, context = OutputTracker(), Context(None, plugins())  # type: ignore[arg-type]
     context.track_output(complete=False)
-    kept.keep("7", context)
-    assert kept.round("7")
+    kept.record("7", context)
+    assert kept.generation("7")
 
 
 @pytest.mark.parametrize("name", ["WanGenerator", "VideoInput"])
@@ -266,7 +266,7 @@ def test_linking_an_output_that_was_not_made_makes_the_node_run_again(
 
     def key(*used: str) -> str:
         class Host:
-            kept = OutputTracker()
+            outputs = OutputTracker()
 
             def running_workflow(self) -> Any:
                 return {"7": {}, "9": {"inputs": {each: ["7", names.index(each)] for each in used}}}
@@ -309,8 +309,8 @@ def test_another_file_of_the_same_name_is_not_the_one_that_was_made(tmp_path: Pa
     made = tmp_path / "video.mp4"
     made.write_bytes(b"a cat")
     context.track_output(made)
-    kept.keep("7", context)
-    assert kept.round("7") == ""
+    kept.record("7", context)
+    assert kept.generation("7") == ""
     made.unlink()
     made.write_bytes(b"a larger dog")
-    assert kept.round("7")
+    assert kept.generation("7")

@@ -116,10 +116,10 @@ def test_a_file_that_came_over_a_link_and_was_replaced_runs_the_node_again(canva
     before = Lora(path=canvas.input / "gone.safetensors")
     inputs = node.parse({"lora": "a.safetensors", "previous": before})
     assert inputs is not None
-    kept.keep("7", context, stamps(input_files_of(node, inputs, context)))
-    assert kept.round("7") == ""
+    kept.record("7", context, stamps(input_files_of(node, inputs, context)))
+    assert kept.generation("7") == ""
     replace(path, b"two")
-    assert kept.round("7") != ""
+    assert kept.generation("7") != ""
 
 
 VALUES: dict[str, Callable[[Path], Any]] = {

@@ -52,7 +52,7 @@ def test_every_spelling_of_the_name_is_the_new_one(tmp_path: Path, capsys: pytes
         "kiwi_bird": "musubi_nodes_kiwi_bird"
     }
     nodes = found["src/musubi_nodes_kiwi_bird/nodes.py"]
-    assert '"MusubiTuner_KiwiBirdModels", "Kiwi Bird Models"' in nodes and "MUSUBI_KIWI_BIRD_TEXT_CACHE" in nodes
+    assert '"MusubiTuner_KiwiBirdModels", "Kiwi Bird Models"' in nodes and "MUSUBI_KIWI_BIRD_MODELS" in nodes
     assert "tests/test_kiwi_bird.py" in found
     said = capsys.readouterr().out
     assert str(tmp_path / BIRD) in said

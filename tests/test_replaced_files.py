@@ -13,7 +13,7 @@ from PIL import Image
 
 from musubi_nodes import files
 from musubi_nodes.commands.code import code_of
-from musubi_nodes.datasets.fingerprint import fingerprint, origins
+from musubi_nodes.datasets.fingerprint import fingerprint, source_hashes
 from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.schema import effective
@@ -64,11 +64,11 @@ def _dataset(folder: Path, of: Callable[..., str]) -> str:
     table = {"image_directory": str(folder), "cache_directory": str(folder / "cache"), "resolution": 64}
     config = parse({"datasets": [table | {"caption_extension": ".txt"}]}, base=folder)
     found = scan(config)
-    return fingerprint(config, found) if of is fingerprint else str(_origins(found.datasets[0], effective(config)[0]))
+    return fingerprint(config, found) if of is fingerprint else str(_hashes(found.datasets[0], effective(config)[0]))
 
 
-def _origins(*given: object) -> dict[str, str]:
-    return origins(*given, frozenset({"media"}), "vae")  # type: ignore[arg-type]
+def _hashes(*given: object) -> dict[str, str]:
+    return source_hashes(*given, frozenset({"media"}), "vae")  # type: ignore[arg-type]
 
 
 def _code(script: Path) -> str:
@@ -100,7 +100,7 @@ def test_another_file_of_the_same_size_and_time_is_another_one(row: str, tmp_pat
 
 
 @timed
-@pytest.mark.parametrize("of", [fingerprint, origins])
+@pytest.mark.parametrize("of", [fingerprint, source_hashes])
 def test_another_picture_of_the_same_size_and_time_is_another_one(of: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a")
     path, other = _picture(tmp_path / "a.bmp"), _picture(tmp_path / "a.png.new", "#302010")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.commands import accepted
+from musubi_nodes.commands import parser_options as asking
 from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.runs.install import Install
 from musubi_nodes.testing.errors import fails
@@ -55,7 +55,7 @@ def test_once_the_missing_package_is_there_the_script_is_known(
         parser_options(install, "new_train_network.py")
     assert not list((tmp_path / "cache" / "options").glob("*")), "another program would not ask"
     add_package(tmp_path)
-    monkeypatch.setattr(accepted, "AGAIN", 0)
+    monkeypatch.setattr(asking, "AGAIN", 0)
     assert "new_option" in parser_options(install, "new_train_network.py")
 
 

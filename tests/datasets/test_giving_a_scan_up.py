@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from musubi_nodes.budget import watched
-from musubi_nodes.datasets import answers
+from musubi_nodes.datasets import file_cache
 from musubi_nodes.datasets.duplicates import same_content
 from musubi_nodes.datasets.facts import facts_of_images
 from musubi_nodes.datasets.folder_state import FolderState
@@ -68,14 +68,14 @@ def test_each_look_at_a_dataset_can_be_given_up(folder: Path, look: Callable[[Pa
 
 def test_reading_many_files_can_be_given_up(folder: Path) -> None:
     files = [file for name, file in files_in(folder) if name.endswith(".png")]
-    answers_of = answers.FileCache(lambda file: file.size)
+    answers_of = file_cache.FileCache(lambda file: file.size)
     with pytest.raises(Cancelled), watched(After(10)):
         answers_of.of(files)
     assert len(facts_of_images(files)) == 20
 
 
 def test_files_that_are_waited_for_can_be_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_SLOW", 0.0)
+    monkeypatch.setattr(file_cache, "_SLOW", 0.0)
     over, files = threading.Event(), [file for _, file in files_in(folder)]
     begun: list[str] = []
 
@@ -87,7 +87,7 @@ def test_files_that_are_waited_for_can_be_given_up(folder: Path, monkeypatch: py
 
     try:
         with pytest.raises(Cancelled), watched(After(3)):
-            answers.each_file(ask, files)
+            file_cache.each_file(ask, files)
     finally:
         over.set()
     assert len(begun) <= 10 < len(files)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.links import symlink
 
-from musubi_nodes.datasets import answers, captions, facts
+from musubi_nodes.datasets import captions, facts, file_cache
 from musubi_nodes.datasets.duplicates import same_content
 from musubi_nodes.datasets.listing import File, files_in
 from musubi_nodes.datasets.scan import scan
@@ -45,10 +45,10 @@ def test_the_second_look_opens_no_file(old: Path, config: Callable, monkeypatch:
 def test_beyond_what_is_kept_all_is_read_again_but_never_without_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "MOST", 4)
+    monkeypatch.setattr(file_cache, "MOST", 4)
     files = [File(f"{number}", 1, 0) for number in range(5)]
     read: list[File] = []
-    known = answers.FileCache(lambda file: read.append(file) or file.path)
+    known = file_cache.FileCache(lambda file: read.append(file) or file.path)
     for _ in range(3):
         assert known.of(files) == [file.path for file in files]
     assert len(read) == len(files)
@@ -86,11 +86,11 @@ def test_a_broken_link_is_an_item_that_cannot_be_read(tmp_path: Path, old: Path,
 
 
 def test_slow_files_are_read_many_at_a_time_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_SLOW", 0.0)
+    monkeypatch.setattr(file_cache, "_SLOW", 0.0)
     for number in range(20):
         (tmp_path / f"{number}").write_text("x")
     files = [file for _, file in files_in(tmp_path)]
-    assert answers.each_file(lambda file: file.name, files) == [file.name for file in files]
+    assert file_cache.each_file(lambda file: file.name, files) == [file.name for file in files]
 
 
 def test_equal_bytes_are_found_among_files_of_one_size(tmp_path: Path) -> None:

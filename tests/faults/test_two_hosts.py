@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.faults.conftest import MODELS
 
-from musubi_nodes.families.caches.locks import alone_on_caches, caches_in_use
+from musubi_nodes.families.caches.locks import exclusive_cache_lock, shared_cache_lock
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.lora import check_trained
 from musubi_nodes.files import write_json
@@ -56,7 +56,7 @@ def test_while_another_uses_the_caches_a_run_waits_and_says_so(faulty: Any, what
             raise GaveUp
 
     other, dataset = Context(place.host, place.services), place.caches() if what == "training" else None
-    lock = alone_on_caches if what == "training" else caches_in_use
+    lock = exclusive_cache_lock if what == "training" else shared_cache_lock
     known = dataset["latent_cache"].dataset if dataset else cached(place)
     with lock(known, other, "another program"):
         place.host.progress = lambda node_id, now: shown.append(now.text())
@@ -79,6 +79,6 @@ def cached(place: Any) -> Any:
 def test_trainings_of_two_programs_share_their_caches(faulty: Any) -> None:
     place = faulty()
     place.caches()
-    with caches_in_use(cached(place), Context(place.host, place.services), "another program"):
+    with shared_cache_lock(cached(place), Context(place.host, place.services), "another program"):
         assert place.train().lora
     place.survived()

@@ -35,7 +35,7 @@ class Canvas:
     """ComfyUI as far as it is asked before a run."""
 
     def __init__(self, folder: Path, trusted: bool) -> None:
-        self.input, self.output_folder, self.trusted, self.kept = (
+        self.input, self.output_folder, self.trusted, self.outputs = (
             folder / "input",
             folder / "output",
             trusted,

@@ -10,10 +10,10 @@ import pytest
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.report import Report
-from musubi_nodes.datasets.scan_cache import Found, Known, RecentScan
+from musubi_nodes.datasets.scan_cache import Found, RecentScan, ScanCache
 from musubi_nodes.datasets.toml import loads
 from musubi_nodes.errors import Problem
-from musubi_nodes.families.caches.manifest import BuildParams, CacheManifest, Made
+from musubi_nodes.families.caches.manifest import BuildParams, CachedItem, CacheManifest
 from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.files import read_json, write_json
 from musubi_nodes.hosts.comfyui import start
@@ -51,7 +51,7 @@ def test_the_pack_loads_without_a_nodes_json_that_can_be_read(nodes_file: Path, 
 
 
 NOTES = CacheManifest(
-    {"a": Made("o", {"a.safetensors": "1"}, True)}, "run", BuildParams(frozenset(["media"]), "m", "l")
+    {"a": CachedItem("o", {"a.safetensors": "1"}, True)}, "run", BuildParams(frozenset(["media"]), "m", "l")
 )
 
 
@@ -61,17 +61,17 @@ def test_hidden_notes_of_a_wrong_shape_say_nothing(tmp_path: Path, odd: Any) -> 
     file = NOTES.file(tmp_path, "_x.safetensors")
     assert CacheManifest.read(tmp_path, "_x.safetensors") == NOTES
     whole = json.loads(file.read_text("utf-8"))
-    made, recipe = whole["items"]["a"], whole["recipe"]
+    made, params = whole["items"]["a"], whole["params"]
     items = [[*made[:place], odd, *made[place + 1 :]] for place in range(3)]
-    recipes = [[*recipe[:place], odd, *recipe[place + 1 :]] for place in range(3)]
+    every = [[*params[:place], odd, *params[place + 1 :]] for place in range(3)]
     changed = [{**whole, "items": {"a": each}} for each in [*items, odd]]
-    changed += [{**whole, "recipe": each} for each in [*recipes, odd]] + [{**whole, "items": odd}]
+    changed += [{**whole, "params": each} for each in [*every, odd]] + [{**whole, "items": odd}]
     for each in changed:
         write_json(file, each)
         found = CacheManifest.read(tmp_path, "_x.safetensors")
-        assert all(type(value.origin) is str and type(value.finished) is bool for value in found.items.values())
+        assert all(type(value.source_hash) is str and type(value.finished) is bool for value in found.items.values())
         assert all(type(text) is str for value in found.items.values() for text in value.files.values())
-        assert found.recipe is None or all(type(text) is str for text in (*found.recipe.sources, *found.recipe[1:]))
+        assert found.params is None or all(type(text) is str for text in (*found.params.sources, *found.params[1:]))
 
 
 @broken
@@ -96,7 +96,7 @@ def test_a_record_of_a_wrong_shape_remembers_nothing(tmp_path: Path, name: str, 
 @pytest.mark.parametrize("name", ["state", "fingerprint", "warnings", "datasets"])
 def test_what_was_known_of_a_dataset_in_a_wrong_shape_is_looked_for_again(tmp_path: Path, name: str, odd: Any) -> None:
     config = loads("[[datasets]]\nimage_directory = '.'\ncaption_extension = '.txt'\n", base=tmp_path)
-    known = Known(config, "", RecentScan())
+    known = ScanCache(config, "", RecentScan())
     known._state = "settled"
     found = Found("f", Report((), (Problem("caption-empty", "w"),), ("d",)))
     known.keep(found)

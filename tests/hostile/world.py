@@ -43,7 +43,7 @@ class Looking:
 
     def start(self, spec: ProcessSpec) -> RunningProcess:
         self.seen.append(spec)
-        raise NotStarted("nothing is started here", fix="This is a test.")
+        raise NotStarted("nothing-started", "nothing is started here", fix="This is a test.")
 
 
 class World(Workplace):

@@ -20,7 +20,7 @@ from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
 from musubi_nodes.media.frames import save_video
 from musubi_nodes.media.sheet import sheet
-from musubi_nodes.nodes.datasets.cached import Cached, Known, caches_of
+from musubi_nodes.nodes.datasets.cached import Cached, CacheFacts, caches_of
 from musubi_nodes.nodes.datasets.cells import card_of, entries
 from musubi_nodes.testing.errors import fails, says
 from musubi_nodes.testing.workplace import Workplace
@@ -514,7 +514,7 @@ def test_cards_tell_what_is_cached(place: Workplace) -> None:
     config = edit(place, missing_captions="skip").dataset.config
     found = scan(config)
     first, second = (str(place.folder / "pictures" / f"p{number}.png") for number in range(2))
-    known = {(0, "latent"): Known(frozenset([second])), (0, "text"): Known(stale=frozenset([first]))}
+    known = {(0, "latent"): CacheFacts(frozenset([second])), (0, "text"): CacheFacts(stale=frozenset([first]))}
     cards = [card_of(entry, 128, [Cached("Wan", False, known)]).cell for entry in entries(found, config)]
     assert [[dict(marks.badges) for marks in card.marks] for card in cards] == [
         [{"latents": True, "texts": None}],

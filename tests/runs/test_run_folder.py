@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.links import symlink
 
-from musubi_nodes.runs.record import again
+from musubi_nodes.runs.record import rerun_script
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.rerun_script import Again, powershell
 from musubi_nodes.testing.errors import fails
@@ -116,8 +116,8 @@ def test_a_command_is_typed_as_the_terminal_here_takes_it(
     monkeypatch: pytest.MonkeyPatch, system: str, line: str
 ) -> None:
     with monkeypatch.context() as there:
-        there.setattr(again.os, "name", system)
-        assert again.typed(["C:\\a b\\python.exe", "it's"]) == line
+        there.setattr(rerun_script.os, "name", system)
+        assert rerun_script.typed(["C:\\a b\\python.exe", "it's"]) == line
 
 
 def test_the_powershell_script_quotes_everything() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from musubi_nodes.families.settings import Optimizer
-from musubi_nodes.families.settings.schedules import other_length
+from musubi_nodes.families.settings.schedules import length_change
 
 
 @pytest.mark.parametrize(
@@ -21,14 +21,14 @@ from musubi_nodes.families.settings.schedules import other_length
 )
 def test_a_warm_up_that_is_a_share_bends_the_whole_of_inverse_sqrt(values: dict[str, Any], told: str) -> None:
     optimizer = Optimizer(optimizer_type="AdamW", lr_scheduler="inverse_sqrt", **values)
-    found = other_length(optimizer, 0.01, 80, 80, 160)
+    found = length_change(optimizer, 0.01, 80, 80, 160)
     assert told in found and bool(told) == bool(found)
 
 
 @pytest.mark.parametrize(("step", "told"), [(10, True), (40, False)])
 def test_a_warm_up_that_is_over_in_both_lengths_changes_nothing(step: int, told: bool) -> None:
     optimizer = Optimizer(optimizer_type="AdamW", lr_scheduler="constant_with_warmup", lr_warmup_steps=0.2)
-    assert bool(other_length(optimizer, 0.01, step, 80, 160)) == told
+    assert bool(length_change(optimizer, 0.01, step, 80, 160)) == told
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_a_warm_up_that_is_over_in_both_lengths_changes_nothing(step: int, told:
 )
 def test_the_waves_of_a_cosine_are_reckoned_with(values: dict[str, Any]) -> None:
     """Two whole falls: back at the full rate at the end of the old length, at nothing in the middle of the new one."""
-    found = other_length(Optimizer(lr_scheduler="cosine", **values), 0.01, 80, 80, 160)
+    found = length_change(Optimizer(lr_scheduler="cosine", **values), 0.01, 80, 80, 160)
     assert "the rate is 0.01 at step 80" in found
     assert "over 160 steps 0" in found or "e-" in found

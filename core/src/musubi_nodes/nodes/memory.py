@@ -81,7 +81,7 @@ class MemoryOptimizer(Node):
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         chosen = Memory(**{name: getattr(inputs, name) for name in Memory.model_fields})
         if inputs.mode == "manual":
-            _check_by_hand(inputs.family, inputs.model_size, chosen, inputs.use == "training", context)
+            _check_manual(inputs.family, inputs.model_size, chosen, inputs.use == "training", context)
         found = _sized(inputs.mode, inputs.family, inputs.model_size, context)
         if found is None:
             return self.Outputs(memory=chosen)
@@ -104,7 +104,7 @@ class MemoryOptimizer(Node):
             _sized(mode, family, size, context)
             if mode == "manual" and "use" not in linked:
                 known = Memory.model_construct(**{name: values[name] for name in Memory.model_fields})
-                _check_by_hand(family, size, known, values["use"] == "training", context)
+                _check_manual(family, size, known, values["use"] == "training", context)
         if mode == "auto" and values["free_memory"] is None and not linked & {"mode", "free_memory", "device"}:
             _free(values["device"])
 
@@ -113,7 +113,7 @@ class MemoryOptimizer(Node):
         return uuid4().hex if looks else ""
 
 
-def _check_by_hand(family: str | None, size: str, chosen: Memory, training: bool, context: Context) -> None:
+def _check_manual(family: str | None, size: str, chosen: Memory, training: bool, context: Context) -> None:
     """Refuse settings that the family's script can't run."""
     if found := family_named(context.services.families, family):
         check_possible(found, _size(found, size) if found.sizes else None, chosen, training)

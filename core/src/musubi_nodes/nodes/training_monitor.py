@@ -99,7 +99,7 @@ class TrainingMonitor(Node):
         title = f"{shown.folder.path.name}: loss by step" + (", logarithmic" if inputs.log_scale else "")
         picture = plot([_curve(each) for each in reads], (inputs.width, inputs.height), title, inputs.log_scale)
         show_picture(picture, f"plot_{shown.folder.path.name}", context)
-        text = "\n\n".join(_told(each) for each in reads)
+        text = "\n\n".join(_summary(each) for each in reads)
         if saved:
             text += f"\n\n{_about(saved, shown.folder)}"
         context.show(text=text)
@@ -163,7 +163,7 @@ def _end(points: list[Point]) -> tuple[int, float]:
     return (points[-1]["step"] if points else 0), next(smooth, 0.0)
 
 
-def _told(read: _Read) -> str:
+def _summary(read: _Read) -> str:
     folder, points = read.folder, read.points
     status, progress = folder.status(), folder.progress()
     steps, epochs = progress.get("steps"), progress.get("epochs")

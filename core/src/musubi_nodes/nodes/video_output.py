@@ -87,7 +87,7 @@ class VideoOutput(Node):
             discard_folder(work)
         context.track_output(*written)
         place = written[0].parent if form.pictures else written[0]
-        context.show(text=_told(place, written, context.host.output_folder, source, inputs))
+        context.show(text=_summary(place, written, context.host.output_folder, source, inputs))
         return self.Outputs(video=None if form.pictures else VideoFile(place), path=str(place))
 
 
@@ -115,7 +115,7 @@ def _shown(written: Sequence[Path], work: Path, previews: Path | None) -> Sequen
     return written[:PICTURES_SHOWN]
 
 
-def _told(place: Path, written: Sequence[Path], output: Path, source: Source, inputs: Any) -> str:
+def _summary(place: Path, written: Sequence[Path], output: Path, source: Source, inputs: Any) -> str:
     form = formats()[inputs.format]
     size = sum(path.stat().st_size for path in written)
     copied = is_copied(source, form)

@@ -69,7 +69,7 @@ def check_orphans(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
         )
 
 
-def check_written_anew(folders: Iterable[CacheFolder], kind: CacheKind, folder: RunFolder) -> None:
+def check_replaced(folders: Iterable[CacheFolder], kind: CacheKind, folder: RunFolder) -> None:
     """Raise if the script didn't replace unmanaged caches."""
     if left := [path for each in folders for path in each.replace()]:
         raise MusubiError(

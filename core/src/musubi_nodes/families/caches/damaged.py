@@ -24,7 +24,7 @@ _DECODERS = re.compile(rb'File "[^"]*[\\/](PIL|av)[\\/]')
 _LAST_BYTES = 1 << 16
 
 
-def named(error: Crashed, found: Scan, architecture: str, context: Context) -> Crashed:
+def with_damaged_file(error: Crashed, found: Scan, architecture: str, context: Context) -> Crashed:
     """Add the damaged file to ``error``, if there is one."""
     if isinstance(error, EndedFromOutside) or not (_MEDIA.search(error.what) or _ended_in_a_decoder(error.log)):
         return error

@@ -30,22 +30,22 @@ MOST_FOLDERS = 20
 class CacheFolder:
     """One dataset's caches of one family and kind.
 
-    ``wanted``: source hash by stem. ``media``: the dataset's media folders. ``managed``: only musubi-nodes writes here.
+    ``expected``: source hash by stem. ``media``: folders of its items. ``managed``: only musubi-nodes writes here.
     """
 
     path: Path
     ending: str
-    wanted: Mapping[str, str]
+    expected: Mapping[str, str]
     stem: Callable[[str], str]
     params: BuildParams
-    notes: CacheManifest
+    manifest: CacheManifest
     kind: CacheKind
     media: tuple[str, ...] = ()
     managed: bool = False
 
     @property
     def run(self) -> str:
-        return self.notes.run
+        return self.manifest.run
 
     @cached_property
     def _there(self) -> dict[str, dict[str, str]]:
@@ -55,7 +55,8 @@ class CacheFolder:
     def good(self) -> dict[str, CachedItem]:
         """Caches that may stay, by stem."""
         return {
-            stem: self._good(stem, source_hash, self._there.get(stem, {})) for stem, source_hash in self.wanted.items()
+            stem: self._good(stem, source_hash, self._there.get(stem, {}))
+            for stem, source_hash in self.expected.items()
         }
 
     @property
@@ -76,15 +77,15 @@ class CacheFolder:
 
         They may be hours of work, so they stay until the script has replaced them.
         """
-        return not self.managed and not self.notes.items and not self.wanted.keys().isdisjoint(self._there)
+        return not self.managed and not self.manifest.items and not self.expected.keys().isdisjoint(self._there)
 
     def other_media(self) -> list[str]:
         """Return media folders of another dataset with the same names."""
-        shared = self.notes.items.keys() & self.wanted.keys()
+        shared = self.manifest.items.keys() & self.expected.keys()
         own = {folder_key(Path(folder)) for folder in self.media}
-        if not shared or any(folder_key(Path(folder)) in own for folder in self.notes.media):
+        if not shared or any(folder_key(Path(folder)) in own for folder in self.manifest.media):
             return []
-        return [folder for folder in self.notes.media if any(Path(name).stem in shared for name in names_in(folder))]
+        return [folder for folder in self.manifest.media if any(Path(name).stem in shared for name in names_in(folder))]
 
     def remove_links(self) -> None:
         """Remove links, which the script would write through."""
@@ -99,12 +100,12 @@ class CacheFolder:
 
     @cached_property
     def _folded_stems(self) -> frozenset[str]:
-        return frozenset(map(_folded, self.wanted))
+        return frozenset(map(_folded, self.expected))
 
     def orphans(self) -> list[Path]:
         """List caches without an item, which a training would read."""
         there = self._by_stem()
-        return sorted(self.path / name for stem in there.keys() - self.wanted.keys() for name in there[stem])
+        return sorted(self.path / name for stem in there.keys() - self.expected.keys() for name in there[stem])
 
     def clear(self) -> None:
         """Remove outdated caches, and save the manifest for resuming."""
@@ -132,11 +133,12 @@ class CacheFolder:
     def finish(self, run: str) -> None:
         there = self._by_stem()
         self._keep(
-            {stem: CachedItem(source_hash, there.get(stem, {}), True) for stem, source_hash in self.wanted.items()}, run
+            {stem: CachedItem(source_hash, there.get(stem, {}), True) for stem, source_hash in self.expected.items()},
+            run,
         )
 
     def _good(self, stem: str, source_hash: str, there: Mapping[str, str]) -> CachedItem:
-        known = self.notes.items.get(stem)
+        known = self.manifest.items.get(stem)
         if known is None or known.source_hash != source_hash:
             return CachedItem(source_hash, {}, False)
         files = {name: now for name, now in there.items() if now and self._may_stay(name, now, known)}
@@ -157,9 +159,9 @@ class CacheFolder:
         return found
 
     def _keep(self, items: Mapping[str, CachedItem], run: str) -> None:
-        self.notes = CacheManifest(dict(items), run, self.params, self.media)
+        self.manifest = CacheManifest(dict(items), run, self.params, self.media)
         with self._usable():
-            self.notes.write(self.path, self.ending)
+            self.manifest.write(self.path, self.ending)
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -185,17 +187,17 @@ def cache_folders(
     return made
 
 
-def folder_as_noted(part: DatasetScan, dataset: Dataset, architecture: str, kind: CacheKind) -> CacheFolder | None:
+def folder_by_manifest(part: DatasetScan, dataset: Dataset, architecture: str, kind: CacheKind) -> CacheFolder | None:
     """Return a dataset's folder, compared with its own manifest.
 
     Changed items and datasets are outdated then, but not other models or options.
     """
     if part.cache_folder is None:
         return None
-    notes = CacheManifest.read(part.cache_folder, ENDINGS[kind].format(architecture))
-    if notes.params is None:
+    manifest = CacheManifest.read(part.cache_folder, ENDINGS[kind].format(architecture))
+    if manifest.params is None:
         return None
-    return _folder(part, part.cache_folder, dataset, architecture, kind, notes.params, notes)
+    return _folder(part, part.cache_folder, dataset, architecture, kind, manifest.params, manifest)
 
 
 def _folder(
@@ -205,13 +207,13 @@ def _folder(
     architecture: str,
     kind: CacheKind,
     params: BuildParams,
-    notes: CacheManifest | None = None,
+    manifest: CacheManifest | None = None,
 ) -> CacheFolder:
     ending = ENDINGS[kind].format(architecture)
-    wanted = source_hashes(part, dataset, params.sources, params.made)
+    expected = source_hashes(part, dataset, params.sources, params.made)
     stem = partial(stem_of_cache, dataset=part, architecture=architecture, kind=kind)
-    known = notes or CacheManifest.read(path, ending)
-    return CacheFolder(path, ending, wanted, stem, params, known, kind, _media(part, dataset))
+    known = manifest or CacheManifest.read(path, ending)
+    return CacheFolder(path, ending, expected, stem, params, known, kind, _media(part, dataset))
 
 
 def _media(part: DatasetScan, dataset: Dataset) -> tuple[str, ...]:

@@ -20,14 +20,14 @@ from musubi_nodes.runs.record.progress import Progress
 
 
 @contextmanager
-def alone_on_caches(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
+def exclusive_cache_lock(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
     """Hold an exclusive lock on the dataset's cache folders."""
     with _locked(writing, dataset, context, title):
         yield
 
 
 @contextmanager
-def caches_in_use(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
+def shared_cache_lock(dataset: Dataset, context: Context, title: str) -> Iterator[None]:
     """Hold a shared lock on the dataset's cache folders."""
     with _locked(reading, dataset, context, title):
         yield

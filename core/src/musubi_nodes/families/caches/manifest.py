@@ -35,13 +35,13 @@ class BuildParams(NamedTuple):
     last: str = ""
 
 
-def _made(source_hash: str, files: dict[str, str], finished: bool) -> CachedItem:
+def _item(source_hash: str, files: dict[str, str], finished: bool) -> CachedItem:
     if not text(source_hash) or not texts_by_name(files) or not yes_or_no(finished):
         raise TypeError
     return CachedItem(source_hash, files, finished)
 
 
-def _recipe(sources: list[Source], made: str, last: str = "") -> BuildParams:
+def _params(sources: list[Source], made: str, last: str = "") -> BuildParams:
     if not texts([*sources, made, last]):
         raise TypeError
     return BuildParams(frozenset(sources), made, last)
@@ -68,8 +68,8 @@ class CacheManifest:
         """Read a manifest; empty if missing or invalid."""
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             kept = read_json(cls.file(folder, ending), KEPT)
-            items = {stem: _made(*made) for stem, made in kept["items"].items()}
-            params = _recipe(*kept["params"]) if kept.get("params") else None
+            items = {stem: _item(*made) for stem, made in kept["items"].items()}
+            params = _params(*kept["params"]) if kept.get("params") else None
             return cls(items, str(kept["run"]), params, tuple(map(str, kept.get("media", ()))))
         return cls()
 

@@ -19,17 +19,17 @@ from musubi_nodes.datasets.report import raise_errors
 from musubi_nodes.datasets.toml import dump, with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
 from musubi_nodes.errors import Crashed
-from musubi_nodes.families.caches import damaged
 from musubi_nodes.families.caches.checks import (
     check_batch_size,
     check_orphans,
     check_owner,
-    check_written_anew,
+    check_replaced,
     checked_scan,
     verify,
 )
+from musubi_nodes.families.caches.damaged import with_damaged_file
 from musubi_nodes.families.caches.folder import CacheFolder, cache_folders
-from musubi_nodes.families.caches.locks import alone_on_caches
+from musubi_nodes.families.caches.locks import exclusive_cache_lock
 from musubi_nodes.families.caches.manifest import BuildParams
 from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
@@ -108,7 +108,7 @@ class CacheNode(ScriptNode):
         job = _Job(inputs, context, install, dataset, store, family)
         if before := self._before(job, dataset.fingerprint):
             return before
-        with alone_on_caches(dataset, context, self.title):
+        with exclusive_cache_lock(dataset, context, self.title):
             found = checked_scan(dataset, family)
             now = fingerprint(dataset.config, found)
             return self._before(job, now) or self._make(job, found, now)  # another program may have made them
@@ -156,13 +156,13 @@ class CacheNode(ScriptNode):
 
             def accept(outcome: Outcome) -> None:
                 check_orphans(folders, self.kind)
-                check_written_anew(folders, self.kind, folder)
+                check_replaced(folders, self.kind, folder)
                 verify(found, job.family.architecture, self.kind, folder, verified, self.written_last)
 
             try:
                 outcome = self.execute(job.inputs, job.context, job.install, folder, runner_options, totals, accept)
             except Crashed as error:
-                raise damaged.named(error, found, job.family.architecture, job.context) from error
+                raise with_damaged_file(error, found, job.family.architecture, job.context) from error
         kept = len(found.items) - missing
         told = translate("{count} items cached in {seconds:.0f} s", count=missing, seconds=outcome.seconds)
         job.context.show(text=told + (translate(", {count} were there", count=kept) if kept else ""))

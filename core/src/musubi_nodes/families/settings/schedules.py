@@ -67,7 +67,7 @@ CURVES = {
 }
 
 
-def kept(optimizer: Optimizer, total: int, processes: int) -> Optimizer:
+def resumed_schedule(optimizer: Optimizer, total: int, processes: int) -> Optimizer:
     """Return the same scheduler for a resumed run of ``total`` steps.
 
     A scheduler counts the steps of all ``processes`` (accelerate).
@@ -95,7 +95,7 @@ def _imported(optimizer: Optimizer, function: str, arguments: Mapping[str, Any])
     return optimizer.model_copy(update=same | own)
 
 
-def other_length(optimizer: Optimizer, rate: float, step: int, before: int, total: int) -> str:
+def length_change(optimizer: Optimizer, rate: float, step: int, before: int, total: int) -> str:
     """Return how a length other than ``before`` changes the rate, or "".
 
     ``rate`` is learning_rate; the training resumes at ``step`` and now has ``total`` steps.

@@ -88,7 +88,7 @@ def for_completion_key(inputs: TrainerInputs) -> Any:
     return inputs.model_copy(update={"training": training.model_copy(update=plain), **SPEED})
 
 
-def nothing_found(fingerprint: TrainingFingerprint, runs: Iterable[RunFolder]) -> str:
+def explain_no_state(fingerprint: TrainingFingerprint, runs: Iterable[RunFolder]) -> str:
     """Explain why ``auto`` found no state, if the name was used before."""
     for run in runs:
         plan = run.read_json(PLAN)

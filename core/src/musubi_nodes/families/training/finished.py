@@ -20,7 +20,7 @@ def note_finished(folder: RunFolder, key: str) -> None:
         write_json(folder.path / FINISHED, {"key": key})
 
 
-def left_behind(output: Path, key: str, name: str, dit: Path) -> tuple[RunFolder, Path] | None:
+def find_unpublished(output: Path, key: str, name: str, dit: Path) -> tuple[RunFolder, Path] | None:
     """Return the newest such run with ``key`` and a valid LoRA."""
     for run in run_folders(output):
         if run.read_json(FINISHED).get("key") == key and not run.status().get("made"):

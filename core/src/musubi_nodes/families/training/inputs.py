@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, create_model, field_validator
 
 from musubi_nodes.commands.option import Option
 from musubi_nodes.datasets.caches import CacheKind
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeInputs, NodeOutputs
@@ -75,3 +77,23 @@ def with_caches(inputs: type[BaseModel], family: str) -> type[BaseModel]:
 class TrainerOutputs(NodeOutputs):
     lora: Lora = Field(description="The trained LoRA, already in models/loras/musubi.")
     run: Run = Field(description="The run folder: log, metrics, checkpoints, samples.")
+
+
+def starting_loras(inputs: TrainerInputs) -> Sequence[Lora]:
+    first = inputs.network_weights.chain() if inputs.network_weights else ()
+    if len(first) > 1:
+        raise MusubiError(
+            "lora-chain-not-allowed",
+            "network_weights takes one LoRA, not a chain",
+            fix="Use base_weights to merge several.",
+        )
+    return (*first, *(inputs.base_weights.chain() if inputs.base_weights else ()))
+
+
+def starting_weights(inputs: TrainerInputs) -> dict[str, Any]:
+    merged = inputs.base_weights.chain() if inputs.base_weights else ()
+    return {
+        "network_weights": str(inputs.network_weights.path) if inputs.network_weights else None,
+        "base_weights": [lora.path for lora in merged],
+        "base_weights_multiplier": [lora.multiplier for lora in merged],
+    }

@@ -1,18 +1,23 @@
-"""The command that starts a trainer through accelerate."""
+"""How a trainer is started: accelerate, and the server's own options."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from musubi_nodes.errors import one_line
+from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.option_owners import RUNNER, is_upload
+from musubi_nodes.errors import MusubiError, one_line
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.files import write_json
 from musubi_nodes.runs.install import Install
 
 CONFIG = "accelerate.json"
+OWNER = "[options] of config.toml"
 
 PORT = 29500
-"""accelerate's default, which it lacks for several machines (v1.6.0)."""
+"""Default of accelerate, which passes "None" for several machines (v1.6.0)."""
 
 
 def accelerate_launch(install: Install, inputs: TrainerInputs, folder: Path, *, cpu: bool) -> list[str]:
@@ -40,3 +45,14 @@ def write_launch_config(folder: Path, precision: str) -> None:
     """
     values = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "NO", "mixed_precision": precision}
     write_json(folder / CONFIG, {**values, "num_processes": 1, "use_cpu": False, "debug": False})
+
+
+def configured_options(options: Mapping[str, Any], runner_options: Iterable[str]) -> dict[str, Argument]:
+    if taken := sorted({*RUNNER, "resume", *runner_options} & options.keys()):
+        raise MusubiError("option-refused", f"{OWNER} sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
+    return {name: Argument(name, value, OWNER) for name, value in options.items()}
+
+
+def affecting_result(configured: Mapping[str, Argument]) -> dict[str, Argument]:
+    """Return the options that affect the LoRA."""
+    return {name: argument for name, argument in configured.items() if not is_upload(name)}

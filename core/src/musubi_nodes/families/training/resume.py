@@ -12,9 +12,9 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.numbers_of import check_numbers, is_finite
 from musubi_nodes.families.settings import Optimizer, Training
-from musubi_nodes.families.settings.schedules import kept, other_length
+from musubi_nodes.families.settings.schedules import length_change, resumed_schedule
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
-from musubi_nodes.families.training.fingerprint import AUTO, PLAN, TrainingFingerprint, nothing_found
+from musubi_nodes.families.training.fingerprint import AUTO, PLAN, TrainingFingerprint, explain_no_state
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.kept_by_state import check_kept, stamps_of_state
 from musubi_nodes.files import cleaned_path, is_file, is_inside
@@ -38,13 +38,13 @@ class Resume:
         training = (inputs.training or Training()).model_copy(
             update={"max_train_epochs": None, "max_train_steps": self.total - self.state.step}
         )
-        optimizer = kept(inputs.optimizer or Optimizer(), self.total, inputs.num_processes)
+        optimizer = resumed_schedule(inputs.optimizer or Optimizer(), self.total, inputs.num_processes)
         return inputs.model_copy(update={"training": training, "optimizer": optimizer})
 
     def record(self, folder: RunFolder) -> None:
         go_on(folder, self.state, self.run)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         return translate(
             "goes on after step {step} of {total}, from the state of {run}",
             step=self.state.step,
@@ -77,7 +77,7 @@ def resume_point(
     return found
 
 
-def begins_with(training: Training, context: Context) -> str:
+def named_state_stamps(training: Training, context: Context) -> str:
     """Return the stamps of the named state, or ""."""
     named = training.resume.strip()
     path = None if named in ("", AUTO) else named_state(named, context)
@@ -91,7 +91,7 @@ def _newest(fingerprint: TrainingFingerprint, training: Training, context: Conte
 
     output = context.host.output_folder
     found = newest_state(run_folders(output), fingerprint.key, training, waiting)
-    if found is None and (told := nothing_found(fingerprint, run_folders(output))):
+    if found is None and (told := explain_no_state(fingerprint, run_folders(output))):
         context.show(text=told)
         log.info("no state of %s is there to go on from", fingerprint.output_name)
     return found
@@ -174,7 +174,7 @@ def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None
     before = epochs * found.state.length.per_epoch if epochs else steps
     if not before:
         return
-    change = other_length(optimizer, training.learning_rate, found.state.step, before, found.total)
+    change = length_change(optimizer, training.learning_rate, found.state.step, before, found.total)
     if change:
         raise MusubiError(
             "learning-rate-changed",

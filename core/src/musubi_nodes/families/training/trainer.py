@@ -15,7 +15,7 @@ from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.toml import dump
 from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
-from musubi_nodes.families.caches.locks import caches_in_use
+from musubi_nodes.families.caches.locks import shared_cache_lock
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.lora import check_trained, lora_of, publish_lora
@@ -30,7 +30,6 @@ from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.families.training.checks import check_caches, check_counts, check_files, check_machine, check_rate
-from musubi_nodes.families.training.configured import configured_options, counting
 from musubi_nodes.families.training.epochs import epoch_facts
 from musubi_nodes.families.training.fingerprint import (
     TrainingFingerprint,
@@ -39,15 +38,25 @@ from musubi_nodes.families.training.fingerprint import (
     record_training,
     without_length,
 )
-from musubi_nodes.families.training.finished import left_behind, note_finished
-from musubi_nodes.families.training.inputs import TrainerInputs, TrainerOutputs, with_caches
-from musubi_nodes.families.training.launch import accelerate_launch, write_launch_config
+from musubi_nodes.families.training.finished import find_unpublished, note_finished
+from musubi_nodes.families.training.inputs import (
+    TrainerInputs,
+    TrainerOutputs,
+    starting_loras,
+    starting_weights,
+    with_caches,
+)
+from musubi_nodes.families.training.launch import (
+    accelerate_launch,
+    affecting_result,
+    configured_options,
+    write_launch_config,
+)
 from musubi_nodes.families.training.old_states import remove_old_states
 from musubi_nodes.families.training.places import check_login, check_lora_folder, check_paths, longest_path
-from musubi_nodes.families.training.resume import begins_with, resume_point
+from musubi_nodes.families.training.resume import named_state_stamps, resume_point
 from musubi_nodes.families.training.retry import RetryState
 from musubi_nodes.families.training.sample_prompts import SampleRules, check_prompts, sample_fields, write_prompts
-from musubi_nodes.families.training.starting_weights import starting_loras, starting_weights
 from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
 from musubi_nodes.runs.install import Install
@@ -182,7 +191,7 @@ class LoRATrainer(ScriptNode):
 
     def run(self, inputs: TrainerInputs, context: Context) -> BaseModel:
         retry = RetryState((inputs.training or Training()).crash_retries)
-        with caches_in_use(inputs.latent_cache.dataset, context, self.title):
+        with shared_cache_lock(inputs.latent_cache.dataset, context, self.title):
             return self.with_memory(inputs, context, lambda each: self.persist(each, context, retry))
 
     def persist(self, inputs: TrainerInputs, context: Context, retry: RetryState) -> BaseModel:
@@ -200,12 +209,14 @@ class LoRATrainer(ScriptNode):
         install = self.prepare(inputs, context)
         training = inputs.training or Training()
         check_caches(inputs, self.needed_flags(inputs), self.version_of(inputs))
-        configured = counting(configured_options(context.services.config.options, self._said(inputs, install)))
+        configured = affecting_result(
+            configured_options(context.services.config.options, self._fixed_options(inputs, install))
+        )
         fingerprint = self._fingerprint(inputs, install, configured)
         retry.key = fingerprint.key
         own = retry.resumable_checkpoint(training)
         store = ResultStore(context.host.output_folder, "trained")
-        key = self._key(for_completion_key(inputs), install, configured, begins_with(training, context))
+        key = self._key(for_completion_key(inputs), install, configured, named_state_stamps(training, context))
         if not own and not inputs.train_again and (done := self._done_before(inputs, context, store, key)):
             return done
         check_files(inputs, self.family_of(inputs))
@@ -218,7 +229,7 @@ class LoRATrainer(ScriptNode):
             if resume:
                 resume.record(folder)
                 inputs = resume.inputs(inputs)
-                context.show(text=resume.told())
+                context.show(text=resume.summary())
                 log.info("%s: goes on after step %d, from %s", self.title, resume.state.step, resume.run.path.name)
             runner_options = self.runner_options(inputs, context, install, folder)
             runner_options |= {"resume": str(resume.state.path)} if resume else {}
@@ -244,7 +255,7 @@ class LoRATrainer(ScriptNode):
         """Return the same training's valid LoRA, if there is one."""
         if before := store.find(key):
             return self._before(inputs, context, before[0], store.run_of(key))
-        left = left_behind(context.host.output_folder, key, _final(inputs), Path(inputs.models.main_dit))
+        left = find_unpublished(context.host.output_folder, key, _final(inputs), Path(inputs.models.main_dit))
         if left is None:
             return None
         with left[0].ending(script=self.script):
@@ -269,17 +280,22 @@ class LoRATrainer(ScriptNode):
 
     def _key(self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any], *facts: str) -> str:
         """Return the result key; caches count by their files' state."""
-        runner_options = {**configured, "dataset_config": "/", "output_dir": "/", **self._said(inputs, install)}
-        return self.key(_spelled_out(inputs, install), install, runner_options, *facts)
+        runner_options = {
+            **configured,
+            "dataset_config": "/",
+            "output_dir": "/",
+            **self._fixed_options(inputs, install),
+        }
+        return self.key(_with_defaults(inputs, install), install, runner_options, *facts)
 
     def _fingerprint(
         self, inputs: TrainerInputs, install: Install, configured: Mapping[str, Any]
     ) -> TrainingFingerprint:
         plain = without_length(inputs)
         key = self._key(plain, install, configured)
-        return fingerprint_of(_spelled_out(plain, install), key, self.program(install, [self.family.network_module]))
+        return fingerprint_of(_with_defaults(plain, install), key, self.program(install, [self.family.network_module]))
 
-    def _said(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
+    def _fixed_options(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
         return {
             "output_name": inputs.output_name,
             "network_module": self.family.network_module,
@@ -302,7 +318,7 @@ class LoRATrainer(ScriptNode):
             "dataset_config": str(dump(inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
             "output_dir": str(folder.out),
             "resume": None,
-            **self._said(inputs, install),
+            **self._fixed_options(inputs, install),
         }
         if training.log_with or tensorboard(install):
             runner_options["logging_dir"] = str(folder.path / "logs")
@@ -325,7 +341,7 @@ class LoRATrainer(ScriptNode):
         name = true_name(folder, made)
         target = publish_lora(context, made, name, complete)
         folder.note_made(f"musubi/{target.name}")
-        context.show(text=_told(name, target, outcome))
+        context.show(text=_summary(name, target, outcome))
         if not complete and not (inputs.training or Training()).save_state:
             context.show(text=translate("save_state is off: this training cannot go on from here"))
         return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
@@ -342,7 +358,7 @@ def _final(inputs: TrainerInputs) -> str:
     return f"{inputs.output_name}.safetensors"
 
 
-def _told(name: str, target: Path, outcome: Outcome | None) -> str:
+def _summary(name: str, target: Path, outcome: Outcome | None) -> str:
     file = f"musubi/{target.name}"
     if outcome is None:
         return translate("was trained before, and is handed on now: {file}", file=file)
@@ -359,7 +375,7 @@ def _told(name: str, target: Path, outcome: Outcome | None) -> str:
     return " · ".join(lines)
 
 
-def _spelled_out(inputs: TrainerInputs, install: Install) -> TrainerInputs:
+def _with_defaults(inputs: TrainerInputs, install: Install) -> TrainerInputs:
     """Replace unconnected settings and auto by their values."""
     optimizer = inputs.optimizer or Optimizer()
     chosen = optimizer.model_copy(update={"optimizer_type": optimizer_of(optimizer, install)})

@@ -175,7 +175,7 @@ def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     host, unique_id = _host(), str(values.get("musubi_node_id", ""))
     used = used_outputs(node, unique_id, host.running_workflow()) if node.lazy_outputs else None
     made = node.lazy_outputs if used is None else node.lazy_outputs & used
-    known = f"{host.kept.round(unique_id)}{' '.join(sorted(made))}"
+    known = f"{host.outputs.generation(unique_id)}{' '.join(sorted(made))}"
     context = Context(host, plugins, unique_id)
     try:
         with watched(Interruptible(host.raise_if_cancelling)):
@@ -201,7 +201,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     used = used_outputs(node, unique_id, host.running_workflow())
     context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra), host.queued(extra))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
-    given = {name: media.taken(sockets.get(name, ""), value) for name, value in values.items()}
+    given = {name: media.from_comfyui(sockets.get(name, ""), value) for name, value in values.items()}
     try:
         with watched(Interruptible(context.raise_if_interrupted)):
             inputs = node.parse(given)
@@ -210,16 +210,18 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     except BaseException as error:
         host.tell(unique_id, _ending(error))
         raise
-    host.kept.keep(unique_id, context, read)
-    result = tuple(_given(spec, getattr(outputs, spec.name)) for spec in node.outputs())
+    host.outputs.record(unique_id, context, read)
+    result = tuple(_to_comfyui(spec, getattr(outputs, spec.name)) for spec in node.outputs())
     ui = host.ui(context)
     return {"ui": ui, "result": result} if ui else result
 
 
-def _given(spec: FieldSpec, value: Any) -> Any:
+def _to_comfyui(spec: FieldSpec, value: Any) -> Any:
     from musubi_nodes.hosts.comfyui import media
 
-    return [media.given(spec.socket, each) for each in value] if spec.listed else media.given(spec.socket, value)
+    return (
+        [media.to_comfyui(spec.socket, each) for each in value] if spec.listed else media.to_comfyui(spec.socket, value)
+    )
 
 
 def _ending(error: BaseException) -> str:

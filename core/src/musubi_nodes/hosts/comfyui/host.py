@@ -19,7 +19,7 @@ from musubi_nodes.hosts.columns import columns
 from musubi_nodes.hosts.comfyui.markup import plain
 from musubi_nodes.hosts.comfyui.output_tracker import OutputTracker
 from musubi_nodes.hosts.comfyui.server import running_server
-from musubi_nodes.hosts.comfyui.view_url import viewed
+from musubi_nodes.hosts.comfyui.view_url import view_url
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.progress import Progress
 
@@ -35,7 +35,7 @@ class ComfyHost:
         self._next: dict[str, float] = {}
         self._full: set[str] = set()
         self._lock = threading.Lock()
-        self.kept = OutputTracker()
+        self.outputs = OutputTracker()
 
     @property
     def output_folder(self) -> Path:
@@ -144,8 +144,8 @@ class ComfyHost:
 
     def _file(self, path: Path) -> dict[str, str]:
         if (temporary := self.preview_folder) and path.is_relative_to(temporary):
-            return viewed(path, temporary, "temp")
-        return viewed(path, self.output_folder)
+            return view_url(path, temporary, "temp")
+        return view_url(path, self.output_folder)
 
     def _bar(self, node_id: str, total: int) -> Any:
         from comfy.utils import ProgressBar

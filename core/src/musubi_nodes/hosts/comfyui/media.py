@@ -11,7 +11,7 @@ from musubi_nodes.media.audio import Audio
 from musubi_nodes.media.frames import VideoFile, as_array, save_video
 
 
-def taken(socket: str, value: Any) -> Any:
+def from_comfyui(socket: str, value: Any) -> Any:
     if value is None or not socket.isupper():
         return value
     if "VIDEO" in socket and hasattr(value, "get_components"):
@@ -23,7 +23,7 @@ def taken(socket: str, value: Any) -> Any:
     return value
 
 
-def given(socket: str, value: Any) -> Any:
+def to_comfyui(socket: str, value: Any) -> Any:
     """Convert a value to ComfyUI; VIDEO stays undecoded."""
     if value is None:
         return None

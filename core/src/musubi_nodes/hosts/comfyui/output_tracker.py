@@ -23,7 +23,7 @@ class TrackedOutputs:
     states: list[State] = field(default_factory=list)
     complete: bool = True
 
-    def there(self) -> bool:
+    def unchanged(self) -> bool:
         return self.complete and not _gone(self.files) and all(look() == state for look, state in self.states)
 
 
@@ -31,30 +31,30 @@ class OutputTracker:
     """Tracked outputs by node."""
 
     def __init__(self) -> None:
-        self._made: dict[str, TrackedOutputs] = {}
-        self._rounds: Counter[str] = Counter()
+        self._outputs: dict[str, TrackedOutputs] = {}
+        self._generations: Counter[str] = Counter()
         self._asked: set[str] = set()
 
-    def keep(self, node_id: str, context: Context, read: Mapping[Path, FileStamp] | None = None) -> None:
+    def record(self, node_id: str, context: Context, read: Mapping[Path, FileStamp] | None = None) -> None:
         """Add an execution's files; a list input executes several times."""
         if node_id in self._asked:
             self._asked.discard(node_id)
-            self._made.pop(node_id, None)
-        made = self._made.setdefault(node_id, TrackedOutputs())
+            self._outputs.pop(node_id, None)
+        made = self._outputs.setdefault(node_id, TrackedOutputs())
         made.files |= {**(read or {}), **stamps(context.files)}
         made.states += context.states
         made.complete = made.complete and context.complete
 
-    def round(self, node_id: str) -> str:
+    def generation(self, node_id: str) -> str:
         """Return a part of the cache key.
 
         It changes once when files are gone or changed, or the node was stopped early.
         """
         self._asked.add(node_id)
-        if node_id in self._made and not self._made[node_id].there():
-            self._rounds[node_id] += 1
-            del self._made[node_id]
-        return f"{self._rounds[node_id]} " if node_id in self._rounds else ""
+        if node_id in self._outputs and not self._outputs[node_id].unchanged():
+            self._generations[node_id] += 1
+            del self._outputs[node_id]
+        return f"{self._generations[node_id]} " if node_id in self._generations else ""
 
 
 def _gone(files: Mapping[Path, FileStamp]) -> bool:

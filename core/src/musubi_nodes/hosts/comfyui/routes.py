@@ -36,7 +36,7 @@ def add_routes(pack: str) -> None:
         from musubi_nodes.plugins.manager import plugins
 
         failed = await asyncio.to_thread(lambda: plugins().failed)
-        return web.json_response({"left_out": {name: _told(error) for name, error in failed.items()}})
+        return web.json_response({"left_out": {name: _error_body(error) for name, error in failed.items()}})
 
     add_help(routes, pack)
 
@@ -64,7 +64,7 @@ def add_routes(pack: str) -> None:
         try:
             return web.json_response(await asyncio.to_thread(told))
         except MusubiError as error:
-            return web.json_response(_told(error), status=404)
+            return web.json_response(_error_body(error), status=404)
 
     @routes.get("/musubi/runs/{name}/log")
     async def log(request: web.Request) -> web.StreamResponse:
@@ -73,7 +73,7 @@ def add_routes(pack: str) -> None:
         try:
             found = await asyncio.to_thread(_log_of, comfy_host().output_folder, request.match_info["name"])
         except MusubiError as error:
-            return web.json_response(_told(error), status=404)
+            return web.json_response(_error_body(error), status=404)
         answer = web.StreamResponse(headers=PLAIN)
         await answer.prepare(request)
         with closing(log_text(found)) as texts:
@@ -91,11 +91,11 @@ def add_routes(pack: str) -> None:
         try:
             await asyncio.to_thread(lambda: run_named(output, name).ask_to_stop())
         except MusubiError as error:
-            return web.json_response(_told(error), status=409)
+            return web.json_response(_error_body(error), status=409)
         return web.json_response({})
 
 
-def _told(error: MusubiError) -> dict[str, str]:
+def _error_body(error: MusubiError) -> dict[str, str]:
     return {"error": str(error), "code": error.code}
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.hosts.comfyui.view_url import viewed
+from musubi_nodes.hosts.comfyui.view_url import view_url
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.rerun_script import pasted_command
 from musubi_nodes.runs.record.samples import Sample, samples
@@ -119,7 +119,7 @@ def _values(point: Point) -> list[Any]:
 
 def _sample(sample: Sample, output: Path) -> dict[str, Any]:
     return {
-        **viewed(sample.path, output),
+        **view_url(sample.path, output),
         "label": sample.label,
         "prompt": sample.prompt,
         "video": sample.is_video,

@@ -5,6 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def viewed(path: Path, root: Path, kind: str = "output") -> dict[str, str]:
+def view_url(path: Path, root: Path, kind: str = "output") -> dict[str, str]:
     relative = path.relative_to(root)
     return {"filename": relative.name, "subfolder": "/".join(relative.parts[:-1]), "type": kind}

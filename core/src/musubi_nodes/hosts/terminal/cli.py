@@ -15,24 +15,24 @@ from types import FrameType
 from musubi_nodes import __version__
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.hosts.terminal.broken import BrokenOff
-from musubi_nodes.hosts.terminal.output import Output, complain, standing_in
+from musubi_nodes.hosts.terminal.output import Output, complain, replaced_streams
 
 EXIT_FAILED, EXIT_REFUSED, EXIT_CANCELLED, EXIT_UNREAD = 1, 2, 130, 141
 
 CANCELLING = ("SIGINT", "SIGTERM", "SIGBREAK")
 """Windows sends SIGBREAK for Ctrl-Break."""
 
-SAME_WISH = 5.0
+REPEAT_SECONDS = 5.0
 """Seconds in which repeated signals count as one."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; lost output doesn't change its exit code."""
-    with standing_in() as (out, _):
+    with replaced_streams() as (out, _):
         options = _parser().parse_args(arguments)
         code = _code(options)
         if options.shows and code != EXIT_CANCELLED:
-            code = _shown(out, code)
+            code = _finished(out, code)
         elif out.lost and not out.reader_gone:
             complain(f"musubi-nodes: a part of what was said is lost: {out.lost}")
         return code
@@ -46,13 +46,13 @@ def _code(options: argparse.Namespace) -> int:
         _check_working_folder()
         return int(options.command(options))
     except BrokenOff as broken:
-        return _told(broken.error, EXIT_FAILED)
+        return _report(broken.error, EXIT_FAILED)
     except (MusubiError, OSError) as error:
-        return _told(error, EXIT_REFUSED)
+        return _report(error, EXIT_REFUSED)
     except KeyboardInterrupt:
-        return _told("cancelled; nothing is left running", EXIT_CANCELLED)
+        return _report("cancelled; nothing is left running", EXIT_CANCELLED)
     except Exception:
-        return _told(f"a fault of musubi-nodes itself\n{traceback.format_exc()}", EXIT_FAILED)
+        return _report(f"a fault of musubi-nodes itself\n{traceback.format_exc()}", EXIT_FAILED)
 
 
 def _check_working_folder() -> None:
@@ -64,20 +64,20 @@ def _check_working_folder() -> None:
         ) from None
 
 
-def _told(what: object, code: int) -> int:
+def _report(what: object, code: int) -> int:
     fix = "\nFix: Check that path and its permissions." if isinstance(what, OSError) else ""
     complain(f"musubi-nodes: {what}{fix}")
     return code
 
 
-def _shown(out: Output, code: int) -> int:
+def _finished(out: Output, code: int) -> int:
     try:
         out.finish(patience=None)
     except KeyboardInterrupt:
         return EXIT_CANCELLED
     if out.reader_gone:  # as `musubi-nodes runs | head` closes it
         return EXIT_UNREAD
-    return _told(f"the output cannot be written: {out.lost}", EXIT_FAILED) if out.lost else code
+    return _report(f"the output cannot be written: {out.lost}", EXIT_FAILED) if out.lost else code
 
 
 def _take_signals(survives: bool) -> None:
@@ -92,7 +92,7 @@ def _take_signals(survives: bool) -> None:
 
 
 class _Interrupt:
-    """Raises KeyboardInterrupt, once per :data:`SAME_WISH`.
+    """Raises KeyboardInterrupt, once per :data:`REPEAT_SECONDS`.
 
     A second one (`timeout` sends SIGTERM twice) would break the cleanup.
     """
@@ -102,7 +102,7 @@ class _Interrupt:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if now - self._last >= SAME_WISH:
+        if now - self._last >= REPEAT_SECONDS:
             self._last = now
             raise KeyboardInterrupt
 

@@ -38,7 +38,7 @@ def run_demo(output: Path, install: str, family: str = "") -> int:
     again = typed([*program, "run", str(path), "--install", install, "--output", str(output)])
     print(f"workflow: {path} (run it again with: {again})")
     code = run_file(path, (), output)
-    _say_loss(family, output)
+    _print_loss(family, output)
     return code
 
 
@@ -101,7 +101,7 @@ def _step(node: type[Node], **inputs: Any) -> dict[str, Any]:
     return {"class_type": node.id, "inputs": inputs}
 
 
-def _say_loss(family: str, output: Path) -> None:
+def _print_loss(family: str, output: Path) -> None:
     name = _node(LoRATrainer, family).id.removeprefix("MusubiTuner_")
     run = next(folder for folder in trainings(output) if f"-{name}-" in folder.path.name)
     points = whole(run.metrics).points()

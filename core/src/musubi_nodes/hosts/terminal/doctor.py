@@ -63,7 +63,7 @@ def _findings(found: Plugins, output: Path) -> Iterator[Finding]:
     yield from places(found, output)
     told: set[str] = set()
     for name, load in found.installs().items():
-        _say_what_is_asked(name)
+        _print_progress(name)
         try:
             yield from _install(name, load(), found)
         except MusubiError as error:
@@ -76,7 +76,7 @@ def _findings(found: Plugins, output: Path) -> Iterator[Finding]:
             yield of_error("install", error)
 
 
-def _say_what_is_asked(name: str) -> None:
+def _print_progress(name: str) -> None:
     if sys.stderr.isatty():  # PyTorch takes a while to load
         print(f"asking the install {name} ...", file=sys.stderr)
 

@@ -37,12 +37,12 @@ def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str =
         made["proposed_fields.py"] = proposal(scripts, prefix or name.replace("-", "_"), _camel(name), known.config)
     _write(made, target)
     print(f"{target}: {len(made)} files")
-    print(f"try it:  {trying(target)}")
+    print(f"try it:  {install_commands(target)}")
     print("next:    docs/plugins.md of musubi-nodes, from step 3 on")
     return 0
 
 
-def trying(target: Path) -> str:
+def install_commands(target: Path) -> str:
     python = [sys.executable, "-m"]
     commands = (
         ["cd", str(target)],

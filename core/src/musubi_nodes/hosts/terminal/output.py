@@ -131,7 +131,7 @@ def complain(text: str) -> None:
 
 
 @contextlib.contextmanager
-def standing_in() -> Iterator[tuple[Output, Output]]:
+def replaced_streams() -> Iterator[tuple[Output, Output]]:
     """Replace both streams; if one is closed, the other gets its text."""
     _fill_descriptors()
     before = sys.stdout, sys.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 from musubi_nodes.datasets.caches import CacheKind, names_in, stems_cached
 from musubi_nodes.datasets.items import DatasetScan, Scan
 from musubi_nodes.datasets.schema import cache_folder_of, effective
-from musubi_nodes.families.caches.folder import folder_as_noted
+from musubi_nodes.families.caches.folder import folder_by_manifest
 from musubi_nodes.families.caches.node import cached_dataset
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
@@ -66,7 +66,7 @@ def _cached(
             facts = []
             for architecture in family.architectures:
                 there = stems_cached(names, placed, architecture, kind)
-                noted = folder_as_noted(placed, parts[part.index], architecture, kind) if there else None
+                noted = folder_by_manifest(placed, parts[part.index], architecture, kind) if there else None
                 facts.append(_known(part, there, noted.stale if noted else frozenset()) if there else nothing)
             known[part.index, kind] = _of_any(facts)
     return Cached(family.title, chosen, known)

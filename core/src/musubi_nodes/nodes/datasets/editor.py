@@ -24,13 +24,13 @@ from musubi_nodes.file_names import plain_name
 from musubi_nodes.nodes.datasets.entry import Made, edited, made, numbers, widget_names
 from musubi_nodes.nodes.datasets.loader import (
     ON_ERRORS,
-    Asked,
+    CheckOptions,
     OnErrors,
     check_cache_folder,
     checked,
     dataset_path,
     fingerprint_of,
-    foresee_errors,
+    raise_early_errors,
 )
 
 ADVANCED, SIDE, CONTROL_SIDE = Widget(advanced=True), Widget(step=16), Widget(advanced=True, step=16, unset=0)
@@ -167,7 +167,7 @@ class DatasetConfigEditor(Node):
         config = joined(inputs.previous.config, own.config) if inputs.previous else own.config
         path = context.host.output_folder / "musubi" / "datasets" / f"{inputs.name}.toml"
         missing = _stricter(inputs.missing_captions, inputs.previous)
-        dataset, report = checked(config, path, inputs.name, context, Asked(missing, inputs.on_errors, family))
+        dataset, report = checked(config, path, inputs.name, context, CheckOptions(missing, inputs.on_errors, family))
         text = dumps(config)
         lines = [*own.told, *_rule(family, config), report.summary()]
         if report.errors:
@@ -180,7 +180,7 @@ class DatasetConfigEditor(Node):
 
     def changed(self, inputs: Inputs, context: Context) -> str:
         family = family_named(context.services.families, inputs.family)
-        asked = Asked(inputs.missing_captions, family=family)
+        asked = CheckOptions(inputs.missing_captions, family=family)
         return fingerprint_of(self.own(inputs, context).config, context, asked)
 
     def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
@@ -190,7 +190,7 @@ class DatasetConfigEditor(Node):
             inputs = self.Inputs.model_validate(values)
             config = self.own(inputs, context).config
             if inputs.on_errors == "stop":
-                foresee_errors(config, context, family_named(context.services.families, inputs.family))
+                raise_early_errors(config, context, family_named(context.services.families, inputs.family))
         elif "toml" not in linked and values["toml"].strip():
             dataset_path(values["toml"], context)
 

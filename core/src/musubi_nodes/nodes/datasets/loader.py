@@ -60,24 +60,24 @@ class DatasetConfigLoader(Node):
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         path = dataset_path(inputs.path, context)
         name = slug(path.stem if path.stem != "dataset" else f"{path.parent.name}_{path.stem}")
-        asked = Asked(inputs.missing_captions, inputs.on_errors)
+        asked = CheckOptions(inputs.missing_captions, inputs.on_errors)
         dataset, report = checked(load(path), path, name, context, asked)
         context.show(text=report.summary())
         return self.Outputs(dataset=dataset, summary=report.summary())
 
     def changed(self, inputs: Inputs, context: Context) -> str:
-        asked = Asked(inputs.missing_captions)
+        asked = CheckOptions(inputs.missing_captions)
         return fingerprint_of(load(dataset_path(inputs.path, context)), context, asked)
 
     def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         if "path" not in linked:
             config = load(dataset_path(values["path"], context))
             if values["on_errors"] == "stop" and "on_errors" not in linked:
-                foresee_errors(config, context)
+                raise_early_errors(config, context)
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckOptions:
     """How to check a dataset; without ``family`` by common rules."""
 
     missing_captions: OnMissing = "error"
@@ -89,7 +89,9 @@ class Asked:
         return ScanCache(config, f"{self.missing_captions}{rules}", context.services.recent_scan)
 
 
-def checked(config: DatasetConfig, source: Path, name: str, context: Context, asked: Asked) -> tuple[Dataset, Report]:
+def checked(
+    config: DatasetConfig, source: Path, name: str, context: Context, asked: CheckOptions
+) -> tuple[Dataset, Report]:
     """Check a dataset; raise for its errors unless ``asked`` to show them."""
     check_roots(config, context)
     known = asked.known(config, context)
@@ -113,14 +115,14 @@ def checked(config: DatasetConfig, source: Path, name: str, context: Context, as
     return dataset, report
 
 
-def fingerprint_of(config: DatasetConfig, context: Context, asked: Asked) -> str:
+def fingerprint_of(config: DatasetConfig, context: Context, asked: CheckOptions) -> str:
     """Return the fingerprint of a dataset, also of a faulty one."""
     check_roots(config, context)
     before = asked.known(config, context).ask()
     return before.fingerprint if before else fingerprint(config, scan(config))
 
 
-def foresee_errors(config: DatasetConfig, context: Context, family: Family | None = None) -> None:
+def raise_early_errors(config: DatasetConfig, context: Context, family: Family | None = None) -> None:
     """Raise for errors that are known without scanning folders."""
     found = cannot_take(family, config)
     for number, part in enumerate(effective(config)):

@@ -105,7 +105,7 @@ class Facts:
         return any(pid in run.pids for run in self.runs)
 
 
-def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunFolder | None) -> Facts:
+def gather(output: Path, moments: Sequence[Moment], refusal: str, record: RunFolder | None) -> Facts:
     """Collect the facts after watching."""
     return Facts(
         moments,
@@ -119,7 +119,7 @@ def gathered(output: Path, moments: Sequence[Moment], refusal: str, record: RunF
     )
 
 
-def this_one() -> str:
+def own_name() -> str:
     return translate(SELF)
 
 
@@ -153,6 +153,6 @@ def _is_held(card: Card, run: OurRun) -> bool:
 
 def _holder(pid: int, held: int | None) -> Holder:
     if pid == os.getpid():
-        return Holder(f"{this_one()} (pid {pid})", SELF, held)
+        return Holder(f"{own_name()} (pid {pid})", SELF, held)
     name = program_name(pid)
     return Holder(f"{name or translate(HIDDEN)} (pid {pid})", OTHERS, held, seen=name is not None)

@@ -17,9 +17,9 @@ from musubi_nodes.families.script import DEVICES
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.nodes.previews import image_of, show_picture
 from musubi_nodes.nodes.resources.advice import advice
-from musubi_nodes.nodes.resources.facts import gathered
+from musubi_nodes.nodes.resources.facts import gather
 from musubi_nodes.nodes.resources.picture import picture
-from musubi_nodes.nodes.resources.text import told
+from musubi_nodes.nodes.resources.text import summary
 from musubi_nodes.runs.hardware import gpu
 from musubi_nodes.runs.hardware.devices import gpus
 from musubi_nodes.runs.hardware.watching import Moment, watch
@@ -73,8 +73,8 @@ class ResourceMonitor(Node):
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         record = _record(inputs, context)
         moments, refusal = _watched(inputs.seconds, context)
-        facts = gathered(context.host.output_folder, moments, refusal, record)
-        text = "\n".join([*advice(facts), "", told(facts)])  # the page shows two lines before one scrolls
+        facts = gather(context.host.output_folder, moments, refusal, record)
+        text = "\n".join([*advice(facts), "", summary(facts)])  # the page shows two lines before one scrolls
         context.show(text=text)
         made = picture(facts, (inputs.width, inputs.height))
         show_picture(made, f"resources_{time.time_ns()}", context)

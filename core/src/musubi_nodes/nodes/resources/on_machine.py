@@ -9,7 +9,7 @@ from pathlib import Path
 
 from musubi_nodes.config import cache_folder
 from musubi_nodes.families.memory.footprint import GIB
-from musubi_nodes.nodes.resources.facts import Facts, gib, gib_of, this_one
+from musubi_nodes.nodes.resources.facts import Facts, gib, gib_of, own_name
 from musubi_nodes.runs.hardware.machine import Disk, largest_programs
 from musubi_nodes.runs.record.folder import runs_of
 
@@ -44,7 +44,7 @@ class OnMachine:
     @property
     def programs(self) -> str:
         found = largest_programs(NAMED, {pid for run in self.facts.runs for pid in run.pids})
-        names = {os.getpid(): this_one()}
+        names = {os.getpid(): own_name()}
         return ", ".join(f"{names.get(p.pid, p.name)} (pid {p.pid}) {gib(p.ram)} GiB" for p in found)
 
 

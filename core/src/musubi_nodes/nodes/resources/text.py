@@ -8,12 +8,12 @@ from statistics import fmean
 
 from musubi_nodes.families.memory.footprint import GIB
 from musubi_nodes.i18n import translate
-from musubi_nodes.nodes.resources.facts import Facts, gib, gib_of, this_one
+from musubi_nodes.nodes.resources.facts import Facts, gib, gib_of, own_name
 from musubi_nodes.runs.hardware.cards import Card
 from musubi_nodes.runs.record.progress import clock
 
 
-def told(facts: Facts) -> str:
+def summary(facts: Facts) -> str:
     """Describe GPUs, CPU, memory, disks and the run's history."""
     return "\n".join([*_gpus(facts), *_machine(facts), *_record(facts)])
 
@@ -68,7 +68,7 @@ def _machine(facts: Facts) -> Iterator[str]:
     if cpu:
         yield ", ".join(cpu)
     yield f"RAM {gib_of(now.ram_used, now.ram_total)}"
-    yield f"- {this_one()}: {facts.own_ram / GIB:.2f} GiB"
+    yield f"- {own_name()}: {facts.own_ram / GIB:.2f} GiB"
     yield from (f"- {run.name} ({translate(run.stage)}): {run.ram / GIB:.2f} GiB" for run in facts.runs)
     if now.swap_total:
         yield translate("swap {memory}", memory=gib_of(now.swap_used, now.swap_total))
