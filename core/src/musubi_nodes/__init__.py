@@ -5,4 +5,4 @@ import pluggy
 __version__ = "0.1.0"
 
 hookimpl = pluggy.HookimplMarker("musubi_nodes")
-"""Marks a plugin's function as an implementation of one of the hooks in :mod:`musubi_nodes.plugins.hookspecs`."""
+"""Marks a plugin's implementation of one of the hooks in ``hookspecs``."""

@@ -16,7 +16,7 @@ WORK_SECONDS, REST_SECONDS = 0.002, 0.0001  # pauses give ComfyUI's event loop P
 
 class Watch(Protocol):
     def spend(self, size: int) -> None:
-        """Called before ``size`` bytes are read; raise to prevent it."""
+        """Account for ``size`` bytes about to be read; raise to prevent it."""
 
 
 _WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)
@@ -24,7 +24,7 @@ _WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)
 
 @contextmanager
 def watched(watch: Watch | None) -> Iterator[None]:
-    """Report reads in the block to ``watch``; ``None`` lifts limits."""
+    """Report reads in the block to ``watch``; ``None`` lifts all limits."""
     token = _WATCH.set(watch)
     try:
         yield
@@ -49,7 +49,7 @@ class _Rests:
 
 
 class Budget:
-    """Seconds and bytes left; raises :class:`Unresolved` at the end."""
+    """Seconds and bytes left; :class:`Unresolved` once they are used up."""
 
     def __init__(self, seconds: float, most: int) -> None:
         self.seconds, self._bytes = seconds, most

@@ -24,7 +24,7 @@ _SECRET = re.compile(
 )
 
 LOGINS = {"huggingface_token": "HF_TOKEN", "wandb_api_key": "WANDB_API_KEY"}
-"""Key options of musubi-tuner -> variable that replaces them."""
+"""Secrets among musubi-tuner's options -> the variable to use instead."""
 
 
 def _whole_path(text: str) -> str:

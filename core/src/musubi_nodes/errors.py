@@ -57,7 +57,10 @@ class InvalidValue(ValueError):
 
 
 class MusubiError(Exception):
-    """A message: a stable ``code``, ``what``, ``why``, ``fix``, ``log``."""
+    """A message for the user: what is wrong, why, and how to fix it.
+
+    ``code`` never changes; ``log`` is a file to read.
+    """
 
     def __init__(
         self,
@@ -115,7 +118,7 @@ class NotPossible(MusubiError):
 
 
 def problems(code: str, what: str, found: Sequence[Problem], *, fix: str = "", limit: int = 10) -> MusubiError:
-    """Combine findings; beyond ``limit`` they are only counted."""
+    """Return one error for all findings, beyond ``limit`` only counted."""
     if len(found) == 1:
         return MusubiError(code, f"{what}: {found[0]}", fix=fix, problems=found)
     lines = [f"{what}: {len(found)} problems", *(f"  - {line}" for line in found[:limit])]

@@ -9,7 +9,7 @@ from musubi_nodes.errors import CONTROLS, InvalidValue, MusubiError
 from musubi_nodes.windows_names import meaning_on_windows
 
 LONGEST_NAME = 180
-"""Bytes. File systems take 255, of which samples need 50."""
+"""Bytes. File systems take 255; samples add some 50."""
 REFUSED = re.compile(rf'[<>:"/\\|?*\n\t]|{CONTROLS.pattern}')
 """What Windows, exFAT and most network shares refuse."""
 WEIGHTS = (".safetensors",)

@@ -59,7 +59,10 @@ def unreadable(error: Exception) -> str:
 
 
 def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file; OSError beyond ``limit`` or for a link."""
+    """Open a regular file of bounded size.
+
+    OSError for anything else, and for a link unless ``follow``.
+    """
     _check_usable(Path(path).stat(follow_symlinks=follow), limit)  # opening a device may already do something
     handle = retried(lambda: os.open(path, READ | (0 if follow else getattr(os, "O_NOFOLLOW", 0))))
     try:
@@ -121,7 +124,7 @@ def write_json(path: Path, value: object) -> Path:
 
 
 def overwrite_json(path: Path, value: object) -> None:
-    """Write in place, possible on a full disk; follow no link."""
+    """Write in place, which works on a full disk; follow no link."""
     if is_own(path):
         with path.open("r+b", 0) as file:
             file.write(_json(value).encode("utf-8", "backslashreplace"))

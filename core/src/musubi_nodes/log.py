@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Log(logging.LoggerAdapter):
-    """Logger whose failing handlers end nothing."""
+    """A logger that survives failing handlers."""
 
     def log(self, level: int, msg: object, *args: object, **more: Any) -> None:
         with contextlib.suppress(Exception):

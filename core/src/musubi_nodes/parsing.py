@@ -16,13 +16,13 @@ from musubi_nodes.budget import spend
 DEEPEST = 64
 AT_ONCE = 500_000  # characters that the C parser takes while no thread runs
 LISTS, MOST_LISTS = 1_000, 100_000
-"""Of a line and a file: more would start long garbage collections."""
+"""Of a line and of a file: more make the garbage collector stall threads."""
 _LARGEST = 1 << 1000
 TOML_STRING_OR_COMMENT = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*(?:""")?' r"|'''(?:[^']|'(?!''))*(?:''')?"
     r'|"(?:[^"\\\n]|\\.)*"?' r"|'[^'\n]*'?" r"|(?P<comment>#[^\n]*)", re.DOTALL
 )  # fmt: skip
-"""Unclosed strings reach to the end, for linear time."""
+"""An unclosed string reaches to the end, which keeps matching linear."""
 _KEY_ENDS = re.compile(r"[=,{}\[\]\n]")
 _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
@@ -59,7 +59,7 @@ def parse_json(text: str, lists: int = LISTS, **hooks: Any) -> Any:
 
 
 def toml() -> ModuleType:
-    """Return Python's TOML parser: tomli's wheels hold the lock."""
+    """Return a TOML parser in Python: tomli's compiled one holds the lock."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

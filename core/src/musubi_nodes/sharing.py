@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 def retried(call: Callable[[], Result]) -> Result:
     """Repeat ``call`` for two seconds while its file is held.
 
-    Windows gives EACCES for held files and for missing rights.
+    Windows reports held files and missing rights alike (EACCES).
     """
     until = time.monotonic() + SECONDS
     while True:

@@ -35,7 +35,7 @@ _FLOATS = {
 
 @dataclass(frozen=True)
 class Values:
-    """Names of all tensors, not finite ones, and all-zero ones."""
+    """Names of all tensors, of non-finite ones, and of all-zero ones."""
 
     names: frozenset[str]
     not_finite: tuple[str, ...]

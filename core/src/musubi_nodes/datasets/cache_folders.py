@@ -16,7 +16,7 @@ GLOB_LETTERS = frozenset("*?[")
 def with_cache_directories(config: DatasetConfig, base: Path, toml: Path | None = None) -> DatasetConfig:
     """Set each missing ``cache_directory`` to its own folder in ``base``.
 
-    Names hash the paths of source and TOML, so that none moves or is shared.
+    Names hash the paths of source and TOML, so that datasets never share or swap them.
     """
     taken = {folder_key(dataset.cache_directory) for dataset in config.datasets if dataset.cache_directory}
     datasets: list[Dataset] = []

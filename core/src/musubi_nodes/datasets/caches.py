@@ -24,7 +24,7 @@ ENDINGS: dict[CacheKind, str] = {"latent": "_{}.safetensors", "text": "_{}_te.sa
 
 
 def stem_of_cache(name: str, dataset: DatasetScan, architecture: str, kind: CacheKind) -> str:
-    """Return its item's stem; "" for other names."""
+    """Return the stem of the cache's item; "" for other names."""
     return (
         _stem(name, dataset, architecture) if kind == "latent" else name[: -len(ENDINGS["text"].format(architecture))]
     )
@@ -50,12 +50,12 @@ def latent_caches(scan: Scan, architecture: str) -> tuple[tuple[Item, tuple[Path
 
 
 def missing_latents(scan: Scan, architecture: str) -> tuple[Path, ...]:
-    """List items without any; videos may have some clips."""
+    """List items without latent cache; videos may lack some clips."""
     return tuple(Path(item.file.path) for item in _missing(scan, architecture, "latent"))
 
 
 def missing_texts(scan: Scan, architecture: str) -> tuple[Path, ...]:
-    """List items without; musubi-tuner drops them with one warning."""
+    """List items without text cache; musubi-tuner drops them with a warning."""
     return tuple(Path(item.file.path) for item in _missing(scan, architecture, "text"))
 
 
@@ -82,7 +82,7 @@ def _missing(scan: Scan, architecture: str, kind: CacheKind) -> Iterator[Item]:
 
 
 def broken_caches(paths: Iterable[Path], last: str = "") -> tuple[Path, ...]:
-    """Filter: incomplete caches hang data workers at step 0."""
+    """List incomplete caches, which make data workers hang at step 0."""
     return tuple(path for path in paths if not is_whole(path, last))
 
 
@@ -105,7 +105,7 @@ _NEVER_ZERO: dict[CacheKind, Callable[[str], bool]] = {
 
 
 def is_whole(path: Path, last: str = "") -> bool:
-    """Whether the file is complete and has a tensor ``last...``."""
+    """Whether it is complete and has a tensor beginning with ``last``."""
     try:
         return any(name.startswith(last) for name in read_header(path).tensors)
     except MusubiError:

@@ -24,8 +24,8 @@ def check(
 ) -> Report:
     """Check ``scan``; reads only headers of media.
 
-    ``frame_rule`` None is N*4+1, as musubi-tuner rounds (v0.3.4). ``fps`` is the
-    model's, to count frames after dropping and to compare speeds.
+    ``frame_rule`` defaults to N*4+1, to which musubi-tuner rounds (v0.3.4). ``fps`` is
+    the model's, to check dropped frames and speeds.
     """
     datasets, found = effective(config), Findings(errors=config_problems(config))
     rule = frame_rule or FrameRule()

@@ -146,7 +146,7 @@ def _can_be_opened(path: Path, limit: Limit) -> bool:
 
 
 def _is_avif(path: Path) -> bool:
-    """Pillow reads AVIF since 11.3; musubi-tuner's may be newer."""
+    """Whether it needs Pillow 11.3, which only musubi-tuner may have."""
     try:
         with open_file(path, PICTURE) as file:
             return file.read(12)[4:] in (b"ftypavif", b"ftypavis", b"ftypmif1")
@@ -172,7 +172,7 @@ _ODD: dict[ImageIssue, tuple[str, str, str]] = {
 
 
 def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, ImageIssue]], found: Findings) -> None:
-    """Alpha in ``beside`` (layers, FramePack's masks) is meant."""
+    """Skip alpha in ``beside``: layers and FramePack's masks need it."""
     items: list[tuple[Path, ImageIssue]] = [
         (item.path, item.facts.odd) for item in scan.noticed if isinstance(item.facts, tuple) and item.facts.odd
     ]

@@ -144,7 +144,7 @@ _ODD: tuple[tuple[str, Callable[[VideoFacts], bool], str, str], ...] = (
         "deinterlace them",
     ),
 )
-"""PyAV's frames as stored (dataset/media_utils.py, v0.3.4)."""
+"""musubi-tuner takes frames as stored (dataset/media_utils.py, v0.3.4)."""
 
 
 def _seen_otherwise(name: str, found: Findings, facts: Mapping[Path, VideoFacts]) -> None:

@@ -14,7 +14,7 @@ def rounded_targets(dataset: VideoDataset) -> tuple[int, ...]:
 
 
 def extraction(dataset: VideoDataset) -> str:
-    """Return the effective way: one uniform sample is the head."""
+    """Return how clips are really taken: one uniform sample is the head."""
     alone = dataset.frame_extraction == "uniform" and dataset.frame_sample == 1
     return "head" if alone else dataset.frame_extraction
 
@@ -22,7 +22,7 @@ def extraction(dataset: VideoDataset) -> str:
 def frames_read(dataset: VideoDataset, frames: int, fps: float | None) -> int:
     """Count frames after dropping from ``source_fps`` to ``fps``.
 
-    A slower source keeps all, but "head" ends early.
+    A slower source keeps all frames, but "head" ends early.
     """
     end = max(rounded_targets(dataset)) if extraction(dataset) == "head" else None
     if dataset.source_fps is None or fps is None:

@@ -25,7 +25,7 @@ def image_controls(images: Sequence[File], folder: Path) -> Controls:
 
 
 def numbered(images: Sequence[File], candidates: Iterable[File], separators: str) -> Controls:
-    """Match ``candidates`` named stem plus number."""
+    """Match ``candidates`` named by a stem and a number."""
     by_stem = {stem_of(image.path): image for image in sorted(images, key=lambda image: len(image.name))}
     found: dict[File, list[tuple[int, File]]] = {}
     result = Controls()

@@ -20,9 +20,9 @@ Fact = TypeVar("Fact")
 
 
 class FileCache(Generic[Fact]):
-    """Results of ``read`` by file stamp.
+    """Results of ``read``, kept by each file's stamp.
 
-    Errors, None and just written files are read again; with ``always``, all are.
+    Errors, None and files written just now are read again; ``always``: everything.
     """
 
     def __init__(self, read: Callable[[File], Fact], *, always: bool = False) -> None:

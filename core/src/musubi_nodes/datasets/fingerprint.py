@@ -30,7 +30,7 @@ def fingerprint(config: DatasetConfig, scan: Scan) -> str:
 
 
 Source = Literal["media", "control", "caption"]
-"""What of an item a cache is made from: all its pictures or videos, its control files alone, its caption."""
+"""What a cache is made from: all media, control files alone, the caption."""
 
 
 def source_hashes(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ def _files(files: Iterable[File]) -> str:
 
 
 def _controls(item: Item) -> str:
-    """Controls are resized with their item (``get_item`` of dataset/image_video_dataset.py, v0.3.4)."""
+    """Controls are resized with their item (image_video_dataset.py, v0.3.4)."""
     size = item.facts.size if isinstance(item.facts, ImageFacts) else ""
     return f"{size}\0{_files(item.control_files)}"
 

@@ -36,10 +36,10 @@ class _Sorted:
 
     @cached_property
     def pairs(self) -> list[tuple[File, File | None]]:
-        """Media with captions.
+        """Media with their captions.
 
-        Images need the exact stem (``glob_images``, v0.3.4); a video's caption is opened,
-        so the file system decides about case.
+        musubi-tuner compares an image's exact stem (``glob_images``, v0.3.4), but opens a
+        video's caption, so the file system decides about case.
         """
         caption = self.captions.get
         found = [(file, caption(stem)) for stem, file in self.media]

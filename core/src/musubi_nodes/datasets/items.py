@@ -16,7 +16,7 @@ from musubi_nodes.errors import MusubiError, Problem
 
 
 class Item(NamedTuple):
-    """An image or video; paths are made on demand for 100,000 of them.
+    """An image or video; makes paths on demand, as there may be 100,000.
 
     ``caption`` is None if not UTF-8, ``caption_file`` for JSONL, ``facts`` for videos.
     ``target_files`` belong to layered items.
@@ -87,7 +87,7 @@ class DatasetScan:
 
     @cached_property
     def noticed(self) -> tuple[Item, ...]:
-        """Items that checks must look at, few of 100,000."""
+        """Items that a check must look at: a few of 100,000."""
         return tuple(item for item in self.items if not item.plain)
 
     @property

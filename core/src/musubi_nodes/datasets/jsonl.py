@@ -87,7 +87,7 @@ def named_files(dataset: Dataset) -> Iterator[str]:
 
 
 def named_shares(dataset: Dataset) -> Iterator[str]:
-    """Yield those on network shares."""
+    """Yield those of them on network shares."""
     return filter(is_share, _named_files(dataset, _SHARE.search))
 
 

@@ -36,7 +36,7 @@ class File(NamedTuple):
 
 
 def files_in(folder: Path | str) -> Iterator[tuple[str, File]]:
-    """Yield names and files, sorted, but hidden ones.
+    """Yield name and file of all but hidden entries, sorted.
 
     OSError or ValueError if unreadable. Sorting speeds up later passes.
     """

@@ -14,7 +14,7 @@ from musubi_nodes.parsing import TOML_STRING_OR_COMMENT
 def save_toml(path: Path, text: str) -> Path | None:
     """Write ``text``; return the ``.bak`` of an edited file, if any.
 
-    tomli-w writes no comments.
+    tomli-w writes no comments, so edits would be lost.
     """
     old, note = _read(path), _note(path)
     if old == text:

@@ -27,9 +27,9 @@ def scan(config: DatasetConfig) -> Scan:
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Pause collection: it would traverse the heap for a fifth of the time.
+    """Pause garbage collection, which would take a fifth of the time.
 
-    Freezing and thawing moves new objects to the oldest generation.
+    Freezing and thawing ages new objects without a last pass.
     """
     running = gc.isenabled()
     gc.disable()

@@ -33,7 +33,7 @@ class Found:
 
 
 class RecentScan:
-    """The state that a check for changes saw, for the run after it."""
+    """The state seen by a check for changes, for the run right after it."""
 
     def __init__(self) -> None:
         self._seen: tuple[Path, str, float] | None = None
@@ -48,9 +48,9 @@ class RecentScan:
 
 
 class ScanCache:
-    """A dataset's result, by config and the rules ``judged`` by.
+    """A dataset's result; ``judged`` names the rules that it depends on.
 
-    Create it before scanning, to notice changes meanwhile.
+    Create it before scanning, so that later changes are noticed.
     """
 
     def __init__(self, config: DatasetConfig, judged: str, last: RecentScan) -> None:
@@ -61,7 +61,7 @@ class ScanCache:
         self._state = last.take(self._file) or _state(config)
 
     def ask(self) -> Found | None:
-        """Like :meth:`find`, for a check for changes."""
+        """Like :meth:`find`, in a check for changes."""
         self._last.keep(self._file, self._state)
         return self.find()
 
@@ -84,7 +84,7 @@ class ScanCache:
 
 
 def _state(config: DatasetConfig) -> str:
-    """Digest all folders, or return "" if files outside or inside may change."""
+    """Return a digest of all folders, "" if it can't cover every change."""
     parts = effective(config)
     folders = [folder for part in parts for folder in (part.directory, part.control_directory) if folder]
     if not files.CHANGES_ARE_TIMED or any(part.directory is None for part in parts):

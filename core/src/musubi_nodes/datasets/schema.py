@@ -1,6 +1,6 @@
 """Models of the dataset TOML (dataset/config_utils.py, v0.3.4).
 
-``[general]`` applies to fields outside ``model_fields_set``.
+``[general]`` applies to fields that are not in ``model_fields_set``.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def effective(config: DatasetConfig) -> tuple[Dataset, ...]:
 
 
 def joined(first: DatasetConfig, second: DatasetConfig) -> DatasetConfig:
-    """Join datasets; ``first`` keeps ``[general]``, others their values."""
+    """Join datasets under ``first``'s ``[general]``; all keep their values."""
     if second.general == first.general:
         others = second.datasets
     else:
@@ -171,5 +171,5 @@ def source_of(dataset: Dataset) -> Path:
 
 
 def cache_folder_of(dataset: Dataset) -> Path | None:
-    """Return the caches' folder, if musubi-tuner has one."""
+    """Return musubi-tuner's cache folder; None for JSONL without one."""
     return dataset.cache_directory or dataset.directory

@@ -29,8 +29,8 @@ _REORDERED = 16  # frames stored in another order (H.264's most)
 class ClipSpec:
     """A part of a video; 0 means as in the file.
 
-    ``start`` in seconds, ``length`` in resulting frames; of those at ``fps``, every
-    ``every``-th is taken.
+    ``start`` is in seconds, ``length`` in frames of the result; of the frames at ``fps``,
+    every ``every``-th is taken.
     """
 
     start: float = 0.0
@@ -42,11 +42,11 @@ class ClipSpec:
     resize: str = "stretch"
 
     def picks(self) -> bool:
-        """Whether frames change."""
+        """Whether the result has other frames than the file."""
         return bool(self.start or self.length or self.every > 1 or self.fps)
 
     def whole(self, facts: VideoFacts) -> bool:
-        """Whether the file is unchanged."""
+        """Whether the result is the unchanged file."""
         return not self.picks() and self.size(facts) == facts.upright
 
     def size(self, facts: VideoFacts) -> tuple[int, int]:
@@ -63,7 +63,7 @@ class ClipSpec:
         return exact_rate(self.fps) if self.fps else facts.rate
 
     def most(self, facts: VideoFacts) -> int:
-        """Return a limit of frames, at most two too many."""
+        """Return the most frames that can come out, at most two too many."""
         left = facts.frames - (math.ceil(self.start * float(facts.rate) - 2 * _NEAR) if self.start else 0)
         if facts.uneven:
             left = facts.frames if self.start <= max(facts.end, facts.duration) else 0

@@ -96,7 +96,7 @@ def _pages(path: Path) -> Iterator[np.ndarray[Any, Any]]:
 
 
 def loaded(path: Path) -> ImageFiles | np.ndarray[Any, Any]:
-    """Return a picture, or frames of an animation of the first's size."""
+    """Return a picture, or an animation's frames of the first one's size."""
     import numpy as np
 
     pages = list(_pages(path))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 MUXER = "framecrc"
-"""Stream, dts, pts, duration, bytes, checksum, F=flags (libavformat/framecrcenc.c)."""
+"""Stream, dts, pts, duration, bytes, checksum, flags (framecrcenc.c)."""
 
 _NO_TIME = -(1 << 63)
 _KEY, _CORRUPT, _DISCARD = 1, 2, 4
@@ -66,7 +66,7 @@ def _packet(line: bytes) -> _Packet:
 
 
 def _is_one_frame(packet: _Packet, first: _Packet, previous: _Packet | None) -> bool:
-    """Not without a keyframe, nor if empty, broken, or half a frame."""
+    """Whether it is certainly one whole frame that can be decoded."""
     if not first.flags & _KEY or not packet.size or packet.flags & _CORRUPT:
         return False
     if previous and packet.decoded <= previous.decoded:

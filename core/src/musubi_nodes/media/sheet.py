@@ -102,7 +102,7 @@ def sheet(cells: Sequence[Cell], columns: int, side: int, heading: str) -> Any:
 
 
 def _mark(draw: Any, rows: Sequence[Marks], at: tuple[int, int], style: _Style) -> None:
-    """Fill what applies, outline the rest, in warning colour what did."""
+    """Draw badges: filled applies, outlined doesn't, warning no longer does."""
     end, pad = at[0] + style.inner, style.gap // 2
     for number, marks in enumerate(rows):
         left, top = at[0], at[1] + number * style.mark_line

@@ -47,7 +47,7 @@ def _that_fit(text: str, width: float, length: Callable[[str], float]) -> int:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Split at blanks, or between letters of scripts without."""
+    """Split behind blanks, or between letters of scripts without blanks."""
     piece = ""
     for letter in text:
         breaks = bool(piece) and (piece[-1] == " " or letter >= _WIDE or piece[-1] >= _WIDE)

@@ -11,7 +11,10 @@ from musubi_nodes.runs.record.progress import Progress
 
 
 class Watcher(Protocol):
-    """Shows a run's progress; may raise to cancel, and set ``interrupt``."""
+    """Shows a run's progress and may cancel it by raising.
+
+    The attribute ``interrupt``, if set, is the error raised.
+    """
 
     def progress(self, now: Progress) -> None:
         """Show a change; called in the thread of :func:`run`."""
@@ -22,9 +25,9 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Command:
-    """Argument list, whole environment, meaning of the bars.
+    """What to run: arguments, whole environment, meaning of the bars.
 
-    ``secrets``: further variables to hide; ``events``: TensorBoard's folder.
+    ``secrets`` names further variables to hide; ``events`` is TensorBoard's folder.
     """
 
     script: str

@@ -156,7 +156,7 @@ def _ended(failure: Failure) -> str:
 
 
 def is_crash(code: int) -> bool:
-    """Whether it is Windows' NTSTATUS error or C++ exception."""
+    """Whether it is an NTSTATUS error or a C++ exception (Windows)."""
     return 0xC0000000 <= code < 0xD0000000 or 0xE0000000 <= code < 0xF0000000 or code == 0x80000003
 
 

@@ -49,7 +49,7 @@ FULL: tuple[tuple[tuple[Word, ...], str, str, str], ...] = (
         "Choose an output folder on a drive with another file system, or raise the limit.",
     ),
 )
-"""Sought in the whole last error: its final line is often a different one."""
+"""Looked for in the whole last error, whose final line often differs."""
 
 KNOWN: tuple[Row, ...] = (
     Row(
@@ -155,7 +155,7 @@ KNOWN: tuple[Row, ...] = (
 )
 
 ASKED = ("SIGTERM", "SIGINT", "SIGHUP")
-"""Sent by people or a shutdown; Linux sends SIGKILL if RAM is full."""
+"""Sent by people or at shutdown; full RAM leads to SIGKILL instead."""
 
 OUTSIDE: dict[str, tuple[str, str, str]] = {
     "SIGKILL": (

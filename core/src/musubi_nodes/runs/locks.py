@@ -20,7 +20,7 @@ POLL = 0.2  # seconds between tries
 
 @contextlib.contextmanager
 def held(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
-    """Exclusive lock, released when its holder dies.
+    """Hold an exclusive lock, which its holder's death releases.
 
     ``waiting`` is called after each try and may raise to give up.
     """
@@ -37,7 +37,7 @@ def held(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterato
 
 @contextlib.contextmanager
 def reading(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
-    """Shared lock."""
+    """Hold a shared lock."""
     own = path.with_name(f"{path.stem}-{uuid4().hex[:8]}.lock")
     with contextlib.ExitStack() as stack:
         with held(path, waiting, poll):
@@ -48,7 +48,7 @@ def reading(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iter
 
 @contextlib.contextmanager
 def writing(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterator[None]:
-    """Exclusive lock: wait for current readers, block new ones."""
+    """Hold an exclusive lock: wait for current readers, block new ones."""
     with held(path, waiting, poll):
         while _readers(path):
             waiting()

@@ -26,9 +26,10 @@ def run(
     explainers: Iterable[Explainer] = (),
     accept: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
-    """Run ``command``; ``accept`` raises for unusable output.
+    """Run ``command``; ``accept`` raises if its output is unusable.
 
-    Afterwards the process tree is gone and ``status.json`` written.
+    Afterwards, also after an error, the process tree is gone and ``status.json`` is
+    written.
     """
     following = ProcessMonitor(command, folder, watcher)
 

@@ -35,7 +35,7 @@ class Card:
         return sum(found) if found else None
 
     def is_called(self, name: str) -> bool:
-        """Whether CUDA_VISIBLE_DEVICES calls it ``name``."""
+        """Whether CUDA_VISIBLE_DEVICES means this card by ``name``."""
         return name == str(self.number) or (bool(self.uuid) and name == self.uuid)
 
 

@@ -38,7 +38,7 @@ class Program:
 
 
 def machine() -> Machine:
-    """Take one reading; a process's first has no CPU."""
+    """Take one reading; the first in a process has no CPU use."""
     import psutil
 
     memory, swap = psutil.virtual_memory(), _told(psutil.swap_memory)
@@ -52,7 +52,7 @@ def machine() -> Machine:
 
 
 def _told(question: Callable[[], Any]) -> Any:
-    """Return ``None`` on any error; psutil passes all through."""
+    """Return ``None`` on any error; psutil passes the system's through."""
     try:
         return question()
     except Exception:

@@ -38,7 +38,7 @@ def this_program() -> list[Any]:
 
 
 def ram(processes: Iterable[Any]) -> int:
-    """Sum bytes, on Linux PSS: workers share pages."""
+    """Sum their bytes, on Linux PSS, because workers share pages."""
     return sum(_ram(process) for process in processes)
 
 

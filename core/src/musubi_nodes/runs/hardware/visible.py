@@ -18,7 +18,7 @@ def selecting(environment: Mapping[str, str]) -> str | None:
 
 
 def visible_gpus(environment: Mapping[str, str], variable: str | None, wanted: int) -> list[str]:
-    """List ``variable``'s GPUs, or all; unchecked without NVML (AMD)."""
+    """List the GPUs of ``variable``, or all; unchecked without NVML (AMD)."""
     names = None if variable is None else _listed(environment[variable])
     with gpu.nvml() as library:
         if library is None:

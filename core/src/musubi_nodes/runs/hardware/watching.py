@@ -29,7 +29,7 @@ def watch(
 ) -> list[Moment]:
     """Take readings over ``seconds``, both ends included.
 
-    ``wait`` sleeps and may raise; ``tell`` gets readings done and in all.
+    ``wait`` sleeps and may raise; ``tell`` gets readings done and their total.
     """
     machine()  # from here on the CPU is measured
     wait(FIRST)

@@ -32,7 +32,10 @@ PASSED: Mapping[str, str] = {
     "HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA PROGRAMDATA ALLUSERSPROFILE PUBLIC PROGRAMFILES* PROGRAMW6432 "
     "COMMONPROGRAMFILES* COMMONPROGRAMW6432 NUMBER_OF_PROCESSORS PROCESSOR_*",
 }
-"""Inherited variables by reason; others could change the run (ComfyUI's allocator)."""
+"""Variables that a process inherits, by reason.
+
+Others could change the run, as ComfyUI's PYTORCH_CUDA_ALLOC_CONF would.
+"""
 
 STATED: Mapping[str, str] = {
     "PYTHONUTF8": "1",  # training prints Japanese and dies on a Windows code page (v0.3.4)
@@ -58,7 +61,7 @@ def child_environment(
     *,
     windows: bool = WINDOWS,
 ) -> dict[str, str]:
-    """Build it; ``gpus=None`` keeps what this program sees."""
+    """Build the environment; ``gpus=None`` shows what this program sees."""
     own = joined(install.environment, secrets or {}, windows=windows)
     passed = {name: value for name, value in inherited.items() if is_passed(name, windows=windows)}
     given = joined(passed, STATED, own, windows=windows)

@@ -1,4 +1,4 @@
-"""Executors run commands."""
+"""Executors: where and how commands run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RunningProcess(Protocol):
     streams: Mapping[str, BinaryIO]
 
     def returncode(self) -> int | None:
-        """Return it (negative: signal), ``None`` while running.
+        """Return the exit code (negative: signal); ``None`` while it runs.
 
         MusubiError if the executor failed.
         """
@@ -50,7 +50,7 @@ class RunningProcess(Protocol):
         """End the tree, politely at first; returns at once."""
 
     def kill(self) -> None:
-        """End and release everything in seconds; always called."""
+        """End what is left and release everything; always called."""
 
 
 class Executor(Protocol):

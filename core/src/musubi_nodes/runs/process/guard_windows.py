@@ -1,6 +1,6 @@
-"""The guard on Windows: like ``guard.py``.
+"""The guard on Windows; arguments, record and stdin as ``guard.py``.
 
-Its job makes Windows end the tree with it. Tried with CPython under Wine.
+Its job makes Windows end the whole tree with it. Tried with CPython under Wine.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ CHUNK = 32_768
 WAITING_CHUNKS = 64
 POLL = 0.2  # seconds
 SILENCE, LAST_OUTPUT = 0.5, 3.0
-"""Seconds to read on after the end, without and with output."""
+"""Seconds to keep reading after the end: without output, and in all."""
 END = b""
 
 

@@ -18,9 +18,9 @@ AT_ONCE = 0.1  # seconds by which one stream may lag behind the other
 class AfterNextSave:
     """Notices a request, then a complete save.
 
-    The trainer saves LoRA, then state, then samples or steps on
-    (training/trainer_base.py, v0.3.4). Older bars may be read late, so the first 0.1 s
-    and one step prove nothing.
+    The trainer saves LoRA, then state, then samples or takes a step
+    (training/trainer_base.py, v0.3.4): either shows that the save is complete. Older bars
+    may arrive late, so the first 0.1 s and one step don't count.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -37,7 +37,7 @@ class AfterNextSave:
             self._asked, self._before = True, set(self._saves())
 
     def read(self, now: Progress) -> Path | None:
-        """Return the complete checkpoint."""
+        """Return the checkpoint, once its save is complete."""
         if now.checkpoint != self._last:
             if self._saved is not None and (whole := self._ends_with(self._saved)):
                 return whole  # the next save has begun

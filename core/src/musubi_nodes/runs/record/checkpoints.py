@@ -47,7 +47,7 @@ def checkpoints(folder: RunFolder, points: Sequence[Point]) -> list[Checkpoint]:
 
 
 def of_training(folder: RunFolder) -> list[tuple[Path, int | None]]:
-    """List LoRAs of all its runs with steps in the whole training."""
+    """List LoRAs of a run and those it resumed, by step in the training."""
     found: list[tuple[Path, int | None]] = []
     for run, until in parts(folder):
         for path, own in saved_loras(run):

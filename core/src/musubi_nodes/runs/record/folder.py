@@ -61,10 +61,10 @@ class RunFolder:
 
     @contextmanager
     def ending(self, cancels: Callable[[BaseException], bool] = lambda _: False, **details: Any) -> Iterator[None]:
-        """Write the block's error into the status.
+        """Record in the status how the block ended.
 
-        ``cancels`` recognises cancels. Write errors become MusubiError; a host's own OSError
-        has no errno.
+        ``cancels`` recognises a user's cancel. A failed write becomes MusubiError; an OSError
+        without errno is a host's own.
         """
         try:
             yield
@@ -161,11 +161,11 @@ class RunFolder:
                 write_json(self.path / "progress.json", {**asdict(now), **more})
 
     def progress(self) -> dict[str, Any]:
-        """Return the last progress: steps of the whole training, GPU bytes."""
+        """Return the last progress, with steps of the training and GPU bytes."""
         return self.read_json("progress.json")
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Read a file's valid values; follow no link."""
+        """Read a file's valid values only; follow no link."""
         return values_of(name, read_json(self.path / name)) if is_own(self.path / name) else {}
 
     def has_ended(self, waiting: Callable[[], None]) -> bool:
@@ -192,7 +192,7 @@ class RunFolder:
                 write_json(self.path / "status.json", {**status, "made": name})
 
     def status(self) -> dict[str, Any]:
-        """Return ``status.json``; a run without host counts as failed."""
+        """Return ``status.json``; a run whose host is gone counts as failed."""
         found = self.read_json("status.json")
         if not isinstance(found.get("status"), str):
             found["status"] = "unknown"
@@ -212,7 +212,7 @@ def _said(error: BaseException) -> dict[str, str]:
 
 
 def _next_time(runs: Path) -> str:
-    """Return the local time, later than all runs: clocks are set back."""
+    """Return the local time, but later than all runs, as clocks are set back."""
     now = _stamp(datetime.fromtimestamp(time.time()))
     names = [entry.name for entry in os.scandir(runs)] if runs.is_dir() else []
     later = sorted(name[: len(now)] for name in names if _is_ours(name) and name[: len(now)] >= now)

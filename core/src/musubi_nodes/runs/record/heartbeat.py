@@ -1,7 +1,7 @@
 """Detects dead hosts of runs, also on other machines.
 
-In the same process namespace the process tells, elsewhere a file that changes every
-two seconds: it stopped if unchanged for :data:`STOPPED` of the reader's seconds.
+In the same process namespace the process itself tells, elsewhere a file that changes
+every two seconds. It stopped if a reader sees no change for :data:`STOPPED` seconds.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def is_gone(folder: Path, status: Mapping[str, Any]) -> bool:
 
 
 def has_ended(folder: Path, status: Mapping[str, Any], waiting: Callable[[], None]) -> bool:
-    """Wait until it is known; ``waiting`` may raise."""
+    """Wait until the end is known; ``waiting`` may raise to give up."""
     first = _content(folder / NAME)
     while not is_gone(folder, status):
         if is_here(status) or _content(folder / NAME) != first:
@@ -109,9 +109,9 @@ def _place() -> str:
 
 
 def _started(process: int) -> str:
-    """Return the start, which tells reused numbers apart; "" if gone.
+    """Return a process's start time, "" if gone: numbers are reused.
 
-    Linux counts from boot; psutil's times follow the clock.
+    Linux counts from boot, psutil by the clock, which may be set.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, IndexError):

@@ -1,6 +1,6 @@
 """Kinds of lines of a script's output, by their beginning.
 
-A workflow's texts have no line breaks, so they begin no line.
+Texts of a workflow have no line breaks, so none of them begins a line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COUNT = re.compile(r"(?P<label>[^%|]{0,300}: +)?(?P<n>\d{1,12})it \[(?P<inside>[
 
 
 def is_from(stream: str, wanted: str) -> bool:
-    """Whether they match; an executor may have one stream."""
+    """Whether the streams match; some executors have only one."""
     return stream == wanted or stream not in (STDOUT, STDERR)
 
 

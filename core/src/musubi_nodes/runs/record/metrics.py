@@ -31,8 +31,8 @@ def write_all(file: BinaryIO, data: bytes) -> None:
 class Metrics:
     """Rows of step, loss, average (musubi-tuner's avr_loss), lr, epoch, time.
 
-    Bars, which have only averages, give rows until event files appear. A row is written
-    when its step is over. ``before``: steps of earlier runs.
+    Bars give rows, with averages only, until event files appear. A row is written when
+    its step is over; ``before`` are steps of earlier runs.
     """
 
     def __init__(self, file: BinaryIO, before: int = 0) -> None:
@@ -47,7 +47,7 @@ class Metrics:
 
     @property
     def hopeless(self) -> bool:
-        """Whether it was NaN for :data:`NAN_STEPS` steps (events only)."""
+        """Whether the loss was NaN for :data:`NAN_STEPS` steps (events only)."""
         return self._nan_steps >= NAN_STEPS
 
     def add(self, now: Progress) -> None:

@@ -16,7 +16,7 @@ _CONTROLS = dict.fromkeys([*range(9), *range(0x0B, 0x1B), *range(0x1C, 0x20), 0x
 class LineSplitter:
     r"""Splits chunks of bytes at ``\r`` and ``\n``.
 
-    Output behind an open bar has no line break (v0.3.4) and is split off.
+    What follows an open bar without a line break (v0.3.4) is split off.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ LEFT = ("_", "SHELLOPTS", "BASHOPTS")  # the shell's own variables
 
 @dataclass(frozen=True)
 class Again:
-    """Environment without secrets; the caller's shell has ``from_shell``."""
+    """A command; its secrets, named in ``from_shell``, come from the shell."""
 
     command: Sequence[str]
     cwd: str
@@ -64,7 +64,7 @@ def powershell(again: Again) -> str:
 
 
 def _process(again: Again) -> str:
-    """Not ``& 'program' 'word'``: PowerShell 5.1 breaks inner double quotes."""
+    """Avoid ``& 'program' 'word'``: PowerShell 5.1 breaks inner quotes."""
     first, *words = again.command
     lines = [
         "$start = New-Object System.Diagnostics.ProcessStartInfo",

@@ -12,7 +12,7 @@ ALL = Done(sys.maxsize, sys.maxsize)
 
 
 class Part(NamedTuple):
-    """A run, and until where: the next one repeated the rest."""
+    """A run, and how far it counts: the next one repeated later steps."""
 
     run: RunFolder
     until: Done = ALL

@@ -14,7 +14,7 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.run_chain import Part, parts
 
 _NAME = re.compile(r"(?:^|_)(?P<epoch>e)?(?P<number>\d{6,})_(?P<prompt>\d{2,})_\d{14}(?:_\d+)?(?:_\d{3})?\.\w+$")
-"""From training/trainer_base.py, v0.3.4: name, e000002 or 000010, prompt, time, seed."""
+"""Output name, epoch or step, prompt, time, seed (trainer_base.py, v0.3.4)."""
 VIDEOS = (".mp4", ".webm")
 SHOWN = (".png", ".jpg", ".webp", *VIDEOS)
 
@@ -40,7 +40,7 @@ class Sample:
 
 
 def samples(folder: RunFolder) -> list[Sample]:
-    """List those of all its runs in order of time."""
+    """List those of all its runs, in order of time."""
     return [
         sample for part in parts(folder) for sample in sorted(_found(part), key=lambda each: (each.time, each.path))
     ]

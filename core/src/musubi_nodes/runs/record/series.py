@@ -26,7 +26,7 @@ Point = dict[str, Any]
 class Series:
     """First, last and every ``stride``-th point of ``metrics.jsonl``.
 
-    ``version`` changes when earlier points do; ``single`` means losses of steps.
+    ``version`` changes when earlier points do; ``single``: it has losses of single steps.
     """
 
     def __init__(self, path: Path, most: int = MOST, span: int = SPAN) -> None:

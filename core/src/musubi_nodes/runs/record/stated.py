@@ -1,6 +1,6 @@
 """Facts that a script states while it runs.
 
-The log mixes two streams and can't be parsed.
+The log mixes stdout and stderr, so it can't be parsed later.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.lines import STDERR, STDOUT, is_from, message
 
 STATED = "stated.json"
-"""Steps; ``outputs`` below ``out``; ``replaced``: items whose NaN became 0."""
+"""Keys: steps, ``outputs`` below ``out``, ``replaced`` (NaN became 0)."""
 LIMITS = {"outputs": 10_000, "replaced": 1_000}  # entries
 
 _HEAD = re.compile(r"running training\b")

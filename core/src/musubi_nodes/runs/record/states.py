@@ -89,7 +89,7 @@ def is_last(folder: RunFolder, checkpoint: Path) -> bool:
 
 
 def true_name(folder: RunFolder, checkpoint: Path) -> str:
-    """Name it by its step or epoch in the whole training."""
+    """Name a checkpoint by its step or epoch in the whole training."""
     (steps, epochs), ending = folder.before, _ending(folder, checkpoint.stem)
     length = length_of(folder) if steps and ending and ending[0] else None
     if not ending or length is None:
