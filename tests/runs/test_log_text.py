@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.runs.record import log_text as module
-from musubi_nodes.runs.record.log_text import log_text
+from musubi_nodes.runs.record import tail as module
+from musubi_nodes.runs.record.tail import log_text
 
 
 def bar(step: int, total: int = 100, label: str = "steps: ") -> str:

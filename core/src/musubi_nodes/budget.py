@@ -11,7 +11,7 @@ from typing import Protocol
 from musubi_nodes.errors import Unresolved
 
 LOOK_SECONDS = 0.2
-WORK_SECONDS, REST_SECONDS = 0.002, 0.0001  # pauses give ComfyUI's event loop Python's lock
+WORK_SECONDS, REST_SECONDS = 0.002, 0.0001  # readers pause: ComfyUI's event loop needs Python's lock
 
 
 class Watch(Protocol):

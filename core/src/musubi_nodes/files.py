@@ -63,7 +63,7 @@ def open_file(path: Path | str, limit: Limit | None = None, *, follow: bool = Tr
 
     OSError for anything else, and for a link unless ``follow``.
     """
-    _check_usable(Path(path).stat(follow_symlinks=follow), limit)  # opening a device may already do something
+    _check_usable(Path(path).stat(follow_symlinks=follow), limit)  # opening a device may have effects
     handle = retried(lambda: os.open(path, READ | (0 if follow else getattr(os, "O_NOFOLLOW", 0))))
     try:
         facts = os.fstat(handle)
@@ -90,8 +90,8 @@ def _too_large(limit: Limit) -> NotUsable:
 def read_bytes(path: Path | str, limit: Limit, *, follow: bool = True) -> bytes:
     with open_file(path, limit, follow=follow) as file:
         size = min(os.fstat(file.fileno()).st_size, limit.most)
-        data = file.read(size + 1)  # room is made for as much as is asked for
-        if len(data) > size:  # it grew, or the system tells no size, as in /proc
+        data = file.read(size + 1)  # read() allocates what it is asked for
+        if len(data) > size:  # it grew, or has no size, as in /proc
             data += file.read(limit.most + 1 - len(data))
     if len(data) > limit.most:
         raise _too_large(limit)
@@ -272,7 +272,7 @@ def is_inside(path: Path, roots: Iterable[Path]) -> bool:
         return ".." not in path.parts and any(path.is_relative_to(root) for root in roots)
     try:
         resolved = path.resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a name that no system takes, a device
+    except (OSError, RuntimeError, ValueError):  # loops of links, impossible names, devices
         return False
     return any(resolved.is_relative_to(root.resolve()) for root in roots)
 

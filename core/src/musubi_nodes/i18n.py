@@ -14,12 +14,12 @@ _translate: ContextVar[Translate] = ContextVar("translate", default=str)
 
 def translate(sentence: str, /, *values: Any, **named: Any) -> str:
     """Translate a sentence, then fill in its values."""
-    told = _translate.get()(sentence)
+    translated = _translate.get()(sentence)
     if not values and not named:
-        return told
+        return translated
     try:
-        return told.format(*values, **named)
-    except (LookupError, ValueError, AttributeError):  # the translation names another place: no run ends by that
+        return translated.format(*values, **named)
+    except (LookupError, ValueError, AttributeError):  # the translation has other placeholders
         return sentence.format(*values, **named)
 
 

@@ -27,17 +27,17 @@ _KEY_ENDS = re.compile(r"[=,{}\[\]\n]")
 _TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
 
 
-class _Patient(json.JSONDecoder):
+class _InterruptibleDecoder(json.JSONDecoder):
     """Decoder in Python: slower, but other threads run."""
 
     def __init__(self, **hooks: Any) -> None:
         super().__init__(**hooks)
         for name in ("parse_object", "parse_array", "parse_string"):
-            setattr(self, name, _asking(getattr(self, name)))
+            setattr(self, name, _reporting(getattr(self, name)))
         self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
 
 
-def _asking(parse: Callable[..., Any]) -> Callable[..., Any]:
+def _reporting(parse: Callable[..., Any]) -> Callable[..., Any]:
     def parsed(*arguments: Any) -> Any:
         spend()
         return parse(*arguments)
@@ -50,7 +50,7 @@ def parse_json(text: str, lists: int = LISTS, **hooks: Any) -> Any:
     if opened > lists:
         raise ValueError(f"it holds more than {lists} lists and objects")
     try:
-        value = json.loads(text, cls=_Patient if len(text) > AT_ONCE else None, **hooks)
+        value = json.loads(text, cls=_InterruptibleDecoder if len(text) > AT_ONCE else None, **hooks)
     except (RecursionError, MemoryError):
         raise ValueError(_TOO_DEEP) from None
     if opened > DEEPEST:
@@ -71,7 +71,7 @@ def toml() -> ModuleType:
 def parse_toml(text: str) -> dict[str, Any]:
     keys = _KEY_ENDS.split(TOML_STRING_OR_COMMENT.sub("", text))
     if any(key.count(".") > DEEPEST for key in keys):
-        raise ValueError(_TOO_DEEP)  # parsers take the square of a key's length for it
+        raise ValueError(_TOO_DEEP)  # parsers take quadratic time for long keys
     try:
         values: dict[str, Any] = toml().loads(text)
     except (RecursionError, MemoryError):

@@ -61,7 +61,7 @@ def missing_texts(scan: Scan, architecture: str) -> tuple[Path, ...]:
 
 def stems_cached(names: Iterable[str], dataset: DatasetScan, architecture: str, kind: CacheKind) -> set[str]:
     ending = ENDINGS[kind].format(architecture)
-    # hidden files are unseen by upstream's glob, too
+    # upstream's glob ignores hidden files, too
     return {
         stem_of_cache(name, dataset, architecture, kind) for name in names if name.endswith(ending) and name[0] != "."
     }

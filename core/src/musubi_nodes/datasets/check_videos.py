@@ -22,7 +22,7 @@ def check_videos(scan: DatasetScan, dataset: VideoDataset, found: Findings, rule
     if rule.window is not None:
         rule = replace(rule, window=dataset.fp_latent_window_size)
     _targets(scan.name, dataset, found, rule)
-    filled = [item.file for item in scan.items if item.file.size or item.file.is_folder]  # empty ones are told already
+    filled = [item.file for item in scan.items if item.file.size or item.file.is_folder]  # others are reported
     asked = video_facts(filled)
     facts = {path: fact for path, fact in asked.items() if not isinstance(fact, MusubiError)}
     broken = [path for path, fact in asked.items() if isinstance(fact, MusubiError)]
@@ -79,7 +79,7 @@ def _lengths(
     shown = {path: f"{path.name} ({_frames(dataset, fact, fps)})" for path, fact in facts.items()}
     if extraction(dataset) == "full":
         if dataset.max_frames < rule.shortest:
-            return  # told of max_frames: no video could be long enough
+            return  # already an error of max_frames
         short = [shown[path] for path, cut in clips.items() if max(cut, default=0) < rule.shortest]
         found.add(found.errors, "video-too-short", name, short, "video", f"with less than {rule.shortest} frames")
         return

@@ -45,7 +45,7 @@ def numbered(images: Sequence[File], candidates: Iterable[File], separators: str
             result.bad.append(Problem("companion-not-numbered", text))
     for owner, files in found.items():
         first = [file.name for number, file in files if number == min(files)[0]]
-        if len(first) > 1:  # upstream sorts a set by number: which one it takes changes from run to run
+        if len(first) > 1:  # upstream sorts a set by number, so its choice varies
             text = f"{owner.name} has several first companions, and chance takes one: {', '.join(first)}"
             result.bad.append(Problem("companion-ambiguous", text))
     result.of = {owner.path: tuple(file for _, file in sorted(files)) for owner, files in found.items()}

@@ -61,7 +61,7 @@ def _by_pillow(file: File) -> ImageFacts | MusubiError:
 
 
 def _odd(image: Image) -> ImageIssue:
-    with suppress(Exception):  # broken EXIF data turn nothing
+    with suppress(Exception):  # broken EXIF data
         if image.getexif().get(ORIENTATION) in TURNED:
             return "rotated"
     if getattr(image, "is_animated", False):

@@ -11,11 +11,11 @@ from musubi_nodes.budget import LOOK_SECONDS, spend
 from musubi_nodes.datasets.listing import File
 from musubi_nodes.files import SETTLED_NS
 
-MOST = 1 << 18  # then all is forgotten
+MOST = 1 << 18  # entries, then all are dropped
 
 _WORKERS = 8
 _TRIED = 64
-_SLOW = 0.0005  # seconds a file: above it the disk is waited for, not Python, and threads help
+_SLOW = 0.0005  # seconds a file: above it the disk limits, and threads help
 Fact = TypeVar("Fact")
 
 

@@ -11,7 +11,7 @@ from musubi_nodes.datasets.items import DatasetScan, Item, Scan
 from musubi_nodes.datasets.listing import File, images_in
 from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
 
-# What training reads again at its start does not change a cache, nor does where the caches lie.
+# Read at the start of a training, or only a place.
 _NOT_CACHED = frozenset(("batch_size", "num_repeats", "caption_extension", "cache_directory"))
 _SOURCES = frozenset(
     ("image_directory", "image_jsonl_file", "video_directory", "video_jsonl_file", "control_directory")

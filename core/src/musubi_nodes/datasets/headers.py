@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from musubi_nodes.files import READ
 
 FIRST = 256
-_PIXELS = 80_000_000  # Pillow warns of bombs above 89 million pixels: such a one is its business
+_PIXELS = 80_000_000  # Pillow warns above 89 million pixels
 _EXIF, ORIENTATION = 0xFFE1, 0x0112
 TURNED = range(2, 9)  # values that turn or mirror
 _START_OF_FRAME = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}
@@ -107,7 +107,7 @@ def _lossless(first: bytes) -> ImageFacts | None:
 
 def _extended(first: bytes) -> ImageFacts | None:
     if first[20] & 0x08:
-        return None  # EXIF data, which lie behind the pixels
+        return None  # EXIF data follow the pixels
     size = int.from_bytes(first[24:27], "little") + 1, int.from_bytes(first[27:30], "little") + 1
     return ImageFacts(size, "animated" if first[20] & 0x02 else "alpha" if first[20] & 0x10 else "")
 

@@ -43,7 +43,7 @@ class Item(NamedTuple):
         return stem_of(self.file.path)
 
     @property
-    def told_in(self) -> Path:
+    def caption_path(self) -> Path:
         """The caption's file, or the item's own for JSONL."""
         return Path((self.caption_file or self.file).path)
 
@@ -92,16 +92,16 @@ class DatasetScan:
 
     @property
     def not_utf8(self) -> tuple[Path, ...]:
-        return tuple(item.told_in for item in self.noticed if item.caption is None)
+        return tuple(item.caption_path for item in self.noticed if item.caption is None)
 
     @property
     def empty_captions(self) -> tuple[Path, ...]:
-        return tuple(item.told_in for item in self.noticed if item.caption is not None and is_empty(item.caption))
+        return tuple(item.caption_path for item in self.noticed if item.caption is not None and is_empty(item.caption))
 
     @property
     def marked_captions(self) -> tuple[Path, ...]:
-        told = ((item.told_in, item.caption) for item in self.noticed if item.caption is not None)
-        return tuple(path for path, text in told if is_marked(text) and not is_empty(text))
+        sources = ((item.caption_path, item.caption) for item in self.noticed if item.caption is not None)
+        return tuple(path for path, text in sources if is_marked(text) and not is_empty(text))
 
 
 @dataclass(frozen=True)

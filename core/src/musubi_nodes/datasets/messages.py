@@ -33,8 +33,8 @@ def in_words(where: str, error: ValidationError) -> list[Problem]:
     for detail in details:
         text, field = _text(detail), detail["loc"][:1]
         if detail["type"] == "too_short" and field and field[0] in broken:
-            continue  # a list is called too short as well when its only number is none
-        # one number stands for width and height: what is wrong with both is told once
+            continue  # pydantic reports "too short" besides a wrong only number
+        # one number for width and height: report its error once
         found.setdefault((*field, text), Problem(finding(detail).code, f"{_place(where, detail)}: {text}"))
     return list(found.values())
 

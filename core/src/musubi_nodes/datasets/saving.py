@@ -22,7 +22,7 @@ def save_toml(path: Path, text: str) -> Path | None:
     edited = old is None or bool(old and _read(note) != _digest(old))
     kept = publish(path, path.parent, f"{path.name}.bak") if edited else None
     write_text(path, text)
-    with suppress(OSError):  # then the next time keeps one file too many
+    with suppress(OSError):  # then the next save keeps a file too many
         write_text(note, _digest(text))
     return kept
 

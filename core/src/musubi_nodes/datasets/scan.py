@@ -37,7 +37,7 @@ def _no_garbage() -> Iterator[None]:
         yield
     finally:
         if running:
-            if not gc.get_freeze_count():  # who froze something himself wants it to stay so
+            if not gc.get_freeze_count():  # keep what others froze
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

@@ -203,7 +203,7 @@ def _kind(where: str, section: Mapping[str, Any], found: list[Problem]) -> Kind 
         unknown = [key for key in section if key not in {*KEYS["image"], *KEYS["video"]}]
         found.extend(unknown_in_dataset(where, key, section[key], None) for key in unknown[:MOST_FINDINGS])
         if "subsets" in section:
-            return None  # that says what to write
+            return None  # its message says what to write
         needed = "image_directory, image_jsonl_file, video_directory or video_jsonl_file"
         has = f" (it has {', '.join(section)})" if section else ""
         text = f"{where}: nothing says where the media are{has}; add {needed}"
@@ -244,7 +244,7 @@ def _built(model: type[Any], values: Mapping[str, Any], where: str, found: list[
         return model(**values)
     except ValidationError as error:
         found.extend(in_words(where, error))
-    except UnicodeEncodeError as error:  # JSON can spell halves of characters
+    except UnicodeEncodeError as error:  # JSON can contain lone surrogates
         half = error.object[error.start : error.end]
         found.append(Problem("text-half-character", f"{where}: a text holds half a character ({half!r}); remove it"))
     return None

@@ -126,7 +126,7 @@ class _Blocks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.free.put(None)  # a reader that waits for a block ends
+        self.free.put(None)  # ends a waiting reader
 
     def _read(self) -> None:
         whole = True
@@ -136,7 +136,7 @@ class _Blocks:
                 while got < len(memory) and (more := self._pipe.readinto(memory[got:])):
                     got += more
             except (OSError, ValueError):
-                got = 0  # the pipe was closed: the reader is being ended
+                got = 0  # the pipe was closed to end the reader
             whole = got == len(memory)
             self._full.put((block, got // self._frame))
         self._full.put(None)

@@ -193,7 +193,7 @@ def _fed(run: Ffmpeg, source: Source) -> Iterator[int]:
         try:
             run.process.stdin.write(data)
         except OSError:
-            break  # ffmpeg ended early; its exit code and last lines say why
+            break  # ffmpeg ended early; its exit code and errors say why
         yield number
     with contextlib.suppress(OSError):
         run.process.stdin.close()

@@ -33,8 +33,8 @@ PIPE_BYTES = 1 << 20
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,ogg,mpegts,mpeg,mpegvideo,gif,webp_anim,webp_pipe"
 ENVIRONMENT = {
     "SVT_LOG": "1",  # SVT-AV1 writes its settings to stderr otherwise
-    "AV_LOG_FORCE_NOCOLOR": "1",  # what ffmpeg writes is parsed
-    "GCONV_PATH": "",  # static builds (4.2 and 7.0 of imageio-ffmpeg) crash in the system's iconv modules at MPEG-TS
+    "AV_LOG_FORCE_NOCOLOR": "1",  # its output is parsed
+    "GCONV_PATH": "",  # static builds (imageio-ffmpeg's 4.2 and 7.0) crash in the system's iconv at MPEG-TS
 }
 _LINES = 30
 _HEADER_LINES, _LINE = 400, 1000
@@ -215,7 +215,7 @@ def ended_after(seconds: float, run: Ffmpeg) -> Iterator[None]:
 def lines(run: Ffmpeg) -> Iterator[bytes]:
     for line in run.process.stdout or ():
         spend()
-        if line.endswith(b"\n"):  # the last one is cut off where ffmpeg was ended
+        if line.endswith(b"\n"):  # a killed ffmpeg leaves half a line
             yield line
 
 

@@ -48,7 +48,7 @@ def has_letter(font: Any, letter: str) -> bool:
         return True
     try:
         return bytes(font.getmask(letter)) not in (bytes(font.getmask(MISSING)), b"")
-    except UnicodeEncodeError:  # the bitmap font of an old Pillow knows Latin-1 only
+    except UnicodeEncodeError:  # old Pillow's bitmap font has only Latin-1
         return False
 
 
@@ -59,7 +59,7 @@ def _gaps(font: Any, letters: Iterable[str]) -> int:
 def _fonts(size: int) -> Iterator[Any]:
     yield _own(size)
     for path in _files():
-        with suppress(OSError):  # a file that only calls itself a font
+        with suppress(OSError):  # not really a font
             yield _loaded(path, size)
 
 

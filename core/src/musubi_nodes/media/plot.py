@@ -14,8 +14,8 @@ Points = Sequence[tuple[float, float | None]]
 
 GROUND, GRID, TEXT = (30, 32, 36), (62, 66, 72), (226, 228, 232)
 COLORS = ((76, 154, 255), (255, 171, 64), (87, 201, 122), (240, 98, 146), (171, 131, 255), (77, 208, 225))
-FINER = 2  # drawn larger and made smaller: Pillow's lines have hard edges
-_MOST = 4_000  # points of a line; more than twice the pixels of the widest picture show nothing new
+FINER = 2  # drawn larger, then scaled down, to smooth Pillow's lines
+_MOST = 4_000  # points of a line: twice the pixels of the widest picture
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool =
         return whole.resize(size)
     _axes(draw, frame, font, scale)
     colors = [COLORS[number % len(COLORS)] for number in range(len(curves))]
-    for curve, color in zip(curves, colors, strict=True):  # all of them first: none may hide a smooth line
+    for curve, color in zip(curves, colors, strict=True):  # first, so that none hides a smooth line
         _line(draw, frame, curve.raw, _faint(color), FINER)
     for curve, color, entry in zip(curves, colors, legend, strict=True):
         _line(draw, frame, curve.smooth, color, 2 * FINER)

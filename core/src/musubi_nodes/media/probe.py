@@ -127,7 +127,7 @@ def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
     start = _number(r"(?m)^Duration: [^,]*, start: (-?[\d.]+)()", header)
     end = packets.end - start
     apart = abs(end * fps - frames) > _NEAR_FRAMES
-    guessed = container in _GUESSED or 2 * packets.timed < packets.frames  # ffmpeg puts in the times that are missing
+    guessed = container in _GUESSED or 2 * packets.timed < packets.frames  # ffmpeg fills in missing times
     if packets.end and (container in _GUESSED or (apart and container in _STATED)):
         fps = round(frames / end, 2)
     return VideoFacts(

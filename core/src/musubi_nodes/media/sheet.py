@@ -9,9 +9,9 @@ from typing import Any
 from musubi_nodes.media.fonts import drawable, font_for, has_letter
 from musubi_nodes.media.wrapping import shortened, wrapped
 
-# Greys that stand apart from a light page and from a dark one.
+# Greys with contrast on light and dark pages.
 _GROUND, _CARD, _HOLE = (52, 54, 58), (70, 73, 78), (60, 62, 66)
-_DONE = (66, 104, 84)  # a green of the cards' own darkness
+_DONE = (66, 104, 84)  # as dark as the cards
 _TEXT, _MUTED, _WARNING = (240, 240, 240), (182, 186, 192), (255, 196, 92)
 # ground, line, letters
 _BADGES = {True: (_DONE, None, _TEXT), False: (None, _MUTED, _MUTED), None: (None, _WARNING, _WARNING)}

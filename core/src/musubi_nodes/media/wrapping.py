@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 ELLIPSIS = "..."
-_WIDE = "\u2e80"  # Japanese, Chinese and Korean letters stand behind it
+_WIDE = "\u2e80"  # above it: Japanese, Chinese and Korean letters
 _NEVER_FIRST = frozenset("、。，．・：；？！）］｝」』】〕〉》ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ,.;:!?)]}")
 
 
@@ -22,7 +22,7 @@ def wrapped(text: str, width: float, most: int, length: Callable[[str], float]) 
             lines.append(word[: max(cut, 1)])
             word = word[max(cut, 1) :]
         if len(lines) > most:
-            break  # nothing behind it will be shown
+            break  # the rest will not be shown
         line += word.lstrip() if not line else word
     lines += [line.rstrip()] if line.strip() else []
     if len(lines) <= most:

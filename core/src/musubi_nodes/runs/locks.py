@@ -24,7 +24,7 @@ def held(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iterato
 
     ``waiting`` is called after each try and may raise to give up.
     """
-    from filelock import FileLock  # not at the top: it would cost ComfyUI's start 7 ms
+    from filelock import FileLock  # imported late: it would cost ComfyUI's start 7 ms
 
     lock = FileLock(path)
     while not _acquired(lock, poll):
@@ -41,7 +41,7 @@ def reading(path: Path, waiting: Callable[[], None], poll: float = POLL) -> Iter
     own = path.with_name(f"{path.stem}-{uuid4().hex[:8]}.lock")
     with contextlib.ExitStack() as stack:
         with held(path, waiting, poll):
-            stack.callback(discard, own)  # on Windows who waits to write may just be probing it
+            stack.callback(discard, own)  # on Windows a waiting writer may be probing it
             stack.enter_context(held(own, waiting, poll))
         yield
 

@@ -33,7 +33,7 @@ def installed_packages(install: Install) -> Mapping[str, str]:
     if found is None:
         found = ask_python(install, _ASK, SECONDS).found
         if found:
-            with contextlib.suppress(OSError):  # a cache folder that cannot be written costs a second, not the run
+            with contextlib.suppress(OSError):  # without a cache this only costs a second
                 write_json(kept, found)
     return dict(found.get("packages", {}))
 

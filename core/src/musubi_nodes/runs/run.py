@@ -41,7 +41,7 @@ def run(
             raise folder.deleted(f"{command.script} was to start")
         write_command(folder, _again(command))
         folder.write_status("running", script=command.script, **this_host())
-        with watched(None):  # it asks the watcher itself; a host's interrupt that is raised elsewhere may be swallowed
+        with watched(None):  # the monitor asks the watcher; an interrupt raised elsewhere could be lost
             outcome = following.run(executor, list(explainers))
         _accept(outcome, accept, folder)
         peak = {"peak_gpu_bytes": outcome.peak_gpu_bytes} if outcome.peak_gpu_bytes else {}

@@ -15,7 +15,7 @@ from musubi_nodes.files import is_own
 from musubi_nodes.hosts.comfyui.help_pages import add_help
 from musubi_nodes.hosts.comfyui.server import running_server
 from musubi_nodes.runs.record.folder import run_named
-from musubi_nodes.runs.record.log_text import log_text
+from musubi_nodes.runs.record.tail import log_text
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -42,48 +42,48 @@ class Card:
 def cards(library: Any) -> list[Card]:
     if library is None:
         return []
-    return [_card(library, number) for number in range(_told(library, "nvmlDeviceGetCount") or 0)]
+    return [_card(library, number) for number in range(_query(library, "nvmlDeviceGetCount") or 0)]
 
 
 def held(library: Any, handle: Any) -> dict[int, int | None] | None:
     """Return bytes by process; NVML may list one twice."""
-    lists = [_told(library, f"nvmlDeviceGet{kind}RunningProcesses", handle) for kind in ("Compute", "Graphics")]
+    lists = [_query(library, f"nvmlDeviceGet{kind}RunningProcesses", handle) for kind in ("Compute", "Graphics")]
     if all(found is None for found in lists):
         return None
     by_pid: dict[int, int | None] = {}
     for process in (process for found in lists for process in found or ()):
-        told = [figure for figure in (by_pid.get(process.pid), process.usedGpuMemory) if figure is not None]
-        by_pid[int(process.pid)] = max(map(int, told), default=None)
+        known = [figure for figure in (by_pid.get(process.pid), process.usedGpuMemory) if figure is not None]
+        by_pid[int(process.pid)] = max(map(int, known), default=None)
     return by_pid
 
 
 def _card(library: Any, number: int) -> Card:
-    handle = _told(library, "nvmlDeviceGetHandleByIndex", number)
+    handle = _query(library, "nvmlDeviceGetHandleByIndex", number)
     if handle is None:  # lost or not permitted
         return Card(number)
 
-    def told(question: str, *more: Any) -> Any:
-        return _told(library, f"nvmlDeviceGet{question}", handle, *more)
+    def query(name: str, *arguments: Any) -> Any:
+        return _query(library, f"nvmlDeviceGet{name}", handle, *arguments)
 
-    memory, rates = told("MemoryInfo"), told("UtilizationRates")
+    memory, rates = query("MemoryInfo"), query("UtilizationRates")
     return Card(
         number,
-        _text(told("UUID")),
-        _text(told("Name")) or "NVIDIA GPU",
+        _text(query("UUID")),
+        _text(query("Name")) or "NVIDIA GPU",
         used=int(memory.total - memory.free) if memory else None,
         total=int(memory.total) if memory else None,
         use=int(rates.gpu) if rates else None,
-        temperature=told("Temperature", library.NVML_TEMPERATURE_GPU),
-        power=_watts(told("PowerUsage")),
-        power_limit=_watts(told("EnforcedPowerLimit")),
-        hot=_hot(library, told("CurrentClocksThrottleReasons")),
+        temperature=query("Temperature", library.NVML_TEMPERATURE_GPU),
+        power=_watts(query("PowerUsage")),
+        power_limit=_watts(query("EnforcedPowerLimit")),
+        hot=_hot(library, query("CurrentClocksThrottleReasons")),
         held=held(library, handle),
     )
 
 
-def _told(library: Any, question: str, *about: Any) -> Any:
+def _query(library: Any, name: str, *arguments: Any) -> Any:
     try:
-        return getattr(library, question)(*about)
+        return getattr(library, name)(*arguments)
     except library.NVMLError:
         return None
 

@@ -31,7 +31,7 @@ class History:
             return
         self._rows.append(row)
         with contextlib.suppress(OSError):
-            if not self._path.parent.is_dir():  # a deleted run folder is not made anew
+            if not self._path.parent.is_dir():  # don't recreate a deleted run folder
                 return
             if len(self._rows) == 1 or len(self._rows) > self._most:
                 self._thin()

@@ -41,9 +41,9 @@ def machine() -> Machine:
     """Take one reading; the first in a process has no CPU use."""
     import psutil
 
-    memory, swap = psutil.virtual_memory(), _told(psutil.swap_memory)
+    memory, swap = psutil.virtual_memory(), _or_none(psutil.swap_memory)
     return Machine(
-        _told(psutil.cpu_percent),
+        _or_none(psutil.cpu_percent),
         int(memory.total - memory.available),
         int(memory.total),
         int(swap.used) if swap else None,
@@ -51,10 +51,10 @@ def machine() -> Machine:
     )
 
 
-def _told(question: Callable[[], Any]) -> Any:
+def _or_none(query: Callable[[], Any]) -> Any:
     """Return ``None`` on any error; psutil passes the system's through."""
     try:
-        return question()
+        return query()
     except Exception:
         return None
 

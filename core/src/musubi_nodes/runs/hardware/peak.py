@@ -45,7 +45,7 @@ class Peak:
         for measure in (self._machine, self._gpu):
             try:
                 row |= measure()
-            except Exception as error:  # whatever a driver does: a run does not end because it cannot be measured
+            except Exception as error:  # a run must not fail because it can't be measured
                 log.debug("not measured: %r", error)
         self._history.add(row)
 
@@ -77,9 +77,9 @@ def of_run(found: Sequence[Card], names: Sequence[str], pids: Collection[int]) -
     """
     own = [held for card in found if (held := card.held_by(pids)) is not None]
     mine = [card for card in found if any(card.is_called(name) for name in names)]
-    told = [(card.free, card.used, card.total) for card in mine if card.free is not None]
+    memory = [(card.free, card.used, card.total) for card in mine if card.free is not None]
     uses = [card.use for card in mine if card.use is not None]
-    _, used, total = min(told, default=(None, None, None))
+    _, used, total = min(memory, default=(None, None, None))
     facts = {
         "gpu_own": max(own, default=None),
         "gpu_used": used,

@@ -31,7 +31,7 @@ def watch(
 
     ``wait`` sleeps and may raise; ``tell`` gets readings done and their total.
     """
-    machine()  # from here on the CPU is measured
+    machine()  # starts the CPU measurement
     wait(FIRST)
     last = round(seconds / STEP)
     start, found = time.monotonic(), []

@@ -39,7 +39,7 @@ Others could change the run, as ComfyUI's PYTORCH_CUDA_ALLOC_CONF would.
 
 STATED: Mapping[str, str] = {
     "PYTHONUTF8": "1",  # training prints Japanese and dies on a Windows code page (v0.3.4)
-    "PYTHONUNBUFFERED": "1",  # lines of stdout come at once
+    "PYTHONUNBUFFERED": "1",  # stdout is not buffered
     "TQDM_MININTERVAL": "0.1",
     "HF_HUB_DISABLE_TELEMETRY": "1",  # these two as ComfyUI sets them
     "DO_NOT_TRACK": "1",
@@ -47,7 +47,7 @@ STATED: Mapping[str, str] = {
 
 BY_BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # the numbers of NVML and nvidia-smi
 
-# numbers depend on their order: taken together or not at all
+# numbers depend on the order: take all or none
 SELECTION = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES")
 
 _PATTERNS = tuple(pattern for patterns in PASSED.values() for pattern in patterns.split())

@@ -100,14 +100,14 @@ class _Guarded:
         recorded = record.get("returncode")
         if isinstance(recorded, int):
             return recorded
-        if code < 0 or (os.name == "nt" and "pid" in record and code != 0):  # who is killed there ends with 1 or 15
+        if code < 0 or (os.name == "nt" and "pid" in record and code != 0):  # a killed process ends with 1 or 15 there
             raise MusubiError(
                 "guard-killed",
                 "the process that guards the run was killed, and the run with it",
                 why="Somebody ended it from outside, or the system did because the main memory (RAM) was full.",
                 fix="Queue again. If it happens again, look for 'out of memory' in the system's log.",
             )
-        return code if code <= 128 or os.name == "nt" else 128 - code  # a full disk keeps the record away
+        return code if code <= 128 or os.name == "nt" else 128 - code  # no record on a full disk
 
     def _check_answering(self) -> None:
         """Raise if the command is gone and the guard stopped."""

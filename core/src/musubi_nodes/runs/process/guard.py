@@ -60,7 +60,7 @@ def alive(process: Any) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-    except Exception:  # of the system, which psutil lets through
+    except Exception:  # psutil passes on errors of the system
         return True
 
 

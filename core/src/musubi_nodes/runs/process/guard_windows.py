@@ -19,7 +19,7 @@ JOB_OBJECT_EXTENDED_LIMIT_INFORMATION = 9
 JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = 0x2000
 NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 PART = ".part"
-SECONDS = 2.0  # another program may hold the record so long
+SECONDS = 2.0  # seconds that another program may hold the record
 
 sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))]
 

@@ -15,19 +15,19 @@ AGAIN_AFTER = 30.0  # seconds between updates of the node's text
 class StallDetector:
     def __init__(self, script: str, log_file: Path) -> None:
         self._script, self._log_file = script, log_file
-        self._since = self._told = time.monotonic()
+        self._last_output = self._shown = time.monotonic()
         self._warned = False
 
     def heard(self) -> bool:
         """Note output; return whether a silence was shown."""
-        self._since = self._told = time.monotonic()
+        self._last_output = self._shown = time.monotonic()
         ended, self._warned = self._warned, False
         return ended
 
     def look(self) -> float | None:
         """Return the seconds of silence when due."""
         now = time.monotonic()
-        if now - self._since < WARN_AFTER or (self._warned and now - self._told < AGAIN_AFTER):
+        if now - self._last_output < WARN_AFTER or (self._warned and now - self._shown < AGAIN_AFTER):
             return None
         if not self._warned:
             log.warning(
@@ -35,5 +35,5 @@ class StallDetector:
                 "If it stands still, cancel it and look into %s",
                 self._script, WARN_AFTER // 60, self._log_file,
             )  # fmt: skip
-        self._warned, self._told = True, now
-        return now - self._since
+        self._warned, self._shown = True, now
+        return now - self._last_output

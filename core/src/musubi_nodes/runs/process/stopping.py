@@ -44,7 +44,7 @@ class AfterNextSave:
             self._last, self._since = now.checkpoint, time.monotonic()
             self._saved, self._saved_at = (now.checkpoint, now.current) if self._asked else (None, -1)
         late = time.monotonic() - self._since > AT_ONCE
-        if self._saved is None or not late or not _goes_on(now, self._saved_at):
+        if self._saved is None or not late or not _continues(now, self._saved_at):
             return None
         return self._ends_with(self._saved)
 
@@ -63,5 +63,5 @@ class AfterNextSave:
                     yield path.name, FileStamp.of(path.stat())
 
 
-def _goes_on(now: Progress, saved_at: int) -> bool:
+def _continues(now: Progress, saved_at: int) -> bool:
     return now.stage == "sampling" or (now.stage == "training" and now.current > saved_at + 1)

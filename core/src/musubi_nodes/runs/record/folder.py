@@ -72,7 +72,7 @@ class RunFolder:
             cancelled = cancels(error) or not isinstance(error, Exception)
             full = isinstance(error, OSError) and error.errno is not None and not cancelled
             shown = disk_error(error, self.path) if full else error  # type: ignore[arg-type]
-            with watched(None):  # who cancels a second time would leave it running for ever
+            with watched(None):  # a second cancel would leave it running forever
                 if self.status()["status"] not in ("failed", "cancelled"):
                     said = {} if cancelled else _said(shown)
                     self.write_end("cancelled" if cancelled else "failed", **details, **said)

@@ -111,8 +111,8 @@ class ProgressReader:
         found = bar(text)
         if found and is_from(stream, STDERR):
             return self._bar(found)
-        if is_from(stream, STDOUT) and (told := self._told(text)):
-            return told
+        if is_from(stream, STDOUT) and (event := self._event(text)):
+            return event
         body = message(text) or text
         if stage := _stage_of(body):
             if body.startswith(_ENCODING):
@@ -120,7 +120,7 @@ class ProgressReader:
             return self._stage(stage, body)
         return self.now
 
-    def _told(self, text: str) -> Progress | None:
+    def _event(self, text: str) -> Progress | None:
         """Parse epochs and saves (training/trainer_base.py, v0.3.4)."""
         if epoch := _EPOCH.fullmatch(text):
             number, total = (self._epochs + int(epoch[name]) for name in ("n", "total"))
