@@ -28,7 +28,7 @@ LIMITS = {1_000: 0.2, 100_000: 3.0}
 Files = Mapping[str, tuple[str, list[Path]]]
 """By kind of cache: how the names end, and files to link to."""
 
-EPOCH = {"max_train_epochs": 1, "network_dim": 4, "learning_rate": 0.01}
+EPOCH = {"max_train_epochs": 1, "learning_rate": 0.01}
 
 
 def measure(folder: Path, quick: bool) -> Iterator[Row]:

@@ -63,7 +63,7 @@ def test_what_ends_a_workflow_after_a_training_is_exit_code_1(tmp_path: Path) ->
     graph = json.loads(path.read_text("utf-8"))
     del graph["7"], graph["8"]
     graph["5"]["inputs"]["max_train_epochs"] = 1
-    graph["9"] = {"class_type": "MusubiTuner_LoRAFormatConverter", "inputs": {"lora": ["6", 0], "output_name": "x"}}
+    graph["10"] = {"class_type": "MusubiTuner_LoRAFormatConverter", "inputs": {"lora": ["6", 0], "output_name": "x"}}
     write_json(path, graph)
     assert main(["run", str(path), "--install", "miniature", "--output", str(tmp_path)]) == 1
     alone = {"1": {"class_type": "MusubiTuner_LoRASelect", "inputs": {"lora": "musubi/demo_lora.safetensors"}},

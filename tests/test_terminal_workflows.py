@@ -96,7 +96,7 @@ def test_a_constant_is_the_value_of_the_widget_that_it_is_linked_to(
     constant = node(kind, value=value, control_after_generate="fixed")
     graph = {
         "1": constant,
-        "2": node("MusubiTuner_TrainingConfig", **{field: ["1", 0]}),
+        "2": node(f"MusubiTuner_{'Network' if 'network' in field else 'Training'}Config", **{field: ["1", 0]}),
         "3": node("PreviewAny", source=["2", 0]),
     }
     steps = checked(place, graph)
@@ -105,7 +105,7 @@ def test_a_constant_is_the_value_of_the_widget_that_it_is_linked_to(
 
 
 def test_a_constant_is_checked_as_a_typed_value_is(place: Workplace) -> None:
-    graph = {"1": node("PrimitiveInt", value=0), "2": node("MusubiTuner_TrainingConfig", network_dim=["1", 0]),
+    graph = {"1": node("PrimitiveInt", value=0), "2": node("MusubiTuner_NetworkConfig", network_dim=["1", 0]),
              "3": node("PreviewAny", source=["2", 0])}  # fmt: skip
     with fails("greater-than-equal", "network_dim"):
         checked(place, graph)

@@ -39,7 +39,7 @@ class FaultyPlace(Workplace):
 
     def train(self, install: str = "practice", **values: Any) -> Any:
         """Both caches, made by the sound install, and a LoRA."""
-        training = self.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.01).training
+        training = self.run("TrainingConfig", max_train_epochs=2, learning_rate=0.01).training
         models = self.run("WanModels", install=install, **MODELS).models
         return self.run("WanLoRATrainer", **{**self.caches(), "models": models, "training": training, **values})
 

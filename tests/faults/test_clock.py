@@ -74,7 +74,7 @@ def test_a_name_that_is_no_time_does_not_lead_the_others(tmp_path: Path) -> None
 
 def test_checkpoints_come_in_the_order_of_their_steps(faulty: Any) -> None:
     place = faulty()
-    training = place.run("TrainingConfig", max_train_epochs=3, save_every_n_epochs=1, network_dim=4, learning_rate=0.01)
+    training = place.run("TrainingConfig", max_train_epochs=3, save_every_n_epochs=1, learning_rate=0.01)
     run = place.train(training=training.training).run
     names = [path.name for path in checkpoints_of(run)]
     for age, name in enumerate(names):

@@ -42,7 +42,7 @@ def test_a_run_folder_that_is_deleted_while_it_trains(faulty: Any, what: str) ->
         shutil.rmtree({"the run": trainer, "all runs": runs}.get(what, trainer / "out"))
 
     when_it_trains(place, delete)
-    settings = {"max_train_epochs": 60, "network_dim": 4, "learning_rate": 0.01, "save_every_n_epochs": 0}
+    settings = {"max_train_epochs": 60, "learning_rate": 0.01, "save_every_n_epochs": 0}
     longer = place.run("TrainingConfig", **settings).training
     if what == "only what came out":
         assert place.train(training=longer).lora  # musubi-tuner makes the folder anew when it saves

@@ -104,7 +104,7 @@ def test_a_training_takes_nothing_from_its_prompts(
             folder.stop_request.write_text("")
 
     monkeypatch.setattr(RunFolder, "write_status", asking)
-    values = {"max_train_epochs": 3, "network_dim": 4, "learning_rate": 0.01, "save_every_n_epochs": 100}
+    values = {"max_train_epochs": 3, "learning_rate": 0.01, "save_every_n_epochs": 100}
     training = place.run("TrainingConfig", save_state=True, **values).training
     sampling = sampled(place, spoken(decoy))
     made = place.train(training=training, sampling=sampling, output_name="own", train_again=True)

@@ -19,7 +19,7 @@ models = place.run("HeronModels", **{k: f"miniature/{v}.safetensors" for k, v in
 dataset = place.load(place.dataset())
 latent = place.run("HeronLatentCache", dataset=dataset, models=models).latent_cache
 text = place.run("HeronTextEncoderCache", dataset=dataset, models=models).text_cache
-training = place.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.01).training
+training = place.run("TrainingConfig", max_train_epochs=2, learning_rate=0.01).training
 lora = place.run("HeronLoRATrainer", models=models, latent_cache=latent, text_cache=text, training=training).lora
 video = place.run("HeronGenerator", models=models, lora=lora, prompt="a square", width=96, height=64, video_length=5,
                   infer_steps=2).video

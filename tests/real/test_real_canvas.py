@@ -23,7 +23,8 @@ from musubi_nodes.media.frames import VideoFile
 pytestmark = [pytest.mark.comfyui, pytest.mark.musubi]
 
 SHORT = {
-    "TrainingConfig": {"max_train_epochs": 2, "learning_rate": 0.001, "network_dim": 4, "network_alpha": 1.0},
+    "TrainingConfig": {"max_train_epochs": 2, "learning_rate": 0.001},
+    "NetworkConfig": {"network_dim": 4, "network_alpha": 1.0},
     "OptimizerConfig": {"optimizer_type": "AdamW"},
     "MemoryOptimizer": {"fp8": "off", "blocks_to_swap": 0},
 }

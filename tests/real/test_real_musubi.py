@@ -47,7 +47,7 @@ def caches(place: Workplace, models: Any) -> dict[str, Any]:
 
 
 def training(place: Workplace, **values: Any) -> Any:
-    given = {"max_train_epochs": 2, "network_dim": 4, "learning_rate": 0.001, **values}
+    given = {"max_train_epochs": 2, "learning_rate": 0.001, **values}
     return place.run("TrainingConfig", **given).training
 
 

@@ -25,7 +25,7 @@ def videos(folder: Path) -> Path:
 def trained(place: Workplace, family: str, models: Any, toml: Path, **values: Any) -> Any:
     """The outputs of the family's trainer after two epochs on a dataset."""
     dataset = place.load(toml)
-    settings = place.run("TrainingConfig", max_train_epochs=2, network_dim=4, learning_rate=0.001).training
+    settings = place.run("TrainingConfig", max_train_epochs=2, learning_rate=0.001).training
     return place.run(
         f"{family}LoRATrainer",
         models=models,

@@ -11,7 +11,7 @@ from tests.recognition import headers as h
 
 from musubi_nodes.families.lora_fits import check_begins, check_fits
 from musubi_nodes.families.recognition.loras import lora_name, network_of, ranks
-from musubi_nodes.families.settings import Training
+from musubi_nodes.families.settings import Network
 from musubi_nodes.testing.errors import fails
 
 
@@ -141,28 +141,28 @@ def with_alpha(path: Path, tensors: h.Shapes, alpha: float, dtype: str = "F32") 
 @pytest.mark.parametrize(("dtype", "shape"), [("F32", (2,)), ("F32", (0,)), ("BF16", (2,))])
 def test_an_alpha_that_is_no_single_number_is_not_compared(dtype: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     lora = h.weights_file(tmp_path / "a.safetensors", {"a.alpha": shape, **pair("a", rank=8)}, dtype=dtype)
-    check_begins(lora, Training(network_dim=8))
+    check_begins(lora, Network(network_dim=8))
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "I64"])
 def test_a_training_begins_with_a_lora_of_its_own_rank_and_alpha(dtype: str, tmp_path: Path) -> None:
     lora = with_alpha(tmp_path / "a.safetensors", pair("a", rank=8), 2, dtype)
-    check_begins(lora, Training(network_dim=8, network_alpha=2))
+    check_begins(lora, Network(network_dim=8, network_alpha=2))
 
 
 @pytest.mark.parametrize(
-    ("training", "code", "both"),
+    ("network", "code", "both"),
     [
-        (Training(network_dim=16, network_alpha=2), "lora-rank-mismatch", (8, 16)),
-        (Training(network_dim=8, network_alpha=4), "lora-alpha-mismatch", (2, 4)),
+        (Network(network_dim=16, network_alpha=2), "lora-rank-mismatch", (8, 16)),
+        (Network(network_dim=8, network_alpha=4), "lora-alpha-mismatch", (2, 4)),
     ],
 )
 def test_another_rank_or_alpha_is_refused_with_both_numbers(
-    training: Training, code: str, both: tuple[int, int], tmp_path: Path
+    network: Network, code: str, both: tuple[int, int], tmp_path: Path
 ) -> None:
     lora = with_alpha(tmp_path / "a.safetensors", pair("a", rank=8), 2)
     with fails(code, *both) as caught:
-        check_begins(lora, training)
+        check_begins(lora, network)
     assert caught.value.fix
 
 
@@ -170,7 +170,7 @@ def test_a_training_of_a_lora_does_not_begin_with_a_loha(tmp_path: Path) -> None
     tensors = {"a.hada_w1_a": (8, 4), "a.hada_w1_b": (4, 8), "a.hada_w2_a": (8, 4), "a.hada_w2_b": (4, 8)}
     lora = h.weights_file(tmp_path / "a.safetensors", tensors)
     with fails("lora-other-kind", "LoHa"):
-        check_begins(lora, Training(network_dim=4))
+        check_begins(lora, Network(network_dim=4))
 
 
 def test_only_a_lora_that_fits_in_another_format_is_said_to_be_convertible(tmp_path: Path) -> None:

@@ -340,8 +340,15 @@ def test_a_text_that_would_be_read_as_options_starts_alone(text: str) -> None:
 def test_a_line_says_what_the_prompt_says() -> None:
     prompt = Prompt(prompt="a cat\nand a dog", width=512, seed=7, negative_prompt="blurry")
     image = Path("/run/x.png")
-    assert prompt_line(prompt, LINES, image) == f"a cat and a dog --w 512 --d 7 --n blurry --i {image}"
-    assert prompt_line(Prompt(prompt="a"), LINES, None) == "a"
+    assert prompt_line(prompt, LINES, {"image": [image]}) == f"a cat and a dog --w 512 --d 7 --n blurry --i {image}"
+    assert prompt_line(Prompt(prompt="a"), LINES, {}) == "a"
+
+
+def test_a_line_names_each_of_several_pictures() -> None:
+    files = [Path("/run/a.png"), Path("/run/b.png")]
+    assert prompt_line(Prompt(prompt="a"), {"control_image": "ci"}, {"control_image": files}) == (
+        f"a --ci {files[0]} --ci {files[1]}"
+    )
 
 
 def test_what_one_prompt_says_is_not_said_for_the_next() -> None:

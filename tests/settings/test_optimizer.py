@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from musubi_nodes.families.settings import Optimizer, Training
+from musubi_nodes.families.settings import Network, Optimizer
 from musubi_nodes.families.settings.optimizer_table import ARGUMENTS, LEARNS_RATE, PACKAGES, TAKES
 from musubi_nodes.families.settings.schedulers import FIELDS, OF_PYTORCH, SCHEDULERS
 from musubi_nodes.families.settings.schedules import CURVES
@@ -290,7 +290,7 @@ def test_values_that_it_takes_are_left_alone(arguments: str) -> None:
 @pytest.mark.parametrize("arguments", ["loraplus_lr_ratio=4,", "verbose=True;"])
 def test_a_comma_between_arguments_of_the_network_is_refused(arguments: str) -> None:
     with fails("argument-not-key-value", arguments):
-        Training(network_args=arguments)
+        Network(network_args=arguments)
 
 
 def test_a_comma_between_arguments_of_the_scheduler_is_refused() -> None:

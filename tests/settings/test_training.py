@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from musubi_nodes.families.settings import Training
+from musubi_nodes.families.settings import Network, Training
 from musubi_nodes.testing.errors import fails
 
 
@@ -36,9 +36,9 @@ def test_what_is_no_resolution_is_refused(typed: str) -> None:
 )
 def test_arguments_of_the_network_are_read_before_the_model_is_loaded(line: str, code: str, named: str) -> None:
     with fails(code, named):
-        Training(network_args=line)
+        Network(network_args=line)
 
 
 def test_arguments_of_the_network_are_sent_as_they_are() -> None:
     lines = ["loraplus_lr_ratio=4", "exclude_patterns=['.*mlp.*']", "verbose=True", "somebodys_own=7"]
-    assert Training(network_args="\n".join(lines)).options()["network_args"] == lines
+    assert Network(network_args="\n".join(lines)).options()["network_args"] == lines

@@ -95,4 +95,4 @@ def test_options_that_nobody_can_set_and_those_set_twice_are_named(known: Any) -
 
 def test_the_miniature_is_the_install_of_a_workplace(musubi_workplace: Any) -> None:
     assert musubi_workplace.services.install().name == "miniature"
-    assert musubi_workplace.run("TrainingConfig", network_dim=3).training.network_dim == 3
+    assert musubi_workplace.run("NetworkConfig", network_dim=3).network.network_dim == 3

@@ -139,8 +139,8 @@ def test_without_a_state_auto_begins_at_the_beginning(place: Any) -> None:
 def test_another_training_leaves_the_state_alone(place: Any) -> None:
     caches, training = place.caches(), states_on(place)
     crashed(place, caches, training)
-    other = training.model_copy(update={"resume": "auto", "network_dim": 8, "max_train_epochs": 1})
-    place.train(caches, training=other)
+    other = training.model_copy(update={"resume": "auto", "max_train_epochs": 1})
+    place.train(caches, training=other, network=place.network(network_dim=8))
     assert not any(word.startswith("--resume") for word in place.command())
 
 

@@ -117,11 +117,12 @@ def test_auto_that_finds_nothing_says_what_differs(place: Any) -> None:
     place.train(caches, training=training.model_copy(update=auto))
     assert not any("resume" in text for text in place.texts)  # the first training of a name has nothing to say
     newest = place.started()[-1].name
-    other = training.model_copy(update={**auto, "network_dim": 8, "seed": 7, "max_train_epochs": 1})
-    place.train(caches, training=other)
+    other = training.model_copy(update={**auto, "seed": 7, "max_train_epochs": 1})
+    rank = place.network(network_dim=8)
+    place.train(caches, training=other, network=rank)
     assert newest in place.texts[0] and place.texts[0].endswith("network_dim, seed")
     more = place.caches(place.dataset(count=5))
-    place.train(more, training=other)
+    place.train(more, training=other, network=rank)
     assert newest not in place.texts[0] and "resume" in place.texts[0] and "seed" not in place.texts[0]
 
 
@@ -137,7 +138,8 @@ def test_a_named_state_of_another_rank_is_refused_before_the_start(place: Any) -
     state = states(RunFolder(place.train(caches, training=training).run.folder))[0]
     place.forget()
     with fails("state-settings-mismatch", "network_dim", 4, 8):
-        place.train(caches, training=training.model_copy(update={"network_dim": 8, "resume": named(place, state)}))
+        resumed = training.model_copy(update={"resume": named(place, state)})
+        place.train(caches, training=resumed, network=place.network(network_dim=8))
     assert place.started_since() == []
 
 

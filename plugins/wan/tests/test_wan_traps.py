@@ -198,8 +198,8 @@ def train_with(node: str = "", **values: Any) -> Provoke:
         p.forget()
         if not node:
             return p.train(caches, **values)
-        name = {"TrainingConfig": "training", "OptimizerConfig": "optimizer", "SamplingConfig": "sampling"}
-        return p.train(caches, **{name.get(node, "memory"): p.settings(node, **values)})
+        name = {"MemoryOptimizer": "memory"}.get(node, node.removesuffix("Config").lower())
+        return p.train(caches, **{name: p.settings(node, **values)})
 
     return provoke
 
@@ -496,7 +496,7 @@ TRAPS: dict[str, Trap] = {
     "8 other network module; 8 network_module is imported": Refused(
         train_with(extra_options="network_module = 'os'"), "option-refused", "--network_module"
     ),
-    "8 network_dim 0": Refused(train_with("TrainingConfig", network_dim=0), "greater-than-equal", "network_dim"),
+    "8 network_dim 0": Refused(train_with("NetworkConfig", network_dim=0), "greater-than-equal", "network_dim"),
     "8 wandb without wandb / wandb": Refused(
         train_with("TrainingConfig", log_with="wandb"), "wandb-key-missing", "wandb"
     ),

@@ -9,7 +9,7 @@ from typing import Any
 from musubi_nodes.datasets.fingerprint import Source
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.datasets.schema import Dataset
-from musubi_nodes.errors import MusubiError, Problem, did_you_mean
+from musubi_nodes.errors import MusubiError, NotPossible, Problem, did_you_mean
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.picture_count import PictureCount
 from musubi_nodes.i18n import translate
@@ -55,9 +55,16 @@ def option_names(options: OptionMap, field: str, value: Any) -> Collection[str]:
     return (how,) if isinstance(how, str) else how.keys()
 
 
+NETWORKS: Mapping[str, str] = {"LoHa": "networks.loha", "LoKr": "networks.lokr"}
+"""Kinds of networks beside LoRA -> the module that finds out the model by itself (v0.3.0 and newer)."""
+
+
 @dataclass(frozen=True)
 class Family:
     """``architecture`` is the tail of its cache files (``wan``).
+
+    ``network_module`` is that of its LoRAs, ``networks`` those of other kinds. ``needs_lycoris``: its generator reads
+    LoHa and LoKr only with ``--lycoris`` (docs/loha_lokr.md, v0.3.4).
 
     ``not_convertible`` says why its LoRAs cannot be converted to other programs' format; empty where they can.
     ``lora_modules`` is a regular expression of the module names in its LoRAs as ComfyUI spells them (with dots).
@@ -85,6 +92,8 @@ class Family:
     check_dataset: Callable[[Sequence[Dataset]], Iterable[Problem]] = lambda datasets: ()
     lora_modules: str = ""
     not_convertible: str = ""
+    networks: Mapping[str, str] = field(default_factory=lambda: NETWORKS)
+    needs_lycoris: bool = False
     sizes: tuple[DitSize, ...] = ()
     vae_saving: Mapping[str, Any] = field(default_factory=dict)
     trainer_split_attn: Mapping[str, str] = field(default_factory=dict)
@@ -109,6 +118,18 @@ class Family:
     def architectures(self) -> tuple[str, ...]:
         """Return the tails of the cache files of all versions."""
         return tuple(dict.fromkeys([self.architecture, *(self.version(name).architecture for name in self.versions)]))
+
+    def module_of(self, network: str) -> str:
+        """Return the module of a kind of network; a :class:`NotPossible` if the family's scripts have none."""
+        module = {"LoRA": self.network_module, **self.networks}.get(network)
+        if module is None:
+            raise NotPossible(
+                "network-not-possible",
+                f"no {network} can be trained for {self.title}",
+                why="musubi-tuner's module for it does not know this model.",
+                fix="Set network_type of Network Config to LoRA.",
+            )
+        return module
 
 
 def family_named(families: Sequence[Family], key: str | None) -> Family | None:

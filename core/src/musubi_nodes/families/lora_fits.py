@@ -11,7 +11,7 @@ from musubi_nodes.families.lora import lora_format
 from musubi_nodes.families.models.files import SAFETENSORS
 from musubi_nodes.families.models.parts import whole_header
 from musubi_nodes.families.recognition.loras import PREFIX, lora_name, modules_in, network_of, ranks
-from musubi_nodes.families.settings import Training
+from musubi_nodes.families.settings import Network
 from musubi_nodes.files import open_file
 from musubi_nodes.i18n import translate
 from musubi_nodes.weights import Header, read_header
@@ -64,28 +64,29 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
     return found
 
 
-def check_begins(lora: Path, training: Training) -> None:
+def check_begins(lora: Path, network: Network) -> None:
     """A training that begins with ``lora`` makes one of the same kind, rank and alpha; a :class:`MusubiError` else."""
     header = read_header(lora)
-    if (kind := network_of(header)) != "LoRA":
+    if (kind := network_of(header)) != network.network_type:
         raise MusubiError(
-            "lora-other-kind", f"{lora.name} is a {kind}, and a LoRA is trained", why=LEFT_OUT, fix="Choose a LoRA."
+            "lora-other-kind",
+            f"{lora.name} is a {kind}, and a {network.network_type} is trained",
+            why=LEFT_OUT,
+            fix="Choose a file of the same kind, or set network_type of Network Config to what it is.",
         )
     rank, alpha = sorted(ranks(header)), _alpha(lora, header)
-    if rank and rank != [training.network_dim]:
+    if rank and rank != [network.network_dim]:
         raise MusubiError(
             "lora-rank-mismatch",
-            f"{lora.name} has rank {', '.join(map(str, rank))}, but network_dim is {training.network_dim}",
-            fix=translate(
-                "Set network_dim of the training settings to {rank}, or train from the beginning.", rank=rank[-1]
-            ),
+            f"{lora.name} has rank {', '.join(map(str, rank))}, but network_dim is {network.network_dim}",
+            fix=translate("Set network_dim of Network Config to {rank}, or train from the beginning.", rank=rank[-1]),
         )
-    if alpha is not None and abs(alpha - training.network_alpha) > 1e-3 * abs(alpha):
+    if alpha is not None and abs(alpha - network.network_alpha) > 1e-3 * abs(alpha):
         raise MusubiError(
             "lora-alpha-mismatch",
-            f"{lora.name} has alpha {alpha:g}, but network_alpha is {training.network_alpha:g}",
+            f"{lora.name} has alpha {alpha:g}, but network_alpha is {network.network_alpha:g}",
             why="musubi-tuner would train with the one and save the other (v0.3.4): its strength would be wrong.",
-            fix=translate("Set network_alpha of the training settings to {alpha}.", alpha=f"{alpha:g}"),
+            fix=translate("Set network_alpha of Network Config to {alpha}.", alpha=f"{alpha:g}"),
         )
 
 

@@ -8,7 +8,7 @@ from musubi_nodes.nodes.lora import LoRASelect
 from musubi_nodes.nodes.memory import MemoryOptimizer
 from musubi_nodes.nodes.prompt import PromptNode
 from musubi_nodes.nodes.resources.monitor import ResourceMonitor
-from musubi_nodes.nodes.settings import OptimizerConfig, SamplingConfig, TrainingConfig
+from musubi_nodes.nodes.settings import NetworkConfig, OptimizerConfig, SamplingConfig, TrainingConfig
 from musubi_nodes.nodes.training_monitor import TrainingMonitor
 from musubi_nodes.nodes.video_input import VideoInput
 from musubi_nodes.nodes.video_output import VideoOutput
@@ -18,6 +18,7 @@ NODES = (
     DatasetConfigEditor,
     DatasetViewer,
     TrainingConfig,
+    NetworkConfig,
     OptimizerConfig,
     SamplingConfig,
     MemoryOptimizer,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, create_model
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.families.settings import Optimizer, Sampling, Training
+from musubi_nodes.families.settings import Network, Optimizer, Sampling, Training
 
 
 class SettingsNode(Node):
@@ -31,12 +31,20 @@ class SettingsNode(Node):
 
 
 class TrainingConfig(SettingsNode):
-    """How long and how strongly a LoRA is trained, and what is saved on the way. Not connected, a trainer uses the
+    """How long and how strongly a model is trained, and what is saved on the way. Not connected, a trainer uses the
     values that this node begins with."""
 
     id, title = "MusubiTuner_TrainingConfig", "Training Config"
-    search = ("epochs", "steps", "learning rate", "rank", "alpha", "resume", "save state", "学習設定", "学習率")
+    search = ("epochs", "steps", "learning rate", "resume", "save state", "学習設定", "学習率")
     settings, output = Training, "training"
+
+
+class NetworkConfig(SettingsNode):
+    """Which kind of network is trained (LoRA, LoHa, LoKr), and its rank. Not connected: a LoRA of rank 32."""
+
+    id, title = "MusubiTuner_NetworkConfig", "Network Config"
+    search = ("rank", "alpha", "dim", "lora", "loha", "lokr", "lycoris", "loraplus", "ランク")
+    settings, output = Network, "network"
 
 
 class OptimizerConfig(SettingsNode):

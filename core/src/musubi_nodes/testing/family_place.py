@@ -33,11 +33,15 @@ class FamilyPlace(Workplace):
         return {"models": models, "latent_cache": latent, "text_cache": text}
 
     def training(self, **values: Any) -> Any:
-        given = {"max_train_epochs": 2, "network_dim": 4, "learning_rate": 0.01, **values}
+        given = {"max_train_epochs": 2, "learning_rate": 0.01, **values}
         return self.run("TrainingConfig", **given).training
 
+    def network(self, **values: Any) -> Any:
+        """Settings of a small network."""
+        return self.run("NetworkConfig", **{"network_dim": 4, **values}).network
+
     def train(self, caches: Mapping[str, Any] | None = None, **values: Any) -> Any:
-        wired = {"training": self.training(), **(caches or self.caches())}
+        wired = {"training": self.training(), "network": self.network(), **(caches or self.caches())}
         return self.run(f"{self.prefix}LoRATrainer", **{**wired, **values})
 
     def generate(self, **values: Any) -> Any:

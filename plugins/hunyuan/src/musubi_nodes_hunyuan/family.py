@@ -17,6 +17,7 @@ HUNYUAN = Family(
     title="HunyuanVideo",
     architecture="hv",
     network_module="networks.lora",
+    needs_lycoris=True,
     fps=24,
     training_defaults={"timestep_sampling": "shift", "discrete_flow_shift": 7.0},
     fp8_text_encoder="fp8_llm",

@@ -37,6 +37,7 @@ from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.picture_count import check_pictures
 from musubi_nodes.families.prompts import PICTURE_FIELDS, Prompt
+from musubi_nodes.families.recognition.loras import network_of
 from musubi_nodes.families.resolved_inputs import resolved_inputs
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
@@ -47,6 +48,7 @@ from musubi_nodes.media.frames import VideoFile, save_pngs
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.stated import lacked_gpu_memory
+from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
 MADE_BY = {
@@ -195,6 +197,18 @@ class Generator(ScriptNode):
     def _check_loras(self, inputs: Any) -> None:
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit), merged=True)
+            self._check_lycoris(lora.path, inputs)
+
+    def _check_lycoris(self, lora: Path, inputs: Any) -> None:
+        """Refuse a LoHa or LoKr that the script would leave out."""
+        kind = network_of(read_header(lora))
+        if self.family.needs_lycoris and kind != "LoRA" and not inputs.lycoris:
+            raise MusubiError(
+                "lycoris-missing",
+                f"{lora.name} is a {kind}",
+                why=translate("{script} reads one with the LyCORIS package only (v0.3.4).", script=self.script),
+                fix="Turn lycoris on; musubi-tuner's environment needs the package lycoris-lora.",
+            )
 
     def _check_controls(self, inputs: Any) -> None:
         """Raise where the version of the models takes another number of control pictures."""

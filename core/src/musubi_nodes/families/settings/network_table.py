@@ -1,6 +1,6 @@
-"""Arguments of musubi-tuner's LoRA network.
+"""Arguments of musubi-tuner's networks.
 
-``create_network`` (networks/lora.py, v0.3.4) ignores unknown names.
+``create_network`` (networks/lora.py, loha.py and lokr.py, v0.3.4) ignores unknown names.
 """
 
 from __future__ import annotations
@@ -29,27 +29,31 @@ _WHOLE: tuple[Callable[[str], object], str] = (int, "whole number")
 _SHARE: tuple[Callable[[str], object], str] = (_share, "share of 0 to 1")
 _PATTERNS: tuple[Callable[[str], object], str] = (_patterns, "list of regular expressions, such as ['.*mlp.*']")
 
-NETWORK: Mapping[str, tuple[Callable[[str], object], str]] = {
-    "conv_dim": _WHOLE,
-    "conv_alpha": _NUMBER,
+_ALL: Mapping[str, tuple[Callable[[str], object], str]] = {
     "rank_dropout": _SHARE,
     "module_dropout": _SHARE,
-    "loraplus_lr_ratio": _NUMBER,
     "exclude_patterns": _PATTERNS,
     "include_patterns": _PATTERNS,
     "verbose": (lambda text: text in ("True", "False"), "True or False"),
 }
-"""Argument -> parser, which may fail, and description."""
+ARGUMENTS = {
+    "LoRA": {**_ALL, "conv_dim": _WHOLE, "conv_alpha": _NUMBER, "loraplus_lr_ratio": _NUMBER},
+    "LoHa": _ALL,
+    "LoKr": {**_ALL, "factor": _WHOLE},
+}
+"""Kind of network -> argument -> parser, which may fail, and description."""
 
 
-def check_network(line: str) -> None:
-    """Refuse invalid values and misspelt names."""
+def check_network(line: str, network: str) -> None:
+    """Refuse invalid values, misspelt names and those of another kind."""
     name, _, text = line.partition("=")
-    if name not in NETWORK:
-        if near := did_you_mean(name, list(NETWORK)):
-            raise InvalidValue("argument-unknown", f"the network takes no {name!r}{near}")
+    known = ARGUMENTS[network]
+    if name not in known:
+        near = did_you_mean(name, list(known))
+        if near or any(name in others for others in ARGUMENTS.values()):
+            raise InvalidValue("argument-unknown", f"{network} takes no {name!r}{near}")
         return
-    read, what = NETWORK[name]
+    read, what = known[name]
     try:
         fits = read(text) is not False
     except (ValueError, TypeError, re.error):

@@ -1,4 +1,4 @@
-"""TRAINING settings."""
+"""TRAINING settings: length, rate, seed, saving, metadata, resume."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from musubi_nodes.commands.option import Option
 from musubi_nodes.commands.option_owners import NAMES
 from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Settings, Widget
-from musubi_nodes.families.settings.lines import key_value_lines
-from musubi_nodes.families.settings.network_table import check_network
 from musubi_nodes.file_names import plain_name
 
 ADVANCED = Widget(advanced=True)
-TEXT = Widget(advanced=True, multiline=True)
 LATER = Widget(advanced=True, added=1)
 _SIZE = re.compile(r"\s*([1-9][0-9]{0,5})\s*(?:[xX,×]\s*([1-9][0-9]{0,5})\s*)?")
 
@@ -38,12 +35,6 @@ class Training(Settings):
         le=100.0,
         description="1e-4 to 2e-4 suits most LoRAs; Prodigy and other D-adapting ones take 1.",
     )
-    network_dim: Annotated[int, Option()] = Field(
-        32, ge=1, le=1024, description="Rank of the LoRA. More learns more detail, needs more memory and a larger file."
-    )
-    network_alpha: Annotated[float, Option()] = Field(
-        16.0, ge=0.01, le=4096.0, description="The LoRA's strength is alpha / rank. Half of the rank is a good start."
-    )
     seed: Annotated[int, Option()] = Field(42, ge=0, le=2**32 - 1, description="The same seed trains the same LoRA.")
     mixed_precision: Annotated[Literal["bf16", "fp16", "no"], Option()] = Field(
         "bf16", description="Must fit the DiT's own precision: bf16 for bf16 and fp8 files, fp16 for fp16 files."
@@ -56,17 +47,6 @@ class Training(Settings):
     )
     gradient_accumulation_steps: Annotated[int, Option()] = Field(
         1, ge=1, le=1024, description="Batches that are added up for one step: a larger batch without its memory."
-    )
-    network_dropout: Annotated[float | None, Option(), ADVANCED] = Field(
-        None, ge=0.0, le=0.99, description="Share of the LoRA's neurons that is left out in each step. -1: none."
-    )
-    network_args: Annotated[str, TEXT] = Field(
-        "",
-        description="Arguments of the network module, one key=value a line, such as loraplus_lr_ratio=4.",
-        examples=["loraplus_lr_ratio=4"],
-    )
-    scale_weight_norms: Annotated[float | None, Option(), ADVANCED] = Field(
-        None, ge=0.0, le=1000.0, description="Scale down weights whose norm exceeds this (1 is a good start). -1: off."
     )
     save_precision: Annotated[Literal["fp32", "fp16", "bf16"] | None, Option(), ADVANCED] = Field(
         None, description="Precision of the saved LoRA. default: fp32."
@@ -131,10 +111,7 @@ class Training(Settings):
         False, description="Go on also where another length changes the learning rate (schedulers that fall)."
     )
 
-    SAME: ClassVar[tuple[str, ...]] = (
-        *("learning_rate", "network_dim", "network_alpha", "network_dropout", "network_args", "seed"),
-        *("mixed_precision", "gradient_accumulation_steps", "scale_weight_norms"),
-    )
+    SAME: ClassVar[tuple[str, ...]] = ("learning_rate", "seed", "mixed_precision", "gradient_accumulation_steps")
     """Fields that a resumed training must keep."""
 
     SPEED_AND_LOGS: ClassVar[tuple[str, ...]] = (
@@ -147,13 +124,6 @@ class Training(Settings):
     @classmethod
     def _plain(cls, name: str) -> str:
         return plain_name(name) if name else name
-
-    @field_validator("network_args")
-    @classmethod
-    def _lines(cls, text: str) -> str:
-        for line in key_value_lines(text):
-            check_network(line)
-        return text
 
     @field_validator("metadata_reso")
     @classmethod
@@ -194,4 +164,4 @@ class Training(Settings):
         Persistent loading without workers fails after the models are loaded (trainer_base.py, v0.3.4).
         """
         persistent = self.persistent_data_loader_workers and self.max_data_loader_n_workers > 0
-        return {"network_args": key_value_lines(self.network_args), "persistent_data_loader_workers": persistent}
+        return {"persistent_data_loader_workers": persistent}

@@ -14,7 +14,7 @@ from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeInputs, NodeOutputs
 from musubi_nodes.families.script import ScriptInputs
-from musubi_nodes.families.settings import Optimizer, Sampling, Training
+from musubi_nodes.families.settings import Network, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Lora, Run, cache_socket
 from musubi_nodes.file_names import WEIGHTS, plain_name
 
@@ -29,7 +29,10 @@ class TrainerInputs(ScriptInputs):
         latent_cache: Cache
         text_cache: Cache
 
-    training: Training | None = Field(None, description="Length, rank, learning rate, saving.")
+    training: Training | None = Field(None, description="Length, learning rate, saving.")
+    network: Network | None = Field(
+        None, description="LoRA, LoHa or LoKr, and its rank. Not connected: LoRA of rank 32."
+    )
     optimizer: Optimizer | None = Field(None, description="Optimizer and scheduler.")
     sampling: Sampling | None = Field(None, description="Timesteps, and samples on the way.")
     network_weights: Lora | None = Field(None, description="A LoRA to go on training from.")

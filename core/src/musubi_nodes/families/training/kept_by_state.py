@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.settings import Optimizer, Training
+from musubi_nodes.families.settings import Network, Optimizer, Training
 from musubi_nodes.families.training.fingerprint import PLAN, TrainingFingerprint
 from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.folder import RunFolder
 
 KEPT = frozenset(Optimizer.model_fields) - {"max_grad_norm"} | {
-    *("learning_rate", "network_dim", "network_alpha", "network_args")
+    *("learning_rate", "network_type", "network_dim", "network_alpha", "network_args")
 }
 """Restored by ``accelerator.load_state`` (accelerate 1.6, v0.3.4)."""
 
@@ -39,7 +39,7 @@ def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
 
 def _default(name: str) -> str:
     """Return the default of a field that is newer than the state."""
-    fields = Optimizer.model_fields | Training.model_fields
+    fields = Optimizer.model_fields | Training.model_fields | Network.model_fields
     return repr(fields[name].default) if name in fields else ""
 
 

@@ -27,7 +27,7 @@ from musubi_nodes.families.memory.shapes import largest
 from musubi_nodes.families.picture_count import PictureCount
 from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.families.script import ScriptNode
-from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Lora, Run
 from musubi_nodes.families.training.checks import check_caches, check_counts, check_files, check_machine, check_rate
 from musubi_nodes.families.training.epochs import epoch_facts
@@ -80,7 +80,7 @@ class LoRATrainer(ScriptNode):
     )
     output_node: ClassVar[bool] = True
     resolved_sockets: ClassVar[frozenset[str]] = ScriptNode.resolved_sockets.union(
-        ("training", "optimizer", "sampling", "network_weights", "base_weights")
+        ("training", "network", "optimizer", "sampling", "network_weights", "base_weights")
     )
     Inputs: ClassVar[type[BaseModel]] = TrainerInputs
     Outputs: ClassVar[type[BaseModel]] = TrainerOutputs
@@ -140,6 +140,7 @@ class LoRATrainer(ScriptNode):
             self._check_loras,
         )
         yield partial(self._check_places, context=context)
+        yield partial(self._check_network, context=context)
 
     def _check_places(self, inputs: Any, context: Context) -> None:
         check_lora_folder(context)
@@ -148,6 +149,20 @@ class LoRATrainer(ScriptNode):
         if training.log_with:
             install = context.services.install(self.install_name(inputs))
             check_login(install, training, context.services.config.secrets)
+
+    def _module(self, inputs: Any) -> str:
+        return self.family.module_of((inputs.network or Network()).network_type)
+
+    def _check_network(self, inputs: Any, context: Context) -> None:
+        """Refuse a kind of network that the install is too old for."""
+        chosen, module = (inputs.network or Network()).network_type, self._module(inputs)
+        install = context.services.install(self.install_name(inputs))
+        if chosen != "LoRA" and install.find_script(f"{module.replace('.', '/')}.py") is None:
+            raise MusubiError(
+                "network-missing",
+                f"musubi-tuner {install.release} at {install.root} cannot train a {chosen}",
+                fix="Update it to v0.3.0 or newer, or set network_type of Network Config to LoRA.",
+            )
 
     def _check_drawing(self, inputs: Any) -> None:
         sampling = inputs.sampling or Sampling()
@@ -168,7 +183,7 @@ class LoRATrainer(ScriptNode):
         for lora in starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
         if inputs.network_weights:
-            check_begins(inputs.network_weights.path, inputs.training or Training())
+            check_begins(inputs.network_weights.path, inputs.network or Network())
 
     def _check_prompts(self, inputs: Any) -> None:
         if inputs.sampling and (samples := inputs.sampling.samples()):
@@ -177,6 +192,7 @@ class LoRATrainer(ScriptNode):
     def arguments(self, inputs: TrainerInputs, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
         yield from settings_arguments(inputs.training or Training(), "the training settings")
+        yield from settings_arguments(inputs.network or Network(), "the network settings")
         optimizer, sampling = inputs.optimizer or Optimizer(), inputs.sampling or Sampling()
         yield from settings_arguments(optimizer, "the optimizer settings")
         yield from settings_arguments(sampling, "the sampling settings")
@@ -234,7 +250,9 @@ class LoRATrainer(ScriptNode):
             runner_options = self.runner_options(inputs, context, install, folder)
             runner_options |= {"resume": str(resume.state.path)} if resume else {}
             if size := inputs.models.dit_size:
-                shape = largest(inputs.latent_cache.dataset.config, size, rank=training.network_dim)
+                shape = largest(
+                    inputs.latent_cache.dataset.config, size, rank=(inputs.network or Network()).network_dim
+                )
                 record_estimate(folder, self.family.key, size, shape, inputs.memory or Memory())
             log.info("%s: optimizer %s, run folder %s", self.title, runner_options["optimizer_type"], folder.path)
 
@@ -293,12 +311,12 @@ class LoRATrainer(ScriptNode):
     ) -> TrainingFingerprint:
         plain = without_length(inputs)
         key = self._key(plain, install, configured)
-        return fingerprint_of(_with_defaults(plain, install), key, self.program(install, [self.family.network_module]))
+        return fingerprint_of(_with_defaults(plain, install), key, self.program(install, [self._module(inputs)]))
 
     def _fixed_options(self, inputs: TrainerInputs, install: Install) -> dict[str, Any]:
         return {
             "output_name": inputs.output_name,
-            "network_module": self.family.network_module,
+            "network_module": self._module(inputs),
             "optimizer_type": optimizer_of(inputs.optimizer or Optimizer(), install),
         }
 
@@ -379,5 +397,5 @@ def _with_defaults(inputs: TrainerInputs, install: Install) -> TrainerInputs:
     """Replace unconnected settings and auto by their values."""
     optimizer = inputs.optimizer or Optimizer()
     chosen = optimizer.model_copy(update={"optimizer_type": optimizer_of(optimizer, install)})
-    told = {"training": inputs.training or Training(), "sampling": inputs.sampling or Sampling(), "optimizer": chosen}
-    return inputs.model_copy(update=told)
+    told = {"training": inputs.training or Training(), "network": inputs.network or Network(), "optimizer": chosen}
+    return inputs.model_copy(update={**told, "sampling": inputs.sampling or Sampling()})

@@ -15,7 +15,7 @@ from musubi_nodes.files import write_json
 from musubi_nodes.hosts.terminal.demo_dataset import COLOURS, SIZE, first_frame, make_dataset
 from musubi_nodes.hosts.terminal.run import run_file
 from musubi_nodes.nodes.datasets.loader import DatasetConfigLoader
-from musubi_nodes.nodes.settings import TrainingConfig
+from musubi_nodes.nodes.settings import NetworkConfig, TrainingConfig
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Demo
 from musubi_nodes.runs.record.folder import runs_of, trainings
@@ -24,7 +24,8 @@ from musubi_nodes.runs.record.series import whole
 
 Kind = TypeVar("Kind", bound=type[Node])
 PROMPT = "a red ball on a white table"
-TRAINING = {"max_train_epochs": 20, "learning_rate": 0.01, "network_dim": 8, "network_alpha": 8.0}
+TRAINING = {"max_train_epochs": 20, "learning_rate": 0.01}
+NETWORK = {"network_dim": 8, "network_alpha": 8.0}
 
 
 def run_demo(output: Path, install: str, family: str = "") -> int:
@@ -78,8 +79,9 @@ def workflow(dataset: Path, install: str, family: str) -> dict[str, Any]:
         "3": _step(_node(LatentCache, family), dataset=["1", 0], **models),
         "4": _step(_node(TextEncoderCache, family), dataset=["1", 0], **models),
         "5": _step(TrainingConfig, **TRAINING),
-        "6": _step(trainer, latent_cache=["3", 0], text_cache=["4", 0], training=["5", 0], output_name="demo_lora",
-                   **models),
+        "6": _step(trainer, latent_cache=["3", 0], text_cache=["4", 0], training=["5", 0], network=["9", 0],
+                   output_name="demo_lora", **models),
+        "9": _step(NetworkConfig, **NETWORK),
         "7": _step(_node(Generator, family), lora=["6", 0], filename_prefix="demo", **models, **generation),
     }  # fmt: skip
     if demo.first_frame:
