@@ -42,3 +42,16 @@ def test_arguments_of_the_network_are_read_before_the_model_is_loaded(line: str,
 def test_arguments_of_the_network_are_sent_as_they_are() -> None:
     lines = ["loraplus_lr_ratio=4", "exclude_patterns=['.*mlp.*']", "verbose=True", "somebodys_own=7"]
     assert Network(network_args="\n".join(lines)).options()["network_args"] == lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [("LoHa", "loraplus_lr_ratio=4"), ("LoRA", "factor=8"), ("LoKr", "conv_dim=4"), ("LoHa", "rank_dropuot=0.1")],
+)
+def test_an_argument_of_another_network_is_refused(kind: str, line: str) -> None:
+    with fails("argument-unknown", kind, line.partition("=")[0]):
+        Network(network_type=kind, network_args=line)
+
+
+def test_lokr_takes_a_factor() -> None:
+    assert Network(network_type="LoKr", network_args="factor=8").options()["network_args"] == ["factor=8"]

@@ -37,7 +37,6 @@ class FamilyPlace(Workplace):
         return self.run("TrainingConfig", **given).training
 
     def network(self, **values: Any) -> Any:
-        """Settings of a small network."""
         return self.run("NetworkConfig", **{"network_dim": 4, **values}).network
 
     def train(self, caches: Mapping[str, Any] | None = None, **values: Any) -> Any:
