@@ -221,8 +221,8 @@ def saved(place: Any) -> tuple[Any, Any, Any, Any]:
 
 OTHER = {
     "learning_rate": ("training", 0.002, "0.01 0.002"),
-    "network_alpha": ("training", 3.0, "3.0"),
-    "network_args": ("training", "verbose=True", "'' 'verbose=True'"),
+    "network_alpha": ("network", 3.0, "3.0"),
+    "network_args": ("network", "verbose=True", "'' 'verbose=True'"),
     "weight_decay": ("optimizer", 0.5, "0.01 0.5"),
     "eps": ("optimizer", 1e-6, "None 1e-06"),
     "optimizer_type": ("optimizer", "Adagrad", "'AdamW' 'Adagrad'"),
@@ -237,7 +237,7 @@ def test_a_named_state_is_not_gone_on_from_with_settings_that_it_does_not_keep(
 ) -> None:
     caches, training, optimizer, _ = saved
     which, value, both = OTHER[name]
-    inputs = {"training": training, "optimizer": optimizer}
+    inputs = {"training": training, "optimizer": optimizer, "network": place.network()}
     inputs[which] = inputs[which].model_copy(update={name: value})
     place.forget()
     with fails("state-settings-mismatch", name, *both.split()):
