@@ -50,7 +50,10 @@ def _files(files: Iterable[File]) -> str:
 
 
 def _controls(item: Item) -> str:
-    """Controls are resized with their item (image_video_dataset.py, v0.3.4)."""
+    """Include the item's size, which its controls get.
+
+    ``get_item`` of dataset/image_video_dataset.py, v0.3.4.
+    """
     size = item.facts.size if isinstance(item.facts, ImageFacts) else ""
     return f"{size}\0{_files(item.control_files)}"
 

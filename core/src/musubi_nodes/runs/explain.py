@@ -87,9 +87,6 @@ class Failure:
         lines = above_launcher(self.lines)
         return lines[-1][:500] if lines else ""
 
-    def contains(self, pattern: str) -> bool:
-        return any(begins(pattern, line) for line in self.statements)
-
     def is_full(self, words: tuple[Word, ...]) -> bool:
         return any(is_full(words, line) for line in self.statements)
 
