@@ -74,7 +74,6 @@ def _bar(draw: Any, row: Bar, box: tuple[float, float, float, float], font: Any,
 
 
 def stacked(pictures: Sequence[Any]) -> Any:
-    """Stack pictures of one width."""
     from PIL import Image
 
     whole = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)), GROUND)

@@ -42,7 +42,6 @@ class ClipSpec:
     resize: str = "stretch"
 
     def picks(self) -> bool:
-        """Whether the result has other frames than the file."""
         return bool(self.start or self.length or self.every > 1 or self.fps)
 
     def whole(self, facts: VideoFacts) -> bool:
@@ -85,7 +84,6 @@ class ClipSpec:
         return ["-ss", f"{facts.begin + skipped:.6f}"] if skipped else []
 
     def _skipped(self, facts: VideoFacts) -> float:
-        """Return seconds to seek."""
         return max(self.start - _EARLY - float(_REORDERED / facts.rate), 0) if facts.indexed else 0
 
     def filters(self, facts: VideoFacts) -> list[str]:

@@ -64,7 +64,6 @@ def _convert(block: Any, target: Any, free: queue.Queue[Any]) -> None:
 
 
 def count(path: Path, cut: ClipSpec, watch: Watch = unwatched) -> int:
-    """Count the frames that :func:`decode` would return."""
     facts = probe(path)
     if not cut.picks() and not facts.uneven:
         return facts.frames

@@ -183,7 +183,6 @@ def _preview(source: Source, wish: EncodeRequest) -> list[str]:
 
 
 def _fed(run: Ffmpeg, source: Source) -> Iterator[int]:
-    """Feed or watch ffmpeg; yield frames done."""
     if source.pictures is None:
         yield from progressed(run)
         return

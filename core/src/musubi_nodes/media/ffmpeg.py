@@ -106,7 +106,6 @@ def asked(arguments: Sequence[str], seconds: float) -> subprocess.CompletedProce
 
 @cache
 def encoders() -> frozenset[str]:
-    """List encoders, which differ among builds."""
     try:
         listed = asked(["-encoders"], _LISTING_SECONDS).stdout.decode("ascii", "replace")
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -173,7 +172,6 @@ class Ffmpeg:
                 continue
 
     def header(self) -> str:
-        """Return its first lines."""
         return "\n".join(self._first)
 
     def said(self) -> str:

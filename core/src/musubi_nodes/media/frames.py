@@ -109,7 +109,6 @@ Frames = Any
 
 
 def as_array(frames: Frames) -> np.ndarray[Any, Any]:
-    """Return a batch, of one for a single picture."""
     import numpy as np
 
     array = frames.frames() if hasattr(frames, "frames") else np.asarray(frames, np.float32)
@@ -128,7 +127,6 @@ def source_of(frames: Frames, fps: float) -> Source:
 
 
 def count_pictures(frames: Frames) -> int:
-    """Return how many pictures these are."""
     return len(frames.paths) if isinstance(frames, ImageFiles) else len(as_array(frames))
 
 
@@ -158,7 +156,6 @@ def _is_turned(path: Path) -> bool:
 
 
 def save_pngs(frames: Frames, folder: Path, name: str) -> list[Path]:
-    """Save ``<name>-0.png``, ``<name>-1.png`` ..."""
     frames = frames if isinstance(frames, ImageFiles) else as_array(frames)
     return [save_png(frames, folder / f"{name}-{number}.png", number) for number in range(count_pictures(frames))]
 

@@ -32,7 +32,6 @@ def _escaped(text: str) -> str:
 
 
 def write_text(workflow: Mapping[str, Any], path: Path) -> None:
-    """Insert ``tEXt`` chunks into a PNG."""
     data = path.read_bytes()
     chunks = [_chunk(f"{name}\0{text}".encode("latin-1")) for name, text in texts(workflow).items()]
     path.write_bytes(data[:33] + b"".join(chunks) + data[33:])

@@ -53,7 +53,6 @@ class Frame:
         return left + (step - self.steps[0]) / (self.steps[1] - self.steps[0]) * (right - left)
 
     def y(self, value: float) -> float:
-        """Return pixels from the top, clipped."""
         _, top, _, bottom = self.box
         low, high, value = (math.log(max(v, 1e-300)) if self.log else v for v in (*self.values, value))
         share = (value - low) / (high - low)
@@ -61,7 +60,6 @@ class Frame:
 
 
 def plot(curves: Sequence[Curve], size: tuple[int, int], title: str, log: bool = False, scale: Scale = PLAIN) -> Any:
-    """Draw an image of ``size``."""
     from PIL import Image, ImageDraw
 
     width, height = size[0] * FINER, size[1] * FINER

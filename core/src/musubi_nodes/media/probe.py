@@ -147,7 +147,6 @@ def _number(pattern: str, text: str) -> float:
 
 
 def _ask(path: Path) -> tuple[str, Packets, str]:
-    """Return ffmpeg's header, packets and last errors."""
     options = ["-copyts", *readable(path), "-map", "0:V:0", "-c", "copy", "-f", MUXER, "pipe:1"]
     with Ffmpeg(options, level="info", stdout=subprocess.PIPE) as run, ended_after(_SECONDS, run):
         packets = read_packets(lines(run))

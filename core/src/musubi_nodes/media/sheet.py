@@ -32,8 +32,6 @@ class Marks:
 
 @dataclass(frozen=True)
 class Cell:
-    """A card of PIL images and texts."""
-
     pictures: Sequence[Any]
     title: str
     facts: Sequence[str]

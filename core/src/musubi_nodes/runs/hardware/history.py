@@ -25,7 +25,6 @@ class History:
         self._stride, self._count = 1, 0
 
     def add(self, row: Row) -> None:
-        """Add ``row``; unwritable files are ignored."""
         self._count += 1
         if (self._count - 1) % self._stride:
             return

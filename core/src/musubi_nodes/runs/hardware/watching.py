@@ -29,7 +29,7 @@ def watch(
 ) -> list[Moment]:
     """Take readings over ``seconds``, both ends included.
 
-    ``wait`` sleeps and may raise; ``tell`` gets readings done and their total.
+    ``wait`` sleeps and may raise.
     """
     machine()  # starts the CPU measurement
     wait(FIRST)

@@ -110,7 +110,6 @@ class _Guarded:
         return code if code <= 128 or os.name == "nt" else 128 - code  # no record on a full disk
 
     def _check_answering(self) -> None:
-        """Raise if the command is gone and the guard stopped."""
         if self._root is None:
             self._root = self._command()
         if self._root is not None and guard.alive(self._root):

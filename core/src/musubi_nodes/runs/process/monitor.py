@@ -56,7 +56,6 @@ class ProcessMonitor:
         self._over = threading.Event()
 
     def run(self, executor: Executor, explainers: list[Explainer]) -> Outcome:
-        """Start, follow, end."""
         started = time.monotonic()
         with self._folder.log.open("wb", 0) as log, self._folder.metrics.open("ab", 0) as rows:
             metrics = Metrics(rows, self._folder.before[0])

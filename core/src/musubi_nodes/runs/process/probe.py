@@ -15,8 +15,6 @@ from musubi_nodes.runs.process.masking import masked, secret_values
 
 @dataclass(frozen=True)
 class Answer:
-    """The code's JSON object, or ``why`` there is none."""
-
     found: dict[str, Any] = field(default_factory=dict)
     why: str = ""
 

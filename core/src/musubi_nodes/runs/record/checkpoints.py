@@ -25,7 +25,7 @@ class Checkpoint:
 
 
 def saved_loras(folder: RunFolder) -> list[tuple[Path, int | None]]:
-    """List whole LoRAs with their ``ss_steps`` (trainer_base.py, v0.3.4)."""
+    """List whole LoRAs with ``ss_steps`` (trainer_base.py, v0.3.4)."""
     found: list[tuple[int, Path, int | None]] = []
     for path in folder.out.glob("*.safetensors"):
         with contextlib.suppress(MusubiError, OSError):

@@ -39,7 +39,6 @@ class EventFolder:
         self._offsets: dict[Path, int] = {}
 
     def read(self) -> Iterator[Scalar]:
-        """Yield what was added since the last call."""
         for path in sorted(_event_files(self._folder)):
             with contextlib.suppress(OSError):
                 yield from self._read(path)
@@ -99,7 +98,6 @@ def scalars(event: bytes) -> Iterator[Scalar]:
 
 
 def _scalar(value: bytes) -> tuple[str, float] | None:
-    """Return tag and ``simple_value`` of a ``Summary.Value``, if any."""
     parts = {number: raw for number, _, raw in _fields(value)}
     if 1 not in parts or 2 not in parts:
         return None

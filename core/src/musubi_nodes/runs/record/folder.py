@@ -127,7 +127,6 @@ class RunFolder:
 
     @property
     def has_metrics(self) -> bool:
-        """Whether a training has begun."""
         with contextlib.suppress(OSError):
             return self.metrics.stat().st_size > 0
         return False

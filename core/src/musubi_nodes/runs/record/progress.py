@@ -103,7 +103,6 @@ class ProgressReader:
         return self.now if self.now is not before and self.now != before else None
 
     def know(self, **facts: Any) -> Progress:
-        """Return the progress with ``facts`` from elsewhere."""
         self.now = replace(self.now, **facts)
         return self.now
 
@@ -189,7 +188,6 @@ def _stage_of(line: str) -> str | None:
 
 
 def clock(seconds: float) -> str:
-    """Format as ``1:02:03`` or ``5:58``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

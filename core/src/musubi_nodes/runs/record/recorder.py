@@ -22,7 +22,6 @@ class Recorder:
         self._written = 0.0
 
     def note(self, now: Progress) -> None:
-        """Keep ``now``, and the training's steps during other stages."""
         if now.stage == "training" and now.total:
             self._training = {"step": now.current, "steps": now.total}
         self._latest = now

@@ -37,7 +37,6 @@ def write_command(folder: RunFolder, again: Again) -> None:
 
 
 def pasted_command(folder: RunFolder) -> str:
-    """Return text for a terminal; empty before there is one."""
     found = folder.read_json("command.json")
     try:
         again = Again(list(found["command"]), str(found["cwd"]), dict(found["environment"]), found["from_shell"])

@@ -40,7 +40,6 @@ class Sample:
 
 
 def samples(folder: RunFolder) -> list[Sample]:
-    """List those of all its runs, in order of time."""
     return [
         sample for part in parts(folder) for sample in sorted(_found(part), key=lambda each: (each.time, each.path))
     ]

@@ -45,7 +45,6 @@ class Series:
         self._sum = self._weight = 0.0
 
     def read(self) -> None:
-        """Add new rows; restart if the file shrank."""
         try:
             size = self._path.stat().st_size if is_own(self._path) else 0
             if size < self._offset:

@@ -40,8 +40,6 @@ class Length(NamedTuple):
 
 
 class Statements:
-    """Parses output and keeps its facts in the run folder."""
-
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._length: dict[str, int] = {}
@@ -72,7 +70,6 @@ class Statements:
             self._block_over = True
 
     def _own(self, path: str) -> str:
-        """Return the name below ``out``, else ""."""
         try:
             name = Path(path).relative_to(self._folder.out)
         except ValueError:

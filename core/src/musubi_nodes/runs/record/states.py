@@ -37,7 +37,6 @@ class State:
 
 
 def states(folder: RunFolder) -> list[State]:
-    """List all whole states by step."""
     paths = list(folder.out.glob("*-state"))
     length, needed = length_of(folder) if paths else None, needed_files(folder)
     if length is None:
@@ -58,7 +57,7 @@ def needed_files(folder: RunFolder) -> tuple[str, ...]:
 
 
 def is_whole(state: Path, needed: Sequence[str] = FILES) -> bool:
-    """Whether nothing is missing or truncated, as seen without PyTorch."""
+    """Whether it is complete, as seen without PyTorch."""
     try:
         read_header(state / FILES[0])
         return all((state / name).stat().st_size for name in needed) and zipfile.is_zipfile(state / "optimizer.bin")

@@ -1,4 +1,4 @@
-"""The end of a growing log, as last lines or as a text."""
+"""The end of a growing log, as lines or as a text."""
 
 from __future__ import annotations
 
