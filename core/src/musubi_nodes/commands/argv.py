@@ -23,9 +23,9 @@ _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 
 
 def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
-    """Format arguments, positionals first.
+    """Return ``--name=value``, ``--name a b`` or ``--name`` words.
 
-    ``--name=value`` for scalars, ``--name a b`` for lists, ``--name`` for switches.
+    Positionals come first.
     """
     first: list[str] = []
     rest: list[str] = []
@@ -91,7 +91,7 @@ def _text(argument: Argument, value: Any) -> str:
 
 
 def _item(argument: Argument, value: Any) -> str:
-    """Format a list item; a leading ``-`` would be another option."""
+    """Refuse a leading ``-``, which argparse takes for an option."""
     text = _text(argument, value)
     if not is_one_line(plain(value)) or (text.startswith("-") and not isinstance(value, int | float | Path)):
         raise MusubiError(

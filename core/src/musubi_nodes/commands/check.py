@@ -1,4 +1,4 @@
-"""Checks of arguments against the install's parser options."""
+"""Comparison of arguments with the parser options."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from musubi_nodes.i18n import translate
 
 
 def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table, version: str) -> list[Argument]:
-    """Return the arguments that the script accepts.
-
-    An unknown option with its default value is dropped; any other is an error.
-    """
+    """Return known arguments; drop unknown ones with their default value."""
     kept: list[Argument] = []
     for argument in arguments:
         spec = known.get(argument.name)

@@ -1,7 +1,4 @@
-"""Digest of a script and its imports in the checkout.
-
-Imports are parsed, not run.
-"""
+"""Digest of a script and the imports within its checkout."""
 
 from __future__ import annotations
 
@@ -18,10 +15,7 @@ from musubi_nodes.runs.install import Install
 
 
 def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
-    """Return 20 hex digits, cached while the files' stamps are the same.
-
-    ``modules`` are imported dynamically.
-    """
+    """Return 20 hex digits; ``modules`` are imported dynamically."""
     roots = [script, *_found(sorted(modules), _places(install, script))]
     name = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:20]
     kept = cache_folder() / "code" / f"{name}.json"
@@ -42,7 +36,7 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
 
 
 def checkout_state(install: Install) -> str:
-    """Return 20 hex digits of the stamps of all Python files."""
+    """Return 20 hex digits of all Python files' stamps."""
     files = sorted([*install.root.glob("*.py"), *install.root.glob("src/**/*.py")])
     stamps = (f"{_name(file, install.root)} {FileStamp.of(file)}" for file in files)
     return hashlib.sha256("\n".join([str(install.python), *stamps]).encode()).hexdigest()[:20]

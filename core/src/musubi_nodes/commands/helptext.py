@@ -16,10 +16,7 @@ _CHOICES = re.compile(r"^\{([^}]*)\}")
 
 
 def parse_help(text: str) -> dict[str, OptionSpec]:
-    """Return options by name, empty if it is no help text.
-
-    Types and defaults are unknown: ``kind`` is "", ``default`` ``None``.
-    """
+    """Return options by name, without types and defaults."""
     found: dict[str, OptionSpec] = {}
     inside = positional = False
     last = ""
@@ -39,7 +36,6 @@ def parse_help(text: str) -> dict[str, OptionSpec]:
 
 
 def _spec(invocation: str, text: str) -> OptionSpec | None:
-    """Parse ``--task {a,b}``, ``--size SIZE SIZE`` or ``-o O, --out O``."""
     spellings = [m for part in _split(invocation) if (m := _FLAG.match(part))]
     if not spellings:
         return None

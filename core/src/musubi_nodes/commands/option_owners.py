@@ -47,9 +47,9 @@ def is_upload(name: str) -> bool:
 
 
 def refusal(spec: OptionSpec, *, known: bool = True) -> str:
-    """Return why "extra options" can't contain ``spec``, or "".
+    """Return why ``spec`` can't be an extra option, or "".
 
-    ``known``: a stored table has it; others are judged by name.
+    Options that aren't ``known`` from a stored table are judged by name.
     """
     name = spec.name
     if name in RUNNER:

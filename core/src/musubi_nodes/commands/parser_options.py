@@ -35,7 +35,7 @@ _failed: dict[Path, float] = {}
 def parser_options(install: Install, script: str) -> Table:
     """Return the script's options, with types of the nearest release.
 
-    If ``--help`` fails (some scripts need CUDA, v0.3.4), that release's table is used.
+    Some scripts need CUDA for ``--help`` (v0.3.4): then its table is used.
     """
     path = install.script(script)
     kept = cache_folder() / "options" / f"{_name(install, path)}.json"

@@ -12,10 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """An option of a parser.
-
-    ``kind`` is argparse's type name, "" if unknown; ``help`` is known from ``--help`` only.
-    """
+    """A parser option; ``kind`` is argparse's type name, "" if unknown."""
 
     name: str
     kind: str = "str"
@@ -39,7 +36,6 @@ RELEASES = ("0.2.0", "0.2.8", "0.2.12", "0.2.15", "0.3.0", "0.3.2", "0.3.4")
 
 
 def table(script: str, release: str = RELEASES[-1]) -> Table | None:
-    """Return the script's options, ``None`` if the release lacks it."""
     return _release(release).get(script)
 
 

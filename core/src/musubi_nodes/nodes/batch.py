@@ -104,7 +104,6 @@ def _no_prompts() -> MusubiError:
 
 
 def _repeated(prompts: list[Prompt], repeats: int, first_seed: int | None) -> list[Prompt]:
-    """Repeat each prompt with consecutive seeds."""
     found: list[Prompt] = []
     for prompt in prompts:
         for number in range(repeats):

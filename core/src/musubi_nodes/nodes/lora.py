@@ -43,7 +43,6 @@ class LoRASelect(Node):
 
 
 def _look(name: str, context: Context) -> Lora:
-    """Return the file's socket, if it contains a LoRA."""
     found = lora_of(find_model(context.host, "loras", name))
     if not found.format:
         raise MusubiError("file-not-lora", f"{name} is no LoRA", fix="Choose another file.")

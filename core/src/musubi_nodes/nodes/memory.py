@@ -114,7 +114,6 @@ class MemoryOptimizer(Node):
 
 
 def _check_manual(family: str | None, size: str, chosen: Memory, training: bool, context: Context) -> None:
-    """Refuse settings that the family's script can't run."""
     if found := family_named(context.services.families, family):
         check_possible(found, _size(found, size) if found.sizes else None, chosen, training)
 
@@ -169,7 +168,6 @@ def _shape(inputs: Any, size: DitSize) -> Shape:
 
 
 def _budget(mode: str, given: float | None, device: str, context: Context) -> float:
-    """Return the GiB that a run may use."""
     if given is not None:
         return given
     if mode != "auto":
@@ -179,7 +177,6 @@ def _budget(mode: str, given: float | None, device: str, context: Context) -> fl
 
 
 def _free(device: str) -> float:
-    """Return the free GiB of the GPU."""
     chosen = gpus(device, environment=os.environ)
     facts = gpu.memory(chosen[0]) if chosen else None
     if facts is None:

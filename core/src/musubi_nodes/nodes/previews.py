@@ -10,7 +10,6 @@ from musubi_nodes.files import slug, write_bytes
 
 
 def show_picture(picture: Any, name: str, context: Context) -> None:
-    """Show a PIL image in the node, if the host can."""
     if preview := context.host.preview_folder:
         path = preview / f"musubi_{slug(context.node_id, 'node')}_{name}.png"
         data = BytesIO()

@@ -30,7 +30,6 @@ ALSO = {"lora_strength": "lora_multiplier", "video_length": "frames", "infer_ste
 """Aliases of columns, from LoRA nodes and musubi-tuner."""
 MOST_COLUMNS = 100
 SIZE = "size"
-"""Column for width and height, such as 832x480."""
 DECIMALS = frozenset(spec.name for spec in fields_of(Prompt) if spec.kind == "float")
 SEPARATOR = re.compile(r"sep=(.)", re.IGNORECASE)
 """Excel's line above a table."""
@@ -88,7 +87,6 @@ def _lines(text: str, _: str) -> Rows:
 
 
 def _csv_rows(text: str, name: str, delimiter: str = "") -> Rows:
-    """Yield rows by the column names of the first line."""
     table, found, above = _table(text)
     reader, first = csv.reader(io.StringIO(table, newline=""), delimiter=delimiter or found, strict=True), 1
     try:
@@ -230,7 +228,6 @@ def _prompt(values: Mapping[str, Any], folder: Path, context: Context) -> Prompt
 
 
 def pictures_of(prompts: Iterable[Prompt]) -> list[Path]:
-    """Return the prompts' image files."""
     return [file for prompt in prompts if prompt.image is not None for file in prompt.image.paths]
 
 

@@ -13,7 +13,7 @@ from musubi_nodes.families.settings import Network, Optimizer, Sampling, Trainin
 
 
 class SettingsNode(Node):
-    """Declare ``settings``; it is both the inputs and the output, which is called ``output``."""
+    """Base of a node whose output is its own ``settings``."""
 
     category: ClassVar[str] = "MusubiTuner/Settings"
     resolves_statically: ClassVar[bool] = True

@@ -81,7 +81,6 @@ def _is_foreign(line: str) -> bool:
 
 
 def _without_spanish_marks(line: str) -> str:
-    """Remove ¡ and ¿ that precede ! and ?."""
     for first, last in (("¡", "!"), ("¿", "?")):
         before, mark, after = line.rpartition(last)
         line = f"{before.replace(first, ' ')}{mark}{after}"

@@ -100,7 +100,6 @@ def _check_sources(images: bool, video: bool) -> None:
 
 
 def _published(made: Sequence[Path], form: Format, folder: Path, prefix: str) -> list[Path]:
-    """Move the files to unused names below ``folder``."""
     if form.pictures:
         return publish_folder(made, folder, prefix)
     return [publish(made[0], folder, f"{prefix}{form.suffix}", move=True)]

@@ -54,7 +54,7 @@ def core_plugin() -> Found:
 
 
 def bundled_plugins(root: Path) -> Iterator[Found]:
-    """Read ``plugins/*/pyproject.toml`` and put ``src`` first on the path."""
+    """Read ``plugins/*/pyproject.toml`` and prefer their ``src`` on the path."""
     for file in sorted(root.glob("plugins/*/pyproject.toml")):
         try:
             distribution, entries = _declared(file)

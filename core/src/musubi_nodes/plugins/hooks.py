@@ -29,7 +29,6 @@ class Hooks:
         self._manager.check_pending()
 
     def leave(self, name: str) -> None:
-        """Unregister a plugin that may not be registered."""
         if self._manager.has_plugin(name):
             self._manager.unregister(name=name)
 

@@ -24,7 +24,6 @@ class Names:
         self._taken: dict[Key, tuple[object, str]] = {_socket_key(kind): (kind, CORE) for kind in core_sockets()}
 
     def take(self, registered: Registered) -> None:
-        """Claim all names of a plugin, or none."""
         mine: dict[Key, tuple[object, str]] = {}
         for key, thing in _claims(registered):
             held, owner = (self._taken | mine).get(key, (thing, ""))

@@ -72,10 +72,7 @@ class Case:
         return arguments
 
     def check(self, known: Table | None = None, version: str = NEWEST) -> None:
-        """Assert that the parser accepts it, or the declaration refuses it.
-
-        Raises :class:`~musubi_nodes.testing.parsers.Refused` or :class:`MusubiError`.
-        """
+        """Assert that the parser accepts it or the declaration refuses it."""
         known = options_of(self.node.script, version) if known is None else known
         try:
             words = self.words(known, version)
@@ -119,7 +116,6 @@ def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
 
 
 def set_twice(node: type[ScriptNode], known: Table | None = None) -> set[str]:
-    """Return options with two owners."""
     known = options_of(node.script) if known is None else known
     sent = [argument.name for argument in node().arguments(build(node.Inputs), known, NEWEST)]
     return {name for name in sent if sent.count(name) > 1}

@@ -39,7 +39,6 @@ def codes(error: Refusal) -> list[str]:
 
 
 def _message(error: Refusal) -> str:
-    """Omit the input, which pydantic repeats."""
     if not isinstance(error, ValidationError):
         return str(error)
     return "\n".join(f"{each['loc']} {finding(dict(each))}" for each in error.errors())

@@ -10,17 +10,13 @@ from musubi_nodes.testing.workplace import Workplace
 
 
 class FamilyPlace(Workplace):
-    """A workplace with one method per node of a family.
-
-    Values given to a method replace the default ones.
-    """
+    """A workplace with one method per node of a family."""
 
     prefix: ClassVar[str]
     """Prefix of node ids, such as ``MusubiTuner_Wan``."""
     files: ClassVar[Mapping[str, str]]
     """Such as ``{"dit": "miniature/wan_t2v_14b.safetensors"}``."""
     small: ClassVar[Mapping[str, Any]]
-    """Values for a fast generation."""
 
     def models(self, **values: Any) -> Any:
         return self.run(f"{self.prefix}Models", **{**self.files, **values}).models

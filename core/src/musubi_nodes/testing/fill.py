@@ -29,7 +29,7 @@ def default_value(spec: FieldSpec) -> Any:
 
 
 def other_values(spec: FieldSpec) -> list[Any]:
-    """Return all other choices, both limits, or a text's examples."""
+    """Return other choices, both limits, or a text's examples."""
     if spec.kind == "bool":
         return [not spec.default]
     if spec.kind == "choice":
@@ -54,7 +54,6 @@ def build(model: type[BaseModel], choose: Chooser = default_value, **fixed: Any)
 
 
 def has_widgets(kind: type[Socket]) -> bool:
-    """Whether the socket contains widget values: settings and models."""
     return issubclass(kind, Settings)
 
 
@@ -80,7 +79,6 @@ def dataset() -> Dataset:
 
 
 def one_by_one(model: type[BaseModel], **fixed: Any) -> Iterator[tuple[str, BaseModel]]:
-    """Yield ``model`` with one field changed; skip contradictions."""
     for spec in fields_of(model):
         if spec.kind == "socket":
             continue

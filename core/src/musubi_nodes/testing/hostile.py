@@ -189,7 +189,6 @@ def _harmless(node: type[ScriptNode], spec: FieldSpec, make: Try) -> Iterator[di
 
 
 def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
-    """Return the parsed options and the launcher's words."""
     known = options_of(node.script)
     words, _ = node().command_line(inputs, known, NEWEST, runner_options(node, known))
     read = vars(_parser(node.script, known).parse_args(words))

@@ -32,7 +32,7 @@ image_directory = '{folder}'
 
 
 class Workplace:
-    """Runs single nodes, on the configured install."""
+    """Runs single nodes on the configured install."""
 
     def __init__(self, folder: Path, services: Plugins | None = None) -> None:
         self.folder = folder
@@ -125,10 +125,7 @@ class Workplace:
         return write_bytes(path, struct.pack("<Q", len(text)) + text + ones)
 
     def lora(self, *modules: str, name: str = "lora.safetensors", width: int = 64, other: bool = False) -> Any:
-        """Select a new LoRA of rank 4 for square ``modules``.
-
-        ``other``: in ComfyUI's format, with dots in module names.
-        """
+        """Select a new LoRA of square ``modules``; ``other``: ComfyUI's format."""
         prefix, halves = ("diffusion_model.", ("A", "B")) if other else ("lora_unet_", ("down", "up"))
         shapes = dict(zip(halves, ((4, width), (width, 4)), strict=True))
         pairs = {f"{prefix}{m}.lora_{half}.weight": shape for m in modules for half, shape in shapes.items()}

@@ -59,7 +59,6 @@ def check_owner(folders: Iterable[CacheFolder]) -> None:
 
 
 def check_orphans(folders: Iterable[CacheFolder], kind: CacheKind) -> None:
-    """Raise for caches without an item."""
     if orphans := [path for each in folders for path in each.orphans()]:
         raise MusubiError(
             "cache-orphaned",

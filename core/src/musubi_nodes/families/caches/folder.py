@@ -53,7 +53,7 @@ class CacheFolder:
 
     @cached_property
     def good(self) -> dict[str, CachedItem]:
-        """Caches that may stay, by stem."""
+        """Valid caches by stem."""
         return {
             stem: self._good(stem, source_hash, self._there.get(stem, {}))
             for stem, source_hash in self.expected.items()
@@ -75,7 +75,7 @@ class CacheFolder:
     def unmanaged(self) -> bool:
         """Whether a user's folder has caches but no manifest.
 
-        They may be hours of work, so they stay until the script has replaced them.
+        They stay until the script has replaced them.
         """
         return not self.managed and not self.manifest.items and not self.expected.keys().isdisjoint(self._there)
 
@@ -174,10 +174,7 @@ class CacheFolder:
 def cache_folders(
     found: Scan, config: DatasetConfig, given: DatasetConfig, architecture: str, kind: CacheKind, params: BuildParams
 ) -> list[CacheFolder]:
-    """Return the folders of all datasets.
-
-    ``config`` has a folder for each dataset, ``given`` only those chosen by the user.
-    """
+    """Return all folders; ``given`` has only those the user chose."""
     datasets = effective(config)
     made = []
     for part in found.datasets:

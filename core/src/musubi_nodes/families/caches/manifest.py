@@ -14,10 +14,7 @@ from musubi_nodes.json_types import text, texts, texts_by_name, yes_or_no
 
 
 class CachedItem(NamedTuple):
-    """An item's caches with their stamps.
-
-    Unless ``finished``, a run was interrupted: complete files are valid, others missing.
-    """
+    """Stamps of an item's caches, complete if ``finished``."""
 
     source_hash: str
     files: dict[str, str]
@@ -25,9 +22,9 @@ class CachedItem(NamedTuple):
 
 
 class BuildParams(NamedTuple):
-    """Sources of an item, and a key of options, models and code (``made``).
+    """Sources of an item, and a key of options, models and code.
 
-    ``last`` is the prefix of the tensor that is written last.
+    ``last`` is the prefix of the tensor written last.
     """
 
     sources: frozenset[Source]

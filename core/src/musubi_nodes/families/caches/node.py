@@ -114,7 +114,6 @@ class CacheNode(ScriptNode):
             return self._before(job, now) or self._make(job, found, now)  # another program may have made them
 
     def _before(self, job: _Job, of: str) -> BaseModel | None:
-        """Return existing caches for the fingerprint ``of``."""
         key, state = self._key(job, of), self._state(job)
         if not job.store.holds(key, state):
             return None
@@ -200,8 +199,6 @@ class LatentCacheInputs(CacheInputs):
 
 
 class LatentCache(CacheNode):
-    """Base of latent caches."""
-
     Inputs: ClassVar[type[BaseModel]] = LatentCacheInputs
     kind: ClassVar[CacheKind] = "latent"
     search: ClassVar[tuple[str, ...]] = (
@@ -215,8 +212,6 @@ class LatentCache(CacheNode):
 
 
 class TextEncoderCache(CacheNode):
-    """Base of text encoder caches."""
-
     kind: ClassVar[CacheKind] = "text"
     search: ClassVar[tuple[str, ...]] = (
         "encode captions",

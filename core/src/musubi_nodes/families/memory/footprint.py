@@ -1,7 +1,6 @@
-"""Estimate of GPU memory, by parts, without VAE and text encoders.
+"""Estimate of GPU memory, without VAE and text encoders.
 
-Trainings are fitted to users' measurements within 15 %. For generating, and for Wan 2.1, the tensors of a small DiT
-were counted (CPU, v0.3.4) and scaled likewise.
+Fitted to users' trainings within 15 %. For generating and Wan 2.1, tensors of a small DiT were counted (CPU, v0.3.4).
 """
 
 from __future__ import annotations
@@ -36,10 +35,7 @@ class Shape:
 
 
 def tokens(size: DitSize, shape: Shape) -> float:
-    """Return the DiT's sequence length.
-
-    The VAE makes one latent frame of four; a token covers 16 x 16 pixels.
-    """
+    """Return the sequence length: 4 frames by 16 x 16 pixels per token."""
     latents: float = (shape.frames - 1) // FrameRule().step + 1
     if size.window:
         latents = min(latents, size.window) + size.context

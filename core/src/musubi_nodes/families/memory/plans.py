@@ -76,7 +76,6 @@ def same_result(memory: Memory) -> Memory:
 
 
 def best_fp8(option_map: OptionMap) -> str:
-    """Return the script's fp8 mode; scaled loses less quality."""
     offered = {name for name, options in option_map.get("fp8", {}).items() if not isinstance(options, str)}
     return next((name for name in ("fp8_scaled", "fp8") if name in offered), "off")
 
@@ -195,7 +194,7 @@ def _has(option_map: OptionMap, wanted: Mapping[str, Any], known: Container[str]
 def sparing(memory: Memory, family: Family, training: bool, known: Container[str]) -> tuple[Memory, str] | None:
     """Return the next plan after RAM was full, and what changes.
 
-    Data goes back to the GPU first; 8-bit weights need half the RAM while loading.
+    8-bit weights need half the RAM while loading.
     """
     for name in IN_MAIN_MEMORY:
         if getattr(memory, name) and name in known:

@@ -36,9 +36,9 @@ def check_swap(memory: Memory, most: int, who: str) -> None:
 
 
 def check_fp8_file(inputs: Any) -> None:
-    """Raise if fp8 weights would be scaled to fp8.
+    """Raise if fp8 weights would be scaled again.
 
-    musubi-tuner fails after loading half of them (``load_safetensors_with_fp8_optimization``, v0.3.4).
+    v0.3.4 fails after loading half of them (``load_safetensors_with_fp8_optimization``).
     """
     if (inputs.memory or Memory()).fp8 != "fp8_scaled":
         return

@@ -1,4 +1,4 @@
-"""The shape of a dataset that needs the most memory."""
+"""A dataset's shape with the most tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from musubi_nodes.families.models.dit_size import DitSize
 
 
 def largest(config: DatasetConfig, size: DitSize, *, rank: int, training: bool = True) -> Shape:
-    """Return the shape with the most tokens; buckets keep the area."""
     shapes = [
         Shape(*part.resolution, _frames(part), training, batch=part.batch_size, rank=rank) for part in effective(config)
     ]

@@ -21,8 +21,7 @@ PREFIXES = (
 class WeightsKind:
     """A kind of weights file, identified by its tensors.
 
-    ``name`` is for messages, such as ``a FLUX.1 DiT``. Files have all ``tensors`` and ``metadata`` keys and none of
-    ``without``. ``tasks``: matching values of the models' field ``task``.
+    ``name`` is for messages, ``without`` lists absent names, ``tasks`` are values of the models' field ``task``.
     """
 
     name: str

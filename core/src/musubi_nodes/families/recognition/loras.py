@@ -79,7 +79,6 @@ Source: dataset/architectures.py, utils/sai_model_spec.py (v0.3.4); sd-scripts' 
 
 
 def is_lora(header: Header) -> bool:
-    """Whether the file contains a LoRA, LoHa or LoKr."""
     return any(part in name for name in header.tensors for part in NETWORKS)
 
 
@@ -94,12 +93,11 @@ def network_of(header: Header) -> str:
 
 
 def ranks(header: Header) -> set[int]:
-    """Return all ranks; a LoKr's whole halves have none."""
     return {t.shape[0] for name, t in header.tensors.items() if name.endswith(_RANKS) and len(t.shape) >= 2}
 
 
 def modules_in(header: Header) -> Iterator[str]:
-    """Yield the changed modules, without prefix."""
+    """Yield changed modules, without prefix."""
     prefixes = tuple(prefix for prefix, _ in _SPELLINGS if prefix != "lora_te")
     for stem in dict.fromkeys(_HALVES.sub("", name) for name in header.tensors):
         prefix = next((each for each in prefixes if stem.startswith(each)), "")

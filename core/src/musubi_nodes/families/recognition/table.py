@@ -16,14 +16,15 @@ TABLE = (*DITS, *VAES, *ENCODERS)
 
 
 def accepts_known(*names: str, **reading: Any) -> Accepts:
-    """What a loader takes, by names of the core's table; the first is what messages call it. ``reading`` is the rest of
-    :class:`Accepts`. ValueError for a name that is not in the table."""
+    """Accept kinds of the core's table; the first names them in messages.
+
+    ``reading`` are further fields of :class:`Accepts`. Raises ValueError for an unknown name.
+    """
     if unknown := set(names).difference(kind.name for kind in TABLE):
         raise ValueError(f"the table of known kinds has none that is called {', '.join(sorted(unknown))}")
     return Accepts(names[0], tuple(kind for kind in TABLE if kind.name in names), **reading)
 
 
 def known_kinds(nodes: Iterable[type[Node]]) -> tuple[WeightsKind, ...]:
-    """Return kinds that nodes accept, then the core's; the first wins ties."""
     declared = (kind for node in nodes for spec in node.fields() if spec.accepts for kind in spec.accepts.kinds)
     return (*dict.fromkeys(declared), *TABLE)

@@ -64,7 +64,7 @@ def check_rate(inputs: Any) -> None:
 
 
 def check_caches(inputs: TrainerInputs, needed: frozenset[str], version: str) -> None:
-    """Raise unless both caches match the dataset, the ``version`` of the models and the ``needed`` flags."""
+    """Raise unless caches match dataset, ``version`` and ``needed`` flags."""
     latent, text = inputs.latent_cache, inputs.text_cache
     if latent.dataset.fingerprint != text.dataset.fingerprint:
         raise MusubiError(

@@ -52,7 +52,6 @@ def fingerprint_of(inputs: TrainerInputs, key: str, program: str) -> TrainingFin
 
 
 def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:
-    """Yield settings by widget name, others with their input's name."""
     for name, value in inputs:
         if isinstance(value, Settings):
             yield from ((field, repr(each)) for field, each in value if field not in SAME_RESULT)

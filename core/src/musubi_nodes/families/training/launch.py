@@ -17,7 +17,7 @@ CONFIG = "accelerate.json"
 OWNER = "[options] of config.toml"
 
 PORT = 29500
-"""Default of accelerate, which passes "None" for several machines (v1.6.0)."""
+"""Default of accelerate, which has none for several machines (v1.6.0)."""
 
 
 def accelerate_launch(install: Install, inputs: TrainerInputs, folder: Path, *, cpu: bool) -> list[str]:

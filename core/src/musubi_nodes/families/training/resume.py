@@ -78,7 +78,6 @@ def resume_point(
 
 
 def named_state_stamps(training: Training, context: Context) -> str:
-    """Return the stamps of the named state, or ""."""
     named = training.resume.strip()
     path = None if named in ("", AUTO) else named_state(named, context)
     return stamps_of_state(path) if path and is_inside(path, [context.host.output_folder]) else ""

@@ -14,10 +14,7 @@ from musubi_nodes.runs.record.folder import RunFolder
 
 @dataclass
 class RetryState:
-    """One execution of a trainer with its retries.
-
-    ``crashes_left`` includes retries after "out of memory"; ``begun`` is the last run's first state.
-    """
+    """One execution of a trainer with its retries."""
 
     crashes_left: int
     runs: list[RunFolder] = field(default_factory=list)

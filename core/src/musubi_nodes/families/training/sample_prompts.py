@@ -50,7 +50,7 @@ def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> Non
 
 @dataclass(frozen=True)
 class SampleRules:
-    """Pictures that samples take (by field of a prompt), default entries, and what an empty negative prompt becomes."""
+    """Pictures by field of a prompt, default entries, empty negative prompt."""
 
     pictures: Mapping[str, PictureCount] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -64,7 +64,7 @@ def sample_fields(inputs: type[BaseModel]) -> dict[str, str]:
 
 
 def write_prompts(sampling: Sampling, pictures: Mapping[str, Frames], rules: SampleRules, folder: Path) -> Path:
-    """Write the prompts as JSON; ``pictures`` are, by field, for prompts without.
+    """Write the prompts as JSON, with default ``pictures`` by field.
 
     In a .txt file "I " begins an image path and " --" options (training/sampling_prompts.py, v0.3.4).
     """

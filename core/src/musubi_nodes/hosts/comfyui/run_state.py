@@ -63,7 +63,7 @@ def listed(output: Path, newest: int, classes: Collection[str] = (), workflow: s
 def state(folder: RunFolder, output: Path, after: int = -1, version: int = -1) -> dict[str, Any]:
     """Return all that a page shows of a run.
 
-    Points after step ``after``, or all points if they were thinned since ``version``.
+    Only points after step ``after``, unless thinned since ``version``.
     """
     reader = _READERS.of(folder)
     with reader.lock:

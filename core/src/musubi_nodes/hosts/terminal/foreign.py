@@ -93,7 +93,7 @@ class SaveImage(PreviewImage):
 
 
 class SaveVideo(Node):
-    """Copies a video into the output folder; of a cut one, the part that was chosen."""
+    """Copies a video, or the chosen part, into the output folder."""
 
     id, title, category, output_node = "SaveVideo", "Save Video", CATEGORY, True
 

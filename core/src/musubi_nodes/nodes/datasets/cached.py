@@ -73,7 +73,7 @@ def _cached(
 
 
 def _of_any(facts: Sequence[CacheFacts]) -> CacheFacts:
-    """Merge the facts of a family's versions: an item is cached if it is for one of them."""
+    """Merge a family's versions: an item is cached if one of them has it."""
     missing = frozenset.intersection(*(each.missing for each in facts))
     unusable = frozenset.intersection(*(each.missing | each.stale for each in facts))
     return CacheFacts(missing, unusable - missing)

@@ -18,7 +18,6 @@ class Sections:
     general: Mapping[str, Any]
 
     def value(self, key: str, default: Any = None) -> Any:
-        """Return the effective value."""
         return self.entry.get(key, self.general.get(key, default))
 
     def pair(self, key: str) -> list[Any] | None:
@@ -29,7 +28,6 @@ class Sections:
         return list(value) if isinstance(value, list | tuple) and len(value) == 2 else None
 
     def said(self, key: str) -> str:
-        """Format the value."""
         if key in self.entry:
             return shown(self.entry[key])
         return f"{shown(self.general[key])} in [general]" if key in self.general else "not set"

@@ -63,7 +63,6 @@ def _twins(part: DatasetScan, groups: Iterable[Sequence[File]]) -> Iterator[str]
 
 
 def _twins_across(found: Scan, groups: Iterable[Sequence[File]]) -> Iterator[str]:
-    """List duplicates between datasets."""
     where = {item.file: part.name for part in reversed(found.datasets) for item in part.items} if groups else {}
     shared = [
         " = ".join(f"{where[file]} {file.name}" for file in group)

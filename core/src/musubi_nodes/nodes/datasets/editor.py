@@ -195,7 +195,6 @@ class DatasetConfigEditor(Node):
             dataset_path(values["toml"], context)
 
     def own(self, inputs: Inputs, context: Context) -> Made:
-        """Return this node's entry, or the edited TOML."""
         base = context.host.input_folder()
         is_new = not inputs.toml.strip()
         own = made(inputs, base) if is_new else edited(inputs, dataset_path(inputs.toml, context), base)
@@ -220,7 +219,6 @@ def _saved(path: Path, text: str) -> list[str]:
 
 
 def _comments(inputs: Any, path: Path, context: Context) -> list[str]:
-    """Report comments that are lost."""
     sources = [inputs.previous.source] if inputs.previous else []
     if inputs.toml.strip():
         sources.append(dataset_path(inputs.toml, context))

@@ -21,7 +21,6 @@ PAIRS = {"resolution": ("width", "height"), "control_resolution": ("control_widt
 """Keys with one widget per side."""
 WIDGETS = ("kind", "source", *PAIRS["resolution"], *(key for key in FIELDS if key not in {*SOURCE_FIELDS, *PAIRS}),
            *PAIRS["control_resolution"])  # fmt: skip
-"""Widgets that describe an entry."""
 _ALWAYS = ("kind", "source", "width", "height", "caption_extension", "enable_bucket", "batch_size", "num_repeats")
 """Widgets that a new entry always writes."""
 _LISTS = ("target_frames", "fp_1f_clean_indices")
@@ -36,7 +35,7 @@ class Made:
 
 
 def made(inputs: Any, base: Path) -> Made:
-    """Create a configuration of one entry; paths are relative to ``base``."""
+    """Create a configuration of one entry, with paths relative to ``base``."""
     if not inputs.source.strip():
         raise MusubiError(
             "dataset-source-missing", "source is empty", fix="Type the folder or the .jsonl file of this dataset."
@@ -48,7 +47,7 @@ def made(inputs: Any, base: Path) -> Made:
 
 
 def edited(inputs: Any, path: Path, base: Path) -> Made:
-    """Change one entry of a TOML; widgets' paths are relative to ``base``."""
+    """Change one entry of a TOML, with new paths relative to ``base``."""
     raw = read_file(path)
     tables, general = raw.get("datasets"), raw.get("general", {})
     known = len(tables) if isinstance(tables, list) else 0
@@ -134,7 +133,6 @@ def _value(key: str, given: Any, base: Path) -> Any:
 
 
 def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Sections) -> list[int | None] | None:
-    """Combine given sides with existing ones."""
     before = sides if all(given) else old.pair(key) or [None, None]
     both = [side if is_given else kept for is_given, side, kept in zip(given, sides, before, strict=True)]
     if both.count(None) == 1:

@@ -116,7 +116,7 @@ def checked(
 
 
 def fingerprint_of(config: DatasetConfig, context: Context, asked: CheckOptions) -> str:
-    """Return the fingerprint of a dataset, also of a faulty one."""
+    """Return the dataset's fingerprint, errors or not."""
     check_roots(config, context)
     before = asked.known(config, context).ask()
     return before.fingerprint if before else fingerprint(config, scan(config))
@@ -135,7 +135,6 @@ def raise_early_errors(config: DatasetConfig, context: Context, family: Family |
 
 
 def dataset_path(text: str, context: Context) -> Path:
-    """Return the TOML's path, if it may be read."""
     if not text.strip():
         raise MusubiError("path-empty", "no dataset TOML is given", fix="Type the path of the .toml file.")
     return readable_file(text, "dataset TOML", context)
@@ -157,7 +156,6 @@ def check_roots(config: DatasetConfig, context: Context) -> None:
 
 
 def check_cache_folder(part: ImageDataset | VideoDataset, context: Context) -> None:
-    """Raise unless caches may be written there."""
     if part.cache_directory is None:
         return
     source, roots = source_of(part), allowed_roots(context)

@@ -38,7 +38,6 @@ class OurRun:
     stage: str
 
     def is_on(self, card: Card) -> bool:
-        """Whether it uses the card or has been assigned it."""
         return card.held_by(self.pids) is not None or any(card.is_called(name) for name in self.gpus)
 
 
@@ -87,7 +86,6 @@ class Facts:
         return self.cpu is not None and self.cpu >= BUSY
 
     def uses(self, card: Card) -> list[int]:
-        """Return the known percentages of the card's use."""
         same = (each for moment in self.moments for each in moment.cards if each.number == card.number)
         return [each.use for each in same if each.use is not None]
 
@@ -106,7 +104,6 @@ class Facts:
 
 
 def gather(output: Path, moments: Sequence[Moment], refusal: str, record: RunFolder | None) -> Facts:
-    """Collect the facts after watching."""
     return Facts(
         moments,
         [_run(folder) for folder in running(output)],

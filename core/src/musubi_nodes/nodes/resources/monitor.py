@@ -27,7 +27,6 @@ from musubi_nodes.runs.record.folder import RunFolder, run_named, trainings
 from musubi_nodes.runs.record.progress import Progress
 
 POLL = 0.1
-"""Seconds between checks for an interrupt."""
 
 
 class ResourceMonitor(Node):
@@ -110,7 +109,6 @@ def _watched(seconds: int, context: Context) -> tuple[list[Moment], str]:
 
 
 def _free(device: str) -> float | None:
-    """Return free GiB, if a GPU is available."""
     try:
         names = gpus(device)
     except MusubiError:

@@ -78,7 +78,6 @@ class OnCard:
 
     @property
     def fitting(self) -> str:
-        """The modes that fit into free memory."""
         sizes = [size for size in CARD_SIZES if size - DESKTOP <= self.free]
         if not sizes:
             return translate("No mode counts on so little: free some of it first.")

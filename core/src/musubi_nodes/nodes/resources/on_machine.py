@@ -67,7 +67,6 @@ class OnDisk:
 
     @cached_property
     def largest(self) -> str:
-        """The largest folders of musubi-nodes on it."""
         output = self.facts.output
         ours = [*_inside(runs_of(output)), output / "musubi" / "cache", cache_folder()]
         sizes = {path: _size(path) for path in ours if _device(path) == _device(self.disk.folder)}

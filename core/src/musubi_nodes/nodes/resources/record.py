@@ -33,7 +33,6 @@ UNITS = (("s", 1.0), ("min", 60.0), ("h", 3600.0))
 
 
 def record_plot(facts: Facts, size: tuple[int, int]) -> Any:
-    """Plot by time since the first row."""
     rows = [row for row in facts.rows if "time" in row]
     start, end = (rows[0]["time"], rows[-1]["time"]) if rows else (0.0, 0.0)
     unit, seconds = next((each for each in UNITS if end - start < 180 * each[1]), UNITS[-1])

@@ -14,7 +14,6 @@ from musubi_nodes.runs.record.progress import clock
 
 
 def summary(facts: Facts) -> str:
-    """Describe GPUs, CPU, memory, disks and the run's history."""
     return "\n".join([*_gpus(facts), *_machine(facts), *_record(facts)])
 
 
