@@ -27,10 +27,10 @@ def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     stamps: dict[str, str] = {}
     digests = []
     for file in sorted(_closure(roots, _places(install, script), install.root)):
-        stamps[str(file)] = str(FileStamp.of(file))  # before it is read: a change meanwhile is seen the next time
+        stamps[str(file)] = str(FileStamp.of(file))  # before reading, to notice a change meanwhile
         digests.append(f"{_name(file, install.root)} {hashlib.sha256(read_bytes(file, CODE)).hexdigest()}")
     code = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:20]
-    with contextlib.suppress(OSError):  # what cannot be kept costs time only
+    with contextlib.suppress(OSError):  # the cache is optional
         write_json(kept, {"code": code, "files": stamps})
     return code
 
@@ -57,7 +57,7 @@ def _closure(roots: Iterable[Path], places: Sequence[Path], root: Path) -> set[P
             try:
                 waiting += _imported(file, places)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
-                # a newer Python than this one's: all that it could import counts
+                # syntax of a newer Python: assume all imports
                 seen.update(root.glob("src/**/*.py"))
     return seen
 

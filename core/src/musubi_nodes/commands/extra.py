@@ -29,7 +29,7 @@ def parse_extra(text: str) -> dict[str, Any]:
         )
     try:
         values = parse_toml(text)
-    except ValueError as error:  # also numbers of 5,000 digits, and brackets inside brackets
+    except ValueError as error:  # also for huge numbers and deep nesting
         raise MusubiError(
             "toml-invalid",
             f"extra options are not TOML: {error}",

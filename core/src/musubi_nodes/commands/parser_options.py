@@ -55,7 +55,7 @@ def _asked(install: Install, path: Path, kept: Path) -> dict[str, OptionSpec]:
     if time.monotonic() - _failed.get(kept, -math.inf) < AGAIN:
         return {}
     if found := ask_help(install, path):
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        with contextlib.suppress(OSError):  # the cache is optional
             write_json(kept, [asdict(spec) for spec in found.values()])
     else:
         _failed[kept] = time.monotonic()

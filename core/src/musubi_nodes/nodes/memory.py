@@ -172,7 +172,7 @@ def _budget(mode: str, given: float | None, device: str, context: Context) -> fl
         return given
     if mode != "auto":
         return float(mode.split()[0]) - DESKTOP
-    context.host.release_models()  # a run does so too, before it starts
+    context.host.release_models()  # like a run
     return _free(device)
 
 

@@ -145,7 +145,7 @@ def _further(text: str, context: Context) -> list[RunFolder]:
 
 
 def _read(folder: RunFolder, span: int) -> _Read:
-    series = whole(folder.metrics, span)  # the loss at each checkpoint is known exactly
+    series = whole(folder.metrics, span)  # unthinned, for the loss at each checkpoint
     return _Read(folder, series.points(), series.single)
 
 
@@ -237,5 +237,5 @@ def _grid(made: list[Sample], columns: int, name: str) -> Any:
 def _pictures(sample: Sample) -> list[Any]:
     try:
         return video_pictures(sample.path, 320) if sample.is_video else [image_picture(sample.path, 320)]
-    except MusubiError:  # half-written while the run goes on
+    except MusubiError:  # still being written
         return []

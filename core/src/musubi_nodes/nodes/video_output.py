@@ -109,7 +109,7 @@ def _shown(written: Sequence[Path], work: Path, previews: Path | None) -> Sequen
     """Return the files to show: a playable copy, or the file itself."""
     copy = work / "preview.mp4"
     if previews is not None and copy.is_file():
-        with contextlib.suppress(OSError):  # the video itself is written
+        with contextlib.suppress(OSError):  # the preview is optional
             return [publish(copy, previews, f"{written[0].stem}-{work.name[1:9]}.mp4", move=True)]
     return written[:PICTURES_SHOWN]
 

@@ -80,7 +80,7 @@ def problems_of(node: NodeClass) -> tuple[Problem, ...]:
 
 
 def _attributes(rows: Rows, node: NodeClass) -> Iterator[Problem]:
-    wrong = {  # of several rows about one attribute the last one, the most special base, is told
+    wrong = {  # the last row about an attribute, of the most specific base, wins
         name: f"{'docstring' if name == '__doc__' else name} is missing or wrong: write {example}"
         for base, name, is_right, example in rows
         if issubclass(node, base) and not is_right(getattr(node, name, None))

@@ -165,7 +165,7 @@ def _set(kind: type[Socket], spec: FieldSpec, value: Any) -> BaseModel:
 
 def _attempt(node: type[Node], spec: FieldSpec, make: Try) -> Try:
     if spec.kind == "model" and spec.name not in node.Inputs.model_fields:
-        return lambda text: None  # what travels is the path that was found for the name
+        return lambda text: None  # the socket contains a resolved path
     if not issubclass(node, ScriptNode):
         return make
     before = _sent(node, make(spec.to_widget(default_value(spec))))

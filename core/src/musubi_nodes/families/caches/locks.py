@@ -46,7 +46,7 @@ def _locked(kind: Any, dataset: Dataset, context: Context, title: str) -> Iterat
 
     folders = {folder for part in effective(dataset.config) if (folder := cache_folder_of(part))}
     with ExitStack() as stack:
-        for path in sorted(map(_lock_of, folders)):  # in one order everywhere, so that two never wait for each other
+        for path in sorted(map(_lock_of, folders)):  # sorted, to avoid deadlocks
             stack.enter_context(kind(path, waiting))
         yield
 

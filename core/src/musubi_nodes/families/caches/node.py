@@ -111,7 +111,7 @@ class CacheNode(ScriptNode):
         with exclusive_cache_lock(dataset, context, self.title):
             found = checked_scan(dataset, family)
             now = fingerprint(dataset.config, found)
-            return self._before(job, now) or self._make(job, found, now)  # another program may have made them
+            return self._before(job, now) or self._make(job, found, now)  # by another program, meanwhile
 
     def _before(self, job: _Job, of: str) -> BaseModel | None:
         key, state = self._key(job, of), self._state(job)

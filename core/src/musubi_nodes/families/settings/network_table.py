@@ -20,7 +20,7 @@ def _patterns(text: str) -> bool:
     found = parse_literal(text)
     try:
         return isinstance(found, list) and all(re.compile(each) for each in found)
-    except RecursionError:  # brackets inside brackets
+    except RecursionError:  # deep nesting
         return False
 
 

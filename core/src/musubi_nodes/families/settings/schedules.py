@@ -77,7 +77,7 @@ def resumed_schedule(optimizer: Optimizer, total: int, processes: int) -> Optimi
     if optimizer.lr_scheduler_type or optimizer.lr_scheduler == "constant":
         return optimizer
     if optimizer.lr_scheduler == "rex":
-        return optimizer.model_copy(update={"lr_warmup_steps": 0.0})  # the state's own counts
+        return optimizer.model_copy(update={"lr_warmup_steps": 0.0})  # stored in the state
     if optimizer.lr_scheduler == "warmup_stable_decay":
         stable = {"num_warmup_steps": warmup, "num_stable_steps": steps - warmup - decay, "num_decay_steps": decay}
         ending = {"num_cycles": optimizer.lr_scheduler_num_cycles / 2, "min_lr_ratio": _least(optimizer)}

@@ -49,7 +49,7 @@ def describe(node: type[Node]) -> Facts:
         "OUTPUT_TOOLTIPS": [spec.description for spec in outputs],
         "CATEGORY": node.category,
         "DESCRIPTION": node.description(),
-        # the title where it is shown in another language; frontend 1.58.1 reads them, 1.27.10 searches titles only
+        # English titles for other languages; read by frontend 1.58.1, not by 1.27.10
         "SEARCH_ALIASES": [node.title, *filter(None, [getattr(node, "script", "")]), *node.search],
         "OUTPUT_NODE": node.output_node,
     }
@@ -93,7 +93,7 @@ def _input(spec: FieldSpec, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
         if spec.kind == "float":
             options["round"] = False
         if spec.kind == "int":
-            # False counts too: the page gives every INT called "seed" the control otherwise (frontend 1.27.10)
+            # also False: by default each INT called "seed" has the control (frontend 1.27.10)
             options["control_after_generate"] = spec.widget.seed
     if spec.kind == "string":
         options["multiline"] = spec.widget.multiline
@@ -145,7 +145,7 @@ def _install(plugins: Services) -> Any:
     try:
         return plugins.install()
     except MusubiError:
-        return None  # no install yet: the node says so when it runs, and the doctor at any time
+        return None  # the node reports it when it runs
 
 
 def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool:
@@ -156,7 +156,7 @@ def validate(node: type[Node], plugins: Plugins, values: dict[str, Any]) -> bool
     """
     linked = {spec.name for spec in node.fields() if spec.name in values and values[spec.name] is None}
     context, unique_id = Context(_host(), plugins), str(values.get("musubi_node_id", ""))
-    with suppress(Unresolved):  # it takes longer than the queue waits: the node itself tells it
+    with suppress(Unresolved):  # out of time: the node checks again when it runs
         known = upstream_values(node, unique_id, queued.workflow(), plugins.nodes, context)
         preflight(node, widget_values(node, values), linked, context, known)
     return True
@@ -197,7 +197,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     unique_id = str(values.pop("musubi_node_id", ""))
     prompt, extra = values.pop("musubi_workflow", None), values.pop("musubi_extra", None)
     host = _host()
-    # the workflow as IS_CHANGED sees it, which gets no PROMPT (0.3.64)
+    # not PROMPT, which IS_CHANGED does not get (0.3.64)
     used = used_outputs(node, unique_id, host.running_workflow())
     context = Context(host, plugins, unique_id, used, host.metadata(prompt, extra), host.queued(extra))
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}

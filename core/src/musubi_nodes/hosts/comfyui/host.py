@@ -126,7 +126,7 @@ class ComfyHost:
         """
         from comfy import model_management
 
-        with self._lock:  # workers of a batch start at once
+        with self._lock:  # a batch starts several workers
             model_management.unload_all_models()
             gc.collect()
             model_management.soft_empty_cache()

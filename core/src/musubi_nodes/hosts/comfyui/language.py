@@ -15,7 +15,7 @@ from musubi_nodes.i18n import Translate, translating
 
 @contextmanager
 def in_the_users_language(node: type[Node]) -> Iterator[None]:
-    chosen = cache(lambda: _translator(node))  # the setting is read for the first sentence: most calls say nothing
+    chosen = cache(lambda: _translator(node))  # read lazily: most calls translate nothing
     with translating(lambda sentence: chosen()(sentence)):
         try:
             yield

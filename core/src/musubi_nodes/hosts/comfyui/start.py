@@ -27,7 +27,7 @@ SETTINGS = "MUSUBI_"
 
 
 def classes() -> tuple[dict[str, type], dict[str, str]]:
-    state = _state()  # before plugins are loaded, which changes sys.path
+    state = _state()  # first: loading plugins changes sys.path
     nodes = _kept(state) or _loaded(state)
     made = {each["id"]: build(each, partial(_answer, each["id"])) for each in nodes}
     return made, {each["id"]: each["title"] for each in nodes}
@@ -50,7 +50,7 @@ def _loaded(state: dict[str, Any]) -> list[Facts]:
     nodes = [describe(node) for node in found.nodes]
     if not found.failed:
         files = _sources({"musubi_nodes", *(node.__module__.split(".")[0] for node in found.nodes)})
-        with contextlib.suppress(OSError):  # a folder that cannot be written costs the next start some time
+        with contextlib.suppress(OSError):  # only slows down the next start
             write_json(_file(), {"state": state, "files": files, "nodes": nodes})
     return nodes
 

@@ -41,7 +41,7 @@ def examine(output: Path, as_json: bool = False) -> int:
     """Print all findings, as text or JSON; return 1 if there is a fault."""
     try:
         found = list(_findings(plugins(), output))
-    except MusubiError as error:  # of the configuration, which all else needs
+    except MusubiError as error:  # in the configuration
         found = [of_error("configuration", error)]
     for line in [json.dumps(list(map(asdict, found)), indent=1)] if as_json else report(found):
         print(line)
@@ -77,7 +77,7 @@ def _findings(found: Plugins, output: Path) -> Iterator[Finding]:
 
 
 def _print_progress(name: str) -> None:
-    if sys.stderr.isatty():  # PyTorch takes a while to load
+    if sys.stderr.isatty():  # loading PyTorch takes a while
         print(f"asking the install {name} ...", file=sys.stderr)
 
 

@@ -63,7 +63,7 @@ class Output(io.TextIOBase):
                 self._changed.wait(POLL)
 
     def end(self) -> None:
-        with contextlib.suppress(KeyboardInterrupt):  # whoever is tired of waiting changes no result
+        with contextlib.suppress(KeyboardInterrupt):  # cancelling the wait changes no result
             self.finish()
         with self._changed:
             self._ended = True
@@ -95,7 +95,7 @@ class Output(io.TextIOBase):
         data = memoryview(possible.replace(b"\n", os.linesep.encode()))
         while data:
             written = raw.write(data[:PIECE])
-            if written is None:  # somebody made the pipe non-blocking
+            if written is None:  # the pipe is non-blocking
                 time.sleep(POLL)
                 continue
             data, self._last = data[written:], time.monotonic()

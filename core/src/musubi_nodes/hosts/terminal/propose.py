@@ -35,13 +35,13 @@ def proposal(folder: Path, prefix: str, family: str, config: Config) -> str:
 
 def _own(script: Script) -> Iterator[str]:
     for name in sorted(_sent(script.kind.base.Inputs) - script.options.keys()):
-        yield f"    # this script has no --{name}, which the base sends: declare the field anew, without Option()"
+        yield f"    # this script has no --{name}, which the base sends: declare the field again, without Option()"
     taken = _taken(script.kind) - _narrower(script)
     for spec in script.options.values():
         if spec.name in taken or model_folder(spec) or refusal(spec, known=spec.kind != ""):
             continue
         if spec.name in script.kind.base.Inputs.model_fields.keys() - taken - _narrower(script):
-            yield f"    # --{spec.name}: the base has a field of this name, declare it anew with Option()"
+            yield f"    # --{spec.name}: the base has this field: declare it again with Option()"
         elif spec.is_list:
             yield f"    # --{spec.name} takes several values: send it from computed_options()"
         elif re.fullmatch(r"fp8_(t5|llm|vl|text_encoder)", spec.name):
@@ -68,7 +68,7 @@ def _spelling(script: Script, family: str) -> str:
     """Return the option map without what this script lacks, or ""."""
     base, lines = script.kind.option_map_name, []
     for name, choices in script.kind.option_map.items():
-        plain = Memory.model_fields[name].default  # must stay possible: then the script's own way is taken
+        plain = Memory.model_fields[name].default  # stays possible, as the script's default
         missing = [choice for choice, sent in choices.items() if not isinstance(sent, str) and _cannot(script, sent)]
         if missing:
             rows = [f'        "{c}": {{}},' if c == plain else f'        "{c}": NO_SUCH_OPTION,' for c in missing]

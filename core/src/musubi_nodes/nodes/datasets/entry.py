@@ -52,7 +52,7 @@ def edited(inputs: Any, path: Path, base: Path) -> Made:
     tables, general = raw.get("datasets"), raw.get("general", {})
     known = len(tables) if isinstance(tables, list) else 0
     if not isinstance(tables, list) or inputs.entry >= known or not isinstance(tables[inputs.entry], Mapping):
-        parse(raw, base=path.parent, name=path.name)  # says what is wrong with the file, if anything is
+        parse(raw, base=path.parent, name=path.name)  # explains an invalid file
         raise MusubiError(
             "dataset-entry-missing",
             f"{path.name} has {known} [[datasets]], so there is none with the number {inputs.entry}",

@@ -95,7 +95,7 @@ def checked(
     """Check a dataset; raise for its errors unless ``asked`` to show them."""
     check_roots(config, context)
     known = asked.known(config, context)
-    found = known.find() if context.host.trusted else None  # else every file is looked at: links may lead outside
+    found = known.find() if context.host.trusted else None  # otherwise scan for links that lead outside
     if found is None:
         items = scan(config)
         report = judge_files(items, config, asked.missing_captions, asked.family)
