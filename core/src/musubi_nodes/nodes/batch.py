@@ -20,12 +20,12 @@ from musubi_nodes.nodes.reading import readable_file
 
 
 class BatchProcessor(Node):
-    """Prompts for a whole batch: typed one a line, or from a file (.txt one a line, .csv, .tsv and .jsonl with a column
-    for each option: prompt, negative_prompt, size or width and height, frames, steps, seed, guidance_scale, cfg_scale,
-    flow_shift, lora_strength, image). A line, or a cell of the column prompt, may hold musubi-tuner's own options: a
-    cat --w 832 --h 480 --f 81 --d 7 --s 20 --g 5 --fs 3 --n blurry --i cat.png. Connect it to the input prompts of a
-    generator: the models are loaded once for several prompts where musubi-tuner can do that, a prompt that fails does
-    not stop the others, and a stopped batch goes on where it was."""
+    """Prompts for a whole batch: typed one per line, or from a file (.txt with one per line; .csv, .tsv and .jsonl with
+    a column for each option: prompt, negative_prompt, size or width and height, frames, steps, seed, guidance_scale,
+    cfg_scale, flow_shift, lora_strength, image). A line, or a cell of the column prompt, may contain musubi-tuner's own
+    options: a cat --w 832 --h 480 --f 81 --d 7 --s 20 --g 5 --fs 3 --n blurry --i cat.png. Connect it to the input
+    prompts of a generator: the models are loaded once for several prompts if musubi-tuner can do that, a failed prompt
+    does not stop the others, and a stopped batch resumes where it was."""
 
     id, title, category = "MusubiTuner_BatchProcessor", "Batch Processor", "MusubiTuner/Generation"
     search = ("batch", "queue", "csv", "jsonl", "many prompts", "multi gpu", "一括", "まとめて生成")
@@ -35,8 +35,8 @@ class BatchProcessor(Node):
         previous: Prompts | None = Field(None, description="Prompts that come before these.")
         text: Annotated[str, Widget(multiline=True)] = Field(
             "",
-            description="Prompts, one a line, also with musubi-tuner's options behind it (--w 832 --d 7; --f counts "
-            "frames). Empty lines and lines that begin with # are left out.",
+            description="Prompts, one per line, optionally followed by musubi-tuner's options (--w 832 --d 7; --f "
+            "counts frames). Empty lines and lines that begin with # are skipped.",
         )
         file: str = Field(
             "", description="A .txt, .csv, .tsv or .jsonl file with prompts; below input, or a whole path."
@@ -56,7 +56,7 @@ class BatchProcessor(Node):
             "are sampled, so a stop before that loses these.",
         )
         strict: Annotated[bool, Widget(advanced=True)] = Field(
-            False, description="Stop at the first prompt that fails, and hand on nothing."
+            False, description="Stop at the first prompt that fails, without any output."
         )
 
     class Outputs(NodeOutputs):

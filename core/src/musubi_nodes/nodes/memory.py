@@ -44,9 +44,9 @@ DESKTOP = 1.0
 
 class MemoryOptimizer(Node):
     """How to save memory: 8-bit weights, block swap, checkpointing, attention, VAE tiling. Connect it to caches,
-    trainers and generators; each takes what it has. With mode auto, or a card, it works out precision, swap,
-    checkpointing, attention and VAE itself, from the family, resolution, frames and rank, and says why; their widgets
-    are not looked at then, but for an attention other than sdpa."""
+    trainers and generators; each uses what it supports. With mode auto, or a card, it chooses precision, swap,
+    checkpointing, attention and VAE from the family, resolution, frames and rank, and says why; those widgets are
+    ignored then, except an attention other than sdpa."""
 
     id, title, category = "MusubiTuner_MemoryOptimizer", "Memory Optimizer", "MusubiTuner/Settings"
     search = ("vram", "oom", "out of memory", "fp8", "block swap", "low memory", "メモリ不足", "省メモリ")

@@ -14,8 +14,8 @@ from musubi_nodes.families.prompts import Prompt, Prompts
 
 
 class PromptNode(Node):
-    """One prompt with its own size, length, steps and seed. Several are a chain: connect one node to the next through
-    previous. The last one goes to Sampling Config for the samples of a training, or to a generator for many videos."""
+    """One prompt with its own size, length, steps and seed. For several, connect one node to the next through previous.
+    Connect the last one to Sampling Config for samples during training, or to a generator for a batch."""
 
     id, title, category = "MusubiTuner_Prompt", "Prompt", "MusubiTuner/Generation"
     search = ("text", "caption", "sample prompt", "seed", "プロンプト", "テキスト")

@@ -48,7 +48,7 @@ class NetworkConfig(SettingsNode):
 
 
 class OptimizerConfig(SettingsNode):
-    """Which optimizer and learning rate scheduler train the LoRA. Not connected: AdamW8bit where musubi-tuner has
+    """The optimizer and learning rate scheduler of a training. If not connected: AdamW8bit if musubi-tuner has
     bitsandbytes, else AdamW, with a constant learning rate."""
 
     id, title = "MusubiTuner_OptimizerConfig", "Optimizer Config"
@@ -57,7 +57,7 @@ class OptimizerConfig(SettingsNode):
 
 
 class SamplingConfig(SettingsNode):
-    """Which timesteps are trained, and the samples that are made on the way. Not connected: the family's own timestep
+    """Which timesteps are trained, and samples made during training. If not connected: the family's own timestep
     sampling and no samples."""
 
     id, title = "MusubiTuner_SamplingConfig", "Sampling Config"

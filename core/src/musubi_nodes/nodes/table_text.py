@@ -58,7 +58,7 @@ def text_of(path: Path) -> tuple[str, str]:
         raise MusubiError(
             "file-not-utf8",
             f"{path} is not UTF-8: {error}",
-            why="In which encoding it was saved cannot be told, and wrong letters would be painted.",
+            why="Its encoding cannot be determined, and wrong letters would be painted.",
             fix="Save it as UTF-8. In Excel: Save As, file type 'CSV UTF-8'.",
         ) from error
 

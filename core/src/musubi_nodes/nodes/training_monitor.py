@@ -197,7 +197,7 @@ def _summary(read: _Read) -> str:
     if begun:
         lines.append(
             translate(
-                "went on after step {step} from {state}", step=begun, state=folder.read_json(RESUMED).get("state", "")
+                "resumed after step {step} from {state}", step=begun, state=folder.read_json(RESUMED).get("state", "")
             )
         )
     if len(times) > 1:

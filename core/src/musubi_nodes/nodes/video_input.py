@@ -31,8 +31,8 @@ ROUNDING: Mapping[str, FrameRule] = {
 
 
 class VideoInput(Node):
-    """Reads a video of the input folder: its frames, the video itself and its sound. All settings count for all three.
-    What is not connected is not decoded."""
+    """Reads a video from the input folder: its frames, the video itself and its sound. All settings apply to all three.
+    Unconnected outputs are not decoded."""
 
     id, title, category = "MusubiTuner_VideoInput", "Video Input", "MusubiTuner/Video"
     search = ("load video", "frames", "import", "mp4", "動画読み込み", "フレーム")
@@ -50,7 +50,7 @@ class VideoInput(Node):
             description="Frames a second that come out; 0: as the file has them. Lower: frames are dropped, the same "
             "ones that musubi-tuner drops for source_fps. Higher: frames are repeated. The speed stays the same.",
         )  # fmt: skip
-        every_nth: int = Field(1, ge=1, le=1000, description="Of the frames that fps leaves, take each so many-th.")
+        every_nth: int = Field(1, ge=1, le=1000, description="Of the frames left by fps, keep every Nth.")
         width: int = Field(
             0, ge=0, le=16384, description="Width in pixels; 0: as the file, or in proportion to height."
         )

@@ -48,8 +48,8 @@ class VideoOutput(Node):
             24.0, ge=0.01, le=240, description="Frames a second of images. A video keeps its own."
         )
         quality: int = Field(
-            75, ge=0, le=100, description="100 is the best and the largest. Without effect on formats without loss, "
-            "and on a video that is copied. What the encoder gets stands in formats.toml."
+            75, ge=0, le=100, description="100 is the best and largest. No effect on lossless formats, or on a copied "
+            "video. formats.toml lists the encoder's options."
         )  # fmt: skip
         filename_prefix: str = Field(
             "video", description="Begin of the file name in output/musubi. No file is overwritten.", examples=["other"]

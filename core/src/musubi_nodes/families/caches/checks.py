@@ -74,7 +74,7 @@ def check_replaced(folders: Iterable[CacheFolder], kind: CacheKind, folder: RunF
         raise MusubiError(
             "cache-not-replaced",
             f"{len(left)} {kind} cache files that were made by hand were not written anew: {named(map(str, left), 3)}",
-            why="Nothing tells what they were made from.",
+            why="It is not known what they were made from.",
             fix="Delete them and queue the cache node again.",
             log=folder.log,
         )

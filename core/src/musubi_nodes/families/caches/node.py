@@ -117,7 +117,7 @@ class CacheNode(ScriptNode):
         key, state = self._key(job, of), self._state(job)
         if not job.store.holds(key, state):
             return None
-        job.context.show(text=translate("{name} was cached before", name=job.dataset.name))
+        job.context.show(text=translate("{name}: already cached", name=job.dataset.name))
         return self._outputs(job, job.store.run_of(key), state)
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
@@ -138,7 +138,7 @@ class CacheNode(ScriptNode):
         state, path = self._state(job), runs_of(job.context.host.output_folder) / run
         job.store.keep(self._key(job, of), (), path, state)
         if not missing:
-            job.context.show(text=translate("{name} was cached before", name=job.dataset.name))
+            job.context.show(text=translate("{name}: already cached", name=job.dataset.name))
         return self._outputs(job, path, state)
 
     def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
@@ -164,7 +164,7 @@ class CacheNode(ScriptNode):
                 raise with_damaged_file(error, found, job.family.architecture, job.context) from error
         kept = len(found.items) - missing
         told = translate("{count} items cached in {seconds:.0f} s", count=missing, seconds=outcome.seconds)
-        job.context.show(text=told + (translate(", {count} were there", count=kept) if kept else ""))
+        job.context.show(text=told + (translate(", {count} already cached", count=kept) if kept else ""))
         return folder.path.name
 
     def _key(self, job: _Job, of: str) -> str:

@@ -113,7 +113,7 @@ class Memory(Settings):
     dynamo_dynamic: Annotated[bool, Option(), ADVANCED] = Field(False, description="dynamo_backend: dynamic shapes.")
 
     oom_retries: Annotated[int, Widget(advanced=True, added=1)] = Field(
-        0, ge=0, le=8, description="After 'out of memory': try again so often, each time saving more."
+        0, ge=0, le=8, description="After 'out of memory': how often to retry, saving more each time."
     )
     text_encoder_cpu: Annotated[bool, Option(), Widget(advanced=True, added=2)] = Field(
         False, description="Generating: run the text encoder on the CPU (Z-Image, Qwen-Image). Slow, saves GPU memory."

@@ -35,7 +35,7 @@ class OptimizerFields(Settings):
         "Adam", "SGD", "RAdam", "NAdam", "RMSprop", "Adamax", "Adagrad",
         "bitsandbytes.optim.PagedLion8bit", "bitsandbytes.optim.AdEMAMix8bit", "bitsandbytes.optim.PagedAdEMAMix8bit",
         "prodigyplus.ProdigyPlusScheduleFree", "dadaptation.DAdaptAdam", "came_pytorch.CAME",
-    ] = Field("auto", description="auto: AdamW8bit where bitsandbytes is installed, else AdamW.")  # fmt: skip
+    ] = Field("auto", description="auto: AdamW8bit if bitsandbytes is installed, else AdamW.")  # fmt: skip
     optimizer_args: Annotated[str, Widget(multiline=True)] = Field(
         "",
         description="Arguments of the optimizer, one key=value a line, such as weight_decay=0.01.",

@@ -67,18 +67,18 @@ class Sampling(Settings):
         None,
         ge=2,
         le=1000,
-        description="Draw timesteps evenly from so many buckets: steadier for small datasets; not with sigma. 1: off.",
+        description="Draw timesteps evenly from N buckets: steadier for small datasets; not with sigma. 1: off.",
     )
     guidance_scale: Annotated[float, Option(), ADVANCED] = Field(
         1.0, ge=0.0, le=100.0, description="Embedded guidance scale of the training; 1 for all but distilled models."
     )
     sample_every_n_epochs: Annotated[int | None, Option()] = Field(
-        None, ge=1, le=100_000, description="Make samples every so many epochs. 0: not by epochs."
+        None, ge=1, le=100_000, description="Make samples every N epochs. 0: not by epochs."
     )
     sample_every_n_steps: Annotated[int | None, Option()] = Field(
-        None, ge=1, le=10_000_000, description="Make samples every so many steps. 0: not by steps."
+        None, ge=1, le=10_000_000, description="Make samples every N steps. 0: not by steps."
     )
-    sample_at_first: Annotated[bool, Option()] = Field(False, description="Make samples before the first step as well.")
+    sample_at_first: Annotated[bool, Option()] = Field(False, description="Also make samples before the first step.")
     sample_prompts: Annotated[str, Widget(multiline=True)] = Field(
         "",
         description="Prompts of the samples, one a line, also with musubi-tuner's options behind it (--w 832 --d 7). "

@@ -23,7 +23,7 @@ class Training(Settings):
     socket: ClassVar[str] = "MUSUBI_TRAINING"
 
     max_train_epochs: Annotated[int | None, Option()] = Field(
-        16, ge=1, le=100_000, description="Times that the whole dataset is gone through. 0: max_train_steps counts."
+        16, ge=1, le=100_000, description="Passes over the whole dataset. 0: max_train_steps applies."
     )
     max_train_steps: Annotated[int | None, Option()] = Field(
         None, ge=1, le=10_000_000, description="Steps to train when max_train_epochs is 0. 0: not set."
@@ -40,10 +40,10 @@ class Training(Settings):
         "bf16", description="Must fit the DiT's own precision: bf16 for bf16 and fp8 files, fp16 for fp16 files."
     )
     save_every_n_epochs: Annotated[int | None, Option()] = Field(
-        1, ge=1, le=100_000, description="Save a checkpoint every so many epochs. 0: only the final LoRA."
+        1, ge=1, le=100_000, description="Save a checkpoint every N epochs. 0: only the final LoRA."
     )
     save_every_n_steps: Annotated[int | None, Option()] = Field(
-        None, ge=1, le=10_000_000, description="Save a checkpoint every so many steps. 0: not by steps."
+        None, ge=1, le=10_000_000, description="Save a checkpoint every N steps. 0: not by steps."
     )
     gradient_accumulation_steps: Annotated[int, Option()] = Field(
         1, ge=1, le=1024, description="Batches that are added up for one step: a larger batch without its memory."
@@ -55,7 +55,7 @@ class Training(Settings):
         None, ge=1, le=100_000, description="Keep this many numbered epoch checkpoints, beside the final one. 0: all."
     )
     save_last_n_steps: Annotated[int | None, Option(), ADVANCED] = Field(
-        None, ge=1, le=10_000_000, description="Keep step checkpoints of the last so many steps. 0: all."
+        None, ge=1, le=10_000_000, description="Keep the step checkpoints of the last N steps. 0: all."
     )
     save_state: Annotated[bool, Option(), ADVANCED] = Field(
         False, description="Save the optimizer's state with each checkpoint, so that the training can be resumed."
@@ -64,15 +64,15 @@ class Training(Settings):
         False, description="Save the state once, at the end."
     )
     save_last_n_epochs_state: Annotated[int | None, Option(), ADVANCED] = Field(
-        None, ge=1, le=100_000, description="Keep the states of the last so many epochs. 0: as many as checkpoints."
+        None, ge=1, le=100_000, description="Keep the states of the last N epochs. 0: as many as checkpoints."
     )
     save_last_n_steps_state: Annotated[int | None, Option(), ADVANCED] = Field(
-        None, ge=1, le=10_000_000, description="Keep the states of the last so many steps. 0: as many as checkpoints."
+        None, ge=1, le=10_000_000, description="Keep the states of the last N steps. 0: as many as checkpoints."
     )
     resume: Annotated[str, ADVANCED] = Field(
         "",
-        description="auto: go on from the newest saved state of this training, if there is one. Or name a state (a "
-        "...-state folder below the output folder). max_train_epochs and _steps are those of the whole training.",
+        description="auto: resume from the newest saved state of this training, if there is one. Or name a state (a "
+        "...-state folder in the output folder). max_train_epochs and _steps apply to the whole training.",
     )
     max_data_loader_n_workers: Annotated[int, Option(), ADVANCED] = Field(
         2, ge=0, le=64, description="Processes that load the caches. Each costs some main memory; 2 is plenty."
@@ -103,12 +103,12 @@ class Training(Settings):
         "", description="Name of the tracker in the logs.", examples=["night"]
     )
     wandb_run_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the run in Weights & Biases.")
-    log_config: Annotated[bool, Option(), ADVANCED] = Field(False, description="Log the training settings as well.")
+    log_config: Annotated[bool, Option(), ADVANCED] = Field(False, description="Also log the training settings.")
     crash_retries: Annotated[int, LATER] = Field(
-        0, ge=0, le=100, description="After a crash go on from the newest state by itself, so often at most."
+        0, ge=0, le=100, description="How often to resume automatically from the newest state after a crash."
     )
     accept_lr_change: Annotated[bool, LATER] = Field(
-        False, description="Go on also where another length changes the learning rate (schedulers that fall)."
+        False, description="Resume even if a new length changes the learning rate (decaying schedulers)."
     )
 
     SAME: ClassVar[tuple[str, ...]] = ("learning_rate", "seed", "mixed_precision", "gradient_accumulation_steps")

@@ -97,7 +97,7 @@ def check_files(inputs: TrainerInputs, family: Family) -> None:
         raise MusubiError(
             "dataset-changed",
             f"the dataset {latent.dataset.name} has changed since it was cached",
-            fix="Queue again: both caches are made anew then.",
+            fix="Queue again: both caches are rebuilt then.",
         )
     made: tuple[tuple[CacheKind, Cache], ...] = (("latent", latent), ("text", inputs.text_cache))
     for kind, cache in made:
@@ -107,7 +107,7 @@ def check_files(inputs: TrainerInputs, family: Family) -> None:
         raise MusubiError(
             "cache-changed",
             f"the {kind} caches of {latent.dataset.name} are not those that the cache node made",
-            why="Another cache node or program made them anew since, or a file was added by hand.",
+            why="Another cache node or program has rebuilt them since, or a file was added by hand.",
             fix="Queue again. Two cache nodes that differ need a dataset TOML each, and not the same cache_directory.",
         )
 

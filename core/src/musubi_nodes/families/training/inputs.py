@@ -34,8 +34,8 @@ class TrainerInputs(ScriptInputs):
         None, description="LoRA, LoHa or LoKr, and its rank. Not connected: LoRA of rank 32."
     )
     optimizer: Optimizer | None = Field(None, description="Optimizer and scheduler.")
-    sampling: Sampling | None = Field(None, description="Timesteps, and samples on the way.")
-    network_weights: Lora | None = Field(None, description="A LoRA to go on training from.")
+    sampling: Sampling | None = Field(None, description="Timesteps, and samples during training.")
+    network_weights: Lora | None = Field(None, description="A LoRA to continue training.")
     base_weights: Lora | None = Field(None, description="LoRAs that are merged into the model before training.")
     output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.", examples=["other"])
     num_processes: Annotated[int, ADVANCED] = Field(
@@ -59,8 +59,8 @@ class TrainerInputs(ScriptInputs):
 
     train_again: Annotated[bool, Widget(advanced=True, added=1)] = Field(
         False,
-        description="Train also where the same LoRA was trained before; else that one is handed on. It begins at step "
-        "0 then, also with resume = auto; a state that resume names is gone on from.",
+        description="Train even if the same LoRA was trained before; otherwise that one is reused. Starts at step 0, "
+        "also with resume = auto, unless resume names a state.",
     )
 
     @field_validator("output_name")

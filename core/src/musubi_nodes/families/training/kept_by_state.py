@@ -31,8 +31,8 @@ def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
         raise MusubiError(
             "state-settings-mismatch",
             f"resume: the state of {run.path.name} has {'; '.join(differing[:5])}",
-            why="musubi-tuner goes on with the optimizer, scheduler and LoRA of the state. Other settings would be "
-            "ignored, or end in an error once everything is loaded.",
+            why="musubi-tuner continues with the optimizer, scheduler and LoRA of the state. Other settings would be "
+            "ignored, or fail once everything is loaded.",
             fix="Set them as they were. For other ones begin a new training with the state's LoRA on network_weights.",
         )
 

@@ -46,7 +46,7 @@ class Resume:
 
     def summary(self) -> str:
         return translate(
-            "goes on after step {step} of {total}, from the state of {run}",
+            "resumes after step {step} of {total}, from the state of {run}",
             step=self.state.step,
             total=self.total,
             run=self.run.path.name,
@@ -179,5 +179,5 @@ def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None
             "learning-rate-changed",
             f"the training was begun with {before} steps and would go on with {found.total}",
             why=translate("The learning rate would not be that of one training. {change}", change=change),
-            fix="Switch accept_lr_change on in Training Config, or keep the length. A constant rate does not care.",
+            fix="Turn on accept_lr_change in Training Config, or keep the length. A constant rate is not affected.",
         )

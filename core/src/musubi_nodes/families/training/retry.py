@@ -42,8 +42,8 @@ class RetryState:
         point = self.resumable_checkpoint(training)
         if point is None:
             return error
-        how = "With resume set to auto in Training Config, queueing again goes on after step {step}."
+        how = "With resume set to auto in Training Config, queueing again resumes after step {step}."
         if training.resume.strip() == AUTO:
-            how = "Queueing again goes on after step {step}."
+            how = "Queueing again resumes after step {step}."
         fix = f"{translate(error.fix)} {translate(how, step=point.state.step)}"
         return error.replace(fix=fix)

@@ -219,7 +219,7 @@ class LoRATrainer(ScriptNode):
                 if not retry.may_retry(error, training):
                     raise retry.explain(error, training) from error
                 log.warning("%s: %s; goes on from the newest state", self.title, error.what)
-                context.show(text=translate("crashed and went on by itself: {what}", what=error.what))
+                context.show(text=translate("crashed and resumed automatically: {what}", what=error.what))
 
     def train(self, inputs: TrainerInputs, context: Context, retry: RetryState) -> BaseModel:
         install = self.prepare(inputs, context)
@@ -322,9 +322,7 @@ class LoRATrainer(ScriptNode):
 
     def _before(self, inputs: TrainerInputs, context: Context, path: Path, run: Path) -> BaseModel:
         context.track_output(path)
-        context.show(
-            text=translate("was trained before: {file}; train_again trains it anew", file=f"musubi/{path.name}")
-        )
+        context.show(text=translate("already trained: {file}; train_again trains it again", file=f"musubi/{path.name}"))
         return self.Outputs(lora=self._lora(inputs, path), run=Run(folder=run))
 
     def runner_options(
@@ -361,7 +359,7 @@ class LoRATrainer(ScriptNode):
         folder.note_made(f"musubi/{target.name}")
         context.show(text=_summary(name, target, outcome))
         if not complete and not (inputs.training or Training()).save_state:
-            context.show(text=translate("save_state is off: this training cannot go on from here"))
+            context.show(text=translate("save_state is off: this training cannot be resumed from here"))
         return self.Outputs(lora=self._lora(inputs, target, complete), run=Run(folder=folder.path))
 
     def _lora(self, inputs: TrainerInputs, path: Path, complete: bool = True) -> Lora:
@@ -379,7 +377,7 @@ def _final(inputs: TrainerInputs) -> str:
 def _summary(name: str, target: Path, outcome: Outcome | None) -> str:
     file = f"musubi/{target.name}"
     if outcome is None:
-        return translate("was trained before, and is handed on now: {file}", file=file)
+        return translate("trained earlier, published now: {file}", file=file)
     last, lines = outcome.last, []
     if outcome.checkpoint and last.stage == "training":
         lines.append(translate("stopped early, after step {step} of {total}", step=last.current, total=last.total))

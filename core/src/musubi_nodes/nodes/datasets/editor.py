@@ -66,7 +66,7 @@ class DatasetConfigEditor(Node):
     class Inputs(NodeInputs):
         previous: Dataset | None = Field(None, description="Datasets that come before this one.")
         name: str = Field("dataset", description="Name of the TOML. The last node of a chain holds all of them.")
-        kind: Literal["image", "video"] = Field("image", description="What lies in source.")
+        kind: Literal["image", "video"] = Field("image", description="What source contains.")
         source: str = Field(
             "",
             description="Folder of images or videos with a caption file each, or a .jsonl file. A relative path counts "
@@ -95,7 +95,7 @@ class DatasetConfigEditor(Node):
             "cache_directory", "", " Empty: one of its own in musubi/cache of the output folder."
         )
         control_directory: str = of_toml("control_directory", "")
-        toml: str = Field("", description="An existing TOML to begin with. Empty: this node makes a new entry.")
+        toml: str = Field("", description="An existing TOML to edit. Empty: this node makes a new entry.")
         entry: int = Field(0, ge=0, le=999, description="Which [[datasets]] of that TOML is edited; 0 is the first.")
         replace: Literal["changed", "all"] = Field(
             "changed",

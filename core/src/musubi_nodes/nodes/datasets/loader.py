@@ -35,7 +35,7 @@ from musubi_nodes.nodes.reading import readable_file
 
 OnErrors = Literal["stop", "show"]
 ON_ERRORS = (
-    "Where something is wrong with the dataset: stop, or hand it on for the Dataset Viewer; cache nodes refuse it then."
+    "If something is wrong with the dataset: stop, or pass it on for the Dataset Viewer; cache nodes refuse it then."
 )
 
 

@@ -25,9 +25,9 @@ _DECODERS = 4
 
 
 class DatasetViewer(Node):
-    """Shows a page of a dataset's pictures with their captions, of videos the first, middle and last frame, and tells
-    what is in it: captions, buckets, duplicates, files that cannot be read, and what is cached for which family. Only
-    the shown page is decoded."""
+    """Shows a page of a dataset's pictures with their captions (of videos the first, middle and last frame), and
+    summarizes it: captions, buckets, duplicates, unreadable files, and what is cached for which family. Only the shown
+    page is decoded."""
 
     id, title, category = "MusubiTuner_DatasetViewer", "Dataset Viewer", "MusubiTuner/Dataset"
     search = ("preview dataset", "captions", "contact sheet", "check images", "データセット", "確認", "一覧")
@@ -41,8 +41,8 @@ class DatasetViewer(Node):
         size: Annotated[int, Widget(step=32)] = Field(320, ge=96, le=1024, description="Width of a picture in pixels.")
         family: Annotated[str | None, FamilyName()] = Field(
             None,
-            description="Whose frame rate counts for the clips of videos, and whose caches the cards tell. "
-            "any: frames are not dropped, and the caches of all families that have some are told.",
+            description="Which family's frame rate is used for video clips, and whose caches the cards show. any: no "
+            "frames are dropped, and the caches of all families are shown.",
         )
 
     class Outputs(NodeOutputs):

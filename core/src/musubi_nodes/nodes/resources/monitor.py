@@ -30,20 +30,20 @@ POLL = 0.1
 
 
 class ResourceMonitor(Node):
-    """Shows what the machine holds, watched for some seconds: memory, use, temperature and power of each NVIDIA GPU and
-    who holds its memory, CPU, main memory and free disk space; and what to do where something is nearly full or idle.
-    Of a run it also shows what was recorded while it ran. Nothing is changed or ended."""
+    """Shows what the machine uses, watched for some seconds: memory, load, temperature and power of each NVIDIA GPU,
+    who holds its memory, CPU, main memory and free disk space; and what to do if something is nearly full or idle. For
+    a run it also shows what was recorded while it ran. Nothing is changed or ended."""
 
     id, title, category = "MusubiTuner_ResourceMonitor", "Resource Monitor", "MusubiTuner/Training"
     search = ("vram", "gpu", "memory usage", "nvidia-smi", "temperature", "使用量", "監視")
     output_node = always_runs = True
 
     class Inputs(NodeInputs):
-        run: Run | None = Field(None, description="A run whose record is shown as well. Not connected: see name.")
+        run: Run | None = Field(None, description="Also shows this run's history. Not connected: see name.")
         name: Annotated[str | None, RunName()] = Field(
             None,
-            description="A training whose record is shown as well, by its folder in musubi/runs. newest: the one that "
-            "runs now, if one does.",
+            description="Also shows this training's history, by its folder in musubi/runs. newest: the running one, "
+            "if there is one.",
         )
         seconds: int = Field(10, ge=0, le=300, description="How long the machine is watched. 0: only as it is now.")
         device: DEVICES = Field("auto", description="The GPU of free_memory. auto: the first one.")
@@ -62,7 +62,7 @@ class ResourceMonitor(Node):
         text: str = Field(description="What to do, and all numbers.")
         free_memory: float | None = Field(
             None,
-            description="GiB that are free on the GPU now, for the Memory Optimizer; nothing where no driver tells it.",
+            description="Free GiB on the GPU, for the Memory Optimizer; empty if no driver reports it.",
         )
 
     def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
