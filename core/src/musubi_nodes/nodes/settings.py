@@ -31,8 +31,8 @@ class SettingsNode(Node):
 
 
 class TrainingConfig(SettingsNode):
-    """How long and how strongly a model is trained, and what is saved on the way. Not connected, a trainer uses the
-    values that this node begins with."""
+    """How long and how strongly a model is trained, and what is saved during training. If not connected, a trainer uses
+    this node's defaults."""
 
     id, title = "MusubiTuner_TrainingConfig", "Training Config"
     search = ("epochs", "steps", "learning rate", "resume", "save state", "学習設定", "学習率")
