@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from PIL import Image
 
+from musubi_nodes import families
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.judging import judge
-from musubi_nodes.families.picture_count import ONE_OR_MORE
+from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.checks import check_caches
 from musubi_nodes.nodes.datasets.cached import caches_of
@@ -75,7 +76,7 @@ def test_a_dataset_without_the_control_pictures_that_a_version_trains_with_is_re
     both, none = controlled(place, 2), load(place.dataset(count=2))
     assert judge(scan(both), both, "error", EDIT).errors == ()
     (error,) = judge(scan(none), none, "error", EDIT).errors
-    assert error.code == "control-missing" and "p0.png" in error.text and "p1.png" in error.text
+    assert error.code == "control-count-wrong" and "p0.png" in error.text and "p1.png" in error.text
     assert judge(scan(none), none, "error", PLAIN).errors == ()
 
 
@@ -83,3 +84,34 @@ def test_a_missing_control_picture_is_told_once(tmp_path: Path) -> None:
     one = controlled(Workplace(tmp_path), 1)
     (error,) = judge(scan(one), one, "error", EDIT).errors
     assert error.code == "control-missing" and "p1.png" in error.text
+
+
+def test_layers_are_for_the_versions_that_train_with_them(tmp_path: Path) -> None:
+    place = Workplace(tmp_path)
+    plain, layered = replace(PLAIN, item_targets=NO_PICTURES), replace(PLAIN, item_targets=ONE_OR_MORE)
+    one = load(place.dataset(count=1))
+    (tmp_path / "pictures" / "p0_1.png").write_bytes((tmp_path / "pictures" / "p0.png").read_bytes())
+    both = load(place.dataset(count=1, toml=TOML + "multiple_target = true\n"))
+    for family, right, wrong in ((plain, one, both), (layered, both, one)):
+        assert judge(scan(right), right, "skip", family).errors == ()
+        (error,) = judge(scan(wrong), wrong, "skip", family).errors
+        assert error.code == "target-count-wrong" and "p0.png" in error.text
+
+
+def test_a_setting_of_another_version_is_refused_when_it_is_changed() -> None:
+    class Models(families.Models):
+        version_field = "kind"
+        kind: str = "edit"
+
+    class Script(families.ScriptNode):
+        title, family = "Script", replace(PLAIN, versions={"edit": {}, "layered": {}})
+
+        class Inputs(families.ScriptInputs):
+            models: Models = Models()
+            layers: Annotated[int, families.ForVersions(("layered",))] = 4
+
+    node = Script()
+    for models, layers in ((Models(), 4), (Models(kind="layered"), 5)):
+        node.check_versions(Script.Inputs(models=models, layers=layers))
+    with fails("setting-other-version", "layers", "layered", "edit"):
+        node.check_versions(Script.Inputs(layers=5))

@@ -75,9 +75,9 @@ class Family:
     such as ``datasets[0]: needs a control_directory``; files are not looked at.
     ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
     ``control_images``: how many control pictures a sample and a generation take, ``item_controls`` how many an item of
-    a dataset has; ``None``: the family's nodes check it themselves. ``text_made_from``: what of an item its text cache
-    depends on; an encoder that looks at the control pictures adds ``control``. ``empty_negative_prompt`` is what the
-    scripts need in the place of an empty one.
+    a dataset has, and ``item_targets`` how many layers (``multiple_target``); ``None``: the family's nodes check it.
+    ``text_made_from``: what of an item its text cache depends on; an encoder that looks at the control pictures adds
+    ``control``. ``empty_negative_prompt`` is what the scripts need in the place of an empty one.
     ``versions`` are the versions of its models by name, each with the fields of this class that differ there.
     """
 
@@ -102,6 +102,7 @@ class Family:
     generator_options: OptionMap = field(default_factory=lambda: GENERATOR_OPTIONS)
     control_images: PictureCount | None = None
     item_controls: PictureCount | None = None
+    item_targets: PictureCount | None = None
     text_made_from: frozenset[Source] = frozenset({"caption"})
     empty_negative_prompt: str = ""
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

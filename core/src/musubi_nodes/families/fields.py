@@ -94,6 +94,13 @@ class Clip(Native):
 
 
 @dataclass(frozen=True)
+class ForVersions:
+    """The field is for these versions of the models only; with others it must be as it begins."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ModelFile:
     """The field names a file of ComfyUI's model folder ``kind``; ``None`` is offered where the field allows it.
 

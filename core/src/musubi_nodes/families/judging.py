@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from musubi_nodes.datasets.check import Report, check
 from musubi_nodes.datasets.check_content import OnMissing
@@ -16,7 +17,7 @@ from musubi_nodes.families.family import Family
 def judge(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
     """What is wrong with the files and with the TOML; without a ``family``, by what holds for all of them."""
     report = judge_files(found, config, missing_captions, family)
-    return report.with_errors([*cannot_take(family, config), *wrong_controls(family, found)])
+    return report.with_errors([*cannot_take(family, config), *wrong_companions(family, found)])
 
 
 def warnings_for(family: Family, found: Scan, config: DatasetConfig, missing_captions: OnMissing) -> list[Problem]:
@@ -31,16 +32,24 @@ def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing,
     return check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
 
 
-def wrong_controls(family: Family | None, found: Scan) -> list[Problem]:
-    """Return the datasets with items that have another number of control pictures than the family trains with."""
-    if family is None or family.item_controls is None:
+def wrong_companions(family: Family | None, found: Scan) -> list[Problem]:
+    """Return the datasets whose items have more or fewer companions than the family trains with."""
+    if family is None:
         return []
-    rule, problems = family.item_controls, []
-    for part in found.datasets:
-        wrong = [item.path for item in part.items if not rule.fits(len(item.control_files))]
-        if wrong and not part.missing_controls:  # the check of the files has told of those
-            text = f"{family.title} needs {rule.explain()} as control picture of an item, and {len(wrong)} have others"
-            problems.append(Problem("control-missing", f"{part.name}: {text}: {named(map(str, wrong), 3)}"))
+    rules = {
+        "control-count-wrong": ("control pictures", family.item_controls, attrgetter("control_files")),
+        "target-count-wrong": ("further targets (multiple_target)", family.item_targets, attrgetter("target_files")),
+    }
+    problems = []
+    for code, (name, rule, files) in rules.items():
+        if rule is None:
+            continue
+        for part in found.datasets:
+            wrong = [item.path for item in part.items if not rule.fits(len(files(item)))]
+            if wrong and not part.missing_controls:  # the check of the files has told of those
+                text = f"{name} of an item must be {rule.explain()}, those of {len(wrong)} are not"
+                told = f"{family.title} cannot take {part.name}: {text}: {named(map(str, wrong), 3)}"
+                problems.append(Problem(code, told))
     return problems
 
 

@@ -15,7 +15,7 @@ from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.check import accepted_arguments, missing_required
 from musubi_nodes.commands.code import code_of
 from musubi_nodes.commands.extra import extra_arguments, parse_extra
-from musubi_nodes.commands.option import Argument, arguments_from
+from musubi_nodes.commands.option import Argument, arguments_from, marker
 from musubi_nodes.commands.option_owners import IMPORTABLE, PATHS
 from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.commands.tables import Table
@@ -24,7 +24,7 @@ from musubi_nodes.errors import MusubiError, OutOfGpuMemory, OutOfMainMemory, Un
 from musubi_nodes.families.arguments import memory_arguments, own_arguments, spelled, with_defaults
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, OptionMap
-from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.fields import ForVersions, Widget
 from musubi_nodes.families.memory.plans import same_result, sparing, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
@@ -116,6 +116,7 @@ class ScriptNode(Node):
     def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
         """All that is checked of the inputs, when the workflow is queued as far as they are known, and when it runs."""
         yield self.check_memory
+        yield self.check_versions
         yield partial(self.check, context=context)
 
     def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
@@ -157,6 +158,17 @@ class ScriptNode(Node):
         most = self.most_blocks_to_swap(inputs)
         if most is not None:
             check_swap(memory, most, self.title)
+
+    def check_versions(self, inputs: Any) -> None:
+        """Raise where a setting is changed that the chosen version of the models does not have."""
+        for name, field in self.Inputs.model_fields.items():
+            mark = marker(field, ForVersions)
+            if mark and self.version_of(inputs) not in mark.names and getattr(inputs, name) != field.default:
+                raise MusubiError(
+                    "setting-other-version",
+                    f"{self.title}: {name} is for {', '.join(mark.names)}, not for {self.version_of(inputs)}",
+                    fix="Choose another version in the models node, or set it back.",
+                )
 
     def defaults(self) -> Mapping[str, Any]:
         """Options that are sent where nothing sets them."""

@@ -17,6 +17,7 @@ from musubi_nodes.commands.option_owners import IMPORTABLE, RUNNER, SECRET, refu
 from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.commands.tables import RELEASES, Table, table
 from musubi_nodes.errors import MusubiError, NotPossible
+from musubi_nodes.families.generating.media_files import media_fields
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Sampling
@@ -39,10 +40,6 @@ RUNNER_OPTIONS: dict[str, Any] = {
     "save_path": "/run/out",
     "latent_path": ["/run/out/a_latent.safetensors"],
     "image_path": "/run/image.png",
-    "end_image_path": "/run/end.png",
-    "control_path": "/run/control.mp4",
-    "control_image_path": ["/run/control-0.png"],
-    "control_image_mask_path": ["/run/mask-0.png"],
     "input": "/loras/a.safetensors",
     "output": "/run/out/a_other.safetensors",
     "target": "other",
@@ -101,18 +98,25 @@ def options_of(script: str, version: str = NEWEST, install: Install | None = Non
 
 
 def runner_options(node: type[ScriptNode], known: Table) -> dict[str, Any]:
-    return {name: value for name, value in RUNNER_OPTIONS.items() if name in known} | TOOLS.get(node.script, {})
+    set_by_runner = {name: value for name, value in RUNNER_OPTIONS.items() if name in known}
+    return set_by_runner | _media_options(node) | TOOLS.get(node.script, {})
 
 
 def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
     """Return options of the script that nobody can set."""
     known = options_of(node.script) if known is None else known
-    sent = RUNNER_OPTIONS.keys() | TOOLS.get(node.script, {}).keys()
+    sent = RUNNER_OPTIONS.keys() | _media_options(node).keys() | TOOLS.get(node.script, {}).keys()
     for case in cases([node]):
         sent |= {word.split("=")[0].lstrip("-") for word in _words_or_none(case, known) if word.startswith("--")}
     by_extra = {name for name, spec in known.items() if not refusal(spec)}
     by_server = RUNNER | SECRET | IMPORTABLE | {n for n in known if "uploads" in refusal(known[n])}
     return set(known) - sent - by_extra - by_server
+
+
+def _media_options(node: type[ScriptNode]) -> dict[str, Any]:
+    """Return what the node's pictures and videos would send; a trainer's samples have a file of their own."""
+    marks = [mark for _, mark in media_fields(node.Inputs)]
+    return {mark.option: ["/run/a.png"] if getattr(mark, "several", False) else "/run/a.png" for mark in marks}
 
 
 def set_twice(node: type[ScriptNode], known: Table | None = None) -> set[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from musubi_nodes.families import Accepts, Shape, WeightsKind
+from dataclasses import replace
+
+from musubi_nodes.families import Accepts, Shape, WeightsKind, accepts_known
 
 BASE: dict[str, Shape] = {
     "head.modulation": (),
@@ -36,10 +38,6 @@ DITS = (
     _dit("a Wan Fun-Control DiT (14B)", 5120, 48, "t2v-14B-FC", "i2v-14B-FC", image=(IMAGE,)),
     _dit("a Wan Fun-Control DiT (1.3B)", 1536, 48, "t2v-1.3B-FC", image=(IMAGE,)),
 )
-VAE = WeightsKind(
-    "the VAE of Wan 2.1 or Qwen-Image",
-    {"encoder.conv1.weight": (None, 3), "decoder.conv1.weight": (), "conv2.weight": (16, 16)},
-)
 T5 = WeightsKind(
     "Wan's own T5 text encoder", {"token_embedding.weight": (), "blocks.0.attn.q.weight": (), "norm.weight": ()}
 )
@@ -48,7 +46,11 @@ CLIP = WeightsKind(
 )
 
 WAN_DIT = Accepts("a Wan DiT", DITS, prefixes=("", "model.diffusion_model."), sharded=True)
-WAN_VAE = Accepts("Wan 2.1's VAE", (VAE,), fix="Choose wan_2.1_vae.safetensors; all models of Wan 2.2 14B use it too.")
+WAN_VAE = replace(
+    accepts_known("the VAE of Wan 2.1 or Qwen-Image"),
+    name="Wan 2.1's VAE",
+    fix="Choose wan_2.1_vae.safetensors; all models of Wan 2.2 14B use it too.",
+)
 WAN_T5 = Accepts(
     "Wan's own T5 text encoder",
     (T5,),

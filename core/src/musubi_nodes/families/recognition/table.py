@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from musubi_nodes.families.node import Node
@@ -13,16 +15,19 @@ from musubi_nodes.families.recognition.kinds import WeightsKind
 from musubi_nodes.families.recognition.vaes import VAES
 
 TABLE = (*DITS, *VAES, *ENCODERS)
+Versions = Mapping[str, tuple[str, ...]]
 
 
-def accepts_known(*names: str, **reading: Any) -> Accepts:
+def accepts_known(*names: str, versions: Versions = MappingProxyType({}), **reading: Any) -> Accepts:
     """Accept kinds of the core's table; the first names them in messages.
 
-    ``reading`` are further fields of :class:`Accepts`. Raises ValueError for an unknown name.
+    ``versions``: versions or tasks by kind. ``reading`` are further fields of :class:`Accepts`. Raises ValueError for
+    an unknown name.
     """
     if unknown := set(names).difference(kind.name for kind in TABLE):
         raise ValueError(f"the table of known kinds has none that is called {', '.join(sorted(unknown))}")
-    return Accepts(names[0], tuple(kind for kind in TABLE if kind.name in names), **reading)
+    kinds = (replace(kind, tasks=versions.get(kind.name, ())) for kind in TABLE if kind.name in names)
+    return Accepts(names[0], tuple(kinds), **reading)
 
 
 def known_kinds(nodes: Iterable[type[Node]]) -> tuple[WeightsKind, ...]:

@@ -6,6 +6,7 @@ from musubi_nodes.families.recognition.kinds import WeightsKind
 
 _LDM = {"encoder.down.0.block.0.conv1.weight": (), "decoder.conv_in.weight": ()}
 _DIFFUSERS = {"encoder.down_blocks.0.resnets.0.conv1.weight": (), "decoder.conv_in.weight": ()}
+_WAN = {"decoder.mid_block.resnets.0.norm1.gamma": (), "encoder.conv_in.weight": (), "quant_conv.weight": ()}
 
 VAES = (
     WeightsKind("the VAE of Stable Diffusion 1.5 or SDXL", {**_LDM, "decoder.conv_in.weight": (512, 4)}),
@@ -23,10 +24,15 @@ VAES = (
     WeightsKind("the VAE (ae) of FLUX.2 or Ideogram 4", {**_LDM, "bn.running_mean": ()}),
     WeightsKind("the VAE of FLUX.2, in diffusers format", {**_DIFFUSERS, "bn.running_mean": ()}),
     WeightsKind(
-        "the VAE of Wan 2.1 or Qwen-Image in diffusers format",
-        {"decoder.mid_block.resnets.0.norm1.gamma": (), "encoder.conv_in.weight": (), "quant_conv.weight": ()},
+        "the VAE of Wan 2.1 or Qwen-Image",
+        {"encoder.conv1.weight": (None, 3), "decoder.conv1.weight": (), "conv2.weight": (16, 16)},
     ),
-    WeightsKind("Qwen-Image-Layered's VAE", {"encoder.conv1.weight": (None, 4), "conv2.weight": (16,)}),
+    WeightsKind("the VAE of Wan 2.1 or Qwen-Image in diffusers format", {**_WAN, "encoder.conv_in.weight": (None, 3)}),
+    WeightsKind(
+        "Qwen-Image-Layered's VAE",
+        {"encoder.conv1.weight": (None, 4), "decoder.conv1.weight": (), "conv2.weight": (16, 16)},
+    ),
+    WeightsKind("Qwen-Image-Layered's VAE in diffusers format", {**_WAN, "encoder.conv_in.weight": (None, 4)}),
     WeightsKind(
         "Wan 2.2's VAE, which is for the 5B model only",
         {"encoder.conv1.weight": (), "conv2.weight": (48, 48)},
