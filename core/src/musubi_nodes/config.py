@@ -35,13 +35,13 @@ def _whole_path(text: str) -> str:
 
 def _variable_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise InvalidValue("variable-name-invalid", "is no name of a variable: use letters, digits and _")
+        raise InvalidValue("variable-name-invalid", "is not a valid variable name: use letters, digits and _")
     return name
 
 
 def _variable_value(value: str) -> str:
     if "\0" in value:
-        raise InvalidValue("variable-value-invalid", "holds a NUL character, which no variable can hold")
+        raise InvalidValue("variable-value-invalid", "contains a NUL character, which variables cannot contain")
     return value
 
 
@@ -54,7 +54,7 @@ def _option(name: str) -> str:
     """Refuse secrets: others can see a command line."""
     if is_secret(name):
         variable = LOGINS.get(name, name.upper())
-        text = f"stands in the command, where others see it; write {variable} into [secrets] instead"
+        text = f"would be visible to others in the command line; put {variable} into [secrets] instead"
         raise InvalidValue("secret-in-command", text)
     return name
 
@@ -81,7 +81,7 @@ class InstallConfig(_Section):
 class Config(_Section):
     """All settings (docs/configuration.md). Environment variables win."""
 
-    install: str | None = Field(None, description="Which install is used when a workflow names none.")
+    install: str | None = Field(None, description="The install that is used when a workflow names none.")
     installs: dict[str, InstallConfig] = Field(default_factory=dict)
     plugins_off: list[str] = Field(default_factory=list, description="Plugins that are not loaded.")
     executor: str = Field("local", description="Where commands run.")
@@ -89,9 +89,9 @@ class Config(_Section):
         default_factory=dict, description="Model folders by kind, for the terminal."
     )
     comfyui: WholePath | None = Field(None, description="A ComfyUI folder whose models/ the terminal uses.")
-    read_roots: list[WholePath] = Field(default_factory=list, description="Folders that may be read beyond loopback.")
-    shared: bool = Field(False, description="Others reach ComfyUI although it listens on loopback.")
-    machines: list[str] = Field(default_factory=list, description="Machines that may lead a training over several.")
+    read_roots: list[WholePath] = Field(default_factory=list, description="Folders that remote users may read.")
+    shared: bool = Field(False, description="Others can reach ComfyUI although it listens on loopback.")
+    machines: list[str] = Field(default_factory=list, description="Machines that may lead a training across several.")
     secrets: Variables = Field(default_factory=dict, description="WANDB_API_KEY, HF_TOKEN: reach the child only.")
     options: dict[Annotated[str, AfterValidator(_option)], Any] = Field(
         default_factory=dict, description="Upload options sent to every trainer."
@@ -154,7 +154,7 @@ def _checked(path: Path, values: dict[str, Any]) -> Config:
     except ValidationError as error:
         found = [_sentence(each) for each in error.errors()]
         raise problems(
-            "config-invalid", f"the configuration {path} is wrong", found, fix="Correct the file and start again."
+            "config-invalid", f"the configuration {path} is invalid", found, fix="Correct the file and start again."
         ) from None
 
 
@@ -163,7 +163,7 @@ def _sentence(error: Mapping[str, Any]) -> Problem:
     key, said = ".".join([*above, last]), finding(error)
     if error["type"] == "extra_forbidden":
         near = did_you_mean(last, list((InstallConfig if above else Config).model_fields))
-        return Problem("key-unknown", f"{key} is no key{near}")
+        return Problem("key-unknown", f"{key} is not a known key{near}")
     if key == "install" and isinstance(error["input"], Mapping):
         text = "install names one of the installs; they are described in [installs.NAME], with an s"
         return Problem("install-not-a-name", text)
@@ -186,8 +186,8 @@ def _file_values(path: Path) -> dict[str, Any]:
             "file-not-utf8", f"the configuration {path} is not UTF-8: {error}", fix="Save it as UTF-8."
         ) from None
     except ValueError as error:
-        fix = "Correct the file and start again. Windows paths stand in 'single quotes'."
-        raise MusubiError("toml-invalid", f"the configuration {path} is no TOML: {error}", fix=fix) from None
+        fix = "Correct the file and start again. Put Windows paths in 'single quotes'."
+        raise MusubiError("toml-invalid", f"the configuration {path} is not valid TOML: {error}", fix=fix) from None
     except OSError as error:
         raise MusubiError(
             "file-unreadable", f"the configuration {path} cannot be read: {error}", fix="Check its permissions."

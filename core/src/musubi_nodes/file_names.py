@@ -24,7 +24,7 @@ def checked_name(name: str, what: str, *endings: str) -> str:
         raise MusubiError(
             error.code,
             f"{what} {name[:80]!r} {error}",
-            why="It becomes part of file names; musubi-tuner loses the whole training at its first save otherwise.",
+            why="It becomes part of file names; otherwise musubi-tuner loses the whole training at its first save.",
             fix="Choose another name, without a folder.",
         ) from None
 
@@ -52,5 +52,5 @@ def _wrong(name: str) -> str:
     try:
         size = max(len(os.fsencode(name)), len(name.encode()))
     except UnicodeEncodeError as error:
-        return f"file names of this system have no {name[error.start]!r}"
-    return f"it has {size} bytes, and {LONGEST_NAME} at most are possible" if size > LONGEST_NAME else ""
+        return f"file names on this system cannot contain {name[error.start]!r}"
+    return f"it has {size} bytes; at most {LONGEST_NAME} are possible" if size > LONGEST_NAME else ""

@@ -84,7 +84,7 @@ def _check_usable(facts: os.stat_result, limit: Limit | None) -> None:
 
 def _too_large(limit: Limit) -> NotUsable:
     size = f"{limit.most // _MB} MB" if limit.most >= _MB else f"{limit.most} bytes"
-    return NotUsable(f"it is larger than {size}, the most that a {limit.kind} may have")
+    return NotUsable(f"it is larger than {size}, the limit for a {limit.kind}")
 
 
 def read_bytes(path: Path | str, limit: Limit, *, follow: bool = True) -> bytes:
@@ -320,7 +320,7 @@ def cleaned_path(text: str) -> Path:
     if CONTROLS.search(text) or re.search(r"[\n\t]", text):
         raise MusubiError(
             "path-control-character",
-            f"the path {text[:80]!r} holds a line break or control character",
+            f"the path {text[:80]!r} contains a line break or control character",
             fix="Type the path again.",
         )
     if len(text) > LONGEST_PATH:
@@ -331,12 +331,12 @@ def cleaned_path(text: str) -> Path:
         raise MusubiError(
             "path-unsafe-on-windows",
             f"the path {text[:80]!r} {meaning}",
-            why="Windows would open something else than this path names, and the workflow may be run there.",
-            fix="Rename the file or folder, or give its whole path.",
+            why="Windows would open something other than this path names, and the workflow may be run there.",
+            fix="Rename the file or folder, or give its full path.",
         )
     try:
         return Path(text).expanduser()
     except RuntimeError:
         raise MusubiError(
-            "home-unknown", f"nobody's home folder is meant by {text[:80]!r}", fix="Write the whole path."
+            "home-unknown", f"{text[:80]!r} names no user's home folder", fix="Write the full path."
         ) from None

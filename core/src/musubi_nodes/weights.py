@@ -21,7 +21,7 @@ _BITS = {
 }  # fmt: skip
 _DIMENSIONS, _LARGEST, _DIGITS = 16, 1 << 48, 20
 _QUOTES = 500_000
-_DOWNLOAD = "Download the file again and compare its size with the page that offers it."
+_DOWNLOAD = "Download the file again and compare its size with the download page."
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_header(path: Path) -> Header:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise MusubiError(
             "header-damaged",
-            f"{path} is no safetensors file",
+            f"{path} is not a safetensors file",
             why=translate("Its header is damaged: {error}", error=error),
             fix=_DOWNLOAD,
         ) from error
@@ -78,7 +78,7 @@ def _check_start(path: Path, start: bytes, length: int, size: int) -> None:
         raise MusubiError(
             "file-truncated",
             f"{path} is cut off",
-            why=translate("Its header alone needs {needs} bytes, it has {size}.", needs=8 + length, size=size),
+            why=translate("Its header alone needs {needs} bytes, the file has {size}.", needs=8 + length, size=size),
             fix=_DOWNLOAD,
         )
 
@@ -96,19 +96,19 @@ def _refuse_other_files(path: Path, start: bytes) -> None:
         raise MusubiError(
             "file-gguf",
             f"{path} is a GGUF file",
-            why="musubi-tuner reads no GGUF.",
+            why="musubi-tuner cannot read GGUF.",
             fix="Choose the safetensors file of the same model, in fp16, bf16 or fp8.",
         )
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
         raise MusubiError(
             "file-pytorch",
             f"{path} is a PyTorch file (.pt, .pth, .ckpt), not safetensors",
-            why="musubi-tuner takes safetensors only for this one, or goes by the ending of the name.",
-            fix="Choose the safetensors file of the same weights; a PyTorch file needs its own ending.",
+            why="musubi-tuner only accepts safetensors here, or decides by the file name's extension.",
+            fix="Choose the safetensors file of the same weights; a PyTorch file needs its own extension.",
         )
     raise MusubiError(
         "file-not-safetensors",
-        f"{path} is no safetensors file",
+        f"{path} is not a safetensors file",
         why=translate("It begins with {start!r}.", start=start[:8]),
         fix=_DOWNLOAD,
     )
@@ -125,13 +125,13 @@ def _checked(raw: Mapping[str, Any], start: int, size: int) -> Header:
     tensors = {name: _tensor(name, entry, start) for name, entry in entries.items()}
     end = max((tensor.place.stop for tensor in tensors.values()), default=start) - start
     if end > data:
-        raise _TooShort(translate("Its tensors need {needs} bytes, {there} are there.", needs=end, there=data))
+        raise _TooShort(translate("Its tensors need {needs} bytes, but only {there} are there.", needs=end, there=data))
     if end < data:
         raise ValueError(f"{data - end} bytes follow after the last tensor")
     if sum(len(tensor.place) for tensor in tensors.values()) != end:
         raise ValueError("its tensors overlap, or leave gaps")
     if strange := next((name for name in tensors if not is_one_line(name)), None):
-        raise ValueError(f"the name {strange[:80]!r} holds a line break or control character")
+        raise ValueError(f"the name {strange[:80]!r} contains a line break or control character")
     return Header(tensors, {str(key): str(value) for key, value in metadata.items()})
 
 

@@ -10,13 +10,13 @@ _MEANINGS = tuple(
     (re.compile(pattern, re.IGNORECASE), meaning)
     for pattern, meaning in (
         (r"^[\\/]{2}[?.]" + _LAST + r"|^[\\/]\?\?" + _LAST, "begins like the name of a device"),
-        (r"^[a-z]:(?![\\/])", "counts from the current folder of a drive"),
+        (r"^[a-z]:(?![\\/])", "is relative to the current folder of a drive"),
         (r"(?<!^[a-z]):", "names a stream inside a file with its ':'"),
         (
             r"(?:^|[\\/])(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[1-9\u00b9\u00b2\u00b3]) *(?=[.\\/]|$)",
             "names a device",
         ),
-        (r"(?:^|[\\/])(?!\.\.?" + _LAST + r")[^\\/]*[ .]" + _LAST, "has a name that ends in a blank or a dot"),
+        (r"(?:^|[\\/])(?!\.\.?" + _LAST + r")[^\\/]*[ .]" + _LAST, "has a name that ends with a space or a dot"),
     )
 )
 """Source: "Naming Files, Paths, and Namespaces", Microsoft."""

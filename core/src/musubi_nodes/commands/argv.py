@@ -84,7 +84,8 @@ def _text(argument: Argument, value: Any) -> str:
         raise MusubiError(
             "path-control-character",
             f"--{argument.name} cannot take the path {text[:80]!r}",
-            why="Its name holds a line break or control character, which could pass for a line of the script's output.",
+            why="Its name contains a line break or control character, which could pass for a line of the script's "
+            "output.",
             fix="Rename the file or folder.",
         )
     return one_line(text)

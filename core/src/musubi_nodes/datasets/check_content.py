@@ -67,13 +67,13 @@ def _captions(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnM
         text = f"{without}, which musubi-tuner leaves out silently"
     found.add(to, "caption-missing", scan.name, scan.without_caption, scan.kind, text)
     unusable = {path: None for path in scan.not_utf8 if not _can_be_opened(path, CAPTION)}
-    text = f"which is no file of at most {CAPTION.most // 1_000_000} MB that can be opened"
+    text = f"which is not a file of at most {CAPTION.most // 1_000_000} MB that can be opened"
     found.add(found.errors, "file-unreadable", scan.name, [*unusable], "caption", text, "write it again")
     encoded = [path for path in scan.not_utf8 if path not in unusable]
-    found.add(found.errors, "file-not-utf8", scan.name, encoded, "caption", "not in UTF-8", "save again as UTF-8")
+    found.add(found.errors, "file-not-utf8", scan.name, encoded, "caption", "not in UTF-8", "save it again as UTF-8")
     found.add(found.warnings, "caption-empty", scan.name, scan.empty_captions, "caption", "empty")
     text = "with a byte order mark, which becomes part of the caption"
-    marked, fix = scan.marked_captions, "save again as UTF-8 without BOM"
+    marked, fix = scan.marked_captions, "save it again as UTF-8 without BOM"
     found.add(found.warnings, "file-byte-order-mark", scan.name, marked, "caption", text, fix)
     stems = {path.stem.casefold() for path in scan.without_caption}
     cased = [path for path in scan.captions_alone if path.stem.casefold() in stems]
@@ -104,7 +104,7 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
     if isinstance(dataset, ImageDataset) and dataset.fp_1f_clean_indices:
         needed = len(dataset.fp_1f_clean_indices)
         few = [item.path for item in scan.noticed if 0 < len(item.control_files) < needed]
-        text = f"with less than the {needed} controls of fp_1f_clean_indices"
+        text = f"with fewer than the {needed} controls of fp_1f_clean_indices"
         found.add(found.errors, "control-missing", scan.name, few, "image", text)
     if (
         isinstance(dataset, ImageDataset)
@@ -157,12 +157,12 @@ def _is_avif(path: Path) -> bool:
 _ODD: dict[ImageIssue, tuple[str, str, str]] = {
     "alpha": (
         "image-transparent",
-        "with transparency, which musubi-tuner drops: what is transparent is learned in the colour behind",
+        "with transparency, which musubi-tuner drops: transparent parts are learned in their hidden colour",
         "",
     ),
     "grey16": (
         "image-16-bit",
-        "in grey of 16 bits, which musubi-tuner cuts off at 255: nearly all becomes white",
+        "in 16-bit grey, which musubi-tuner clips at 255: nearly everything becomes white",
         "save with 8 bits",
     ),
     "rotated": ("image-rotated", "with an EXIF rotation, which musubi-tuner does not apply", "rotate the pixels"),

@@ -81,7 +81,7 @@ def _lengths(
         if dataset.max_frames < rule.shortest:
             return  # already an error of max_frames
         short = [shown[path] for path, cut in clips.items() if max(cut, default=0) < rule.shortest]
-        found.add(found.errors, "video-too-short", name, short, "video", f"with less than {rule.shortest} frames")
+        found.add(found.errors, "video-too-short", name, short, "video", f"with fewer than {rule.shortest} frames")
         return
     targets = rounded_targets(dataset)
     short = [shown[path] for path, cut in clips.items() if not cut]

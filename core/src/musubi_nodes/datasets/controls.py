@@ -46,7 +46,7 @@ def numbered(images: Sequence[File], candidates: Iterable[File], separators: str
     for owner, files in found.items():
         first = [file.name for number, file in files if number == min(files)[0]]
         if len(first) > 1:  # upstream sorts a set by number, so its choice varies
-            text = f"{owner.name} has several first companions, and chance takes one: {', '.join(first)}"
+            text = f"{owner.name} has several first companions, and which one is used is random: {', '.join(first)}"
             result.bad.append(Problem("companion-ambiguous", text))
     result.of = {owner.path: tuple(file for _, file in sorted(files)) for owner, files in found.items()}
     return result

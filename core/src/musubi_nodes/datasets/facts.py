@@ -74,7 +74,7 @@ def _video(file: File) -> VideoFacts:
         return probe(Path(file.path))
     images = images_in(file.path)
     if not images:
-        raise MusubiError("folder-empty", f"the folder {file.path} holds no images")
+        raise MusubiError("folder-empty", f"the folder {file.path} contains no images")
     (width, height), _ = image_facts(images[0])
     return VideoFacts(width, height, 0.0, len(images), 0.0)
 

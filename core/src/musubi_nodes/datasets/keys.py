@@ -25,18 +25,18 @@ DEPRECATED = {
 OTHERS = {
     "subsets": "this is a TOML for sd-scripts; musubi-tuner has no subsets: write image_directory = '...' into "
     "[[datasets]] itself, one [[datasets]] for each image_dir",
-    "image_dir": "this is sd-scripts' word (did you mean 'image_directory'?)",
-    "metadata_file": "this is sd-scripts' word; write image_jsonl_file, with image_path and caption in each line",
+    "image_dir": "this is sd-scripts' name (did you mean 'image_directory'?)",
+    "metadata_file": "this is sd-scripts' name; write image_jsonl_file, with image_path and caption in each line",
     "class_tokens": "musubi-tuner takes captions from files; write a .txt beside each picture and remove it",
     "keep_tokens": "musubi-tuner leaves captions as they are; remove it",
     "shuffle_caption": "musubi-tuner leaves captions as they are; remove it",
     "caption_dropout_rate": "musubi-tuner leaves captions as they are; remove it",
-    "flip_aug": "musubi-tuner trains from caches and changes no pictures; remove it",
-    "color_aug": "musubi-tuner trains from caches and changes no pictures; remove it",
-    "random_crop": "musubi-tuner trains from caches and changes no pictures; remove it",
+    "flip_aug": "musubi-tuner trains from caches and does not change pictures; remove it",
+    "color_aug": "musubi-tuner trains from caches and does not change pictures; remove it",
+    "random_crop": "musubi-tuner trains from caches and does not change pictures; remove it",
     "directory": "this is a TOML for diffusion-pipe; write [[datasets]] with image_directory or video_directory",
-    "enable_ar_bucket": "this is diffusion-pipe's word; write enable_bucket",
-    "frame_buckets": "this is diffusion-pipe's word; write target_frames",
+    "enable_ar_bucket": "this is diffusion-pipe's name; write enable_bucket",
+    "frame_buckets": "this is diffusion-pipe's name; write target_frames",
 }
 """Keys of sd-scripts and diffusion-pipe."""
 _FOREIGN = "key-of-another-trainer"
@@ -54,14 +54,14 @@ def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
 def stray_top_level(key: str, value: object) -> Problem:
     if key in {*KEYS["image"], *KEYS["video"]}:
         where = "[general] or [[datasets]]" if key in GENERAL_KEYS else "[[datasets]]"
-        text = f"{key} = {shown(value)}: stands outside of every section; put it under {where}"
+        text = f"{key} = {shown(value)}: is outside of every section; put it under {where}"
         return Problem("key-misplaced", text)
     if key in OTHERS:
         return Problem(_FOREIGN, f"{key}: {OTHERS[key]}")
     if near := did_you_mean(key, ("general", "datasets")):
         return Problem("section-unknown", f"{key}: unknown section{near}")
     if near := did_you_mean(key, (*KEYS["image"], *KEYS["video"])):
-        text = f"{key} = {shown(value)}: no key of a section{near}; put it under [general] or [[datasets]]"
+        text = f"{key} = {shown(value)}: not a key of any section{near}; put it under [general] or [[datasets]]"
         return Problem("key-misplaced", text)
     return Problem("section-unknown", f"{key} = {shown(value)}: unknown section; remove it")
 

@@ -23,7 +23,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raise MusubiError(
             "file-type-unsupported",
             f"{path} is neither .toml nor .json",
-            fix="musubi-tuner reads these two only; rename the file.",
+            fix="musubi-tuner reads only these two; rename the file.",
         )
     try:
         data = read_bytes(path, TOML)
@@ -88,7 +88,7 @@ def parse_json(text: str, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MusubiError(
             "json-not-an-object",
-            f"{name} holds no JSON object",
+            f"{name} contains no JSON object",
             fix='It must look like {"general": {}, "datasets": [{}]}.',
         )
     return value

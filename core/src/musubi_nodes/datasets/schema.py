@@ -49,7 +49,9 @@ class General(BaseModel):
     batch_size: Count = Field(1, le=1024, description="Items that go through the model together.")
     num_repeats: Count = Field(1, le=100_000, description="How often each item is seen in an epoch.")
     enable_bucket: StrictBool = Field(
-        False, description="Keep aspect ratios: the resolution is an area then, and items go to sizes near it."
+        False,
+        description="Keep aspect ratios: the resolution is then an area, and items are resized to shapes of about "
+        "that area.",
     )
     bucket_no_upscale: StrictBool = Field(False, description="With buckets: never enlarge a small image.")
 
@@ -59,7 +61,7 @@ class General(BaseModel):
 
 
 class _Folders(General):
-    cache_directory: Path | None = Field(None, description="Where the caches lie.")
+    cache_directory: Path | None = Field(None, description="Folder of the caches.")
     control_directory: Path | None = Field(None, description="Control images or videos of the same names.")
     fp_latent_window_size: Count = Field(9, le=100, description="FramePack: latent frames in a section.")
 

@@ -221,7 +221,7 @@ def _paths(where: str, section: Mapping[str, Any], base: Path, found: list[Probl
         if not isinstance(text, str):
             continue
         if any(ord(letter) < 32 for letter in text.strip()):
-            line = f"{where}.{key}: {text!r:.80} holds a control character; write \\ as / or use single quotes"
+            line = f"{where}.{key}: {text!r:.80} contains a control character; write \\ as / or use single quotes"
             found.append(Problem("path-control-character", line))
         elif not text.strip(" '\""):
             line = f"{where}.{key} = {shown(text)}: is empty; give a path or remove it"
@@ -246,5 +246,5 @@ def _built(model: type[Any], values: Mapping[str, Any], where: str, found: list[
         found.extend(in_words(where, error))
     except UnicodeEncodeError as error:  # JSON can contain lone surrogates
         half = error.object[error.start : error.end]
-        found.append(Problem("text-half-character", f"{where}: a text holds half a character ({half!r}); remove it"))
+        found.append(Problem("text-half-character", f"{where}: a text contains half a character ({half!r}); remove it"))
     return None

@@ -69,7 +69,7 @@ class ClipSpec:
         if left <= 0:
             raise MusubiError(
                 "video-start-behind-end",
-                f"start {self.start:g} s lies behind the end of the video, which lasts {facts.duration:.2f} s",
+                f"start {self.start:g} s is after the end of the video, which lasts {facts.duration:.2f} s",
                 fix="Choose an earlier start.",
             )
         if self.fps:

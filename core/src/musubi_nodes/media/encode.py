@@ -72,7 +72,9 @@ def encode(source: Source, wish: EncodeRequest, folder: Path, watch: Watch = unw
     """
     if not source.frames:
         raise MusubiError(
-            "frames-missing", "there are no frames to write", fix="Look at what makes the images: the batch is empty."
+            "frames-missing",
+            "there are no frames to write",
+            fix="Check the node that makes the images: the batch is empty.",
         )
     check_rate(wish.form, float(source.rate))
     if wish.audio is None and wish.form.audio and source.cut.picks() and source.path:

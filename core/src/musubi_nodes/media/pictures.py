@@ -46,7 +46,7 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
         try:
             with Image.open(file) as picture:
                 if picture.format not in KINDS:
-                    raise ValueError(f"it is of the kind {picture.format}, which is not taken for a picture")
+                    raise ValueError(f"its format, {picture.format}, is not accepted as a picture")
                 yield picture
         except MusubiError:
             raise

@@ -108,7 +108,7 @@ def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
     if sound and not stream:
         raise MusubiError(
             "video-without-pictures",
-            f"{path} is no video that ffmpeg can read",
+            f"{path} is not a video that ffmpeg can read",
             why="It holds sound, but no pictures.",
             fix="Choose another file.",
         )
@@ -118,7 +118,7 @@ def _probe(path: Path, stamp: FileStamp) -> VideoFacts:
             if container == "webp_pipe"
             else "Convert it to .mp4."
         )
-        raise MusubiError("video-unreadable", f"{path} is no video that ffmpeg can read", why=said, fix=fix)
+        raise MusubiError("video-unreadable", f"{path} is not a video that ffmpeg can read", why=said, fix=fix)
     ticks = _number(r"([\d.]+)(k?) tbr", stream[0])
     fps = _number(r"([\d.]+)(k?) fps", stream[0]) or ticks
     turned = re.search(r"^(?:displaymatrix|Display Matrix): rotation of (-?\d+)", header, re.MULTILINE)

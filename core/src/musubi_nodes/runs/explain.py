@@ -124,7 +124,7 @@ def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> M
         found.code if found else _unexplained(failure),
         f"{what}: {words}" if words else what,
         why=found.why if found else "",
-        fix=found.fix if found else "The log holds the whole output; its last lines say most.",
+        fix=found.fix if found else "The log holds the whole output; the cause is usually in its last lines.",
         log=log,
     )
 

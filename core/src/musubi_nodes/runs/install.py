@@ -101,7 +101,7 @@ def find_python(root: Path, windows: bool = os.name == "nt") -> Path:
     raise MusubiError(
         "python-missing",
         f"no Python environment was found in {root}",
-        why=translate("{python} points to a Python that is gone.", python=dead) if dead else looked,
+        why=translate("{python} points to a Python that no longer exists.", python=dead) if dead else looked,
         fix="Set MUSUBI_TUNER_PYTHON, or `python` of this install in config.toml, to musubi-tuner's Python.",
     )
 

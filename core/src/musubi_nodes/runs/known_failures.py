@@ -27,7 +27,7 @@ FULL: tuple[tuple[tuple[Word, ...], str, str, str], ...] = (
     (
         SHARED,
         "shared-memory-full",
-        "The shared memory (/dev/shm), through which data loader workers hand on what they read, is full.",
+        "The shared memory (/dev/shm), through which data loader workers pass data, is full.",
         "In a container give it more shared memory (--shm-size), or use fewer data loader workers.",
     ),
     (
@@ -45,7 +45,7 @@ FULL: tuple[tuple[tuple[Word, ...], str, str, str], ...] = (
     (
         FILE,
         "file-too-large",
-        "A file became larger than its drive takes (FAT32: 4 GB), or than a limit of this user (`ulimit -f`) allows.",
+        "A file became larger than its drive allows (FAT32: 4 GB), or than this user's limit (`ulimit -f`).",
         "Choose an output folder on a drive with another file system, or raise the limit.",
     ),
 )
@@ -55,7 +55,7 @@ KNOWN: tuple[Row, ...] = (
     Row(
         r"cannot start ",
         "script-not-started",
-        "The program of this install is not there, or it must not be run.",
+        "The program of this install does not exist, or may not be run.",
         "Correct MUSUBI_TUNER_PYTHON, or `python` of the install in config.toml; `musubi-nodes doctor` checks it.",
     ),
     Row(
@@ -67,7 +67,7 @@ KNOWN: tuple[Row, ...] = (
     Row(
         r"[\w.-]+\.py: error: (?:unrecognized arguments|ambiguous option|argument )",
         "option-not-accepted",
-        "This musubi-tuner does not take the option as it was given.",
+        "This musubi-tuner does not accept the option as it was given.",
         "Run `musubi-nodes doctor`; update musubi-tuner if it is older than the option.",
     ),
     Row(
@@ -79,7 +79,7 @@ KNOWN: tuple[Row, ...] = (
     Row(
         r"Can't pickle <class 'safetensors_rust\.SafetensorError'>|Error while deserializing header: ",
         "file-damaged",
-        "A weights or cache file is damaged: only a part of it is there, or it is no safetensors file.",
+        "A weights or cache file is damaged: only part of it is there, or it is not a safetensors file.",
         "The lines above in the log name it. Download the weights again, or delete that cache file and cache again.",
     ),
     Row(
@@ -111,7 +111,7 @@ KNOWN: tuple[Row, ...] = (
         r"We couldn't connect to 'https://huggingface.co'|expected str, bytes or os.PathLike object, not NoneType"
         r"|Either model_file or model_proto must be specified|(?:[\w.]+\.)?LocalEntryNotFoundError",
         "tokenizer-missing",
-        "A tokenizer has to be fetched from the Hugging Face Hub once, and the Hub cannot be reached.",
+        "A tokenizer has to be downloaded once from the Hugging Face Hub, which cannot be reached.",
         "Connect to the internet for the first run, or set HF_HOME to a folder that has the tokenizer.",
     ),
     Row(
@@ -185,8 +185,8 @@ CRASHES: dict[str, tuple[str, str, str]] = {
         (
             "script-crashed",
             "It crashed inside a compiled library, not in Python.",
-            "Choose sdpa as attention, unless it is chosen already; then update the GPU driver and PyTorch of "
-            "musubi-tuner.",
+            "Choose sdpa as attention, if it is not chosen already; then update the GPU driver and musubi-tuner's "
+            "PyTorch.",
         ),
     ),
 }
@@ -215,7 +215,7 @@ WINDOWS: dict[int, tuple[str, str, str]] = {
         (
             "dll-missing",
             "A DLL that a package of musubi-tuner's environment needs is missing or broken.",
-            "Install the Visual C++ runtime of Microsoft, then PyTorch in that environment again.",
+            "Install Microsoft's Visual C++ runtime, then reinstall PyTorch in that environment.",
         ),
     ),
 }

@@ -80,7 +80,7 @@ def _acquired(lock: FileLock, seconds: float) -> bool:
         raise MusubiError(
             "lock-unusable",
             f"the lock file {lock.lock_file} cannot be used: {error}",
-            why="Runs that share a GPU or a cache folder take turns by such files.",
+            why="Runs that share a GPU or a cache folder use such files to take turns.",
             fix="Make its folder writable, or set MUSUBI_NODES_CACHE to a folder on a local disk.",
         ) from error
     return True

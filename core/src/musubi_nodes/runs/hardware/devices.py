@@ -35,7 +35,7 @@ def gpus(device: str, count: int = 1, environment: Mapping[str, str] = os.enviro
                 count=len(there),
                 names=", ".join(there) or translate("none"),
             ),
-            fix="Choose another device, or fewer; `musubi-nodes doctor` lists them.",
+            fix="Choose another device, or fewer devices; `musubi-nodes doctor` lists them.",
         )
     return tuple(there[number] for number in wanted)
 

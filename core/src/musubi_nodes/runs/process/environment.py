@@ -102,8 +102,8 @@ def _sources(install: Install, own: str | None) -> str:
     if os.pathsep in source:
         raise MusubiError(
             "install-path-not-allowed",
-            f"the path of the install {install.name} holds {os.pathsep!r}: {install.root}",
-            why="Python takes that character for the end of a path in PYTHONPATH, and would not find musubi-tuner.",
+            f"the path of the install {install.name} contains {os.pathsep!r}: {install.root}",
+            why="Python takes that character for a separator in PYTHONPATH, and would not find musubi-tuner.",
             fix="Rename or move the folder, and correct `root` in config.toml or MUSUBI_TUNER_ROOT.",
         )
     return _listed([own or "", source])
