@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-CORE = Path(__file__).resolve().parents[1] / "core" / "src" / "musubi_nodes"
+ROOT = Path(__file__).resolve().parents[1]
+CORE = ROOT / "core" / "src" / "musubi_nodes"
+PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 LAYERS = [
     "testing",
     "hosts",
@@ -68,6 +71,12 @@ def part(name: str) -> int:
     """Where the package of runs that a name belongs to stands in RUNS; behind the last where it is of none."""
     top, *rest = name.split(".")[1:]
     return RUNS.index(rest[0]) if top == "runs" and rest and rest[0] in RUNS else len(RUNS)
+
+
+@pytest.mark.parametrize("name", sorted({*re.findall(r"`([\w/.-]+\.(?:py|m?js|toml))`", PAGE)}))
+def test_the_page_on_architecture_names_a_file_that_is_there(name):
+    places = ("core/src/musubi_nodes", "core/src/musubi_nodes/families/generating", "")
+    assert any((ROOT / place / name).is_file() for place in places)
 
 
 def test_every_file_belongs_to_a_layer():
