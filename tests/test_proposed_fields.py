@@ -17,6 +17,7 @@ from musubi_nodes.config import Config, InstallConfig
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families import Family, ForwardOptions
 from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
 from musubi_nodes.hosts.terminal.family_scripts import family_scripts
 from musubi_nodes.hosts.terminal.propose import proposal
 from musubi_nodes.testing.contract import cases, set_twice
@@ -102,7 +103,22 @@ def test_types_choices_and_ranges_are_the_scripts_own(checkout: Path) -> None:
     text = proposal(checkout, "qwen_image", "New", Config())
     assert 'Annotated[Literal["en", "cn"] | None, Option()] = Field(None, ' in text
     assert "infer_steps: Annotated[int, Option()] = Field(25, ge=0, le=1000, " in text
-    assert 'output_type: Annotated[Literal["images", "latent", "latent_images"], Option()] = Field("images", ' in text
+
+
+def test_pictures_and_videos_of_a_script_are_marked_fields(checkout: Path) -> None:
+    text = proposal(checkout, "qwen_image", "New", Config())
+    assert "class NewImageGeneratorFields(ImageGeneratorInputs)" in text
+    assert 'control_image: Annotated[Any, Picture("control_image_path", several=True)]' in text
+    assert 'image: Annotated[Any, Picture("image_path")]' in proposal(checkout, "hv_1_5", "New", Config())
+
+
+@pytest.mark.parametrize("prefix", FAMILIES)
+def test_what_shared_nodes_set_is_not_proposed(checkout: Path, prefix: str) -> None:
+    models, rest = proposal(checkout, prefix, "New", Config()).split("class NewLatentCacheFields")
+    assert "override_dit" not in models
+    trainer = rest.split("class NewLoRATrainerFields")[1].split("class ")[0]
+    shared = {name for model in (Training, Network, Optimizer, Sampling, Memory) for name in model.model_fields}
+    assert not shared & set(re.findall(r"^    (\w+): ", trainer, re.MULTILINE))
 
 
 SCRIPT = """

@@ -13,9 +13,9 @@ from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.caches.node import LatentCache, TextEncoderCache
 from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS, OptionMap
 from musubi_nodes.families.fields import Settings
-from musubi_nodes.families.generating.generator import Generator
+from musubi_nodes.families.generating.generator import ImageGenerator, VideoGenerator
 from musubi_nodes.families.script import ScriptNode
-from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
 from musubi_nodes.families.training.trainer import LoRATrainer
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.runs.install import SOURCE_FOLDERS, Install, load_install
@@ -39,18 +39,21 @@ KINDS = (
     Kind(
         r"train_network",
         LoRATrainer,
-        (Memory, Training, Optimizer, Sampling),
+        (Memory, Training, Network, Optimizer, Sampling),
         TRAINER_OPTIONS,
         "TRAINER_OPTIONS",
         frozenset({"network_weights", "base_weights", "base_weights_multiplier", "sage_attn"}),
     ),
-    Kind(
-        r"generate_(video|image)",
-        Generator,
-        (Memory,),
-        GENERATOR_OPTIONS,
-        "GENERATOR_OPTIONS",
-        frozenset({"prompt", "video_size", "image_size", "lora_weight", "lora_multiplier", "attn_mode"}),
+    *(
+        Kind(
+            f"generate_{media}",
+            base,
+            (Memory,),
+            GENERATOR_OPTIONS,
+            "GENERATOR_OPTIONS",
+            frozenset({"prompt", f"{media}_size", "lora_weight", "lora_multiplier", "attn_mode"}),
+        )
+        for media, base in (("video", VideoGenerator), ("image", ImageGenerator))
     ),
 )
 

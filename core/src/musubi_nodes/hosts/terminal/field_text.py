@@ -22,6 +22,22 @@ MODEL_FOLDERS = (
 )
 """Pattern of options for weights -> folder of ComfyUI."""
 
+NO_WEIGHTS = frozenset({"override_dit"})
+"""Options that look like weights: this one is JSON."""
+
+PICTURES = {
+    "image_path": "image",
+    "i": "image",
+    "end_image_path": "end_image",
+    "image_last": "end_image",
+    "control_image_path": "control_image",
+    "control_image_mask_path": "control_image_mask",
+    "mask_path": "mask",
+    "ref_images": "control_image",
+}
+CLIPS = {"video_path": "video", "control_path": "control_video"}
+"""Option of a file that the script reads -> field of the picture or video."""
+
 SHARED_TYPES = {"vae_dtype": "Dtype"}
 
 TYPES = {"int": "int", "float": "float", "_int_or_float": "float", "int_or_float": "float"}
@@ -43,6 +59,14 @@ def declared(spec: OptionSpec) -> str:
     least = -most if (default or 0) < 0 else 0
     number = float if kind == "float" else int
     return _field(spec, kind, [*_default(spec, number), f"ge={number(least)}", f"le={number(most)}"])
+
+
+def media(spec: OptionSpec) -> str:
+    """Return the text of a picture's or video's field, or ""."""
+    several = ", several=True" if spec.is_list else ""
+    mark = f'Picture("{spec.name}"{several})' if spec.name in PICTURES else f'Clip("{spec.name}")'
+    field = PICTURES.get(spec.name) or CLIPS.get(spec.name)
+    return f"    {field}: Annotated[Any, {mark}] = Field(None, description={_described(spec)})" if field else ""
 
 
 def _default(spec: OptionSpec, kind: type, empty: str = "None") -> list[str]:
@@ -72,6 +96,6 @@ def _described(spec: OptionSpec) -> str:
 
 def model_folder(spec: OptionSpec) -> str:
     """Return ComfyUI's folder for the option's weights, or ""."""
-    if spec.name not in PATHS and spec.kind:
+    if spec.name in NO_WEIGHTS or (spec.name not in PATHS and spec.kind):
         return ""
     return next((folder for pattern, folder in MODEL_FOLDERS if re.fullmatch(pattern, spec.name)), "")

@@ -14,9 +14,10 @@ from musubi_nodes.commands.option import Option, marker
 from musubi_nodes.commands.option_owners import refusal
 from musubi_nodes.config import Config
 from musubi_nodes.families.fields import fields_of
+from musubi_nodes.families.generating.generator import Generator
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.hosts.terminal.family_scripts import Kind, Script, read_scripts
-from musubi_nodes.hosts.terminal.field_text import declared, model_folder, weight
+from musubi_nodes.hosts.terminal.field_text import declared, media, model_folder, weight
 
 
 def proposal(folder: Path, prefix: str, family: str, config: Config) -> str:
@@ -38,7 +39,12 @@ def _own(script: Script) -> Iterator[str]:
         yield f"    # this script has no --{name}, which the base sends: declare the field again, without Option()"
     taken = _taken(script.kind) - _narrower(script)
     for spec in script.options.values():
-        if spec.name in taken or model_folder(spec) or refusal(spec, known=spec.kind != ""):
+        if spec.name in taken or model_folder(spec):
+            continue
+        if field := media(spec) if issubclass(script.kind.base, Generator) else "":
+            yield field
+            continue
+        if refusal(spec, known=spec.kind != ""):
             continue
         if spec.name in script.kind.base.Inputs.model_fields.keys() - taken - _narrower(script):
             yield f"    # --{spec.name}: the base has this field: declare it again with Option()"
@@ -52,11 +58,12 @@ def _own(script: Script) -> Iterator[str]:
 
 def _taken(kind: Kind) -> set[str]:
     """Return options that the base or shared settings set."""
-    fields = {name for model in (kind.base.Inputs, *kind.settings) for name in _sent(model)}
+    fields = _sent(kind.base.Inputs) | {name for settings in kind.settings for name in settings.model_fields}
     computed = {name for settings in kind.settings for name in settings().options()}
     choices = (options for values in kind.option_map.values() for options in values.values())
     spelled = {name for options in choices if not isinstance(options, str) for name in options}
-    return fields | computed | spelled | kind.sent
+    impossible = {str(n) for values in kind.option_map.values() for n, sent in values.items() if isinstance(sent, str)}
+    return fields | computed | spelled | impossible | kind.sent | kind.base.refused_options.keys()
 
 
 def _sent(model: type[BaseModel]) -> set[str]:
@@ -112,7 +119,7 @@ What several scripts take, such as the model's version, belongs into Models once
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
