@@ -51,7 +51,7 @@ def test_a_script_is_asked_once(install: Install, tmp_path: Path) -> None:
 def test_once_the_missing_package_is_there_the_script_is_known(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with fails("script-options-unknown", "new_train_network.py"):
+    with fails("script-options-unknown", "new_train_network.py", "comes_later"):
         parser_options(install, "new_train_network.py")
     assert not list((tmp_path / "cache" / "options").glob("*")), "another program would not ask"
     add_package(tmp_path)

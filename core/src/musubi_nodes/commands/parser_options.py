@@ -20,6 +20,7 @@ from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, tab
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import KEPT, read_bytes, write_json
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 
@@ -29,7 +30,12 @@ SECONDS = 120
 AGAIN = 60
 """Seconds before a failed ``--help`` is retried."""
 
-_failed: dict[Path, float] = {}
+_failed: dict[Path, tuple[float, str]] = {}
+"""When a ``--help`` failed, and why."""
+
+
+class HelpFailed(Exception):
+    """A script's ``--help`` failed; the message is its last line."""
 
 
 def parser_options(install: Install, script: str) -> Table:
@@ -38,38 +44,51 @@ def parser_options(install: Install, script: str) -> Table:
     Some scripts need CUDA for ``--help`` (v0.3.4): then its table is used.
     """
     path = install.script(script)
-    kept = cache_folder() / "options" / f"{_name(install, path)}.json"
+    kept = _kept(install, path)
     found = _read(kept) or _asked(install, path, kept)
     release = table(script, nearest_release(install.version)) or {}
     if not found and not release:
         raise MusubiError(
             "script-options-unknown",
             f"the options of {script} cannot be found out",
-            why="Its --help failed, and no kept table of musubi-tuner has it.",
+            why=translate("Its --help failed: {reason}", reason=help_failure(install, script)),
             fix="Run `musubi-nodes doctor`.",
         )
     return {name: _typed(spec, release.get(name)) for name, spec in found.items()} if found else release
 
 
+def help_failure(install: Install, script: str) -> str:
+    """Return why the script's last ``--help`` failed, or ""."""
+    return _failed.get(_kept(install, install.script(script)), (0.0, ""))[1]
+
+
 def _asked(install: Install, path: Path, kept: Path) -> dict[str, OptionSpec]:
-    if time.monotonic() - _failed.get(kept, -math.inf) < AGAIN:
+    if time.monotonic() - _failed.get(kept, (-math.inf, ""))[0] < AGAIN:
         return {}
-    if found := ask_help(install, path):
-        with contextlib.suppress(OSError):  # the cache is optional
-            write_json(kept, [asdict(spec) for spec in found.values()])
-    else:
-        _failed[kept] = time.monotonic()
+    try:
+        found = ask_help(install, path)
+    except HelpFailed as error:
+        _failed[kept] = time.monotonic(), str(error)
+        return {}
+    _failed.pop(kept, None)
+    with contextlib.suppress(OSError):  # the cache is optional
+        write_json(kept, [asdict(spec) for spec in found.values()])
     return found
 
 
 def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
+    """Return what ``--help`` tells; raises :class:`HelpFailed`."""
     environment = child_environment(install) | {"COLUMNS": "400", "NO_COLOR": "1"}
     try:
         command = [str(install.python), str(path), "--help"]
         done = children.run(command, seconds=SECONDS, env=environment, cwd=install.root)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return parse_help(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise HelpFailed(str(error)) from error
+    found = parse_help(done.stdout.decode("utf-8", "replace")) if done.returncode == 0 else {}
+    if not found:
+        lines = done.stderr.decode("utf-8", "replace").split("\n")
+        raise HelpFailed(next((line.strip() for line in reversed(lines) if line.strip()), f"code {done.returncode}"))
+    return found
 
 
 def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
@@ -77,6 +96,10 @@ def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
     if known is None:
         return spec
     return replace(known, choices=spec.choices or known.choices, help=spec.help)
+
+
+def _kept(install: Install, path: Path) -> Path:
+    return cache_folder() / "options" / f"{_name(install, path)}.json"
 
 
 def _name(install: Install, path: Path) -> str:

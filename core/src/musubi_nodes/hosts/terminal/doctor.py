@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from musubi_nodes import __version__
-from musubi_nodes.commands.parser_options import ask_help
+from musubi_nodes.commands.parser_options import HelpFailed, ask_help
 from musubi_nodes.commands.tables import RELEASES, scripts
 from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
@@ -161,7 +161,9 @@ def _scripts(subject: str, install: Install, found: Plugins) -> Iterator[Finding
         fix = "Update musubi-tuner, or do without these nodes."
         yield Finding(subject, f"{family} lacks {', '.join(lacking)}", "warning", "script-missing", fix)
     first = known[0]
-    if not ask_help(install, install.script(first)):
+    try:
+        ask_help(install, install.script(first))
+    except HelpFailed as error:
         fix = f"Run `{install.python} {install.script(first)} --help` in a terminal and read why."
-        text = f"{first} --help fails; the kept option tables serve"
+        text = f"{first} --help fails ({error}); the kept option tables serve"
         yield Finding(subject, text, "fault", "script-help-failed", fix)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musubi_nodes.commands.parser_options import parser_options
+from musubi_nodes.commands.parser_options import help_failure, parser_options
 from musubi_nodes.commands.tables import RELEASES, Table, scripts, table
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError, did_you_mean
@@ -115,4 +115,7 @@ def _options(script: str, install: Install | None) -> tuple[Table, str]:
             fix="Set MUSUBI_TUNER_ROOT to this folder and MUSUBI_TUNER_PYTHON to its Python, or use config.toml.",
         )
     asked = any(spec.help for spec in known.values()) or script not in scripts()
-    return known, "from its --help" if asked else f"from the kept table of v{RELEASES[-1]}: its --help could not be run"
+    if asked:
+        return known, "from its --help"
+    reason = help_failure(install, script) if install else "no Python for it was found"
+    return known, f"from the table of v{RELEASES[-1]}, since its --help failed: {reason}"
