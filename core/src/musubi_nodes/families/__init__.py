@@ -1,7 +1,6 @@
-"""The public door: all that the author of a plugin imports, beside ``musubi_nodes.hookimpl``.
+"""The public API for plugins, besides ``musubi_nodes.hookimpl``.
 
-For a model family: bases of nodes, sockets, settings, the family's description. For the other hooks: installs,
-executors, explanations. Everything else in this package may change without notice.
+Everything else in this package may change without notice.
 """
 
 from musubi_nodes.commands.option import Option

@@ -1,4 +1,4 @@
-"""All options of one run: the node's own fields, its settings sockets, the memory plan and the family's defaults."""
+"""All options of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from musubi_nodes.families.settings import Memory
 
 
 def own_arguments(inputs: BaseModel, title: str) -> Iterator[Argument]:
-    """The options among the node's own fields, and those of the sockets that it marks with :class:`ForwardOptions`."""
+    """Yield the node's own and forwarded options."""
     yield from arguments_of(inputs, title)
     for name, field in type(inputs).model_fields.items():
         takes, value = marker(field, ForwardOptions), getattr(inputs, name)
@@ -26,7 +26,6 @@ def own_arguments(inputs: BaseModel, title: str) -> Iterator[Argument]:
 
 
 def settings_arguments(settings: Settings, owner: str) -> Iterator[Argument]:
-    """All options of a settings socket."""
     yield from arguments_of(settings, owner)
     yield from arguments_from(settings.options(), owner)
 
@@ -34,7 +33,7 @@ def settings_arguments(settings: Settings, owner: str) -> Iterator[Argument]:
 def memory_arguments(
     memory: Memory, family: Family, option_map: OptionMap, script: str, known: Table
 ) -> Iterator[Argument]:
-    """What ``script`` takes of a memory plan: options that no release of it has ever had are not meant for it."""
+    """Yield memory options that some release of ``script`` has."""
     owner = "the memory plan"
     values = {a.name: a.value for a in arguments_of(memory, owner)}
     if memory.fp8_text_encoder and family.fp8_text_encoder:
@@ -45,7 +44,7 @@ def memory_arguments(
 
 
 def spelled(memory: Memory, option_map: OptionMap, script: str) -> dict[str, Any]:
-    """fp8 and attention as the script spells them; a :class:`NotPossible` with the reason for what it cannot do."""
+    """Return options for fp8 and attention, or raise :class:`NotPossible`."""
     found: dict[str, Any] = {}
     for name, choices in option_map.items():
         chosen = getattr(memory, name)
@@ -60,7 +59,7 @@ def spelled(memory: Memory, option_map: OptionMap, script: str) -> dict[str, Any
 
 
 def with_defaults(arguments: Iterable[Argument], defaults: Mapping[str, Any]) -> list[Argument]:
-    """The merged arguments, and the family's defaults where nothing was set."""
+    """Merge the arguments, and add the family's defaults."""
     sent = merged(arguments)
     names = {argument.name for argument in sent}
     return sent + [

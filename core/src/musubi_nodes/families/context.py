@@ -1,4 +1,4 @@
-"""What a node may use while it runs: the host it runs in, and the services that plugins and configuration provide."""
+"""What a node may use while it runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from musubi_nodes.runs.process.executor import Executor
 from musubi_nodes.runs.record.progress import Progress
 
 LONGEST_TEXT = 100_000
-"""Characters that a node shows."""
 
 
 class Host(Protocol):
@@ -26,34 +25,34 @@ class Host(Protocol):
 
     @property
     def output_folder(self) -> Path:
-        """Where everything is written."""
+        """Folder of all results."""
 
     @property
     def trusted(self) -> bool:
-        """Whether whoever queues a workflow sits at this machine (a terminal, or ComfyUI on loopback)."""
+        """Whether workflows come from this machine's user."""
 
     @property
     def preview_folder(self) -> Path | None:
-        """Where previews are written that live as long as the host; ``None`` where nobody would see them."""
+        """Folder for temporary previews; ``None`` without a page."""
 
     def model_folders(self, kind: str) -> Sequence[Path]:
-        """Folders of model files: diffusion_models, vae, text_encoders, clip_vision, loras."""
+        """Return folders: diffusion_models, vae, text_encoders, ..."""
 
     def input_folder(self) -> Path:
-        """Where users upload files."""
+        """Return the folder for uploads."""
 
     def progress(self, node_id: str, now: Progress) -> None:
-        """Show how far the node is."""
+        """Show the node's progress."""
 
     def raise_if_interrupted(self) -> None:
-        """Raise the host's own interrupt exception if the user cancelled."""
+        """Raise the host's exception if the user cancelled."""
 
     def release_models(self) -> None:
-        """Free the GPU memory that the host itself holds."""
+        """Free the host's GPU memory."""
 
 
 class Services(Protocol):
-    """What configuration and plugins provide."""
+    """Configuration and plugins."""
 
     config: Config
     recent_scan: RecentScan
@@ -64,26 +63,24 @@ class Services(Protocol):
 
     @property
     def weights_kinds(self) -> Sequence[WeightsKind]:
-        """All kinds of weights files that are known."""
+        """All known kinds of weights files."""
 
     def install(self, name: str | None = None) -> Install:
-        """The chosen install; a :class:`MusubiError` that says what to do where there is none."""
+        """Return the named or default install, or raise a MusubiError."""
 
     def executor(self) -> Executor:
-        """The configured executor."""
+        """Return the configured executor."""
 
     def explainers(self, family: str) -> Sequence[Explainer]:
-        """Who may explain a failed run, the script's own family first."""
+        """Return error explainers, the family's own first."""
 
 
 @dataclass
 class Context:
     """One execution of one node.
 
-    ``linked`` are the outputs that somebody uses (``None``: not known, so all). ``workflow`` is what goes into the
-    metadata of files, as ComfyUI writes it: ``prompt`` and ``workflow``; empty where that is switched off. ``queued``
-    are the ids of the queued ``prompt`` and of its ``workflow``, as far as the host knows them. ``preflight``: nothing
-    runs yet, and the host's own thread waits for the answer.
+    ``linked``: used outputs, if known. ``workflow``: metadata for files. ``queued``: ids of the ``prompt`` and its
+    ``workflow``. ``preflight``: nothing runs yet, and the host waits.
     """
 
     host: Host
@@ -98,17 +95,13 @@ class Context:
     states: list[tuple[Callable[[], str], str]] = field(default_factory=list)
     complete: bool = True
     failed: int = 0
-    """How many of several things that it was to make failed, where the others were made and handed on."""
     preflight: bool = False
     interrupt: BaseException | None = None
-    """What the host has raised because the user cancelled."""
 
     def progress(self, now: Progress) -> None:
-        """Show how far this node is."""
         self.host.progress(self.node_id, now)
 
     def raise_if_interrupted(self) -> None:
-        """Raise the host's interrupt exception if the user cancelled."""
         try:
             self.host.raise_if_interrupted()
         except BaseException as error:
@@ -116,21 +109,18 @@ class Context:
             raise
 
     def wanted(self, output: str) -> bool:
-        """Whether somebody uses the output, so that making it is worth the memory."""
         return self.linked is None or output in self.linked
 
     def track_output(self, *files: Path, complete: bool = True) -> None:
-        """What the outputs stand for on disk: where it is gone later, or not complete, the node must run again."""
+        """Register output files; the node re-runs if one is missing later."""
         self.files += files
         self.complete = self.complete and complete
 
     def track_state(self, look: Callable[[], str], state: str) -> None:
-        """The same for very many files: ``look`` tells their ``state``; where it is another later, the node must run
-        again."""
+        """Register many files by a function that describes them."""
         self.states.append((look, state))
 
     def show(self, *pictures: Path, text: str = "") -> None:
-        """Show files of the output or preview folder, or a text, in the node."""
         self.pictures += pictures
         if text:
             self.texts.append(printable(text, LONGEST_TEXT))

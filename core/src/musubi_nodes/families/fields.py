@@ -1,4 +1,4 @@
-"""What a declared field is on a canvas, on a command line and in a help page: read once from its annotation."""
+"""Specifications of declared fields: widgets, options and help."""
 
 from __future__ import annotations
 
@@ -19,58 +19,56 @@ from musubi_nodes.families.hub_file import HubFile
 from musubi_nodes.families.recognition.accepts import Accepts
 
 NONE = "none"
-"""The choice of a combo that means "no file"."""
+"""Combo choice for "no file"."""
 DEFAULT = "default"
-"""The choice of a combo that means "leave it to musubi-tuner"."""
+"""Combo choice for "leave it to musubi-tuner"."""
 
 ANY = "any"
-"""The choice of a combo of families that means "none in particular"."""
+"""Combo choice for no particular family."""
 
 NEWEST = "newest"
-"""The choice of a combo of runs that means "whichever is the newest"."""
+"""Combo choice for the newest run."""
 
 Kind = Literal["run", "bool", "int", "float", "string", "choice", "model", "input", "install", "family", "socket"]
 
 PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
-"""ComfyUI's types of plain values; all others are STRING."""
 
 
 def whole_text(value: Any) -> Any:
-    """``value``; an InvalidValue for a text with half a character, which JSON can spell and no file can hold."""
+    """Refuse lone surrogates, which JSON can contain but no file."""
     if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
         raise InvalidValue("text-half-character", "holds half a character; type the text again")
     return value
 
 
 class Socket(BaseModel):
-    """A value that travels along a wire: frozen, with one ComfyUI type."""
+    """A frozen value that travels on a link."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
     socket: ClassVar[str]
     description: ClassVar[str] = ""
-    """What an input says of itself that takes this socket and has no description of its own."""
+    """Default description of inputs with this socket."""
 
     _whole = field_validator("*", mode="before")(whole_text)
 
 
 class Settings(Socket):
-    """A socket that carries what a node's widgets hold."""
+    """A socket with the values of a node's widgets."""
 
     def options(self) -> dict[str, Any]:
-        """Options that are computed from several fields, by musubi-tuner's name."""
         return {}
 
 
 @dataclass(frozen=True)
 class Native:
-    """The field is one of ComfyUI's own types: IMAGE, VIDEO, AUDIO, MASK."""
+    """A type of ComfyUI: IMAGE, VIDEO, AUDIO, MASK."""
 
     socket: str
 
 
 @dataclass(frozen=True)
 class Picture(Native):
-    """An IMAGE that is sent as a file by ``--<option>``; with ``several``, all pictures of the batch."""
+    """An IMAGE sent as a file by ``--<option>``; ``several``: the whole batch."""
 
     option: str
     several: bool = False
@@ -79,7 +77,7 @@ class Picture(Native):
 
 @dataclass(frozen=True)
 class SamplePicture(Native):
-    """An IMAGE for the samples of a training whose prompts bring none in their field ``stands_for``."""
+    """An IMAGE for sample prompts without their own ``stands_for``."""
 
     stands_for: str
     socket: str = field(default="IMAGE", init=False)
@@ -87,7 +85,7 @@ class SamplePicture(Native):
 
 @dataclass(frozen=True)
 class Clip(Native):
-    """A VIDEO, or the frames of one, that is sent as a file by ``--<option>``."""
+    """A VIDEO or its frames, sent as a file by ``--<option>``."""
 
     option: str
     socket: str = field(default="VIDEO,IMAGE", init=False)
@@ -95,18 +93,16 @@ class Clip(Native):
 
 @dataclass(frozen=True)
 class ForVersions:
-    """The field is for these versions of the models only; with others it must be as it begins."""
+    """A field for these model versions only."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The field names a file of ComfyUI's model folder ``kind``; ``None`` is offered where the field allows it.
+    """A file in ComfyUI's model folder ``kind``.
 
-    ``pickled``: musubi-tuner also reads it as a PyTorch file (``.pt``, ``.pth``, ``.ckpt``, ``.bin``).
-    ``accepts``: what its loader can read; other files are refused by their headers, with what they are.
-    ``downloads``: files that fit, which the page, the node's help and the README of the plugin offer.
+    ``pickled``: musubi-tuner also reads PyTorch files. ``accepts``: what its loader can read.
     """
 
     kind: str
@@ -117,7 +113,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Choices:
-    """The field is one of ``names``, which are data that a ``Literal`` cannot spell out."""
+    """Choices that are data."""
 
     names: tuple[str, ...]
 
@@ -127,24 +123,24 @@ class Choices:
 
 @dataclass(frozen=True)
 class InputFile:
-    """The field names a file of the host's input folder, with an upload button; ``kind`` is ``image`` or ``video``."""
+    """A file in the host's input folder, with an upload button."""
 
     kind: Literal["image", "video"]
 
 
 @dataclass(frozen=True)
 class InstallName:
-    """The field names a configured musubi-tuner; a workflow can never give a path to one."""
+    """A configured musubi-tuner; never a path."""
 
 
 @dataclass(frozen=True)
 class FamilyName:
-    """The field names a registered family by its key; ``None`` is any of them."""
+    """A registered family's key, or ``None`` for any."""
 
 
 @dataclass(frozen=True)
 class RunName:
-    """The field names a training run by its folder; ``None`` is the newest."""
+    """A training run's folder, or ``None`` for the newest."""
 
 
 _NAMED: dict[type, tuple[Kind, str]] = {
@@ -152,16 +148,15 @@ _NAMED: dict[type, tuple[Kind, str]] = {
     RunName: ("run", NEWEST),
     FamilyName: ("family", ANY),
 }
-"""What a combo lists by name, and the choice in it that stands for ``None``."""
+"""Kind of combo, and its choice for ``None``."""
 
 
 @dataclass(frozen=True)
 class Widget:
     """How a field looks.
 
-    ``last`` moves it behind the fields of the family's own, the higher the further. ``added`` counts releases of the
-    node: fields of a later one come after all others, so that the positional values of saved workflows stay right.
-    ``unset`` is the number that stands for ``None``; without it, the one below the range.
+    ``last`` sorts it behind the family's fields. Fields ``added`` in later releases come last, so that saved positional
+    values stay right. ``unset`` is the number for ``None``, by default one below the range.
     """
 
     advanced: bool = False
@@ -174,20 +169,13 @@ class Widget:
 
 
 Dtype = Annotated[Literal["float16", "bfloat16", "float32"] | None, Option(), Widget(advanced=True)]
-"""The type of fields such as ``vae_dtype``: each script that has the option declares one."""
 Flag = Annotated[bool, Option(), Widget(advanced=True)]
-"""The type of fields that few people need, and that turn an option on."""
 Scale = Annotated[float, Option(), Field(ge=0.0, le=100.0)]
-"""The type of fields such as ``guidance_scale`` and ``flow_shift``."""
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One field as a widget or a socket. ``unset`` is the widget value that stands for ``None``.
-
-    ``listed``: an output that hands on a list, one entry after the other. ``examples`` are values for tests, where not
-    just any text is possible.
-    """
+    """One field as a widget or socket; ``examples`` are for tests."""
 
     name: str
     kind: Kind
@@ -211,20 +199,18 @@ class FieldSpec:
 
     @property
     def wire(self) -> str:
-        """ComfyUI's type of what travels."""
+        """ComfyUI's type of the value."""
         return self.socket or PLAIN.get(self.kind, "STRING")
 
     def from_widget(self, value: Any) -> Any:
-        """The field's value for what the widget holds."""
         return None if self.optional and value == self.unset else value
 
     def to_widget(self, value: Any) -> Any:
-        """The widget's value for what the field holds."""
         return self.unset if value is None else value
 
 
 def socket_class(annotation: Any) -> type[Socket] | None:
-    """The socket class that an annotation names (``X`` or ``X | None``), if it names one."""
+    """Return the socket class in ``X`` or ``X | None``."""
     for kind in (annotation, *get_args(annotation)):
         if isinstance(kind, type) and issubclass(kind, Socket):
             return kind
@@ -233,7 +219,7 @@ def socket_class(annotation: Any) -> type[Socket] | None:
 
 @cache
 def fields_of(model: type[BaseModel], *, ranges: bool = True) -> tuple[FieldSpec, ...]:
-    """All fields of ``model``, in the order of the node's inputs. ``ranges``: numbers need ``ge=`` and ``le=``."""
+    """Return the fields in input order; ``ranges`` are required for numbers."""
     specs = [_spec(name, field, ranges) for name, field in model.model_fields.items()]
     return tuple(sorted(specs, key=lambda s: (s.widget.added, s.widget.advanced, s.widget.last)))
 
@@ -288,7 +274,6 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
 
 
 def _of_kind(field: FieldInfo, model: ModelFile | None) -> str:
-    """What a field without a description is: its socket's own, or what its file must be."""
     if model and model.accepts:
         return f"{model.accepts.name[:1].upper()}{model.accepts.name[1:]}."
     return getattr(socket_class(field.annotation), "description", "")
@@ -313,7 +298,7 @@ def _number(field: FieldInfo, kind: type, common: dict[str, Any], ranges: bool) 
 
 
 def without_none(annotation: Any) -> tuple[Any, bool]:
-    """``X`` for ``X | None``, and whether ``None`` was allowed."""
+    """Return ``X`` for ``X | None``, and whether ``None`` was allowed."""
     if get_origin(annotation) in (Union, types.UnionType):
         rest = [a for a in get_args(annotation) if a is not type(None)]
         return (rest[0] if len(rest) == 1 else annotation), len(rest) < len(get_args(annotation))

@@ -1,10 +1,13 @@
-"""Marks a socket whose fields are options of the node that takes it."""
+"""Marker for forwarded options."""
 
 from __future__ import annotations
 
 
 class ForwardOptions:
-    """``models: Annotated[WanModels, ForwardOptions("vae")]``: of all fields marked as options, these are sent."""
+    """Sends these options of a socket, by default all.
+
+    ``models: Annotated[WanModels, ForwardOptions("vae")]``
+    """
 
     def __init__(self, *fields: str) -> None:
         self.fields = fields

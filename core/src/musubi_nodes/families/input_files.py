@@ -1,4 +1,4 @@
-"""Files that users upload, and where a workflow may read beyond loopback."""
+"""Uploaded files, and folders that a workflow may read."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ SUFFIXES = {
     "video": (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".ts", ".gif", ".webp"),
     "image": (".png", ".jpg", ".jpeg", ".webp", ".bmp"),
 }
-"""What the combo of an upload offers, by kind."""
 
 
 def input_names(folder: Path, kind: str) -> list[str]:
-    """The files of the input folder itself, sorted; ComfyUI lists no subfolders either."""
+    """List the input folder, without subfolders like ComfyUI."""
     files = folder.iterdir() if folder.is_dir() else ()
     suited = (file for file in files if file.suffix.lower() in SUFFIXES[kind] and file.is_file())
     return sorted(file.name for file in suited if kind != "video" or not _is_still(file))
 
 
 def _is_still(file: Path) -> bool:
-    """Whether it is a WebP of one picture."""
     if file.suffix.lower() != ".webp":
         return False
     try:
@@ -35,11 +33,10 @@ def _is_still(file: Path) -> bool:
 
 
 def find_input(context: Context, kind: str, name: str) -> Path:
-    """The file that ``name`` means; a :class:`MusubiError` where it does not exist or may not be read.
+    """Return a file that may be read.
 
-    ``clip.mp4`` and ``sub/clip.mp4`` lie in the input folder, ``clip.mp4 [output]`` in the output folder (as ComfyUI
-    writes it). An absolute path is for whoever sits at this machine, or must lie in an allowed root; links are followed
-    before that is judged.
+    ``clip.mp4`` is in the input folder, ``clip.mp4 [output]`` in the output folder (ComfyUI's notation). Absolute paths
+    need a trusted host or an allowed root, after following links.
     """
     text, _, place = name.removesuffix("]").rpartition(" [") if name.endswith("]") else (name, "", "input")
     folders = {"input": context.host.input_folder(), "output": context.host.output_folder}
@@ -63,20 +60,21 @@ def find_input(context: Context, kind: str, name: str) -> Path:
 
 
 def readable(path: Path, context: Context) -> None:
-    """Raise where ``path`` is in none of the allowed folders and ComfyUI listens beyond this machine, or it is on a
-    network share: Windows would send the user's login to whatever host a stranger's workflow names."""
+    """Raise unless ``path`` may be read.
+
+    On network shares Windows would send the user's login to any host.
+    """
     if (is_share(path) or not context.host.trusted) and not is_inside(path, allowed_roots(context)):
         raise outside(path)
 
 
 def allowed_roots(context: Context) -> list[Path]:
-    """Where workflows may read beyond loopback, and on network shares."""
+    """Return folders that are readable beyond loopback and on shares."""
     configured = (Path(root).expanduser() for root in context.services.config.read_roots)
     return [context.host.input_folder(), context.host.output_folder, *configured]
 
 
 def outside(path: Path) -> MusubiError:
-    """The error for a path that lies in no allowed root."""
     return MusubiError(
         "path-not-allowed",
         f"{path} lies outside the allowed folders",

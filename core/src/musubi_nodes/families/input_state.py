@@ -1,4 +1,4 @@
-"""The files and the program behind a node's inputs: when one of them changes, the same inputs mean something else."""
+"""State of the files and the install behind a node's inputs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from musubi_nodes.runs.install import Install
 
 
 def input_state(node: type[Node], values: Mapping[str, Any], context: Context) -> str:
-    """A text that differs when a file or the install that a widget names is another one; ``values`` by field."""
+    """Return a text that changes with files and install."""
     return " ".join(_state(node, spec, values, context) for spec in node.fields() if spec.name in values)
 
 
 def input_files_of(node: type[Node], inputs: BaseModel, context: Context) -> Iterator[Path]:
-    """All files that the inputs of an execution name: by a widget, or over a link."""
     values = dict(inputs)
     for spec in node.fields():
         if spec.kind == "socket":
@@ -47,7 +46,6 @@ def _state(node: type[Node], spec: FieldSpec, values: Mapping[str, Any], context
 
 
 def _named(node: type[Node], spec: FieldSpec, values: Mapping[str, Any], context: Context) -> tuple[Path, ...]:
-    """The files that a widget means."""
     value = values[spec.name]
     if not isinstance(value, str) or spec.kind not in ("model", "input"):
         return ()
@@ -57,7 +55,7 @@ def _named(node: type[Node], spec: FieldSpec, values: Mapping[str, Any], context
 
 
 def _install(node: type[Node], values: Mapping[str, Any], context: Context) -> Install | None:
-    """The chosen one, which may have model folders of its own."""
+    """Return the install, which may have its own models."""
     for spec in node.fields():
         name = values.get(spec.name)
         if spec.kind == "install" and isinstance(name, str | None):
@@ -67,7 +65,6 @@ def _install(node: type[Node], values: Mapping[str, Any], context: Context) -> I
 
 
 def _paths(value: Any) -> Iterator[Path]:
-    """The files in what travels along a wire."""
     if isinstance(value, Path):
         if value.is_file():
             yield value

@@ -1,4 +1,4 @@
-"""A dataset judged by what a model family takes."""
+"""Checks of a dataset for a model family."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from musubi_nodes.families.family import Family
 
 
 def judge(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
-    """What is wrong with the files and with the TOML; without a ``family``, by what holds for all of them."""
+    """Check files and TOML, by common rules without a ``family``."""
     report = judge_files(found, config, missing_captions, family)
     return report.with_errors([*cannot_take(family, config), *wrong_companions(family, found)])
 
 
 def warnings_for(family: Family, found: Scan, config: DatasetConfig, missing_captions: OnMissing) -> list[Problem]:
-    """The warnings that follow from what the family takes, such as its frame rate; the loader has told the others."""
+    """Return the family's own warnings, such as its frame rate."""
     known = judge_files(found, config, missing_captions, None).warnings
     return [each for each in judge_files(found, config, missing_captions, family).warnings if each not in known]
 
 
 def judge_files(found: Scan, config: DatasetConfig, missing_captions: OnMissing, family: Family | None) -> Report:
-    """The same without the family's own check of the TOML."""
+    """Check without the family's check of the TOML."""
     rule, fps = (family.frame_rule, family.fps) if family else (None, None)
     return check(found, config, frame_rule=rule, fps=fps, missing_captions=missing_captions)
 
 
 def wrong_companions(family: Family | None, found: Scan) -> list[Problem]:
-    """Return the datasets whose items have more or fewer companions than the family trains with."""
+    """Report datasets with a wrong number of companions per item."""
     if family is None:
         return []
     rules = {
@@ -54,7 +54,7 @@ def wrong_companions(family: Family | None, found: Scan) -> list[Problem]:
 
 
 def cannot_take(family: Family | None, config: DatasetConfig) -> list[Problem]:
-    """What the TOML says that the family cannot take."""
+    """Report what the family can't use in the TOML."""
     if family is None:
         return []
     datasets = effective(config)

@@ -1,4 +1,4 @@
-"""Numbers of frames that a family does not take are refused, for videos and samples alike."""
+"""Check of frame counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from musubi_nodes.i18n import translate
 
 
 def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
-    """Raise a :class:`MusubiError` that begins with ``complaint`` where the rule has no place for ``frames``."""
     if not rule.fits(frames):
         raise MusubiError(
             "frames-not-allowed",

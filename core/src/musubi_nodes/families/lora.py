@@ -1,4 +1,4 @@
-"""Checks a LoRA file: it is whole, it is a LoRA, and its numbers are numbers."""
+"""LoRA files: reading, checking, publishing."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from musubi_nodes.weights import Header, read_header
 
 
 def lora_format(header: Header) -> str:
-    """``musubi`` (``lora_unet_...``), ``other`` (``diffusion_model....``, ComfyUI and diffusers) or "" for no LoRA."""
+    """Return ``musubi`` (``lora_unet_...``), ``other``, or "" for no LoRA."""
     if not is_lora(header):
         return ""
     return "musubi" if any(name.startswith(PREFIX) for name in header.tensors) else "other"
 
 
 def lora_of(path: Path) -> Lora:
-    """The socket of a LoRA file, with what its header says: ``family`` is ``ss_base_model_version`` of musubi-tuner's
-    metadata (``wan``, ``hunyuan_video``, ``framepack``; v0.3.4)."""
+    """Return the socket of a LoRA file.
+
+    ``family`` is musubi-tuner's ``ss_base_model_version`` (``wan``, ``hunyuan_video``, ``framepack``; v0.3.4).
+    """
     header = read_header(path)
     return Lora(path=path, format=lora_format(header), family=header.metadata.get("ss_base_model_version", ""))
 
 
 def lora_folder(context: Context) -> Path:
-    """Where finished LoRAs go."""
     return context.host.model_folders("loras")[0] / "musubi"
 
 
 def publish_lora(context: Context, made: Path, name: str = "", complete: bool = True) -> Path:
-    """Put a finished LoRA into ``models/loras/musubi`` under a name that is free (``name``, else its own);
-    ``complete``: it was not stopped."""
+    """Move a LoRA to ``models/loras/musubi`` under an unused name."""
     path = publish(made, lora_folder(context), name or made.name)
     context.track_output(path, complete=complete)
     return path
 
 
 def checkpoints_of(run: Run) -> list[Path]:
-    """The whole LoRAs that a training saved, earliest first, also those of the runs that this one went on from."""
+    """Return a training's complete LoRAs, oldest first, across resumes."""
     return [path for path, _ in of_training(RunFolder(run.folder))]
 
 
 def check_trained(path: Path, log: Path) -> None:
-    """A trained LoRA is whole, holds numbers only, and is not still zero; else a :class:`MusubiError`."""
+    """Raise unless the LoRA is complete, finite and trained."""
     if not path.is_file():
         raise MusubiError(
             "output-missing",

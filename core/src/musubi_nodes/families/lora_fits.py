@@ -1,4 +1,4 @@
-"""Whether a LoRA fits the DiT that it is meant for, and a training that begins with it: told by headers."""
+"""Whether a LoRA fits a DiT or a training, by headers."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from musubi_nodes.i18n import translate
 from musubi_nodes.weights import Header, read_header
 
 WRAPPED = "model.diffusion_model."
-"""What ComfyUI puts before the names of some DiTs, and what Wan's loader takes away once they are loaded (v0.3.4)."""
+"""ComfyUI's prefix, which Wan's loader removes after loading (v0.3.4)."""
 LEFT_OUT = "musubi-tuner would leave it out, with a warning in the log at most, and go on (v0.3.4)."
 _NUMBERS = {"F32": "<f", "F64": "<d", "F16": "<e", "BF16": "<f", "I64": "<q", "I32": "<i"}
-"""By type how ``struct`` reads it; bfloat16 is the upper half of a float32."""
+"""``struct`` format by dtype; bfloat16 is a float32's upper half."""
 
 
 def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
-    """The LoRA's format; a :class:`MusubiError` where it, or a part of it, would be left out.
+    """Return the LoRA's format; raise if musubi-tuner would ignore it.
 
-    ``merged``: it is added to the DiT's tensors by the names that they have in the file, as generators do
-    (``load_safetensors_with_lora_and_fp8`` of utils/lora_utils.py, v0.3.4); trainers add it to the loaded model.
+    ``merged``: generators compare the file's tensor names (``load_safetensors_with_lora_and_fp8``, v0.3.4).
     """
     header = read_header(lora)
     found = lora_format(header)
@@ -65,7 +64,7 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
 
 
 def check_begins(lora: Path, network: Network) -> None:
-    """A training that begins with ``lora`` makes one of the same kind, rank and alpha; a :class:`MusubiError` else."""
+    """Raise unless a training with ``lora`` keeps kind, rank and alpha."""
     header = read_header(lora)
     if (kind := network_of(header)) != network.network_type:
         raise MusubiError(
@@ -91,7 +90,6 @@ def check_begins(lora: Path, network: Network) -> None:
 
 
 def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None:
-    """At least one of its modules is in the model, and those that are have the model's size."""
     wanted, weights = {module.replace(".", "_") for module in modules_in(header)}, _weights_of(model)
     if wanted and not wanted & weights.keys():
         raise MusubiError(
@@ -121,7 +119,7 @@ def _check_modules(lora: Path, header: Header, dit: Path, model: Header) -> None
 
 
 def _weights_of(dit: Header) -> dict[str, tuple[int, ...]]:
-    """The DiT's weights by module, spelled as in a LoRA's keys; what has a bias only is there with no shape."""
+    """Return shapes by module, spelled like LoRA keys."""
     found: dict[str, tuple[int, ...]] = {}
     for name, tensor in dit.tensors.items():
         stem, _, last = name.removeprefix(WRAPPED).rpartition(".")
@@ -131,7 +129,6 @@ def _weights_of(dit: Header) -> dict[str, tuple[int, ...]]:
 
 
 def _shape_changed(lora: Header, module: str) -> tuple[int, int] | None:
-    """The shape of the weight that the pair of ``module`` adds up to; ``None`` for other kinds of LoRA."""
     down, up = (lora.tensors.get(f"{PREFIX}{module}.lora_{half}.weight") for half in ("down", "up"))
     if down is None or up is None or len(down.shape) != 2 or len(up.shape) != 2:
         return None
@@ -139,7 +136,6 @@ def _shape_changed(lora: Header, module: str) -> tuple[int, int] | None:
 
 
 def _alpha(path: Path, header: Header) -> float | None:
-    """The alpha of one of its pairs; ``None`` if it has none, or one that is no single number of a known type."""
     tensor = next((t for name, t in header.tensors.items() if name.endswith(".alpha")), None)
     if tensor is None or tensor.dtype not in _NUMBERS or prod(tensor.shape) != 1:
         return None

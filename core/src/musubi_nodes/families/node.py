@@ -1,4 +1,4 @@
-"""A node: declared inputs, declared outputs, and what it does between them."""
+"""Base of nodes."""
 
 from __future__ import annotations
 
@@ -13,78 +13,68 @@ from musubi_nodes.families.fields import FieldSpec, fields_of, whole_text
 
 
 class NodeInputs(BaseModel):
-    """Base of a node's declared inputs."""
-
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
 
     _whole = field_validator("*", mode="before")(whole_text)
 
 
 class NodeOutputs(BaseModel):
-    """Base of a node's declared outputs."""
-
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
 
 
 class Node:
-    """Declare ``id``, ``title``, ``category``, ``search``, ``Inputs`` and ``Outputs``; the docstring is the
-    description."""
+    """Base of nodes; the docstring is the description."""
 
     id: ClassVar[str]
     title: ClassVar[str]
     category: ClassVar[str]
     search: ClassVar[tuple[str, ...]] = ()
-    """Words beside the title by which it is found, in every language: what people call it, or the trouble it ends."""
+    """Search words in any language."""
     output_node: ClassVar[bool] = False
     lazy_outputs: ClassVar[frozenset[str]] = frozenset()
-    """Outputs that are made only if somebody uses them: another link makes the node run again."""
+    """Outputs made only if linked; a new link re-runs the node."""
     always_runs: ClassVar[bool] = False
-    """Whether it runs at each queue because it shows what no input tells, such as caches made by other nodes."""
+    """Whether it depends on more than its inputs."""
     resolves_statically: ClassVar[bool] = False
-    """Whether it only hands on what its inputs say, at once and without writing anything: other nodes can then look at
-    what it will hand on before the workflow runs."""
+    """Whether outputs follow from inputs at once, without writing."""
     resolved_sockets: ClassVar[frozenset[str]] = frozenset()
-    """Sockets whose values :meth:`validate` finds in ``values`` where such nodes bring them."""
+    """Sockets that :meth:`validate` gets from such nodes."""
     Inputs: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
-        """Turn validated inputs into outputs; raises :class:`MusubiError` for everything a user can mend."""
+        """Turn inputs into outputs; raises :class:`MusubiError`."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
 
     def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
-        """Raise a :class:`MusubiError` for what can be known to fail before anything of the workflow runs.
+        """Raise a :class:`MusubiError` before the workflow runs.
 
-        ``values`` are the known values of fields, ``linked`` the inputs that will come over a link; of those that the
-        node :attr:`resolved_sockets` some are in ``values`` nevertheless. ComfyUI asks when the workflow is queued, the
-        terminal before its first node; both look for missing files by themselves.
+        ``values`` are the known fields, ``linked`` the linked inputs; :attr:`resolved_sockets` may be in both.
         """
 
     def changed(self, inputs: Any, context: Context) -> str:
-        """A text that differs when the node must run again although its inputs are the same.
+        """Return a text that changes when the node must re-run.
 
-        Files of model and input fields and the chosen install count by themselves (:mod:`.behind`).
+        Files and the install are compared anyway (:mod:`.input_state`).
         """
         return ""
 
     @classmethod
     def fields(cls) -> tuple[FieldSpec, ...]:
-        """The inputs, in the order of widgets and sockets."""
         return fields_of(cls.Inputs)
 
     @classmethod
     def outputs(cls) -> tuple[FieldSpec, ...]:
-        """The outputs, in their order."""
         return fields_of(cls.Outputs, ranges=False)
 
     @classmethod
     def description(cls) -> str:
-        """The docstring as one paragraph of plain text."""
+        """Return the docstring as one line."""
         return " ".join((cls.__doc__ or "").split())
 
     @classmethod
     def known(cls, widgets: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields' values for what widgets hold; a widget that is not there has its default."""
+        """Return fields by widgets' values, with defaults."""
         specs = [spec for spec in cls.fields() if spec.kind != "socket"]
         return {
             spec.name: spec.from_widget(widgets[spec.name]) if spec.name in widgets else spec.default for spec in specs
@@ -94,10 +84,9 @@ class Node:
     def parse(
         cls, values: Mapping[str, Any], *, partly: bool = False, linked: Set[str] = frozenset()
     ) -> BaseModel | None:
-        """Widget and socket values as validated inputs; one :class:`MusubiError` with all that is wrong.
+        """Validate values; raises one :class:`MusubiError`.
 
-        ``partly``: what comes over a link (``linked``) is not there yet, so that it may be missing, and values that do
-        not fit together may fit with it; returns ``None`` where that leaves nothing to build.
+        ``partly``: linked inputs may be missing; returns ``None`` if nothing can be built.
         """
         specs = {spec.name: spec for spec in cls.fields()}
         given = {name: specs[name].from_widget(value) for name, value in values.items() if name in specs}

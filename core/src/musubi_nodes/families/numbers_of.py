@@ -1,4 +1,4 @@
-"""What must hold of the numbers in a file before it is used, handed on or remembered: one table by what the file is."""
+"""Checks of the values in files, as one table by role."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from musubi_nodes.files import FileStamp, unreadable
 from musubi_nodes.tensor_values import Values, values_of
 
 UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b")
-"""How the names of the weights end that are zero before a LoRA is trained."""
+"""Endings of tensors that are zero in an untrained LoRA."""
 GLANCE = 1 << 23
-"""Bytes of a file that are looked at while a workflow is queued: a few hundredths of a second."""
+"""Bytes to read while a workflow is queued: some 10 ms."""
 
 Role = Literal["trained LoRA", "chosen LoRA", "converted LoRA", "merged model", "made latent", "given latent", "state"]
 
 
 class Flaw(NamedTuple):
-    """What is told of a file: ``what`` holds ``{file}``, and ``{tensor}`` where one can be named."""
-
     code: str
     what: str
     why: str = ""
@@ -97,13 +95,13 @@ ZERO: Mapping[Role, tuple[Callable[[str], bool], Flaw]] = {
         ),
     ),
 }
-"""Where nothing but zero is wrong: of which tensors."""
+"""Tensors that must not all be zero."""
 
 
 def check_numbers(path: Path, role: Role, log: Path | None = None, *, glance: bool = False) -> None:
-    """Raise a :class:`MusubiError` for NaN, infinity, or zeros where they mean that nothing was made.
+    """Raise for NaN, infinity, or unexpected zeros.
 
-    ``glance``: look at :data:`GLANCE` bytes only. What was looked at is remembered while the file stays the same.
+    Results are cached; ``glance`` reads :data:`GLANCE` bytes only.
     """
     try:
         found = _look(path, GLANCE if glance else None)
@@ -120,11 +118,10 @@ GIVEN: Mapping[type[BaseModel], tuple[Role, Callable[[Any], Iterable[Path]]]] = 
     Lora: ("chosen LoRA", lambda lora: [each.path for each in lora.chain()]),
     Latent: ("given latent", lambda latent: [latent.path]),
 }
-"""What comes in over a socket, and its files."""
 
 
 def check_given(inputs: BaseModel) -> None:
-    """Check the numbers of all files that a node was given over sockets of :data:`GIVEN`."""
+    """Check the files of all sockets."""
     for _, value in inputs:
         if given := GIVEN.get(type(value)):
             role, files = given
@@ -133,7 +130,6 @@ def check_given(inputs: BaseModel) -> None:
 
 
 def is_finite(path: Path) -> bool:
-    """Whether no tensor holds NaN or infinity."""
     return not _look(path, None).not_finite
 
 

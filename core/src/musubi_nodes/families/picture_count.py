@@ -1,4 +1,4 @@
-"""How many first or control pictures a sample or a generation takes."""
+"""Number of first or control pictures."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from musubi_nodes.media.frames import Frames, count_pictures
 
 @dataclass(frozen=True)
 class PictureCount:
-    """From ``least`` to ``most`` pictures; ``most`` None: as many as one likes."""
+    """``least`` to ``most`` pictures, or without limit."""
 
     least: int = 0
     most: int | None = None
 
     def fits(self, count: int) -> bool:
-        """Whether so many are taken."""
         return self.least <= count and (self.most is None or count <= self.most)
 
     def explain(self) -> str:
-        """For people, such as ``exactly 1``."""
+        """Describe it, such as ``exactly 1``."""
         if self.most is None:
             return f"at least {self.least}"
         return {0: "none", self.least: f"exactly {self.least}"}.get(self.most, f"at most {self.most}")
@@ -32,8 +31,6 @@ ONE_OR_MORE = PictureCount(1)
 
 
 class PictureKind(NamedTuple):
-    """A field of a prompt that holds pictures: what people call it, and the codes of too few and too many."""
-
     name: str
     missing: str
     unexpected: str
@@ -46,7 +43,6 @@ PICTURE_KINDS = {
 
 
 def check_pictures(field: str, pictures: Frames, takes: PictureCount, who: str) -> None:
-    """Raise a :class:`MusubiError` where ``who`` takes another number of pictures in this ``field`` of a prompt."""
     count, kind = 0 if pictures is None else count_pictures(pictures), PICTURE_KINDS[field]
     if takes.fits(count):
         return

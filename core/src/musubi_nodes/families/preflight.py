@@ -1,4 +1,4 @@
-"""What can be known to fail before anything of a workflow runs, and which outputs it uses: the same in every host."""
+"""Checks of a workflow before it runs, in both hosts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ def preflight(
     context: Context,
     upstream: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Raise a :class:`MusubiError` for what is known to be wrong with ``node``.
+    """Raise a :class:`MusubiError` for a known problem of ``node``.
 
-    ``widgets`` are the values that are known, ``linked`` the inputs that come over a link, ``upstream`` what is known
-    of these already (:mod:`musubi_nodes.families.resolved_inputs`). Ranges and choices come first, then what must be
-    there (the install, files), then what only the node knows (:meth:`Node.validate`).
+    ``widgets`` are known values, ``linked`` linked inputs, ``upstream`` values from :mod:`.resolved_inputs`.
     """
     own = {name: value for name, value in widgets.items() if name not in linked}
     check_given(node, own.keys() | linked, (spec for spec in node.fields() if spec.kind != "socket"))
@@ -45,7 +43,6 @@ def preflight(
 
 
 def check_given(node: type[Node], names: Set[str], specs: Iterable[FieldSpec]) -> None:
-    """Raise a :class:`MusubiError` if something that ``node`` cannot do without is not there."""
     if missing := [spec.name for spec in specs if spec.required and spec.name not in names]:
         raise MusubiError(
             "input-missing", f"{node.title} has nothing at {', '.join(missing)}", fix="Connect or fill it in."
@@ -53,7 +50,6 @@ def check_given(node: type[Node], names: Set[str], specs: Iterable[FieldSpec]) -
 
 
 def _missing(spec: FieldSpec, value: str, install: Install | None, context: Context) -> MusubiError | None:
-    """The error where a field names something that is not there."""
     try:
         if spec.kind == "model":
             find_model(context.host, spec.model_kind, value, install)
@@ -77,8 +73,7 @@ def _check_family(name: str, value: str, context: Context) -> None:
 
 
 def used_outputs(node: type[Node], node_id: str, workflow: Any) -> frozenset[str] | None:
-    """The outputs that some input of ``workflow`` (API format) uses; ``None`` where it does not hold the node, as one
-    that a loop made is not in the queued workflow."""
+    """Return linked outputs; ``None`` for a node made by a loop."""
     if not isinstance(workflow, Mapping) or node_id not in workflow:
         return None
     names = [spec.name for spec in node.outputs()]

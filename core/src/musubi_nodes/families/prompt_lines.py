@@ -1,4 +1,4 @@
-"""Prompts as musubi-tuner writes them in a text file: one a line, with options behind it (``a cat --w 832 --d 7``)."""
+"""Prompt lines of musubi-tuner, such as ``a cat --w 832 --d 7``."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ OPTIONS: Mapping[str, str] = MappingProxyType({
     "w": "width", "h": "height", "f": "frames", "d": "seed", "s": "steps", "g": "cfg_scale", "l": "cfg_scale",
     "fs": "flow_shift", "n": "negative_prompt", "i": "image",
 })  # fmt: skip
-"""Option of a line for a generator -> field of a prompt (``parse_prompt_line`` of wan_generate_video.py, v0.3.4). In
-fpack_generate_video.py ``--f`` are seconds: our FramePack node refuses frames that are no whole sections."""
+"""Option -> field (``parse_prompt_line``, wan_generate_video.py, v0.3.4).
+
+``--f`` are seconds in fpack_generate_video.py.
+"""
 
 SAMPLE_OPTIONS: Mapping[str, str] = MappingProxyType(
     {**{option: field for option, field in OPTIONS.items() if option != "i"}, "g": "guidance_scale"}
 )
-"""The same for samples of a training (``line_to_prompt_dict`` of training/sampling_prompts.py, v0.3.4); a picture has
-to come over a wire."""
+"""The same for samples, without pictures (``line_to_prompt_dict``)."""
 
 OPTION = re.compile(r"(?:^|\s)--(?=[A-Za-z])")
-"""Where an option begins; a dash between words is none."""
 
 
 def lines_of(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, without empty ones and those that begin with #, as musubi-tuner does (v0.3.4)."""
+    """Yield numbered lines; skip empty ones and comments (v0.3.4)."""
     for number, line in enumerate(text.splitlines(), 1):
         if (plain := line.strip()) and not plain.startswith("#"):
             yield number, plain
 
 
 def said(line: str, options: Mapping[str, str] = OPTIONS) -> dict[str, str]:
-    """The fields of a prompt that a line says; an :class:`InvalidValue` that names an option that there is not."""
+    """Parse a line to fields of a prompt."""
     text, *parts = OPTION.split(line)
     values = {"prompt": text.strip()}
     for part in parts:
@@ -52,7 +52,7 @@ def said(line: str, options: Mapping[str, str] = OPTIONS) -> dict[str, str]:
 
 
 def first_option(text: str) -> str:
-    """The first option in a text, such as ``--w``; "" for none."""
+    """Return the first option in a text, such as ``--w``, or ""."""
     found = OPTION.search(text)
     return "--" + text[found.end() :].split(None, 1)[0] if found else ""
 

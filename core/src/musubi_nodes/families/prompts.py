@@ -1,4 +1,4 @@
-"""Prompts that travel along a wire: for the samples of a training, and for many videos from one generator."""
+"""Prompts for samples and batches."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from musubi_nodes.families.sizes import SideOrNone
 
 ADVANCED = Widget(advanced=True)
 MOST = 5_000
-"""Prompts of one list."""
 PICTURE_FIELDS = ("image", "control_image")
-"""The fields of a prompt that hold pictures."""
 OPEN = "0: as the node that takes the prompt says."
 
 
 class Prompt(NodeInputs):
-    """One prompt. ``None`` means "as the node that takes it says"."""
+    """One prompt; ``None`` is left to the node that uses it."""
 
     image: Annotated[Any, Native("IMAGE")] = Field(None, description="A first frame, for image to video.")
     control_image: Annotated[Any, Native("IMAGE")] = Field(
@@ -54,8 +52,7 @@ class Prompt(NodeInputs):
 
 
 def said_prompt(values: Mapping[str, Any]) -> Prompt:
-    """A prompt of what a line or a row says. The number that the widget shows for "not said", such as seed -1, says
-    nothing there as well."""
+    """Build a prompt; numbers for "unset" become ``None``."""
     unset = {spec.name: spec.unset for spec in fields_of(Prompt)}
     return Prompt(**{name: value for name, value in values.items() if not _is_number(value, unset.get(name))})
 
@@ -68,7 +65,7 @@ def _is_number(value: Any, number: float | None) -> bool:
 
 
 def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
-    """One prompt a line, with musubi-tuner's ``options`` behind it; an InvalidValue that names the line."""
+    """Parse one prompt per line."""
     found = []
     for count, (number, line) in enumerate(lines_of(text), 1):
         check_count(count)
@@ -81,7 +78,6 @@ def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
 
 
 def prompt_problem(error: ValidationError | InvalidValue) -> Problem:
-    """What is wrong with a prompt, with the field that it is about."""
     if isinstance(error, InvalidValue):
         return Problem(error.code, str(error))
     first = error.errors()[0]
@@ -90,14 +86,15 @@ def prompt_problem(error: ValidationError | InvalidValue) -> Problem:
 
 
 def check_count(count: int) -> None:
-    """Raise where one list has more prompts than anybody waits for."""
     if count > MOST:
         raise MusubiError("prompts-too-many", f"the list has more than {MOST} prompts", fix="Split it into several.")
 
 
 class Prompts(Socket):
-    """Prompts in their order. ``workers``: GPUs that work side by side; ``per_start``: how many share a start of the
-    models; ``strict``: one that fails ends all."""
+    """A list of prompts.
+
+    ``workers``: parallel GPUs. ``per_start``: prompts per invocation. ``strict``: the first error ends all.
+    """
 
     socket: ClassVar[str] = "MUSUBI_PROMPTS"
 
@@ -107,5 +104,5 @@ class Prompts(Socket):
     strict: bool = False
 
     def __str__(self) -> str:
-        """What a preview of any value shows: thousands of prompts would fill the page and its history."""
+        """Stay short, because previews show it."""
         return f"{len(self.items)} prompts"

@@ -1,4 +1,4 @@
-"""What links will bring where it follows from widgets alone, as settings and prompts do: known before anything runs."""
+"""Upstream values that follow from widgets alone."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from musubi_nodes.families.fields import Native
 from musubi_nodes.families.node import Node
 
 DEEPEST = 200
-"""Nodes of one chain that are looked through; ComfyUI itself ends at some hundreds."""
 
 
 class ResolvedInputs:
-    """A node's inputs as far as they are known before anything runs; any other raises :class:`Unresolved`."""
+    """Known inputs; any other raises :class:`Unresolved`."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         vars(self).update(values)
@@ -30,10 +29,7 @@ class ResolvedInputs:
 
 
 def resolved_inputs(node: type[Node], values: Mapping[str, Any], linked: Set[str], **others: Any) -> ResolvedInputs:
-    """What :meth:`Node.validate` was given, as the node's inputs: sockets without a link have their default.
-
-    ``others`` are inputs that have other values.
-    """
+    """Return inputs with defaults for unlinked sockets and ``others``."""
     unlinked = {
         spec.name: spec.default
         for spec in node.fields()
@@ -46,10 +42,7 @@ def resolved_inputs(node: type[Node], values: Mapping[str, Any], linked: Set[str
 def upstream_values(
     node: type[Node], node_id: str, workflow: Any, nodes: Iterable[type[Node]], context: Context
 ) -> dict[str, Any]:
-    """What links bring to the inputs that the node :attr:`~Node.resolved_sockets`, as far as it is known.
-
-    ``workflow`` is in API format; nothing is known where it does not hold the node.
-    """
+    """Return known values of the node's :attr:`~Node.resolved_sockets`."""
     entry = workflow.get(node_id) if isinstance(workflow, Mapping) else None
     if not node.resolved_sockets or not isinstance(entry, Mapping) or entry.get("class_type") != node.id:
         return {}
@@ -70,7 +63,6 @@ class _Look:
     made: dict[str, BaseModel] = field(default_factory=dict)
 
     def through(self, link: list[Any], depth: int = 0) -> Any:
-        """What the output of the node at the link's other end will be."""
         source, number = str(link[0]), link[1]
         entry = self.workflow.get(source) or {}
         node = self.nodes.get(entry.get("class_type", ""))
@@ -81,7 +73,6 @@ class _Look:
         return getattr(self.made[source], node.outputs()[number].name)
 
     def _outputs(self, node: type[Node], inputs: Mapping[str, Any], depth: int) -> BaseModel:
-        """The node's outputs; pictures that a link will bring are left out."""
         media = {name for name, declared in node.Inputs.model_fields.items() if marker(declared, Native)}
         values = {
             name: self.through(value, depth + 1) if _is_link(value) else value

@@ -1,4 +1,4 @@
-"""The key of a result: a digest of all that it is made from."""
+"""Keys of results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from musubi_nodes.families.models.parts import parts_of
 from musubi_nodes.files import FileStamp
 
 SAME_RESULT = frozenset({"device", "filename_prefix", "memory", "install", "source", "train_again"})
-"""Inputs that change nothing of what is made; what of a memory plan does is among the options."""
+"""Inputs that don't affect the result."""
 
 
 def key_of(words: Sequence[str], program: str, inputs: Any, files: Iterable[str] = ()) -> str:
-    """Digest of the options, the program's state, the ``files`` among the options' values, and what comes in over
-    sockets (files by their stamp, arrays by dtype, shape and numbers)."""
+    """Return a digest of options, code, ``files`` and sockets.
+
+    Files count by stamp, arrays by dtype, shape and values.
+    """
     digest = hashlib.sha256()
     for fact in (program, *words, *(_file(Path(file)) for file in files), *facts(inputs)):
         data = fact if isinstance(fact, bytes) else fact.encode("utf-8", "surrogatepass")
@@ -30,7 +32,7 @@ def key_of(words: Sequence[str], program: str, inputs: Any, files: Iterable[str]
 
 
 def facts(value: Any) -> Iterator[str | bytes]:
-    """All that counts of ``value``: equal facts, equal values. TypeError for a type that it doesn't know."""
+    """Yield everything that distinguishes ``value``."""
     if isinstance(value, BaseModel):
         yield type(value).__name__
         for name in sorted(type(value).model_fields.keys() - SAME_RESULT):
@@ -67,5 +69,5 @@ def _array(value: Any) -> Iterator[str | bytes]:
 
 
 def _file(path: Path) -> str:
-    """The stamps of a file and of the other parts of a split one; "" for what is no file."""
+    """Return stamps of a file and its other parts."""
     return " ".join(str(FileStamp.lasting(part)) for part in parts_of(path)) if path.is_file() else ""

@@ -1,4 +1,4 @@
-"""What was cached, trained or generated already: it is handed on, also after a restart, and a stopped batch goes on."""
+"""Store of finished results, which survives restarts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ KINDS = {"files": texts_by_name, "state": text, "run": text}
 
 
 class ResultStore:
-    """What a run made, by the key of what it was made from, in ``<output>/musubi/<kind>``."""
+    """Results by key in ``<output>/musubi/<kind>``."""
 
     def __init__(self, output: Path, kind: str) -> None:
         self._output, self._folder = output, output / "musubi" / kind
 
     def find(self, key: str) -> tuple[Path, ...]:
-        """The files, if all are still there; another file that took the name since is none of them."""
+        """Return the files if all are unchanged."""
         stamps = self._read(key).get("files") or {}
         try:
             files = {self._output / name: known for name, known in stamps.items()}
@@ -30,16 +30,14 @@ class ResultStore:
             return ()
 
     def holds(self, key: str, state: str) -> bool:
-        """Whether a run made very many files, and they are as it left them."""
+        """Whether many files still have this ``state``."""
         return bool(state) and self._read(key).get("state") == state
 
     def run_of(self, key: str) -> Path:
-        """The run folder that made them; it may be gone."""
         return runs_of(self._output) / str(self._read(key).get("run", ""))
 
     def keep(self, key: str, files: Iterable[Path], run: Path | None = None, state: str = "") -> None:
-        """Remember what a run made: files, or the ``state`` of very many. Where that cannot be written, what was made
-        is good all the same."""
+        """Store files, or the ``state`` of many; failures are logged."""
         stamps = {self._name(path): _lasting(path) for path in files}
         record = {"files": stamps, "state": state, "run": run.name if run else ""}
         try:

@@ -1,4 +1,4 @@
-"""The base of every node that runs one script of musubi-tuner."""
+"""Base of nodes that run a script of musubi-tuner."""
 
 from __future__ import annotations
 
@@ -49,8 +49,6 @@ DEVICES = Literal["auto", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4", "cud
 
 
 class ScriptInputs(NodeInputs):
-    """What every script node has besides its own fields."""
-
     memory: Memory | None = Field(None, description="A memory plan. Not connected: no saving at all.")
     device: Annotated[DEVICES, Widget(advanced=True, last=2)] = Field(
         "auto", description="Which GPU runs it. auto: the first one."
@@ -63,8 +61,7 @@ class ScriptInputs(NodeInputs):
 
 
 class ScriptNode(Node):
-    """Runs ``script`` of the family's musubi-tuner. Subclasses declare fields; :meth:`computed_options` computes
-    options."""
+    """Runs a script of the family's musubi-tuner."""
 
     family: ClassVar[Family]
     script: ClassVar[str]
@@ -72,49 +69,42 @@ class ScriptNode(Node):
     passes: ClassVar[int] = 1
     resolved_sockets: ClassVar[frozenset[str]] = frozenset({"models"})
     refused_options: ClassVar[Mapping[str, str]] = {}
-    """Options that the script has and that cannot work, each with the reason."""
+    """Options that can't work, with reasons."""
 
     def version_of(self, inputs: Any) -> str:
-        """Return the version of the chosen models, if it is one of the family's."""
+        """Return the models' version, if the family has versions."""
         return inputs.models.version if inputs.models.version in self.family.versions else ""
 
     def family_of(self, inputs: Any) -> Family:
-        """Return the family as the version of the chosen models has it."""
         return self.family.version(inputs.models.version)
 
     def computed_options(self, inputs: Any) -> Mapping[str, Any]:
-        """Options that follow from several fields, by musubi-tuner's name."""
         return {}
 
     def option_map(self) -> OptionMap:
-        """How this script spells fp8 and attention; none for scripts that have neither."""
+        """Return the script's options for fp8 and attention."""
         return {}
 
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
-        """All options that the user's inputs amount to."""
         yield from own_arguments(inputs, self.title)
         yield from arguments_from(self.computed_options(inputs), self.title)
         yield from self.memory(inputs, known)
         yield from extra_arguments(inputs.extra_options, self.script, known, version, self.refused_options)
 
     def memory(self, inputs: Any, known: Table) -> Iterator[Argument]:
-        """What the script takes of the memory plan."""
         return memory_arguments(inputs.memory or Memory(), self.family, self.option_map(), self.script, known)
 
     def device(self, inputs: Any) -> str:
-        """``auto``, ``cpu`` or ``cuda:N``."""
         return str(inputs.device)
 
     def processes(self, inputs: Any) -> int:
-        """How many GPUs of this machine it uses at once."""
+        """Return how many of this machine's GPUs it uses."""
         return 1
 
     def check(self, inputs: Any, context: Context) -> None:
-        """What a family checks besides, before anything starts; raises a MusubiError. When the workflow is queued, not
-        all inputs are known: the check ends where it asks for one of the others."""
+        """Check the family's own rules, as far as inputs are known."""
 
     def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
-        """All that is checked of the inputs, when the workflow is queued as far as they are known, and when it runs."""
         yield self.check_memory
         yield self.check_versions
         yield partial(self.check, context=context)
@@ -129,7 +119,7 @@ class ScriptNode(Node):
                 check(inputs)
 
     def prepare(self, inputs: Any, context: Context) -> Install:
-        """The install that runs it; everything that can be checked without a process is checked here."""
+        """Check the inputs and return the install."""
         install = context.services.install(self.install_name(inputs))
         self.check_device(inputs, install)
         check_given(inputs)
@@ -138,21 +128,19 @@ class ScriptNode(Node):
         return install
 
     def new_folder(self, context: Context) -> AbstractContextManager[RunFolder]:
-        """A run folder of its own; whatever ends the block early is told by its status."""
+        """Open a run folder, whose status records errors."""
         output = context.host.output_folder
         known = {"class": self.id, "family": self.family.key, "node": context.node_id}
         return RunFolder.opened(output, self.id, {**known, **context.queued}, lambda error: error is context.interrupt)
 
     def install_name(self, inputs: Any) -> str | None:
-        """Which configured install the user chose."""
         return inputs.models.install
 
     def most_blocks_to_swap(self, inputs: Any) -> int | None:
-        """How many DiT blocks may be swapped at most; ``None``: it is not known, or the script does not swap."""
+        """Return the limit, ``None`` if unknown or unsupported."""
         return None
 
     def check_memory(self, inputs: Any) -> None:
-        """What the script cannot do."""
         memory = inputs.memory or Memory()
         spelled(memory, self.option_map(), self.script)
         most = self.most_blocks_to_swap(inputs)
@@ -160,7 +148,7 @@ class ScriptNode(Node):
             check_swap(memory, most, self.title)
 
     def check_versions(self, inputs: Any) -> None:
-        """Raise where a setting is changed that the chosen version of the models does not have."""
+        """Raise for settings that the models' version lacks."""
         for name, field in self.Inputs.model_fields.items():
             mark = marker(field, ForVersions)
             if mark and self.version_of(inputs) not in mark.names and getattr(inputs, name) != field.default:
@@ -171,13 +159,11 @@ class ScriptNode(Node):
                 )
 
     def defaults(self) -> Mapping[str, Any]:
-        """Options that are sent where nothing sets them."""
         return {}
 
     def command_line(
         self, inputs: Any, known: Table, version: str, runner_options: Mapping[str, Any]
     ) -> tuple[list[str], list[Argument]]:
-        """The script's argument list and the arguments in it, checked against what the install takes."""
         arguments = [*self.arguments(inputs, known, version), *arguments_from(runner_options, "the runner")]
         sent = accepted_arguments(with_defaults(arguments, self.defaults()), self.script, known, version)
         if missing := missing_required(sent, known):
@@ -188,7 +174,6 @@ class ScriptNode(Node):
         return argv(sent, known), sent
 
     def key(self, inputs: Any, install: Install, runner_options: Mapping[str, Any], *facts: str) -> str:
-        """Names what a run makes; the same key, the same result. ``runner_options`` stands for the runner's options."""
         plain = inputs.model_copy(update={"memory": same_result(inputs.memory or Memory())})
         words, sent = self.command_line(plain, parser_options(install, self.script), install.version, runner_options)
         values = [each.value for each in sent if each.name in PATHS]
@@ -197,19 +182,19 @@ class ScriptNode(Node):
         return key_of([*words, *facts], self.program(install, modules), self.counted(inputs), files)
 
     def program(self, install: Install, modules: Sequence[str] = ()) -> str:
-        """The state of what runs: another Python, or a change of the code that the script imports, is another one."""
+        """Return the state of Python and the script's code."""
         return f"{install.python} {code_of(install, install.script(self.script), modules)}"
 
     def counted(self, inputs: Any) -> Any:
-        """What makes a result besides the options: what comes in over sockets."""
+        """Return the inputs that count besides options."""
         return inputs
 
     def launcher(self, inputs: Any, install: Install, folder: Path) -> list[str]:
-        """What stands before the script: the install's Python, or accelerate run by it. ``folder`` is the run's."""
+        """Return the words before the script."""
         return [str(install.python)]
 
     def visible_gpus(self, inputs: Any, install: Install) -> tuple[str, ...] | None:
-        """The GPUs that the process sees: those that it uses. An install that may do without one sees what there is."""
+        """Return the GPUs to use, ``None`` for an install without."""
         device, count = self.device(inputs), self.processes(inputs)
         if install.cpu and device == "auto":
             return None
@@ -220,12 +205,10 @@ class ScriptNode(Node):
 
     @property
     def trains(self) -> bool:
-        """Whether gradients are needed: a plan saves at other places then."""
         return False
 
     def with_memory(self, inputs: Any, context: Context, attempt: Callable[[Any], T]) -> T:
-        """``attempt(inputs)``; after "out of memory" again with the next plan that saves more of the memory that was
-        full, as often as the memory plan allows. What is proposed when it gives up is the plan that comes next."""
+        """Call ``attempt``, with a stronger memory plan after "out of memory"."""
         retries = inputs.memory.oom_retries if inputs.memory else 0
         tried: list[str] = []
         while True:
@@ -259,7 +242,7 @@ class ScriptNode(Node):
         totals: Sequence[int | None] = (),
         accept: Callable[[Outcome], None] = lambda _: None,
     ) -> Outcome:
-        """Build the command, wait for the device, run it. Raises as :func:`musubi_nodes.runs.run.run` does."""
+        """Build the command, wait for the GPU, and run it."""
         context.progress(Progress("checking"))
         folder.write_progress(Progress("checking"))
         known = parser_options(install, self.script)
@@ -294,7 +277,7 @@ class ScriptNode(Node):
             return run(command, folder, context.services.executor(), context, explainers, accept)
 
     def check_device(self, inputs: Any, install: Install) -> None:
-        """musubi-tuner needs a GPU for models: "cpu" is refused unless the install's configuration allows it."""
+        """Refuse the CPU unless the install allows it."""
         if self.device(inputs) == "cpu" and not install.cpu:
             raise MusubiError(
                 "cpu-not-allowed",
@@ -305,7 +288,6 @@ class ScriptNode(Node):
 
 
 def _proposing(error: MusubiError, next_plan: tuple[Memory, str] | None, tried: Sequence[str]) -> MusubiError:
-    """The error with the plan that comes next, behind what was tried already."""
     if next_plan and tried:
         fix = translate("With all of that set in the Memory Optimizer, {plan} as well.", plan=next_plan[1])
     elif next_plan:

@@ -1,4 +1,4 @@
-"""Widths and heights that every family's DiT can take."""
+"""Widths and heights of all families."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from musubi_nodes.families.fields import Widget
 
 
 def whole_blocks(size: int | None) -> int | None:
-    """``size`` if it is whole blocks; an :class:`InvalidValue` that names the nearest ones."""
     if size is not None and size % SIZE_STEP:
         lower = size // SIZE_STEP * SIZE_STEP
         raise InvalidValue("size-not-divisible", f"is not divisible by {SIZE_STEP}: use {lower} or {lower + SIZE_STEP}")
@@ -20,6 +19,5 @@ def whole_blocks(size: int | None) -> int | None:
 
 
 Side = Annotated[int, Widget(step=SIZE_STEP), AfterValidator(whole_blocks)]
-"""A width or height."""
 SideOrNone = Annotated[int | None, Widget(step=SIZE_STEP, unset=0), AfterValidator(whole_blocks)]
-"""The same where 0 in the widget means "not said"."""
+"""A side, or 0 for "not set"."""

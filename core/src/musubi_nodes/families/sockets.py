@@ -1,4 +1,4 @@
-"""What travels along the shared wires."""
+"""The shared sockets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from musubi_nodes.families.fields import Socket
 
 
 class Dataset(Socket):
-    """A checked dataset TOML. ``name`` is a plain file name, ``fingerprint`` covers files, captions and options. One
-    with ``errors`` is there to be looked at: whoever would use it raises them."""
+    """A dataset TOML; nodes that use it raise its ``errors``.
+
+    ``name`` is a file name, ``fingerprint`` covers files, captions and options.
+    """
 
     socket: ClassVar[str] = "MUSUBI_DATASET"
 
@@ -28,8 +30,7 @@ class Dataset(Socket):
 
 
 class Cache(Socket):
-    """A finished cache: the dataset with its cache folders, the flags and the version of the models that it was made
-    with, and the state of its files (see :mod:`.caches.state`): another one stands for other files."""
+    """A finished cache with its dataset, flags, version and files' state."""
 
     dataset: Dataset
     flags: frozenset[str] = frozenset()
@@ -45,7 +46,7 @@ DESCRIPTIONS: Mapping[CacheKind, str] = {
 
 @cache
 def cache_socket(family: str, kind: CacheKind) -> type[Cache]:
-    """Return the socket of a family's finished caches; ``family`` is its key."""
+    """Return the class of a family's caches; ``family`` is its key."""
     own = {
         "__module__": __name__,
         "socket": f"MUSUBI_{family.upper()}_{kind.upper()}_CACHE",
@@ -55,8 +56,10 @@ def cache_socket(family: str, kind: CacheKind) -> type[Cache]:
 
 
 class Lora(Socket):
-    """One LoRA of a chain. ``noise``: which of two models it is for (Wan 2.2). ``complete``: its training was not
-    stopped early. ``family`` and ``format``: see :func:`musubi_nodes.families.lora.lora_of`."""
+    """A LoRA of a chain.
+
+    ``noise`` is its model (Wan 2.2). For ``family`` and ``format`` see :func:`musubi_nodes.families.lora.lora_of`.
+    """
 
     socket: ClassVar[str] = "MUSUBI_LORA"
 
@@ -69,26 +72,21 @@ class Lora(Socket):
     previous: Lora | None = None
 
     def scaled(self, factor: float) -> Lora:
-        """The same chain, each LoRA ``factor`` times as strong."""
+        """Multiply the strength of the whole chain."""
         before = self.previous.scaled(factor) if self.previous else None
         return self.model_copy(update={"multiplier": self.multiplier * factor, "previous": before})
 
     def chain(self) -> tuple[Lora, ...]:
-        """All LoRAs, first to last."""
         return (*(self.previous.chain() if self.previous else ()), self)
 
 
 class Run(Socket):
-    """A finished run."""
-
     socket: ClassVar[str] = "MUSUBI_RUN"
 
     folder: Path
 
 
 class Latent(Socket):
-    """A latent file that a generator wrote."""
-
     socket: ClassVar[str] = "MUSUBI_LATENT"
 
     path: Path

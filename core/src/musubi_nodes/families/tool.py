@@ -1,4 +1,4 @@
-"""The base of nodes that run a script of musubi-tuner on LoRA files: no models, no family, no GPU."""
+"""Base of nodes that run LoRA scripts on the CPU."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ NO_FAMILY = Family(key="", title="LoRA tools", architecture="", network_module="
 
 
 class ToolInputs(NodeInputs):
-    """What every tool takes besides its own fields."""
-
     install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
         None, description="Which configured musubi-tuner runs it. default: the server's own choice."
     )
@@ -35,7 +33,7 @@ class ToolInputs(NodeInputs):
 
 
 class ToolNode(ScriptNode):
-    """Runs one of the LoRA scripts on the CPU."""
+    """Runs one of the LoRA scripts."""
 
     category: ClassVar[str] = "MusubiTuner/LoRA"
     output_node: ClassVar[bool] = True
@@ -53,10 +51,10 @@ class ToolNode(ScriptNode):
         return "cpu"
 
     def check_device(self, inputs: Any, install: Install) -> None:
-        """These scripts need no GPU."""
+        """Do nothing: no GPU is needed."""
 
     def check_memory(self, inputs: Any) -> None:
-        """They take no memory plan."""
+        """Do nothing: there is no memory plan."""
 
     def memory(self, inputs: Any, known: Table) -> Iterator[Argument]:
         return iter(())
@@ -70,6 +68,5 @@ class ToolNode(ScriptNode):
         runner_options: Mapping[str, Any],
         accept: Callable[[Outcome], None],
     ) -> Run:
-        """Run the script in ``folder``, ``accept`` what it made, and give the run socket."""
         self.execute(inputs, context, install, folder, runner_options, accept=accept)
         return Run(folder=folder.path)
