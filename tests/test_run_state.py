@@ -12,6 +12,7 @@ from tests.links import symlink
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.files import write_json
+from musubi_nodes.hosts.comfyui import run_state
 from musubi_nodes.hosts.comfyui.run_state import listed, state
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.folder import RunFolder, Status, run_folders, run_named
@@ -149,6 +150,13 @@ def test_a_list_can_be_narrowed_to_what_may_be_shown_in_a_workflow(tmp_path: Pat
         made(node, workflow)
     found = listed(tmp_path, 2, ["MusubiTuner_WanLoRATrainer"], "mine")["runs"]
     assert [run["name"] for run in found] == [running, mine]
+
+
+def test_a_list_looks_through_a_bounded_number_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_state, "SEARCHED", 3)
+    for workflow in ("mine", "other", "other", "other"):
+        write_json(RunFolder.create(tmp_path, "Trainer").path / "origin.json", {"class": "T", "workflow": workflow})
+    assert listed(tmp_path, 100, (), "mine")["runs"] == [] and len(listed(tmp_path, 100)["runs"]) == 3
 
 
 def test_a_node_of_a_plugin_may_be_called_anything(tmp_path: Path) -> None:

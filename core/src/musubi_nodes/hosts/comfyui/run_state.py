@@ -18,6 +18,8 @@ from musubi_nodes.runs.record.tail import Tail
 from musubi_nodes.runs.record.values import PROGRESS
 
 MOST_SAMPLES = 60
+SEARCHED = 1_000
+"""Runs that a list looks through for those of a workflow: the page asks every second."""
 LONGEST_TEXT = 4_000
 LONGEST_COMMAND = 100_000
 
@@ -47,11 +49,11 @@ _READERS = Readers()
 
 
 def listed(output: Path, newest: int, classes: Collection[str] = (), workflow: str | None = None) -> dict[str, Any]:
-    """List the newest runs, by class and workflow.
+    """List the newest runs, by class and workflow, of the last :data:`SEARCHED`.
 
     An active run that was queued without a page belongs to every workflow.
     """
-    heads = map(_head, run_folders(output, classes))
+    heads = map(_head, islice(run_folders(output, classes), SEARCHED))
     wanted = (
         head
         for head in heads

@@ -79,9 +79,9 @@ def workflow(dataset: Path, install: str, family: str) -> dict[str, Any]:
         "3": _step(_node(LatentCache, family), dataset=["1", 0], **models),
         "4": _step(_node(TextEncoderCache, family), dataset=["1", 0], **models),
         "5": _step(TrainingConfig, **TRAINING),
+        "9": _step(NetworkConfig, **NETWORK),
         "6": _step(trainer, latent_cache=["3", 0], text_cache=["4", 0], training=["5", 0], network=["9", 0],
                    output_name="demo_lora", **models),
-        "9": _step(NetworkConfig, **NETWORK),
         "7": _step(_node(Generator, family), lora=["6", 0], filename_prefix="demo", **models, **generation),
     }  # fmt: skip
     if demo.first_frame:
