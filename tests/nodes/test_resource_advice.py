@@ -56,12 +56,12 @@ def test_a_gpu_full_of_foreign_programs_names_them(other: psutil.Process) -> Non
     full, modes = said(FakeGpu(used=23, graphics={other.pid: 9.5}, compute={RUN: 8.0}))
     assert full.startswith("GPU 0 is nearly full (23.0 of 24.0 GiB), 9.5 GiB of it by programs")
     assert f"{other.name()} (pid {other.pid}) 9.5 GiB. Close them" in full and str(RUN) not in full
-    assert "1.0 GiB are free on GPU 0, and mode 24 GB" in modes and "free some of it first" in modes
+    assert "1.0 GiB are free on GPU 0, but mode 24 GB" in modes and "free some memory first" in modes
 
 
 def test_what_the_driver_does_not_tell_is_no_zero(other: psutil.Process) -> None:
     told = said(FakeGpu(used=11.5, total=12, graphics={other.pid: None}), run=TRAINS)
-    assert any(f"the driver does not tell who holds how much (usual on Windows). These programs use it: "
+    assert any(f"the driver does not report memory per program (usual on Windows). These programs use it: "
                f"{other.name()} (pid {other.pid})." in line for line in told)  # fmt: skip
 
 
@@ -77,13 +77,13 @@ def test_comfyuis_own_models_are_told_apart() -> None:
     ("used", "total", "told"),
     [
         (1.5, 24, None),
-        (8.5, 24, "15.5 GiB are free on GPU 0, and mode 24 GB of the Memory Optimizer counts on nearly all of it. "
+        (8.5, 24, "15.5 GiB are free on GPU 0, but mode 24 GB of the Memory Optimizer needs nearly all of it. "
          "Use mode auto or 16 GB."),
-        (3, 8, "5.0 GiB are free on GPU 0, and mode 8 GB of the Memory Optimizer counts on nearly all of it. "
-         "No mode counts on so little: free some of it first."),
+        (3, 8, "5.0 GiB are free on GPU 0, but mode 8 GB of the Memory Optimizer needs nearly all of it. "
+         "No mode fits into that little: free some memory first."),
         (2, 22.5, None),
         (1, 4, None),
-        (40, 79.6, "39.6 GiB are free on GPU 0, and mode 80 GB of the Memory Optimizer counts on nearly all of it. "
+        (40, 79.6, "39.6 GiB are free on GPU 0, but mode 80 GB of the Memory Optimizer needs nearly all of it. "
          "Use mode auto or 32 GB."),
     ],
 )  # fmt: skip
@@ -106,8 +106,8 @@ def test_heat_is_told_only_when_the_card_slows_down() -> None:
 @pytest.mark.parametrize(
     ("use", "cpu", "stage", "told"),
     [
-        (12, 95, "training", "GPU 0 is used by 12 % only while a-run trains, and the CPU by 95 %: the CPU holds it up"),
-        (12, 30, "training", "GPU 0 is used by 12 % only while a-run trains: it waits for data or swapped blocks"),
+        (12, 95, "training", "GPU 0 is only 12 % busy while a-run trains, and the CPU 95 %: the CPU slows it down"),
+        (12, 30, "training", "GPU 0 is only 12 % busy while a-run trains: it waits for data or swapped blocks"),
         (60, 95, "training", NOTHING),
         (12, 30, "loading", NOTHING),
     ],
@@ -178,9 +178,9 @@ def recorded(folder: Path, own: float, use: int, ram: float = 20, swap: int = 20
     [
         ({"own": 18, "use": 90}, NOTHING),
         ({"own": 23.8, "use": 90}, "The GPU was full (23.8 of 24.0 GiB) while a-run ran."),
-        ({"own": 9, "use": 90}, "a-run took 9.0 of 24.0 GiB of the GPU at most: with fewer than 20 blocks_to_swap it"),
+        ({"own": 9, "use": 90}, "a-run used at most 9.0 of 24.0 GiB of the GPU: with fewer than 20 blocks_to_swap it"),
         ({"own": 9, "use": 90, "swap": 0}, NOTHING),
-        ({"own": 18, "use": 20}, "The GPU was used by 20 % only while a-run trained: it waited"),
+        ({"own": 18, "use": 20}, "The GPU was only 20 % busy while a-run trained: it waited"),
         ({"own": 18, "use": 90, "ram": 63}, "RAM was full (63.0 of 64.0 GiB) while a-run ran"),
     ],
 )

@@ -99,8 +99,8 @@ def test_each_gpu_is_told_with_who_holds_it(place: Workplace, nvml: Callable[...
         child.communicate(b"\n")
     assert "GPU 0: NVIDIA GeForce RTX 4090\n- memory 9.0 of 24.0 GiB, use 3 %, 40 °C, 30 of 450 W\n" in text
     assert f"- this program (pid {os.getpid()}): 2.0 GiB\n- {name} (pid {child.pid}): 6.5 GiB\n" in text
-    assert f"- a process that is not seen from here (pid {2**22 + 5}): not told\n" in text
-    assert "- not told by the driver: temperature, power, who holds how much memory\n" in text
+    assert f"- a process that is not seen from here (pid {2**22 + 5}): not reported\n" in text
+    assert "- not reported by the driver: temperature, power, memory per program\n" in text
 
 
 def test_the_free_memory_of_the_chosen_gpu_goes_into_the_memory_optimizer(
@@ -150,14 +150,14 @@ def test_what_a_running_run_holds_is_its_own(
     held = float(told.text.split(f"- {name} (training): ")[1].split(" GiB")[0])
     assert 0.18 < held < 0.4
     assert f"GPU 0 is full (23.5 of 24.0 GiB) while {name} runs." in told.text
-    assert f"GPU 0 is used by 4 % only while {name} trains" in told.text
+    assert f"GPU 0 is only 4 % busy while {name} trains" in told.text
     assert f"{name}: recorded over 0:0" in told.text  # newest: the one that runs
     later = place.run("ResourceMonitor", seconds=0)
     assert name not in later.text
     record = place.run("ResourceMonitor", seconds=0, name=name)
     assert "- the run's own GPU memory at most 20.0 GiB\n- GPU use 4 % on average" in record.text
     assert f"The GPU was full (23.5 of 24.0 GiB) while {name} ran." in record.text
-    assert f"\nThe GPU was used by 4 % only while {name} trained" in record.text
+    assert f"\nThe GPU was only 4 % busy while {name} trained" in record.text
     assert record.image.shape[0] == later.image.shape[0] + 480
 
 

@@ -48,7 +48,7 @@ app.registerExtension({
       id: SETTING,
       category: ["Musubi Nodes", "Training", "Notify"],
       name: "Notify when a run of over a minute ends",
-      tooltip: "A notification of the browser: which node, how it ended, and how long it took.",
+      tooltip: "A browser notification: which node, how it ended, and how long it took.",
       type: "boolean",
       defaultValue: false,
       onChange: (value, before) => switched(value, before).catch(() => {}),

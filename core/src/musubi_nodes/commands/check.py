@@ -37,9 +37,9 @@ def _check_choice(argument: Argument, spec: OptionSpec, script: str, version: st
     raise MusubiError(
         "option-choice-unknown",
         f"--{argument.name} {wrong!r} ({argument.owner}) is not a choice of musubi-tuner {version}'s {script}",
-        why=translate("It came with version {first}.", first=first)
+        why=translate("It was added in version {first}.", first=first)
         if first
-        else translate("It knows {choices}.", choices=", ".join(spec.choices)),
+        else translate("Its choices are {choices}.", choices=", ".join(spec.choices)),
         fix="Update musubi-tuner, or choose another value." if first else "Choose another value.",
     )
 

@@ -143,6 +143,6 @@ def family_named(families: Sequence[Family], key: str | None) -> Family | None:
         raise MusubiError(
             "family-unknown",
             f"there is no model family {key[:80]!r}{near}",
-            fix=translate("Known are: {names}.", names=", ".join(known)),
+            fix=translate("Known: {names}.", names=", ".join(known)),
         )
     return known[key]

@@ -12,6 +12,6 @@ def check_frames(rule: FrameRule, frames: int, complaint: str) -> None:
         raise MusubiError(
             "frames-not-allowed",
             f"{complaint}: it takes {rule.explain()}",
-            why="musubi-tuner would round down without a word, or make no sample.",
+            why="musubi-tuner would silently round down, or make no sample.",
             fix=translate("Use {frames}.", frames=rule.round_down(frames) or rule.shortest),
         )

@@ -18,7 +18,7 @@ from musubi_nodes.weights import Header, read_header
 
 WRAPPED = "model.diffusion_model."
 """ComfyUI's prefix, which Wan's loader removes after loading (v0.3.4)."""
-LEFT_OUT = "musubi-tuner would leave it out, with a warning in the log at most, and go on (v0.3.4)."
+LEFT_OUT = "musubi-tuner would ignore it and continue, with at most a warning in the log (v0.3.4)."
 _NUMBERS = {"F32": "<f", "F64": "<d", "F16": "<e", "BF16": "<f", "I64": "<q", "I32": "<i"}
 """``struct`` format by dtype; bfloat16 is a float32's upper half."""
 
@@ -46,7 +46,7 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
         raise MusubiError(
             "lora-has-dora",
             f"{lora.name} is {name} with DoRA",
-            why="musubi-tuner leaves its magnitudes out without a word (v0.3.4): it would do something else.",
+            why="musubi-tuner silently ignores its magnitudes (v0.3.4), so it would do something else.",
             fix="Choose a LoRA without DoRA.",
         )
     if model and merged and any(each.startswith(WRAPPED) for each in model.tensors):
@@ -54,11 +54,11 @@ def check_fits(lora: Path, dit: Path, *, merged: bool = False) -> str:
             "model-prefix-unsupported",
             f"no LoRA can be used with {dit.name}",
             why=translate(
-                "The names of its tensors begin with {prefix}, so that musubi-tuner finds none of the LoRA's modules: "
-                "it would leave it out with a warning in the log (v0.3.4).",
+                "The names of its tensors begin with {prefix}, so musubi-tuner finds none of the LoRA's modules: it "
+                "would ignore it, with a warning in the log (v0.3.4).",
                 prefix=WRAPPED,
             ),
-            fix="Choose the DiT of the model's makers.",
+            fix="Choose the original DiT of the model's authors.",
         )
     return found
 
@@ -84,7 +84,7 @@ def check_begins(lora: Path, network: Network) -> None:
         raise MusubiError(
             "lora-alpha-mismatch",
             f"{lora.name} has alpha {alpha:g}, but network_alpha is {network.network_alpha:g}",
-            why="musubi-tuner would train with the one and save the other (v0.3.4): its strength would be wrong.",
+            why="musubi-tuner would train with one and save the other (v0.3.4): its strength would be wrong.",
             fix=translate("Set network_alpha of Network Config to {alpha}.", alpha=f"{alpha:g}"),
         )
 

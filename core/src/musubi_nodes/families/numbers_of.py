@@ -41,7 +41,7 @@ NOT_FINITE: Mapping[Role, Flaw] = {
     "chosen LoRA": Flaw(
         "lora-not-finite",
         f"the LoRA {_NAN}",
-        why="Its training or conversion went wrong. musubi-tuner would make a black video of it without an error.",
+        why="Its training or conversion went wrong. musubi-tuner would make a black video without an error.",
         fix="Choose another checkpoint of that training, or another LoRA.",
     ),
     "converted LoRA": Flaw(
@@ -53,25 +53,25 @@ NOT_FINITE: Mapping[Role, Flaw] = {
     "merged model": Flaw(
         "model-not-finite",
         f"the merged model {_NAN}",
-        why="The model or a multiplier made numbers too large for its precision. musubi-tuner ended without an error.",
+        why="A model or multiplier produced numbers too large for its precision. musubi-tuner ended without an error.",
         fix="Lower the multipliers, or take the DiT in another precision.",
     ),
     "made latent": Flaw(
         "latent-not-finite",
         f"musubi-tuner ended without an error, but the latent {_NAN}",
-        why="A model, LoRA or setting made numbers too large for its precision.",
+        why="A model, LoRA or setting produced numbers too large for its precision.",
         fix="Try without LoRAs, with another fp8 setting in the Memory Optimizer, or another attention.",
     ),
     "given latent": Flaw(
         "latent-not-finite",
         f"the latent {_NAN}",
-        why="Its generation went wrong; only a black video would come of it.",
+        why="Its generation went wrong: it would only make a black video.",
         fix="Generate the latent again.",
     ),
     "state": Flaw(
         "state-not-finite",
         f"resume: the state {_NAN}",
-        why="The loss became NaN before it was saved; that never comes back.",
+        why="The loss became NaN before it was saved, and never recovers.",
         fix="Take an earlier state, or auto.",
     ),
 }
@@ -81,7 +81,7 @@ ZERO: Mapping[Role, tuple[Callable[[str], bool], Flaw]] = {
         Flaw(
             "lora-all-zero",
             "the LoRA {file} was not trained: all its up weights are still zero",
-            why="No step changed it: no training step, or a learning rate of next to nothing.",
+            why="No step changed it: there was none, or the learning rate is almost zero.",
             fix="Raise learning_rate, or train more steps.",
         ),
     ),

@@ -32,7 +32,7 @@ def lines_of(text: str) -> Iterator[tuple[int, str]]:
             yield number, plain
 
 
-def said(line: str, options: Mapping[str, str] = OPTIONS) -> dict[str, str]:
+def parse_line(line: str, options: Mapping[str, str] = OPTIONS) -> dict[str, str]:
     """Parse a line to fields of a prompt."""
     text, *parts = OPTION.split(line)
     values = {"prompt": text.strip()}

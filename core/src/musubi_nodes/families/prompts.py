@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from musubi_nodes.errors import InvalidValue, MusubiError, Problem, finding
 from musubi_nodes.families.fields import Native, Socket, Widget, fields_of
 from musubi_nodes.families.node import NodeInputs
-from musubi_nodes.families.prompt_lines import lines_of, said
+from musubi_nodes.families.prompt_lines import lines_of, parse_line
 from musubi_nodes.families.sizes import SideOrNone
 
 ADVANCED = Widget(advanced=True)
@@ -51,7 +51,7 @@ class Prompt(NodeInputs):
     )
 
 
-def said_prompt(values: Mapping[str, Any]) -> Prompt:
+def prompt_of(values: Mapping[str, Any]) -> Prompt:
     """Build a prompt; numbers for "unset" become ``None``."""
     unset = {spec.name: spec.unset for spec in fields_of(Prompt)}
     return Prompt(**{name: value for name, value in values.items() if not _is_number(value, unset.get(name))})
@@ -70,7 +70,7 @@ def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
     for count, (number, line) in enumerate(lines_of(text), 1):
         check_count(count)
         try:
-            found.append(said_prompt(said(line, options)))
+            found.append(prompt_of(parse_line(line, options)))
         except (ValidationError, InvalidValue) as error:
             wrong = prompt_problem(error)
             raise InvalidValue(wrong.code, f"line {number}: {wrong}") from error

@@ -49,7 +49,7 @@ DEVICES = Literal["auto", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4", "cud
 
 
 class ScriptInputs(NodeInputs):
-    memory: Memory | None = Field(None, description="A memory plan. Not connected: no saving at all.")
+    memory: Memory | None = Field(None, description="Memory settings. If not connected, no memory is saved.")
     device: Annotated[DEVICES, Widget(advanced=True, last=2)] = Field(
         "auto", description="Which GPU runs it. auto: the first one."
     )
@@ -289,9 +289,9 @@ class ScriptNode(Node):
 
 def _proposing(error: MusubiError, next_plan: tuple[Memory, str] | None, tried: Sequence[str]) -> MusubiError:
     if next_plan and tried:
-        fix = translate("With all of that set in the Memory Optimizer, {plan} as well.", plan=next_plan[1])
+        fix = translate("In the Memory Optimizer set all of that, and {plan}.", plan=next_plan[1])
     elif next_plan:
-        advice = "In the Memory Optimizer {plan}. Or set oom_retries there: then that is tried by itself."
+        advice = "In the Memory Optimizer {plan}. Or set oom_retries there to try this automatically."
         fix = translate(advice, plan=next_plan[1])
     else:
         fix = translate(

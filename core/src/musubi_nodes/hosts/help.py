@@ -95,12 +95,12 @@ class _Page:
         first = spec.to_widget(spec.default)
         if spec.kind == "choice":
             values = ", ".join(f"`{choice}`" for choice in spec.choices)
-            return self.translate("{values}; at first `{first}`").format(values=values, first=first)
+            return self.translate("{values}; default `{first}`").format(values=values, first=first)
         if spec.kind in ("int", "float"):
             low, high, first = (_number(number) for number in (spec.minimum, spec.maximum, first))
-            return self.translate("{low} to {high}; at first {first}").format(low=low, high=high, first=first)
+            return self.translate("{low} to {high}; default {first}").format(low=low, high=high, first=first)
         if spec.kind == "bool":
-            return self.translate("on or off; at first on" if spec.default else "on or off; at first off")
+            return self.translate("on or off; default on" if spec.default else "on or off; default off")
         return self.translate(KINDS.get(spec.input_kind or spec.kind, "text")).format(spec.model_kind)
 
 

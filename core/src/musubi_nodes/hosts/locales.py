@@ -12,7 +12,7 @@ from musubi_nodes.hosts.texts import Texts
 SETTINGS = {
     "musubi_notify": (
         "Notify when a run of over a minute ends",
-        "A notification of the browser: which node, how it ended, and how long it took.",
+        "A browser notification: which node, how it ended, and how long it took.",
     )
 }
 """Name and tooltip of web/js settings; "_" in an id stands for "."."""

@@ -46,14 +46,14 @@ class BatchProcessor(Node):
             None, ge=0, le=2**32 - 1, description="Seeds count up from this one. -1: from the generator's."
         )
         workers: Annotated[int, Widget(advanced=True)] = Field(
-            1, ge=1, le=8, description="GPUs that work side by side, from the generator's device on."
+            1, ge=1, le=8, description="GPUs that work in parallel, starting with the generator's device."
         )
         per_start: Annotated[int, Widget(advanced=True)] = Field(
             8,
             ge=1,
             le=1000,
-            description="Prompts that share a start of the models. musubi-tuner writes their videos when all of them "
-            "are sampled, so a stop before that loses these.",
+            description="Prompts for which the models are loaded once. musubi-tuner writes their videos when all are "
+            "sampled, so stopping earlier loses them.",
         )
         strict: Annotated[bool, Widget(advanced=True)] = Field(
             False, description="Stop at the first prompt that fails, without any output."
@@ -100,7 +100,7 @@ def _own(text: str, file: str, context: Context) -> FromFile:
 
 
 def _no_prompts() -> MusubiError:
-    return MusubiError("batch-empty", "the batch has no prompts", fix="Type some into text, or name a file.")
+    return MusubiError("batch-empty", "the batch has no prompts", fix="Type some into text, or set file.")
 
 
 def _repeated(prompts: list[Prompt], repeats: int, first_seed: int | None) -> list[Prompt]:

@@ -28,7 +28,7 @@ class LoRASelect(Node):
         previous: Lora | None = Field(None, description="LoRAs that come before this one.")
         lora: Annotated[str, ModelFile("loras")] = Field(description="A file of models/loras.")
         multiplier: float = Field(1.0, ge=-10.0, le=10.0, description="Its strength; 1 is as trained.")
-        noise: Literal["both", "high", "low"] = Field("both", description="Wan 2.2: for which of the two models it is.")
+        noise: Literal["both", "high", "low"] = Field("both", description="Wan 2.2: which of the two models it is for.")
 
     class Outputs(NodeOutputs):
         lora: Lora = Field(description="The chain with this LoRA at its end.")

@@ -57,7 +57,7 @@ class MemoryOptimizer(Node):
             "manual", description="manual: the widgets. auto: what is free on the GPU now. Or a card's size."
         )
         family: Annotated[str | None, FamilyName(), NEW] = Field(
-            None, description="For which model family the plan is; needed unless mode is manual."
+            None, description="The model family of the plan; required unless mode is manual."
         )
         use: Annotated[Literal["training", "generating"], NEW] = Field(
             "training", description="What the plan is for: gradients need more."
@@ -67,16 +67,16 @@ class MemoryOptimizer(Node):
         frames: Annotated[int, NEW] = Field(1, ge=1, le=20_000, description="Frames; 1 for pictures.")
         rank: Annotated[int, NEW] = Field(32, ge=1, le=1024, description="network_dim of the LoRA.")
         model_size: Annotated[str, RARE] = Field(
-            "", description="Which size of the family, such as 1.3B. Empty: the one that most people use."
+            "", description="The model's size, such as 1.3B. Empty: the most common one."
         )
         free_memory: Annotated[float | None, Widget(added=1, advanced=True, unset=0.0)] = Field(
-            None, ge=1.0, le=1000.0, description="GiB that may be used, instead of what is found. 0: look."
+            None, ge=1.0, le=1000.0, description="GiB to use instead of what is free. 0: look."
         )
         device: Annotated[DEVICES, RARE] = Field("auto", description="The GPU that mode auto looks at.")
 
     class Outputs(NodeOutputs):
         memory: Memory = Field(description="The memory plan, for caches, trainers and generators.")
-        report: str = Field("", description="What the plan takes by part, and why each thing is in it.")
+        report: str = Field("", description="The memory that the plan needs, by part, and the reasons for it.")
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
         chosen = Memory(**{name: getattr(inputs, name) for name in Memory.model_fields})
@@ -120,8 +120,8 @@ def _check_manual(family: str | None, size: str, chosen: Memory, training: bool,
 
 def _how(factor: float) -> str:
     if factor == 1.0:
-        return translate("an estimate without VAE and text encoders; a finished run of this shape will make it better")
-    return translate("corrected by {factor:.2f}: what earlier runs of this shape took", factor=factor)
+        return translate("an estimate without VAE and text encoders; a finished run of this shape will improve it")
+    return translate("corrected by {factor:.2f}, as measured in earlier runs of this shape", factor=factor)
 
 
 def _sized(mode: str, family: str | None, size: str, context: Context) -> tuple[Family, DitSize] | None:
@@ -154,7 +154,7 @@ def _size(family: Family, name: str) -> DitSize:
         raise MusubiError(
             "model-size-unknown",
             f"{family.title} has no size {name[:40]!r}{near}",
-            fix=translate("Known are: {names}.", names=", ".join(sizes)),
+            fix=translate("Known: {names}.", names=", ".join(sizes)),
         )
     return sizes[name] if name else family.sizes[0]
 

@@ -42,4 +42,4 @@ class PromptNode(Node):
 
 def _check(prompt: str) -> None:
     if not prompt.strip():
-        raise MusubiError("prompt-empty", "Prompt: the prompt is empty", fix="Say what the picture or video shows.")
+        raise MusubiError("prompt-empty", "Prompt: the prompt is empty", fix="Describe the picture or video.")

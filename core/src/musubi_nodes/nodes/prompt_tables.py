@@ -17,8 +17,8 @@ from musubi_nodes.errors import InvalidValue, MusubiError, Problem, did_you_mean
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import fields_of
 from musubi_nodes.families.input_files import readable
-from musubi_nodes.families.prompt_lines import lines_of, said
-from musubi_nodes.families.prompts import Prompt, check_count, said_prompt
+from musubi_nodes.families.prompt_lines import lines_of, parse_line
+from musubi_nodes.families.prompts import Prompt, check_count, prompt_of
 from musubi_nodes.files import cleaned_path, is_file
 from musubi_nodes.i18n import translate
 from musubi_nodes.media.frames import ImageFiles
@@ -72,7 +72,7 @@ def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> Iterator[
         check_count(count)
         spend()
         try:
-            prompt = _prompt(said(row) if isinstance(row, str) else _by_field(row), folder, context)
+            prompt = _prompt(parse_line(row) if isinstance(row, str) else _by_field(row), folder, context)
         except (ValidationError, InvalidValue, MusubiError) as error:
             problem = _complaint(error)
             wrong.append(Problem(problem.code, f"line {number}: {problem}"))
@@ -158,7 +158,7 @@ def _json_rows(text: str, name: str) -> Rows:
             row = parse_json(line, object_pairs_hook=_once)
         except ValueError as error:
             raise MusubiError(
-                "json-invalid", f"{name}, line {number} is no JSON: {error}", fix="One object a line."
+                "json-invalid", f"{name}, line {number} is no JSON: {error}", fix="Write one object per line."
             ) from error
         if not isinstance(row, dict):
             raise MusubiError(
@@ -187,7 +187,7 @@ def _by_field(row: Row) -> dict[str, Any]:
     for column, value in row.items():
         if value is None or value == "":
             continue
-        own = _said(_field(column), value)
+        own = _cell_values(_field(column), value)
         if strange := own.keys() - {*COLUMNS}:
             near = did_you_mean(min(strange), (*COLUMNS, *ALSO, SIZE))
             raise InvalidValue("column-unknown", f"there is no column {column!r}{near}")
@@ -197,10 +197,10 @@ def _by_field(row: Row) -> dict[str, Any]:
     return values
 
 
-def _said(field: str, value: Any) -> Mapping[str, Any]:
+def _cell_values(field: str, value: Any) -> Mapping[str, Any]:
     if field == SIZE:
         return _sides(value)
-    return said(value) if field == "prompt" and isinstance(value, str) else {field: value}
+    return parse_line(value) if field == "prompt" and isinstance(value, str) else {field: value}
 
 
 def _field(column: str) -> str:
@@ -219,12 +219,12 @@ def _prompt(values: Mapping[str, Any], folder: Path, context: Context) -> Prompt
     if not str(values.get("prompt", "")).strip():
         raise InvalidValue("prompt-empty", "the prompt is empty")
     if "image" not in values:
-        return said_prompt(values)
+        return prompt_of(values)
     picture = folder / cleaned_path(str(values["image"]))
     readable(picture, context)
     if not is_file(picture):
         raise InvalidValue("file-missing", f"the image does not exist: {picture}")
-    return said_prompt({**values, "image": ImageFiles((picture,))})
+    return prompt_of({**values, "image": ImageFiles((picture,))})
 
 
 def pictures_of(prompts: Iterable[Prompt]) -> list[Path]:

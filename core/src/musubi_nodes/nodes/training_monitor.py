@@ -28,7 +28,7 @@ from musubi_nodes.runs.record.series import Point, whole
 MOST_CURVES = 6
 ONLY_AVERAGE = (
     "The loss is musubi-tuner's own average over an epoch's steps: its environment has no TensorBoard, which would "
-    "tell the loss of each step and the learning rate."
+    "show the loss of each step and the learning rate."
 )
 
 
@@ -49,12 +49,12 @@ class TrainingMonitor(Node):
     output_node = always_runs = True
 
     class Inputs(NodeInputs):
-        run: Run | None = Field(None, description="A run. Not connected: the one that is chosen below.")
+        run: Run | None = Field(None, description="A run. If not connected: the one chosen below.")
         name: Annotated[str | None, RunName()] = Field(
             None, description="Which run is shown, by its folder in musubi/runs. newest: the one that began last."
         )
         compare: Annotated[str, Widget(multiline=True)] = Field(
-            "", description="Further runs that are laid over it: names of run folders, one a line, five at most."
+            "", description="Further runs to compare: names of run folders, one per line, at most five."
         )
         smoothing: int = Field(100, ge=0, le=100_000, description="Steps that the thick line averages over. 0: none.")
         log_scale: bool = Field(False, description="Logarithmic scale of the loss.")

@@ -44,11 +44,11 @@ class VideoInput(Node):
         start: Annotated[float, Widget(step=0.1)] = Field(
             0.0, ge=0, le=86400, description="Where to begin, in seconds from the first frame."
         )
-        length: int = Field(0, ge=0, le=100_000, description="How many frames come out at most; 0: to the end.")
+        length: int = Field(0, ge=0, le=100_000, description="Maximum number of frames; 0: to the end.")
         fps: Annotated[float, Widget(step=0.01)] = Field(
             0.0, ge=0, le=240,
-            description="Frames a second that come out; 0: as the file has them. Lower: frames are dropped, the same "
-            "ones that musubi-tuner drops for source_fps. Higher: frames are repeated. The speed stays the same.",
+            description="Output frames per second; 0: like the file. Lower: frames are dropped, the same ones that "
+            "musubi-tuner drops for source_fps. Higher: frames are repeated. The speed stays the same.",
         )  # fmt: skip
         every_nth: int = Field(1, ge=1, le=1000, description="Of the frames left by fps, keep every Nth.")
         width: int = Field(
@@ -70,9 +70,9 @@ class VideoInput(Node):
             None, description="The frames: [frames, height, width, 3], values 0 to 1."
         )
         video: Annotated[Any, Native("VIDEO")] = Field(None, description="The same as a video, with its sound.")
-        audio: Annotated[Any, Native("AUDIO")] = Field(None, description="Its sound; nothing if it has none.")
-        fps: float = Field(description="Frames a second of what comes out.")
-        count: int = Field(description="How many frames come out.")
+        audio: Annotated[Any, Native("AUDIO")] = Field(None, description="Its sound; empty if it has none.")
+        fps: float = Field(description="Frames per second of the output.")
+        count: int = Field(description="Number of frames.")
         width: int = Field(description="Their width in pixels.")
         height: int = Field(description="Their height in pixels.")
 

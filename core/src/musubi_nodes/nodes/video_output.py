@@ -45,14 +45,16 @@ class VideoOutput(Node):
             "gif, webp and png have no sound."
         )  # fmt: skip
         fps: Annotated[float, Widget(step=0.01)] = Field(
-            24.0, ge=0.01, le=240, description="Frames a second of images. A video keeps its own."
+            24.0, ge=0.01, le=240, description="Frames per second of images. A video keeps its own."
         )
         quality: int = Field(
             75, ge=0, le=100, description="100 is the best and largest. No effect on lossless formats, or on a copied "
             "video. formats.toml lists the encoder's options."
         )  # fmt: skip
         filename_prefix: str = Field(
-            "video", description="Begin of the file name in output/musubi. No file is overwritten.", examples=["other"]
+            "video",
+            description="Beginning of the file name in output/musubi. No file is overwritten.",
+            examples=["other"],
         )
 
         @field_validator("filename_prefix")
@@ -61,7 +63,7 @@ class VideoOutput(Node):
             return plain_name(name, *MEDIA)
 
     class Outputs(NodeOutputs):
-        video: Annotated[Any, Native("VIDEO")] = Field(None, description="The written video; nothing for png.")
+        video: Annotated[Any, Native("VIDEO")] = Field(None, description="The written video; empty for png.")
         path: str = Field(description="Where it was written: the file, or the folder of the pictures.")
 
     def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:

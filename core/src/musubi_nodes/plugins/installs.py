@@ -34,7 +34,7 @@ def choose_install(name: str | None, config: Config, known: Known) -> Install:
         raise MusubiError(
             "install-unknown",
             f"there is no install {chosen[:80]!r}{did_you_mean(chosen, list(known))}",
-            why=translate("Known are: {names}.", names=", ".join(known) or translate("none")),
+            why=translate("Known: {names}.", names=", ".join(known) or translate("none")),
             fix=translate("Name one of them, or describe it in {file} under [installs.NAME].", file=config_file()),
         )
     return known[chosen]()
@@ -47,7 +47,7 @@ def _none(practice: bool) -> MusubiError:
     return MusubiError(
         "install-not-configured",
         "no musubi-tuner is configured",
-        why=translate("Neither MUSUBI_TUNER_ROOT is set, nor does {file} name an install.", file=config_file()),
+        why=translate("MUSUBI_TUNER_ROOT is not set, and {file} names no install.", file=config_file()),
         fix=fix,
     )
 
@@ -56,7 +56,7 @@ def _several(config: Config) -> MusubiError:
     return MusubiError(
         "install-not-chosen",
         f"{len(config.installs)} installs of musubi-tuner are configured, and none is chosen",
-        why=translate("Configured are: {names}.", names=", ".join(config.installs)),
+        why=translate("Configured: {names}.", names=", ".join(config.installs)),
         fix=translate(
             'Write  install = "{name}"  (or another of them) at the top of {file}.',
             name=next(iter(config.installs)),

@@ -73,7 +73,7 @@ class Plugins:
             raise MusubiError(
                 "executor-unknown",
                 f"there is no executor {wanted[:80]!r}{did_you_mean(wanted, list(known))}",
-                why=translate("Known are: {names}.", names=", ".join(known)),
+                why=translate("Known: {names}.", names=", ".join(known)),
                 fix=translate("Correct `executor` in {file}.", file=config_file()),
             )
         return known[wanted]

@@ -99,7 +99,7 @@ def verify(
         raise MusubiError(
             "cache-missing",
             f"{len(missing)} of {len(found.items)} items have no {kind} cache: {named(map(str, missing), 3)}",
-            why="musubi-tuner skips such items without a word." if folder else "",
+            why="musubi-tuner silently skips such items." if folder else "",
             fix="Look at these files, then queue the cache node again.",
             log=log,
         )
@@ -127,7 +127,7 @@ def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) ->
             "cache-values-invalid",
             f"{count} {kind} caches held NaN, infinite numbers or nothing but zeros: "
             f"{named(sorted(replaced) or map(str, bad), 3)}",
-            why="What encoded them met numbers too large for its precision. musubi-tuner replaces NaN by 0, and a "
+            why="The encoder produced numbers too large for its precision. musubi-tuner replaces NaN with 0, and a "
             "training would learn that.",
             fix="Choose another precision for the VAE or text encoder, or another file of it, and cache again.",
             log=folder.log,

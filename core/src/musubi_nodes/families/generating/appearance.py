@@ -72,7 +72,7 @@ class Appearance:
             raise MusubiError(
                 "output-black",
                 "musubi-tuner ended without an error, but every pixel that it made is black",
-                why="A model, LoRA or setting made numbers too large for its precision.",
+                why="A model, LoRA or setting produced numbers too large for its precision.",
                 fix="Try without LoRAs, with another fp8 setting in the Memory Optimizer, or another attention.",
                 log=log,
             )

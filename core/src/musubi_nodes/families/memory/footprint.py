@@ -58,7 +58,7 @@ def _parts(size: DitSize, shape: Shape, memory: Memory) -> Iterator[Part]:
     width = {"off": 2.0, "fp8": 1.0, "fp8_scaled": SCALED}[memory.fp8]
     seen = tokens(size, shape)
     working = size.per_kilotoken[0 if shape.training else 1] * seen / 1000
-    yield Part(translate("CUDA and small things"), FIXED)
+    yield Part(translate("CUDA and small tensors"), FIXED)
     yield Part(
         translate("{resident} of {all} blocks", resident=resident, all=size.blocks), resident * size.block * width
     )

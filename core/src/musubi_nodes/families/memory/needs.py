@@ -29,7 +29,7 @@ def check_packages(
             raise MusubiError(
                 "package-missing",
                 f"{what} needs the package {package}, which musubi-tuner's environment does not have",
-                why=translate("Looked into {python}.", python=install.python),
+                why=translate("Checked: {python}.", python=install.python),
                 fix=translate(
                     "Install it there ({python} -m pip install {package}), or choose another.",
                     python=install.python,

@@ -59,7 +59,7 @@ class Plan:
         if self.fits:
             lines.insert(1, translate("fits into {gib:.1f} GiB", gib=self.budget))
         else:
-            lines.insert(1, translate("is more than fits into {gib:.1f} GiB", gib=self.budget))
+            lines.insert(1, translate("does not fit into {gib:.1f} GiB", gib=self.budget))
             lines.append(
                 translate("Use a smaller resolution or fewer frames: by this estimate no setting here saves enough.")
             )
@@ -143,7 +143,7 @@ def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Itera
         values |= {**encoder, **family.vae_saving}
         if values:
             names = ", ".join(values)
-            reasons.append(translate("{names}: less than {gib:.0f} GiB may be used", names=names, gib=SMALL_CARD))
+            reasons.append(translate("{names}: less than {gib:.0f} GiB are available", names=names, gib=SMALL_CARD))
     yield dict(values), list(reasons)
     if (fp8 := best_fp8(option_map_of(family, shape.training))) != "off":
         values["fp8"] = fp8
@@ -154,12 +154,12 @@ def _ladder(family: Family, size: DitSize, shape: Shape, budget: float) -> Itera
         yield {**values, "blocks_to_swap": swap}, [*reasons, _swapping(swap, most)]
     if not shape.training:
         return
-    reasons.append(translate("gradient_checkpointing_cpu_offload: what is kept waits in main memory, slower"))
+    reasons.append(translate("gradient_checkpointing_cpu_offload: the rest is kept in main memory, slower"))
     for swap in range(most + 1):
         told = [_swapping(swap, most)] if swap else []
         yield {**values, **OFFLOAD, "blocks_to_swap": swap or None}, [*reasons, *told]
     told = [
-        translate("blocks_to_swap {most}: all that is possible", most=most),
+        translate("blocks_to_swap {most}: the maximum", most=most),
         translate("block_swap_h2d_only with a ring of 1 (needs v0.3.2)"),
     ]
     yield {**values, **OFFLOAD, **RING, "blocks_to_swap": most}, [*reasons, *told]

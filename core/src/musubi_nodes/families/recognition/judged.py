@@ -53,8 +53,8 @@ def _check_reading(path: Path, found: Recognised, accepts: Accepts) -> None:
         raise MusubiError(
             "model-prefix-unsupported",
             f"{path.name} is {found.name}, but with {found.prefix!r} before the name of each tensor",
-            why="musubi-tuner does not take that away here (v0.3.4).",
-            fix=accepts.fix or "Choose the file that the model's makers offer.",
+            why="musubi-tuner does not remove this prefix here (v0.3.4).",
+            fix=accepts.fix or "Choose the original file of the model's authors.",
         )
     if found.quantisation not in accepts.quantised:
         raise MusubiError(

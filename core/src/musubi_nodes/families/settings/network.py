@@ -32,11 +32,11 @@ class Network(Settings):
         16.0, ge=0.01, le=4096.0, description="Its strength is alpha / rank. Half of the rank is a good start."
     )
     network_dropout: Annotated[float | None, Option(), ADVANCED] = Field(
-        None, ge=0.0, le=0.99, description="Share of its neurons that is left out in each step. -1: none."
+        None, ge=0.0, le=0.99, description="Share of its neurons that is dropped in each step. -1: none."
     )
     network_args: Annotated[str, Widget(advanced=True, multiline=True)] = Field(
         "",
-        description="Arguments of the network, one key=value a line: loraplus_lr_ratio=4 (LoRA), factor=8 (LoKr).",
+        description="Arguments of the network, one key=value per line: loraplus_lr_ratio=4 (LoRA), factor=8 (LoKr).",
         examples=["rank_dropout=0.1"],
     )
     scale_weight_norms: Annotated[float | None, Option(), ADVANCED] = Field(

@@ -38,7 +38,7 @@ class OptimizerFields(Settings):
     ] = Field("auto", description="auto: AdamW8bit if bitsandbytes is installed, else AdamW.")  # fmt: skip
     optimizer_args: Annotated[str, Widget(multiline=True)] = Field(
         "",
-        description="Arguments of the optimizer, one key=value a line, such as weight_decay=0.01.",
+        description="Arguments of the optimizer, one key=value per line, such as weight_decay=0.01.",
         examples=["weight_decay=0.01"],
     )
     max_grad_norm: Annotated[float, Option()] = Field(
@@ -78,7 +78,9 @@ class OptimizerFields(Settings):
         le=1.0,
         description=of("lr_scheduler_min_lr_ratio", "the end as a share of the learning rate. -1: default."),
     )
-    lr_scheduler_args: Annotated[str, TEXT] = Field("", description="Arguments of the scheduler, one key=value a line.")
+    lr_scheduler_args: Annotated[str, TEXT] = Field(
+        "", description="Arguments of the scheduler, one key=value per line."
+    )
     lr_scheduler_type: Annotated[
         Literal[
             "CosineAnnealingLR",

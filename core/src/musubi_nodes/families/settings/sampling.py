@@ -81,8 +81,8 @@ class Sampling(Settings):
     sample_at_first: Annotated[bool, Option()] = Field(False, description="Also make samples before the first step.")
     sample_prompts: Annotated[str, Widget(multiline=True)] = Field(
         "",
-        description="Prompts of the samples, one a line, also with musubi-tuner's options behind it (--w 832 --d 7). "
-        "Empty: no samples. They cost time and memory.",
+        description="Prompts of the samples, one per line, optionally followed by musubi-tuner's options (--w 832 --d "
+        "7). Empty: no samples. They cost time and memory.",
     )
     sample_width: Side = Field(832, ge=16, le=4096, description="Width of the samples.")
     sample_height: Side = Field(480, ge=16, le=4096, description="Height of the samples.")

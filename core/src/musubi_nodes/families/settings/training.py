@@ -88,7 +88,9 @@ class Training(Settings):
     metadata_author: Annotated[str, Option(), ADVANCED] = Field("", description="Author in the metadata.")
     metadata_description: Annotated[str, Option(), ADVANCED] = Field("", description="Description in the metadata.")
     metadata_license: Annotated[str, Option(), ADVANCED] = Field("", description="License in the metadata.")
-    metadata_tags: Annotated[str, Option(), ADVANCED] = Field("", description="Tags in the metadata, by commas.")
+    metadata_tags: Annotated[str, Option(), ADVANCED] = Field(
+        "", description="Tags in the metadata, separated by commas."
+    )
     metadata_reso: Annotated[str, Option(), ADVANCED] = Field(
         "", description="Resolution in the metadata: 1280x720.", examples=["1280x720"]
     )

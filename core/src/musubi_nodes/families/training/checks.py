@@ -108,7 +108,7 @@ def check_files(inputs: TrainerInputs, family: Family) -> None:
             "cache-changed",
             f"the {kind} caches of {latent.dataset.name} are not those that the cache node made",
             why="Another cache node or program has rebuilt them since, or a file was added by hand.",
-            fix="Queue again. Two cache nodes that differ need a dataset TOML each, and not the same cache_directory.",
+            fix="Queue again. Cache nodes with different settings need their own dataset TOML and cache_directory.",
         )
 
 

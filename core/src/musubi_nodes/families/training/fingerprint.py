@@ -92,7 +92,7 @@ def explain_no_state(fingerprint: TrainingFingerprint, runs: Iterable[RunFolder]
     for run in runs:
         plan = run.read_json(PLAN)
         if plan.get("output_name") == fingerprint.output_name:
-            told = _differences(fingerprint, plan) or translate("no whole state of it is there, or it still runs")
+            told = _differences(fingerprint, plan) or translate("it has no complete state, or is still running")
             sentence = "resume auto begins at step 0; the newest run of that name, {run}: {told}"
             return translate(sentence, run=run.path.name, told=told)
     return ""
@@ -110,4 +110,4 @@ def _differences(fingerprint: TrainingFingerprint, plan: Mapping[str, Any]) -> s
     if plan.get("program") != fingerprint.program:
         found.append("musubi-tuner")
     differing = ", ".join(found) or translate("a model or cache file")
-    return translate("another training, which differs in: {names}", names=differing)
+    return translate("another training, with a different: {names}", names=differing)

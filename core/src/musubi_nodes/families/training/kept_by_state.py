@@ -22,7 +22,7 @@ def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
         raise MusubiError(
             "state-settings-unknown",
             f"resume: {run.path.name} has no record of its settings",
-            why="The optimizer in a state keeps its learning rate and more, and nothing tells which.",
+            why="A state restores the optimizer's learning rate and more, and this one's are not known.",
             fix="Take a state of another run, or begin a new training with its LoRA on network_weights.",
         )
     now = {name: value for name, value in fingerprint.settings.items() if name in KEPT}
@@ -33,7 +33,7 @@ def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
             f"resume: the state of {run.path.name} has {'; '.join(differing[:5])}",
             why="musubi-tuner continues with the optimizer, scheduler and LoRA of the state. Other settings would be "
             "ignored, or fail once everything is loaded.",
-            fix="Set them as they were. For other ones begin a new training with the state's LoRA on network_weights.",
+            fix="Restore them. To use other values, begin a new training with the state's LoRA on network_weights.",
         )
 
 

@@ -47,7 +47,7 @@ def check_paths(output: Path, name: str, *, longest: int | None) -> None:
             f"output_name {name[:80]!r} is too long: a path of {size} characters would come of it",
             why=translate("Windows takes {longest} here, and a save that fails ends the training.", longest=longest),
             fix=translate(
-                "Take {count} characters off, choose a shorter output folder, or switch long paths on in Windows.",
+                "Remove {count} characters, choose a shorter output folder, or enable long paths in Windows.",
                 count=size - longest,
             ),
         )
@@ -67,7 +67,7 @@ def check_login(install: Install, training: Training, secrets: Mapping[str, str]
     raise MusubiError(
         "wandb-key-missing",
         f"log_with {training.log_with} needs a key of Weights & Biases, and there is none",
-        why="wandb would ask for it, unseen, once the models are loaded, and end the training.",
+        why="wandb would ask for it invisibly once the models are loaded, and the training would end.",
         fix=translate(
             "Write  WANDB_API_KEY = '...'  under [secrets] in {file} and start again, or run `wandb login` once.",
             file=config_file(),

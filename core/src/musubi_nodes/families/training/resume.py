@@ -65,7 +65,7 @@ def resume_point(
     if not named:
         return None
     if inputs.train_again and named == AUTO:
-        context.show(text=translate("train_again begins at step 0; resume auto is left out"))
+        context.show(text=translate("train_again begins at step 0; resume auto is ignored"))
         return None
     found = _newest(fingerprint, training, context) if named == AUTO else _named(inputs, named, context, family)
     if found is not None:
@@ -85,7 +85,7 @@ def named_state_stamps(training: Training, context: Context) -> str:
 
 def _newest(fingerprint: TrainingFingerprint, training: Training, context: Context) -> Resume | None:
     def waiting() -> None:
-        context.progress(Progress("looking whether an earlier run still runs elsewhere"))
+        context.progress(Progress("checking whether an earlier run is still active elsewhere"))
         context.raise_if_interrupted()
 
     output = context.host.output_folder
@@ -124,7 +124,7 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
         )
     run = RunFolder(path.resolve().parents[1])
     if not is_whole(path, needed_files(run)):
-        why = "A file of it is missing or cut off: the training was ended while it was written."
+        why = "One of its files is missing or truncated: the training ended while it was written."
         raise MusubiError(
             "state-incomplete",
             f"resume: the state {path.name} is not whole",
@@ -136,7 +136,7 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
         raise MusubiError(
             "state-outside-run",
             f"resume: {path} lies in no run folder",
-            why="How many steps it has done is known from its run's log.",
+            why="The number of its steps is known from its run's log.",
             fix=where,
         )
     check_numbers(path / "model.safetensors", "state")
@@ -146,7 +146,7 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
         raise MusubiError(
             "training-already-done",
             f"resume: the state has done {state.step} steps, and the training has {found.total}",
-            why="max_train_epochs and max_train_steps are those of the whole training.",
+            why="max_train_epochs and max_train_steps apply to the whole training.",
             fix="Raise them in Training Config to train longer.",
         )
     return found
@@ -160,8 +160,8 @@ def _steps_of_epoch(run: RunFolder, state: State, inputs: TrainerInputs, family:
         raise MusubiError(
             "steps-unknown",
             "resume: how many steps an epoch has now cannot be counted",
-            why="The dataset is not that of the state, and a file of it cannot be read, or its controls have sizes of "
-            "their own.",
+            why="The dataset differs from that of the state, and one of its files cannot be read, or its controls "
+            "have sizes of their own.",
             fix="Set max_train_epochs to 0 and max_train_steps to the steps of the whole training.",
         )
     return counted
@@ -178,6 +178,8 @@ def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None
         raise MusubiError(
             "learning-rate-changed",
             f"the training was begun with {before} steps and would go on with {found.total}",
-            why=translate("The learning rate would not be that of one training. {change}", change=change),
+            why=translate(
+                "The learning rate would differ from that of one continuous training. {change}", change=change
+            ),
             fix="Turn on accept_lr_change in Training Config, or keep the length. A constant rate is not affected.",
         )

@@ -385,7 +385,7 @@ def _summary(name: str, target: Path, outcome: Outcome | None) -> str:
         lines.append(translate("stopped early"))
     lines.append(translate("saved as {file}", file=file))
     if target.name != name:
-        lines.append(translate("{name} was there already", name=name))
+        lines.append(translate("{name} already existed", name=name))
     if last.loss is not None:
         lines.append(f"loss {last.loss:.4g}")
     return " · ".join(lines)

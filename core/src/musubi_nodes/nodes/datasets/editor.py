@@ -65,7 +65,7 @@ class DatasetConfigEditor(Node):
 
     class Inputs(NodeInputs):
         previous: Dataset | None = Field(None, description="Datasets that come before this one.")
-        name: str = Field("dataset", description="Name of the TOML. The last node of a chain holds all of them.")
+        name: str = Field("dataset", description="Name of the TOML. The last node of a chain writes all its datasets.")
         kind: Literal["image", "video"] = Field("image", description="What source contains.")
         source: str = Field(
             "",
@@ -86,7 +86,7 @@ class DatasetConfigEditor(Node):
         )
         family: Annotated[str | None, FamilyName()] = Field(
             None,
-            description="For which model family frame lengths and rates are checked. any: what all have in common.",
+            description="The model family whose frame lengths and rates are checked. any: what all have in common.",
         )
         missing_captions: OnMissing = Field(
             "error", description="Images without a caption: stop, or leave them out (musubi-tuner does so silently)."
@@ -126,8 +126,8 @@ class DatasetConfigEditor(Node):
         )
         write_to: Annotated[Literal["dataset", "general"], ADDED] = Field(
             "dataset",
-            description="Where resolution, caption_extension, batch_size, num_repeats and the two for buckets are "
-            "written: in this [[datasets]], or in [general], for all that do not say otherwise.",
+            description="Where resolution, caption_extension, batch_size, num_repeats and the two bucket settings are "
+            "written: in this [[datasets]], or in [general] as defaults for all.",
         )
         on_errors: Annotated[OnErrors, ADDED] = Field("stop", description=ON_ERRORS)
 

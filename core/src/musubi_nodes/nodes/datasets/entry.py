@@ -140,7 +140,7 @@ def _both_sides(key: str, given: list[bool], sides: list[int | None], old: Secti
         raise MusubiError(
             "setting-missing",
             f"{names[0]} and {names[1]}: set both, or 0 for both",
-            why=translate("There is no {key} yet whose other side stays.", key=key),
+            why=translate("There is no {key} yet that could keep its other side.", key=key),
         )
     return None if None in both else both
 

@@ -34,8 +34,8 @@ CARD = (
     ),
     Rule(
         lambda gpu: gpu.share >= FULL and gpu.untold,
-        "{0.gpu} is nearly full ({0.memory}); the driver does not tell who holds how much (usual on Windows). These "
-        "programs use it: {0.programs}. The Task Manager tells: Details, column Dedicated GPU memory.",
+        "{0.gpu} is nearly full ({0.memory}); the driver does not report memory per program (usual on Windows). These "
+        "programs use it: {0.programs}. Task Manager shows it: Details, column Dedicated GPU memory.",
     ),
     Rule(
         lambda gpu: gpu.own_gib >= 1,
@@ -44,8 +44,8 @@ CARD = (
     ),
     Rule(
         lambda gpu: gpu.lacks and not gpu.runs,
-        "{0.free:.1f} GiB are free on {0.gpu}, and mode {0.mode} GB of the Memory Optimizer counts on nearly all of "
-        "it. {0.fitting}",
+        "{0.free:.1f} GiB are free on {0.gpu}, but mode {0.mode} GB of the Memory Optimizer needs nearly all of it. "
+        "{0.fitting}",
     ),
     Rule(
         lambda gpu: gpu.share >= BRIM and bool(gpu.runs),
@@ -54,17 +54,17 @@ CARD = (
     ),
     Rule(
         lambda gpu: bool(gpu.card.hot),
-        "{0.gpu} slows itself down because it is too hot ({0.card.temperature} °C). Clean or raise its fans, or lower "
-        "its power limit.",
+        "{0.gpu} slows itself down because it is too hot ({0.card.temperature} °C). Clean its fans or raise their "
+        "speed, or lower its power limit.",
     ),
     Rule(
         lambda gpu: gpu.starves and gpu.facts.cpu_is_busy,
-        "{0.gpu} is used by {0.use:.0f} % only while {0.runs} trains, and the CPU by {0.facts.cpu:.0f} %: the CPU "
-        "holds it up. Close programs that compute.",
+        "{0.gpu} is only {0.use:.0f} % busy while {0.runs} trains, and the CPU {0.facts.cpu:.0f} %: the CPU slows it "
+        "down. Close programs that compute.",
     ),
     Rule(
         lambda gpu: gpu.starves and not gpu.facts.cpu_is_busy,
-        "{0.gpu} is used by {0.use:.0f} % only while {0.runs} trains: it waits for data or swapped blocks. Raise "
+        "{0.gpu} is only {0.use:.0f} % busy while {0.runs} trains: it waits for data or swapped blocks. Raise "
         "max_data_loader_n_workers (Training Config), or lower blocks_to_swap.",
     ),
     Rule(
@@ -81,7 +81,7 @@ MACHINE = (
     Rule(
         lambda ram: ram.share >= FULL and not ram.facts.runs,
         "RAM is nearly full ({0.ram}). The largest programs: {0.programs}. Close what you do not need: blocks_to_swap "
-        "and loading of models want much of it, 64 GB in all is advised.",
+        "and loading models need much of it; 64 GB in total are recommended.",
     ),
     Rule(
         lambda ram: ram.share >= 0.85 and ram.swap_share >= 0.5,
@@ -107,11 +107,11 @@ RECORD = (
     ),
     Rule(
         lambda run: 0 < run.gpu_share <= 0.6 and run.swapped > 0,
-        "{0.name} took {0.gpu} of the GPU at most: with fewer than {0.swapped} blocks_to_swap it is faster.",
+        "{0.name} used at most {0.gpu} of the GPU: with fewer than {0.swapped} blocks_to_swap it is faster.",
     ),
     Rule(
         lambda run: run.use is not None and run.use < 30,
-        "The GPU was used by {0.use:.0f} % only while {0.name} trained: it waited for data or swapped blocks. Raise "
+        "The GPU was only {0.use:.0f} % busy while {0.name} trained: it waited for data or swapped blocks. Raise "
         "max_data_loader_n_workers (Training Config), or lower blocks_to_swap.",
     ),
     Rule(

@@ -57,7 +57,7 @@ class ResourceMonitor(Node):
     class Outputs(NodeOutputs):
         image: Annotated[Any, Native("IMAGE")] = Field(
             None,
-            description="What is held now as bars, and the curves over the time: [1, height, width, 3], values 0 to 1.",
+            description="Current use as bars, and curves over time: [1, height, width, 3], values 0 to 1.",
         )
         text: str = Field(description="What to do, and all numbers.")
         free_memory: float | None = Field(

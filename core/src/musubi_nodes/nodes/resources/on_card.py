@@ -80,7 +80,7 @@ class OnCard:
     def fitting(self) -> str:
         sizes = [size for size in CARD_SIZES if size - DESKTOP <= self.free]
         if not sizes:
-            return translate("No mode counts on so little: free some of it first.")
+            return translate("No mode fits into that little: free some memory first.")
         return translate("Use mode auto or {size} GB.", size=max(sizes))
 
     @property

@@ -32,7 +32,7 @@ def figures(card: Card) -> str:
 
 def memory(card: Card) -> str:
     """Format as ``18.2 of 24.0 GiB``."""
-    return translate("not told by the driver") if card.total is None else gib_of(card.used, card.total)
+    return translate("not reported by the driver") if card.total is None else gib_of(card.used, card.total)
 
 
 def _gpus(facts: Facts) -> Iterator[str]:
@@ -44,9 +44,10 @@ def _gpus(facts: Facts) -> Iterator[str]:
         yield f"GPU {card.number}: {card.name}"
         yield f"- {', '.join(filter(None, [translate('memory {memory}', memory=memory(card)), figures(card)]))}"
         for holder in facts.holders(card):
-            yield f"- {holder.name}: {translate('not told') if holder.bytes is None else gib(holder.bytes) + ' GiB'}"
+            held = translate("not reported") if holder.bytes is None else f"{gib(holder.bytes)} GiB"
+            yield f"- {holder.name}: {held}"
         if missing := _missing(card):
-            yield "- " + translate("not told by the driver: {names}", names=", ".join(missing))
+            yield "- " + translate("not reported by the driver: {names}", names=", ".join(missing))
 
 
 def _missing(card: Card) -> list[str]:
@@ -56,7 +57,7 @@ def _missing(card: Card) -> list[str]:
         (translate("power"), card.power),
     )
     who = card.held is not None and None not in card.held.values()
-    return [name for name, value in told if value is None] + ([] if who else [translate("who holds how much memory")])
+    return [name for name, value in told if value is None] + ([] if who else [translate("memory per program")])
 
 
 def _machine(facts: Facts) -> Iterator[str]:
