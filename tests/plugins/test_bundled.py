@@ -36,14 +36,19 @@ def test_the_core_imports_no_plugin():
 
 
 def beside_the_door(file: Path) -> list[str]:
-    """What ``file`` imports of the core otherwise than the door offers it."""
-    found = []
+    """What ``file`` takes of the core otherwise than the door offers it."""
+    found, doors = [], {}
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.split(".")[0] == "musubi_nodes"]
         if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "musubi_nodes" and not node.level:
             offered = DOOR.get(str(node.module), set())
-            found += [f"{node.module}.{alias.name}" for alias in node.names if alias.name not in offered]
+            named = {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            doors |= {name: module for name, module in named.items() if module in DOOR}
+            found += [module for name, module in named.items() if name not in offered and module not in DOOR]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in doors:
+            module = doors[node.value.id]
+            found += [f"{module}.{node.attr}"] if node.attr not in DOOR[module] else []
     return found
 
 
@@ -61,9 +66,11 @@ def test_other_ways_in_are_seen(tmp_path):
     file.write_text(
         "import musubi_nodes.files\nfrom musubi_nodes import hookimpl, config\nfrom musubi_nodes.runs.run import run\n"
         "from musubi_nodes.families import Node, fields\nfrom . import musubi_nodes\nimport musubi_nodes_wan\n"
+        "from musubi_nodes import families as mn\nmn.Node\nmn.script.ScriptNode\n"
     )
     assert beside_the_door(file) == [
-        *("musubi_nodes.files", "musubi_nodes.config", "musubi_nodes.runs.run.run", "musubi_nodes.families.fields")
+        *("musubi_nodes.files", "musubi_nodes.config", "musubi_nodes.runs.run.run", "musubi_nodes.families.fields"),
+        "musubi_nodes.families.script",
     ]
 
 

@@ -13,6 +13,11 @@ MODELS: dict[str, dict[str, str]] = {
     "Wan": {"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"},
     "HunyuanVideo": {"dit": "hv_dit.safetensors", **ENCODERS},
     "FramePack": {"dit": "fp_dit.safetensors", "image_encoder": "fp_siglip.safetensors", **ENCODERS},
+    "QwenImage": {
+        "dit": "qwen_image_dit.safetensors",
+        "vae": "qwen_image_vae.safetensors",
+        "text_encoder": "qwen25vl.safetensors",
+    },
 }
 """Widgets of the models nodes for the toy weights of tests/tiny_musubi."""
 

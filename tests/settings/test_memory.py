@@ -52,8 +52,13 @@ MEASURED: dict[str, tuple[str, Shape, dict[str, Any], float]] = {
     "Wan 2.2 1280x720, 25 frames": ("wan A14B", Shape(1280, 720, 25), FP8, 46.4),
     "that with offload": ("wan A14B", Shape(1280, 720, 25), FP8 | OFFLOAD, 34.4),
     "Wan 2.1 14B 512x512, rank 128": ("wan 14B", Shape(512, 512, 1, rank=128), FP8 | OFFLOAD, 20.7),
+    "Qwen-Image 1024x1024": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), {}, 42),
+    "that in fp8": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED, 30),
+    "and swap 16": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED | {"blocks_to_swap": 16}, 24),
+    "and swap 45": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED | {"blocks_to_swap": 45}, 12),
 }
-"""Peaks of LoRA trainings that users of musubi-tuner measured, in GB. Nobody told one of generating."""
+"""Peaks of LoRA trainings that users of musubi-tuner measured, in GB, and those of docs/qwen_image.md (v0.3.4). Nobody
+told one of generating."""
 
 
 @pytest.mark.parametrize("row", MEASURED)

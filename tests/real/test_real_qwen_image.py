@@ -1,0 +1,173 @@
+"""Qwen-Image, Edit and Layered on the real scripts: ``MUSUBI_TUNER_ROOT=... pytest -m musubi``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.real.toys import MODELS, trained
+
+from musubi_nodes.media.frames import ImageFiles
+from musubi_nodes.testing.errors import fails
+from musubi_nodes.testing.workplace import TOML, Workplace
+from musubi_nodes.weights import read_header
+
+pytestmark = pytest.mark.musubi
+
+SMALL = {"width": 96, "height": 64, "infer_steps": 2, "prompt": "a square"}
+LAYERED = {
+    "model_version": "layered",
+    "dit": "qwen_image_layered_dit.safetensors",
+    "vae": "qwen_image_layered_vae.safetensors",
+}
+CONTROLS = "control_directory = '{folder}/../controls'\n"
+LORA = "lora_unet_transformer_blocks_0_attn_to_q.lora_down.weight"
+
+
+def models_of(place: Workplace, **values: str) -> Any:
+    return place.run("QwenImageModels", **{**MODELS["QwenImage"], **values}).models
+
+
+def controls(place: Workplace, count: int, each: int = 1) -> None:
+    """Control pictures for the items of the dataset."""
+    folder = place.folder / "controls"
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        for index in range(each):
+            name = f"p{number}_{index}.png" if each > 1 else f"p{number}.png"
+            Image.new("RGB", (96, 64), (50 * number, 60 * index, 90)).save(folder / name)
+
+
+def shown(*paths: Path) -> ImageFiles:
+    return ImageFiles(paths)
+
+
+def pixels(images: Any) -> list[bytes]:
+    return [frame.tobytes() for frame in images.frames()]
+
+
+def sizes(images: Any) -> list[tuple[int, ...]]:
+    return [frame.shape for frame in images.frames()]
+
+
+def samples(place: Workplace, **values: Any) -> Any:
+    small = {"sample_width": 96, "sample_height": 64, "sample_steps": 2, "sample_prompts": "a square"}
+    return place.run("SamplingConfig", sample_every_n_epochs=1, **{**small, **values}).sampling
+
+
+def sampled(made: Any) -> list[Path]:
+    return list((made.run.folder / "out" / "sample").glob("*.png"))
+
+
+@pytest.mark.parametrize("dit", ["qwen_image_dit.safetensors", "qwen_image_wrapped_dit.safetensors"])
+def test_a_lora_from_texts_has_samples_and_changes_the_picture(place: Workplace, dit: str) -> None:
+    models = models_of(place, dit=dit)
+    made = trained(place, "QwenImage", models, place.dataset(), sampling=samples(place))
+    assert LORA in read_header(made.lora.path).tensors and len(sampled(made)) == 2
+    plain_models = models_of(place)
+    both = place.run("QwenImageGenerator", models=plain_models, lora=made.lora, output_type="latent_images", **SMALL)
+    assert sizes(both.images) == [(64, 96, 3)]
+    assert pixels(place.run("QwenImageGenerator", models=plain_models, **SMALL).images) != pixels(both.images)
+    again = place.run("QwenImageGenerator", models=plain_models, latent=both.latent)
+    assert pixels(again.images) == pixels(both.images)
+    with fails("model-other-kind", "qwen_image"):
+        place.run("WanModels", **{**MODELS["Wan"], "dit": dit})
+
+
+@pytest.mark.parametrize(("version", "each"), [("edit", 1), ("edit-2509", 2), ("edit-2511", 2)])
+def test_an_edit_model_is_trained_with_its_control_pictures(place: Workplace, version: str, each: int) -> None:
+    models = models_of(place, model_version=version)
+    toml = place.dataset(count=2, toml=TOML + CONTROLS)
+    controls(place, 2, each)
+    first, second = (place.folder / "pictures" / f"p{number}.png" for number in range(2))
+    given = shown(*(first, second)[:each])
+    made = trained(
+        place, "QwenImage", models, toml, sampling=samples(place), sample_control_image=given, output_name="edit"
+    )
+    assert LORA in read_header(made.lora.path).tensors and len(sampled(made)) == 2
+    edited = place.run("QwenImageGenerator", models=models, lora=made.lora, control_image=given, **SMALL)
+    assert sizes(edited.images) == [(64, 96, 3)]
+    other = place.run("QwenImageGenerator", models=models, lora=made.lora, control_image=shown(second), **SMALL)
+    assert pixels(other.images) != pixels(edited.images)
+    masked = place.run("QwenImageGenerator", models=models, control_image=given, mask=shown(first), **SMALL)
+    assert pixels(masked.images) != pixels(other.images)
+    assert "Using inpainting mask" in (masked.run.folder / "log.txt").read_text("utf-8")
+
+
+def test_a_changed_control_picture_makes_exactly_its_text_stale(place: Workplace) -> None:
+    models = models_of(place, model_version="edit")
+    controls(place, 2)
+    toml = place.dataset(count=2, toml=TOML + CONTROLS)
+
+    def cached() -> str:
+        place.run("QwenImageTextEncoderCache", dataset=place.load(toml), models=models)
+        return place.texts[-1]
+
+    assert "2 items" in cached()
+    Image.new("RGB", (96, 64), (1, 2, 3)).save(place.folder / "controls" / "p0.png")
+    assert "1 items" in cached() and "1 were there" in place.texts[-1]
+
+
+def test_prompts_of_one_start_have_all_their_control_pictures(place: Workplace) -> None:
+    models = models_of(place, model_version="edit-2509")
+    place.dataset()
+    first, second, third = (shown(place.folder / "pictures" / f"p{number}.png") for number in range(3))
+    both = shown(*first.paths, *second.paths)
+    prompts = None
+    for seed, control in ((7, both), (7, third), (8, both)):
+        given = {"prompt": "a ball", "seed": seed, "control_image": control}
+        prompts = place.run("Prompt", previous=prompts, **given).prompts
+    made = place.run("QwenImageGenerator", models=models, prompts=prompts, **SMALL)
+    assert len([run for run in place.started() if "QwenImageGenerator" in run.name]) == 1
+    assert [sizes(images) for images in made.images] == [[(64, 96, 3)]] * 3
+    place.forget_generated()
+    values = {**SMALL, "prompt": "a ball", "seed": 7}
+    for control, together in zip((both, third), made.images, strict=False):
+        alone = place.run("QwenImageGenerator", models=models, control_image=control, **values)
+        assert pixels(alone.images) == pixels(together)
+    assert pixels(made.images[0]) != pixels(made.images[1])
+
+
+def test_layered_trains_on_layers_and_takes_a_picture_apart(place: Workplace) -> None:
+    models = models_of(place, **LAYERED)
+    toml = place.dataset(count=2, toml=TOML + "multiple_target = true\n")
+    pictures = place.folder / "pictures"
+    for number in range(2):
+        for layer in (1, 2):
+            Image.new("RGBA", (96, 64), (80 * layer, 40 * number, 9, 128)).save(pictures / f"p{number}_{layer}.png")
+    given = shown(pictures / "p0.png")
+    dataset = {"sampling": samples(place, sample_frames=2), "sample_control_image": given}
+    made = trained(place, "QwenImage", models, toml, **dataset)
+    assert LORA in read_header(made.lora.path).tensors and sampled(made)
+    apart = place.run(
+        "QwenImageGenerator", models=models, lora=made.lora, control_image=given, output_layers=2, **SMALL
+    )
+    assert sizes(apart.images) == [(64, 96, 3)] * 3
+
+
+@pytest.mark.parametrize(
+    ("version", "given", "code"),
+    [
+        ({"model_version": "edit"}, 0, "control-image-missing"),
+        ({"model_version": "edit"}, 2, "control-image-unexpected"),
+        ({}, 1, "control-image-unexpected"),
+        (LAYERED, 0, "control-image-missing"),
+    ],
+)
+def test_another_number_of_control_pictures_is_refused(
+    place: Workplace, version: dict[str, str], given: int, code: str
+) -> None:
+    place.dataset()
+    pictures = [place.folder / "pictures" / f"p{number}.png" for number in range(given)]
+    control = shown(*pictures) if given else None
+    with fails(code):
+        place.run("QwenImageGenerator", models=models_of(place, **version), control_image=control, **SMALL)
+
+
+def test_files_of_another_version_are_refused(place: Workplace) -> None:
+    with fails("model-other-task", "layered"):
+        models_of(place, dit=LAYERED["dit"])
+    with fails("model-other-task", "qwen_image_vae"):
+        models_of(place, **{**LAYERED, "vae": MODELS["QwenImage"]["vae"]})
