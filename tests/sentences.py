@@ -14,7 +14,7 @@ from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record import progress
 from musubi_nodes.runs.record.folder import Status
 
-ERRORS = {"MusubiError", "Crashed", "NotPossible", "OutOfGpuMemory", "problems", "Accepts", "Flaw"}
+ERRORS = {"MusubiError", "Crashed", "NotPossible", "OutOfGpuMemory", "problems", "Accepts", "accepts_known", "Flaw"}
 """Calls whose ``why`` and ``fix`` an error says."""
 TABLES = {"Rule"}
 """Rows whose second value is a sentence."""
@@ -88,7 +88,7 @@ def _files(package: str) -> Iterator[Path]:
 
 def _said(call: ast.Call) -> Iterator[ast.expr]:
     name = _name(call)
-    if name in ("translate", "Progress"):
+    if isinstance(call.func, ast.Name) and name in ("translate", "Progress"):
         yield from call.args[:1]
     if name in TABLES:
         yield from call.args[1:2]
@@ -97,7 +97,7 @@ def _said(call: ast.Call) -> Iterator[ast.expr]:
 
 
 def _name(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else ""
+    return getattr(call.func, "id", "") or getattr(call.func, "attr", "")  # also with a module's name before it
 
 
 def _texts(value: ast.expr, named: dict[str, set[str]]) -> set[str]:

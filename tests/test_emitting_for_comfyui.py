@@ -64,9 +64,20 @@ def files(musubi_workplace: Workplace, _files: None, monkeypatch: pytest.MonkeyP
         "WanModels": demos["wan"],
         "HunyuanVideoModels": demos["hunyuan"],
         "FramePackModels": demos["framepack"],
+        "QwenImageModels": toys(musubi_workplace, "QwenImageModels"),
         "LoRAMerger": {"dit": demos["hunyuan"]["dit"]},
         "LoRASelect": {"lora": "lora.safetensors"},
     }
+
+
+def toys(place: Workplace, name: str) -> dict[str, str]:
+    """Files with nothing but what the models node recognises them by, for a family that the practice install lacks."""
+    files = {}
+    for spec in place.node(name).fields():
+        if spec.accepts:
+            shapes = {key: tuple(s or 1 for s in shape) for key, shape in spec.accepts.kinds[0].tensors.items()}
+            files[spec.name] = place.weights(spec.model_kind, f"{spec.name}.safetensors", **shapes).name
+    return files
 
 
 def emitted(name: str) -> Any:

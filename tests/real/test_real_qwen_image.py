@@ -101,13 +101,16 @@ def test_a_changed_control_picture_makes_exactly_its_text_stale(place: Workplace
     controls(place, 2)
     toml = place.dataset(count=2, toml=TOML + CONTROLS)
 
-    def cached() -> str:
+    def stamps() -> dict[str, int]:
         place.run("QwenImageTextEncoderCache", dataset=place.load(toml), models=models)
-        return place.texts[-1]
+        found = (place.host.output_folder / "musubi" / "cache").rglob("*_qie_te.safetensors")
+        return {path.name: path.stat().st_mtime_ns for path in found}
 
-    assert "2 items" in cached()
+    before = stamps()
     Image.new("RGB", (96, 64), (1, 2, 3)).save(place.folder / "controls" / "p0.png")
-    assert "1 items" in cached() and "1 were there" in place.texts[-1]
+    after = stamps()
+    assert [name for name in sorted(before) if after[name] != before[name]] == ["p0_qie_te.safetensors"]
+    assert len(before) == len(after) == 2
 
 
 def test_prompts_of_one_start_have_all_their_control_pictures(place: Workplace) -> None:

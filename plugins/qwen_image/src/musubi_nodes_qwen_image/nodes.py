@@ -57,13 +57,15 @@ VAES = {
     "Qwen-Image-Layered's VAE": LAYERED,
     "Qwen-Image-Layered's VAE in diffusers format": LAYERED,
 }
-FIX, PREFIXES = "Choose the bf16 file of this model version.", ("", "model.diffusion_model.")
-DIT = mn.accepts_known(*DITS, versions=DITS, prefixes=PREFIXES, sharded=True, fix=FIX)
+PREFIXES = ("", "model.diffusion_model.")
+DIT = mn.accepts_known(
+    *DITS, versions=DITS, prefixes=PREFIXES, sharded=True, fix="Choose the bf16 file of this model version."
+)
 VAE = mn.accepts_known(
     *VAES, versions=VAES, fix="Choose qwen_image_vae.safetensors, or qwen_image_layered_vae.safetensors for Layered."
 )
-VL, FIX = "the Qwen2.5-VL text encoder of Qwen-Image and HunyuanVideo 1.5", "Choose qwen_2.5_vl_7b.safetensors."
-QWEN_VL = mn.accepts_known(VL, quantised=(mn.PLAIN,), sharded=True, fix=FIX)
+VL = "the Qwen2.5-VL text encoder of Qwen-Image and HunyuanVideo 1.5"
+QWEN_VL = mn.accepts_known(VL, quantised=(mn.PLAIN,), sharded=True, fix="Choose qwen_2.5_vl_7b.safetensors.")
 
 
 def files(kind: str, *of: tuple[str, str]) -> tuple[mn.HubFile, ...]:

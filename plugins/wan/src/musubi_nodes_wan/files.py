@@ -47,9 +47,11 @@ CLIP = WeightsKind(
 
 WAN_DIT = Accepts("a Wan DiT", DITS, prefixes=("", "model.diffusion_model."), sharded=True)
 WAN_VAE = replace(
-    accepts_known("the VAE of Wan 2.1 or Qwen-Image"),
+    accepts_known(
+        "the VAE of Wan 2.1 or Qwen-Image",
+        fix="Choose wan_2.1_vae.safetensors; all models of Wan 2.2 14B use it too.",
+    ),
     name="Wan 2.1's VAE",
-    fix="Choose wan_2.1_vae.safetensors; all models of Wan 2.2 14B use it too.",
 )
 WAN_T5 = Accepts(
     "Wan's own T5 text encoder",
