@@ -16,6 +16,8 @@ from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
 
 Graph = dict[str, Any]
 WIDTH, HEIGHT, FRAMES = 96, 64, 5
+REAL_ONLY = "MusubiTuner_QwenImage"
+"""Nodes whose scripts the miniature does not have: tests/real/test_real_qwen_image.py runs them."""
 
 
 def node(name: str, /, **inputs: Any) -> dict[str, Any]:
