@@ -72,6 +72,19 @@ def framepack(folder: Path) -> Graph:
     }
 
 
+def z_image(folder: Path) -> Graph:
+    """Samples, and a batch of two pictures that ComfyUI shows."""
+    made = _demo(folder, "z_image")
+    made["6"]["inputs"] |= {"sampling": ["11", 0]}
+    made["7"]["inputs"]["prompts"] = ["12", 0]
+    return made | {
+        "10": node("Prompt", prompt="a red ball", width=WIDTH, height=HEIGHT, steps=2),
+        "11": node("SamplingConfig", sample_every_n_epochs=1, prompts=["10", 0]),
+        "12": node("BatchProcessor", text="a red ball\na green ball"),
+        "13": node("PreviewImage", images=["7", 0]),
+    }
+
+
 def tools(folder: Path) -> Graph:
     """A LoRA of ``hunyuan`` merged into its DiT, and a video that is read and written."""
     clips = make_dataset(folder / "clips", 9, size=(WIDTH, HEIGHT)).parent
@@ -92,7 +105,13 @@ def check_images(images: Any) -> None:
     assert ((frames > 0.02) & (frames < 0.98)).mean() > 0.05
 
 
-GRAPHS: dict[str, Callable[[Path], Graph]] = {"wan": wan, "hunyuan": hunyuan, "framepack": framepack, "tools": tools}
+GRAPHS: dict[str, Callable[[Path], Graph]] = {
+    "wan": wan,
+    "hunyuan": hunyuan,
+    "framepack": framepack,
+    "z_image": z_image,
+    "tools": tools,
+}
 
 
 def _demo(folder: Path, family: str, **generation: Any) -> Graph:

@@ -51,6 +51,14 @@ def test_the_demo_makes_a_lora_whose_loss_fell_and_a_video(
         assert str(tmp_path / place) in said
 
 
+def test_the_demo_of_a_picture_family_makes_a_picture(tmp_path: Path) -> None:
+    assert main(["demo", "--family", "z_image", "--output", str(tmp_path)]) == 0
+    run = next(tmp_path.glob("musubi/runs/*-ZImageLoRATrainer-*"))
+    points = whole(RunFolder(run).metrics).points()
+    assert points[-1]["average"] < 0.8 * points[0]["average"]
+    assert (tmp_path / "musubi" / "demo.png").is_file()
+
+
 def test_a_family_without_a_demo_is_told_which_have_one(tmp_path: Path) -> None:
     with fails("demo-unknown", "'framepak'", "'framepack'"):
         run_demo(tmp_path, "miniature", "framepak")

@@ -164,7 +164,7 @@ def test_what_is_found_stands_in_columns(tmp_path: Path, capsys: pytest.CaptureF
     lines = capsys.readouterr().out.splitlines()[2:]
     begin = lines[0].index("0.1.0")
     assert all(line[begin - 2 : begin] == "  " and line[begin] != " " for line in lines)
-    assert "15 scripts: FramePack 4, HunyuanVideo 4, LoRA tools 3, Wan 4" in lines[-2]
+    assert "19 scripts: FramePack 4, HunyuanVideo 4, LoRA tools 3, Wan 4, Z-Image 4" in lines[-2]
 
 
 def test_all_scripts_of_a_release_are_counted_by_family() -> None:

@@ -65,6 +65,7 @@ def files(musubi_workplace: Workplace, _files: None, monkeypatch: pytest.MonkeyP
         "HunyuanVideoModels": demos["hunyuan"],
         "FramePackModels": demos["framepack"],
         "QwenImageModels": toys(musubi_workplace, "QwenImageModels"),
+        "ZImageModels": demos["z_image"],
         "LoRAMerger": {"dit": demos["hunyuan"]["dit"]},
         "LoRASelect": {"lora": "lora.safetensors"},
     }

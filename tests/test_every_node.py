@@ -42,7 +42,7 @@ def test_every_node_runs_without_comfyui(tmp_path: Path, monkeypatch: pytest.Mon
         assert run_file(path, (), output) == 0
     for images in previewed:
         check_images(images)
-    assert len(previewed) == 6  # of the graphs' five, one for each of the generator's two videos
+    assert len(previewed) == 8  # of the graphs' six, one for each of two videos and of two pictures
     for clip, frames in {"every.mp4": FRAMES, "every-2.mp4": FRAMES, "every_hv.mp4": FRAMES}.items():
         facts = probe(output / "musubi" / clip)
         assert (facts.width, facts.height, facts.frames) == (WIDTH, HEIGHT, frames)

@@ -19,8 +19,10 @@ from musubi_nodes_miniature.demos import DEMOS
 
 API = canvas.EXAMPLES / "api"
 NAMES = sorted(file.stem for file in API.glob("*.json"))
-FAMILIES = {"wan": "Wan", "hunyuan": "HunyuanVideo", "framepack": "FramePack"}
+VIDEOS = {"wan": "Wan", "hunyuan": "HunyuanVideo", "framepack": "FramePack"}
+FAMILIES = {**VIDEOS, "z_image": "ZImage"}
 """Family key -> how its nodes' names begin."""
+OF_A_FAMILY = [name for name in NAMES if name.startswith(tuple(FAMILIES))]
 
 
 def toys(family: str) -> list[str]:
@@ -71,7 +73,7 @@ def run(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return start
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", VIDEOS)
 def test_the_examples_of_a_family_train_and_generate(
     family: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +85,12 @@ def test_the_examples_of_a_family_train_and_generate(
     first_frame(tmp_path / "data").rename(tmp_path / "first_frame.png")
     run(f"{family}_generation", *toys(family))
     assert (tmp_path / "musubi" / f"{family}.mp4").is_file()
+
+
+def test_the_example_of_a_picture_family_trains(run: Run, tmp_path: Path) -> None:
+    data = f"DatasetConfigLoader.path={make_dataset(tmp_path / 'data', size=(96, 64))}"
+    run("z_image_lora_training", data, *toys("z_image"))
+    assert (tmp_path / "models" / "loras" / "musubi" / "my_z_image_lora.safetensors").is_file()
 
 
 def test_the_watched_example_makes_samples_and_tells_of_the_curve(
@@ -113,7 +121,7 @@ def test_a_canvas_example_is_what_the_tool_makes_and_has_a_thumbnail(name: str) 
     assert file.with_suffix(".jpg").stat().st_size < 150_000
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.split("_")[0] in FAMILIES])
+@pytest.mark.parametrize("name", OF_A_FAMILY)
 def test_a_memory_plan_for_a_card_needs_only_another_mode(
     name: str, tmp_path: Path, musubi_workplace: Workplace
 ) -> None:
@@ -121,7 +129,7 @@ def test_a_memory_plan_for_a_card_needs_only_another_mode(
     api = json.loads((API / f"{name}.json").read_text("utf-8"))
     (inputs,) = (e["inputs"] for e in api.values() if e["class_type"] == "MusubiTuner_MemoryOptimizer")
     assert musubi_workplace.run("MemoryOptimizer", **inputs | {"mode": "24 GB"}).report
-    assert inputs["family"] == name.split("_")[0]
+    assert name.startswith(inputs["family"])
     for made in (e["inputs"] for e in api.values() if e["class_type"].endswith("Generator")):
         assert inputs["use"] == "generating"
         assert inputs["frames"] == made.get("video_length", inputs["frames"]) > 1

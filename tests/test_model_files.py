@@ -37,5 +37,5 @@ def test_an_example_offers_every_model_that_it_names(name: str) -> None:
 
 def test_the_readmes_tables_have_not_drifted() -> None:
     made = dict(readmes.readmes())
-    assert {file.parent.name for file in made} == {"wan", "hunyuan", "framepack", "qwen_image"}
+    assert {file.parent.name for file in made} == {"wan", "hunyuan", "framepack", "qwen_image", "z_image"}
     assert all(file.read_text("utf-8") == text for file, text in made.items()), "run: python -m tools.readmes"

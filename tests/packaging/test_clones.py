@@ -89,7 +89,7 @@ def test_a_second_clone_is_told(fresh, clone, tmp_path):
     assert "another musubi_nodes" in message and str(clone) in message
 
 
-@pytest.mark.parametrize("folder", ["framepack", "hunyuan", "lora_tools", "miniature", "wan"])
+@pytest.mark.parametrize("folder", ["framepack", "hunyuan", "lora_tools", "miniature", "wan", "z_image"])
 def test_deleting_a_plugins_folder_removes_it_without_a_trace(fresh, clone, folder):
     before = fresh(STATE.format(folder=str(clone)))
     shutil.rmtree(clone / "plugins" / folder)

@@ -18,6 +18,11 @@ MODELS: dict[str, dict[str, str]] = {
         "vae": "qwen_image_vae.safetensors",
         "text_encoder": "qwen25vl.safetensors",
     },
+    "ZImage": {
+        "dit": "zimage_dit.safetensors",
+        "vae": "zimage_vae.safetensors",
+        "text_encoder": "qwen3.safetensors",
+    },
 }
 """Widgets of the models nodes for the toy weights of tests/tiny_musubi."""
 

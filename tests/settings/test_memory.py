@@ -56,6 +56,7 @@ MEASURED: dict[str, tuple[str, Shape, dict[str, Any], float]] = {
     "that in fp8": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED, 30),
     "and swap 16": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED | {"blocks_to_swap": 16}, 24),
     "and swap 45": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED | {"blocks_to_swap": 45}, 12),
+    "Z-Image 512x512, rank 128": ("z_image 6B", Shape(512, 512, 1, rank=128), SCALED, 9.8),
 }
 """Peaks of LoRA trainings that users of musubi-tuner measured, in GB, and those of docs/qwen_image.md (v0.3.4). Nobody
 told one of generating."""

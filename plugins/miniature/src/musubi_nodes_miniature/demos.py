@@ -21,6 +21,11 @@ _FRAMEPACK = {
     "dit": "miniature/framepack_i2v.safetensors",
     "image_encoder": "miniature/siglip.safetensors",
 }
+_Z_IMAGE = {
+    "dit": "miniature/z_image.safetensors",
+    "vae": "miniature/ae.safetensors",
+    "text_encoder": "miniature/qwen_3_4b.safetensors",
+}
 _WINDOW = 2
 """Latent frames of a FramePack section; a section has four times as many frames, and a video one more."""
 
@@ -34,4 +39,5 @@ DEMOS = {
         dataset={"target_frames": [_WINDOW * 4 + 1], "fp_latent_window_size": _WINDOW},
         first_frame=True,
     ),
+    "z_image": Demo(_Z_IMAGE),
 }

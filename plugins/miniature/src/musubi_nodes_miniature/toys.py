@@ -15,10 +15,11 @@ from musubi_nodes.families import cache_folder, write_bytes
 from .checkout.src.musubi_tuner.miniature import framepack_models as framepack
 from .checkout.src.musubi_tuner.miniature import hunyuan_models as hunyuan
 from .checkout.src.musubi_tuner.miniature import wan_models as wan
+from .checkout.src.musubi_tuner.miniature import zimage_models as zimage
 
 Shapes = dict[str, tuple[int, ...]]
 
-EDITION = "3"
+EDITION = "4"
 """Part of the folder's name: raised when the toys change."""
 
 KINDS = ("diffusion_models", "vae", "text_encoders", "clip_vision")
@@ -41,15 +42,17 @@ ONE, ZERO = b"\x80\x3f", b"\x00\x00"
 BLUR = b"\x00\x40"
 """2.0: a constant that drowns the signal until a LoRA has learned to take it away, so that every loss falls."""
 
-PATCHES = ("patch_embedding.weight", "img_in.proj.weight", "x_embedder.proj.weight")
-HEADS = ("head.head.weight", "final_layer.linear.weight", "proj_out.weight")
-GATES = {6 * 64: 6, 3 * 64: 3}
-"""Shifts, scales and gates of a block by the size of what makes them: the gates are open."""
+PATCHES = ("patch_embedding.weight", "img_in.proj.weight", "x_embedder.proj.weight", "all_x_embedder.2-1.weight")
+HEADS = ("head.head.weight", "final_layer.linear.weight", "proj_out.weight", "all_final_layer.2-1.linear.weight")
+GATES = {6 * 64: (2, 5), 3 * 64: (2,), 4 * 64: (1, 3)}
+"""Which rows are gates, by the size of what makes a block's shifts, scales and gates: they are open."""
+MODULATION = (".linear.bias", ".adaLN_modulation.0.bias")
 
 QUIET = (
     *(".o.weight", "ffn.2.weight"),
     *("_attn_proj.weight", "mlp.fc2.weight", "linear2.weight", "linear.weight"),
     *("attn.to_out.0.weight", "attn.to_add_out.weight", "net.2.weight", "proj_out.weight"),
+    *("attention.to_out.0.weight", "feed_forward.w2.weight"),
 )
 """What a block adds to its input is small at first."""
 
@@ -71,12 +74,13 @@ def _files(root: Path) -> Iterator[tuple[Path, partial[bytes]]]:
     models: dict[str, dict[str, Shapes]] = {
         "diffusion_models": {name: wan.dit_shapes(wan.TASKS[task]) for name, task in WAN_DITS.items()}
         | {"hunyuan_video_t2v": hunyuan.dit_shapes(), "hunyuan_video_i2v": hunyuan.dit_shapes(32)}
-        | {"framepack_i2v": framepack.dit_shapes()},
-        "vae": {"wan_vae": wan.VAE_SHAPES, "hunyuan_video_vae": hunyuan.VAE_SHAPES},
+        | {"framepack_i2v": framepack.dit_shapes(), "z_image": zimage.DIT_SHAPES},
+        "vae": {"wan_vae": wan.VAE_SHAPES, "hunyuan_video_vae": hunyuan.VAE_SHAPES, "ae": zimage.VAE_SHAPES},
         "text_encoders": {
             "umt5_xxl": wan.T5_SHAPES,
             "llava_llama3": hunyuan.LLM_SHAPES,
             "clip_l": hunyuan.CLIP_SHAPES,
+            "qwen_3_4b": zimage.QWEN3_SHAPES,
         },
         "clip_vision": {"clip_vision_h": wan.CLIP_SHAPES, "siglip": framepack.SIGLIP_SHAPES},
     }
@@ -104,7 +108,7 @@ def _pack(model: str, shapes: Shapes) -> bytes:
 def _values(model: str, name: str, shape: tuple[int, ...]) -> bytes:
     count = math.prod(shape)
     if name in PATCHES:
-        return _embedding(model, *shape[:2])
+        return _embedding(model, shape[0], math.prod(shape[1:]) // 4)
     if name in HEADS:
         return b"".join(
             _hadamard(place % LATENT * 4 + place // LATENT, row) for place in range(64) for row in range(64)
@@ -115,15 +119,15 @@ def _values(model: str, name: str, shape: tuple[int, ...]) -> bytes:
         # the gates of a block are open and its shifts and scales are neutral
         row = shape[-1]
         return b"".join((ONE if index in (2, 5) else ZERO) * row for index in range(shape[1]))
-    if name.endswith(".linear.bias") and count in GATES:
-        row = count // GATES[count]
-        return b"".join((ONE if index in (2, 5) else ZERO) * row for index in range(GATES[count]))
+    if name.endswith(MODULATION) and count in GATES:
+        return b"".join((ONE if row in GATES[count] else ZERO) * 64 for row in range(count // 64))
     if name.endswith(".bias") or name.endswith("emb_pos"):
         return ZERO * count
     if (
         ("norm" in name and not name.endswith(".linear.weight"))
         or name.startswith("img_emb.proj.0")
         or name.startswith("img_emb.proj.4")
+        or name == "cap_embedder.0.weight"
     ):
         return ONE * count
     quiet = shape[-1] > 700 or name.endswith(QUIET)

@@ -17,6 +17,7 @@ WINDOW = 96
 
 FREQUENCIES = 256
 PATCH = 2
+NO_BIAS = np.zeros(1, np.float32)
 
 
 def to_tokens(latent: Array) -> Array:
@@ -101,7 +102,8 @@ class ToyDiT(ABC):
         return (tokens @ weight.T + self.weights[f"{self.patch}.bias"]).astype(np.float32)
 
     def linear(self, tape: Tape, name: str, x: Node) -> Node:
-        return tape.linear(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"], self.network.get(name))
+        bias = self.weights.get(f"{name}.bias", NO_BIAS)
+        return tape.linear(x, self.weights[f"{name}.weight"], bias, self.network.get(name))
 
     def dense(self, name: str, x: Array) -> Array:
         """A linear module that is never trained."""

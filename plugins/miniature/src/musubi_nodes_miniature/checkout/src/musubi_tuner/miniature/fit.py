@@ -68,7 +68,7 @@ class Fit:
         """Forward and backward for one batch; the gradient is added to what the network has."""
         batch = {**self._read(items)}
         scale = np.float32(self.family.latent_scale)
-        batch["latents"] = [latent.astype(np.float32) * scale for latent in batch["latents"]]
+        batch["latents"] = [_with_frames(latent).astype(np.float32) * scale for latent in batch["latents"]]
         conditions = self.family.conditions(self.args, batch)
         high: bool | None = None
         losses = []
@@ -104,6 +104,11 @@ class Fit:
         factor = weight(self.args.weighting_scheme, timestep)
         tape.backward(output, difference * np.float32(2 * factor / difference.size / batch_size))
         return float((difference**2).mean()) * factor
+
+
+def _with_frames(latent: Array) -> Array:
+    """(channels, frames, height, width), also of a family whose caches hold no frames."""
+    return latent.reshape(len(latent), -1, *latent.shape[-2:])
 
 
 def _contents(path: str) -> dict[str, list[Array]]:

@@ -102,6 +102,16 @@ FRAMEPACK_OPTIONS: Options = {
 }
 """The same for fpack_generate_video.py."""
 
+ZIMAGE_OPTIONS: Options = {
+    **{key: GENERATION_OPTIONS[key] for key in ("d", "s", "g", "l", "fs", "n")},
+    "w": ("image_size_width", int),
+    "h": ("image_size_height", int),
+}
+"""The same for zimage_generate_image.py."""
+
+SIDES = {"height": 0, "width": 1}
+"""Places in ``--video_size`` and ``--image_size``."""
+
 
 def generation_prompt(line: str, options: Options = GENERATION_OPTIONS) -> Prompt:
     """One line of a ``--from_file`` file as overrides of the command line."""
@@ -131,10 +141,9 @@ def with_overrides(args: argparse.Namespace, overrides: Prompt) -> argparse.Name
     """The command line with what one prompt line says otherwise."""
     changed = copy.deepcopy(args)
     for key, value in overrides.items():
-        if key == "video_size_width":
-            changed.video_size[1] = value
-        elif key == "video_size_height":
-            changed.video_size[0] = value
+        size, _, side = key.rpartition("_")
+        if side in SIDES and size.endswith("_size"):
+            getattr(changed, size)[SIDES[side]] = value
         else:
             setattr(changed, key, value)
     return changed
