@@ -151,7 +151,10 @@ class ScriptNode(Node):
         """Raise for settings that the models' version lacks."""
         for name, field in self.Inputs.model_fields.items():
             mark = marker(field, ForVersions)
-            if mark and self.version_of(inputs) not in mark.names and getattr(inputs, name) != field.default:
+            if mark is None or self.version_of(inputs) in mark.names:
+                continue
+            value, first = getattr(inputs, name), field.default
+            if value is not first and (first is None or value != first):  # a picture cannot be compared
                 raise MusubiError(
                     "setting-other-version",
                     f"{self.title}: {name} is for {', '.join(mark.names)}, not for {self.version_of(inputs)}",
