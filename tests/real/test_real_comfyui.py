@@ -136,7 +136,7 @@ def test_frames_and_video_reach_comfyuis_own_nodes(comfy: Comfy, tmp_path: Path)
     made = graph(tmp_path, n5={"max_train_epochs": 1}, n7={"video_length": 5, "seed": 5})
     made["8"] = {"class_type": "PreviewImage", "inputs": {"images": ["7", 1]}}
     saving = {"video": ["7", 0], "filename_prefix": "saved", "format": "auto", "codec": "auto"}
-    made["9"] = {"class_type": "SaveVideo", "inputs": saving}
+    made["10"] = {"class_type": "SaveVideo", "inputs": saving}
     entry = comfy.wait(comfy.queue(made))
     assert entry["status"]["status_str"] == "success", message(entry)
     assert len(entry["outputs"]["8"]["images"]) == 5
@@ -204,9 +204,9 @@ def test_an_empty_prompt_is_told_before_the_training_of_its_graph(comfy: Comfy, 
 
 
 def test_a_sample_of_no_length_is_told_before_anything_is_cached(comfy: Comfy, tmp_path: Path) -> None:
-    made = graph(tmp_path, n6={"sampling": ["9", 0]})
+    made = graph(tmp_path, n6={"sampling": ["10", 0]})
     prompts = {"sample_prompts": "a cat --f 80", "sample_every_n_epochs": 1}
-    made["9"] = {"class_type": "MusubiTuner_SamplingConfig", "inputs": prompts}
+    made["10"] = {"class_type": "MusubiTuner_SamplingConfig", "inputs": prompts}
     status, answer = comfy.post("/prompt", {"prompt": made})
     assert status == 400 and "80 frames of the sample" in answer["node_errors"]["6"]["errors"][0]["details"]
 
