@@ -77,7 +77,7 @@ def _asked(install: Install, path: Path, kept: Path) -> dict[str, OptionSpec]:
 
 
 def ask_help(install: Install, path: Path) -> dict[str, OptionSpec]:
-    """Return what ``--help`` tells; raises :class:`HelpFailed`."""
+    """Return the options of ``--help``; raises :class:`HelpFailed`."""
     environment = child_environment(install) | {"COLUMNS": "400", "NO_COLOR": "1"}
     try:
         command = [str(install.python), str(path), "--help"]

@@ -114,7 +114,7 @@ def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
 
 
 def _media_options(node: type[ScriptNode]) -> dict[str, Any]:
-    """Return what the node's pictures and videos would send; a trainer's samples have a file of their own."""
+    """Return the options of pictures and videos, except samples."""
     marks = [mark for _, mark in media_fields(node.Inputs)]
     return {mark.option: ["/run/a.png"] if getattr(mark, "several", False) else "/run/a.png" for mark in marks}
 

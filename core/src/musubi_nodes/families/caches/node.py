@@ -92,7 +92,7 @@ class CacheNode(ScriptNode):
             cls.Outputs = create_model("Outputs", __base__=NodeOutputs, **fields)
 
     def made_from(self, family: Family) -> frozenset[Source]:
-        """Return what of an item its caches depend on."""
+        """Return what an item's caches depend on."""
         return frozenset({"media"})
 
     def cache_flags(self, inputs: Any) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""NETWORK: the small network that is trained beside the model: LoRA, LoHa or LoKr."""
+"""NETWORK: LoRA, LoHa or LoKr, and its rank."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from musubi_nodes.runs.record.values import PROGRESS
 
 MOST_SAMPLES = 60
 SEARCHED = 1_000
-"""Runs that a list looks through for those of a workflow: the page asks every second."""
+"""Limit of runs that a list by workflow looks through."""
 LONGEST_TEXT = 4_000
 LONGEST_COMMAND = 100_000
 
