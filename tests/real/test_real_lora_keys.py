@@ -77,6 +77,17 @@ def test_comfyui_loads_a_converted_lora_whole_and_says_what_it_passes_over(place
     assert {module.split("_", 3)[-1] for module in own} == PASSED_OVER[name]
 
 
+@pytest.mark.parametrize("place", ["real"], indirect=True)
+def test_comfyui_loads_a_qwen_image_lora_whole_in_either_format(place: Workplace) -> None:
+    models = models_of(place, "QwenImage", "qwen_image")
+    lora = trained(place, "QwenImage", models, place.dataset()).lora
+    other = place.run("LoRAFormatConverter", lora=lora).lora
+    model, passed_over = comfyui_says(Path(models.dit), lora.path, other.path)
+    assert model == "QwenImage" and passed_over == [set(), set()]
+    family = next(f for f in place.services.families if f.key == "qwen_image")
+    assert wrong_names(read_header(other.path), family) == [] and len(set(modules_in(read_header(other.path)))) > 5
+
+
 @pytest.mark.parametrize(("name", "dit"), [("Wan", "wan_i2v_14b"), ("HunyuanVideo", "hunyuan_video_t2v")])
 def test_the_converters_check_agrees_with_comfyui_on_right_and_wrong_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, dit: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,14 @@ def test_a_lora_that_was_trained_on_wrapped_names_fits(tmp_path: Path) -> None:
     assert check_fits(lora.path, dit) == "musubi"
     with fails("model-prefix-unsupported"):
         check_fits(lora.path, dit, merged=True)
+
+
+@pytest.mark.parametrize(
+    "module", ["attn.to_out.0", "attn.add_k_proj", "txt_mlp.net.0.proj", "img_mlp.net.2", "img_mod.1"]
+)
+def test_all_modules_that_the_trainer_changes_are_known(module: str) -> None:
+    """``_mod_`` of its exclude_patterns fits no name with dots (networks/lora_qwen_image.py, v0.3.4)."""
+    assert re.fullmatch(QWEN_IMAGE.lora_modules, f"transformer_blocks.0.{module}")
 
 
 def test_a_lora_of_qwen_image_is_called_so(tmp_path: Path) -> None:

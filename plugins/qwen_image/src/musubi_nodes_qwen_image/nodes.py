@@ -15,7 +15,7 @@ FLAT, ONE = ("original", *EDITS), mn.PictureCount(1, 1)
 ORIGINAL = {"control_images": mn.NO_PICTURES, "item_targets": mn.NO_PICTURES}
 CONTROLLED = {"control_images": mn.ONE_OR_MORE, "item_controls": mn.ONE_OR_MORE, "item_targets": mn.NO_PICTURES}
 EDIT = {**CONTROLLED, "architecture": "qie", "text_made_from": frozenset({"caption", "control"})}
-LORA = r"attn\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out)|(img|txt)_mlp\.net\.(0\.proj|2)"
+LORA = r"attn\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out)|(img|txt)_(mlp\.net\.(0\.proj|2)|mod\.1)"
 
 QWEN_IMAGE = mn.Family(
     key="qwen_image",
@@ -29,7 +29,7 @@ QWEN_IMAGE = mn.Family(
     sizes=(
         # fitted on the four trainings of docs/qwen_image.md; nobody measured generating: in proportion as Wan 2.1
         mn.DitSize(
-            *("20B", 60, 0.32, 60, 3072, (0.85, 0.28), 110_592, (59, 59)),
+            *("20B", 60, 0.32, 60, 3072, (0.85, 0.28), 153_600, (59, 59)),
             notes="Each control picture takes as much working memory as a picture. More than 45 swapped blocks need "
             "much main memory.",
         ),
