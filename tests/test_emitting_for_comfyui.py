@@ -158,7 +158,8 @@ def test_ranges_choices_and_steps_come_from_the_declaration() -> None:
     assert kind == "FLOAT" and options["min"] == 0 and options["max"] == 100 and options["step"] <= 0.0001
     assert inputs["mixed_precision"][0] == ["bf16", "fp16", "no"]
     assert inputs["save_precision"][0][0] == "default"
-    assert inputs["network_dropout"][1]["min"] == -1 and inputs["network_dropout"][1]["default"] == -1
+    dropout = emitted("NetworkConfig").INPUT_TYPES()["optional"]["network_dropout"][1]
+    assert dropout["min"] == -1 and dropout["default"] == -1
     assert inputs["max_train_steps"][1]["default"] == 0
     assert inputs["save_state"][1]["advanced"] is True
 

@@ -105,11 +105,11 @@ def test_a_literal_that_nobody_could_walk_through_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         literals(f"a={text}")
     with pytest.raises(ValueError, match=r"."):
-        check_network(f"include_patterns={text}")
+        check_network(f"include_patterns={text}", "LoRA")
 
 
 REFUSED: dict[str, Callable[[], Any]] = {
-    "a pattern of brackets": lambda: check_network(f"include_patterns=['{'(' * 9_000}']"),
+    "a pattern of brackets": lambda: check_network(f"include_patterns=['{'(' * 9_000}']", "LoRA"),
     "step rules": lambda: Optimizer(
         lr_scheduler="piecewise_constant", lr_scheduler_args=f"step_rules='{'1' * 19_000}'"
     ),

@@ -186,7 +186,7 @@ def test_bad_input_is_refused_before_anything_starts(place: Any, key: str) -> No
     ("line", "code"),
     [
         ("ValueError: Not enough frames for FramePack: 9 frames ..., minimum required: 37", "video-too-short"),
-        ("TypeError: unsupported operand type(s) for -: 'NoneType' and 'int'", "framepack-one-frame-input-missing"),
+        ("TypeError: unsupported operand type(s) for -: 'NoneType' and 'int'", "framepack-one-frame-missing"),
         ("AttributeError: module 'torch' has no attribute 'float8e4m3fn'", "framepack-fp8-not-scaled"),
         ("NotImplementedError: Unsupported solver.", "framepack-solver-unknown"),
         ("TypeError: object of type 'float' has no len()", "lora-multiplier-missing"),

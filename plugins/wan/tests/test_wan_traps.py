@@ -546,7 +546,7 @@ TRAPS: dict[str, Trap] = {
     "10 dim_from_weights": Refused(
         train_with(extra_options="dim_from_weights = true"), "option-refused", "--dim_from_weights", "network_weights"
     ),
-    "; ".join(BARE): Overridden(lambda p: p.train(training=None), sent=tuple(BARE.values())),
+    "; ".join(BARE): Overridden(lambda p: p.train(training=None, network=None), sent=tuple(BARE.values())),
     "11 lora_multiplier": Overridden(
         lambda p: p.generate(lora=p.lora("blocks_0_self_attn_q")), sent=("--lora_multiplier\n1.0",)
     ),
