@@ -12,8 +12,10 @@ import logging
 import sys
 from typing import Any
 
+HEAD = 128
+"""The width of one attention head, which ComfyUI divides by: toys are narrower."""
 REAL_WIDTHS = {"dim": 5120, "hidden_size": 3072}
-"""Wan 14B and HunyuanVideo: a toy is narrower than one attention head (128), which ComfyUI divides by."""
+"""Wan 14B and HunyuanVideo."""
 
 
 class Warned(logging.Handler):
@@ -40,7 +42,9 @@ def model_of(dit: str) -> Any:
     state = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
     config = comfy.model_detection.model_config_from_unet(state, "")
     for name in config.unet_config.keys() & REAL_WIDTHS.keys():
-        config.unet_config |= {name: REAL_WIDTHS[name], "num_heads": REAL_WIDTHS[name] // 128}
+        if config.unet_config[name] >= HEAD:
+            continue
+        config.unet_config |= {name: REAL_WIDTHS[name], "num_heads": REAL_WIDTHS[name] // HEAD}
     return config.get_model(state, "", device="meta")
 
 

@@ -19,6 +19,7 @@ warnings.filterwarnings("ignore")
 WEIGHTS, VARIANTS = Path(sys.argv[1]), Path(sys.argv[2])
 VARIANTS.mkdir(parents=True, exist_ok=True)
 NAMES = ("wan21_dit", "hv_dit", "fp_dit", "t5", "hv_llm", "hv_clip", "fp_siglip", "hv_vae", "wan_vae")
+NAMES += ("zimage_dit", "zimage_vae", "qwen3")
 PREFIXES = ("model.diffusion_model.", "transformer.", "model.", "encoder.", "vae.")
 
 
@@ -50,6 +51,45 @@ save("hv_llm_headless", {k: v for k, v in llm.items() if k != "lm_head.weight"})
 save("hv_llm_bare", {k.removeprefix("model."): v for k, v in llm.items() if k != "lm_head.weight"})
 save("hv_llm_tokenizer", {**llm, "tokenizer": torch.zeros(4, dtype=torch.uint8)})
 save("hv_clip_projection", {**weights("hv_clip"), "text_projection.weight": torch.zeros(768, 768)})
+
+
+zimage = weights("zimage_dit")
+comfy_names = {
+    "all_x_embedder.2-1.": "x_embedder.",
+    "all_final_layer.2-1.": "final_layer.",
+    "attention.to_out.0.": "attention.out.",
+    "attention.norm_q.": "attention.q_norm.",
+    "attention.norm_k.": "attention.k_norm.",
+}
+joined = {}
+for k, v in zimage.items():
+    if ".attention.to_q." in k:
+        parts = [zimage[k.replace("to_q", f"to_{part}")] for part in "qkv"]
+        joined[k.replace("to_q", "qkv")] = torch.cat(parts)
+    elif ".attention.to_k." not in k and ".attention.to_v." not in k:
+        for ours, theirs in comfy_names.items():
+            k = k.replace(ours, theirs)
+        joined[k] = v
+save("zimage_dit_names_of_comfyui", joined)
+save("qwen3_headed", {**weights("qwen3"), "lm_head.weight": weights("qwen3")["model.embed_tokens.weight"].clone()})
+
+
+def zimage_dit(path):
+    from musubi_tuner.zimage.zimage_model import load_zimage_model
+
+    load_zimage_model("cpu", path, "torch", False, "cpu", torch.bfloat16)
+
+
+def zimage_vae(path):
+    from musubi_tuner.zimage.zimage_autoencoder import load_autoencoder_kl
+
+    load_autoencoder_kl(path).encode(torch.zeros(1, 3, 64, 64))
+
+
+def zimage_text(path):
+    from musubi_tuner.zimage.zimage_utils import get_text_embeds, load_qwen3
+
+    get_text_embeds(*load_qwen3(path, torch.bfloat16, "cpu"), "a cat")
 
 
 def hunyuan_llm(path):
@@ -136,6 +176,9 @@ LOADERS = {
     "FramePack dit": (framepack_dit, ("fp_dit", "hv_dit")),
     "FramePack text_encoder1": (lambda path: framepack_texts(path, CLIP), ("hv_llm", "hv_clip")),
     "FramePack text_encoder2": (lambda path: framepack_texts(LLM, path), ("hv_clip", "hv_llm")),
+    "Z-Image dit": (zimage_dit, ("zimage_dit", "wan21_dit")),
+    "Z-Image vae": (zimage_vae, ("zimage_vae", "hv_vae", "wan_vae")),
+    "Z-Image text_encoder": (zimage_text, ("qwen3", "hv_llm")),
     "FramePack image_encoder": (framepack_image, ("fp_siglip", "hv_clip")),
 }
 read = {}

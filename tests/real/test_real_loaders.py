@@ -30,6 +30,9 @@ FIELDS = {
     "FramePack dit": ("MusubiTuner_FramePackModels", "dit", ""),
     "FramePack text_encoder1": ("MusubiTuner_FramePackModels", "text_encoder1", ""),
     "FramePack text_encoder2": ("MusubiTuner_FramePackModels", "text_encoder2", ""),
+    "Z-Image dit": ("MusubiTuner_ZImageModels", "dit", ""),
+    "Z-Image vae": ("MusubiTuner_ZImageModels", "vae", ""),
+    "Z-Image text_encoder": ("MusubiTuner_ZImageModels", "text_encoder", ""),
     "FramePack image_encoder": ("MusubiTuner_FramePackModels", "image_encoder", ""),
 }
 """What loaders.py calls a loader -> the node, its field, and the task."""

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from tests.real.comfy import comfyui
 from tests.real.toys import MODELS, trained, videos
+from tests.recognition.headers import weights_file
 
 from musubi_nodes.config import load_config
 from musubi_nodes.families import Header, modules_in
+from musubi_nodes.families.recognition.loras import lora_name
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Demo
 from musubi_nodes.testing.workplace import Workplace
@@ -114,3 +116,25 @@ def test_every_module_of_a_framepack_lora_is_in_its_dit(place: Workplace) -> Non
     assert set(modules_in(read_header(lora.path))) == known.keys()
     family = next(f for f in place.services.families if f.key == "framepack")
     assert wrong_names(Header(dict.fromkeys(f"{layer}.alpha" for layer in known.values()), {}), family) == []
+
+
+Z_IMAGE = {
+    "cap_embedder.1.weight": (3840, 2560),
+    "cap_pad_token": (1, 3840),
+    "noise_refiner.0.attention.k_norm.weight": (128,),
+    **{f"layers.{number}.ffn_norm1.weight": (3840,) for number in range(4)},
+}
+"""What ComfyUI knows Z-Image's DiT by, with as many layers as the toys have at most."""
+
+
+def test_comfyui_loads_a_converted_lora_of_z_image_whole(place: Workplace, tmp_path: Path) -> None:
+    if not (comfyui()[0] / "comfy" / "text_encoders" / "z_image.py").is_file():
+        pytest.skip("this ComfyUI does not know Z-Image")
+    lora = trained(place, "ZImage", models_of(place, "ZImage", "z_image"), place.dataset()).lora
+    assert lora.family == "z_image" and lora_name(read_header(lora.path)).startswith("a LoRA of Z-Image in")
+    other = place.run("LoRAFormatConverter", lora=lora).lora
+    dit = weights_file(tmp_path / "dit.safetensors", Z_IMAGE)
+    model, (converted,) = comfyui_says(dit, other.path)
+    assert (model, converted) == ("Lumina2", set()) and len(set(modules_in(read_header(other.path)))) > 5
+    family = next(f for f in place.services.families if f.key == "z_image")
+    assert wrong_names(read_header(other.path), family) == []

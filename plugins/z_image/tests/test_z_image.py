@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.frames import save_video
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.hostile import check_texts
@@ -32,6 +33,14 @@ def test_pictures_become_a_lora_and_a_picture(place: Any) -> None:
 def test_a_saved_latent_becomes_the_same_picture(place: Any) -> None:
     made = place.generate(output_type="latent_images")
     assert pixels(place.generate(latent=made.latent)) == pixels(made)
+
+
+def test_what_cannot_be_made_is_told_without_a_word_of_videos(place: Any) -> None:
+    latent = place.generate(output_type="latent").latent
+    with pytest.raises(MusubiError) as caught:
+        place.generate(latent=latent, output_type="latent")
+    assert caught.value.code == "output-type-not-possible" and "images" in caught.value.fix
+    assert "video" not in str(caught.value)
 
 
 def test_prompts_of_one_start_are_those_of_single_starts(place: Any) -> None:

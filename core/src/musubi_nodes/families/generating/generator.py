@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -51,6 +51,8 @@ from musubi_nodes.runs.record.stated import lacked_gpu_memory
 from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
+DECODED = ("video", "images")
+"""Output types that a latent file can become."""
 MADE_BY = {
     "video": ("video", "both"),
     "images": ("video", "images", "both", "latent_images"),
@@ -313,8 +315,13 @@ class Generator(ScriptNode):
                 raise MusubiError(
                     "output-not-made",
                     f"{self.title}: the output {name} is connected, but output_type {output_type} makes none",
-                    fix=translate("Set output_type to {types}, or unplug it.", types=translate(" or ").join(makers)),
+                    fix=translate("Set output_type to {types}, or unplug it.", types=self._offered(makers)),
                 )
+
+    def _offered(self, types: Iterable[str]) -> str:
+        """Name those of ``types`` that the node's output_type offers."""
+        (spec,) = (each for each in self.fields() if each.name == "output_type")
+        return translate(" or ").join(each for each in types if each in spec.choices)
 
     def _check_prompts(self, inputs: GeneratorInputs) -> None:
         for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):
@@ -324,11 +331,11 @@ class Generator(ScriptNode):
                 )
 
     def _check_wanted(self, decodes: bool, output_type: str, prompt: str) -> None:
-        if decodes and output_type not in ("video", "images"):
+        if decodes and output_type not in DECODED:
             raise MusubiError(
                 "output-type-not-possible",
                 f"output_type {output_type} cannot be made from a latent file",
-                fix="Choose video or images.",
+                fix=translate("Choose {types}.", types=self._offered(DECODED)),
             )
         if not decodes and not prompt.strip():
             raise MusubiError("prompt-empty", f"{self.title}: the prompt is empty", fix="Describe what to generate.")
