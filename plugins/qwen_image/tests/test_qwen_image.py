@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from musubi_nodes.families import FP8, PLAIN
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.testing.contract import cases, options_of
@@ -128,6 +129,10 @@ def test_a_lora_that_was_trained_on_wrapped_names_fits(tmp_path: Path) -> None:
 def test_all_modules_that_the_trainer_changes_are_known(module: str) -> None:
     """``_mod_`` of its exclude_patterns fits no name with dots (networks/lora_qwen_image.py, v0.3.4)."""
     assert re.fullmatch(QWEN_IMAGE.lora_modules, f"transformer_blocks.0.{module}")
+
+
+def test_a_vae_in_8_bits_is_not_taken() -> None:
+    assert (nodes.VAE.quantised, nodes.DIT.quantised) == ((PLAIN,), (PLAIN, FP8))
 
 
 def test_a_lora_of_qwen_image_is_called_so(tmp_path: Path) -> None:

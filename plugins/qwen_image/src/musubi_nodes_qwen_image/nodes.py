@@ -62,10 +62,13 @@ DIT = mn.accepts_known(
     *DITS, versions=DITS, prefixes=PREFIXES, sharded=True, fix="Choose the bf16 file of this model version."
 )
 VAE = mn.accepts_known(
-    *VAES, versions=VAES, fix="Choose qwen_image_vae.safetensors, or qwen_image_layered_vae.safetensors for Layered."
+    *VAES,
+    versions=VAES,
+    quantised=(mn.PLAIN,),  # the VAE computes in the file's precision (``load_vae``, v0.3.4)
+    fix="Choose qwen_image_vae.safetensors, or qwen_image_layered_vae.safetensors for Layered.",
 )
 VL = "the Qwen2.5-VL text encoder of Qwen-Image and HunyuanVideo 1.5"
-QWEN_VL = mn.accepts_known(VL, quantised=(mn.PLAIN,), sharded=True, fix="Choose qwen_2.5_vl_7b.safetensors.")
+QWEN_VL = mn.accepts_known(VL, sharded=True, fix="Choose qwen_2.5_vl_7b.safetensors.")
 
 
 def files(kind: str, *of: tuple[str, str]) -> tuple[mn.HubFile, ...]:
