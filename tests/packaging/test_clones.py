@@ -125,4 +125,5 @@ def test_a_bundled_plugin_counts_beside_its_older_wheel(fresh, clone, older_whee
 def test_a_wrong_configuration_is_one_clear_message(fresh, clone, tmp_path):
     (tmp_path / "config.toml").write_text("instal = 'x'", "utf-8")
     code = f"try:\n    load({str(clone)!r})\nexcept Exception as error:\n    print(json.dumps(str(error)))"
-    assert "config.toml is wrong: instal is no key (did you mean 'install'?)" in fresh(code)
+    told = fresh(code)
+    assert all(value in told for value in ("config.toml", "instal ", "'install'"))
