@@ -117,8 +117,8 @@ def test_a_training_takes_nothing_from_its_prompts(
     assert all(point["average"] is not None for point in points)
     progress = run.progress()
     assert (progress["step"], progress["steps"], progress["epochs"]) == (12, 12, 3)
-    said = [line for line in lines_of(run) if line.startswith("saving checkpoint: ")]
-    assert said == [f"saving checkpoint: {run.out / 'own.safetensors'}"]
+    (said,) = (line for line in lines_of(run) if line.startswith("saving checkpoint: "))
+    assert said.startswith(f"saving checkpoint: {run.out / 'own.safetensors'}")  # stderr may stand behind it in the log
 
 
 @pytest.mark.parametrize(
