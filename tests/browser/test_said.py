@@ -55,10 +55,11 @@ def test_what_nodes_say_at_their_end_stays(page: Page) -> None:
 
 
 def test_after_a_reload_during_the_run_its_end_is_said_once(page: Page) -> None:
-    page.open_example(max_train_epochs=100)
+    page.open_example(max_train_epochs=600)
     page.queue()
     page.see(".musubi-panel[data-status=running]")
     page.reload()
+    page.see(".musubi-panel[data-status=running]")
     page.see(".musubi-panel[data-status=done]")
     page.wait("document.querySelector('.musubi-log').textContent.includes('saved as musubi/')")
     assert page.page.evaluate(END, [TRAINER]) is None
