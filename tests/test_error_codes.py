@@ -25,8 +25,8 @@ def texts_of(file: Path) -> tuple[set[str], set[str]]:
     """All texts of a file that look like a code, and those among them that are the code of an error."""
     tree = ast.parse(file.read_text("utf-8"))
     texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.args)
-    firsts = (call.args[0] for call in calls if call.func.id in RAISED)  # type: ignore[attr-defined]
+    calls = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args)
+    firsts = (call.args[0] for call in calls if ast.unparse(call.func).rpartition(".")[2] in RAISED)
     codes = {n.value for n in firsts if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     return {text for text in texts if KEBAB.fullmatch(text)}, codes
 

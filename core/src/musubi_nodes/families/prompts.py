@@ -15,7 +15,6 @@ from musubi_nodes.families.sizes import SideOrNone
 
 ADVANCED = Widget(advanced=True)
 MOST = 5_000
-PICTURE_FIELDS = ("image", "control_image")
 OPEN = "0: as the node that takes the prompt says."
 
 
@@ -38,7 +37,7 @@ class Prompt(NodeInputs):
         None, ge=0, le=2**32 - 1, description="The seed. -1: as the node that takes the prompt says."
     )
     guidance_scale: Annotated[float | None, ADVANCED] = Field(
-        None, ge=0.0, le=100.0, description="Guidance of distilled models (HunyuanVideo, FramePack). -1: theirs."
+        None, ge=0.0, le=100.0, description="Guidance of distilled models. -1: theirs."
     )
     cfg_scale: Annotated[float | None, ADVANCED] = Field(
         None, ge=0.0, le=100.0, description="How strictly the prompt is followed. -1: theirs; 1 is off."
@@ -77,12 +76,12 @@ def written_prompts(text: str, options: Mapping[str, str]) -> list[Prompt]:
     return found
 
 
-def prompt_problem(error: ValidationError | InvalidValue) -> Problem:
-    if isinstance(error, InvalidValue):
-        return Problem(error.code, str(error))
+def prompt_problem(error: ValidationError | InvalidValue | MusubiError) -> Problem:
+    if not isinstance(error, ValidationError):
+        return Problem(error.code, error.what if isinstance(error, MusubiError) else str(error))
     first = error.errors()[0]
     found = finding(first)
-    return Problem(found.code, f"{'.'.join(map(str, first['loc']))} {found}")
+    return Problem(found.code, f"{'.'.join(map(str, first['loc']))} {str(first['input'])[:60]!r}: {found}")
 
 
 def check_count(count: int) -> None:

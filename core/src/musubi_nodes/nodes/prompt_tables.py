@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from musubi_nodes.budget import spend
-from musubi_nodes.errors import InvalidValue, MusubiError, Problem, did_you_mean, finding, problems
+from musubi_nodes.errors import InvalidValue, MusubiError, Problem, did_you_mean, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import fields_of
 from musubi_nodes.families.input_files import readable
 from musubi_nodes.families.prompt_lines import lines_of, parse_line
-from musubi_nodes.families.prompts import Prompt, check_count, prompt_of
+from musubi_nodes.families.prompts import Prompt, check_count, prompt_of, prompt_problem
 from musubi_nodes.files import cleaned_path, is_file
 from musubi_nodes.i18n import translate
 from musubi_nodes.media.frames import ImageFiles
@@ -74,7 +74,7 @@ def _prompts(rows: Rows, name: str, folder: Path, context: Context) -> Iterator[
         try:
             prompt = _prompt(parse_line(row) if isinstance(row, str) else _by_field(row), folder, context)
         except (ValidationError, InvalidValue, MusubiError) as error:
-            problem = _complaint(error)
+            problem = prompt_problem(error)
             wrong.append(Problem(problem.code, f"line {number}: {problem}"))
         else:
             yield prompt
@@ -229,11 +229,3 @@ def _prompt(values: Mapping[str, Any], folder: Path, context: Context) -> Prompt
 
 def pictures_of(prompts: Iterable[Prompt]) -> list[Path]:
     return [file for prompt in prompts if prompt.image is not None for file in prompt.image.paths]
-
-
-def _complaint(error: ValidationError | InvalidValue | MusubiError) -> Problem:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        found = finding(first)
-        return Problem(found.code, f"{first['loc'][0]} {str(first['input'])[:60]!r}: {found}")
-    return Problem(error.code, error.what if isinstance(error, MusubiError) else str(error))

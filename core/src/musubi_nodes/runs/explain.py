@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from musubi_nodes.errors import Crashed, EndedFromOutside, MusubiError, OutOfGpuMemory, OutOfMainMemory
+from musubi_nodes.i18n import translate
 from musubi_nodes.runs.full import EXCEPTION, GPU, RAM, Word, is_full
 from musubi_nodes.runs.known_failures import ASKED, CRASHES, FULL, KNOWN, NO_MEMORY, OUTSIDE, WINDOWS
 from musubi_nodes.runs.record.output import CONTINUED
@@ -119,12 +120,13 @@ def builtin(failure: Failure) -> Explanation | None:
 def explained(failure: Failure, explainers: Iterable[Explainer], log: Path) -> MusubiError:
     found = next((e for ask in (*explainers, builtin) if (e := ask(failure))), None)
     words = failure.last_words
+    look = translate("The log holds the whole output; the cause is usually in its last lines.")
     what = f"{failure.script} {_ended(failure)}"
     return _kind(failure)(
         found.code if found else _unexplained(failure),
         f"{what}: {words}" if words else what,
         why=found.why if found else "",
-        fix=found.fix if found else "The log holds the whole output; the cause is usually in its last lines.",
+        fix=found.fix if found else look,
         log=log,
     )
 

@@ -35,8 +35,8 @@ from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.memory.possible import check_fp8_file
-from musubi_nodes.families.picture_count import check_pictures
-from musubi_nodes.families.prompts import PICTURE_FIELDS, Prompt
+from musubi_nodes.families.picture_count import PICTURE_KINDS, check_pictures
+from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.recognition.loras import network_of
 from musubi_nodes.families.resolved_inputs import resolved_inputs
 from musubi_nodes.families.script import ScriptNode
@@ -272,7 +272,7 @@ class Generator(ScriptNode):
 
     def _pictures(self, item: Item, folder: Path) -> dict[str, list[Path]]:
         """Write the pictures of a prompt that its line names."""
-        given = {name: getattr(item.prompt, name) for name in self.lines() if name in PICTURE_FIELDS}
+        given = {name: getattr(item.prompt, name) for name in self.lines() if name in PICTURE_KINDS}
         return {
             name: save_pngs(value, folder, f"{name}-{item.number}")
             for name, value in given.items()

@@ -48,19 +48,19 @@ class Memory(Settings):
         False, description="Training: attention one item at a time. xformers needs it; saves memory for batches."
     )
     vae_tiling: Annotated[bool, Option()] = Field(
-        False, description="Decode and encode pictures in tiles (HunyuanVideo, FramePack)."
+        False, description="Encode and decode pictures in tiles, if the model's VAE can."
     )
     vae_chunk_size: Annotated[int | None, Option()] = Field(
         None,
         ge=1,
         le=256,
-        description="Frames that the VAE takes at once (HunyuanVideo, FramePack); 32 is usual. 0: all.",
+        description="Frames that the VAE takes at once, if it can be set; 32 is usual. 0: all.",
     )
     vae_spatial_tile_sample_min_size: Annotated[int | None, Option()] = Field(
-        None, ge=1, le=2048, description="Size of the VAE's tiles (HunyuanVideo, FramePack); 128 saves most. 0: 256."
+        None, ge=1, le=2048, description="Size of the VAE's tiles, if it can be set; 128 saves most. 0: 256."
     )
     vae_cache_cpu: Annotated[bool, Option()] = Field(
-        False, description="Keep the VAE's feature cache in main memory (Wan)."
+        False, description="Keep the VAE's feature cache in main memory, if it has one."
     )
     use_pinned_memory_for_block_swap: Annotated[bool, Option(), ADVANCED] = Field(
         False, description="Faster block swap; takes shared GPU memory on Windows."

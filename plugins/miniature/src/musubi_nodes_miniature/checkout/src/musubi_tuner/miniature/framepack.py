@@ -13,7 +13,7 @@ from .framepack_caches import one_frame_tensors, section_paths, section_tensors
 from .framepack_loading import LLM_LENGTH, TextEncoders, load_dit, load_image_encoder, load_vae, swap_blocks
 from .framepack_samples import FramePackSampling, check_patches
 from .hunyuan_loading import attention_of, need_attention, padded
-from .optimizer import LOG
+from .optimizer import tell_swap
 from .output import MAIN
 from .prompts import Prompt
 from .tensors import Array, Tensor
@@ -79,10 +79,7 @@ class FramePack(Family):
         MAIN.info(f"Loading DiT model from {args.dit}")
         dit = load_dit(args.dit, args.fp8_scaled)
         if args.blocks_to_swap:
-            LOG.info(
-                f"enable swap {args.blocks_to_swap} blocks to CPU from device: cpu, use pinned memory:"
-                f" {args.use_pinned_memory_for_block_swap}, H2D-only: {args.block_swap_h2d_only}"
-            )
+            tell_swap(args)
             swap_blocks(args.blocks_to_swap, learning=True)
         return Denoisers(dit)
 

@@ -23,7 +23,7 @@ from .hunyuan_loading import (
     TextEncoder as Encoder,
 )
 from .hunyuan_samples import HunyuanSampling
-from .optimizer import LOG
+from .optimizer import tell_swap
 from .output import MAIN
 from .prompts import Prompt
 from .tensors import Array, Tensor
@@ -83,10 +83,7 @@ class HunyuanVideo(Family):
         if args.img_in_txt_in_offloading:
             MAIN.info("Enable offloading img_in and txt_in to CPU")
         if args.blocks_to_swap:
-            LOG.info(
-                f"enable swap {args.blocks_to_swap} blocks to CPU from device: cpu, use pinned memory:"
-                f" {args.use_pinned_memory_for_block_swap}, H2D-only: {args.block_swap_h2d_only}"
-            )
+            tell_swap(args)
             swap_blocks(args.blocks_to_swap)
         return Denoisers(dit)
 

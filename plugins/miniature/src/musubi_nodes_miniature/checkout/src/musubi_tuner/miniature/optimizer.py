@@ -106,3 +106,11 @@ def clip_norm(grads: Array, largest: float) -> None:
     norm = float(np.linalg.norm(grads))
     if largest and norm > largest:
         grads *= largest / norm
+
+
+def tell_swap(args: argparse.Namespace) -> None:
+    """Say that blocks are swapped, as the shared trainer does."""
+    LOG.info(
+        f"enable swap {args.blocks_to_swap} blocks to CPU from device: cpu, use pinned memory:"
+        f" {args.use_pinned_memory_for_block_swap}, H2D-only: {args.block_swap_h2d_only}"
+    )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Iterator
 
 from .families import Batch, Condition, Denoisers, Family, LatentEncoder, SampleMaker, TextEncoder
+from .optimizer import tell_swap
 from .output import MAIN
 from .prompts import Prompt
 from .tensors import Array, Tensor
@@ -16,8 +16,6 @@ from .wan_encoders import ToyT5, load_clip, load_vae
 from .wan_loading import PRECISIONS, Precision, dit_dtype, load_dit, swap_blocks
 from .wan_models import TASKS
 from .wan_samples import WanSampling
-
-TRAINER = logging.getLogger("musubi_tuner.training.trainer_base")
 
 
 class Wan(Family):
@@ -80,11 +78,7 @@ class Wan(Family):
             high = load_dit(args.dit_high_noise, task, precision)
             found = Denoisers(found.low, high, args.boundary)
         if args.blocks_to_swap:
-            pinned, one_way = args.use_pinned_memory_for_block_swap, args.block_swap_h2d_only
-            TRAINER.info(
-                f"enable swap {args.blocks_to_swap} blocks to CPU from device: cpu, use pinned memory: {pinned},"
-                f" H2D-only: {one_way}"
-            )
+            tell_swap(args)
             swap_blocks(task, args.blocks_to_swap, learning=True)
         return found
 

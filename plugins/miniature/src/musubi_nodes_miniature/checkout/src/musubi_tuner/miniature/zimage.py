@@ -13,7 +13,7 @@ from .encoders import ToyVAE, fingerprint, normalized, word_vectors
 from .errors import refuse_weights
 from .families import Batch, Condition, Denoisers, Family, LatentEncoder, SampleMaker, SampleSize, TextEncoder
 from .loading import Pair, check_shapes, load_merged, tell_scaled
-from .optimizer import LOG
+from .optimizer import tell_swap
 from .output import MAIN
 from .prompts import Prompt
 from .sampling import Plan, denoise
@@ -127,10 +127,7 @@ class ZImage(Family):
     def load_denoisers(self, args: argparse.Namespace) -> Denoisers:
         dit = load_dit(args.dit, args.fp8_scaled)
         if args.blocks_to_swap:
-            LOG.info(
-                f"enable swap {args.blocks_to_swap} blocks to CPU from device: cpu, use pinned memory:"
-                f" {args.use_pinned_memory_for_block_swap}, H2D-only: {args.block_swap_h2d_only}"
-            )
+            tell_swap(args)
             swap_blocks(args.blocks_to_swap, learning=True)
         return Denoisers(dit)
 
