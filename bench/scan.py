@@ -125,7 +125,7 @@ def _compared(folder: Path, ours: float) -> Iterator[Row]:
     install = load_install("bench", root, os.environ.get("MUSUBI_TUNER_PYTHON"))
     few = _dataset(folder / "few", sorted((folder / "pictures").iterdir()), 4 * PICTURES)
     toml = folder / "few.toml"
-    from musubi_nodes.datasets.toml import dump
+    from musubi_nodes.datasets.writing import dump
 
     dump(few, toml)
     environment = {**os.environ, "PYTHONPATH": str(install.root / "src")}

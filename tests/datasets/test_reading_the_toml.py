@@ -9,11 +9,11 @@ from musubi_nodes.datasets.toml import (
     DatasetConfig,
     ImageDataset,
     VideoDataset,
-    dump,
     effective,
     load,
     with_cache_directories,
 )
+from musubi_nodes.datasets.writing import dump
 from musubi_nodes.testing.errors import codes, fails
 
 GOOD = '[general]\ncaption_extension = ".txt"\nenable_bucket = true\n\n[[datasets]]\nimage_directory = "cats"\n'

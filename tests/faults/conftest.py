@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-import tomli_w
+import tomlkit
 
 from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
@@ -101,7 +101,7 @@ def configure(surroundings: Path, folder: Path, fault: str, root: Path | None = 
     faulty = {**sound, "environment": {MARK: str(folder), "MUSUBI_MINIATURE_MISBEHAVE": fault}}
     models = {kind: [str(path)] for kind, path in toy_models().items()}
     config = {"install": "practice", "installs": {"practice": sound, "faulty": faulty}, "models": models}
-    (surroundings / "config.toml").write_text(tomli_w.dumps(config), "utf-8")
+    (surroundings / "config.toml").write_text(tomlkit.dumps(config), "utf-8")
     load_config.cache_clear()
     plugins.cache_clear()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomli_w
+import tomlkit
 from tests.faults.conftest import MODELS
 
 from musubi_nodes.families.lora import check_trained
@@ -31,7 +31,7 @@ def dataset(place: Any, media: Path) -> Path:
     general = {"resolution": [96, 64], "caption_extension": ".txt", "batch_size": 1, "enable_bucket": True}
     table = {"general": general, "datasets": [{"image_directory": str(media)}]}
     path: Path = place.folder / "pictures.toml"
-    path.write_text(tomli_w.dumps(table), "utf-8")
+    path.write_text(tomlkit.dumps(table), "utf-8")
     return path
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import tomli_w
+import tomlkit
 
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.extra import LIMIT, extra_arguments
@@ -34,7 +34,7 @@ ONLY_TEXT = frozenset(
 
 def sent(script: str, release: str, **values: Any) -> list[str]:
     known = table(script, release) or {}
-    return argv(extra_arguments(tomli_w.dumps(values), script, known, release), known)
+    return argv(extra_arguments(tomlkit.dumps(values), script, known, release), known)
 
 
 def takes_text(spec: OptionSpec) -> bool:

@@ -18,7 +18,7 @@ from musubi_nodes.datasets.captions import read_captions
 from musubi_nodes.datasets.facts import facts_of_images, video_facts
 from musubi_nodes.datasets.listing import files_in
 from musubi_nodes.datasets.reading import read_file
-from musubi_nodes.datasets.saving import holds_comments
+from musubi_nodes.datasets.saving import toml_text
 from musubi_nodes.datasets.scan import scan
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.errors import MusubiError
@@ -174,9 +174,9 @@ def test_a_file_of_ours_that_is_none_holds_nothing(tmp_path, make):
 
 
 @odd
-def test_a_toml_that_is_none_has_no_comments_that_could_be_lost(tmp_path, make):
+def test_a_toml_that_is_none_is_not_read_for_comments(tmp_path, make):
     with pytest.raises(NotUsable):
-        holds_comments(make(tmp_path / "x.toml"))
+        toml_text(make(tmp_path / "x.toml"))
 
 
 DEEP = [

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -102,12 +103,44 @@ def test_another_source_takes_the_place_of_the_old_one(place: Workplace) -> None
     assert table["video_directory"] == place.folder / "clips" and "image_directory" not in table
 
 
-def test_comments_are_not_lost_without_a_word(place: Workplace) -> None:
+COMMENTED = """# of cats
+[general]
+caption_extension = '.txt'  # beside them
+resolution = [64, 64]
+
+# the first
+[[datasets]]
+image_directory = 'pictures'
+num_repeats = 2  # enough
+"""
+
+
+def test_an_edit_keeps_the_comments(place: Workplace) -> None:
+    path = place.folder / "mine.toml"
+    path.write_text(COMMENTED, "utf-8")
+    made = place.run("DatasetConfigEditor", toml=str(path), num_repeats=3, name="new")
+    told = [line.partition("#")[2] for line in made.toml.splitlines() if "#" in line]
+    assert told == [" of cats", " beside them", " the first", " enough"]
+    assert tables(made)[0]["num_repeats"] == 3
+    both = edit(place, name="both", previous=made.dataset)
+    assert both.toml.startswith(made.toml.rstrip()) and len(tables(both)) == 2
+    again = place.run("DatasetConfigEditor", toml=str(path), previous=both.dataset, name="third")
+    assert again.summary.count("mine.toml") == made.summary.count("mine.toml") + 1 and len(tables(again)) == 3
+
+
+def test_comments_in_the_written_file_stay_in_it(place: Workplace) -> None:
     path = Path(edit(place).path)
-    path.write_text(path.read_text("utf-8") + "# mine\n", "utf-8")
+    path.write_text(f"{path.read_text('utf-8')}# mine\n", "utf-8")
     made = edit(place, batch_size=2)
-    assert "dataset.toml.bak" in made.summary
+    assert "# mine" in path.read_text("utf-8") and "batch_size = 2" in made.toml
     assert "# mine" in path.with_name("dataset.toml.bak").read_text("utf-8")
+
+
+def test_comments_that_have_no_place_are_told(place: Workplace) -> None:
+    path = place.folder / "mine.toml"
+    path.write_text("datasets = [{image_directory = 'pictures', caption_extension = '.txt'}] # mine\n", "utf-8")
+    made = place.run("DatasetConfigEditor", toml=str(path), name="new")
+    assert "mine.toml" in made.summary and len(tables(made)) == 1
 
 
 @pytest.mark.parametrize(
@@ -269,14 +302,6 @@ def test_a_chain_keeps_each_datasets_values_whatever_is_general(place: Workplace
         edit(place, previous=first, write_to="general")
 
 
-def test_comments_of_the_edited_file_are_missed_aloud(place: Workplace) -> None:
-    toml = own_toml(place, "# mine\n" + GENERAL + OWN)
-    told = change(place, toml).summary.count("mine.toml")
-    chained = edit(place, previous=place.load(Path(toml)), source=videos(place), kind="video", target_frames="5")
-    assert "mine.toml" in chained.summary
-    assert change(place, own_toml(place)).summary.count("mine.toml") == told - 1
-
-
 PATHS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="'\"~:"), min_size=1).map(
     lambda text: f"x{text.strip()}x"
 )
@@ -316,7 +341,8 @@ CONFIGS = st.lists(
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(CONFIGS, st.fixed_dictionaries({}, optional={"resolution": SIDES, "batch_size": st.integers(1, 9)}))
 def test_random_configurations_survive_writing_and_reading(raw: list[dict[str, Any]], general: dict[str, Any]) -> None:
-    from musubi_nodes.datasets.toml import dumps, loads
+    from musubi_nodes.datasets.toml import loads
+    from musubi_nodes.datasets.writing import dumps
 
     base = Path(tempfile.gettempdir()).absolute()
     plain = [{k: list(v) if isinstance(v, tuple) else v for k, v in table.items()} for table in raw]
@@ -324,6 +350,8 @@ def test_random_configurations_survive_writing_and_reading(raw: list[dict[str, A
     again = loads(dumps(config), base=Path("/elsewhere").absolute())
     assert [one.model_dump() for one in effective(again)] == [one.model_dump() for one in effective(config)]
     assert dumps(again) == dumps(config)
+    changed = parse({"general": {}, "datasets": [*plain[1:], plain[0]]}, base=base)
+    assert tomli.loads(dumps(changed, f"# mine\n{dumps(config)}")) == tomli.loads(dumps(changed))
 
 
 def foresee(place: Workplace, name: str, linked: set[str] | None = None, **values: Any) -> None:

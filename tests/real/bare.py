@@ -47,13 +47,13 @@ class Bare:
 
     def dataset(self, source: Path) -> tuple[Path, Path]:
         """A copy of a dataset TOML with its own cache folder, and that folder."""
-        import tomli_w
+        import tomlkit
 
         read: dict[str, Any] = tomli.loads(source.read_text("utf-8"))
         caches = self.folder / "caches"
         read["datasets"][0]["cache_directory"] = caches.as_posix()
         path = self.folder / "dataset.toml"
-        path.write_text(tomli_w.dumps(read), "utf-8")
+        path.write_text(tomlkit.dumps(read), "utf-8")
         return path, caches
 
 

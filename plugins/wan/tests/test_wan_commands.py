@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomli_w
+import tomlkit
 
 from musubi_nodes.commands.option_owners import RUNNER
 from musubi_nodes.config import load_config
@@ -53,7 +53,7 @@ def server(place: Any, musubi_surroundings: Path, tmp_path: Path, monkeypatch: p
             "environment": {"PYTHONPATH": str(tmp_path), "TOLD": str(tmp_path / "told.jsonl"), **variables},
         }
         described = {"installs": {"own": install}, "models": {k: [str(f.parent)] for k, f in own.models.items()}}
-        (musubi_surroundings / "config.toml").write_text(f"{lines}\n{tomli_w.dumps(described)}", "utf-8")
+        (musubi_surroundings / "config.toml").write_text(f"{lines}\n{tomlkit.dumps(described)}", "utf-8")
         monkeypatch.setenv("MUSUBI_NODES_INSTALL", "own")
         load_config.cache_clear()
         plugins.cache_clear()

@@ -12,10 +12,7 @@ from musubi_nodes.parsing import TOML_STRING_OR_COMMENT
 
 
 def save_toml(path: Path, text: str) -> Path | None:
-    """Write ``text``; return the ``.bak`` of an edited file, if any.
-
-    tomli-w writes no comments, so edits would be lost.
-    """
+    """Write ``text``; return the ``.bak`` of an edited file, if any."""
     old, note = _read(path), _note(path)
     if old == text:
         return None
@@ -39,8 +36,9 @@ def has_comments(text: str) -> bool:
     return any(found["comment"] for found in TOML_STRING_OR_COMMENT.finditer(text))
 
 
-def holds_comments(path: Path) -> bool:
-    return path.suffix.lower() == ".toml" and has_comments(_read(path) or "")
+def toml_text(path: Path) -> str:
+    """Return a TOML's text, "" if it is missing or of another type."""
+    return (_read(path) or "").removeprefix("\ufeff") if path.suffix.lower() == ".toml" else ""
 
 
 def _read(path: Path) -> str | None:

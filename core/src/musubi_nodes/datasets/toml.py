@@ -1,11 +1,10 @@
-"""Reads, validates and writes dataset TOML.
+"""Reads and validates dataset TOML.
 
 Relative paths count from the TOML's folder, unlike in musubi-tuner.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from musubi_nodes.datasets.reading import parse_toml, read_file
 from musubi_nodes.datasets.rules import config_problems
 from musubi_nodes.datasets.schema import (
     PATH_FIELDS,
-    SOURCE_FIELDS,
     Dataset,
     DatasetConfig,
     General,
@@ -37,7 +35,7 @@ from musubi_nodes.datasets.schema import (
     effective,
 )
 from musubi_nodes.errors import MusubiError, Problem, problems
-from musubi_nodes.files import cleaned_path, write_json, write_text
+from musubi_nodes.files import cleaned_path
 
 __all__ = [
     "Dataset",
@@ -45,8 +43,6 @@ __all__ = [
     "General",
     "ImageDataset",
     "VideoDataset",
-    "dump",
-    "dumps",
     "effective",
     "load",
     "loads",
@@ -56,7 +52,6 @@ __all__ = [
 
 MOST_DATASETS, MOST_FINDINGS = 1_000, 100  # near misses are slow to find
 _CORRECT = "Correct the file and queue again."
-_ARRAY = re.compile(r"\[\n((?: +-?\d+,\n)+)\]")  # tomli-w gives each number a line of its own
 
 
 def load(path: Path) -> DatasetConfig:
@@ -83,66 +78,6 @@ def parse(
         if not found:
             return config
     raise problems("dataset-invalid", what or f"the dataset file {name} does not fit", found, fix=fix)
-
-
-def dump(config: DatasetConfig, path: Path) -> Path:
-    """Write musubi-tuner's copy, with ``[general]`` folded in."""
-    folded = DatasetConfig(datasets=effective(config))
-    for number, dataset in enumerate(folded.datasets):
-        if dataset.cache_directory is None:
-            raise MusubiError(
-                "cache-directory-missing",
-                f"datasets[{number}] has no cache_directory",
-                fix="Call with_cache_directories() first.",
-            )
-    if path.suffix.lower() == ".json":
-        return write_json(path, _plain_values(folded))
-    return write_text(path, dumps(folded))
-
-
-def dumps(config: DatasetConfig) -> str:
-    """Format as TOML with absolute paths.
-
-    ``batch_size`` is always written, since the cache scripts' option would set a
-    missing one (BlueprintGenerator, v0.3.4). Other defaults are left out.
-    """
-    values = _plain_values(config)
-    sections = [f"[general]\n{_flat(values['general'])}"] if "general" in values else []
-    sections += [f"[[datasets]]\n{_flat(table)}" for table in values["datasets"]]
-    return "\n".join(sections)
-
-
-def _flat(table: Mapping[str, Any]) -> str:
-    """Format a section; tomli-w would write ``datasets = [{...}]``."""
-    import tomli_w
-
-    return _ARRAY.sub(_on_one_line, tomli_w.dumps(table))
-
-
-def _on_one_line(found: re.Match[str]) -> str:
-    return f"[{', '.join(found[1].replace(',', ' ').split())}]"
-
-
-def _plain_values(config: DatasetConfig) -> dict[str, Any]:
-    general = _table(config.general)
-    always = {} if "batch_size" in general else {"batch_size": 1}
-    tables = [_sources(dataset) | always | _table(dataset) for dataset in config.datasets]
-    return ({"general": general} if general else {}) | {"datasets": tables}
-
-
-def _sources(dataset: Dataset) -> dict[str, Any]:
-    return {name: value for name, value in _table(dataset).items() if name in SOURCE_FIELDS}
-
-
-def _table(section: General) -> dict[str, Any]:
-    given = {name: getattr(section, name) for name in type(section).model_fields if name in section.model_fields_set}
-    return {name: _plain(value) for name, value in given.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return value.absolute().as_posix()
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _general(raw: object, found: list[Problem]) -> General | None:

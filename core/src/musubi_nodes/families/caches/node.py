@@ -16,8 +16,9 @@ from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.datasets.fingerprint import Source, fingerprint
 from musubi_nodes.datasets.items import Scan
 from musubi_nodes.datasets.report import raise_errors
-from musubi_nodes.datasets.toml import dump, with_cache_directories
+from musubi_nodes.datasets.toml import with_cache_directories
 from musubi_nodes.datasets.totals import cache_totals
+from musubi_nodes.datasets.writing import dump
 from musubi_nodes.errors import Crashed
 from musubi_nodes.families.caches.checks import (
     check_batch_size,

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from musubi_nodes.commands.option import Argument, arguments_from, arguments_of
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.datasets.toml import dump
+from musubi_nodes.datasets.writing import dump
 from musubi_nodes.errors import Crashed, MusubiError
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.caches.locks import shared_cache_lock

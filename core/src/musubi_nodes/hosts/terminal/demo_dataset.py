@@ -20,7 +20,7 @@ def make_dataset(
 
     Returns the dataset TOML; its table contains ``keys``. ``size`` is [width, height] in pixels.
     """
-    import tomli_w
+    import tomlkit
 
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(COLOURS):
@@ -29,7 +29,7 @@ def make_dataset(
     kind = "image_directory" if frames == 1 else "video_directory"
     table = {kind: folder.as_posix(), **(keys or {})}
     general = {"resolution": list(size), "caption_extension": ".txt", "batch_size": 1, "enable_bucket": True}
-    return write_text(folder / "demo.toml", tomli_w.dumps({"general": general, "datasets": [table]}))
+    return write_text(folder / "demo.toml", tomlkit.dumps({"general": general, "datasets": [table]}))
 
 
 def first_frame(folder: Path) -> Path:

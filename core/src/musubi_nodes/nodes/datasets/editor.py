@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field, field_validator
 
 from musubi_nodes.commands.option import marker
 from musubi_nodes.datasets.check_content import OnMissing
-from musubi_nodes.datasets.saving import holds_comments, save_toml
+from musubi_nodes.datasets.saving import has_comments, save_toml, toml_text
 from musubi_nodes.datasets.schema import FIELDS, DatasetConfig, FrameExtraction, joined, one_ending
-from musubi_nodes.datasets.toml import dumps
+from musubi_nodes.datasets.writing import dumps
 from musubi_nodes.errors import InvalidValue, MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, family_named
@@ -168,12 +168,13 @@ class DatasetConfigEditor(Node):
         path = context.host.output_folder / "musubi" / "datasets" / f"{inputs.name}.toml"
         missing = _stricter(inputs.missing_captions, inputs.previous)
         dataset, report = checked(config, path, inputs.name, context, CheckOptions(missing, inputs.on_errors, family))
-        text = dumps(config)
+        sources = _sources(inputs, context) or [path]
+        text = dumps(config, toml_text(sources[0]))
         lines = [*own.told, *_rule(family, config), report.summary()]
         if report.errors:
             lines.append("nothing is written before this is mended")
         else:
-            lines += [*_comments(inputs, path, context), *_saved(path, text)]
+            lines += [*_left_comments(sources, text), *_saved(path, text)]
         summary = "\n".join(lines)
         context.show(text=summary)
         return self.Outputs(dataset=dataset, summary=summary, toml=text, path=str(path))
@@ -218,12 +219,16 @@ def _saved(path: Path, text: str) -> list[str]:
     return [f"written to {path}", *filter(None, [lost])]
 
 
-def _comments(inputs: Any, path: Path, context: Context) -> list[str]:
-    sources = [inputs.previous.source] if inputs.previous else []
-    if inputs.toml.strip():
-        sources.append(dataset_path(inputs.toml, context))
-    lost = [source.name for source in sources if source != path and holds_comments(source)]
-    return [f"the comments of {' and '.join(lost)} stay there: they cannot be carried over"] if lost else []
+def _sources(inputs: Any, context: Context) -> list[Path]:
+    """Return the files whose entries the chain begins with and this node edits."""
+    before = [inputs.previous.source] if inputs.previous else []
+    return [*before, dataset_path(inputs.toml, context)] if inputs.toml.strip() else before
+
+
+def _left_comments(sources: Sequence[Path], text: str) -> list[str]:
+    kept = sources[:1] if has_comments(text) else []
+    left = [source.name for source in sources if source not in kept and has_comments(toml_text(source))]
+    return [f"the comments of {' and '.join(left)} stay there"] if left else []
 
 
 def _rule(family: Family | None, config: DatasetConfig) -> list[str]:
