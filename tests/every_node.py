@@ -11,13 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from musubi_nodes.families import LatentCache
 from musubi_nodes.hosts.terminal.demo import demo_of, workflow
 from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
+from musubi_nodes.plugins.manager import plugins
+from musubi_nodes_miniature.demos import DEMOS
 
 Graph = dict[str, Any]
 WIDTH, HEIGHT, FRAMES = 96, 64, 5
-REAL_ONLY = "MusubiTuner_QwenImage"
-"""Nodes whose scripts the miniature does not have: tests/real/test_real_qwen_image.py runs them."""
+REAL_ONLY = tuple(
+    node.id.removesuffix("LatentCache")
+    for node in plugins().nodes
+    if issubclass(node, LatentCache) and node.family.key not in DEMOS
+)
+"""Begins of the ids of nodes whose scripts the miniature does not have: tests/real runs them."""
 
 
 def node(name: str, /, **inputs: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.every_node import REAL_ONLY
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.preflight import used_outputs
@@ -60,11 +61,12 @@ def files(musubi_workplace: Workplace, _files: None, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(FileLists, "model_folders", musubi_workplace.host.model_folders)
     musubi_workplace.lora("blocks_0_self_attn_q")
     demos = {key: demo.models for key, demo in plugins().install().demos.items()}
+    real_only = [f"{begin.removeprefix('MusubiTuner_')}Models" for begin in REAL_ONLY]
     return {
+        **{name: toys(musubi_workplace, name) for name in real_only},
         "WanModels": demos["wan"],
         "HunyuanVideoModels": demos["hunyuan"],
         "FramePackModels": demos["framepack"],
-        "QwenImageModels": toys(musubi_workplace, "QwenImageModels"),
         "ZImageModels": demos["z_image"],
         "LoRAMerger": {"dit": demos["hunyuan"]["dit"]},
         "LoRASelect": {"lora": "lora.safetensors"},

@@ -10,9 +10,11 @@ import pytest
 from tools import canvas, readmes
 
 from musubi_nodes.families.fields import FieldSpec
+from musubi_nodes.hosts.texts import package_of
 from musubi_nodes.plugins.manager import plugins
 
-FIELDS = [spec for node in plugins().nodes for spec in node.fields() if spec.downloads]
+MODELS = [node for node in plugins().nodes if any(spec.downloads for spec in node.fields())]
+FIELDS = [spec for node in MODELS for spec in node.fields() if spec.downloads]
 URL = re.compile(r"https://huggingface\.co/[\w.-]+/[\w.-]+/resolve/main/[\w./-]+")
 OFFERED = {".safetensors", ".sft", ".ckpt", ".pth", ".pt"}
 """Endings that the page downloads (missingModelDownload.ts, frontend 1.49.6)."""
@@ -37,5 +39,5 @@ def test_an_example_offers_every_model_that_it_names(name: str) -> None:
 
 def test_the_readmes_tables_have_not_drifted() -> None:
     made = dict(readmes.readmes())
-    assert {file.parent.name for file in made} == {"wan", "hunyuan", "framepack", "qwen_image", "z_image"}
+    assert {file.parent.name for file in made} == {package_of(node).removeprefix("musubi_nodes_") for node in MODELS}
     assert all(file.read_text("utf-8") == text for file, text in made.items()), "run: python -m tools.readmes"

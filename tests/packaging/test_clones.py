@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 LISTED = """
 import sys
@@ -89,7 +92,7 @@ def test_a_second_clone_is_told(fresh, clone, tmp_path):
     assert "another musubi_nodes" in message and str(clone) in message
 
 
-@pytest.mark.parametrize("folder", ["framepack", "hunyuan", "lora_tools", "miniature", "wan", "z_image"])
+@pytest.mark.parametrize("folder", sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml")))
 def test_deleting_a_plugins_folder_removes_it_without_a_trace(fresh, clone, folder):
     before = fresh(STATE.format(folder=str(clone)))
     shutil.rmtree(clone / "plugins" / folder)

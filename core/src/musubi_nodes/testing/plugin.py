@@ -16,6 +16,14 @@ REAL = {name: os.environ.get(name) for name in ("MUSUBI_TUNER_ROOT", "MUSUBI_TUN
 """The real musubi-tuner, hidden from all other tests."""
 
 
+def pytest_load_initial_conftests() -> None:
+    """Let a clone's tests import its bundled plugins."""
+    from musubi_nodes.plugins.discovery import bundled_plugins, checkout
+
+    if clone := checkout():
+        list(bundled_plugins(clone))
+
+
 @pytest.fixture
 def musubi_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Isolate tests from the user's configuration and cache."""
