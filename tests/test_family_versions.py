@@ -115,3 +115,44 @@ def test_a_setting_of_another_version_is_refused_when_it_is_changed() -> None:
         node.check_versions(Script.Inputs(models=models, layers=layers))
     with fails("setting-other-version", "layers", "layered", "edit"):
         node.check_versions(Script.Inputs(layers=5))
+
+
+SILENT = Family(
+    "toy",
+    "Toy",
+    "toy",
+    "networks.lora",
+    ignores=frozenset({"negative_prompt"}),
+    versions={"fast": {"ignores": {"cfg_scale"}}},
+)
+
+
+class Silent(families.ImageGenerator):
+    """Knows no negative prompt; its fast version no guidance."""
+
+    id, title, script, family = "Silent", "Silent", "zimage_generate_image.py", SILENT
+    lacks = frozenset({"latent", "output_type"})
+
+    class Inputs(families.ImageGeneratorInputs):
+        models: Any
+        guidance_scale: families.Scale = 4.0
+
+
+def silent(version: str, **values: Any) -> Any:
+    return Silent.Inputs(models=SimpleNamespace(version=version), prompt="a", **values)
+
+
+def test_what_the_script_lacks_is_not_on_the_node_and_has_its_default() -> None:
+    absent = {"negative_prompt", "latent", "output_type"}
+    assert not absent & {*Silent.Inputs.model_fields, *Silent.Outputs.model_fields}
+    given = silent("")
+    assert (given.negative_prompt, given.latent, given.output_type) == ("", None, "images")
+    assert "cfg_scale" in Silent.lines() and "negative_prompt" not in Silent.lines()
+
+
+def test_what_a_version_ignores_is_refused_unless_it_is_untouched() -> None:
+    node = Silent()
+    node._check_ignored(silent("fast"))
+    node._check_ignored(silent("", guidance_scale=2.0))
+    with fails("setting-other-version", "fast", "guidance_scale"):
+        node._check_ignored(silent("fast", guidance_scale=2.0))

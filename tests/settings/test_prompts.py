@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.families.family import Family
 from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE, PictureCount
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.training.sample_prompts import SampleRules, check_prompts, write_prompts
@@ -129,7 +130,15 @@ def test_a_prompt_that_would_kill_the_training_is_refused(
 
 def test_a_length_that_does_not_fit_the_family_is_refused() -> None:
     with fails("frames-not-allowed", 6, "'a'", "X"):
-        check_prompts([Prompt(prompt="a", frames=6)], RULE, "X")
+        check_prompts([Prompt(prompt="a", frames=6)], RULE, Family("x", "X", "x", "networks.lora"))
+
+
+def test_what_the_samples_of_a_family_ignore_is_refused() -> None:
+    family = Family("x", "X", "x", "networks.lora", ignores=frozenset({"negative_prompt", "cfg_scale"}))
+    check_prompts([Prompt(prompt="a", guidance_scale=2.0)], RULE, family)
+    for values in ({"negative_prompt": "b"}, {"cfg_scale": 1.0}):
+        with fails("input-unexpected", *values, "X"):
+            check_prompts([Prompt(prompt="a", **values)], RULE, family)
 
 
 def test_when_and_what_are_said_together(place: Workplace) -> None:

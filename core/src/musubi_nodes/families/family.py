@@ -77,7 +77,8 @@ class Family:
     ``control_images``: how many control pictures a sample and a generation take, ``item_controls`` how many an item of
     a dataset has, and ``item_targets`` how many layers (``multiple_target``); ``None``: the family's nodes check it.
     ``text_made_from``: what of an item its text cache depends on; an encoder that looks at the control pictures adds
-    ``control``. ``empty_negative_prompt`` is what the scripts need in the place of an empty one.
+    ``control``. ``empty_negative_prompt`` is what the scripts need in the place of an empty one. ``ignores`` are the
+    fields of a prompt that its samples and generations would leave out without a word.
     ``versions`` are the versions of its models by name, each with the fields of this class that differ there.
     """
 
@@ -105,6 +106,7 @@ class Family:
     item_targets: PictureCount | None = None
     text_made_from: frozenset[Source] = frozenset({"caption"})
     empty_negative_prompt: str = ""
+    ignores: frozenset[str] = frozenset()
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from typing import Any, ClassVar
+from types import new_class
+from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -20,6 +21,18 @@ class NodeInputs(BaseModel):
 
 class NodeOutputs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, arbitrary_types_allowed=True)
+
+
+Ports = TypeVar("Ports", bound=BaseModel)
+
+
+def without(ports: type[Ports], names: Set[str]) -> type[Ports]:
+    """Return inputs or outputs without these; their defaults stay readable."""
+    gone = {name: field.default for name, field in ports.model_fields.items() if name in names}
+    if not gone:
+        return ports
+    space = {"__module__": ports.__module__, "__annotations__": dict.fromkeys(gone, ClassVar[Any]), **gone}
+    return cast("type[Ports]", new_class(ports.__name__, (ports,), {}, lambda made: made.update(space)))
 
 
 class Node:

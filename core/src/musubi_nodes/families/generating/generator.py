@@ -13,7 +13,7 @@ from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory, Unresolved
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.family import OptionMap
+from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.generating.appearance import Expected
 from musubi_nodes.families.generating.batch import generate_all
@@ -35,6 +35,7 @@ from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.memory.possible import check_fp8_file
+from musubi_nodes.families.node import without
 from musubi_nodes.families.picture_count import PICTURE_KINDS, check_pictures
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.recognition.loras import network_of
@@ -110,6 +111,17 @@ class Generator(ScriptNode):
     """Inputs that may bring the prompt over a link instead of the widget."""
     size_option: ClassVar[str]
     """The option that takes height and width; "" where the family's own fields send them."""
+    lacks: ClassVar[frozenset[str]] = frozenset()
+    """Inputs and outputs of the base that the script has nothing for; what the family ignores is not there either."""
+    merges_by_name: ClassVar[bool] = True
+    """Whether the script merges LoRAs by the names in the DiT's file, so that these must have no prefix."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        family = getattr(cls, "family", None)
+        ignored = family.ignores if isinstance(family, Family) else ()
+        absent = cls.lacks.union(cls.prompt_fields[name] for name in ignored if name in cls.prompt_fields)
+        cls.Inputs, cls.Outputs = without(cls.Inputs, absent), without(cls.Outputs, absent)
 
     @classmethod
     def replaced(cls) -> dict[str, str]:
@@ -190,7 +202,7 @@ class Generator(ScriptNode):
     def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
         yield self._check_made_length
         yield from super().checks(context)
-        yield from (check_fp8_file, self._check_loras, self._check_controls)
+        yield from (check_fp8_file, self._check_loras, self._check_controls, self._check_ignored)
 
     def _check_made_length(self, inputs: Any) -> None:
         if not inputs.latent:
@@ -198,7 +210,7 @@ class Generator(ScriptNode):
 
     def _check_loras(self, inputs: Any) -> None:
         for lora in inputs.lora.chain() if inputs.lora else ():
-            check_fits(lora.path, Path(inputs.models.main_dit), merged=True)
+            check_fits(lora.path, Path(inputs.models.main_dit), merged=self.merges_by_name)
             self._check_lycoris(lora.path, inputs)
 
     def _check_lycoris(self, lora: Path, inputs: Any) -> None:
@@ -217,6 +229,18 @@ class Generator(ScriptNode):
         takes = self.family_of(inputs).control_images
         if takes and not inputs.latent:
             check_pictures("control_image", getattr(inputs, "control_image", None), takes, self.title)
+
+    def _check_ignored(self, inputs: Any) -> None:
+        """Raise for a setting that the script leaves out for this version of the models."""
+        fields, replaced = type(inputs).model_fields, self.replaced()
+        for name in sorted(self.family_of(inputs).ignores & replaced.keys()):
+            own = replaced[name]
+            if getattr(inputs, own) != fields[own].default:
+                raise MusubiError(
+                    "setting-other-version",
+                    f"{self.title}: {self.version_of(inputs)} ignores {own}",
+                    fix="Choose another version in the models node, or set it back.",
+                )
 
     def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run:
         """One start of the script for one prompt, or for several that share it. ``keep`` takes what each became; of a

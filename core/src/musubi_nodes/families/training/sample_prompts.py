@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from musubi_nodes.commands.option import marker
 from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.errors import MusubiError, one_line
+from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import SamplePicture
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.picture_count import NO_PICTURES, PictureCount, check_pictures
@@ -36,7 +37,9 @@ PICTURES = {"image": ("image_path", False), "control_image": ("control_image_pat
 """Field -> key in the file, and whether it names a list."""
 
 
-def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> None:
+def check_prompts(samples: Iterable[Prompt], rule: FrameRule, family: Family) -> None:
+    """Refuse what samples of ``family``, a version of the models, ignore."""
+    title = family.title
     for prompt in samples:
         frames, name = prompt.frames or 1, repr(prompt.prompt[:60])
         check_frames(rule, frames, f"{frames} frames of the sample {name} do not fit {title}")
@@ -45,6 +48,10 @@ def check_prompts(samples: Iterable[Prompt], rule: FrameRule, title: str) -> Non
                 "input-unexpected",
                 f"the sample {name} sets lora_multiplier",
                 fix="Samples use the trained LoRA as it is.",
+            )
+        if ignored := [each for each in sorted(family.ignores) if getattr(prompt, each) not in (None, "")]:
+            raise MusubiError(
+                "input-unexpected", f"the sample {name} sets {ignored[0]}, which {title} ignores", fix="Remove it."
             )
 
 

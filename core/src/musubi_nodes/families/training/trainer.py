@@ -187,7 +187,7 @@ class LoRATrainer(ScriptNode):
 
     def _check_prompts(self, inputs: Any) -> None:
         if inputs.sampling and (samples := inputs.sampling.samples()):
-            check_prompts(samples, self.sample_rule(inputs), self.family.title)
+            check_prompts(samples, self.sample_rule(inputs), self.family_of(inputs))
 
     def arguments(self, inputs: TrainerInputs, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
