@@ -9,7 +9,7 @@ import pytest
 from musubi_nodes.testing.errors import codes
 
 IMPORT = """
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from musubi_nodes import hookimpl
 from musubi_nodes.families import *
 from pydantic import Field
@@ -47,7 +47,7 @@ class Latent(LatentCache):
     "Encodes pictures."
     id, title = "Bad", "Bird Latent Cache"
     family = BIRD
-    script = "bird_cache_latents.py"
+    script = "wan_cache_latents.py"
     class Inputs(LatentCacheInputs):
         models: Annotated[BirdModels, ForwardOptions("vae")]
         depth: Annotated[int, Option("bird_depth")] = Field(3, ge=1, le=9, description="How deep.")
@@ -56,7 +56,7 @@ class Latent(LatentCache):
 class Trainer(LoRATrainer):
     "Trains."
     id, title = "Trainer", "Bird LoRA Trainer"
-    family, script = BIRD, "bird_train_network.py"
+    family, script = BIRD, "wan_train_network.py"
     sample_models = ("vae",)
     class Inputs(TrainerInputs):
         models: Annotated[BirdModels, ForwardOptions("dit")]
@@ -64,7 +64,7 @@ class Trainer(LoRATrainer):
 class Generator(VideoGenerator):
     "Generates."
     id, title = "Generator", "Bird Generator"
-    family, script = BIRD, "bird_generate_video.py"
+    family, script = BIRD, "wan_generate_video.py"
     class Inputs(VideoGeneratorInputs):
         models: Annotated[BirdModels, ForwardOptions("dit", "vae", "task")]
 
@@ -138,10 +138,10 @@ DECLARED = {
         "Bad",
         "family = MY_FAMILY",
     ),
-    "script": (family('script = "bird_cache_latents.py"', "pass"), "attribute-invalid", "Bad", 'script = "'),
+    "script": (family('script = "wan_cache_latents.py"', "pass"), "attribute-invalid", "Bad", 'script = "'),
     "models": (family("models = BirdModels", "pass"), "attribute-invalid", "Good", "models = MyModels"),
     "several": (
-        family('family, script = BIRD, "bird_generate_video.py"', "pass"),
+        family('family, script = BIRD, "wan_generate_video.py"', "pass"),
         "attribute-invalid",
         "Generator",
         "family = MY_FAMILY",
@@ -229,6 +229,85 @@ DECLARED = {
         *("--vae", "depth", "models.vae"),
     ),
 }
+LATENT, TRAINER = 'script = "wan_cache_latents.py"', 'sample_models = ("vae",)'
+GENERATOR = 'family, script = BIRD, "wan_generate_video.py"'
+BIRD = '"networks.lora_bird"'
+
+
+def named(old: str, line: str, *values: str, code: str = "name-unknown", node: str = "Generator") -> tuple[str, ...]:
+    """One more line in a class, which holds a name that does not exist."""
+    return family(old, f"{old}\n    {line}"), code, node, *values
+
+
+def shaped(more: str, *values: str, node: str) -> tuple[str, ...]:
+    """One more field of the family, which holds a name that does not exist."""
+    return family(BIRD, f"{BIRD}, {more}"), "name-unknown", node, *values
+
+
+MODELS = "models: Annotated[BirdModels, ForwardOptions({})]"
+SENT = MODELS.format('"dit", "vae", "task"')
+PICTURE = '    image: Annotated[Any, {}] = Field(None, description="A picture.")'
+NAMES = {
+    "attribute": named(LATENT, "refused_option = {}", "'refused_options'", code="attribute-unknown", node="Bad"),
+    "method": named(
+        TRAINER,
+        "def needed_flag(self, inputs): return {'i2v'}",
+        "'needed_flags'",
+        code="attribute-unknown",
+        node="Trainer",
+    ),
+    "class": named(TRAINER, "class Input: pass", "'Inputs'", code="attribute-unknown", node="Trainer"),
+    "property of models": named(
+        'socket = "MUSUBI_BIRD_MODELS"',
+        "@property\n    def most_block_to_swap(self): return (1, 1)",
+        "'most_blocks_to_swap'",
+        code="attribute-unknown",
+        node="Bad",
+    ),
+    "script": (
+        family(LATENT, LATENT.replace("latents", "latent")),
+        "script-unknown",
+        "Bad",
+        *("wan_cache_latent.py", "'wan_cache_latents.py'", "script_since"),
+    ),
+    "script of a known release": (
+        family(LATENT, 'script, script_since = "bird_cache_latents.py", "0.3.4"'),
+        "script-unknown",
+        "Bad",
+    ),
+    "refused option": named(LATENT, 'refused_options = {"vae_typ": "why"}', "'vae_typ'", "'vae_dtype'", node="Bad"),
+    "prompt field": named(GENERATOR, 'prompt_fields = {"frame": "seed"}', "prompt_fields", "'frame'", "'frames'"),
+    "field for a prompt": named(GENERATOR, 'prompt_fields = {"frames": "length"}', "prompt_fields", "'length'"),
+    "prompt line": named(GENERATOR, 'prompt_line = {"hight": "h"}', "prompt_line", "'hight'", "'height'"),
+    "kept by text": named(GENERATOR, 'kept_by_text = {"pictures"}', "kept_by_text", "'pictures'"),
+    "prompt inputs": named(GENERATOR, 'prompt_inputs = {"prompt", "sections"}', "prompt_inputs", "'sections'"),
+    "size option": named(GENERATOR, 'size_option = "image_size"', "size_option", "'image_size'", "'video_size'"),
+    "picture": named(SENT, PICTURE.format('Picture("image_paht")'), "field image", "'image_paht'", "'image_path'"),
+    "clip": named(SENT, PICTURE.format('Clip("control_clip")'), "field image", "'control_clip'"),
+    "several pictures": named(
+        SENT, PICTURE.format('Picture("image_path", several=True)'), "image", code="option-takes-one"
+    ),
+    "sample picture": named(MODELS.format('"dit"'), PICTURE.format('SamplePicture("image")'), "image", node="Trainer"),
+    "version of a field": named(
+        SENT, '    wings: Annotated[Flag, ForVersions(("fly",))] = Field(False, description="Wings.")', "'fly'"
+    ),
+    "versions": shaped('versions={"sing": {}, "swim": {}}', "'sing'", "'swim'", "version_field", node="Bad"),
+    "memory": shaped('vae_saving={"vae_tilling": True}', "'vae_tilling'", "'vae_tiling'", node="Bad"),
+    "default": shaped('training_defaults={"flow_shift": 3.0}', "'flow_shift'", "'discrete_flow_shift'", node="Trainer"),
+    "option map": shaped(
+        'trainer_options={"fp8": {"fp9": {}}, "atention": {}}', "'fp9'", "'atention'", "'attention'", node="Trainer"
+    ),
+    "text encoder": (
+        family(LATENT, LATENT.replace("latents", "text_encoder_outputs"))
+        .replace(BIRD, f'{BIRD}, fp8_text_encoder="fp8_t6"')
+        .replace("LatentCache", "TextEncoderCache")
+        .replace("TextEncoderCacheInputs", "CacheInputs"),
+        "name-unknown",
+        *("Bad", "'fp8_t6'", "'fp8_t5'"),
+    ),
+    "attention": shaped('generator_split_attn={"torch": "why"}', "'torch'", node="Generator"),
+}
+DECLARED |= {f"name of {name}": case for name, case in NAMES.items()}
 WRONG |= {f"declared: {name}": case for name, case in DECLARED.items()}
 
 
@@ -236,6 +315,12 @@ def test_the_declarations_that_are_made_wrong_here_are_right_as_they_stand(place
     place.install("bird", IMPORT + FAMILY)
     assert {"Good", "Bad", "Trainer", "Generator"} < {node.id for node in place.load().nodes}
     assert not told()
+
+
+def test_a_script_newer_than_all_tables_is_declared_so(place, told):
+    newer = 'script, script_since = "bird_cache_latents.py", "99.0"\n    refused_options = {"depths": "why"}'
+    place.install("bird", family(LATENT, newer))
+    assert "Bad" in {node.id for node in place.load().nodes} and not told()
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -50,6 +50,11 @@ def nearest_release(version: str) -> str:
     return older[-1] if older else RELEASES[0]
 
 
+def after_all_tables(version: str) -> bool:
+    """Whether ``version`` is newer than every stored release."""
+    return _numbers(version) > _numbers(RELEASES[-1])
+
+
 def first_release(script: str, option: str, value: object = None) -> str | None:
     """Return the oldest release with ``option`` and its choice ``value``."""
     for release in RELEASES:

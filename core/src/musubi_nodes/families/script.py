@@ -65,6 +65,8 @@ class ScriptNode(Node):
 
     family: ClassVar[Family]
     script: ClassVar[str]
+    script_since: ClassVar[str] = ""
+    """First release with the script, if no stored table has it."""
     bar_stage: ClassVar[str] = "working"
     passes: ClassVar[int] = 1
     resolved_sockets: ClassVar[frozenset[str]] = frozenset({"models"})

@@ -24,6 +24,13 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.plugins.declared_names import (
+    misspelt_models,
+    single_options,
+    unknown_attributes,
+    unknown_names,
+    unknown_script,
+)
 
 NodeClass = type[Node]
 Is = Callable[[Any], bool]
@@ -166,6 +173,7 @@ def _one_owner(node: NodeClass) -> Iterator[Problem]:
 
 
 CHECKS: tuple[Callable[[NodeClass], Iterator[Problem]], ...] = (
+    unknown_attributes,
     partial(_attributes, ATTRIBUTES),
     partial(_attributes, PORTS),
     _sockets,
@@ -176,6 +184,10 @@ CHECKS: tuple[Callable[[NodeClass], Iterator[Problem]], ...] = (
     _needed_inputs,
     _taken,
     _one_owner,
+    misspelt_models,
+    unknown_script,
+    unknown_names,
+    single_options,
 )
 
 
