@@ -76,11 +76,11 @@ def _code(script: Path) -> str:
 
 
 ASKED: dict[str, tuple[str, bytes, bytes, Callable[[Path], object]]] = {
-    "an option's file": ("a.safetensors", b"one", b"two", lambda path: key_of([], "", (), [str(path)])),
-    "a file on a socket": ("a.safetensors", b"one", b"two", lambda path: key_of([], "", [path])),
+    "an option's file": ("a.safetensors", b"one", b"two", key_of),
+    "a file on a socket": ("a.safetensors", b"one", b"two", lambda path: key_of([path])),
     "another part of a split model": (
         "a-00002-of-00002.safetensors", b"one", b"two",
-        lambda path: key_of([], "", (), [str(_beside(path, "a-00001-of-00002.safetensors"))]),
+        lambda path: key_of(_beside(path, "a-00001-of-00002.safetensors")),
     ),
     "a script's code": ("a.py", b"a = 1", b"a = 2", _code),
     "a folder of caches": ("a_wan.safetensors", b"one", b"two", lambda path: FolderState.of([path.parent])),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 
+from musubi_nodes.families import Family, Install, ModelFile, NodeInputs, Option, SameResult, ToolInputs, ToolNode
 from musubi_nodes.families.result_key import key_of
 
 BYTES = np.arange(24, dtype=np.float32)
@@ -25,13 +28,89 @@ DIFFERENT: dict[str, tuple[Any, Any]] = {
 }
 
 
+class Inputs(NodeInputs):
+    """Fields of a third party's node."""
+
+    source: Any = None
+    memory: Any = None
+    device: str = ""
+    threads: Annotated[int, Option(), SameResult()] = 1
+    adapter: Annotated[str | None, ModelFile("loras")] = None
+
+
 @pytest.mark.parametrize("row", DIFFERENT)
 def test_what_differs_has_another_key(row: str) -> None:
     one, other = DIFFERENT[row]
-    assert key_of([], "", one) == key_of([], "", one) != key_of([], "", other)
+    assert key_of(one) == key_of(one) != key_of(other)
 
 
 @pytest.mark.parametrize("make", [object, lambda: (n for n in ()), lambda: test_what_differs_has_another_key])
 def test_what_cannot_be_told_apart_names_no_result(make: Callable[[], Any]) -> None:
     with pytest.raises(TypeError):
-        key_of([], "", [make()])
+        key_of([make()])
+
+
+@pytest.mark.parametrize("values", [{"source": BYTES}, {"memory": BYTES}, {"device": "cuda:1"}])
+def test_a_field_counts_whatever_its_name(values: dict[str, Any]) -> None:
+    assert key_of(Inputs()) != key_of(Inputs(**values))
+
+
+def test_a_field_that_is_marked_so_does_not_count() -> None:
+    assert key_of(Inputs()) == key_of(Inputs(threads=8))
+
+
+def test_a_model_file_without_an_option_counts_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    file.write_bytes(b"one")
+    before = key_of(Inputs(adapter=str(file)))
+    file.write_bytes(b"two")
+    assert before != key_of(Inputs(adapter=str(file)))
+
+
+SCRIPT = """
+import argparse
+parser = argparse.ArgumentParser()
+for name in ("shovel", "bucket", "threads"):
+    parser.add_argument(f"--{name}")
+parser.parse_args()
+"""
+
+
+class Dig(ToolNode):
+    """Digs with a script that no stored table knows."""
+
+    id, title, script = "Dig", "Dig", "dig.py"
+    family = Family("dig", "Dig", "dig", "networks.lora_dig")
+
+    class Inputs(ToolInputs):
+        shovel: Annotated[str | None, ModelFile("loras"), Option()] = None
+        bucket: Annotated[str | None, ModelFile("loras")] = None
+        threads: Annotated[int, Option(), SameResult()] = 1
+
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
+        return {"bucket": inputs.bucket}
+
+
+@pytest.fixture
+def key(tmp_path: Path, musubi_surroundings: Path) -> Callable[..., str]:
+    folder = tmp_path / "src" / "musubi_tuner"
+    folder.mkdir(parents=True)
+    (folder / "dig.py").write_text(SCRIPT, "utf-8")
+    install = Install("mine", tmp_path, Path(sys.executable))
+    return lambda **values: Dig().key(Dig.Inputs(**values), install, {})
+
+
+@pytest.mark.parametrize("field", ["shovel", "bucket"])
+def test_a_changed_file_behind_an_unknown_option_has_another_key(
+    field: str, key: Callable[..., str], tmp_path: Path
+) -> None:
+    file = tmp_path / "a.safetensors"
+    file.write_bytes(b"one")
+    before = key(**{field: str(file)})
+    assert key(**{field: str(file)}) == before
+    file.write_bytes(b"two")
+    assert key(**{field: str(file)}) != before
+
+
+def test_an_option_that_is_marked_so_does_not_count(key: Callable[..., str]) -> None:
+    assert key() == key(threads=8)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from musubi_nodes.commands.argv import argv, plain
 from musubi_nodes.commands.check import accepted_arguments
 from musubi_nodes.commands.extra import extra_arguments, parse_extra
-from musubi_nodes.commands.option import Argument, merged
-from musubi_nodes.commands.option_owners import PATHS, refusal
-from musubi_nodes.commands.tables import OptionSpec, scripts, table
+from musubi_nodes.commands.option import Argument, arguments_from, merged
+from musubi_nodes.commands.option_owners import refusal
+from musubi_nodes.commands.tables import OptionSpec, table
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.parsers import Refused, parser_for
 
 TRAIN = "wan_train_network.py"
 KNOWN = table(TRAIN) or {}
+GENERATE = {name: replace(spec, choices=()) for name, spec in (table("wan_generate_video.py") or {}).items()}
 
 
 def extra(text: str) -> list[Argument]:
@@ -89,6 +93,13 @@ def test_a_default_of_the_first_release_that_has_the_option_is_left_out_on_older
     assert accepted_arguments([Argument("block_swap_ring_size", 2)], TRAIN, old, "0.2.0") == []
 
 
+def test_a_text_is_a_file_if_its_option_or_its_field_names_one() -> None:
+    sent = {"prompt": "/a", "lora_weight": ["/a"], "vae": "/a", "vae_dtype": "/a", "task": "/b"}
+    found = accepted_arguments(arguments_from(sent, ""), "wan_generate_video.py", GENERATE, "0.3.4", {"/b"})
+    paths = {"lora_weight": [Path("/a")], "vae": Path("/a"), "task": Path("/b")}
+    assert {each.name: each.value for each in found} == sent | paths
+
+
 def test_a_choice_that_the_install_lacks_says_when_it_came() -> None:
     old = table(TRAIN, "0.2.0") or {}
     with fails("option-choice-unknown", "krea2_shift", "0.3.4"):
@@ -145,17 +156,12 @@ def test_paths_names_secrets_and_the_runners_own_options_are_refused(line: str) 
 
 @pytest.mark.parametrize("name", ["new_model_path", "style_image", "lora_weights_extra", "cache_dir", "merge_from"])
 def test_a_new_text_option_whose_name_looks_like_a_path_is_refused(name: str) -> None:
-    assert refusal(OptionSpec(name, kind=""), known=False)
+    assert refusal(OptionSpec(name, kind=""))
 
 
 @pytest.mark.parametrize("name", ["new_scheme", "fancy_mode", "rope_scale"])
 def test_other_new_options_can_be_used_on_the_day_they_appear(name: str) -> None:
-    assert not refusal(OptionSpec(name, kind=""), known=False)
-
-
-def test_every_option_called_a_path_exists_somewhere() -> None:
-    everywhere = {name for script in scripts() for name in (table(script) or {})}
-    assert everywhere >= PATHS
+    assert not refusal(OptionSpec(name, kind=""))
 
 
 def test_extra_options_of_any_text_raise_nothing_but_clear_errors() -> None:

@@ -11,7 +11,7 @@ import tomlkit
 
 from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.extra import LIMIT, extra_arguments
-from musubi_nodes.commands.option_owners import IMPORTABLE, NAMES, PATHS, RUNNER, SECRET, refusal
+from musubi_nodes.commands.option_owners import IMPORTABLE, NAMES, RUNNER, SECRET, is_upload, names_file, refusal
 from musubi_nodes.commands.tables import RELEASES, OptionSpec, scripts, table
 from musubi_nodes.errors import MusubiError, one_line
 from musubi_nodes.testing.errors import fails
@@ -30,6 +30,16 @@ ONLY_TEXT = frozenset(
     "wandb_run_name".split()
 )
 """Free texts of which somebody has looked at what musubi-tuner v0.3.4 does with them: neither a file nor an import."""
+
+
+PATHS = frozenset(
+    "base_weights byt5 ckpt_dir clip control_image_mask_path control_image_path control_path dit dit_high_noise "
+    "end_image_path i image_dir image_encoder image_last image_path latent_path layout_bboxes log_tracker_config "
+    "lora_weight lora_weight_high_noise mask_path model_org model_path model_tuned network_weights network_weights_ema "
+    "network_weights_proj override_dit path ref_images resume sample_prompts save_to t5 text_encoder "
+    "text_encoder1 text_encoder2 text_encoder_clip text_encoder_qwen turbo_dit unconditional_dit vae video_path".split()
+)
+"""Options of v0.3.4 that name files or folders."""
 
 
 def sent(script: str, release: str, **values: Any) -> list[str]:
@@ -91,6 +101,12 @@ def test_a_hostile_text_is_the_options_own_value_or_refused() -> None:
                 if not refused(lambda: words.extend(sent(script, RELEASES[-1], **{spec.name: value}))):  # noqa: B023
                     assert vars(parser.parse_args(words)) == {spec.name: on_one_line(value), "another": None}
                     assert spec.name not in NAMES or "/" not in text
+
+
+def test_every_option_that_names_a_file_is_known_by_its_name() -> None:
+    specs = (spec for script, release in ALL for spec in (table(script, release) or {}).values())
+    named = {spec.name for spec in specs if names_file(spec) and not is_upload(spec.name)}
+    assert named - RUNNER - IMPORTABLE - SECRET == PATHS
 
 
 def test_every_free_text_was_looked_at() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tests.hostile.every_node import every_node
 
-from musubi_nodes.commands.option_owners import PATHS
+from musubi_nodes.commands.option_owners import names_file
 from musubi_nodes.commands.tables import table
 from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError
@@ -24,7 +24,7 @@ from musubi_nodes.testing.parsers import parser_for
 from musubi_nodes.testing.workplace import Workplace
 
 FRAMES = np.zeros((5, 64, 96, 3), np.float32)
-FILES = PATHS | frozenset(
+WRITTEN = frozenset(
     "dataset_config output_dir logging_dir save_path from_file input output output_file save_merged_model".split()
 )
 
@@ -91,8 +91,10 @@ class World(Workplace):
         """Every file and folder that the command names, as the script's own parser reads it."""
         words = list(spec.command)
         own = words[next(n for n, word in enumerate(words) if word.endswith(script)) + 1 :]
-        read = vars(parser_for(table(script) or {}, script).parse_args(own))
-        named = [value for name, value in read.items() if name in FILES and value is not None]
+        known = table(script) or {}
+        read = vars(parser_for(known, script).parse_args(own))
+        files = WRITTEN.union(name for name, spec in known.items() if names_file(spec))
+        named = [value for name, value in read.items() if name in files and value is not None]
         return [Path(each) for value in named for each in (value if isinstance(value, list) else [value])]
 
     def is_ours(self, path: Path) -> bool:

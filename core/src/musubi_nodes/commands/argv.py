@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.commands.option import Argument
-from musubi_nodes.commands.option_owners import PATHS, RUNNER
+from musubi_nodes.commands.option_owners import RUNNER
 from musubi_nodes.commands.tables import OptionSpec, Table
 from musubi_nodes.errors import MusubiError, is_one_line, one_line
 from musubi_nodes.i18n import translate
@@ -80,7 +80,7 @@ def _text(argument: Argument, value: Any) -> str:
             f"--{argument.name} has {len(text)} characters, more than {LONGEST_WORD}",
             fix="Shorten the text.",
         )
-    if not is_one_line(text) and (isinstance(value, Path) or argument.name in PATHS | RUNNER):
+    if not is_one_line(text) and (isinstance(value, Path) or argument.name in RUNNER):
         raise MusubiError(
             "path-control-character",
             f"--{argument.name} cannot take the path {text[:80]!r}",

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import replace
+from pathlib import Path
 
 from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.option_owners import names_file
 from musubi_nodes.commands.tables import OptionSpec, Table, first_release, first_spec
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.i18n import translate
 
 
-def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table, version: str) -> list[Argument]:
-    """Return known arguments; drop unknown ones with their default value."""
+def accepted_arguments(
+    arguments: Iterable[Argument], script: str, known: Table, version: str, files: Container[str] = ()
+) -> list[Argument]:
+    """Return known arguments; drop unknown ones with their default value.
+
+    Texts among ``files``, and those of options that name files, become paths.
+    """
     kept: list[Argument] = []
     for argument in arguments:
         spec = known.get(argument.name)
         if spec is not None:
             _check_choice(argument, spec, script, version)
-            kept.append(argument)
+            kept.append(_with_paths(argument, spec, files))
         elif not _means_nothing(argument, script):
             raise _unknown(argument, script, version)
     return kept
@@ -26,6 +34,13 @@ def accepted_arguments(arguments: Iterable[Argument], script: str, known: Table,
 def missing_required(arguments: Iterable[Argument], known: Table) -> list[str]:
     given = {argument.name for argument in arguments}
     return [spec.name for spec in known.values() if spec.required and spec.name not in given]
+
+
+def _with_paths(argument: Argument, spec: OptionSpec, files: Container[str]) -> Argument:
+    value, always = argument.value, names_file(spec)
+    items = value if isinstance(value, list | tuple) else [value]
+    typed = [Path(item) if isinstance(item, str) and (always or item in files) else item for item in items]
+    return replace(argument, value=typed if items is value else typed[0])
 
 
 def _check_choice(argument: Argument, spec: OptionSpec, script: str, version: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.option_owners import NAMES, refusal
-from musubi_nodes.commands.tables import OptionSpec, Table, first_release
+from musubi_nodes.commands.tables import OptionSpec, Table
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.file_names import checked_name
 from musubi_nodes.i18n import translate
@@ -47,7 +47,7 @@ def extra_arguments(
     """
     for name, value in parse_extra(text).items():
         spec = known.get(name, OptionSpec(name, kind=""))
-        if reason := refused.get(name) or refusal(spec, known=first_release(script, name) is not None):
+        if reason := refused.get(name) or refusal(spec):
             raise MusubiError("option-refused", f"extra option --{name} is refused: {reason}", fix="Remove the line.")
         if name not in known:
             raise MusubiError(

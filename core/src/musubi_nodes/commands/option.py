@@ -22,13 +22,26 @@ class Option:
     name: str = ""
 
 
+class NamesFile:
+    """Base of marks of fields that name a file."""
+
+
+@dataclass(frozen=True)
+class SameResult:
+    """The field doesn't affect the result: speed, logs, places, and what other fields say."""
+
+
 @dataclass(frozen=True)
 class Argument:
-    """An option with its value; ``owner`` is for messages."""
+    """An option with its value; ``owner`` is for messages.
+
+    A file is a ``Path``. ``same_result``: see :class:`SameResult`.
+    """
 
     name: str
     value: Any
     owner: str = ""
+    same_result: bool = False
 
 
 def marker(field: FieldInfo, kind: type[M]) -> M | None:
@@ -41,11 +54,17 @@ def arguments_of(model: BaseModel, owner: str, only: Container[str] | None = Non
     for name, field in type(model).model_fields.items():
         option = marker(field, Option)
         if option and (only is None or name in only):
-            yield Argument(option.name or name, getattr(model, name), owner)
+            yield Argument(option.name or name, getattr(model, name), owner, bool(marker(field, SameResult)))
 
 
-def arguments_from(values: Mapping[str, Any], owner: str) -> Iterator[Argument]:
-    return (each if isinstance(each, Argument) else Argument(name, each, owner) for name, each in values.items())
+def arguments_from(
+    values: Mapping[str, Any], owner: str, declared: type[BaseModel] | None = None
+) -> Iterator[Argument]:
+    """Yield computed options; fields of the same name in ``declared`` say whether they affect the result."""
+    fields = declared.model_fields if declared else {}
+    for name, value in values.items():
+        same = name in fields and marker(fields[name], SameResult) is not None
+        yield value if isinstance(value, Argument) else Argument(name, value, owner, same)
 
 
 def is_sent(value: Any) -> bool:

@@ -23,34 +23,30 @@ IMPORTABLE = frozenset("network_module optimizer_type lr_scheduler lr_scheduler_
 SECRET = frozenset(LOGINS)
 """Passed by environment only, from the server's configuration."""
 
-PATHS = frozenset(
-    "base_weights byt5 ckpt_dir clip control_image_mask_path control_image_path control_path dit dit_high_noise "
-    "end_image_path i image_dir image_encoder image_last image_path latent_path layout_bboxes log_tracker_config "
-    "lora_weight lora_weight_high_noise mask_path model_org model_path model_tuned network_weights network_weights_ema "
-    "network_weights_proj override_dit path ref_images resume sample_prompts save_to t5 text_encoder "
-    "text_encoder1 text_encoder2 text_encoder_clip text_encoder_qwen turbo_dit unconditional_dit vae video_path".split()
-)
-"""Options of v0.3.4 that name files or folders."""
-
 NAMES = frozenset("log_prefix log_tracker_name".split())
 """Folder names below logging_dir (accelerator_setup.py, v0.3.4)."""
 
 _UPLOAD = re.compile(r"huggingface_\w+|async_upload|save_state_to_huggingface|resume_from_huggingface")
 _LOOKS_LIKE_PATH = re.compile(
     r"(.*_)?(path|dir|directory|file|folder|weight|ckpt|checkpoint|config|image|video|dit|vae|clip|model|encoder|adapter"
-    r"|tokenizer)s?\d*(_.*)?|.*_(to|from)"
+    r"|tokenizer)s?\d*(_.*)?|.*_(to|from)|byt5|i|layout_bboxes|ref_images|resume|sample_prompts|t5"
 )
+_TEXTS = frozenset("dino_loss_model_type dit_dtype model_version text_encoder_dtype vae_dtype".split())
+"""Named like files, but texts (v0.3.4)."""
 
 
 def is_upload(name: str) -> bool:
     return bool(_UPLOAD.fullmatch(name))
 
 
-def refusal(spec: OptionSpec, *, known: bool = True) -> str:
-    """Return why ``spec`` can't be an extra option, or "".
+def names_file(spec: OptionSpec) -> bool:
+    """Whether the option takes a path, judged by its type and name."""
+    takes_text = not spec.flag and spec.kind in ("str", "Path", "") and not spec.choices
+    return takes_text and spec.name not in _TEXTS and bool(_LOOKS_LIKE_PATH.fullmatch(spec.name))
 
-    Options that aren't ``known`` from a stored table are judged by name.
-    """
+
+def refusal(spec: OptionSpec) -> str:
+    """Return why ``spec`` can't be an extra option, or ""."""
     name = spec.name
     if name in RUNNER:
         return "the runner sets it"
@@ -60,7 +56,6 @@ def refusal(spec: OptionSpec, *, known: bool = True) -> str:
         return "uploads leave this machine: only the server's configuration may set them ([options] in config.toml)"
     if name in IMPORTABLE:
         return "musubi-tuner imports the Python name it is given: use the node's own choices"
-    takes_text = not spec.flag and spec.kind in ("str", "Path", "") and not spec.choices
-    if name in PATHS or (takes_text and not known and _LOOKS_LIKE_PATH.fullmatch(name)):
+    if names_file(spec):
         return "it names a file or folder: use the node's own field for it"
     return ""

@@ -3,7 +3,7 @@
 Everything else in this package may change without notice.
 """
 
-from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.frames import PICTURES, FrameRule
 from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
@@ -141,6 +141,7 @@ __all__ = [
     "ProcessSpec",
     "Run",
     "RunningProcess",
+    "SameResult",
     "SamplePicture",
     "Sampling",
     "Scale",

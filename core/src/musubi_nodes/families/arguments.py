@@ -27,7 +27,7 @@ def own_arguments(inputs: BaseModel, title: str) -> Iterator[Argument]:
 
 def settings_arguments(settings: Settings, owner: str) -> Iterator[Argument]:
     yield from arguments_of(settings, owner)
-    yield from arguments_from(settings.options(), owner)
+    yield from arguments_from(settings.options(), owner, type(settings))
 
 
 def memory_arguments(
@@ -35,7 +35,7 @@ def memory_arguments(
 ) -> Iterator[Argument]:
     """Yield memory options that some release of ``script`` has."""
     owner = "the memory plan"
-    values = {a.name: a.value for a in arguments_of(memory, owner)}
+    values: dict[str, Any] = {a.name: a for a in arguments_of(memory, owner)}
     if memory.fp8_text_encoder and family.fp8_text_encoder:
         values[family.fp8_text_encoder] = True
     values |= spelled(memory, option_map, script)

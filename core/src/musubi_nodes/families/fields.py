@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
-from musubi_nodes.commands.option import Option, marker
+from musubi_nodes.commands.option import NamesFile, Option, marker
 from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.hub_file import HubFile
 from musubi_nodes.families.recognition.accepts import Accepts
@@ -99,7 +99,7 @@ class ForVersions:
 
 
 @dataclass(frozen=True)
-class ModelFile:
+class ModelFile(NamesFile):
     """A file in ComfyUI's model folder ``kind``.
 
     ``pickled``: musubi-tuner also reads PyTorch files. ``accepts``: what its loader can read.

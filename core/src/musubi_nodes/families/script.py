@@ -15,8 +15,8 @@ from musubi_nodes.commands.argv import argv
 from musubi_nodes.commands.check import accepted_arguments, missing_required
 from musubi_nodes.commands.code import code_of
 from musubi_nodes.commands.extra import extra_arguments, parse_extra
-from musubi_nodes.commands.option import Argument, arguments_from, marker
-from musubi_nodes.commands.option_owners import IMPORTABLE, PATHS
+from musubi_nodes.commands.option import Argument, SameResult, arguments_from, marker
+from musubi_nodes.commands.option_owners import IMPORTABLE
 from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.config import cache_folder
@@ -25,12 +25,12 @@ from musubi_nodes.families.arguments import memory_arguments, own_arguments, spe
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.fields import ForVersions, Widget
-from musubi_nodes.families.memory.plans import same_result, sparing, stronger
+from musubi_nodes.families.memory.plans import sparing, stronger
 from musubi_nodes.families.memory.possible import check_swap
 from musubi_nodes.families.node import Node, NodeInputs
 from musubi_nodes.families.numbers_of import check_given
 from musubi_nodes.families.resolved_inputs import resolved_inputs
-from musubi_nodes.families.result_key import key_of
+from musubi_nodes.families.result_key import key_of, named_files
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.i18n import translate
 from musubi_nodes.log import log
@@ -49,8 +49,10 @@ DEVICES = Literal["auto", "cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:4", "cud
 
 
 class ScriptInputs(NodeInputs):
-    memory: Memory | None = Field(None, description="Memory settings. If not connected, no memory is saved.")
-    device: Annotated[DEVICES, Widget(advanced=True, last=2)] = Field(
+    memory: Annotated[Memory | None, SameResult()] = Field(
+        None, description="Memory settings. If not connected, no memory is saved."
+    )
+    device: Annotated[DEVICES, Widget(advanced=True, last=2), SameResult()] = Field(
         "auto", description="Which GPU runs it. auto: the first one."
     )
     extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=3)] = Field(
@@ -89,7 +91,7 @@ class ScriptNode(Node):
 
     def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
         yield from own_arguments(inputs, self.title)
-        yield from arguments_from(self.computed_options(inputs), self.title)
+        yield from arguments_from(self.computed_options(inputs), self.title, self.Inputs)
         yield from self.memory(inputs, known)
         yield from extra_arguments(inputs.extra_options, self.script, known, version, self.refused_options)
 
@@ -170,7 +172,8 @@ class ScriptNode(Node):
         self, inputs: Any, known: Table, version: str, runner_options: Mapping[str, Any]
     ) -> tuple[list[str], list[Argument]]:
         arguments = [*self.arguments(inputs, known, version), *arguments_from(runner_options, "the runner")]
-        sent = accepted_arguments(with_defaults(arguments, self.defaults()), self.script, known, version)
+        every = with_defaults(arguments, self.defaults())
+        sent = accepted_arguments(every, self.script, known, version, {*named_files(inputs)})
         if missing := missing_required(sent, known):
             names = ", ".join(f"--{name}" for name in missing)
             raise MusubiError(
@@ -179,12 +182,12 @@ class ScriptNode(Node):
         return argv(sent, known), sent
 
     def key(self, inputs: Any, install: Install, runner_options: Mapping[str, Any], *facts: str) -> str:
-        plain = inputs.model_copy(update={"memory": same_result(inputs.memory or Memory())})
-        words, sent = self.command_line(plain, parser_options(install, self.script), install.version, runner_options)
-        values = [each.value for each in sent if each.name in PATHS]
-        files = [str(file) for value in values for file in (value if isinstance(value, list | tuple) else [value])]
+        known = parser_options(install, self.script)
+        _, sent = self.command_line(inputs, known, install.version, runner_options)
+        counted = [each for each in sent if not each.same_result]
         modules = [str(each.value) for each in sent if each.name in IMPORTABLE]
-        return key_of([*words, *facts], self.program(install, modules), self.counted(inputs), files)
+        options = [(each.name, each.value) for each in counted]
+        return key_of(options, self.program(install, modules), self.counted(inputs), facts)
 
     def program(self, install: Install, modules: Sequence[str] = ()) -> str:
         """Return the state of Python and the script's code."""

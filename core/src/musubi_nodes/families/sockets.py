@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from musubi_nodes.commands.option import SameResult
 from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.datasets.toml import DatasetConfig
 from musubi_nodes.errors import Problem
@@ -22,7 +23,7 @@ class Dataset(Socket):
     socket: ClassVar[str] = "MUSUBI_DATASET"
 
     name: str
-    source: Path
+    source: Annotated[Path, SameResult()]
     config: DatasetConfig
     fingerprint: str
     missing_captions: Literal["error", "skip"] = "error"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from musubi_nodes.commands.option import Argument
+from musubi_nodes.commands.option import Argument, SameResult
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
@@ -24,7 +24,7 @@ NO_FAMILY = Family(key="", title="LoRA tools", architecture="", network_module="
 
 
 class ToolInputs(NodeInputs):
-    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
+    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2), SameResult()] = Field(
         None, description="Which configured musubi-tuner runs it. default: the server's own choice."
     )
     extra_options: Annotated[str, Widget(advanced=True, multiline=True, last=3)] = Field(

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, create_model
 
-from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.datasets.fingerprint import Source, fingerprint
 from musubi_nodes.datasets.items import Scan
@@ -47,16 +47,14 @@ from musubi_nodes.runs.record.folder import runs_of
 from musubi_nodes.runs.run import Outcome
 
 ADVANCED = Widget(advanced=True)
-SPEED = {"batch_size": None, "num_workers": None}
-"""Inputs that don't affect the result."""
 
 
 class CacheInputs(ScriptInputs):
     dataset: Dataset = Field(description="The dataset to cache.")
-    batch_size: Annotated[int | None, Option(), ADVANCED] = Field(
+    batch_size: Annotated[int | None, Option(), ADVANCED, SameResult()] = Field(
         None, ge=1, le=1024, description="Lowers the dataset's batch_size for caching. 0: as in the dataset."
     )
-    num_workers: Annotated[int | None, Option(), ADVANCED] = Field(
+    num_workers: Annotated[int | None, Option(), ADVANCED, SameResult()] = Field(
         None, ge=1, le=64, description="Threads that read the media. 0: one less than there are cores."
     )
 
@@ -173,7 +171,7 @@ class CacheNode(ScriptNode):
 
     def _made(self, job: _Job) -> str:
         """Return the key of options, encoder files and code."""
-        return self.key(job.inputs.model_copy(update=SPEED), job.install, {"dataset_config": "/"})
+        return self.key(job.inputs, job.install, {"dataset_config": "/"})
 
     def counted(self, inputs: Any) -> Any:
         return ()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeOutputs
@@ -37,7 +37,7 @@ class GeneratorInputs(ScriptInputs):
     seed: Annotated[int, Option(), Widget(seed=True)] = Field(
         1, ge=0, le=2**32 - 1, description="The same seed gives the same result."
     )
-    filename_prefix: Annotated[str, Widget(last=1)] = Field(
+    filename_prefix: Annotated[str, Widget(last=1), SameResult()] = Field(
         "video", description="Begin of the file names in output/musubi.", examples=["other"]
     )
     if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class ImageGeneratorInputs(GeneratorInputs):
 
     width: Side = Field(1024, ge=16, le=4096, description="Width in pixels.")
     height: Side = Field(1024, ge=16, le=4096, description="Height in pixels.")
-    filename_prefix: Annotated[str, Widget(last=1)] = Field(
+    filename_prefix: Annotated[str, Widget(last=1), SameResult()] = Field(
         "picture", description="Begin of the file names in output/musubi.", examples=["other"]
     )
     output_type: Annotated[Literal["images", "latent", "latent_images"], Option(), Widget(last=1)] = Field(

@@ -22,11 +22,6 @@ FIELDS = (
     "split_attn vae_tiling vae_chunk_size vae_spatial_tile_sample_min_size vae_cache_cpu block_swap_h2d_only "
     "block_swap_ring_size"
 ).split()
-SPEED_ONLY = (
-    "blocks_to_swap use_pinned_memory_for_block_swap block_swap_h2d_only block_swap_ring_size vae_cache_cpu "
-    "disable_numpy_memmap img_in_txt_in_offloading oom_retries"
-).split()
-"""Fields that don't affect the result."""
 IN_MAIN_MEMORY = (
     "use_pinned_memory_for_block_swap",
     "disable_numpy_memmap",
@@ -69,10 +64,6 @@ class Plan:
 def estimate(found: Sequence[Part]) -> str:
     rows = [f"{gib:6.1f} GiB  {name}" for name, gib in found]
     return "\n".join([translate("about {gib:.1f} GiB", gib=sum(part.gib for part in found)), *rows])
-
-
-def same_result(memory: Memory) -> Memory:
-    return memory.model_copy(update={name: Memory.model_fields[name].default for name in SPEED_ONLY})
 
 
 def best_fp8(option_map: OptionMap) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, create_model
 
+from musubi_nodes.commands.option import SameResult
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import InstallName, Settings, Widget
 from musubi_nodes.families.models.dit_size import DitSize
@@ -23,7 +24,7 @@ class Models(Settings):
     version_field: ClassVar[str] = ""
     """The field that says which version of the family's models these are, or for which task; "": there is one only."""
 
-    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2)] = Field(
+    install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2), SameResult()] = Field(
         None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
     )
 

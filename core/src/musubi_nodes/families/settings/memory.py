@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Settings, Widget
 
@@ -31,7 +31,7 @@ class Memory(Settings):
         "off", description="Keep the DiT's weights in 8 bits: half the memory. fp8_scaled loses less quality."
     )
     fp8_text_encoder: bool = Field(False, description="Load the large text encoder in 8 bits. For cards below 16 GB.")
-    blocks_to_swap: Annotated[int | None, Option()] = Field(
+    blocks_to_swap: Annotated[int | None, Option(), SameResult()] = Field(
         None, ge=1, le=100, description="DiT blocks that wait in main memory: less GPU memory, slower. 0: none."
     )
     gradient_checkpointing: Annotated[bool, Option()] = Field(
@@ -59,22 +59,22 @@ class Memory(Settings):
     vae_spatial_tile_sample_min_size: Annotated[int | None, Option()] = Field(
         None, ge=1, le=2048, description="Size of the VAE's tiles, if it can be set; 128 saves most. 0: 256."
     )
-    vae_cache_cpu: Annotated[bool, Option()] = Field(
+    vae_cache_cpu: Annotated[bool, Option(), SameResult()] = Field(
         False, description="Keep the VAE's feature cache in main memory, if it has one."
     )
-    use_pinned_memory_for_block_swap: Annotated[bool, Option(), ADVANCED] = Field(
+    use_pinned_memory_for_block_swap: Annotated[bool, Option(), ADVANCED, SameResult()] = Field(
         False, description="Faster block swap; takes shared GPU memory on Windows."
     )
-    block_swap_h2d_only: Annotated[bool, Option(), ADVANCED] = Field(
+    block_swap_h2d_only: Annotated[bool, Option(), ADVANCED, SameResult()] = Field(
         False, description="Training: copy swapped blocks only towards the GPU. Needs gradient_checkpointing; v0.3.2."
     )
-    block_swap_ring_size: Annotated[int, Option(), ADVANCED] = Field(
+    block_swap_ring_size: Annotated[int, Option(), ADVANCED, SameResult()] = Field(
         2, ge=1, le=16, description="block_swap_h2d_only: blocks that wait on the GPU. 1 saves most."
     )
-    img_in_txt_in_offloading: Annotated[bool, Option(), ADVANCED] = Field(
+    img_in_txt_in_offloading: Annotated[bool, Option(), ADVANCED, SameResult()] = Field(
         False, description="Offload the input layers as well (HunyuanVideo)."
     )
-    disable_numpy_memmap: Annotated[bool, Option(), ADVANCED] = Field(
+    disable_numpy_memmap: Annotated[bool, Option(), ADVANCED, SameResult()] = Field(
         False,
         description="Read weights into memory instead of mapping them: quicker on some drives, needs more memory.",
     )
@@ -112,7 +112,7 @@ class Memory(Settings):
     dynamo_fullgraph: Annotated[bool, Option(), ADVANCED] = Field(False, description="dynamo_backend: one whole graph.")
     dynamo_dynamic: Annotated[bool, Option(), ADVANCED] = Field(False, description="dynamo_backend: dynamic shapes.")
 
-    oom_retries: Annotated[int, Widget(advanced=True, added=1)] = Field(
+    oom_retries: Annotated[int, Widget(advanced=True, added=1), SameResult()] = Field(
         0, ge=0, le=8, description="After 'out of memory': how often to retry, saving more each time."
     )
     text_encoder_cpu: Annotated[bool, Option(), Widget(advanced=True, added=2)] = Field(

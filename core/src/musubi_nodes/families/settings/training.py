@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.commands.option_owners import NAMES
 from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Settings, Widget
@@ -69,15 +69,15 @@ class Training(Settings):
     save_last_n_steps_state: Annotated[int | None, Option(), ADVANCED] = Field(
         None, ge=1, le=10_000_000, description="Keep the states of the last N steps. 0: as many as checkpoints."
     )
-    resume: Annotated[str, ADVANCED] = Field(
+    resume: Annotated[str, ADVANCED, SameResult()] = Field(
         "",
         description="auto: resume from the newest saved state of this training, if there is one. Or name a state (a "
         "...-state folder in the output folder). max_train_epochs and _steps apply to the whole training.",
     )
-    max_data_loader_n_workers: Annotated[int, Option(), ADVANCED] = Field(
+    max_data_loader_n_workers: Annotated[int, Option(), ADVANCED, SameResult()] = Field(
         2, ge=0, le=64, description="Processes that load the caches. Each costs some main memory; 2 is plenty."
     )
-    persistent_data_loader_workers: Annotated[bool, ADVANCED] = Field(
+    persistent_data_loader_workers: Annotated[bool, ADVANCED, SameResult()] = Field(
         True, description="Keep these processes between epochs: saves the wait at each new epoch."
     )
     training_comment: Annotated[str, Option(), ADVANCED] = Field("", description="A note in the LoRA's metadata.")
@@ -95,32 +95,30 @@ class Training(Settings):
         "", description="Resolution in the metadata: 1280x720.", examples=["1280x720"]
     )
     metadata_arch: Annotated[str, Option(), ADVANCED] = Field("", description="Architecture in the metadata.")
-    log_with: Annotated[Literal["tensorboard", "wandb", "all"] | None, Option(), ADVANCED] = Field(
+    log_with: Annotated[Literal["tensorboard", "wandb", "all"] | None, Option(), ADVANCED, SameResult()] = Field(
         None, description="default: TensorBoard if musubi-tuner's environment has it. wandb needs a key in config.toml."
     )
-    log_prefix: Annotated[str, Option(), ADVANCED] = Field(
+    log_prefix: Annotated[str, Option(), ADVANCED, SameResult()] = Field(
         "", description="Prefix of the log folder's name.", examples=["night"]
     )
-    log_tracker_name: Annotated[str, Option(), ADVANCED] = Field(
+    log_tracker_name: Annotated[str, Option(), ADVANCED, SameResult()] = Field(
         "", description="Name of the tracker in the logs.", examples=["night"]
     )
-    wandb_run_name: Annotated[str, Option(), ADVANCED] = Field("", description="Name of the run in Weights & Biases.")
-    log_config: Annotated[bool, Option(), ADVANCED] = Field(False, description="Also log the training settings.")
-    crash_retries: Annotated[int, LATER] = Field(
+    wandb_run_name: Annotated[str, Option(), ADVANCED, SameResult()] = Field(
+        "", description="Name of the run in Weights & Biases."
+    )
+    log_config: Annotated[bool, Option(), ADVANCED, SameResult()] = Field(
+        False, description="Also log the training settings."
+    )
+    crash_retries: Annotated[int, LATER, SameResult()] = Field(
         0, ge=0, le=100, description="How often to resume automatically from the newest state after a crash."
     )
-    accept_lr_change: Annotated[bool, LATER] = Field(
+    accept_lr_change: Annotated[bool, LATER, SameResult()] = Field(
         False, description="Resume even if a new length changes the learning rate (decaying schedulers)."
     )
 
     SAME: ClassVar[tuple[str, ...]] = ("learning_rate", "seed", "mixed_precision", "gradient_accumulation_steps")
     """Fields that a resumed training must keep."""
-
-    SPEED_AND_LOGS: ClassVar[tuple[str, ...]] = (
-        *("max_data_loader_n_workers", "persistent_data_loader_workers"),
-        *("log_with", "log_prefix", "log_tracker_name", "wandb_run_name", "log_config"),
-    )
-    """Fields that don't affect the LoRA."""
 
     @field_validator(*sorted(NAMES))
     @classmethod

@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from musubi_nodes.families.fields import Settings
-from musubi_nodes.families.memory.plans import same_result
-from musubi_nodes.families.result_key import SAME_RESULT
+from musubi_nodes.families.result_key import counted
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
@@ -22,9 +21,6 @@ from musubi_nodes.runs.record.folder import RunFolder
 AUTO = "auto"
 PLAN = "training.json"
 """File with a run's :class:`TrainingFingerprint` and length."""
-
-SPEED = {"ddp_timeout": None}
-"""Inputs that don't affect the result."""
 
 MOST_NAMED = 5
 
@@ -44,7 +40,7 @@ class TrainingFingerprint:
 
 
 def fingerprint_of(inputs: TrainerInputs, key: str, program: str) -> TrainingFingerprint:
-    settings = {"memory": same_result(inputs.memory or Memory()), "optimizer": inputs.optimizer or Optimizer()}
+    settings = {"memory": inputs.memory or Memory(), "optimizer": inputs.optimizer or Optimizer()}
     plain = inputs.model_copy(update=settings)
     return TrainingFingerprint(
         key, inputs.output_name, program, inputs.latent_cache.dataset.fingerprint, dict(_settings(plain))
@@ -52,12 +48,13 @@ def fingerprint_of(inputs: TrainerInputs, key: str, program: str) -> TrainingFin
 
 
 def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:
-    for name, value in inputs:
-        if isinstance(value, Settings):
-            yield from ((field, repr(each)) for field, each in value if field not in SAME_RESULT)
-        elif isinstance(value, BaseModel) and not isinstance(value, Cache):
-            yield from ((f"{name}.{field}", repr(each)) for field, each in value if field not in SAME_RESULT)
-        elif (value is None or isinstance(value, str | int | float)) and name not in SAME_RESULT:
+    yield from (
+        (field, repr(each)) for _, value in inputs if isinstance(value, Settings) for field, each in counted(value)
+    )
+    for name, value in counted(inputs):
+        if isinstance(value, BaseModel) and not isinstance(value, Cache | Settings):
+            yield from ((f"{name}.{field}", repr(each)) for field, each in counted(value))
+        elif value is None or isinstance(value, str | int | float):
             yield name, repr(value)
 
 
@@ -74,17 +71,8 @@ def without_length(inputs: TrainerInputs) -> Any:
     training = Training().model_copy(update={name: getattr(given, name) for name in Training.SAME})
     samples = {n: f.default for n, f in Sampling.model_fields.items() if n == "prompts" or n.startswith("sample_")}
     pictures = dict.fromkeys(sample_fields(type(inputs)).values())
-    plain = {"training": training, "sampling": sampling.model_copy(update=samples), **pictures, **SPEED}
+    plain = {"training": training, "sampling": sampling.model_copy(update=samples), **pictures}
     return inputs.model_copy(update=plain)
-
-
-def for_completion_key(inputs: TrainerInputs) -> Any:
-    """Reset what doesn't affect a finished training."""
-    training = inputs.training or Training()
-    named = "" if training.resume.strip() == AUTO else training.resume
-    plain = {"crash_retries": 0, "accept_lr_change": False, "resume": named}
-    plain |= {name: Training.model_fields[name].default for name in Training.SPEED_AND_LOGS}
-    return inputs.model_copy(update={"training": training.model_copy(update=plain), **SPEED})
 
 
 def explain_no_state(fingerprint: TrainingFingerprint, runs: Iterable[RunFolder]) -> str:

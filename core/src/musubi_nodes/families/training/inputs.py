@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, create_model, field_validator
 
-from musubi_nodes.commands.option import Option
+from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.fields import Widget
@@ -47,7 +47,7 @@ class TrainerInputs(ScriptInputs):
     main_process_port: Annotated[int | None, ADVANCED] = Field(
         None, ge=1, le=65535, description="Port of machine 0. 0: accelerate's own."
     )
-    ddp_timeout: Annotated[int | None, Option(), ADVANCED] = Field(
+    ddp_timeout: Annotated[int | None, Option(), ADVANCED, SameResult()] = Field(
         None, ge=1, le=100_000, description="Minutes that processes wait for each other. 0: the default."
     )
     ddp_gradient_as_bucket_view: Annotated[bool, Option(), ADVANCED] = Field(
@@ -57,7 +57,7 @@ class TrainerInputs(ScriptInputs):
         False, description="Several GPUs: the graph never changes."
     )
 
-    train_again: Annotated[bool, Widget(advanced=True, added=1)] = Field(
+    train_again: Annotated[bool, Widget(advanced=True, added=1), SameResult()] = Field(
         False,
         description="Train even if the same LoRA was trained before; otherwise that one is reused. Starts at step 0, "
         "also with resume = auto, unless resume names a state.",

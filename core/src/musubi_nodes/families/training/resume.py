@@ -79,8 +79,10 @@ def resume_point(
 
 def named_state_stamps(training: Training, context: Context) -> str:
     named = training.resume.strip()
-    path = None if named in ("", AUTO) else named_state(named, context)
-    return stamps_of_state(path) if path and is_inside(path, [context.host.output_folder]) else ""
+    if named in ("", AUTO):
+        return ""
+    path = named_state(named, context)
+    return f"{named} {stamps_of_state(path) if is_inside(path, [context.host.output_folder]) else ''}"
 
 
 def _newest(fingerprint: TrainingFingerprint, training: Training, context: Context) -> Resume | None:

@@ -34,7 +34,6 @@ from musubi_nodes.families.training.epochs import epoch_facts
 from musubi_nodes.families.training.fingerprint import (
     TrainingFingerprint,
     fingerprint_of,
-    for_completion_key,
     record_training,
     without_length,
 )
@@ -232,7 +231,7 @@ class LoRATrainer(ScriptNode):
         retry.key = fingerprint.key
         own = retry.resumable_checkpoint(training)
         store = ResultStore(context.host.output_folder, "trained")
-        key = self._key(for_completion_key(inputs), install, configured, named_state_stamps(training, context))
+        key = self._key(inputs, install, configured, named_state_stamps(training, context))
         if not own and not inputs.train_again and (done := self._done_before(inputs, context, store, key)):
             return done
         check_files(inputs, self.family_of(inputs))

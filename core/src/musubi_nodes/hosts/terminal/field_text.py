@@ -7,7 +7,7 @@ import keyword
 import re
 import textwrap
 
-from musubi_nodes.commands.option_owners import PATHS
+from musubi_nodes.commands.option_owners import names_file
 from musubi_nodes.commands.tables import OptionSpec
 
 WIDTH = 120
@@ -96,6 +96,6 @@ def _described(spec: OptionSpec) -> str:
 
 def model_folder(spec: OptionSpec) -> str:
     """Return ComfyUI's folder for the option's weights, or ""."""
-    if spec.name in NO_WEIGHTS or (spec.name not in PATHS and spec.kind):
+    if spec.name in NO_WEIGHTS or not names_file(spec):
         return ""
     return next((folder for pattern, folder in MODEL_FOLDERS if re.fullmatch(pattern, spec.name)), "")

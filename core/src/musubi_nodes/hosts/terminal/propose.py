@@ -44,7 +44,7 @@ def _own(script: Script) -> Iterator[str]:
         if field := media(spec) if issubclass(script.kind.base, Generator) else "":
             yield field
             continue
-        if refusal(spec, known=spec.kind != ""):
+        if refusal(spec):
             continue
         if spec.name in script.kind.base.Inputs.model_fields.keys() - taken - _narrower(script):
             yield f"    # --{spec.name}: the base has this field: declare it again with Option()"
