@@ -63,6 +63,8 @@ const JA = {
   "{}, prompt {}": "{}、プロンプト {}",
   "{} ({} of {}; arrow keys, Escape closes)": "{}（{} / {}。矢印キーで移動、Escで閉じる）",
   "The plugin {} was left out: {}": "プラグイン {} は読み込まれませんでした: {}",
+  "{}: add {} to this workflow and set {}": "{}: このワークフローに{}を追加し、{} を設定してください",
+  "{} no longer has {}": "{} から {} がなくなりました",
   "The browser does not allow notifications of this page. Allow them in the browser's settings of this site.":
     "ブラウザーがこのページの通知を許可していません。ブラウザーのサイト設定で許可してください。",
 };
