@@ -17,7 +17,7 @@ from bench.dataset import forget_media, linked_dataset, pictures
 from musubi_nodes.datasets.toml import load
 from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.families.training.lora_trainer import LoRATrainer
 from musubi_nodes.files import SETTLED_NS
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Outcome

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from musubi_nodes.families.product import LORA
 from musubi_nodes.families.settings import Training
 from musubi_nodes.families.training import places
-from musubi_nodes.families.training.places import check_login, check_lora_folder, check_paths
+from musubi_nodes.families.training.places import check_folder, check_login, check_paths
 from musubi_nodes.runs.install import Install
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import Workplace
@@ -103,7 +104,7 @@ def test_a_file_in_place_of_the_lora_folder_is_told_before_the_training(tmp_path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("")
     with fails("folder-not-writable", file):
-        check_lora_folder(context_of(place))
+        check_folder(LORA.folder(context_of(place)), LORA.kind)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
@@ -113,18 +114,18 @@ def test_a_folder_that_may_not_be_written_is_told_before_the_training(tmp_path: 
     folder.mkdir(parents=True)
     folder.chmod(0o555)
     with fails("folder-not-writable"):
-        check_lora_folder(context_of(place))
+        check_folder(LORA.folder(context_of(place)), LORA.kind)
 
 
 def test_a_system_that_says_no_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Workplace(tmp_path)
     monkeypatch.setattr(places.os, "access", lambda path, mode: False)
     with fails("folder-not-writable"):
-        check_lora_folder(context_of(place))
+        check_folder(LORA.folder(context_of(place)), LORA.kind)
 
 
 def test_folders_that_are_not_there_yet_are_no_fault(tmp_path: Path) -> None:
-    check_lora_folder(context_of(Workplace(tmp_path)))
+    check_folder(LORA.folder(context_of(Workplace(tmp_path))), LORA.kind)
 
 
 def test_a_name_may_be_as_long_as_the_longest_path_allows() -> None:

@@ -13,7 +13,7 @@ from tests.hostile.world import World
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.families.training.lora_trainer import LoRATrainer
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.hostile import HOSTILE, assert_clear
 

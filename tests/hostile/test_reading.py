@@ -21,6 +21,7 @@ from musubi_nodes.config import load_config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node
+from musubi_nodes.families.product import LORA
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Training
 from musubi_nodes.families.training.fingerprint import TrainingFingerprint
@@ -235,7 +236,7 @@ def test_a_state_to_resume_lies_in_the_output_folder(world: World) -> None:
     for text in (str(state), "../../outside/a-state", "linked-state", "//host/a-state", "\\\\host\\a-state", "~/a"):
         inputs = types.SimpleNamespace(training=Training(resume=text), optimizer=None, train_again=False)
         with pytest.raises(MusubiError, match="resume") as caught:
-            resume_point(inputs, identity, Context(world.host, world.services), world.services.families[0])
+            resume_point(inputs, identity, Context(world.host, world.services), world.services.families[0], LORA)
         assert_clear(caught.value)
 
 

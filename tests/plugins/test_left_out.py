@@ -58,7 +58,7 @@ class Trainer(LoRATrainer):
     id, title = "Trainer", "Bird LoRA Trainer"
     family, script = BIRD, "wan_train_network.py"
     sample_models = ("vae",)
-    class Inputs(TrainerInputs):
+    class Inputs(LoRATrainerInputs):
         models: Annotated[BirdModels, ForwardOptions("dit")]
 
 class Generator(VideoGenerator):

@@ -31,7 +31,7 @@ from musubi_nodes.families.generating.generator import PROMPT_LINE, Generator, I
 from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGeneratorInputs, VideoGeneratorInputs
 from musubi_nodes.families.hub_file import HubFile, hub_files
 from musubi_nodes.families.input_files import find_input
-from musubi_nodes.families.lora import check_trained, checkpoints_of, lora_format, publish_lora
+from musubi_nodes.families.lora import check_trained, checkpoints_of, lora_format
 from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import find_model
@@ -50,6 +50,7 @@ from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE, PictureCount
+from musubi_nodes.families.product import publish_lora
 from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
 from musubi_nodes.families.recognition.loras import modules_in
@@ -59,8 +60,7 @@ from musubi_nodes.families.script import ScriptInputs, ScriptNode
 from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.tool import ToolInputs, ToolNode
-from musubi_nodes.families.training.inputs import TrainerInputs
-from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.families.training.lora_trainer import LoRATrainer, LoRATrainerInputs
 from musubi_nodes.file_names import checked_name
 from musubi_nodes.files import publish, write_bytes
 from musubi_nodes.i18n import translate
@@ -121,6 +121,7 @@ __all__ = [
     "LatentCacheInputs",
     "LlamaClipModels",
     "LoRATrainer",
+    "LoRATrainerInputs",
     "Lora",
     "Memory",
     "ModelFile",
@@ -154,7 +155,6 @@ __all__ = [
     "TextEncoderCache",
     "ToolInputs",
     "ToolNode",
-    "TrainerInputs",
     "Training",
     "VideoDataset",
     "VideoGenerator",

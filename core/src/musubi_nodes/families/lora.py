@@ -1,15 +1,13 @@
-"""LoRA files: reading, checking, publishing."""
+"""LoRA files: reading and checking."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.context import Context
 from musubi_nodes.families.numbers_of import check_numbers
 from musubi_nodes.families.recognition.loras import PREFIX, is_lora
 from musubi_nodes.families.sockets import Lora, Run
-from musubi_nodes.files import publish
 from musubi_nodes.runs.record.checkpoints import of_training
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.weights import Header, read_header
@@ -31,17 +29,6 @@ def lora_of(path: Path) -> Lora:
     return Lora(path=path, format=lora_format(header), family=header.metadata.get("ss_base_model_version", ""))
 
 
-def lora_folder(context: Context) -> Path:
-    return context.host.model_folders("loras")[0] / "musubi"
-
-
-def publish_lora(context: Context, made: Path, name: str = "", complete: bool = True) -> Path:
-    """Move a LoRA to ``models/loras/musubi`` under an unused name."""
-    path = publish(made, lora_folder(context), name or made.name)
-    context.track_output(path, complete=complete)
-    return path
-
-
 def checkpoints_of(run: Run) -> list[Path]:
     """Return a training's complete LoRAs, oldest first, across resumes."""
     return [path for path, _ in of_training(RunFolder(run.folder))]
@@ -49,6 +36,13 @@ def checkpoints_of(run: Run) -> list[Path]:
 
 def check_trained(path: Path, log: Path) -> None:
     """Raise unless the LoRA is complete, finite and trained."""
+    check_made(path, log)
+    if not lora_format(read_header(path)):
+        raise MusubiError("output-not-lora", f"{path.name} holds no LoRA", fix="Look into the log.", log=log)
+    check_numbers(path, "trained LoRA", log)
+
+
+def check_made(path: Path, log: Path) -> None:
     if not path.is_file():
         raise MusubiError(
             "output-missing",
@@ -57,6 +51,3 @@ def check_trained(path: Path, log: Path) -> None:
             fix="The log's last lines say more.",
             log=log,
         )
-    if not lora_format(read_header(path)):
-        raise MusubiError("output-not-lora", f"{path.name} holds no LoRA", fix="Look into the log.", log=log)
-    check_numbers(path, "trained LoRA", log)

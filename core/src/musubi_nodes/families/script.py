@@ -71,6 +71,7 @@ class ScriptNode(Node):
     """First release with the script, if no stored table has it."""
     bar_stage: ClassVar[str] = "working"
     passes: ClassVar[int] = 1
+    trains: ClassVar[bool] = False
     resolved_sockets: ClassVar[frozenset[str]] = frozenset({"models"})
     refused_options: ClassVar[Mapping[str, str]] = {}
     """Options that can't work, with reasons."""
@@ -210,10 +211,6 @@ class ScriptNode(Node):
             first = int(device.removeprefix("cuda:"))
             return tuple(str(number) for number in range(first, first + count))
         return gpus(device, count, joined(os.environ, install.environment))
-
-    @property
-    def trains(self) -> bool:
-        return False
 
     def with_memory(self, inputs: Any, context: Context, attempt: Callable[[Any], T]) -> T:
         """Call ``attempt``, with a stronger memory plan after "out of memory"."""

@@ -23,7 +23,8 @@ from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.training.inputs import TrainerInputs
-from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.families.training.lora_trainer import LoRATrainer, LoRATrainerInputs
+from musubi_nodes.families.training.trainer import Trainer
 from musubi_nodes.plugins.declared_names import (
     misspelt_models,
     single_options,
@@ -65,7 +66,8 @@ PORTS: Rows = (
     (Node, "Inputs", _a(BaseModel), "class Inputs(NodeInputs)"),
     (CacheNode, "Inputs", _a(CacheInputs), "class Inputs(CacheInputs)"),
     (LatentCache, "Inputs", _a(LatentCacheInputs), "class Inputs(LatentCacheInputs)"),
-    (LoRATrainer, "Inputs", _a(TrainerInputs), "class Inputs(TrainerInputs)"),
+    (Trainer, "Inputs", _a(TrainerInputs), "class Inputs(TrainerInputs)"),
+    (LoRATrainer, "Inputs", _a(LoRATrainerInputs), "class Inputs(LoRATrainerInputs)"),
     (Generator, "Inputs", _a(GeneratorInputs), "class Inputs(GeneratorInputs)"),
     (ImageGenerator, "Inputs", _a(ImageGeneratorInputs), "class Inputs(ImageGeneratorInputs)"),
     (VideoGenerator, "Inputs", _a(VideoGeneratorInputs), "class Inputs(VideoGeneratorInputs)"),
@@ -75,7 +77,7 @@ PORTS: Rows = (
 
 INPUTS: tuple[tuple[type, tuple[str, ...]], ...] = (
     (CacheNode, ("models",)),
-    (LoRATrainer, ("models",)),
+    (Trainer, ("models",)),
     (Generator, ("models",)),
 )
 """Inputs that a base reads and the family declares."""
@@ -222,7 +224,7 @@ def _takes(node: NodeClass) -> Iterator[Taken]:
 
 
 def _samples(node: NodeClass) -> Iterator[Taken]:
-    if issubclass(node, LoRATrainer):
+    if issubclass(node, Trainer):
         yield "sample_models", socket_class(node.Inputs.model_fields["models"].annotation), node.sample_models
 
 

@@ -21,7 +21,7 @@ from musubi_nodes.families.picture_count import PICTURE_KINDS
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
-from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.families.training.trainer import Trainer
 
 NodeClass = type[Node]
 CORE = "musubi_nodes."
@@ -103,7 +103,7 @@ def _of_trainer(node: Any) -> Iterator[Named]:
     yield _options(node, "training_defaults of the family", node.family.training_defaults)
     yield from _memory("trainer_options of the family", node.family.trainer_options)
     yield from _memory("trainer_split_attn of the family", {"attention": node.family.trainer_split_attn})
-    plain = node.sample_pictures is LoRATrainer.sample_pictures
+    plain = node.sample_pictures is Trainer.sample_pictures
     versions = (node.family.version(name) for name in ("", *node.family.versions))
     controls = ["control_image"] if any(each.control_images for each in versions) else []
     for name, field in node.Inputs.model_fields.items():
@@ -126,7 +126,7 @@ def _of_generator(node: Any) -> Iterator[Named]:
 NAMED: tuple[tuple[NodeClass, Callable[[Any], Iterator[Named]]], ...] = (
     (ScriptNode, _of_script),
     (TextEncoderCache, _of_text_cache),
-    (LoRATrainer, _of_trainer),
+    (Trainer, _of_trainer),
     (Generator, _of_generator),
 )
 

@@ -14,12 +14,12 @@ from musubi_nodes.families import (
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
+    LoRATrainerInputs,
     ModelFile,
     Models,
     ModelsNode,
     Option,
     TextEncoderCache,
-    TrainerInputs,
     VideoGenerator,
     VideoGeneratorInputs,
     WeightsKind,
@@ -79,7 +79,7 @@ class HeronLoRATrainer(LoRATrainer):
     family, script = HERON, "wan_train_network.py"
     sample_models = ("vae", "t5")
 
-    class Inputs(TrainerInputs):
+    class Inputs(LoRATrainerInputs):
         models: Annotated[HeronModels, ForwardOptions("task", "dit")]
 
 

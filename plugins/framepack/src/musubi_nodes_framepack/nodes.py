@@ -20,6 +20,7 @@ from musubi_nodes.families import (
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
+    LoRATrainerInputs,
     Memory,
     ModelsNode,
     MusubiError,
@@ -29,7 +30,6 @@ from musubi_nodes.families import (
     PictureCount,
     SamplePicture,
     TextEncoderCache,
-    TrainerInputs,
     VideoGenerator,
     VideoGeneratorInputs,
     Widget,
@@ -106,7 +106,7 @@ class FramePackLoRATrainer(LoRATrainer):
     family, script = FRAMEPACK, "fpack_train_network.py"
     sample_models = ("vae", "text_encoder1", "text_encoder2", "image_encoder")
 
-    class Inputs(TrainerInputs):
+    class Inputs(LoRATrainerInputs):
         models: Annotated[FramePackModels, ForwardOptions("dit")]
         sample_image: Annotated[Any, SamplePicture("image")] = Field(
             None, description="First picture of the samples, for models that turn pictures into videos."

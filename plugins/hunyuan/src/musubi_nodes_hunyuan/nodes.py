@@ -17,6 +17,7 @@ from musubi_nodes.families import (
     LatentCache,
     LatentCacheInputs,
     LoRATrainer,
+    LoRATrainerInputs,
     ModelsNode,
     MusubiError,
     Option,
@@ -24,7 +25,6 @@ from musubi_nodes.families import (
     PictureCount,
     SamplePicture,
     TextEncoderCache,
-    TrainerInputs,
     VideoGenerator,
     VideoGeneratorInputs,
     Widget,
@@ -73,7 +73,7 @@ class HunyuanVideoLoRATrainer(LoRATrainer):
     family, script = HUNYUAN, "hv_train_network.py"
     sample_models = ("vae", "text_encoder1", "text_encoder2")
 
-    class Inputs(TrainerInputs):
+    class Inputs(LoRATrainerInputs):
         models: Annotated[HunyuanVideoModels, ForwardOptions("dit")]
         sample_image: Annotated[Any, SamplePicture("image")] = Field(
             None, description="First picture of the samples, for models that turn pictures into videos."

@@ -136,7 +136,7 @@ class QwenImageLoRATrainer(mn.LoRATrainer):
     id, title = "MusubiTuner_QwenImageLoRATrainer", "Qwen-Image LoRA Trainer"
     family, script, sample_models = QWEN_IMAGE, "qwen_image_train_network.py", ("vae", "text_encoder")
 
-    class Inputs(mn.TrainerInputs):
+    class Inputs(mn.LoRATrainerInputs):
         models: Annotated[QwenImageModels, mn.ForwardOptions("model_version", "dit")]
         sample_control_image: Annotated[Any, mn.SamplePicture("control_image")] = Field(
             None, description="Control pictures of the samples whose prompts bring none, for Edit and Layered."

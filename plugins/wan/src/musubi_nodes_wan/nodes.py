@@ -20,6 +20,7 @@ from musubi_nodes.families import (
     LatentCacheInputs,
     Lora,
     LoRATrainer,
+    LoRATrainerInputs,
     Memory,
     ModelsNode,
     MusubiError,
@@ -28,7 +29,6 @@ from musubi_nodes.families import (
     PictureCount,
     SamplePicture,
     TextEncoderCache,
-    TrainerInputs,
     Training,
     VideoGenerator,
     VideoGeneratorInputs,
@@ -101,7 +101,7 @@ class WanLoRATrainer(LoRATrainer):
     family, script = WAN, "wan_train_network.py"
     sample_models = ("vae", "t5")
 
-    class Inputs(TrainerInputs):
+    class Inputs(LoRATrainerInputs):
         models: Annotated[WanModels, ForwardOptions("task")]
         sample_image: Annotated[Any, SamplePicture("image")] = Field(
             None, description="First picture of the samples, for models that turn pictures into videos."

@@ -77,7 +77,7 @@ class ZImageLoRATrainer(mn.LoRATrainer):
     id, title = "MusubiTuner_ZImageLoRATrainer", "Z-Image LoRA Trainer"
     family, script, sample_models = Z_IMAGE, "zimage_train_network.py", ("vae", "text_encoder")
 
-    class Inputs(mn.TrainerInputs):
+    class Inputs(mn.LoRATrainerInputs):
         models: Annotated[ZImageModels, mn.ForwardOptions("dit")]
         use_32bit_attention: mn.Flag = Field(False, description="Compute attention in 32 bits: slower, more memory.")
 

@@ -12,7 +12,7 @@ from musubi_nodes.families.caches.checks import checked_scan, verify
 from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.settings import Optimizer, Training
+from musubi_nodes.families.settings import Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.i18n import translate
@@ -61,6 +61,17 @@ def check_counts(inputs: Any) -> None:
 def check_rate(inputs: Any) -> None:
     optimizer, training = inputs.optimizer or Optimizer(), inputs.training or Training()
     optimizer.check_rate(training.learning_rate)
+
+
+def check_drawing(sampling: Sampling, own: str | None, title: str) -> None:
+    """Refuse settings that the sampling, by default ``own``, ignores."""
+    if why := sampling.ignored(sampling.timestep_sampling or own):
+        raise MusubiError(
+            "setting-ignored",
+            f"{title}: {why}",
+            why=translate("timestep_sampling default of {family} is {own}.", family=title, own=own),
+            fix="Correct it in Sampling Config.",
+        )
 
 
 def check_caches(inputs: TrainerInputs, needed: frozenset[str], version: str) -> None:

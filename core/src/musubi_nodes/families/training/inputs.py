@@ -1,28 +1,27 @@
-"""Inputs and outputs of LoRA trainers."""
+"""Inputs and outputs of trainers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, create_model, field_validator
+from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.datasets.caches import CacheKind
-from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.fields import Widget
+from musubi_nodes.families.fields import Settings, Widget, socket_class
 from musubi_nodes.families.models.node import Models
-from musubi_nodes.families.node import NodeInputs, NodeOutputs
+from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.script import ScriptInputs
-from musubi_nodes.families.settings import Network, Optimizer, Sampling, Training
-from musubi_nodes.families.sockets import Cache, Lora, Run, cache_socket
+from musubi_nodes.families.settings import Optimizer, Sampling, Training
+from musubi_nodes.families.sockets import Cache, cache_socket
 from musubi_nodes.file_names import WEIGHTS, plain_name
 
 ADVANCED = Widget(advanced=True)
 
 
 class TrainerInputs(ScriptInputs):
-    """Inputs of every LoRA trainer; a family adds ``models``."""
+    """Inputs of every trainer; a family adds ``models``."""
 
     if TYPE_CHECKING:
         models: Models
@@ -30,14 +29,9 @@ class TrainerInputs(ScriptInputs):
         text_cache: Cache
 
     training: Training | None = Field(None, description="Length, learning rate, saving.")
-    network: Network | None = Field(
-        None, description="LoRA, LoHa or LoKr, and its rank. Not connected: LoRA of rank 32."
-    )
     optimizer: Optimizer | None = Field(None, description="Optimizer and scheduler.")
     sampling: Sampling | None = Field(None, description="Timesteps, and samples during training.")
-    network_weights: Lora | None = Field(None, description="A LoRA to continue training.")
-    base_weights: Lora | None = Field(None, description="LoRAs that are merged into the model before training.")
-    output_name: str = Field("my_lora", description="Name of the LoRA file in models/loras/musubi.", examples=["other"])
+    output_name: str = Field(description="Name of the file that is made.", examples=["other"])
     num_processes: Annotated[int, ADVANCED] = Field(
         1, ge=1, le=64, description="Processes of accelerate: one for each GPU that trains together."
     )
@@ -59,7 +53,7 @@ class TrainerInputs(ScriptInputs):
 
     train_again: Annotated[bool, Widget(advanced=True, added=1), SameResult()] = Field(
         False,
-        description="Train even if the same LoRA was trained before; otherwise that one is reused. Starts at step 0, "
+        description="Train even if the same was trained before; otherwise that result is reused. Starts at step 0, "
         "also with resume = auto, unless resume names a state.",
     )
 
@@ -68,6 +62,17 @@ class TrainerInputs(ScriptInputs):
     def _plain(cls, name: str) -> str:
         return plain_name(name, *WEIGHTS)
 
+    @property
+    def file_name(self) -> str:
+        """Name of the file that musubi-tuner writes last."""
+        return f"{self.output_name}.safetensors"
+
+    def completed(self) -> Self:
+        """Replace settings that are not connected by their defaults."""
+        kinds = {name: socket_class(field.annotation) for name, field in type(self).model_fields.items()}
+        settings = {name: kind for name, kind in kinds.items() if kind and issubclass(kind, Settings)}
+        return self.model_copy(update={name: kind() for name, kind in settings.items() if getattr(self, name) is None})
+
 
 def with_caches(inputs: type[BaseModel], family: str) -> type[BaseModel]:
     """Add the sockets of the family's caches after ``models``."""
@@ -75,28 +80,3 @@ def with_caches(inputs: type[BaseModel], family: str) -> type[BaseModel]:
     sockets: dict[str, Any] = {f"{kind}_cache": (cache_socket(family, kind), ...) for kind in kinds}
     first = create_model("First", __base__=NodeInputs, models=(Any, ...), **sockets)
     return create_model("Inputs", __base__=(inputs, first))
-
-
-class TrainerOutputs(NodeOutputs):
-    lora: Lora = Field(description="The trained LoRA, already in models/loras/musubi.")
-    run: Run = Field(description="The run folder: log, metrics, checkpoints, samples.")
-
-
-def starting_loras(inputs: TrainerInputs) -> Sequence[Lora]:
-    first = inputs.network_weights.chain() if inputs.network_weights else ()
-    if len(first) > 1:
-        raise MusubiError(
-            "lora-chain-not-allowed",
-            "network_weights takes one LoRA, not a chain",
-            fix="Use base_weights to merge several.",
-        )
-    return (*first, *(inputs.base_weights.chain() if inputs.base_weights else ()))
-
-
-def starting_weights(inputs: TrainerInputs) -> dict[str, Any]:
-    merged = inputs.base_weights.chain() if inputs.base_weights else ()
-    return {
-        "network_weights": str(inputs.network_weights.path) if inputs.network_weights else None,
-        "base_weights": [lora.path for lora in merged],
-        "base_weights_multiplier": [lora.multiplier for lora in merged],
-    }

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from musubi_nodes.config import config_file
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.context import Context
-from musubi_nodes.families.lora import lora_folder
 from musubi_nodes.families.settings import Training
 from musubi_nodes.files import CONFIG, open_file
 from musubi_nodes.i18n import translate
@@ -27,15 +25,15 @@ INSIDE = len("/out/sample/_e000001_00_20261130120000_4294967295_000.png")
 WITHOUT_LOGIN = ("offline", "dryrun", "disabled")
 
 
-def check_lora_folder(context: Context) -> None:
-    folder = lora_folder(context)
+def check_folder(folder: Path, kind: str) -> None:
+    """Raise unless ``folder`` or its nearest parent can be written."""
     there = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise MusubiError(
             "folder-not-writable",
-            f"the folder for LoRAs {folder} cannot be written",
+            f"the folder {folder} cannot be written",
             why=translate("{path} is no folder, or not one that this program may write into.", path=there),
-            fix="Make it writable, or name another folder for loras in the configuration.",
+            fix=translate("Make it writable, or name another folder for {kind} in the configuration.", kind=kind),
         )
 
 

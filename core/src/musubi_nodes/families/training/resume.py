@@ -9,8 +9,8 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.lora_fits import check_fits
 from musubi_nodes.families.numbers_of import check_numbers, is_finite
+from musubi_nodes.families.product import Product
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import length_change, resumed_schedule
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
@@ -54,7 +54,7 @@ class Resume:
 
 
 def resume_point(
-    inputs: TrainerInputs, fingerprint: TrainingFingerprint, context: Context, family: Family
+    inputs: TrainerInputs, fingerprint: TrainingFingerprint, context: Context, family: Family, product: Product
 ) -> Resume | None:
     """Return the state to resume from, ``None`` to begin at step 0.
 
@@ -71,7 +71,7 @@ def resume_point(
     if found is not None:
         if named != AUTO:
             check_kept(found.run, fingerprint)
-        check_fits(found.state.path / "model.safetensors", Path(inputs.models.main_dit))
+        product.fits(found.state.path / "model.safetensors", Path(inputs.models.main_dit))
         if not training.accept_lr_change:
             _check_rate(found, training, inputs.optimizer or Optimizer())
     return found

@@ -16,7 +16,7 @@ from musubi_nodes.families.fields import Settings
 from musubi_nodes.families.generating.generator import ImageGenerator, VideoGenerator
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
-from musubi_nodes.families.training.trainer import LoRATrainer
+from musubi_nodes.families.training.lora_trainer import LoRATrainer
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.runs.install import SOURCE_FOLDERS, Install, load_install
 
