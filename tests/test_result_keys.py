@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import numpy as np
 import pytest
 
+from musubi_nodes.commands.parser_options import parser_options
 from musubi_nodes.families import Family, Install, ModelFile, NodeInputs, Option, SameResult, ToolInputs, ToolNode
+from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.result_key import key_of
 
 BYTES = np.arange(24, dtype=np.float32)
@@ -91,13 +93,18 @@ class Dig(ToolNode):
         return {"bucket": inputs.bucket}
 
 
+def planned(install: Install, values: Mapping[str, Any]) -> Plan:
+    known = parser_options(install, Dig.script)
+    return Dig().planned(Dig.Inputs(**values), known, install.version).on(install)
+
+
 @pytest.fixture
 def key(tmp_path: Path, musubi_surroundings: Path) -> Callable[..., str]:
     folder = tmp_path / "src" / "musubi_tuner"
     folder.mkdir(parents=True)
     (folder / "dig.py").write_text(SCRIPT, "utf-8")
     install = Install("mine", tmp_path, Path(sys.executable))
-    return lambda **values: Dig().key(Dig.Inputs(**values), install, {})
+    return lambda **values: planned(install, values).key()
 
 
 @pytest.mark.parametrize("field", ["shovel", "bucket"])

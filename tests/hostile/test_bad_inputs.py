@@ -137,7 +137,7 @@ def test_a_broken_option_table_is_one_clear_error_and_no_command(script: str) ->
     @given(bad.broken(kept) | bad.broken(bad.HELP))
     def tried(text: str) -> None:
         known = parse_help(text)
-        if refused(lambda: real().command_line(inputs, known, "0.3.4", runner_options(real, known))):
+        if refused(lambda: real().planned(inputs, known, "0.3.4").argv(runner_options(real, known))):
             tables.add(repr(known))
 
     with started() as programs:

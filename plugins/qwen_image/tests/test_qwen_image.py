@@ -33,7 +33,7 @@ def inputs(node: Any, version: str = "original", **values: Any) -> Any:
 
 
 def words(node: Any, given: Any) -> list[str]:
-    return node().command_line(given, options_of(node.script), "v0.3.4", {"save_path": "/out"})[0]
+    return node().planned(given, options_of(node.script), "v0.3.4").argv({"save_path": "/out"})
 
 
 def check(version: str, **values: Any) -> None:

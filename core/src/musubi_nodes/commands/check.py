@@ -31,8 +31,7 @@ def accepted_arguments(
     return kept
 
 
-def missing_required(arguments: Iterable[Argument], known: Table) -> list[str]:
-    given = {argument.name for argument in arguments}
+def missing_required(given: Container[str], known: Table) -> list[str]:
     return [spec.name for spec in known.values() if spec.required and spec.name not in given]
 
 

@@ -56,7 +56,8 @@ from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
 from musubi_nodes.families.recognition.loras import modules_in
 from musubi_nodes.families.recognition.quantisation import FP8, PLAIN
 from musubi_nodes.families.recognition.table import accepts_known
-from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.tool import ToolInputs, ToolNode

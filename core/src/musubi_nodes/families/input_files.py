@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from musubi_nodes.datasets.headers import header_facts
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.fields import FieldSpec
 from musubi_nodes.files import cleaned_path, is_file, is_inside, is_share
 
 SUFFIXES = {
@@ -57,6 +61,13 @@ def find_input(context: Context, kind: str, name: str) -> Path:
             fix="Upload it with the button in the node, or copy it there and press R.",
         )
     return path.absolute()
+
+
+def uploads_of(fields: Iterable[FieldSpec], inputs: BaseModel, context: Context) -> Iterator[Path]:
+    """Yield the uploaded files that ``inputs`` name."""
+    for spec in fields:
+        if spec.kind == "input" and (name := getattr(inputs, spec.name)):
+            yield find_input(context, spec.input_kind, name)
 
 
 def readable(path: Path, context: Context) -> None:

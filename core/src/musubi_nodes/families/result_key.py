@@ -79,7 +79,7 @@ def named_files(model: BaseModel) -> Iterator[str]:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             yield from named_files(value)
-        elif value and marker(field, NamesFile):
+        elif marker(field, NamesFile) and value:
             yield value
 
 

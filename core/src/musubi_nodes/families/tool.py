@@ -10,6 +10,7 @@ from pydantic import Field
 from musubi_nodes.commands.option import Argument, SameResult
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.execution import execute
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import InstallName, Widget
 from musubi_nodes.families.node import NodeInputs
@@ -63,10 +64,9 @@ class ToolNode(ScriptNode):
         self,
         inputs: Any,
         context: Context,
-        install: Install,
         folder: RunFolder,
         runner_options: Mapping[str, Any],
         accept: Callable[[Outcome], None],
     ) -> Run:
-        self.execute(inputs, context, install, folder, runner_options, accept=accept)
+        execute(self, self.plan(inputs, context), context, folder, runner_options, accept=accept)
         return Run(folder=folder.path)

@@ -22,7 +22,7 @@ from musubi_nodes.families.memory.possible import check_possible
 from musubi_nodes.families.memory.shapes import largest
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.families.script import DEVICES
+from musubi_nodes.families.script_inputs import DEVICES
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sizes import whole_blocks
 from musubi_nodes.families.sockets import Dataset

@@ -65,8 +65,7 @@ class Case:
     def words(self, known: Table | None = None, version: str = NEWEST) -> list[str]:
         """Return the argument list for ``known`` options, or for ``version``."""
         known = options_of(self.node.script, version) if known is None else known
-        arguments, _ = self.node().command_line(self.inputs, known, version, runner_options(self.node, known))
-        return arguments
+        return self.node().planned(self.inputs, known, version).argv(runner_options(self.node, known))
 
     def check(self, known: Table | None = None, version: str = NEWEST) -> None:
         """Assert that the parser accepts it or the declaration refuses it."""

@@ -190,7 +190,7 @@ def _harmless(node: type[ScriptNode], spec: FieldSpec, make: Try) -> Iterator[di
 
 def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
     known = options_of(node.script)
-    words, _ = node().command_line(inputs, known, NEWEST, runner_options(node, known))
+    words = node().planned(inputs, known, NEWEST).argv(runner_options(node, known))
     read = vars(_parser(node.script, known).parse_args(words))
     launcher = node().launcher(inputs, INSTALL, Path("/run"))
     assert all(map(is_one_line, [*words, *launcher])), "what the script is given, it may print: it must be one line"

@@ -64,7 +64,7 @@ class LoRAFormatConverter(ToolNode):
             _planned(values["lora"], values["target"], context)
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
-        install = self.prepare(inputs, context)
+        self.prepare(inputs, context)
         source = inputs.lora
         before, found, target = _planned(source, inputs.target, context)
         name = checked_name(inputs.output_name or f"{source.path.stem}_{target}", "output_name", ".safetensors")
@@ -75,7 +75,7 @@ class LoRAFormatConverter(ToolNode):
             def accept(outcome: Outcome) -> None:
                 self._check(made, before, target, context, folder.log, inputs.diffusers_prefix)
 
-            run = self.run_tool(inputs, context, install, folder, runner_options, accept)
+            run = self.run_tool(inputs, context, folder, runner_options, accept)
         path = publish_lora(context, made)
         context.show(text=f"{found} -> {target}: musubi/{path.name}")
         lora = source.model_copy(update={"path": path, "format": target, "previous": source.previous})

@@ -67,7 +67,7 @@ class LoRAPostHocEMA(ToolNode):
             _check_checkpoints([lora.path for lora in values["lora"].chain()])
 
     def run(self, inputs: Inputs, context: Context) -> BaseModel:
-        install = self.prepare(inputs, context)
+        self.prepare(inputs, context)
         name = checked_name(inputs.output_name, "output_name", ".safetensors")
         paths = _given(inputs)
         if inputs.run:  # their order is known better than by time: a clock may have been set back
@@ -80,7 +80,7 @@ class LoRAPostHocEMA(ToolNode):
                 check_trained(made, folder.log)
                 check_alike([paths[0], made])
 
-            run = self.run_tool(inputs, context, install, folder, runner_options, accept)
+            run = self.run_tool(inputs, context, folder, runner_options, accept)
         path = publish_lora(context, made)
         context.show(
             text=translate("{count} checkpoints averaged: {file}", count=len(paths), file=f"musubi/{path.name}")

@@ -79,7 +79,7 @@ class LoRAMerger(ToolNode):
             def accept(outcome: Outcome) -> None:
                 check_whole(made, set(before.tensors), folder.log)
 
-            run = self.run_tool(inputs, context, install, folder, runner_options, accept)
+            run = self.run_tool(inputs, context, folder, runner_options, accept)
         path = publish(made, context.host.output_folder / "musubi" / "merged", made.name, move=True)
         context.track_output(path)
         told = translate("LoRAs merged: {count} · {file}", count=len(chain), file=f"musubi/merged/{path.name}")

@@ -34,15 +34,17 @@ from musubi_nodes.families.caches.locks import exclusive_cache_lock
 from musubi_nodes.families.caches.manifest import BuildParams
 from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.execution import execute
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.judging import warnings_for
 from musubi_nodes.families.node import NodeOutputs
+from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.result_store import ResultStore
-from musubi_nodes.families.script import ScriptInputs, ScriptNode
+from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.sockets import Cache, Dataset, Run, cache_socket
 from musubi_nodes.i18n import translate
-from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import runs_of
 from musubi_nodes.runs.run import Outcome
 
@@ -63,7 +65,8 @@ class CacheInputs(ScriptInputs):
 class _Job:
     inputs: Any
     context: Context
-    install: Install
+    plan: Plan
+    made: str
     dataset: Dataset
     store: ResultStore
     family: Family
@@ -100,11 +103,12 @@ class CacheNode(ScriptNode):
 
     def run(self, inputs: Any, context: Context) -> BaseModel:
         raise_errors(inputs.dataset.errors)
-        install = self.prepare(inputs, context)
+        self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
         check_batch_size(inputs.batch_size, dataset)
         store, family = ResultStore(context.host.output_folder, "cached"), self.family_of(inputs)
-        job = _Job(inputs, context, install, dataset, store, family)
+        plan = self.plan(inputs, context)
+        job = _Job(inputs, context, plan, plan.key(), dataset, store, family)
         if before := self._before(job, dataset.fingerprint):
             return before
         with exclusive_cache_lock(dataset, context, self.title):
@@ -121,7 +125,7 @@ class CacheNode(ScriptNode):
 
     def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
         given, sources = job.inputs.dataset.config, self.made_from(job.family)
-        params = BuildParams(sources, self._made(job), self.written_last)
+        params = BuildParams(sources, job.made, self.written_last)
         folders = cache_folders(found, job.dataset.config, given, job.family.architecture, self.kind, params)
         check_owner(folders)
         check_orphans((each for each in folders if not each.managed), self.kind)
@@ -158,7 +162,7 @@ class CacheNode(ScriptNode):
                 verify(found, job.family.architecture, self.kind, folder, verified, self.written_last)
 
             try:
-                outcome = self.execute(job.inputs, job.context, job.install, folder, runner_options, totals, accept)
+                outcome = execute(self, job.plan, job.context, folder, runner_options, totals, accept)
             except Crashed as error:
                 raise with_damaged_file(error, found, job.family.architecture, job.context) from error
         kept = len(found.items) - missing
@@ -167,11 +171,7 @@ class CacheNode(ScriptNode):
         return folder.path.name
 
     def _key(self, job: _Job, of: str) -> str:
-        return sha256(f"{self._made(job)} {of}".encode()).hexdigest()[:24]
-
-    def _made(self, job: _Job) -> str:
-        """Return the key of options, encoder files and code."""
-        return self.key(job.inputs, job.install, {"dataset_config": "/"})
+        return sha256(f"{job.made} {of}".encode()).hexdigest()[:24]
 
     def counted(self, inputs: Any) -> Any:
         return ()

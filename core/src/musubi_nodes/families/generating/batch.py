@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.batching import Item, groups, items_of
 from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.generating.inputs import GeneratorInputs
-from musubi_nodes.families.generating.invocations import Generator, Invocations, key
+from musubi_nodes.families.generating.invocations import Generator, Invocations
 from musubi_nodes.families.generating.state import Batch
 from musubi_nodes.families.generating.workers import side_by_side
 from musubi_nodes.families.prompts import Prompt, Prompts
@@ -40,11 +40,10 @@ class Generated:
 def generate_all(node: Generator, inputs: GeneratorInputs, context: Context) -> Generated:
     """The generator's prompt, or all of its prompts socket; those made before are handed on."""
     started = time.monotonic()
-    install = context.services.install(node.install_name(inputs))
-    items = [_named(node, item, context, install) for item in _items(node, inputs)]
+    items = [_planned(node, item, context) for item in _items(node, inputs)]
     batch = _begun(inputs.prompts or ONE, items, ResultStore(context.host.output_folder, "generated"))
     before = len(batch.made)
-    runs = _work(Invocations(node, install, batch), batch.left(items), inputs, context)
+    runs = _work(Invocations(node, batch), batch.left(items), inputs, context)
     results, seconds = batch.results(), time.monotonic() - started
     told = batch.report(seconds, before) if inputs.prompts else _told(results, context, seconds if runs else None)
     return Generated(results, told, runs[-1] if runs else None, len(batch.failed))
@@ -56,12 +55,12 @@ def _items(node: Generator, inputs: GeneratorInputs) -> list[Item]:
     return items_of(inputs.prompts, inputs, node.replaced(), node.title)
 
 
-def _named(node: Generator, item: Item, context: Context, install: Install) -> Item:
-    """The item with all its checks passed, and a key that names what it makes."""
+def _planned(node: Generator, item: Item, context: Context) -> Item:
+    """The item with all its checks passed, and its plan."""
     context.raise_if_interrupted()
     try:
         node.ready(item.inputs, context)
-        return replace(item, key=key(node, item.inputs, install))
+        return item.planned(node.plan(item.inputs, context))
     except MusubiError as error:
         if not item.prompt.prompt:
             raise  # the generator's own prompt
@@ -77,7 +76,7 @@ def _begun(prompts: Prompts, items: Iterable[Item], store: ResultStore) -> Batch
 def _work(starts: Invocations, left: Sequence[Item], inputs: GeneratorInputs, context: Context) -> list[Run]:
     """Make what is left, on one GPU or on several side by side; the runs that came to their end."""
     batch, node = starts.batch, starts.node
-    devices = _devices(inputs, starts.install, len(left))
+    devices = _devices(inputs, context.services.install(node.install_name(inputs)), len(left))
     per_start = min(batch.prompts.per_start, max(-(-len(left) // len(devices)), 1))
     batch.waiting.extend(groups(left, node.lines(), per_start, node.kept_by_text))
     if len(devices) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from musubi_nodes.errors import InvalidValue, Problem, one_line, problems
 from musubi_nodes.families.generating.inputs import GeneratorInputs
+from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.prompts import Prompt, Prompts, prompt_problem
 from musubi_nodes.media.frames import ImageFiles
 
@@ -21,12 +22,16 @@ NOT_IN_A_LINE = " --"
 @dataclass(frozen=True)
 class Item:
     """One prompt of a batch, filled with the generator's own values. ``inputs`` are the generator's inputs for it
-    alone; ``key`` names what it makes."""
+    alone; ``key`` is the result key of its ``plan``."""
 
     number: int
     prompt: Prompt
     inputs: GeneratorInputs
+    plan: Plan | None = None
     key: str = ""
+
+    def planned(self, plan: Plan) -> Item:
+        return replace(self, plan=plan, key=plan.key())
 
     @property
     def name(self) -> str:

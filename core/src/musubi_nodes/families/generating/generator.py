@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
 from musubi_nodes.errors import MusubiError, OutOfGpuMemory, Unresolved
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.execution import execute
 from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.generating.appearance import Expected
@@ -242,10 +244,11 @@ class Generator(ScriptNode):
                     fix="Choose another version in the models node, or set it back.",
                 )
 
-    def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run:
+    def generate(self, group: Sequence[Item], context: Context, device: str, keep: Keep) -> Run:
         """One start of the script for one prompt, or for several that share it. ``keep`` takes what each became; of a
         start for several that is stopped or fails, what was complete by then."""
         inputs = group[0].inputs.model_copy(update={"device": device})
+        plan = replace(group[0].plan or self.plan(inputs, context), inputs=inputs)
         with self.new_folder(context) as folder:
             made: dict[int, GeneratedFiles] = {}
             try:
@@ -253,7 +256,7 @@ class Generator(ScriptNode):
                 if not inputs.latent:
                     self._note_memory([item.inputs for item in group], folder)
                 good = partial(self._good, group, inputs.output_type, folder)
-                self.execute(inputs, context, install, folder, runner_options, accept=lambda _: made.update(good()))
+                execute(self, plan, context, folder, runner_options, accept=lambda _: made.update(good()))
             finally:
                 if len(group) > 1 and not made:
                     made.update(self._together(group, inputs.output_type, folder))
@@ -264,11 +267,11 @@ class Generator(ScriptNode):
 
     def _owned(self, group: Sequence[Item], inputs: GeneratorInputs, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets."""
-        runner_options = {"save_path": str(folder.out), **self.media(inputs, folder.path)}
+        runner_options = {"save_path": folder.out, **self.media(inputs, folder.path)}
         if inputs.latent:
             runner_options["latent_path"] = [inputs.latent.path]
         if len(group) > 1:
-            runner_options["from_file"] = str(self._prompt_file(group, folder.path))
+            runner_options["from_file"] = self._prompt_file(group, folder.path)
         return runner_options
 
     def _good(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, GeneratedFiles]:

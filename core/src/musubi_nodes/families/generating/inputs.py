@@ -11,7 +11,7 @@ from musubi_nodes.families.fields import Native, Widget
 from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.prompts import Prompts
-from musubi_nodes.families.script import ScriptInputs
+from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.sizes import Side
 from musubi_nodes.families.sockets import Latent, Lora, Run
 from musubi_nodes.file_names import MEDIA, WEIGHTS, plain_name

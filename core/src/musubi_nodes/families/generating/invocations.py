@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -12,6 +12,7 @@ from musubi_nodes.families.generating.batching import Item
 from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.generating.state import Batch
+from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.runs.install import Install
@@ -34,14 +35,9 @@ class Generator(Protocol):
 
     def install_name(self, inputs: GeneratorInputs) -> str | None: ...
     def ready(self, inputs: GeneratorInputs, context: Context) -> Install: ...
-    def key(self, inputs: GeneratorInputs, install: Install, runner_options: Mapping[str, Any], *facts: str) -> str: ...
-    def with_memory(self, inputs: GeneratorInputs, context: Context, attempt: Callable[[Any], T]) -> T: ...
-    def generate(self, group: Sequence[Item], context: Context, install: Install, device: str, keep: Keep) -> Run: ...
-
-
-def key(node: Generator, inputs: GeneratorInputs, install: Install) -> str:
-    """Names what the inputs make."""
-    return node.key(inputs, install, {"save_path": "/"})
+    def plan(self, inputs: GeneratorInputs, context: Context) -> Plan: ...
+    def with_memory(self, inputs: GeneratorInputs, context: Context, attempt: Callable[[GeneratorInputs], T]) -> T: ...
+    def generate(self, group: Sequence[Item], context: Context, device: str, keep: Keep) -> Run: ...
 
 
 @dataclass
@@ -50,7 +46,6 @@ class Invocations:
     found to fit: the starts after it begin with it."""
 
     node: Generator
-    install: Install
     batch: Batch
     runs: list[Run] = field(default_factory=list)
     memory: Memory | None = None
@@ -66,19 +61,19 @@ class Invocations:
             self.batch.settle(group, error)
 
     def _start(self, group: Sequence[Item], context: Context, device: str) -> None:
-        first = self._saving(group[0], self.memory).inputs
+        first = self._saving(group[0], self.memory, context).inputs
 
         def attempt(inputs: GeneratorInputs) -> None:
-            items = [self._saving(item, inputs.memory) for item in self.batch.left(group)]
-            self.runs.append(self.node.generate(items, context, self.install, device, self.batch.keep))
+            items = [self._saving(item, inputs.memory, context) for item in self.batch.left(group)]
+            self.runs.append(self.node.generate(items, context, device, self.batch.keep))
             if inputs.memory != first.memory:
                 self.memory = inputs.memory
 
         self.node.with_memory(first, context, attempt)
 
-    def _saving(self, item: Item, memory: Memory | None) -> Item:
-        """The item with that memory plan, and the key of what it makes then."""
+    def _saving(self, item: Item, memory: Memory | None, context: Context) -> Item:
+        """The item with those memory settings, and the plan that follows."""
         if memory is None or memory == item.inputs.memory:
             return item
         inputs = item.inputs.model_copy(update={"memory": memory})
-        return replace(item, inputs=inputs, key=key(self.node, inputs, self.install))
+        return replace(item, inputs=inputs).planned(self.node.plan(inputs, context))

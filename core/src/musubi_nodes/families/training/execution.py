@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from musubi_nodes.commands.option import Argument
-from musubi_nodes.commands.option_owners import IMPORTABLE
 from musubi_nodes.datasets.writing import dump
 from musubi_nodes.errors import Crashed
 from musubi_nodes.families.caches.locks import shared_cache_lock
 from musubi_nodes.families.context import Context
+from musubi_nodes.families.execution import execute
 from musubi_nodes.families.memory.needs import check_packages, tensorboard
+from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
 from musubi_nodes.families.training.checks import check_caches, check_files
 from musubi_nodes.families.training.epochs import epoch_facts
@@ -27,7 +27,7 @@ from musubi_nodes.families.training.fingerprint import (
     without_length,
 )
 from musubi_nodes.families.training.inputs import TrainerInputs
-from musubi_nodes.families.training.launch import affecting_result, configured_options, write_launch_config
+from musubi_nodes.families.training.launch import configured_options, write_launch_config
 from musubi_nodes.families.training.results import Results
 from musubi_nodes.families.training.resume import Resume, named_state_stamps, resume_point
 from musubi_nodes.families.training.retry import RetryState
@@ -80,15 +80,17 @@ class Execution:
         return self.trainer.fixed_options(self.inputs, self.install)
 
     @cached_property
+    def plan(self) -> Plan:
+        return self._plan(self.inputs)
+
+    @cached_property
     def key(self) -> str:
         """Return the result key; caches count by their files' state."""
-        return self._key(self.inputs, named_state_stamps(self.training, self.context))
+        return self.plan.key(named_state_stamps(self.training, self.context))
 
     @cached_property
     def fingerprint(self) -> TrainingFingerprint:
-        modules = [str(value) for name, value in self.fixed.items() if name in IMPORTABLE]
-        plain = self._with_optimizer(without_length(self.inputs))
-        return fingerprint_of(plain, self._key(plain), self.trainer.program(self.install, modules))
+        return fingerprint_of(self._plan(without_length(self.inputs)))
 
     @cached_property
     def results(self) -> Results:
@@ -114,14 +116,14 @@ class Execution:
         record_training(folder, self.fingerprint, self.training, epoch_facts(self.inputs))
         self.trainer.record_memory(self.inputs, folder)
         write_launch_config(folder.path, self.training.mixed_precision)
-        inputs = self._resumed(resume, folder) if resume else self.inputs
+        plan = self._plan(self._resumed(resume, folder)) if resume else self.plan
         options = self._runner_options(folder, resume)
-        log.info("%s: optimizer %s, run folder %s", self.trainer.title, options["optimizer_type"], folder.path)
+        log.info("%s: optimizer %s, run folder %s", self.trainer.title, self.fixed["optimizer_type"], folder.path)
 
         def accept(outcome: Outcome) -> None:
-            self.results.check(outcome.checkpoint or folder.out / inputs.file_name, folder)
+            self.results.check(outcome.checkpoint or folder.out / self.inputs.file_name, folder)
 
-        outcome = self.trainer.execute(inputs, self.context, self.install, folder, options, accept=accept)
+        outcome = execute(self.trainer, plan, self.context, folder, options, accept=accept)
         if outcome.checkpoint:
             return self.results.publish_early(folder, outcome.checkpoint, outcome.last)
         self.results.note_finished(folder)
@@ -137,17 +139,16 @@ class Execution:
         """Return output paths, samples, state and what is fixed."""
         sampling = self.inputs.sampling or Sampling()
         options: dict[str, Any] = {
-            "dataset_config": str(dump(self.inputs.latent_cache.dataset.config, folder.path / "dataset.toml")),
-            "output_dir": str(folder.out),
-            **self.fixed,
+            "dataset_config": dump(self.inputs.latent_cache.dataset.config, folder.path / "dataset.toml"),
+            "output_dir": folder.out,
         }
         if self.training.log_with or tensorboard(self.install):
-            options["logging_dir"] = str(folder.path / "logs")
+            options["logging_dir"] = folder.path / "logs"
         if sampling.samples():
-            options["sample_prompts"] = str(self._sample_prompts(sampling, folder.path))
+            options["sample_prompts"] = self._sample_prompts(sampling, folder.path)
         if resume:
-            options["resume"] = str(resume.state.path)
-        return options | self._configured(options)
+            options["resume"] = resume.state.path
+        return options
 
     def _sample_prompts(self, sampling: Sampling, folder: Path) -> Path:
         own = {name: getattr(self.inputs, field) for name, field in sample_fields(type(self.inputs)).items()}
@@ -155,13 +156,9 @@ class Execution:
         rules = SampleRules(pictures, defaults, self.trainer.family.empty_negative_prompt)
         return write_prompts(sampling, own, rules, folder)
 
-    def _configured(self, taken: Mapping[str, Any]) -> dict[str, Argument]:
-        return configured_options(self.context.services.config.options, taken)
-
-    def _key(self, inputs: TrainerInputs, *facts: str) -> str:
-        configured = affecting_result(self._configured(self.fixed))
-        options = {**configured, "dataset_config": "/", "output_dir": "/", **self.fixed}
-        return self.trainer.key(self._with_optimizer(inputs), self.install, options, *facts)
+    def _plan(self, inputs: TrainerInputs) -> Plan:
+        configured = configured_options(self.context.services.config.options, self.fixed)
+        return self.trainer.plan(self._with_optimizer(inputs), self.context, {**configured, **self.fixed})
 
     def _with_optimizer(self, inputs: TrainerInputs) -> TrainerInputs:
         """Replace auto by the chosen optimizer."""

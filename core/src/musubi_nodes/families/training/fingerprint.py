@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from musubi_nodes.families.fields import Settings
+from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.result_key import counted
-from musubi_nodes.families.settings import Memory, Optimizer, Sampling, Training
+from musubi_nodes.families.settings import Sampling, Training
 from musubi_nodes.families.sockets import Cache
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.sample_prompts import sample_fields
@@ -39,12 +40,10 @@ class TrainingFingerprint:
     settings: Mapping[str, str]
 
 
-def fingerprint_of(inputs: TrainerInputs, key: str, program: str) -> TrainingFingerprint:
-    settings = {"memory": inputs.memory or Memory(), "optimizer": inputs.optimizer or Optimizer()}
-    plain = inputs.model_copy(update=settings)
-    return TrainingFingerprint(
-        key, inputs.output_name, program, inputs.latent_cache.dataset.fingerprint, dict(_settings(plain))
-    )
+def fingerprint_of(plan: Plan) -> TrainingFingerprint:
+    inputs = plan.inputs
+    dataset = inputs.latent_cache.dataset.fingerprint
+    return TrainingFingerprint(plan.key(), inputs.output_name, plan.program, dataset, dict(_settings(inputs)))
 
 
 def _settings(inputs: TrainerInputs) -> Iterator[tuple[str, str]]:

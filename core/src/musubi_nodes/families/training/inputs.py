@@ -12,7 +12,7 @@ from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.families.fields import Settings, Widget, socket_class
 from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeInputs
-from musubi_nodes.families.script import ScriptInputs
+from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, cache_socket
 from musubi_nodes.file_names import WEIGHTS, plain_name

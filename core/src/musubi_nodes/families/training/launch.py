@@ -50,9 +50,4 @@ def write_launch_config(folder: Path, precision: str) -> None:
 def configured_options(options: Mapping[str, Any], runner_options: Iterable[str]) -> dict[str, Argument]:
     if taken := sorted({*RUNNER, "resume", *runner_options} & options.keys()):
         raise MusubiError("option-refused", f"{OWNER} sets {', '.join(taken)}, which the runner sets", fix="Remove it.")
-    return {name: Argument(name, value, OWNER) for name, value in options.items()}
-
-
-def affecting_result(configured: Mapping[str, Argument]) -> dict[str, Argument]:
-    """Return the options that affect the LoRA."""
-    return {name: argument for name, argument in configured.items() if not is_upload(name)}
+    return {name: Argument(name, value, OWNER, same_result=is_upload(name)) for name, value in options.items()}

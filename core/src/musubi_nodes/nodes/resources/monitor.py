@@ -13,7 +13,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Native, RunName, Widget
 from musubi_nodes.families.memory.footprint import GIB
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
-from musubi_nodes.families.script import DEVICES
+from musubi_nodes.families.script_inputs import DEVICES
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.nodes.previews import image_of, show_picture
 from musubi_nodes.nodes.resources.advice import advice
