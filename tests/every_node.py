@@ -66,7 +66,10 @@ def hunyuan(folder: Path) -> Graph:
     made["1"] = node("DatasetConfigEditor", name="every", source=source, width=WIDTH, height=HEIGHT, family="hunyuan")
     made["5"]["inputs"] |= {"max_train_epochs": 2, "save_every_n_epochs": 1}
     made["6"]["inputs"]["output_name"] = "every_hv"
-    return made | {"10": node("LoRAPostHocEMA", run=["6", 1], output_name="every_ema")}
+    return made | {
+        "10": node("LoRAPostHocEMA", run=["6", 1], output_name="every_ema"),
+        "11": node("LoRACombiner", lora=["10", 0], rank=2, output_name="every_combined"),
+    }
 
 
 def framepack(folder: Path) -> Graph:

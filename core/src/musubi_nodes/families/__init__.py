@@ -70,6 +70,9 @@ from musubi_nodes.runs.command import Outcome
 from musubi_nodes.runs.explain import Explanation, Failure, explain_by
 from musubi_nodes.runs.install import Demo, Install
 from musubi_nodes.runs.process.executor import Executor, ProcessSpec, RunningProcess
+from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.sharing import scratch_folder
+from musubi_nodes.tensor_arrays import read_array, write_tensors
 from musubi_nodes.weights import Header, read_header
 
 __all__ = [
@@ -141,6 +144,7 @@ __all__ = [
     "PictureCount",
     "Problem",
     "ProcessSpec",
+    "Progress",
     "Run",
     "RunningProcess",
     "SameResult",
@@ -178,11 +182,14 @@ __all__ = [
     "modules_in",
     "publish",
     "publish_lora",
+    "read_array",
     "read_header",
     "save_png",
     "save_pngs",
     "save_video",
+    "scratch_folder",
     "translate",
     "with_choice",
     "write_bytes",
+    "write_tensors",
 ]

@@ -19,7 +19,16 @@ UP = (".lora_up.weight", ".lora_B.weight", ".hada_w1_a", ".lokr_w1", ".lokr_w2_b
 GLANCE = 1 << 23
 """Bytes to read while a workflow is queued: some 10 ms."""
 
-Role = Literal["trained LoRA", "chosen LoRA", "converted LoRA", "merged model", "made latent", "given latent", "state"]
+Role = Literal[
+    "trained LoRA",
+    "chosen LoRA",
+    "converted LoRA",
+    "combined LoRA",
+    "merged model",
+    "made latent",
+    "given latent",
+    "state",
+]
 
 
 class Flaw(NamedTuple):
@@ -49,6 +58,12 @@ NOT_FINITE: Mapping[Role, Flaw] = {
         f"the converted LoRA {_NAN}",
         why="musubi-tuner ended without an error.",
         fix="Use the LoRA in its old format.",
+    ),
+    "combined LoRA": Flaw(
+        "lora-not-finite",
+        f"the combined LoRA {_NAN}",
+        why="Its numbers are too large for its precision.",
+        fix="Lower the multipliers, or set save_precision to float.",
     ),
     "merged model": Flaw(
         "model-not-finite",

@@ -1,4 +1,4 @@
-"""LoRA tools: registers the converter, the merger and post-hoc EMA."""
+"""LoRA tools: registers its nodes."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,10 @@ from musubi_nodes.families import Node
 
 @hookimpl
 def musubi_register_nodes() -> Sequence[type[Node]]:
-    """The three nodes."""
+    """All nodes."""
+    from musubi_nodes_lora_tools.combine import LoRACombiner
     from musubi_nodes_lora_tools.convert import LoRAFormatConverter
     from musubi_nodes_lora_tools.ema import LoRAPostHocEMA
     from musubi_nodes_lora_tools.merge import LoRAMerger
 
-    return LoRAFormatConverter, LoRAMerger, LoRAPostHocEMA
+    return LoRAFormatConverter, LoRAMerger, LoRAPostHocEMA, LoRACombiner
