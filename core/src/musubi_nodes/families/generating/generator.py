@@ -234,7 +234,7 @@ class Generator(ScriptNode):
 
     def _check_ignored(self, inputs: Any) -> None:
         """Raise for a setting that the script leaves out for this version of the models."""
-        fields, replaced = type(inputs).model_fields, self.replaced()
+        fields, replaced = self.Inputs.model_fields, self.replaced()
         for name in sorted(self.family_of(inputs).ignores & replaced.keys()):
             own = replaced[name]
             if getattr(inputs, own) != fields[own].default:
