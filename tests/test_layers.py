@@ -24,6 +24,7 @@ LAYERS = [
     "media",
     "config",
     "tensor_values",
+    "tensor_arrays",
     "weights",
     "files",
     "file_names",
