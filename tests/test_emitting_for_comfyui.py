@@ -79,7 +79,7 @@ def toys(place: Workplace, name: str) -> dict[str, str]:
     for spec in place.node(name).fields():
         if spec.accepts:
             shapes = {key: tuple(s or 1 for s in shape) for key, shape in spec.accepts.kinds[0].tensors.items()}
-            files[spec.name] = place.weights(spec.model_kind, f"{spec.name}.safetensors", **shapes).name
+            files[spec.name] = place.weights(spec.model_kind, f"{name}-{spec.name}.safetensors", **shapes).name
     return files
 
 

@@ -19,7 +19,17 @@ warnings.filterwarnings("ignore")
 WEIGHTS, VARIANTS = Path(sys.argv[1]), Path(sys.argv[2])
 VARIANTS.mkdir(parents=True, exist_ok=True)
 NAMES = ("wan21_dit", "hv_dit", "fp_dit", "t5", "hv_llm", "hv_clip", "fp_siglip", "hv_vae", "wan_vae")
-NAMES += ("zimage_dit", "zimage_vae", "qwen3")
+NAMES += (
+    "zimage_dit",
+    "zimage_vae",
+    "qwen3",
+    "kontext_dit",
+    "kontext_vae",
+    "t5xxl",
+    "clip_l",
+    "klein_dit",
+    "flux2_vae",
+)
 PREFIXES = ("model.diffusion_model.", "transformer.", "model.", "encoder.", "vae.")
 
 
@@ -164,6 +174,50 @@ def wan_vae(path):
     WanVAE(vae_path=path, device="cpu", dtype=torch.float32).encode([torch.zeros(3, 1, 64, 64)])
 
 
+def kontext_dit(path):
+    from musubi_tuner.flux.flux_utils import load_flow_model
+
+    load_flow_model(path, None, "cpu", disable_mmap=True)
+
+
+def kontext_vae(path):
+    from musubi_tuner.flux.flux_utils import load_ae
+
+    load_ae(path, torch.float32, "cpu", disable_mmap=True).encode(torch.zeros(1, 3, 64, 64))
+
+
+def kontext_t5(path):
+    from musubi_tuner.flux.flux_utils import load_t5xxl
+
+    tokenizer, encoder = load_t5xxl(path, torch.bfloat16, "cpu", disable_mmap=True)
+    encoder(input_ids=tokenizer("a cat", return_tensors="pt")["input_ids"])
+
+
+def kontext_clip(path):
+    from musubi_tuner.flux.flux_utils import load_clip_l
+
+    tokenizer, encoder = load_clip_l(path, torch.bfloat16, "cpu", disable_mmap=True)
+    encoder(tokenizer("a cat", return_tensors="pt")["input_ids"])
+
+
+def flux2_dit(path):
+    from musubi_tuner.flux_2.flux2_utils import FLUX2_MODEL_INFO, load_flow_model
+
+    load_flow_model("cpu", FLUX2_MODEL_INFO["klein-base-4b"], path, "torch", False, "cpu", torch.bfloat16)
+
+
+def flux2_vae(path):
+    from musubi_tuner.flux_2.flux2_utils import load_ae
+
+    load_ae(path, torch.float32, "cpu", disable_mmap=True).encode(torch.zeros(1, 3, 64, 64))
+
+
+def flux2_text(path):
+    from musubi_tuner.flux_2.flux2_utils import FLUX2_MODEL_INFO, load_text_embedder
+
+    load_text_embedder(FLUX2_MODEL_INFO["klein-base-4b"], path, torch.bfloat16, "cpu", True)(["a cat"])
+
+
 LLM, CLIP = str(WEIGHTS / "hv_llm.safetensors"), str(WEIGHTS / "hv_clip.safetensors")
 LOADERS = {
     "Wan dit": (wan_dit, ("wan21_dit", "hv_dit", "fp_dit")),
@@ -180,6 +234,13 @@ LOADERS = {
     "Z-Image vae": (zimage_vae, ("zimage_vae", "hv_vae", "wan_vae")),
     "Z-Image text_encoder": (zimage_text, ("qwen3", "hv_llm")),
     "FramePack image_encoder": (framepack_image, ("fp_siglip", "hv_clip")),
+    "Kontext dit": (kontext_dit, ("kontext_dit", "klein_dit", "hv_dit")),
+    "Kontext vae": (kontext_vae, ("kontext_vae", "zimage_vae", "flux2_vae")),
+    "Kontext text_encoder1": (kontext_t5, ("t5xxl", "t5")),
+    "Kontext text_encoder2": (kontext_clip, ("clip_l", "hv_clip_projection")),
+    "FLUX.2 dit": (flux2_dit, ("klein_dit", "kontext_dit")),
+    "FLUX.2 vae": (flux2_vae, ("flux2_vae", "kontext_vae")),
+    "FLUX.2 text_encoder": (flux2_text, ("qwen3", "hv_llm")),
 }
 read = {}
 for name, (loader, families) in LOADERS.items():

@@ -34,6 +34,13 @@ FIELDS = {
     "Z-Image vae": ("MusubiTuner_ZImageModels", "vae", ""),
     "Z-Image text_encoder": ("MusubiTuner_ZImageModels", "text_encoder", ""),
     "FramePack image_encoder": ("MusubiTuner_FramePackModels", "image_encoder", ""),
+    "Kontext dit": ("MusubiTuner_FluxKontextModels", "dit", ""),
+    "Kontext vae": ("MusubiTuner_FluxKontextModels", "vae", ""),
+    "Kontext text_encoder1": ("MusubiTuner_FluxKontextModels", "text_encoder1", ""),
+    "Kontext text_encoder2": ("MusubiTuner_FluxKontextModels", "text_encoder2", ""),
+    "FLUX.2 dit": ("MusubiTuner_Flux2Models", "dit", "klein-base-4b"),
+    "FLUX.2 vae": ("MusubiTuner_Flux2Models", "vae", "klein-base-4b"),
+    "FLUX.2 text_encoder": ("MusubiTuner_Flux2Models", "text_encoder", "klein-base-4b"),
 }
 """What loaders.py calls a loader -> the node, its field, and the task."""
 STRICTER = {"Wan vae wan_vae_scaled"}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from tests.real.pictures import CONTROLS, controls, pixels, sampled, samples, shown, sizes
 from tests.real.toys import MODELS, trained
 
-from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import TOML, Workplace
 from musubi_nodes.weights import read_header
@@ -22,43 +21,11 @@ LAYERED = {
     "dit": "qwen_image_layered_dit.safetensors",
     "vae": "qwen_image_layered_vae.safetensors",
 }
-CONTROLS = "control_directory = '{folder}/../controls'\n"
 LORA = "lora_unet_transformer_blocks_0_attn_to_q.lora_down.weight"
 
 
 def models_of(place: Workplace, **values: str) -> Any:
     return place.run("QwenImageModels", **{**MODELS["QwenImage"], **values}).models
-
-
-def controls(place: Workplace, count: int, each: int = 1) -> None:
-    """Control pictures for the items of the dataset."""
-    folder = place.folder / "controls"
-    folder.mkdir(exist_ok=True)
-    for number in range(count):
-        for index in range(each):
-            name = f"p{number}_{index}.png" if each > 1 else f"p{number}.png"
-            Image.new("RGB", (96, 64), (50 * number, 60 * index, 90)).save(folder / name)
-
-
-def shown(*paths: Path) -> ImageFiles:
-    return ImageFiles(paths)
-
-
-def pixels(images: Any) -> list[bytes]:
-    return [frame.tobytes() for frame in images.frames()]
-
-
-def sizes(images: Any) -> list[tuple[int, ...]]:
-    return [frame.shape for frame in images.frames()]
-
-
-def samples(place: Workplace, **values: Any) -> Any:
-    small = {"sample_width": 96, "sample_height": 64, "sample_steps": 2, "sample_prompts": "a square"}
-    return place.run("SamplingConfig", sample_every_n_epochs=1, **{**small, **values}).sampling
-
-
-def sampled(made: Any) -> list[Path]:
-    return list((made.run.folder / "out" / "sample").glob("*.png"))
 
 
 @pytest.mark.parametrize("dit", ["qwen_image_dit.safetensors", "qwen_image_wrapped_dit.safetensors"])

@@ -13,6 +13,12 @@ MODELS: dict[str, dict[str, str]] = {
     "Wan": {"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"},
     "HunyuanVideo": {"dit": "hv_dit.safetensors", **ENCODERS},
     "FramePack": {"dit": "fp_dit.safetensors", "image_encoder": "fp_siglip.safetensors", **ENCODERS},
+    "FluxKontext": {
+        "dit": "kontext_dit.safetensors",
+        "vae": "kontext_vae.safetensors",
+        "text_encoder1": "t5xxl.safetensors",
+        "text_encoder2": "clip_l.safetensors",
+    },
     "QwenImage": {
         "dit": "qwen_image_dit.safetensors",
         "vae": "qwen_image_vae.safetensors",

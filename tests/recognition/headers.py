@@ -126,6 +126,7 @@ CLIP_VISION_H = {
 FLUX1 = {
     "img_in.weight": (3072, 64),
     "vector_in.in_layer.weight": (3072, 768),
+    "guidance_in.in_layer.weight": (3072, 256),
     "double_blocks.0.img_attn.qkv.weight": (9216, 3072),
 }
 FLUX2 = {

@@ -44,6 +44,12 @@ FILES = {
     },
     "a SigLIP image encoder": h.SIGLIP,
     "a FLUX.1 or FLUX.1 Kontext DiT": h.FLUX1,
+    "a FLUX.1 schnell DiT": {name: shape for name, shape in h.FLUX1.items() if "guidance" not in name},
+    "a FLUX.1 checkpoint (DiT, VAE and text encoders in one file)": {
+        **h.prefixed("model.diffusion_model.", h.FLUX1),
+        "vae.encoder.conv_in.weight": (128, 3, 3, 3),
+        "vae.decoder.conv_in.weight": (512, 16, 3, 3),
+    },
     "a FLUX.1 Fill DiT": {**h.FLUX1, "img_in.weight": (3072, 384)},
     "a FLUX.2 dev DiT": h.FLUX2,
     "a FLUX.2 klein DiT (4B)": {**h.FLUX2, "img_in.weight": (3072, 128)},

@@ -9,6 +9,7 @@ from musubi_nodes.datasets.frames import PICTURES, FrameRule
 from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import InvalidValue, MusubiError, Problem
 from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
+from musubi_nodes.families.common_fields import Lycoris, NoMetadata, SampleControl, ShiftBySize, Steps
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS, Family, with_choice
 from musubi_nodes.families.fields import (
@@ -33,11 +34,12 @@ from musubi_nodes.families.hub_file import HubFile, hub_files
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.lora import check_trained, checkpoints_of, lora_format
 from musubi_nodes.families.lora_fits import check_fits
-from musubi_nodes.families.models.dit_size import DitSize
+from musubi_nodes.families.models.dit_size import CONTROLS_COUNT, DitSize
 from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.models.llama_clip import (
     CLIP_L,
     CLIP_L_FILES,
+    CLIP_TEXT,
     LLAMA,
     LLAMA_BARE,
     LLAMA_CLIP_DIT,
@@ -78,6 +80,8 @@ from musubi_nodes.weights import Header, read_header
 __all__ = [
     "CLIP_L",
     "CLIP_L_FILES",
+    "CLIP_TEXT",
+    "CONTROLS_COUNT",
     "FP8",
     "GENERATOR_OPTIONS",
     "LLAMA",
@@ -127,6 +131,7 @@ __all__ = [
     "LoRATrainer",
     "LoRATrainerInputs",
     "Lora",
+    "Lycoris",
     "Memory",
     "ModelFile",
     "Models",
@@ -134,6 +139,7 @@ __all__ = [
     "MusubiError",
     "Native",
     "Network",
+    "NoMetadata",
     "Node",
     "NodeInputs",
     "NodeOutputs",
@@ -148,6 +154,7 @@ __all__ = [
     "Run",
     "RunningProcess",
     "SameResult",
+    "SampleControl",
     "SamplePicture",
     "Sampling",
     "Scale",
@@ -156,7 +163,9 @@ __all__ = [
     "Services",
     "Settings",
     "Shape",
+    "ShiftBySize",
     "Socket",
+    "Steps",
     "TextEncoderCache",
     "ToolInputs",
     "ToolNode",

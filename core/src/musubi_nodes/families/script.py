@@ -47,8 +47,8 @@ class ScriptNode(Node):
     passes: ClassVar[int] = 1
     trains: ClassVar[bool] = False
     resolved_sockets: ClassVar[frozenset[str]] = frozenset({"models"})
-    refused_options: ClassVar[Mapping[str, str]] = {}
-    """Options that can't work, with reasons."""
+    refused_options: ClassVar[dict[str, str]] = {}
+    """Options that can't work, with reasons, beside the family's."""
 
     def version_of(self, inputs: Any) -> str:
         """Return the models' version, if the family has versions."""
@@ -68,7 +68,9 @@ class ScriptNode(Node):
         yield from own_arguments(inputs, self.title)
         yield from arguments_from(self.computed_options(inputs), self.title, self.Inputs)
         yield from self.memory(inputs, known)
-        yield from extra_arguments(inputs.extra_options, self.script, known, version, self.refused_options)
+        yield from extra_arguments(
+            inputs.extra_options, self.script, known, version, self.family.refused_options | self.refused_options
+        )
 
     def memory(self, inputs: Any, known: Table) -> Iterator[Argument]:
         return memory_arguments(inputs.memory or Memory(), self.family, self.option_map(), self.script, known)

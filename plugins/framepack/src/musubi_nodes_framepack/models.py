@@ -47,7 +47,7 @@ LLAMA_TEXT = Accepts(
     sharded=True,
     fix="Choose llava_llama3_fp16.safetensors.",
 )
-CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), quantised=(PLAIN,), fix="Choose HunyuanVideo's clip_l.safetensors.")
+CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), quantised=(PLAIN,), fix="Choose clip_l.safetensors.")
 SIGLIP_IMAGE = Accepts(SIGLIP.name, (SIGLIP,), quantised=(PLAIN,), fix="Choose sigclip_vision_patch14_384.safetensors.")
 """Encoders keep the precision of the file, and none can be computed with in fp8."""
 

@@ -21,10 +21,12 @@ from musubi_nodes.families import (
     LatentCacheInputs,
     LoRATrainer,
     LoRATrainerInputs,
+    Lycoris,
     Memory,
     ModelsNode,
     MusubiError,
     Native,
+    NoMetadata,
     Option,
     Picture,
     PictureCount,
@@ -250,12 +252,8 @@ class FramePackGenerator(VideoGenerator):
         exclude_patterns: Annotated[str, Widget(advanced=True, multiline=True)] = Field(
             "", description="Regular expressions of LoRA modules that are left out, one line for each LoRA."
         )
-        lycoris: Annotated[bool, Option(), ADVANCED] = Field(
-            False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
-        )
-        no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
-            False, description="Leave the settings out of the latent file."
-        )
+        lycoris: Lycoris = False
+        no_metadata: NoMetadata = False
 
     def frames(self, inputs: Inputs) -> int:
         return 1 if inputs.one_frame_inference else sections(inputs) * inputs.latent_window_size * 4 + 1

@@ -18,8 +18,10 @@ from musubi_nodes.families import (
     LatentCacheInputs,
     LoRATrainer,
     LoRATrainerInputs,
+    Lycoris,
     ModelsNode,
     MusubiError,
+    NoMetadata,
     Option,
     Picture,
     PictureCount,
@@ -127,12 +129,8 @@ class HunyuanVideoGenerator(VideoGenerator):
             False, description="Faster fp8 arithmetic on RTX 40 and newer."
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: float16.")
-        lycoris: Annotated[bool, Option(), ADVANCED] = Field(
-            False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
-        )
-        no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
-            False, description="Leave the settings out of the latent file."
-        )
+        lycoris: Lycoris = False
+        no_metadata: NoMetadata = False
 
     def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         return {"dit_in_channels": CHANNELS[inputs.models.task]}

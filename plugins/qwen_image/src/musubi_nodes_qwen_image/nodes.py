@@ -30,8 +30,7 @@ QWEN_IMAGE = mn.Family(
         # fitted on the four trainings of docs/qwen_image.md; nobody measured generating: in proportion as Wan 2.1
         mn.DitSize(
             *("20B", 60, 0.32, 60, 3072, (0.85, 0.28), 153_600, (59, 59)),
-            notes="Each control picture takes as much working memory as a picture. More than 45 swapped blocks need "
-            "much main memory.",
+            notes=f"{mn.CONTROLS_COUNT} More than 45 swapped blocks need much main memory.",
         ),
     ),
     vae_saving={"vae_tiling": True},
@@ -138,9 +137,7 @@ class QwenImageLoRATrainer(mn.LoRATrainer):
 
     class Inputs(mn.LoRATrainerInputs):
         models: Annotated[QwenImageModels, mn.ForwardOptions("model_version", "dit")]
-        sample_control_image: Annotated[Any, mn.SamplePicture("control_image")] = Field(
-            None, description="Control pictures of the samples whose prompts bring none, for Edit and Layered."
-        )
+        sample_control_image: mn.SampleControl = None
         remove_first_image_from_target: Annotated[mn.Flag, mn.ForVersions(LAYERED)] = Field(
             False, description="Layered: train the layers only, not the whole picture. Faster, saves memory."
         )
@@ -177,11 +174,9 @@ class QwenImageGenerator(mn.ImageGenerator):
         output_layers: Annotated[int, mn.Option(), mn.ForVersions(LAYERED)] = Field(
             4, ge=1, le=50, description="Layered: how many layers to make, beside the whole picture."
         )
-        infer_steps: Annotated[int, mn.Option()] = Field(25, ge=1, le=1000, description="Denoising steps.")
+        infer_steps: mn.Steps = Field(25, description="Denoising steps.")
         guidance_scale: mn.Scale = Field(4.0, description="How strictly to follow the prompt; 1 is off, and faster.")
-        flow_shift: Annotated[float | None, mn.Option()] = Field(
-            None, ge=0.0, le=100.0, description="Shift of the timesteps. -1: by the picture's size."
-        )
+        flow_shift: mn.ShiftBySize = None
         rcm_threshold: Annotated[float | None, mn.Option(), mn.Widget(advanced=True), mn.ForVersions(EDITS)] = Field(
             None, ge=0.0, le=10.0, description="Edit: keep what hardly differs from the first control picture. -1: off."
         )
@@ -192,7 +187,7 @@ class QwenImageGenerator(mn.ImageGenerator):
         rcm_dilate_size: Annotated[int, mn.Option(), mn.Widget(advanced=True)] = Field(
             0, ge=0, le=99, description="rcm_threshold: how far to widen what is painted, in latent pixels."
         )
-        no_metadata: mn.Flag = Field(False, description="Leave the settings out of the latent file.")
+        no_metadata: mn.NoMetadata = False
 
     def frames(self, inputs: Inputs) -> int:
         return inputs.output_layers + 1 if inputs.models.model_version == "layered" else 1

@@ -21,9 +21,11 @@ from musubi_nodes.families import (
     Lora,
     LoRATrainer,
     LoRATrainerInputs,
+    Lycoris,
     Memory,
     ModelsNode,
     MusubiError,
+    NoMetadata,
     Option,
     Picture,
     PictureCount,
@@ -247,12 +249,8 @@ class WanGenerator(VideoGenerator):
             False, description="Faster fp8 arithmetic on RTX 40 and newer; not together with fp8_scaled."
         )
         vae_dtype: Dtype = Field(None, description="Precision of the VAE. default: the DiT's.")
-        lycoris: Annotated[bool, Option(), ADVANCED] = Field(
-            False, description="Use LyCORIS for the LoRA; musubi-tuner's environment needs the package."
-        )
-        no_metadata: Annotated[bool, Option(), ADVANCED] = Field(
-            False, description="Leave the settings out of the latent file."
-        )
+        lycoris: Lycoris = False
+        no_metadata: NoMetadata = False
 
     def frames(self, inputs: Inputs) -> int:
         return inputs.video_length or (1 if inputs.models.task.startswith("t2i") else 81)

@@ -90,7 +90,7 @@ class ZImageGenerator(mn.ImageGenerator):
 
     class Inputs(mn.ImageGeneratorInputs):
         models: Annotated[ZImageModels, mn.ForwardOptions("dit", "vae", "text_encoder")]
-        infer_steps: Annotated[int, mn.Option()] = Field(25, ge=1, le=1000, description="Denoising steps; 8 for Turbo.")
+        infer_steps: mn.Steps = Field(25, description="Denoising steps; 8 for Turbo.")
         guidance_scale: mn.Scale = Field(4.0, description="How strictly to follow the prompt: 4 for base, 0 for Turbo.")
         flow_shift: mn.Scale = Field(3.0, description="Shift of the timesteps.")
         use_32bit_attention: mn.Flag = Field(False, description="Compute attention in 32 bits: slower, more memory.")

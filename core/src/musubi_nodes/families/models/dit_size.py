@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CONTROLS_COUNT = "Each control picture takes as much working memory as a picture."
+
 
 @dataclass(frozen=True)
 class DitSize:

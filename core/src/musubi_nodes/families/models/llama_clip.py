@@ -48,7 +48,7 @@ VIDEO_VAE = Accepts(
 )
 """``load_vae`` of hunyuan_model/vae.py (v0.3.4), which copies into its own precision."""
 LLAMA_TEXT = Accepts(LLAMA.name, (LLAMA,), fix="Choose llava_llama3_fp16.safetensors.")
-CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), fix="Choose HunyuanVideo's clip_l.safetensors.")
+CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), fix="Choose clip_l.safetensors.")
 """``load_llm`` and ``load_clip_l`` of hunyuan_model/text_encoder.py (v0.3.4): strict, then cast to the chosen dtype."""
 
 _REPACKAGED = "Comfy-Org/HunyuanVideo_repackaged"

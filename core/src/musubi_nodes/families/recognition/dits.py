@@ -10,6 +10,7 @@ from musubi_nodes.families.recognition.kinds import WeightsKind
 _WAN = {"patch_embedding.weight": ()}
 _FLUX = {"double_blocks.0.img_attn.qkv.weight": (), "img_in.weight": ()}
 _FLUX1 = {**_FLUX, "vector_in.in_layer.weight": ()}
+_GUIDED = {**_FLUX1, "guidance_in.in_layer.weight": ()}
 _FLUX2 = {**_FLUX, "double_stream_modulation_img.lin.weight": ()}
 _QWEN = {"txt_norm.weight": (), "img_in.weight": (), "transformer_blocks.0.img_mlp.net.0.proj.weight": ()}
 _LUMINA = {"cap_embedder.1.weight": (), "noise_refiner.0.attention_norm1.weight": ()}
@@ -66,7 +67,13 @@ _HUNYUAN_RELATIVES = (
 )
 
 _PICTURES = (
-    WeightsKind("a FLUX.1 or FLUX.1 Kontext DiT", _FLUX1),
+    WeightsKind("a FLUX.1 or FLUX.1 Kontext DiT", _GUIDED),
+    WeightsKind("a FLUX.1 schnell DiT", _FLUX1),
+    WeightsKind(
+        "a FLUX.1 checkpoint (DiT, VAE and text encoders in one file)",
+        {f"model.diffusion_model.{name}": shape for name, shape in _FLUX1.items()}
+        | {"vae.encoder.conv_in.weight": (), "vae.decoder.conv_in.weight": ()},
+    ),
     WeightsKind("a FLUX.1 Fill DiT", {**_FLUX1, "img_in.weight": (3072, 384)}),
     WeightsKind("a FLUX.1 Canny or Depth DiT", {**_FLUX1, "img_in.weight": (3072, 128)}),
     WeightsKind(

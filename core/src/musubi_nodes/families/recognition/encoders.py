@@ -12,7 +12,7 @@ _VISION = {"vision_model.embeddings.patch_embedding.weight": ()}
 
 TEXT_ENCODERS = (
     WeightsKind("a T5 text encoder", _T5),
-    WeightsKind("the T5-XXL text encoder of FLUX.1 and Stable Diffusion 3", {**_T5, "shared.weight": (32128, 4096)}),
+    WeightsKind("the T5-XXL text encoder of FLUX.1 and Stable Diffusion 3", {**_T5, "shared.weight": (None, 4096)}),
     WeightsKind(
         "ComfyUI's umt5 text encoder",
         {**_T5, "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight": ()},

@@ -62,7 +62,7 @@ class LoRATrainer(Trainer):
     Inputs: ClassVar[type[BaseModel]] = LoRATrainerInputs
     Outputs: ClassVar[type[BaseModel]] = LoRATrainerOutputs
     product: ClassVar[Product] = LORA
-    refused_options: ClassVar[Mapping[str, str]] = {
+    refused_options: ClassVar[dict[str, str]] = {
         "dim_from_weights": "it fails (TypeError, v0.3.4): connect the LoRA to network_weights instead"
     }
 

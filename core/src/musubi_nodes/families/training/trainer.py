@@ -57,7 +57,7 @@ class Trainer(ScriptNode):
 
     def sample_options(self, inputs: Any) -> Mapping[str, Any]:
         """Return defaults for samples, by key of the prompt file."""
-        return {}
+        return self.family_of(inputs).sample_options
 
     def sample_rule(self, inputs: Any) -> FrameRule:
         return self.family.frame_rule

@@ -1,0 +1,22 @@
+"""FLUX.1 Kontext: registers the family and its nodes."""
+
+from collections.abc import Sequence
+
+from musubi_nodes import hookimpl
+from musubi_nodes.families import Family, Node
+
+
+@hookimpl
+def musubi_register_family() -> Family:
+    """The family as shared nodes see it."""
+    from musubi_nodes_flux_kontext.nodes import FLUX_KONTEXT
+
+    return FLUX_KONTEXT
+
+
+@hookimpl
+def musubi_register_nodes() -> Sequence[type[Node]]:
+    """The five nodes."""
+    from musubi_nodes_flux_kontext.nodes import NODES
+
+    return NODES
