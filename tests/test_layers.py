@@ -22,6 +22,7 @@ LAYERS = [
     "runs",
     "datasets",
     "media",
+    "memo",
     "config",
     "tensor_values",
     "tensor_arrays",

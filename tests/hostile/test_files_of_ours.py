@@ -33,10 +33,10 @@ def nodes_file(musubi_surroundings: Path) -> Path:
 def test_the_pack_loads_whatever_nodes_json_holds(nodes_file: Path, odd: Any) -> None:
     whole, state = read_json(nodes_file), start._state()
     assert start._kept(state)
-    changed = [{**whole, "nodes": odd}, {**whole, "files": odd} if odd else {**whole, "nodes": [odd]}]
-    for name, value in whole["nodes"][0].items():
+    changed = [{**whole, "answer": odd}, {**whole, "files": odd} if odd else {**whole, "answer": [odd]}]
+    for name, value in whole["answer"][0].items():
         if type(value) is not type(odd) or (isinstance(value, list) and odd):
-            changed.append({**whole, "nodes": [{**whole["nodes"][0], name: odd}, *whole["nodes"][1:]]})
+            changed.append({**whole, "answer": [{**whole["answer"][0], name: odd}, *whole["answer"][1:]]})
     for each in changed:
         write_json(nodes_file, each)
         kept = start._kept(state)
@@ -101,6 +101,9 @@ def test_what_was_known_of_a_dataset_in_a_wrong_shape_is_looked_for_again(tmp_pa
     found = Found("f", Report((), (Problem("caption-empty", "w"),), ("d",)))
     known.keep(found)
     assert known.find() == found
-    write_json(known._file, {**read_json(known._file), name: odd})
+    kept = read_json(known._memo.file)
+    write_json(
+        known._memo.file, {**kept, "answer": {**kept["answer"], name: odd}, **({name: odd} if name in kept else {})}
+    )
     again = known.find()
     assert again is None or (type(again.fingerprint) is str and not again.report.errors)

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from musubi_nodes.config import cache_folder
-from musubi_nodes.files import CODE, KEPT, FileStamp, read_bytes, read_json, write_json
-from musubi_nodes.json_types import fits, text, texts_by_name
+from musubi_nodes.files import CODE, FileStamp, read_bytes
+from musubi_nodes.memo import Memo
 from musubi_nodes.runs.install import Install
 
 
 def code_of(install: Install, script: Path, modules: Iterable[str] = ()) -> str:
     """Return 20 hex digits; ``modules`` are imported dynamically."""
     roots = [script, *_found(sorted(modules), _places(install, script))]
-    name = hashlib.sha256("\0".join(map(str, roots)).encode()).hexdigest()[:20]
-    kept = cache_folder() / "code" / f"{name}.json"
-    with contextlib.suppress(OSError, ValueError):
-        known = read_json(kept, KEPT)
-        files = known["files"] if fits(known, {"code": text, "files": texts_by_name}) else {}
-        if files and all(str(FileStamp.of(Path(file))) == then for file, then in files.items()):
-            return str(known["code"])
+    memo = Memo("code", *roots, thorough=True)
+    if (known := memo.find()) is not None:
+        return str(known)
     stamps: dict[str, str] = {}
     digests = []
     for file in sorted(_closure(roots, _places(install, script), install.root)):
-        stamps[str(file)] = str(FileStamp.of(file))  # before reading, to notice a change meanwhile
+        stamps[str(file)] = memo.stamp(file)
         digests.append(f"{_name(file, install.root)} {hashlib.sha256(read_bytes(file, CODE)).hexdigest()}")
     code = hashlib.sha256("\n".join(digests).encode()).hexdigest()[:20]
-    with contextlib.suppress(OSError):  # the cache is optional
-        write_json(kept, {"code": code, "files": stamps})
+    memo.keep(code, stamps)
     return code
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import math
 import subprocess
 import time
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -17,10 +16,9 @@ from musubi_nodes import children
 from musubi_nodes.commands.code import code_of
 from musubi_nodes.commands.helptext import parse_help
 from musubi_nodes.commands.tables import OptionSpec, Table, nearest_release, table
-from musubi_nodes.config import cache_folder
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.files import KEPT, read_bytes, write_json
 from musubi_nodes.i18n import translate
+from musubi_nodes.memo import Memo
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import child_environment
 
@@ -44,8 +42,8 @@ def parser_options(install: Install, script: str) -> Table:
     Some scripts need CUDA for ``--help`` (v0.3.4): then its table is used.
     """
     path = install.script(script)
-    kept = _kept(install, path)
-    found = _read(kept) or _asked(install, path, kept)
+    memo = _memo(install, path)
+    found = _specs(memo.find()) or _asked(install, path, memo)
     release = table(script, nearest_release(install.version)) or {}
     if not found and not release:
         raise MusubiError(
@@ -59,20 +57,19 @@ def parser_options(install: Install, script: str) -> Table:
 
 def help_failure(install: Install, script: str) -> str:
     """Return why the script's last ``--help`` failed, or ""."""
-    return _failed.get(_kept(install, install.script(script)), (0.0, ""))[1]
+    return _failed.get(_memo(install, install.script(script)).file, (0.0, ""))[1]
 
 
-def _asked(install: Install, path: Path, kept: Path) -> dict[str, OptionSpec]:
-    if time.monotonic() - _failed.get(kept, (-math.inf, ""))[0] < AGAIN:
+def _asked(install: Install, path: Path, memo: Memo) -> dict[str, OptionSpec]:
+    if time.monotonic() - _failed.get(memo.file, (-math.inf, ""))[0] < AGAIN:
         return {}
     try:
         found = ask_help(install, path)
     except HelpFailed as error:
-        _failed[kept] = time.monotonic(), str(error)
+        _failed[memo.file] = time.monotonic(), str(error)
         return {}
-    _failed.pop(kept, None)
-    with contextlib.suppress(OSError):  # the cache is optional
-        write_json(kept, [asdict(spec) for spec in found.values()])
+    _failed.pop(memo.file, None)
+    memo.keep([asdict(spec) for spec in found.values()], {})
     return found
 
 
@@ -98,19 +95,14 @@ def _typed(spec: OptionSpec, known: OptionSpec | None) -> OptionSpec:
     return replace(known, choices=spec.choices or known.choices, help=spec.help)
 
 
-def _kept(install: Install, path: Path) -> Path:
-    return cache_folder() / "options" / f"{_name(install, path)}.json"
+def _memo(install: Install, path: Path) -> Memo:
+    return Memo("options", install.python, path, install.version, FORMAT, code_of(install, path))
 
 
-def _name(install: Install, path: Path) -> str:
-    facts = [str(install.python), str(path), install.version, str(FORMAT), code_of(install, path)]
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:20]
-
-
-def _read(path: Path) -> dict[str, OptionSpec]:
+def _specs(rows: Any) -> dict[str, OptionSpec]:
     try:
-        return {spec.name: spec for spec in _rows().validate_json(read_bytes(path, KEPT))}
-    except (OSError, ValueError):
+        return {spec.name: spec for spec in _rows().validate_python(rows)}
+    except ValueError:
         return {}
 
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from dataclasses import astuple, dataclass
-from hashlib import sha256
 from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 from musubi_nodes import files
-from musubi_nodes.config import cache_folder
 from musubi_nodes.datasets.folder_state import FolderState
 from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
 from musubi_nodes.datasets.report import Report
 from musubi_nodes.datasets.schema import DatasetConfig, effective
 from musubi_nodes.errors import Problem
-from musubi_nodes.files import KEPT, read_json, write_json
 from musubi_nodes.json_types import fits, pairs, text, texts
+from musubi_nodes.memo import Memo
 
 AT_ONCE = 2.0  # seconds; ComfyUI checks a loader for changes, then runs it
 
-KINDS = {"state": text, "fingerprint": text, "warnings": pairs, "datasets": texts}
+KINDS = {"fingerprint": text, "warnings": pairs, "datasets": texts}
 EDITION = "4"  # raise when scans find something else
 
 
@@ -54,22 +52,18 @@ class ScanCache:
     """
 
     def __init__(self, config: DatasetConfig, judged: str, last: RecentScan) -> None:
-        text = f"{EDITION}\0{judged}\0{config!r}"
-        name = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-        self._file = cache_folder() / "datasets" / f"{name}.json"
+        self._memo = Memo("datasets", EDITION, judged, repr(config))
         self._last = last
-        self._state = last.take(self._file) or _state(config)
+        self._state = last.take(self._memo.file) or _state(config)
 
     def ask(self) -> Found | None:
         """Like :meth:`find`, in a check for changes."""
-        self._last.keep(self._file, self._state)
+        self._last.keep(self._memo.file, self._state)
         return self.find()
 
     def find(self) -> Found | None:
-        if not self._state:
-            return None
-        kept = read_json(self._file, KEPT)
-        if not fits(kept, KINDS) or kept["state"] != self._state:
+        kept: Any = self._memo.find(self._state) if self._state else None
+        if not fits(kept, KINDS):
             return None
         warnings = tuple(starmap(Problem, kept["warnings"]))
         return Found(kept["fingerprint"], Report((), warnings, tuple(kept["datasets"])))
@@ -79,8 +73,7 @@ class ScanCache:
         if not self._state or found.report.errors:
             return
         report = {"warnings": [*map(astuple, found.report.warnings)], "datasets": found.report.datasets}
-        with suppress(OSError):
-            write_json(self._file, {"state": self._state, "fingerprint": found.fingerprint, **report})
+        self._memo.keep({"fingerprint": found.fingerprint, **report}, {}, self._state)
 
 
 def _state(config: DatasetConfig) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from musubi_nodes.config import cache_folder
-from musubi_nodes.files import KEPT, FileStamp, read_json, write_json
-from musubi_nodes.json_types import fits, table, texts_by_name
+from musubi_nodes.files import FileStamp
+from musubi_nodes.json_types import texts_by_name
+from musubi_nodes.memo import Memo
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.probe import ask_python
 
@@ -26,24 +22,11 @@ SECONDS = 60
 
 def installed_packages(install: Install) -> Mapping[str, str]:
     """Map distribution (lower case, ``_``) to version; empty on failure."""
-    where = f"{install.python}\n{install.root}\n{install.environment.get('PYTHONPATH', '')}"
-    key = hashlib.sha256(where.encode()).hexdigest()[:20]
-    kept = cache_folder() / "packages" / f"{key}.json"
-    found = _read(kept)
-    if found is None:
+    memo = Memo("packages", install.python, install.root, install.environment.get("PYTHONPATH", ""))
+    packages = memo.find()
+    if not texts_by_name(packages):
         found = ask_python(install, _ASK, SECONDS).found
+        packages = found.get("packages", {})
         if found:
-            with contextlib.suppress(OSError):  # without a cache this only costs a second
-                write_json(kept, found)
-    return dict(found.get("packages", {}))
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = read_json(path, KEPT)
-        if not fits(found, {"packages": texts_by_name, "folders": table}):
-            return None
-        same = all(FileStamp.of(Path(p).stat()) == FileStamp(*then) for p, then in found["folders"].items())
-        return found if same else None
-    except (OSError, ValueError, TypeError):
-        return None
+            memo.keep(packages, {folder: str(FileStamp(*facts)) for folder, facts in found["folders"].items()})
+    return dict(packages)

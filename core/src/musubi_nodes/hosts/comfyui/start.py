@@ -5,7 +5,6 @@ Settings are kept as digests: config.toml contains secrets.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -15,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes import __version__
-from musubi_nodes.config import cache_folder, config_file
-from musubi_nodes.files import CONFIG, KEPT, FileStamp, read_bytes, read_json, write_json
+from musubi_nodes.config import config_file
+from musubi_nodes.files import CONFIG, read_bytes
 from musubi_nodes.hosts.comfyui.classes import SHAPE, Answer, Facts, build
 from musubi_nodes.json_types import fits
+from musubi_nodes.memo import Memo
 from musubi_nodes.plugins.discovery import checkout
 
 FORMAT = 3
@@ -49,35 +49,27 @@ def _loaded(state: dict[str, Any]) -> list[Facts]:
     found = plugins()
     nodes = [describe(node) for node in found.nodes]
     if not found.failed:
-        files = _sources({"musubi_nodes", *(node.__module__.split(".")[0] for node in found.nodes)})
-        with contextlib.suppress(OSError):  # only slows down the next start
-            write_json(_file(), {"state": state, "files": files, "nodes": nodes})
+        memo = Memo("nodes")
+        packages = {"musubi_nodes", *(node.__module__.split(".")[0] for node in found.nodes)}
+        memo.keep(nodes, {file: memo.stamp(file) for file in _sources(packages)}, state)
     return nodes
 
 
-def _kept(state: dict[str, Any]) -> list[Facts] | None:
-    try:
-        kept = read_json(_file(), KEPT)
-        same = kept["state"] == state and all(_stamp(path) == stamp for path, stamp in kept["files"].items())
-        return kept["nodes"] if same and all(fits(node, SHAPE) for node in kept["nodes"]) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _file() -> Path:
-    return cache_folder() / "nodes.json"
+def _kept(state: dict[str, Any]) -> list[Facts]:
+    kept = Memo("nodes").find(state)
+    return kept if isinstance(kept, list) and all(fits(node, SHAPE) for node in kept) else []
 
 
 def _state() -> dict[str, Any]:
-    root, config = checkout(), config_file()
+    root, config, stamp = checkout(), config_file(), Memo("nodes").stamp
     settings = [variable for variable in sorted(os.environ.items()) if variable[0].startswith(SETTINGS)]
     packages = [entry for entry in sorted(set(sys.path)) if entry.endswith("-packages") and Path(entry).is_dir()]
     return {
         "format": [FORMAT, __version__, sys.version, sys.flags.optimize, __file__],
         "settings": _digest(json.dumps(settings).encode()),
         "config": _digest(read_bytes(config, CONFIG)) if config.is_file() else "",
-        "packages": {entry: _stamp(entry) for entry in packages},
-        "plugins": {str(path): _stamp(path) for path in sorted(root.glob("plugins/*/pyproject.toml") if root else ())},
+        "packages": {entry: stamp(entry) for entry in packages},
+        "plugins": {str(path): stamp(path) for path in sorted(root.glob("plugins/*/pyproject.toml") if root else ())},
     }
 
 
@@ -85,9 +77,9 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _sources(packages: set[str]) -> dict[str, str]:
+def _sources(packages: set[str]) -> list[str]:
     modules = [module for name, module in list(sys.modules.items()) if _top(name) in packages or _ours(name)]
-    return {str(file): _stamp(file) for module in modules if (file := getattr(module, "__file__", None))}
+    return [str(file) for module in modules if (file := getattr(module, "__file__", None))]
 
 
 def _top(name: str) -> str:
@@ -96,7 +88,3 @@ def _top(name: str) -> str:
 
 def _ours(name: str) -> bool:
     return name.startswith("musubi_nodes_")
-
-
-def _stamp(path: str | Path) -> str:
-    return str(FileStamp.of(Path(path).stat()))
