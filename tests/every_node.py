@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from musubi_nodes.families import LatentCache
+from musubi_nodes.families import LatentCache, Node, ScriptNode
 from musubi_nodes.hosts.terminal.demo import demo_of, workflow
 from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
 from musubi_nodes.plugins.manager import plugins
+from musubi_nodes_miniature import CHECKOUT
 from musubi_nodes_miniature.demos import DEMOS
 
 Graph = dict[str, Any]
@@ -24,7 +25,13 @@ REAL_ONLY = tuple(
     for node in plugins().nodes
     if issubclass(node, LatentCache) and node.family.key not in DEMOS
 )
-"""Begins of the ids of nodes whose scripts the miniature does not have: tests/real runs them."""
+"""Begins of the ids of nodes of families that the miniature does not have: tests/real runs them."""
+SCRIPTS = frozenset(path.name for path in CHECKOUT.rglob("*.py"))
+
+
+def real_only(node: type[Node]) -> bool:
+    """Whether the miniature lacks the node's script or family."""
+    return node.id.startswith(REAL_ONLY) or (issubclass(node, ScriptNode) and node.script not in SCRIPTS)
 
 
 def node(name: str, /, **inputs: Any) -> dict[str, Any]:

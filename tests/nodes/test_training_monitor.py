@@ -70,7 +70,11 @@ def training(place: Workplace, *losses: float | None) -> RunFolder:
 def test_checkpoints_of_the_run_before_count_as_its_curve_does(place: Workplace) -> None:
     before, after = training(place, 0.1, 0.5, 0.9), training(place, 0.1, 0.5, 0.9, 0.9)
     for folder in (before, after):
-        save_file({"x": np.zeros(2)}, folder.out / "a-000001.safetensors", metadata={"ss_steps": "1"})
+        save_file(
+            {"lora_unet_x.lora_down.weight": np.zeros(2)},
+            folder.out / "a-000001.safetensors",
+            metadata={"ss_steps": "1"},
+        )
     state = {"state": f"{before.path.name}/out/a-state", "step": 3, "epoch": 3}
     (after.path / "resumed.json").write_text(json.dumps(state))
     told = place.run("TrainingMonitor", name=after.path.name, smoothing=0)

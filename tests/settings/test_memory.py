@@ -217,7 +217,12 @@ def test_what_a_plan_does_not_decide_stays_as_it_was_chosen() -> None:
 def test_stronger_plans_come_to_an_end(key: str) -> None:
     memory, steps = Memory(gradient_checkpointing=False), []
     while found := stronger(
-        memory, family(key), 36, training=True, known={*Memory.model_fields, "fp8_base", "fp8_scaled"}
+        memory,
+        family(key),
+        family(key).trainer_options,
+        36,
+        {*Memory.model_fields, "fp8_base", "fp8_scaled"},
+        training=True,
     ):
         memory, told = found
         steps.append(told)
@@ -343,8 +348,8 @@ def test_a_script_may_call_what_saves_memory_by_another_name() -> None:
     toy = Family("toy", "Toy", "toy", "x", vae_saving={"vae_tiling": True}, generator_options=options)
     least = Memory(fp8="fp8_scaled", blocks_to_swap=36)
     known = {"vae_enable_tiling", "blocks_to_swap"}
-    found = stronger(least, toy, 36, training=False, known=known)
+    found = stronger(least, toy, options, 36, known, training=False)
     assert found and found[0] == least.model_copy(update={"vae_tiling": True})
-    assert stronger(least, toy, 36, training=False, known={"vae_tiling"}) is None
+    assert stronger(least, toy, options, 36, {"vae_tiling"}, training=False) is None
     assert spelled(found[0], options, "toy.py")["vae_enable_tiling"] is True
     assert "vae_enable_tiling" not in spelled(least, options, "toy.py")

@@ -63,6 +63,7 @@ from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.tool import ToolInputs, ToolNode
+from musubi_nodes.families.training.fine_tuner import FineTuner, FineTunerInputs
 from musubi_nodes.families.training.lora_trainer import LoRATrainer, LoRATrainerInputs
 from musubi_nodes.file_names import checked_name
 from musubi_nodes.files import publish, write_bytes
@@ -109,6 +110,8 @@ __all__ = [
     "Explanation",
     "Failure",
     "Family",
+    "FineTuner",
+    "FineTunerInputs",
     "Flag",
     "ForVersions",
     "ForwardOptions",

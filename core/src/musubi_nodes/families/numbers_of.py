@@ -21,6 +21,7 @@ GLANCE = 1 << 23
 
 Role = Literal[
     "trained LoRA",
+    "trained model",
     "chosen LoRA",
     "converted LoRA",
     "combined LoRA",
@@ -43,6 +44,13 @@ NOT_FINITE: Mapping[Role, Flaw] = {
     "trained LoRA": Flaw(
         "lora-not-finite",
         f"the LoRA {_NAN}",
+        why="The loss became NaN: the learning rate is too high, or the precision does not fit the model. "
+        "musubi-tuner trains on and ends without an error.",
+        fix="Lower learning_rate, check mixed_precision, and train again.",
+    ),
+    "trained model": Flaw(
+        "model-not-finite",
+        f"the trained model {_NAN}",
         why="The loss became NaN: the learning rate is too high, or the precision does not fit the model. "
         "musubi-tuner trains on and ends without an error.",
         fix="Lower learning_rate, check mixed_precision, and train again.",

@@ -9,6 +9,7 @@ from pathlib import Path
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.lora import check_trained
 from musubi_nodes.families.lora_fits import check_fits
+from musubi_nodes.families.model_fits import check_model, check_same_tensors
 from musubi_nodes.files import publish
 
 
@@ -36,5 +37,6 @@ class Product:
 
 
 LORA = Product("loras", check_trained, check_fits)
+MODEL = Product("diffusion_models", check_model, check_same_tensors, moves=True)
 
 publish_lora = LORA.publish

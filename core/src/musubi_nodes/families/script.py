@@ -174,8 +174,9 @@ class ScriptNode(Node):
         memory = inputs.memory or Memory()
         known = parser_options(context.services.install(self.install_name(inputs)), self.script)
         if isinstance(error, OutOfMainMemory):
-            return sparing(memory, self.family, self.trains, known)
-        return stronger(memory, self.family, self.most_blocks_to_swap(inputs), self.trains, known)
+            return sparing(memory, self.option_map(), known)
+        most = self.most_blocks_to_swap(inputs)
+        return stronger(memory, self.family, self.option_map(), most, known, training=self.trains)
 
     def check_device(self, inputs: Any, install: Install) -> None:
         """Refuse the CPU unless the install allows it."""

@@ -90,10 +90,12 @@ class TrainingMonitor(Node):
         reads = [_read(folder, inputs.smoothing) for folder in folders]
         shown = reads[0]
         saved = checkpoints(shown.folder, shown.points)
-        if not saved and context.linked and context.linked & {"last", "best"}:
+        last, lowest = (saved[-1], best(saved)) if saved else (None, None)
+        loras = _lora(last), _lora(lowest)
+        if loras == (None, None) and context.linked and context.linked & {"last", "best"}:
             raise MusubiError(
                 "checkpoint-missing",
-                f"the run {shown.folder.path.name} has saved no checkpoint",
+                f"the run {shown.folder.path.name} has saved no LoRA",
                 fix="Wait for its first save, or choose another run.",
             )
         title = f"{shown.folder.path.name}: loss by step" + (", logarithmic" if inputs.log_scale else "")
@@ -105,13 +107,12 @@ class TrainingMonitor(Node):
         context.show(text=text)
         made = samples(shown.folder)[-inputs.samples :]
         grid = _grid(made, inputs.columns, shown.folder.path.name) if context.wanted("grid") else None
-        last, lowest = (saved[-1], best(saved)) if saved else (None, None)
         step, loss = _end(shown.points)
         return self.Outputs(
             plot=image_of(picture),
             grid=grid,
-            last=_lora(last),
-            best=_lora(lowest),
+            last=loras[0],
+            best=loras[1],
             text=text,
             step=step,
             loss=loss,
@@ -226,7 +227,9 @@ def _about(saved: list[Checkpoint], folder: RunFolder) -> str:
 
 
 def _lora(checkpoint: Checkpoint | None) -> Lora | None:
-    return lora_of(checkpoint.path) if checkpoint else None
+    """Return the socket, ``None`` for a whole model."""
+    lora = lora_of(checkpoint.path) if checkpoint else None
+    return lora if lora and lora.format else None
 
 
 def _grid(made: list[Sample], columns: int, name: str) -> Any:

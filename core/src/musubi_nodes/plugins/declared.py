@@ -22,6 +22,7 @@ from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGenera
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.training.fine_tuner import FineTuner, FineTunerInputs
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.lora_trainer import LoRATrainer, LoRATrainerInputs
 from musubi_nodes.families.training.trainer import Trainer
@@ -68,6 +69,7 @@ PORTS: Rows = (
     (LatentCache, "Inputs", _a(LatentCacheInputs), "class Inputs(LatentCacheInputs)"),
     (Trainer, "Inputs", _a(TrainerInputs), "class Inputs(TrainerInputs)"),
     (LoRATrainer, "Inputs", _a(LoRATrainerInputs), "class Inputs(LoRATrainerInputs)"),
+    (FineTuner, "Inputs", _a(FineTunerInputs), "class Inputs(FineTunerInputs)"),
     (Generator, "Inputs", _a(GeneratorInputs), "class Inputs(GeneratorInputs)"),
     (ImageGenerator, "Inputs", _a(ImageGeneratorInputs), "class Inputs(ImageGeneratorInputs)"),
     (VideoGenerator, "Inputs", _a(VideoGeneratorInputs), "class Inputs(VideoGeneratorInputs)"),

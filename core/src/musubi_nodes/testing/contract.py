@@ -102,14 +102,14 @@ def runner_options(node: type[ScriptNode], known: Table) -> dict[str, Any]:
 
 
 def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
-    """Return options of the script that nobody can set."""
+    """Return options of the script that nobody can set, and no reason is declared."""
     known = options_of(node.script) if known is None else known
     sent = RUNNER_OPTIONS.keys() | _media_options(node).keys() | TOOLS.get(node.script, {}).keys()
     for case in cases([node]):
         sent |= {word.split("=")[0].lstrip("-") for word in _words_or_none(case, known) if word.startswith("--")}
     by_extra = {name for name, spec in known.items() if not refusal(spec)}
     by_server = RUNNER | SECRET | IMPORTABLE | {n for n in known if "uploads" in refusal(known[n])}
-    return set(known) - sent - by_extra - by_server
+    return set(known) - sent - by_extra - by_server - node.refused_options.keys()
 
 
 def _media_options(node: type[ScriptNode]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ def musubi_register_family() -> Family:
 
 @hookimpl
 def musubi_register_nodes() -> Sequence[type[Node]]:
-    """The five nodes."""
+    """The six nodes."""
+    from musubi_nodes_z_image.fine_tuner import ZImageFineTuner
     from musubi_nodes_z_image.nodes import NODES
 
-    return NODES
+    return (*NODES, ZImageFineTuner)

@@ -161,14 +161,19 @@ def _swapping(swap: int, most: int) -> str:
 
 
 def stronger(
-    memory: Memory, family: Family, most_swap: int | None, training: bool, known: Container[str]
+    memory: Memory,
+    family: Family,
+    option_map: OptionMap,
+    most_swap: int | None,
+    known: Container[str],
+    *,
+    training: bool,
 ) -> tuple[Memory, str] | None:
     """Return the next plan after "out of memory", and what changes.
 
     Steps need the script's ``known`` options; ``None`` if none is left.
     """
-    option_map = option_map_of(family, training)
-    for wanted, told in _next_steps(memory, family, most_swap or 0, training):
+    for wanted, told in _next_steps(memory, option_map, most_swap or 0, training):
         if _has(option_map, wanted, known):
             return memory.model_copy(update=wanted), told
     saving = family.vae_saving.items()
@@ -182,7 +187,7 @@ def _has(option_map: OptionMap, wanted: Mapping[str, Any], known: Container[str]
     return all(option in known for field, value in wanted.items() for option in option_names(option_map, field, value))
 
 
-def sparing(memory: Memory, family: Family, training: bool, known: Container[str]) -> tuple[Memory, str] | None:
+def sparing(memory: Memory, option_map: OptionMap, known: Container[str]) -> tuple[Memory, str] | None:
     """Return the next plan after RAM was full, and what changes.
 
     8-bit weights need half the RAM while loading.
@@ -190,13 +195,14 @@ def sparing(memory: Memory, family: Family, training: bool, known: Container[str
     for name in IN_MAIN_MEMORY:
         if getattr(memory, name) and name in known:
             return memory.model_copy(update={name: False}), translate("turn off {name}", name=name)
-    if memory.fp8 == "off" and (fp8 := best_fp8(option_map_of(family, training))) != "off":
+    if memory.fp8 == "off" and (fp8 := best_fp8(option_map)) != "off":
         return memory.model_copy(update={"fp8": fp8}), translate("set fp8 to {fp8}", fp8=fp8)
     return None
 
 
-def _next_steps(memory: Memory, family: Family, most: int, training: bool) -> Iterator[tuple[dict[str, Any], str]]:
-    option_map = option_map_of(family, training)
+def _next_steps(
+    memory: Memory, option_map: OptionMap, most: int, training: bool
+) -> Iterator[tuple[dict[str, Any], str]]:
     if training and not memory.gradient_checkpointing:
         yield {"gradient_checkpointing": True}, translate("turn on gradient_checkpointing")
     if memory.fp8 == "off" and (fp8 := best_fp8(option_map)) != "off":

@@ -23,7 +23,7 @@ def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
             "state-settings-unknown",
             f"resume: {run.path.name} has no record of its settings",
             why="A state restores the optimizer's learning rate and more, and this one's are not known.",
-            fix="Take a state of another run, or begin a new training with its LoRA on network_weights.",
+            fix="Take a state of another run, or begin a new training with what this one saved.",
         )
     now = {name: value for name, value in fingerprint.settings.items() if name in KEPT}
     found = [(name, str(before.get(name, _default(name))), value) for name, value in sorted(now.items())]
@@ -31,9 +31,9 @@ def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
         raise MusubiError(
             "state-settings-mismatch",
             f"resume: the state of {run.path.name} has {'; '.join(differing[:5])}",
-            why="musubi-tuner continues with the optimizer, scheduler and LoRA of the state. Other settings would be "
-            "ignored, or fail once everything is loaded.",
-            fix="Restore them. To use other values, begin a new training with the state's LoRA on network_weights.",
+            why="musubi-tuner continues with the optimizer, scheduler and weights of the state. Other settings would "
+            "be ignored, or fail once everything is loaded.",
+            fix="Restore them. To use other values, begin a new training with what this one saved.",
         )
 
 

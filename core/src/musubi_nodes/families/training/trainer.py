@@ -74,6 +74,9 @@ class Trainer(ScriptNode):
         """Return the outputs for the published file, except ``run``."""
         raise NotImplementedError
 
+    def check_space(self, inputs: Any, install: Install, folder: Path) -> None:
+        """Raise if the disk of ``folder`` is too small for what is saved."""
+
     def record_memory(self, inputs: Any, folder: RunFolder) -> None:
         """Record the estimate of GPU memory, if there is one."""
 
