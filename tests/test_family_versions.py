@@ -103,7 +103,7 @@ def test_a_setting_of_another_version_is_refused_when_it_is_changed() -> None:
         version_field = "kind"
         kind: str = "edit"
 
-    class Script(families.ScriptNode):
+    class Script(families.FamilyNode):
         title, family = "Script", replace(PLAIN, versions={"edit": {}, "layered": {}})
 
         class Inputs(families.ScriptInputs):

@@ -12,6 +12,7 @@ from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCa
 from musubi_nodes.families.common_fields import Lycoris, NoMetadata, SampleControl, ShiftBySize, Steps
 from musubi_nodes.families.context import Context, Host, Services
 from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS, Family, with_choice
+from musubi_nodes.families.family_node import FamilyNode
 from musubi_nodes.families.fields import (
     Clip,
     Dtype,
@@ -110,6 +111,7 @@ __all__ = [
     "Explanation",
     "Failure",
     "Family",
+    "FamilyNode",
     "FineTuner",
     "FineTunerInputs",
     "Flag",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from types import new_class
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Generic, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from typing_extensions import TypeVar
 
 from musubi_nodes.errors import Problem, finding, problems
 from musubi_nodes.families.context import Context
@@ -35,7 +36,10 @@ def without(ports: type[Ports], names: Set[str]) -> type[Ports]:
     return cast("type[Ports]", new_class(ports.__name__, (ports,), {}, lambda made: made.update(space)))
 
 
-class Node:
+InputsT = TypeVar("InputsT", bound=BaseModel, default=Any)
+
+
+class Node(Generic[InputsT]):
     """Base of nodes; the docstring is the description."""
 
     id: ClassVar[str]
@@ -55,7 +59,7 @@ class Node:
     Inputs: ClassVar[type[BaseModel]]
     Outputs: ClassVar[type[BaseModel]]
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: InputsT, context: Context) -> BaseModel:
         """Turn inputs into outputs; raises :class:`MusubiError`."""
         raise TypeError(f"{type(self).__name__} does not say what it does")
 
@@ -65,7 +69,7 @@ class Node:
         ``values`` are the known fields, ``linked`` the linked inputs; :attr:`resolved_sockets` may be in both.
         """
 
-    def changed(self, inputs: Any, context: Context) -> str:
+    def changed(self, inputs: InputsT, context: Context) -> str:
         """Return a text that changes when the node must re-run.
 
         Files and the install are compared anyway (:mod:`.input_state`).

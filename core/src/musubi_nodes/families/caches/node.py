@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import BaseModel, Field, create_model
+from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.datasets.caches import CacheKind
@@ -36,12 +37,12 @@ from musubi_nodes.families.caches.state import cache_state
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.execution import execute
 from musubi_nodes.families.family import Family
+from musubi_nodes.families.family_node import FamilyNode
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.judging import warnings_for
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.result_store import ResultStore
-from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.sockets import Cache, Dataset, Run, cache_socket
 from musubi_nodes.i18n import translate
@@ -61,9 +62,12 @@ class CacheInputs(ScriptInputs):
     )
 
 
+CacheT = TypeVar("CacheT", bound=CacheInputs, default=Any)
+
+
 @dataclass(frozen=True)
-class _Job:
-    inputs: Any
+class _Job(Generic[CacheT]):
+    inputs: CacheT
     context: Context
     plan: Plan
     made: str
@@ -72,7 +76,7 @@ class _Job:
     family: Family
 
 
-class CacheNode(ScriptNode):
+class CacheNode(FamilyNode[CacheT]):
     """Base of cache nodes."""
 
     category: ClassVar[str] = "MusubiTuner/Cache"
@@ -97,11 +101,11 @@ class CacheNode(ScriptNode):
         """Return what an item's caches depend on."""
         return frozenset({"media"})
 
-    def cache_flags(self, inputs: Any) -> frozenset[str]:
+    def cache_flags(self, inputs: CacheT) -> frozenset[str]:
         """Return special modes of the cache, such as i2v."""
         return frozenset()
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: CacheT, context: Context) -> BaseModel:
         raise_errors(inputs.dataset.errors)
         self.prepare(inputs, context)
         dataset = cached_dataset(inputs.dataset, context.host.output_folder, self.family.key)
@@ -116,14 +120,14 @@ class CacheNode(ScriptNode):
             now = fingerprint(dataset.config, found)
             return self._before(job, now) or self._make(job, found, now)  # by another program, meanwhile
 
-    def _before(self, job: _Job, of: str) -> BaseModel | None:
+    def _before(self, job: _Job[CacheT], of: str) -> BaseModel | None:
         key, state = self._key(job, of), self._state(job)
         if not job.store.holds(key, state):
             return None
         job.context.show(text=translate("{name}: already cached", name=job.dataset.name))
         return self._outputs(job, job.store.run_of(key), state)
 
-    def _make(self, job: _Job, found: Scan, of: str) -> BaseModel:
+    def _make(self, job: _Job[CacheT], found: Scan, of: str) -> BaseModel:
         given, sources = job.inputs.dataset.config, self.made_from(job.family)
         params = BuildParams(sources, job.made, self.written_last)
         folders = cache_folders(found, job.dataset.config, given, job.family.architecture, self.kind, params)
@@ -144,7 +148,7 @@ class CacheNode(ScriptNode):
             job.context.show(text=translate("{name}: already cached", name=job.dataset.name))
         return self._outputs(job, path, state)
 
-    def _encode(self, job: _Job, found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
+    def _encode(self, job: _Job[CacheT], found: Scan, folders: Sequence[CacheFolder], missing: int) -> str:
         if self.kind == "latent":
             dataset = job.dataset
             for warning in warnings_for(job.family, found, dataset.config, dataset.missing_captions):
@@ -170,16 +174,16 @@ class CacheNode(ScriptNode):
         job.context.show(text=told + (translate(", {count} already cached", count=kept) if kept else ""))
         return folder.path.name
 
-    def _key(self, job: _Job, of: str) -> str:
+    def _key(self, job: _Job[CacheT], of: str) -> str:
         return sha256(f"{job.made} {of}".encode()).hexdigest()[:24]
 
-    def counted(self, inputs: Any) -> Any:
+    def counted(self, inputs: CacheT) -> Any:
         return ()
 
-    def _state(self, job: _Job) -> str:
+    def _state(self, job: _Job[CacheT]) -> str:
         return cache_state(job.dataset, job.family.architecture, self.kind)
 
-    def _outputs(self, job: _Job, run: Path, state: str) -> BaseModel:
+    def _outputs(self, job: _Job[CacheT], run: Path, state: str) -> BaseModel:
         job.context.track_state(partial(self._state, job), state)
         flags, version = self.cache_flags(job.inputs), self.version_of(job.inputs)
         cache = self.cache(dataset=job.dataset, flags=flags, version=version, state=state)

@@ -16,6 +16,7 @@ from musubi_nodes.errors import MusubiError, OutOfGpuMemory, Unresolved
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.execution import execute
 from musubi_nodes.families.family import Family, OptionMap
+from musubi_nodes.families.family_node import FamilyNode
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.generating.appearance import Expected
 from musubi_nodes.families.generating.batch import generate_all
@@ -42,7 +43,6 @@ from musubi_nodes.families.picture_count import PICTURE_KINDS, check_pictures
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.recognition.loras import network_of
 from musubi_nodes.families.resolved_inputs import resolved_inputs
-from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Latent, Lora, Run
 from musubi_nodes.files import write_text
@@ -92,13 +92,13 @@ PROMPT_LINE = {
 """Field of a prompt -> its option in a line of ``--from_file`` (``parse_prompt_line`` of the generators, v0.3.4)."""
 
 
-class Generator(ScriptNode):
+class Generator(FamilyNode):
     """Generates what one prompt or many describe."""
 
     category: ClassVar[str] = "MusubiTuner/Generation"
     output_node: ClassVar[bool] = True
     lazy_outputs: ClassVar[frozenset[str]] = frozenset({"images"})
-    resolved_sockets: ClassVar[frozenset[str]] = ScriptNode.resolved_sockets | {"prompts", "lora"}
+    resolved_sockets: ClassVar[frozenset[str]] = FamilyNode.resolved_sockets | {"prompts", "lora"}
     Inputs: ClassVar[type[BaseModel]] = GeneratorInputs
     bar_stage: ClassVar[str] = "denoising"
     prompt_fields: ClassVar[Mapping[str, str]] = PROMPT_FIELDS

@@ -15,11 +15,11 @@ from musubi_nodes.datasets.frames import FrameRule
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, OptionMap
+from musubi_nodes.families.family_node import FamilyNode
 from musubi_nodes.families.memory.needs import optimizer_of
 from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.picture_count import PictureCount
 from musubi_nodes.families.product import Product
-from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
 from musubi_nodes.families.training.checks import check_counts, check_drawing, check_machine, check_rate
 from musubi_nodes.families.training.execution import train
@@ -31,12 +31,12 @@ from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 
 
-class Trainer(ScriptNode):
+class Trainer(FamilyNode):
     """Trains on finished caches; only samples need ``sample_models``."""
 
     category: ClassVar[str] = "MusubiTuner/Training"
     output_node: ClassVar[bool] = True
-    resolved_sockets: ClassVar[frozenset[str]] = ScriptNode.resolved_sockets | {"training", "optimizer", "sampling"}
+    resolved_sockets: ClassVar[frozenset[str]] = FamilyNode.resolved_sockets | {"training", "optimizer", "sampling"}
     bar_stage: ClassVar[str] = "sampling"
     trains: ClassVar[bool] = True
     sample_models: ClassVar[tuple[str, ...]] = ()
