@@ -22,7 +22,8 @@ from musubi_nodes.hosts.comfyui import mappings
 from musubi_nodes.hosts.comfyui import promptly
 promptly.SECONDS = 60
 classes, titles = mappings()
-early = sorted(name for name in sys.modules if name.startswith(("musubi_nodes_", "musubi_nodes.families")))
+ours = ("musubi_nodes_", "musubi_nodes.families", "musubi_nodes.hosts.terminal", "musubi_nodes.testing")
+early = sorted(name for name in sys.modules if name.startswith(ours))
 asked = ("RETURN_TYPES", "CATEGORY", "DESCRIPTION", "OUTPUT_NODE", "OUTPUT_IS_LIST")
 made = {{name: [getattr(each, fact) for fact in asked] for name, each in classes.items()}}
 settings = classes["MusubiTuner_TrainingConfig"]
@@ -67,6 +68,14 @@ def test_the_second_start_imports_no_plugin_and_shows_the_same(start: Start) -> 
     assert [name for name in first[1] if "wan" in name] and second[1] == []
     assert first[2:] == second[2:] and len(second[2]) > 25
     assert second[4] is True and "both 0" in second[5]
+
+
+def test_neither_the_practice_install_nor_the_tools_of_authors_are_loaded(start: Start) -> None:
+    practice = {"MUSUBI_NODES_INSTALL": "miniature"}
+    loaded, chosen = (start(**environment)[1] for environment in ({}, practice))
+    assert "musubi_nodes_wan" in loaded and set(chosen) - set(loaded) >= {"musubi_nodes_miniature"}
+    assert not [name for name in loaded if name.startswith(("musubi_nodes.hosts.t", "musubi_nodes.t"))]
+    assert "musubi_nodes_miniature" not in loaded
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,6 @@ def test_a_bundled_plugin_declares_itself(folder):
 
 
 def test_all_bundled_plugins_load():
-    found = Plugins(Config(), find_plugins(ROOT))
+    found = Plugins(Config(install="miniature"), find_plugins(ROOT))
     assert not found.failed
     assert len(found.loaded) >= 1 + len(FOLDERS)

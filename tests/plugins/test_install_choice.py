@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from musubi_nodes.config import Config, InstallConfig, config_file, read_config
+from musubi_nodes.plugins.discovery import checkout, find_plugins
 from musubi_nodes.plugins.installs import choose_install, known_installs
+from musubi_nodes.plugins.manager import Plugins
 from musubi_nodes.runs.install import Install
 from musubi_nodes.testing.errors import fails
 
@@ -35,10 +37,11 @@ def test_the_order_of_choice(installs):
 
 
 def test_none_configured_offers_the_miniature_only_where_it_is_there():
+    config, found = Config(), find_plugins(checkout())
     with fails("install-not-configured", "MUSUBI_TUNER_ROOT", config_file()) as without:
-        choose(Config(), provided=())
+        Plugins(config, [plugin for plugin in found if plugin.name != "miniature"]).install()
     with fails("install-not-configured", "MUSUBI_TUNER_ROOT", config_file(), "MUSUBI_NODES_INSTALL", '"miniature"'):
-        choose(Config())
+        Plugins(config, found).install()
     assert "miniature" not in str(without.value)
 
 

@@ -17,7 +17,7 @@ from musubi_nodes.log import log
 from musubi_nodes.plugins.discovery import CORE, Found, checkout, find_plugins
 from musubi_nodes.plugins.errors import PluginError, plugin_error
 from musubi_nodes.plugins.hooks import Hooks
-from musubi_nodes.plugins.installs import Known, choose_install, known_installs
+from musubi_nodes.plugins.installs import PRACTICE, Known, choose_install, known_installs
 from musubi_nodes.plugins.names import Names
 from musubi_nodes.plugins.registered import Registered, collect
 from musubi_nodes.runs.explain import Explainer, Explanation, Failure
@@ -36,11 +36,12 @@ class Plugins:
         self.loaded: dict[str, Registered] = {}
         self.failed: dict[str, PluginError] = {}
         self._hooks, self._names = Hooks(), Names()
-        removable = []
+        found = list(found)
+        removable = [plugin.name for plugin in found if plugin.distribution != CORE]
+        self._practice = PRACTICE in removable
+        off = {*config.plugins_off, *({PRACTICE} - {config.install})}
         for plugin in found:
-            if plugin.distribution != CORE:
-                removable.append(plugin.name)
-            if plugin.distribution == CORE or plugin.name not in config.plugins_off:
+            if plugin.distribution == CORE or plugin.name not in off:
                 self._take(plugin)
         self.unknown = [_unknown(name, removable) for name in config.plugins_off if name not in removable]
         for problem in self.unknown:
@@ -64,7 +65,7 @@ class Plugins:
         return known_installs(self.config, (i for registered in self.loaded.values() for i in registered.installs))
 
     def install(self, name: str | None = None) -> Install:
-        return choose_install(name, self.config, self.installs())
+        return choose_install(name, self.config, self.installs(), practice=self._practice)
 
     def executor(self) -> Executor:
         known = {e.name: e for registered in self.loaded.values() for e in registered.executors}
