@@ -41,16 +41,17 @@ def plain_name(name: str, *endings: str) -> str:
 def _wrong(name: str) -> str:
     if not name:
         return "it is empty"
+    try:
+        size = max(len(os.fsencode(name)), len(name.encode()))
+    except UnicodeEncodeError as error:
+        return f"file names on this system cannot contain {name[error.start]!r}"
+    if size > LONGEST_NAME:
+        return f"it has {size} bytes; at most {LONGEST_NAME} are possible"
     if found := REFUSED.search(name):
         return f"it holds {found[0]!r}"
     if name[0] in ".- ":
         return f"it begins with {name[0]!r}"
     if name[-1] in ". ":
         return f"it ends with {name[-1]!r}"
-    if meaning := meaning_on_windows(name):
-        return f"on Windows it {meaning}"
-    try:
-        size = max(len(os.fsencode(name)), len(name.encode()))
-    except UnicodeEncodeError as error:
-        return f"file names on this system cannot contain {name[error.start]!r}"
-    return f"it has {size} bytes; at most {LONGEST_NAME} are possible" if size > LONGEST_NAME else ""
+    meaning = meaning_on_windows(name)
+    return f"on Windows it {meaning}" if meaning else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import types
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,8 +35,11 @@ PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
 
 def whole_text(value: Any) -> Any:
     """Refuse lone surrogates, which JSON can contain but no file."""
-    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-        raise InvalidValue("text-half-character", "holds half a character; type the text again")
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidValue("text-half-character", "holds half a character; type the text again") from None
     return value
 
 
