@@ -24,7 +24,7 @@ ENVIRONMENT = Path(os.environ.get("MUSUBI_NODES_VENV", "").strip().strip("\"'").
 GUARD = ROOT / "core" / "src" / "musubi_nodes" / "runs" / "process" / "guard_windows.py"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 COMMANDS = {
-    "test": ("[test]", ["-m", "pytest", "-n", "auto"]),
+    "test": ("[test]", ["-m", "pytest", "-n", "auto", "--dist", "worksteal"]),
     **{
         name: ("", ["-m", "musubi_nodes.hosts.terminal.cli", name])
         for name in ("demo", "doctor", "run", "runs", "stop", "new-plugin")

@@ -94,11 +94,12 @@ def one_clear_message(error: BaseException, log: bool) -> None:
 
 def configure(surroundings: Path, folder: Path, fault: str, root: Path | None = None) -> None:
     """Write the ``config.toml`` of both installs; ``root``: another checkout than the miniature's own."""
-    from musubi_nodes_miniature import CHECKOUT
+    from musubi_nodes_miniature import CHECKOUT, ONE_THREAD
     from musubi_nodes_miniature.toys import toy_models
 
-    sound = {"root": str(root or CHECKOUT), "python": sys.executable, "cpu": True, "environment": {MARK: str(folder)}}
-    faulty = {**sound, "environment": {MARK: str(folder), "MUSUBI_MINIATURE_MISBEHAVE": fault}}
+    environment = {MARK: str(folder), **ONE_THREAD}
+    sound = {"root": str(root or CHECKOUT), "python": sys.executable, "cpu": True, "environment": environment}
+    faulty = {**sound, "environment": {**environment, "MUSUBI_MINIATURE_MISBEHAVE": fault}}
     models = {kind: [str(path)] for kind, path in toy_models().items()}
     config = {"install": "practice", "installs": {"practice": sound, "faulty": faulty}, "models": models}
     (surroundings / "config.toml").write_text(tomlkit.dumps(config), "utf-8")

@@ -17,7 +17,7 @@ def train_with(**values: Any) -> Provoke:
     """Train on finished caches; a callable value is asked for its own value first."""
 
     def provoke(p: Any) -> Any:
-        caches = p.caches()
+        caches = p.prepared()
         p.forget()
         return p.train(caches, **{name: value(p) for name, value in values.items()})
 

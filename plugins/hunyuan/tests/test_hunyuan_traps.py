@@ -18,7 +18,7 @@ def train_with_memory(**values: Any) -> Provoke:
     """Train on finished caches with a memory plan."""
 
     def provoke(p: Any) -> Any:
-        caches = p.caches()
+        caches = p.prepared()
         p.forget()
         return p.train(caches, memory=p.run("MemoryOptimizer", **values).memory)
 
@@ -37,7 +37,7 @@ def train_on(weights: str) -> Provoke:
     """Train from, or on top of, a LoRA of Wan."""
 
     def provoke(p: Any) -> Any:
-        caches = p.caches()
+        caches = p.prepared()
         p.forget()
         return p.train(caches, **{weights: wan_lora(p)})
 

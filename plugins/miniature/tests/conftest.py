@@ -45,9 +45,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    from musubi_nodes_miniature import CHECKOUT
+    from musubi_nodes_miniature import CHECKOUT, ONE_THREAD
 
-    return {**os.environ, "PYTHONPATH": str(CHECKOUT / "src"), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    python = {"PYTHONPATH": str(CHECKOUT / "src"), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **ONE_THREAD, **python}
 
 
 @pytest.fixture(scope="session")

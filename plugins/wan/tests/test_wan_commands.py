@@ -161,7 +161,7 @@ def test_options_of_the_server_reach_the_trainer(server: Server) -> None:
 
 
 def test_options_of_the_server_never_replace_what_the_runner_sets(place: Any) -> None:
-    ready = place.caches()
+    ready = place.prepared()
     place.forget()
     options = place.services.config.options
     for name in sorted(RUNNER | {"network_module", "optimizer_type", "resume"}):
@@ -228,7 +228,7 @@ def test_each_of_two_models_gets_its_own_loras(place: Any) -> None:
 
 
 def test_a_state_outside_the_output_folder_is_refused(place: Any) -> None:
-    ready = place.caches()
+    ready = place.prepared()
     (place.folder / "secret-state").mkdir()
     (place.folder / "secret-state" / "model.safetensors").write_bytes(b"x")
     place.forget()

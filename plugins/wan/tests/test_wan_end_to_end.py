@@ -164,14 +164,14 @@ def test_samples_on_the_way_are_made(place: Any) -> None:
 
 
 def test_a_second_lora_of_the_same_name_does_not_overwrite_the_first(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     first, second = place.train(caches), place.train(caches, train_again=True)
     assert (first.lora.path.name, second.lora.path.name) == ("my_lora.safetensors", "my_lora-2.safetensors")
     assert "my_lora.safetensors" in place.texts[0]
 
 
 def test_training_goes_on_from_a_lora_and_on_merged_ones(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     lora = place.train(caches).lora
     assert place.train(caches, network_weights=lora).lora
     assert place.train(caches, base_weights=lora).lora

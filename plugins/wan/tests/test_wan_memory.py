@@ -34,7 +34,7 @@ def memory(place: Any, **values: Any) -> Any:
 
 
 def test_a_training_out_of_memory_proposes_the_next_plan(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     place.misbehaving("wan_train_network.py", NEEDS_SWAP)
     with fails("gpu-out-of-memory") as caught:
         place.train(caches, memory=memory(place, fp8="fp8_scaled", blocks_to_swap=4))
@@ -43,7 +43,7 @@ def test_a_training_out_of_memory_proposes_the_next_plan(place: Any) -> None:
 
 
 def test_with_retries_it_saves_more_each_time_until_it_fits(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     place.misbehaving("wan_train_network.py", NEEDS_SWAP)
     assert place.train(caches, memory=memory(place, oom_retries=5)).lora
     attempts = tried(place, "WanLoRATrainer")
@@ -94,7 +94,7 @@ def test_a_full_main_memory_is_tried_again_with_a_plan_that_needs_less_of_it(pla
 
 
 def test_what_was_tried_is_not_proposed(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     place.misbehaving("wan_train_network.py", NEEDS_SWAP)
     with fails("gpu-out-of-memory") as caught:
         place.train(caches, memory=memory(place, oom_retries=2))
@@ -111,7 +111,7 @@ def test_without_a_plan_left_a_full_main_memory_is_told_as_before(place: Any) ->
 
 
 def test_retries_are_counted(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     place.misbehaving("wan_train_network.py", NEEDS_SWAP)
     with fails("gpu-out-of-memory"):
         place.train(caches, memory=memory(place, oom_retries=1))

@@ -20,7 +20,7 @@ def saved(*runs: RunFolder) -> list[int]:
 
 
 def test_states_of_earlier_runs_go_when_the_training_is_complete(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     training = states_on(place, max_train_epochs=6, save_last_n_epochs_state=3)
     bystander = RunFolder(place.train(caches, training=training, output_name="other").run.folder)
     broken = crashed(place, caches, training)
@@ -33,7 +33,7 @@ def test_states_of_earlier_runs_go_when_the_training_is_complete(place: Any) -> 
 
 
 def test_states_are_kept_while_the_training_is_not_complete(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     training = states_on(place, max_train_epochs=400, save_every_n_epochs=5, save_last_n_epochs_state=2)
     stopped = RunFolder(stopped_after_save(place, caches, training).run.folder)
     before = saved(stopped)
@@ -42,7 +42,7 @@ def test_states_are_kept_while_the_training_is_not_complete(place: Any) -> None:
 
 
 def test_states_by_steps_are_kept_by_their_distance(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     values = {"save_every_n_epochs": 0, "save_every_n_steps": 2, "max_train_epochs": 5}
     first = RunFolder(place.train(caches, training=states_on(place, **values)).run.folder)
     longer = states_on(place, **{**values, "max_train_epochs": 6}, save_last_n_steps_state=8, **AUTO)
@@ -52,7 +52,7 @@ def test_states_by_steps_are_kept_by_their_distance(place: Any) -> None:
 
 @pytest.mark.parametrize("kept", [None, 2])
 def test_without_the_setting_or_while_another_run_began_with_them_states_stay(place: Any, kept: int | None) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     training = states_on(place, max_train_epochs=3, save_last_n_epochs_state=kept)
     first = RunFolder(place.train(caches, training=states_on(place, max_train_epochs=3)).run.folder)
     before = saved(first)
@@ -66,7 +66,7 @@ def test_without_the_setting_or_while_another_run_began_with_them_states_stay(pl
 
 
 def test_states_of_another_training_that_it_began_with_stay(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     first = RunFolder(place.train(caches, training=states_on(place, max_train_epochs=4)).run.folder)
     before, begun = saved(first), states(first)[2]
     values = {"max_train_epochs": 5, "seed": 7, "save_last_n_epochs_state": 1}

@@ -47,7 +47,7 @@ from musubi_nodes.testing.errors import fails
 def test_a_crashed_training_goes_on_with_the_steps_and_learning_rates_of_a_whole_one(
     place: Any, values: dict[str, Any]
 ) -> None:
-    caches, training = place.caches(), states_on(place, max_train_epochs=30)
+    caches, training = place.prepared(), states_on(place, max_train_epochs=30)
     optimizer = place.settings("OptimizerConfig", optimizer_type="AdamW", **values)
     whole_one = place.train(caches, training=training, optimizer=optimizer, output_name="whole")
     broken = crashed(place, caches, training, optimizer=optimizer)
@@ -63,7 +63,7 @@ def test_a_crashed_training_goes_on_with_the_steps_and_learning_rates_of_a_whole
 
 
 def test_a_training_that_was_stopped_after_a_save_goes_on_to_its_end(place: Any) -> None:
-    caches, training = place.caches(), states_on(place, max_train_epochs=400, save_every_n_epochs=5)
+    caches, training = place.prepared(), states_on(place, max_train_epochs=400, save_every_n_epochs=5)
 
     stopped = stopped_after_save(place, caches, training)
     assert not stopped.lora.complete
@@ -75,12 +75,12 @@ def test_a_training_that_was_stopped_after_a_save_goes_on_to_its_end(place: Any)
 
 
 def test_a_stopped_training_without_states_says_that_it_cannot_go_on(place: Any) -> None:
-    stopped_after_save(place, place.caches(), place.training(max_train_epochs=400, save_every_n_epochs=5))
+    stopped_after_save(place, place.prepared(), place.training(max_train_epochs=400, save_every_n_epochs=5))
     assert "save_state" in place.texts[-1]
 
 
 def test_after_a_crash_it_goes_on_by_itself(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     place.misbehaving("wan_train_network.py", CRASH.format(state="000002", when=ONCE))
     made = place.train(caches, training=states_on(place, crash_retries=1))
     assert made.lora.complete and steps(made.run.folder) == list(range(1, 40 * EPOCH + 1))
@@ -88,7 +88,7 @@ def test_after_a_crash_it_goes_on_by_itself(place: Any) -> None:
 
 
 def test_it_gives_up_after_so_many_crashes(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     place.misbehaving("wan_train_network.py", CRASH.format(state="000001", when="True"))
     place.forget()
     with pytest.raises(Crashed):
@@ -97,7 +97,7 @@ def test_it_gives_up_after_so_many_crashes(place: Any) -> None:
 
 
 def test_a_crash_without_a_state_is_told_at_once(place: Any) -> None:
-    caches = place.caches()
+    caches = place.prepared()
     place.misbehaving("wan_train_network.py", "raise SystemExit(5)")
     place.forget()
     with pytest.raises(Crashed):
@@ -106,7 +106,7 @@ def test_a_crash_without_a_state_is_told_at_once(place: Any) -> None:
 
 
 def test_a_half_written_state_is_skipped(place: Any) -> None:
-    caches, training = place.caches(), states_on(place)
+    caches, training = place.prepared(), states_on(place)
     broken = crashed(place, caches, training, state="000003")
     first, *_, last = states(broken)
     for state in states(broken)[1:]:
@@ -121,7 +121,7 @@ def test_a_half_written_state_is_skipped(place: Any) -> None:
 
 
 def test_a_state_of_a_loss_that_was_no_number_is_skipped(place: Any) -> None:
-    caches, training = place.caches(), states_on(place)
+    caches, training = place.prepared(), states_on(place)
     broken = crashed(place, caches, training, state="000003")
     first, *later = states(broken)
     for state in later:
@@ -137,7 +137,7 @@ def test_without_a_state_auto_begins_at_the_beginning(place: Any) -> None:
 
 
 def test_another_training_leaves_the_state_alone(place: Any) -> None:
-    caches, training = place.caches(), states_on(place)
+    caches, training = place.prepared(), states_on(place)
     crashed(place, caches, training)
     other = training.model_copy(update={"resume": "auto", "max_train_epochs": 1})
     place.train(caches, training=other, network=place.network(network_dim=8))
@@ -145,7 +145,7 @@ def test_another_training_leaves_the_state_alone(place: Any) -> None:
 
 
 def test_a_finished_training_is_handed_on_and_trains_longer_when_it_is_made_longer(place: Any) -> None:
-    caches, training = place.caches(), states_on(place, max_train_epochs=2)
+    caches, training = place.prepared(), states_on(place, max_train_epochs=2)
     first = place.train(caches, training=training)
     place.forget()
     auto = training.model_copy(update={"resume": "auto"})
@@ -156,7 +156,7 @@ def test_a_finished_training_is_handed_on_and_trains_longer_when_it_is_made_long
 
 
 def test_a_longer_training_with_a_falling_rate_must_be_accepted(place: Any) -> None:
-    caches, training = place.caches(), states_on(place, max_train_epochs=2)
+    caches, training = place.prepared(), states_on(place, max_train_epochs=2)
     optimizer = place.settings("OptimizerConfig", optimizer_type="AdamW", lr_scheduler="cosine")
     place.train(caches, training=training, optimizer=optimizer)
     longer = training.model_copy(update={"resume": "auto", "max_train_epochs": 4})
@@ -167,7 +167,7 @@ def test_a_longer_training_with_a_falling_rate_must_be_accepted(place: Any) -> N
 
 
 def test_a_named_state_counts_as_well(place: Any) -> None:
-    caches, training = place.caches(), states_on(place, max_train_epochs=3)
+    caches, training = place.prepared(), states_on(place, max_train_epochs=3)
     first = place.train(caches, training=training)
     folder = RunFolder(first.run.folder)
     (state,) = (each for each in states(folder) if each.step == EPOCH)
@@ -182,7 +182,7 @@ def test_a_named_state_counts_as_well(place: Any) -> None:
 
 
 def test_names_tell_the_step_or_epoch_of_the_whole_training(place: Any) -> None:
-    caches, training = place.caches(), states_on(place, save_every_n_steps=3, max_train_epochs=3)
+    caches, training = place.prepared(), states_on(place, save_every_n_steps=3, max_train_epochs=3)
     first = place.train(caches, training=training)
     by_step = next(s for s in states(RunFolder(first.run.folder)) if s.path.name == "my_lora-step00000003-state")
     by_epoch = next(s for s in states(RunFolder(first.run.folder)) if s.path.name == "my_lora-000001-state")
@@ -198,7 +198,7 @@ def test_names_tell_the_step_or_epoch_of_the_whole_training(place: Any) -> None:
 
 
 def test_trained_again_a_named_state_counts_and_auto_is_told_to_be_left_out(place: Any) -> None:
-    caches, training = place.caches(), states_on(place, max_train_epochs=3)
+    caches, training = place.prepared(), states_on(place, max_train_epochs=3)
     state = states(RunFolder(place.train(caches, training=training).run.folder))[0]
     place.train(caches, training=training.model_copy(update={"resume": named(place, state)}), train_again=True)
     assert resumed_from(place) == [str(state.path)]
@@ -213,7 +213,7 @@ def test_trained_again_a_named_state_counts_and_auto_is_told_to_be_left_out(plac
 @pytest.fixture
 def saved(place: Any) -> tuple[Any, Any, Any, Any]:
     """Caches, settings and a named state of a training that crashed."""
-    caches, training = place.caches(), states_on(place)
+    caches, training = place.prepared(), states_on(place)
     optimizer = place.settings("OptimizerConfig", optimizer_type="AdamW", weight_decay=0.01)
     state = states(crashed(place, caches, training, optimizer=optimizer))[-1]
     return caches, training.model_copy(update={"resume": named(place, state)}), optimizer, state
@@ -231,17 +231,14 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("name", OTHER)
-def test_a_named_state_is_not_gone_on_from_with_settings_that_it_does_not_keep(
-    place: Any, saved: Any, name: str
-) -> None:
+def test_a_named_state_is_not_gone_on_from_with_settings_that_it_does_not_keep(place: Any, saved: Any) -> None:
     caches, training, optimizer, _ = saved
-    which, value, both = OTHER[name]
-    inputs = {"training": training, "optimizer": optimizer, "network": place.network()}
-    inputs[which] = inputs[which].model_copy(update={name: value})
     place.forget()
-    with fails("state-settings-mismatch", name, *both.split()):
-        place.train(caches, **inputs)
+    for name, (which, value, both) in OTHER.items():
+        inputs = {"training": training, "optimizer": optimizer, "network": place.network()}
+        inputs[which] = inputs[which].model_copy(update={name: value})
+        with fails("state-settings-mismatch", name, *both.split()):
+            place.train(caches, **inputs)
     assert not place.started_since()
 
 

@@ -34,7 +34,7 @@ def breaks(place: Any) -> Path:
 
 
 def test_a_training_that_is_trained_again_goes_on_from_its_own_states_only(place: Any, breaks: Path) -> None:
-    caches, training = place.caches(), place.training(**SHORT, crash_retries=1)
+    caches, training = place.prepared(), place.training(**SHORT, crash_retries=1)
     place.train(caches, training=training)
     breaks.touch()
     place.forget()
@@ -44,7 +44,7 @@ def test_a_training_that_is_trained_again_goes_on_from_its_own_states_only(place
 
 
 def test_a_crash_before_the_first_state_takes_none_of_an_older_training(place: Any, breaks: Path) -> None:
-    caches, training = place.caches(), place.training(**SHORT, crash_retries=1)
+    caches, training = place.prepared(), place.training(**SHORT, crash_retries=1)
     place.train(caches, training=training)
     breaks.touch()
     with fails("script-failed", "the real cause"):
@@ -52,7 +52,7 @@ def test_a_crash_before_the_first_state_takes_none_of_an_older_training(place: A
 
 
 def test_the_cause_is_told_also_where_an_older_state_has_another_length(place: Any, breaks: Path) -> None:
-    caches, training = place.caches(), place.training(**SHORT)
+    caches, training = place.prepared(), place.training(**SHORT)
     cosine = place.settings("OptimizerConfig", optimizer_type="AdamW", lr_scheduler="cosine")
     place.train(caches, training=training, optimizer=cosine)
     breaks.touch()
@@ -65,7 +65,7 @@ def test_the_cause_is_told_also_where_an_older_state_has_another_length(place: A
 @pytest.mark.parametrize(("number", "starts"), [(15, 1), (9, 2)], ids=["SIGTERM", "SIGKILL"])
 def test_an_end_that_somebody_asked_for_is_not_undone(place: Any, number: int, starts: int) -> None:
     """SIGKILL is what the system sends when the memory is full."""
-    caches = place.caches()
+    caches = place.prepared()
     code = CRASH.format(state="000001", when=ONCE).replace("os._exit(3)", f"os.kill(os.getpid(), {number})")
     place.misbehaving("wan_train_network.py", code)
     place.forget()
@@ -80,7 +80,7 @@ def test_an_end_that_somebody_asked_for_is_not_undone(place: Any, number: int, s
 
 def test_retries_are_counted_over_those_for_memory_too(place: Any) -> None:
     """Each run saves a state; the first two crash, the third runs out of memory, all later ones crash again."""
-    caches = place.caches()
+    caches = place.prepared()
     count = str(place.folder / "count")
     fault = f"""
 def end():
@@ -104,7 +104,7 @@ def test_a_training_whose_host_was_killed_goes_on(
     place: Any, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(heartbeat, "STOPPED", 0.5)
-    caches, training = place.caches(), states_on(place)
+    caches, training = place.prepared(), states_on(place)
     broken = crashed(place, caches, training)
     write_json(broken.path / "status.json", {"status": "running", **heartbeat.this_host(), **elsewhere})
     place.train(caches, training=training.model_copy(update={"resume": "auto"}))
@@ -127,14 +127,14 @@ def test_auto_that_finds_nothing_says_what_differs(place: Any) -> None:
 
 
 def test_auto_says_where_a_run_of_the_training_has_no_state(place: Any) -> None:
-    caches, training = place.caches(), place.training(max_train_epochs=1)
+    caches, training = place.prepared(), place.training(max_train_epochs=1)
     place.train(caches, training=training)
     place.train(caches, training=training.model_copy(update={"resume": "auto", "max_train_epochs": 2}))
     assert "resume" in place.texts[0] and place.started()[-2].name in place.texts[0]
 
 
 def test_a_named_state_of_another_rank_is_refused_before_the_start(place: Any) -> None:
-    caches, training = place.caches(), place.training(**SHORT)
+    caches, training = place.prepared(), place.training(**SHORT)
     state = states(RunFolder(place.train(caches, training=training).run.folder))[0]
     place.forget()
     with fails("state-settings-mismatch", "network_dim", 4, 8):
@@ -158,7 +158,7 @@ def test_a_schedule_free_training_goes_on(place: Any, breaks: Path) -> None:
     (package / "schedulefree-1.4.dist-info").mkdir()
     (package / "schedulefree-1.4.dist-info" / "METADATA").write_text("Name: schedulefree\nVersion: 1.4\n")
     optimizer = place.settings("OptimizerConfig", optimizer_type="schedulefree.AdamWScheduleFree")
-    caches, training = place.caches(), place.training(**SHORT)
+    caches, training = place.prepared(), place.training(**SHORT)
     first = RunFolder(place.train(caches, training=training, optimizer=optimizer).run.folder)
     assert not list(first.out.glob("*/scheduler.bin"))
     longer = training.model_copy(update={"resume": "auto", "max_train_epochs": 4})
@@ -167,7 +167,7 @@ def test_a_schedule_free_training_goes_on(place: Any, breaks: Path) -> None:
 
 
 def test_a_name_with_a_date_keeps_it(place: Any) -> None:
-    caches, training, name = place.caches(), place.training(**SHORT), "girl-20251125"
+    caches, training, name = place.prepared(), place.training(**SHORT), "girl-20251125"
     place.train(caches, training=training, output_name=name)
     longer = training.model_copy(update={"resume": "auto", "max_train_epochs": 4})
     made = place.train(caches, training=longer, output_name=name)
@@ -177,7 +177,7 @@ def test_a_name_with_a_date_keeps_it(place: Any) -> None:
 
 @pytest.mark.parametrize("sound", [True, False], ids=["sound", "damaged since"])
 def test_a_lora_that_could_not_be_handed_on_is_so_by_the_next_queue(place: Any, sound: bool) -> None:
-    caches, folder = place.caches(), place.folder / "output/models/loras/musubi"
+    caches, folder = place.prepared(), place.folder / "output/models/loras/musubi"
     folder.parent.mkdir(parents=True)
 
     def get_in_the_way(node_id: str, now: Progress) -> None:

@@ -194,7 +194,7 @@ def train_with(node: str = "", **values: Any) -> Provoke:
     """Train with one settings node's values, or with the trainer's own."""
 
     def provoke(p: Any) -> Any:
-        caches = p.caches()
+        caches = p.prepared()
         p.forget()
         if not node:
             return p.train(caches, **values)
@@ -214,7 +214,7 @@ def train_models(models: dict[str, Any], **values: Any) -> Provoke:
 
 
 def i2v_training_on_t2v_caches(p: Any) -> Any:
-    caches = p.caches()
+    caches = p.prepared()
     p.forget()
     return p.train({**caches, "models": p.models(**I2V)})
 
@@ -264,7 +264,7 @@ def half_a_lora(p: Any) -> Any:
 
 
 def samples_of_fun_control(p: Any) -> Any:
-    caches = p.caches()
+    caches = p.prepared()
     p.forget()
     models = caches["models"].model_copy(update={"task": "t2v-14B-FC"})
     return p.train(
@@ -287,7 +287,7 @@ def nan(p: Any) -> Any:
 
 def other_weights_after_the_check(p: Any) -> Any:
     """The trainer gets a DiT that is none: its own reason must stand above accelerate's."""
-    caches = p.caches()
+    caches = p.prepared()
     p.forget()
     return p.train({**caches, "models": caches["models"].model_copy(update={"dit": caches["models"].vae})})
 
@@ -337,7 +337,7 @@ def sample_is_whole(folder: Path) -> bool:
 
 
 def resumed(p: Any) -> Any:
-    caches = p.caches()
+    caches = p.prepared()
     first = p.train(caches, training=p.training(save_state_on_train_end=True))
     state = (first.run.folder / "out" / "my_lora-state").relative_to(p.host.output_folder)
     second = p.train(caches, training=p.training(resume=state.as_posix(), max_train_epochs=4))

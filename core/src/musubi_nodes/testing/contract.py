@@ -2,15 +2,17 @@
 
 In a plugin's tests::
 
-    @pytest.mark.parametrize("case", cases(NODES), ids=str)
-    def test_its_script_accepts_it(case):
-        case.check()
+    @pytest.mark.parametrize("node", NODES, ids=lambda node: node.id)
+    def test_its_script_accepts_each_option(node):
+        check_all([node])
 """
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from musubi_nodes.commands.option_owners import IMPORTABLE, RUNNER, SECRET, refusal
@@ -69,12 +71,17 @@ class Case:
 
     def check(self, known: Table | None = None, version: str = NEWEST) -> None:
         """Assert that the parser accepts it or the declaration refuses it."""
-        known = options_of(self.node.script, version) if known is None else known
         try:
             words = self.words(known, version)
         except NotPossible:
             return
-        parser_for(known, self.node.script).parse_args(words)
+        script = self.node.script
+        (parser_of(script, version) if known is None else parser_for(known, script)).parse_args(words)
+
+
+@cache
+def parser_of(script: str, version: str = NEWEST) -> ArgumentParser:
+    return parser_for(options_of(script, version), script)
 
 
 def cases(nodes: Iterable[type[Node]]) -> list[Case]:
@@ -82,6 +89,17 @@ def cases(nodes: Iterable[type[Node]]) -> list[Case]:
     scripts = [node for node in nodes if issubclass(node, ScriptNode)]
     found = [Case(node, *made) for node in scripts for made in (*_variants(node), *_together(node))]
     return [case for case in found if case.inputs is not None]
+
+
+def check_all(nodes: Iterable[type[Node]]) -> None:
+    """Check all :func:`cases`; the AssertionError names each that fails."""
+    wrong = {}
+    for case in cases(nodes):
+        try:
+            case.check()
+        except Exception as error:
+            wrong[str(case)] = f"{error!r:.500}"
+    assert not wrong, "\n".join(f"{case}: {error}" for case, error in wrong.items())
 
 
 def options_of(script: str, version: str = NEWEST, install: Install | None = None) -> Table:

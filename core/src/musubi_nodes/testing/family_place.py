@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from musubi_nodes.config import cache_folder
 from musubi_nodes.testing.workplace import Workplace
 
 
@@ -28,6 +29,12 @@ class FamilyPlace(Workplace):
         text = self.run(f"{self.prefix}TextEncoderCache", dataset=dataset, models=models).text_cache
         return {"models": models, "latent_cache": latent, "text_cache": text}
 
+    def prepared(self) -> dict[str, Any]:
+        """Return caches that are made once in a session; only train from them."""
+        shared = type(self)(cache_folder() / "prepared" / self.prefix)
+        shared.folder.mkdir(parents=True, exist_ok=True)
+        return shared.caches(next(shared.folder.glob("*.toml"), None))
+
     def training(self, **values: Any) -> Any:
         given = {"max_train_epochs": 2, "learning_rate": 0.01, **values}
         return self.run("TrainingConfig", **given).training
@@ -36,7 +43,7 @@ class FamilyPlace(Workplace):
         return self.run("NetworkConfig", **{"network_dim": 4, **values}).network
 
     def train(self, caches: Mapping[str, Any] | None = None, **values: Any) -> Any:
-        wired = {"training": self.training(), "network": self.network(), **(caches or self.caches())}
+        wired = {"training": self.training(), "network": self.network(), **(caches or self.prepared())}
         return self.run(f"{self.prefix}LoRATrainer", **{**wired, **values})
 
     def generate(self, **values: Any) -> Any:

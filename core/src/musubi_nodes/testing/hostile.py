@@ -18,15 +18,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from musubi_nodes.commands.tables import Table
 from musubi_nodes.errors import CONTROLS, LONGEST, MusubiError, is_one_line, one_line
 from musubi_nodes.families.fields import FieldSpec, Socket, fields_of
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.runs.install import Install
-from musubi_nodes.testing.contract import NEWEST, options_of, runner_options
+from musubi_nodes.testing.contract import NEWEST, options_of, parser_of, runner_options
 from musubi_nodes.testing.fill import build, default_value, filled, has_widgets, other_values, socket_classes
-from musubi_nodes.testing.parsers import parser_for
 
 HOSTILE: Mapping[str, str] = {
     "option": "--config_file=/etc/passwd",
@@ -191,20 +189,13 @@ def _harmless(node: type[ScriptNode], spec: FieldSpec, make: Try) -> Iterator[di
 def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
     known = options_of(node.script)
     words = node().planned(inputs, known, NEWEST).argv(runner_options(node, known))
-    read = vars(_parser(node.script, known).parse_args(words))
+    read = vars(parser_of(node.script).parse_args(words))
     launcher = node().launcher(inputs, INSTALL, Path("/run"))
     assert all(map(is_one_line, [*words, *launcher])), "what the script is given, it may print: it must be one line"
     return read | {word.partition("=")[0]: word.partition("=")[2] for word in launcher}
 
 
 INSTALL = Install("install", Path("/install"), Path(sys.executable))
-_PARSERS: dict[str, Any] = {}
-
-
-def _parser(script: str, known: Table) -> Any:
-    if script not in _PARSERS:
-        _PARSERS[script] = parser_for(known, script)
-    return _PARSERS[script]
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:

@@ -22,6 +22,9 @@ CHECKOUT = Path(__file__).parent / "checkout"
 MISBEHAVE = "MUSUBI_MINIATURE_MISBEHAVE"
 """What the scripts are to do wrong (``miniature/misbehave.py`` of the checkout)."""
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Toy matrices are too small to share: numpy's threads would only wait for each other."""
+
 
 class ToyModels(Mapping[str, Path]):
     """The folders of the toy models by kind; they are written when somebody first asks, not when ComfyUI starts."""
@@ -50,4 +53,7 @@ class ToyModels(Mapping[str, Path]):
 def musubi_provide_installs() -> list[Install]:
     """The install ``miniature``: this Python, any device, and toy models that appear only while it is chosen."""
     faults = {name: value for name, value in os.environ.items() if name == MISBEHAVE}
-    return [Install("miniature", CHECKOUT, Path(sys.executable), faults, cpu=True, models=ToyModels(), demos=DEMOS)]
+    environment = {**ONE_THREAD, **faults}
+    return [
+        Install("miniature", CHECKOUT, Path(sys.executable), environment, cpu=True, models=ToyModels(), demos=DEMOS)
+    ]
