@@ -49,6 +49,7 @@ def example(name: str, changes: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def add(graph: dict[str, Any], id_: str, name: str, **inputs: Any) -> None:
+    assert id_ not in graph
     graph[id_] = {"class_type": f"MusubiTuner_{name}", "inputs": inputs}
 
 
@@ -79,11 +80,11 @@ def test_hunyuan_video_and_the_lora_tools(comfy: Comfy, toy_config: str, tmp_pat
         {**SHORT, "DatasetConfigLoader": {"path": str(dataset)}, "HunyuanVideoModels": MODELS["HunyuanVideo"]},
     )
     both = {"models": ["2", 0], "lora": ["8", 0]}
-    add(graph, "9", "HunyuanVideoGenerator", **both, **SIZE, video_length=5, filename_prefix="hv")
-    add(graph, "10", "LoRAFormatConverter", lora=["8", 0], output_name="hv_other")
-    add(graph, "11", "LoRAFormatConverter", lora=["10", 0], output_name="hv_back")
-    add(graph, "12", "LoRAMerger", lora=["8", 0], dit="hv_dit.safetensors", output_name="hv_merged")
-    add(graph, "13", "LoRAPostHocEMA", run=["8", 1], beta=0.5, output_name="hv_ema")
+    add(graph, "video", "HunyuanVideoGenerator", **both, **SIZE, video_length=5, filename_prefix="hv")
+    add(graph, "other", "LoRAFormatConverter", lora=["8", 0], output_name="hv_other")
+    add(graph, "back", "LoRAFormatConverter", lora=["other", 0], output_name="hv_back")
+    add(graph, "merged", "LoRAMerger", lora=["8", 0], dit="hv_dit.safetensors", output_name="hv_merged")
+    add(graph, "ema", "LoRAPostHocEMA", run=["8", 1], beta=0.5, output_name="hv_ema")
     finished(comfy, graph)
 
     bare = Bare(toy_config, tmp_path / "bare")
@@ -130,11 +131,11 @@ def test_framepack_by_sections(comfy: Comfy, toy_config: str, tmp_path: Path) ->
         {**SHORT, "DatasetConfigLoader": {"path": str(dataset)}, "FramePackModels": MODELS["FramePack"]},
     )
     shutil.copy(picture, comfy.folder / "input" / "first_frame.png")
-    graph["9"] = {"class_type": "LoadImage", "inputs": {"image": "first_frame.png"}}
-    add(graph, "10", "FramePackSection", prompt="rolls", sections=2)
-    add(graph, "11", "FramePackSection", previous=["10", 0], prompt="falls")
-    parts = {"image": ["9", 0], "section": ["11", 0], "video_seconds": 0.8, "latent_window_size": 2}
-    add(graph, "12", "FramePackGenerator", models=["2", 0], lora=["8", 0], **SIZE, **parts, filename_prefix="fp")
+    graph["picture"] = {"class_type": "LoadImage", "inputs": {"image": "first_frame.png"}}
+    add(graph, "first", "FramePackSection", prompt="rolls", sections=2)
+    add(graph, "second", "FramePackSection", previous=["first", 0], prompt="falls")
+    parts = {"image": ["picture", 0], "section": ["second", 0], "video_seconds": 0.8, "latent_window_size": 2}
+    add(graph, "video", "FramePackGenerator", models=["2", 0], lora=["8", 0], **SIZE, **parts, filename_prefix="fp")
     finished(comfy, graph)
 
     bare = Bare(toy_config, tmp_path / "bare")
