@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.real import toys
+from tools.option_tables import ask, read_tables
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.frames import ImageFiles
@@ -170,6 +171,16 @@ def test_every_option_of_the_install_is_found_by_its_help(place: Workplace) -> N
         known = table(script, nearest_release(install.version)) or {}
         assert found.keys() >= known.keys()
         assert {n for n, s in found.items() if s.flag} >= {n for n, s in known.items() if s.flag}
+
+
+@pytest.mark.parametrize("script", ["convert_lora.py", "wan_generate_video.py"])
+def test_the_parsers_show_the_options_that_are_stored(place: Workplace, script: str) -> None:
+    from musubi_nodes.commands.tables import RELEASES
+
+    install = place.services.install()
+    if install.version not in RELEASES:
+        pytest.skip("there is no stored table of this release")
+    assert ask(install.root, str(install.python), script) == read_tables(install.version)[script]
 
 
 SPOKEN = (
