@@ -11,9 +11,22 @@ import numpy as np
 import pytest
 
 from musubi_nodes.commands.parser_options import parser_options
-from musubi_nodes.families import Family, Install, ModelFile, NodeInputs, Option, SameResult, ToolInputs, ToolNode
+from musubi_nodes.families import (
+    Context,
+    Family,
+    InputFile,
+    Install,
+    ModelFile,
+    NodeInputs,
+    Option,
+    SameResult,
+    ToolInputs,
+    ToolNode,
+    write_bytes,
+)
 from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.result_key import key_of
+from musubi_nodes.testing.workplace import Workplace
 
 BYTES = np.arange(24, dtype=np.float32)
 DIFFERENT: dict[str, tuple[Any, Any]] = {
@@ -121,3 +134,25 @@ def test_a_changed_file_behind_an_unknown_option_has_another_key(
 
 def test_an_option_that_is_marked_so_does_not_count(key: Callable[..., str]) -> None:
     assert key() == key(threads=8)
+
+
+class Convert(ToolNode):
+    """Reads an upload beside its options."""
+
+    id, title, script = "Convert", "Convert", "convert_lora.py"
+
+    class Inputs(ToolInputs):
+        reference: Annotated[str, InputFile("image")]
+
+    def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
+        return {"target": "other"}
+
+
+def test_a_changed_upload_has_another_key(musubi_workplace: Workplace) -> None:
+    context = Context(musubi_workplace.host, musubi_workplace.services)
+    file = context.host.input_folder() / "a.png"
+    keys = []
+    for content in (b"one", b"one", b"two"):
+        write_bytes(file, content)
+        keys.append(Convert().plan(Convert.Inputs(reference="a.png"), context).key())
+    assert keys[0] != keys[2]

@@ -222,6 +222,12 @@ DECLARED = {
         "Bad",
         *("--bird_depth", "depth", "tiling"),
     ),
+    "a file as free text": (
+        family(DEPTH, 'depth: Annotated[str, Option("bird_file")] = Field("", description="A file.")'),
+        "option-names-file",
+        "Bad",
+        *("depth", "--bird_file", "ModelFile"),
+    ),
     "option taken as well": (
         family(DEPTH, DEPTH.replace("bird_depth", "vae")),
         "option-set-twice",

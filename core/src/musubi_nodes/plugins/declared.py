@@ -12,16 +12,21 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from musubi_nodes.commands.option import Option, marker
+from musubi_nodes.commands.option_owners import names_file
+from musubi_nodes.commands.tables import OptionSpec
 from musubi_nodes.errors import InvalidValue, Problem, did_you_mean
 from musubi_nodes.families.caches.node import CacheInputs, CacheNode, LatentCache, LatentCacheInputs
 from musubi_nodes.families.family import Family
-from musubi_nodes.families.fields import FieldSpec, socket_class, without_none
+from musubi_nodes.families.family_node import FamilyNode
+from musubi_nodes.families.fields import FieldSpec, fields_of, socket_class, without_none
 from musubi_nodes.families.forward_options import ForwardOptions
 from musubi_nodes.families.generating.generator import Generator, ImageGenerator, VideoGenerator
 from musubi_nodes.families.generating.inputs import GeneratorInputs, ImageGeneratorInputs, VideoGeneratorInputs
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.script_inputs import ScriptInputs
+from musubi_nodes.families.tool import ToolInputs, ToolNode
 from musubi_nodes.families.training.fine_tuner import FineTuner, FineTunerInputs
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.lora_trainer import LoRATrainer, LoRATrainerInputs
@@ -65,6 +70,8 @@ ATTRIBUTES: Rows = (
 
 PORTS: Rows = (
     (Node, "Inputs", _a(BaseModel), "class Inputs(NodeInputs)"),
+    (ToolNode, "Inputs", _a(ToolInputs), "class Inputs(ToolInputs)"),
+    (FamilyNode, "Inputs", _a(ScriptInputs), "class Inputs(ScriptInputs)"),
     (CacheNode, "Inputs", _a(CacheInputs), "class Inputs(CacheInputs)"),
     (LatentCache, "Inputs", _a(LatentCacheInputs), "class Inputs(LatentCacheInputs)"),
     (Trainer, "Inputs", _a(TrainerInputs), "class Inputs(TrainerInputs)"),
@@ -176,6 +183,17 @@ def _one_owner(node: NodeClass) -> Iterator[Problem]:
             )
 
 
+def _free_paths(node: NodeClass) -> Iterator[Problem]:
+    """Refuse free text for a file: a workflow may come from a stranger."""
+    specs = {f"field {spec.name}": spec for spec in node.fields()}
+    for name, kind, _ in _takes(node):
+        specs |= {f"{name}.{spec.name}": spec for spec in (fields_of(kind) if kind else ())}
+    for option, owner in _options(node):
+        spec = specs.get(owner)
+        if spec and spec.kind in ("string", "input") and names_file(OptionSpec(option)):
+            yield Problem("option-names-file", f"{owner}: --{option} names a file: mark it ModelFile, Picture or Clip")
+
+
 CHECKS: tuple[Callable[[NodeClass], Iterator[Problem]], ...] = (
     unknown_attributes,
     partial(_attributes, ATTRIBUTES),
@@ -188,6 +206,7 @@ CHECKS: tuple[Callable[[NodeClass], Iterator[Problem]], ...] = (
     _needed_inputs,
     _taken,
     _one_owner,
+    _free_paths,
     misspelt_models,
     unknown_script,
     unknown_names,
