@@ -13,6 +13,11 @@ MODELS: dict[str, dict[str, str]] = {
     "Wan": {"dit": "wan21_dit.safetensors", "vae": "wan_vae.safetensors", "t5": "t5.safetensors"},
     "HunyuanVideo": {"dit": "hv_dit.safetensors", **ENCODERS},
     "FramePack": {"dit": "fp_dit.safetensors", "image_encoder": "fp_siglip.safetensors", **ENCODERS},
+    "Flux2": {
+        "dit": "klein_dit.safetensors",
+        "vae": "flux2_vae.safetensors",
+        "text_encoder": "qwen3.safetensors",
+    },
     "FluxKontext": {
         "dit": "kontext_dit.safetensors",
         "vae": "kontext_vae.safetensors",

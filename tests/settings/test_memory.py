@@ -57,6 +57,8 @@ MEASURED: dict[str, tuple[str, Shape, dict[str, Any], float]] = {
     "and swap 16": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED | {"blocks_to_swap": 16}, 24),
     "and swap 45": ("qwen_image 20B", Shape(1024, 1024, 1, rank=16), SCALED | {"blocks_to_swap": 45}, 12),
     "Z-Image 512x512, rank 128": ("z_image 6B", Shape(512, 512, 1, rank=128), SCALED, 9.8),
+    "FLUX.2 klein 4B 512x512, rank 128": ("flux_2 klein-4B", Shape(512, 512, 1, rank=128), SCALED, 7.0),
+    "FLUX.2 klein 9B 512x512, rank 128": ("flux_2 klein-9B", Shape(512, 512, 1, rank=128), SCALED, 13.9),
 }
 """Peaks of LoRA trainings that users of musubi-tuner measured, in GB, and those of docs/qwen_image.md (v0.3.4). Nobody
 told one of generating."""

@@ -34,4 +34,5 @@ def _klein(save, state_of):
     from musubi_tuner.flux_2 import flux2_models
 
     save("klein_dit", state_of(flux2_models.Flux2(flux2_models.Klein4BParams(), "torch", False), seed=70))
-    save("flux2_vae", state_of(flux2_models.AutoEncoder(flux2_models.AutoEncoderParams()), torch.float32, seed=71))
+    ae = state_of(flux2_models.AutoEncoder(flux2_models.AutoEncoderParams()), torch.float32, seed=71)
+    save("flux2_vae", {**ae, "bn.running_var": torch.ones_like(ae["bn.running_var"])})  # a root is taken of it

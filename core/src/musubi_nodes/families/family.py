@@ -79,7 +79,8 @@ class Family:
     ``text_made_from``: what of an item its text cache depends on; an encoder that looks at the control pictures adds
     ``control``. ``empty_negative_prompt`` is what the scripts need in the place of an empty one. ``ignores`` are the
     fields of a prompt that its samples and generations would leave out without a word. ``sample_options`` are defaults
-    of samples by key of the prompt file, ``refused_options`` those that fail in its scripts, with the reason.
+    of samples by key of the prompt file, ``sample_keys`` the keys that differ there, by field of a prompt.
+    ``refused_options`` fail in its scripts, with the reason.
     ``versions`` are the versions of its models by name, each with the fields of this class that differ there.
     """
 
@@ -109,6 +110,7 @@ class Family:
     empty_negative_prompt: str = ""
     ignores: frozenset[str] = frozenset()
     sample_options: Mapping[str, Any] = field(default_factory=dict)
+    sample_keys: Mapping[str, str] = field(default_factory=dict)
     refused_options: dict[str, str] = field(default_factory=dict)
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

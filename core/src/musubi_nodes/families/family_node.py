@@ -45,7 +45,8 @@ class FamilyNode(ScriptNode[ScriptT]):
         return {}
 
     def arguments(self, inputs: ScriptT, known: Table, version: str) -> Iterator[Argument]:
-        yield from memory_arguments(inputs.memory or Memory(), self.family, self.option_map(), self.script, known)
+        family, memory = self.family_of(inputs), inputs.memory or Memory()
+        yield from memory_arguments(memory, family, self.option_map(), self.script, known)
         yield from super().arguments(inputs, known, version)
 
     def device(self, inputs: ScriptT) -> str:

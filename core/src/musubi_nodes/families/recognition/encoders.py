@@ -39,8 +39,10 @@ TEXT_ENCODERS = (
         "the Qwen2.5-VL text encoder of Qwen-Image and HunyuanVideo 1.5",
         {"visual.blocks.0.attn.qkv.weight": (), "model.layers.0.self_attn.q_proj.bias": (), "model.norm.weight": ()},
     ),
-    WeightsKind("the Mistral 3 text encoder of FLUX.2 dev", {"multi_modal_projector.linear_1.weight": ()}),
-    WeightsKind("the Mistral 3 text encoder of FLUX.2 dev", {**_LLM, "embed_tokens.weight": (131072, 5120)}),
+    WeightsKind(
+        "the Mistral 3 text encoder of FLUX.2 dev", {"multi_modal_projector.linear_1.weight": ()}, prefixes=("",)
+    ),
+    WeightsKind("ComfyUI's Mistral 3 text encoder of FLUX.2 dev", {**_LLM, "embed_tokens.weight": (131072, 5120)}),
     WeightsKind("a Gemma text encoder", {**_LLM, "layers.0.post_feedforward_layernorm.weight": ()}),
 )
 

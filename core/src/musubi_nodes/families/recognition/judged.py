@@ -49,7 +49,7 @@ def _another(path: Path, header: Header, accepts: Accepts, found: Recognised) ->
 
 
 def _check_reading(path: Path, found: Recognised, accepts: Accepts) -> None:
-    if found.prefix not in accepts.prefixes:
+    if found.prefix not in ((found.kind and found.kind.prefixes) or accepts.prefixes):
         raise MusubiError(
             "model-prefix-unsupported",
             f"{path.name} is {found.name}, but with {found.prefix!r} before the name of each tensor",

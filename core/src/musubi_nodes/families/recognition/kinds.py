@@ -22,6 +22,7 @@ class WeightsKind:
     """A kind of weights file, identified by its tensors.
 
     ``name`` is for messages, ``without`` lists absent names, ``tasks`` are values of the models' field ``task``.
+    ``prefixes`` are those that its loader reads, where they aren't those of the field.
     """
 
     name: str
@@ -29,6 +30,7 @@ class WeightsKind:
     without: tuple[str, ...] = ()
     metadata: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
 
     @property
     def weight(self) -> int:

@@ -154,7 +154,8 @@ class Execution:
     def _sample_prompts(self, sampling: Sampling, folder: Path) -> Path:
         own = {name: getattr(self.inputs, field) for name, field in sample_fields(type(self.inputs)).items()}
         pictures, defaults = self.trainer.sample_pictures(self.inputs), self.trainer.sample_options(self.inputs)
-        rules = SampleRules(pictures, defaults, self.trainer.family.empty_negative_prompt)
+        family = self.trainer.family_of(self.inputs)
+        rules = SampleRules(pictures, defaults, family.empty_negative_prompt, family.sample_keys)
         return write_prompts(sampling, own, rules, folder)
 
     def _plan(self, inputs: TrainerInputs) -> Plan:

@@ -57,11 +57,12 @@ def check_prompts(samples: Iterable[Prompt], rule: FrameRule, family: Family) ->
 
 @dataclass(frozen=True)
 class SampleRules:
-    """Pictures by field of a prompt, default entries, empty negative prompt."""
+    """Pictures by field of a prompt, default entries, empty negative prompt, own keys."""
 
     pictures: Mapping[str, PictureCount] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     empty_negative_prompt: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def sample_fields(inputs: type[BaseModel]) -> dict[str, str]:
@@ -77,7 +78,7 @@ def write_prompts(sampling: Sampling, pictures: Mapping[str, Frames], rules: Sam
     """
     entries = []
     for number, prompt in enumerate(sampling.samples()):
-        entry = {**rules.defaults, **_entry(prompt, rules.empty_negative_prompt)}
+        entry = {**rules.defaults, **_entry(prompt, rules)}
         for name, (key, several) in PICTURES.items():
             takes, own = rules.pictures.get(name, NO_PICTURES), getattr(prompt, name)
             shown = pictures.get(name) if own is None and takes != NO_PICTURES else own
@@ -89,11 +90,11 @@ def write_prompts(sampling: Sampling, pictures: Mapping[str, Frames], rules: Sam
     return write_json(folder / "prompts.json", entries)
 
 
-def _entry(prompt: Prompt, empty_negative_prompt: str) -> dict[str, Any]:
+def _entry(prompt: Prompt, rules: SampleRules) -> dict[str, Any]:
     """Convert a prompt; v0.3.4 uses guidance with a negative prompt only."""
-    values: Mapping[str, Any] = {key: getattr(prompt, name) for name, key in KEYS.items()}
-    entry = {key: value for key, value in values.items() if value is not None}
+    values = ((rules.keys.get(name, key), getattr(prompt, name)) for name, key in KEYS.items())
+    entry = {key: value for key, value in values if value is not None}
     entry["prompt"] = one_line(prompt.prompt)
     if prompt.negative_prompt or prompt.cfg_scale is not None:
-        entry["negative_prompt"] = one_line(prompt.negative_prompt) or empty_negative_prompt
+        entry["negative_prompt"] = one_line(prompt.negative_prompt) or rules.empty_negative_prompt
     return entry
