@@ -28,7 +28,7 @@ def test_a_lora_of_the_base_from_texts_has_samples_and_changes_pictures_of_the_f
     made = trained(place, "Flux2", models, place.dataset(count=2), sampling=sampling)
     header = read_header(made.lora.path)
     assert LORA in header.tensors and header.metadata["ss_base_model_version"] == "flux_2_klein_4b"
-    assert len(sampled(made)) == 2 and made.lora.family == "flux_2"
+    assert len(sampled(made)) == 2
     assert "guidance scale: 2.0" in (made.run.folder / "log.txt").read_text("utf-8")
     values = {**SMALL, "models": models_of(place, "klein-4b")}
     both = place.run("Flux2Generator", lora=made.lora, output_type="latent_images", **values)

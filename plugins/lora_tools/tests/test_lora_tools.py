@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from musubi_nodes.families import Run
+from musubi_nodes.families import Header, Run
+from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.record.folder import RunFolder
+from musubi_nodes_lora_tools.names import families_of, wrong_names
 
 FAMILIES = {
     "wan": ("blocks.0.self_attn.q", "blocks.0.cross_attn.k", "blocks.1.ffn.0", "blocks.1.cross_attn.k_img"),
@@ -123,3 +125,13 @@ def test_nothing_that_is_there_is_overwritten(place: Any) -> None:
     first = place.run("LoRAFormatConverter", lora=lora).lora.path
     second = place.run("LoRAFormatConverter", lora=lora).lora.path
     assert first != second and first.exists() and second.name == "a_other-2.safetensors"
+
+
+def test_layers_that_several_models_have_are_right_as_any_of_them_spells_them() -> None:
+    shared = Header(dict.fromkeys(["lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight"]), {})
+    found = families_of(shared, plugins().families)
+    assert {family.key for family in found} >= {"hunyuan", "flux_2", "flux_kontext"}
+    for name in ("img_attn_qkv", "img_attn.qkv"):
+        spelled = Header(dict.fromkeys([f"diffusion_model.double_blocks.0.{name}.lora_A.weight"]), {})
+        assert wrong_names(spelled, *found) == []
+    assert wrong_names(Header(dict.fromkeys(["diffusion_model.double.blocks.0.x.lora_A.weight"]), {}), *found)

@@ -26,7 +26,7 @@ from musubi_nodes.families import (
     publish_lora,
     read_header,
 )
-from musubi_nodes_lora_tools.names import family_of, wrong_names
+from musubi_nodes_lora_tools.names import families_of, wrong_names
 
 TARGETS = {"musubi": "default", "other": "other"}
 """Format -> ``--target`` (convert_lora.py, v0.3.4)."""
@@ -95,8 +95,8 @@ class LoRAFormatConverter(ToolNode):
                 fix="See the log.",
                 log=log,
             )
-        family = family_of(before, context.services.families)
-        wrong = wrong_names(after, family) if family and target == "other" and not prefix else []
+        found = families_of(before, context.services.families)
+        wrong = wrong_names(after, *found) if found and target == "other" and not prefix else []
         if wrong:
             raise MusubiError(
                 "lora-modules-unknown",
@@ -123,8 +123,9 @@ def _planned(lora: Lora, wanted: str, context: Context) -> _Plan:
     before = read_header(lora.path)
     found = lora_format(before)
     target = _target(wanted, found, lora.path)
-    family = family_of(before, context.services.families)
-    if target == "other" and family and family.not_convertible:
+    families = families_of(before, context.services.families)
+    if target == "other" and families and all(family.not_convertible for family in families):
+        family = families[0]
         raise MusubiError(
             "lora-not-convertible",
             f"{lora.path.name} is a {family.title} LoRA: it cannot be converted",

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from musubi_nodes.families import Family, Header, modules_in
 
 
-def family_of(header: Header, families: Sequence[Family]) -> Family | None:
-    """The family whose module names are all the LoRA has, in either spelling; ``None`` for an unknown one."""
+def families_of(header: Header, families: Sequence[Family]) -> list[Family]:
+    """The families whose module names are all the LoRA has, in either spelling; none for an unknown one."""
     names = set(modules_in(header))
-    return next((f for f in families if f.lora_modules and all(_fits(f, name) for name in names)), None)
+    return [f for f in families if f.lora_modules and all(_fits(f, name) for name in names)]
 
 
-def wrong_names(header: Header, family: Family) -> list[str]:
-    """Modules that the family does not have, as ComfyUI spells them: it would say "lora key not loaded"."""
-    return sorted(name for name in modules_in(header) if not re.fullmatch(family.lora_modules, name))
+def wrong_names(header: Header, *families: Family) -> list[str]:
+    """Modules that no family has, as ComfyUI spells them: it would say "lora key not loaded"."""
+    known = "|".join(family.lora_modules for family in families)
+    return sorted(name for name in modules_in(header) if not re.fullmatch(known, name))
 
 
 def _fits(family: Family, name: str) -> bool:
