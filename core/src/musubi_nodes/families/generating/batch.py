@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.batching import Item, groups, items_of
 from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.generating.inputs import GeneratorInputs
-from musubi_nodes.families.generating.invocations import Generator, Invocations
+from musubi_nodes.families.generating.invocations import Invocations
 from musubi_nodes.families.generating.state import Batch
 from musubi_nodes.families.generating.workers import side_by_side
 from musubi_nodes.families.prompts import Prompt, Prompts
@@ -22,6 +23,9 @@ from musubi_nodes.i18n import translate
 from musubi_nodes.runs.hardware.devices import gpus
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.process.environment import joined
+
+if TYPE_CHECKING:
+    from musubi_nodes.families.generating.generator import Generator
 
 ONE = Prompts(items=(Prompt(),))
 

@@ -26,7 +26,7 @@ class Item:
 
     number: int
     prompt: Prompt
-    inputs: GeneratorInputs
+    inputs: Any
     plan: Plan | None = None
     key: str = ""
 

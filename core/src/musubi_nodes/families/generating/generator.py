@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
@@ -92,7 +93,10 @@ PROMPT_LINE = {
 """Field of a prompt -> its option in a line of ``--from_file`` (``parse_prompt_line`` of the generators, v0.3.4)."""
 
 
-class Generator(FamilyNode):
+GeneratorT = TypeVar("GeneratorT", bound=GeneratorInputs, default=Any)
+
+
+class Generator(FamilyNode[GeneratorT]):
     """Generates what one prompt or many describe."""
 
     category: ClassVar[str] = "MusubiTuner/Generation"
@@ -135,7 +139,7 @@ class Generator(FamilyNode):
         """Return :attr:`prompt_line` without what this node does not have."""
         return {name: option for name, option in cls.prompt_line.items() if name in cls.replaced()}
 
-    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+    def most_blocks_to_swap(self, inputs: GeneratorT) -> int | None:
         most = inputs.models.most_blocks_to_swap
         return most[1] if most else None
 
@@ -145,29 +149,29 @@ class Generator(FamilyNode):
     def defaults(self) -> Mapping[str, Any]:
         return {"negative_prompt": self.family.empty_negative_prompt}
 
-    def frames(self, inputs: Any) -> int | None:
+    def frames(self, inputs: GeneratorT) -> int | None:
         """Return how many frames it makes; ``None`` if that shows only afterwards."""
         return 1
 
-    def asked(self, inputs: Any) -> Expected:
+    def asked(self, inputs: GeneratorT) -> Expected:
         """What must come out, as far as it follows from the inputs."""
         if inputs.latent or inputs.extra_options.strip() or getattr(inputs, "one_frame_inference", None):
             return Expected()
         return Expected(self.frames(inputs), (inputs.width, inputs.height))
 
-    def lora_options(self, inputs: Any, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
+    def lora_options(self, inputs: GeneratorT, chain: tuple[Lora, ...]) -> Mapping[str, Any]:
         """How the script takes LoRAs. HunyuanVideo and FramePack crash without an explicit multiplier (v0.3.4)."""
         return {"lora_weight": [x.path for x in chain], "lora_multiplier": [x.multiplier for x in chain]}
 
-    def prompt(self, inputs: Any) -> str:
+    def prompt(self, inputs: GeneratorT) -> str:
         """The prompt as the script takes it."""
         return str(inputs.prompt)
 
-    def media(self, inputs: Any, folder: Path) -> Mapping[str, Any]:
+    def media(self, inputs: GeneratorT, folder: Path) -> Mapping[str, Any]:
         """Write the pictures and videos that the script reads into the run folder; return the files by option."""
         return write_media(inputs, folder, getattr(inputs, "fps", self.family.fps))
 
-    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+    def arguments(self, inputs: GeneratorT, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
         unused = "decoded from a latent" if inputs.latent else ""  # hv_generate_video.py asks for one even then
         yield Argument("prompt", self.prompt(inputs) or unused, self.title)
@@ -176,7 +180,7 @@ class Generator(FamilyNode):
         chain = inputs.lora.chain() if inputs.lora else ()
         yield from arguments_from(self.lora_options(inputs, chain), "the LoRAs")
 
-    def run(self, inputs: GeneratorInputs, context: Context) -> BaseModel:
+    def run(self, inputs: GeneratorT, context: Context) -> BaseModel:
         if inputs.prompts is not None:
             self._check_prompts(inputs)
         output = context.host.output_folder
@@ -194,31 +198,31 @@ class Generator(FamilyNode):
         }
         return self.Outputs(**{name: value for name, value in outputs.items() if name in self.Outputs.model_fields})
 
-    def ready(self, inputs: GeneratorInputs, context: Context) -> Install:
+    def ready(self, inputs: GeneratorT, context: Context) -> Install:
         """The install, after all checks that need no process."""
         install = self.prepare(inputs, context)
         self._check_wanted(inputs.latent is not None, inputs.output_type, self.prompt(inputs))
         check_packages(install, inputs.memory or Memory())
         return install
 
-    def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+    def checks(self, context: Context) -> Iterator[Callable[[GeneratorT], None]]:
         yield self._check_made_length
         yield from super().checks(context)
         yield from (check_fp8_file, self._check_loras, self._check_controls, self._check_ignored)
 
-    def _check_made_length(self, inputs: Any) -> None:
+    def _check_made_length(self, inputs: GeneratorT) -> None:
         if not inputs.latent:
             self.check_length(inputs)
 
-    def _check_loras(self, inputs: Any) -> None:
+    def _check_loras(self, inputs: GeneratorT) -> None:
         for lora in inputs.lora.chain() if inputs.lora else ():
             check_fits(lora.path, Path(inputs.models.main_dit), merged=self.merges_by_name)
             self._check_lycoris(lora.path, inputs)
 
-    def _check_lycoris(self, lora: Path, inputs: Any) -> None:
+    def _check_lycoris(self, lora: Path, inputs: GeneratorT) -> None:
         """Refuse a LoHa or LoKr that the script would leave out."""
         kind = network_of(read_header(lora))
-        if self.family.needs_lycoris and kind != "LoRA" and not inputs.lycoris:
+        if self.family.needs_lycoris and kind != "LoRA" and not getattr(inputs, "lycoris", False):
             raise MusubiError(
                 "lycoris-missing",
                 f"{lora.name} is a {kind}",
@@ -226,13 +230,13 @@ class Generator(FamilyNode):
                 fix="Turn lycoris on; musubi-tuner's environment needs the package lycoris-lora.",
             )
 
-    def _check_controls(self, inputs: Any) -> None:
+    def _check_controls(self, inputs: GeneratorT) -> None:
         """Raise where the version of the models takes another number of control pictures."""
         takes = self.family_of(inputs).control_images
         if takes and not inputs.latent:
             check_pictures("control_image", getattr(inputs, "control_image", None), takes, self.title)
 
-    def _check_ignored(self, inputs: Any) -> None:
+    def _check_ignored(self, inputs: GeneratorT) -> None:
         """Raise for a setting that the script leaves out for this version of the models."""
         fields, replaced = self.Inputs.model_fields, self.replaced()
         for name in sorted(self.family_of(inputs).ignores & replaced.keys()):
@@ -265,7 +269,7 @@ class Generator(FamilyNode):
                         keep(item, made[item.number].published(context.host.output_folder, inputs.filename_prefix))
         return Run(folder=folder.path)
 
-    def _owned(self, group: Sequence[Item], inputs: GeneratorInputs, folder: RunFolder) -> dict[str, Any]:
+    def _owned(self, group: Sequence[Item], inputs: GeneratorT, folder: RunFolder) -> dict[str, Any]:
         """The options that the runner sets."""
         runner_options = {"save_path": folder.out, **self.media(inputs, folder.path)}
         if inputs.latent:
@@ -320,7 +324,7 @@ class Generator(FamilyNode):
         """What a prompt's length, its own or the node's, would be refused for when its turn comes."""
         length = self.replaced().get("frames")
         own = {length: prompt.frames} if length and prompt.frames else {}
-        inputs = resolved_inputs(type(self), values, linked, **own)
+        inputs: Any = resolved_inputs(type(self), values, linked, **own)
         try:
             self.check_length(inputs)
         except Unresolved:
@@ -328,7 +332,7 @@ class Generator(FamilyNode):
         except MusubiError as error:
             raise error.at(name_of(number, prompt)) from error
 
-    def check_length(self, inputs: Any) -> None:
+    def check_length(self, inputs: GeneratorT) -> None:
         """Raise a MusubiError where the model does not make videos of this length."""
         frames = getattr(inputs, "video_length", None)
         if frames is not None:
@@ -350,7 +354,7 @@ class Generator(FamilyNode):
         (spec,) = (each for each in self.fields() if each.name == "output_type")
         return translate(" or ").join(each for each in types if each in spec.choices)
 
-    def _check_prompts(self, inputs: GeneratorInputs) -> None:
+    def _check_prompts(self, inputs: GeneratorT) -> None:
         for name in ("latent", *self.prompt_inputs - {"prompt", "prompts"}):
             if getattr(inputs, name) is not None:
                 raise MusubiError(
@@ -372,7 +376,10 @@ class Generator(FamilyNode):
         return match_outputs(folder, output_type, seeds, {item.number: self.asked(item.inputs) for item in group})
 
 
-class VideoGenerator(Generator):
+VideoT = TypeVar("VideoT", bound=VideoGeneratorInputs, default=Any)
+
+
+class VideoGenerator(Generator[VideoT]):
     """Generates videos."""
 
     search: ClassVar[tuple[str, ...]] = (
@@ -389,12 +396,15 @@ class VideoGenerator(Generator):
     Outputs: ClassVar[type[BaseModel]] = VideoGeneratorOutputs
     size_option: ClassVar[str] = "video_size"
 
-    def frames(self, inputs: Any) -> int | None:
+    def frames(self, inputs: VideoT) -> int | None:
         """Return the length; a family with another field for it, or whose script has its own, overrides it."""
         return getattr(inputs, "video_length", None)
 
 
-class ImageGenerator(Generator):
+ImageT = TypeVar("ImageT", bound=ImageGeneratorInputs, default=Any)
+
+
+class ImageGenerator(Generator[ImageT]):
     """Generates pictures."""
 
     search: ClassVar[tuple[str, ...]] = (

@@ -8,7 +8,6 @@ from pydantic import Field, field_validator
 
 from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.families.fields import Native, Widget
-from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeOutputs
 from musubi_nodes.families.prompts import Prompts
 from musubi_nodes.families.script_inputs import ScriptInputs
@@ -19,9 +18,6 @@ from musubi_nodes.file_names import MEDIA, WEIGHTS, plain_name
 
 class GeneratorInputs(ScriptInputs):
     """What every generator takes; a family adds ``models`` of its own type and its own inputs."""
-
-    if TYPE_CHECKING:
-        models: Models
 
     lora: Lora | None = Field(None, description="One LoRA, or a chain of several.")
     latent: Latent | None = Field(None, description="A latent file to decode instead of generating.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
@@ -12,32 +12,14 @@ from musubi_nodes.families.generating.batching import Item
 from musubi_nodes.families.generating.generated_files import GeneratedFiles
 from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.generating.state import Batch
-from musubi_nodes.families.plan import Plan
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Run
-from musubi_nodes.runs.install import Install
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from musubi_nodes.families.generating.generator import Generator
+
 Keep = Callable[[Item, GeneratedFiles], None]
 """Takes what a prompt became, as soon as it is published."""
-
-
-class Generator(Protocol):
-    """What a batch needs of a generator node; ``generator.Generator`` tells what each part is."""
-
-    title: ClassVar[str]
-    kept_by_text: ClassVar[Set[str]]
-
-    @classmethod
-    def replaced(cls) -> Mapping[str, str]: ...
-    @classmethod
-    def lines(cls) -> Mapping[str, str]: ...
-
-    def install_name(self, inputs: GeneratorInputs) -> str | None: ...
-    def ready(self, inputs: GeneratorInputs, context: Context) -> Install: ...
-    def plan(self, inputs: GeneratorInputs, context: Context) -> Plan: ...
-    def with_memory(self, inputs: GeneratorInputs, context: Context, attempt: Callable[[GeneratorInputs], T]) -> T: ...
-    def generate(self, group: Sequence[Item], context: Context, device: str, keep: Keep) -> Run: ...
 
 
 @dataclass

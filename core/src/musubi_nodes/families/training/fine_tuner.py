@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field, create_model
+from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.errors import MusubiError
@@ -66,7 +67,10 @@ class FineTunerInputs(TrainerInputs):
     )
 
 
-class FineTuner(Trainer):
+FineTunerT = TypeVar("FineTunerT", bound=FineTunerInputs, default=Any)
+
+
+class FineTuner(Trainer[FineTunerT]):
     """Trains a whole model on finished caches."""
 
     search: ClassVar[tuple[str, ...]] = (
@@ -85,24 +89,24 @@ class FineTuner(Trainer):
         if declared := cls.Inputs.model_fields.get("models"):
             cls.Outputs = _outputs(declared.annotation)
 
-    def swaps_while_training(self, inputs: Any) -> bool:
+    def swaps_while_training(self, inputs: FineTunerT) -> bool:
         """Whether weights are changed where swapped blocks are."""
         return bool(inputs.fused_backward_pass)
 
     def option_map(self) -> OptionMap:
         return {**super().option_map(), **WHOLE_MODEL}
 
-    def outputs_of(self, inputs: Any, path: Path, complete: bool) -> Mapping[str, Any]:
+    def outputs_of(self, inputs: FineTunerT, path: Path, complete: bool) -> Mapping[str, Any]:
         return {"models": inputs.models.model_copy(update={"dit": str(path)})}
 
-    def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+    def checks(self, context: Context) -> Iterator[Callable[[FineTunerT], None]]:
         yield from super().checks(context)
         yield from (self.check_model, self.check_precision, self.check_fused, self.check_swap)
 
-    def check_model(self, inputs: Any) -> None:
+    def check_model(self, inputs: FineTunerT) -> None:
         check_unwrapped(Path(inputs.models.main_dit))
 
-    def check_precision(self, inputs: Any) -> None:
+    def check_precision(self, inputs: FineTunerT) -> None:
         if inputs.full_bf16 and inputs.training.mixed_precision != "bf16":
             raise MusubiError(
                 "settings-conflict",
@@ -117,7 +121,7 @@ class FineTuner(Trainer):
                 fix="Set save_precision of Training Config to default.",
             )
 
-    def check_fused(self, inputs: Any) -> None:
+    def check_fused(self, inputs: FineTunerT) -> None:
         if not inputs.fused_backward_pass:
             return
         optimizer = inputs.optimizer or Optimizer()
@@ -135,7 +139,7 @@ class FineTuner(Trainer):
                 fix="Set gradient_accumulation_steps of Training Config to 1, or turn fused_backward_pass off.",
             )
 
-    def check_swap(self, inputs: Any) -> None:
+    def check_swap(self, inputs: FineTunerT) -> None:
         if (inputs.memory or Memory()).blocks_to_swap and not self.swaps_while_training(inputs):
             raise MusubiError(
                 "settings-conflict",
@@ -144,7 +148,7 @@ class FineTuner(Trainer):
                 fix="Turn fused_backward_pass on, with Adafactor, or set blocks_to_swap of the Memory Optimizer to 0.",
             )
 
-    def check_space(self, inputs: Any, install: Install, folder: Path) -> None:
+    def check_space(self, inputs: FineTunerT, install: Install, folder: Path) -> None:
         dit, training = Path(inputs.models.main_dit), inputs.training
         if dit.suffix.lower() in SAFETENSORS:
             width, parameters = 2 if inputs.full_bf16 else 4, parameters_of(dit)

@@ -10,7 +10,6 @@ from typing_extensions import Self
 from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.datasets.caches import CacheKind
 from musubi_nodes.families.fields import Settings, Widget, socket_class
-from musubi_nodes.families.models.node import Models
 from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.settings import Optimizer, Sampling, Training
@@ -24,7 +23,6 @@ class TrainerInputs(ScriptInputs):
     """Inputs of every trainer; a family adds ``models``."""
 
     if TYPE_CHECKING:
-        models: Models
         latent_cache: Cache
         text_cache: Cache
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
+from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
@@ -44,7 +45,10 @@ class LoRATrainerOutputs(NodeOutputs):
     run: Run = Field(description="The run folder: log, metrics, checkpoints, samples.")
 
 
-class LoRATrainer(Trainer):
+LoRATrainerT = TypeVar("LoRATrainerT", bound=LoRATrainerInputs, default=Any)
+
+
+class LoRATrainer(Trainer[LoRATrainerT]):
     """Trains a LoRA on finished caches."""
 
     search: ClassVar[tuple[str, ...]] = (
@@ -66,34 +70,34 @@ class LoRATrainer(Trainer):
         "dim_from_weights": "it fails (TypeError, v0.3.4): connect the LoRA to network_weights instead"
     }
 
-    def lora_noise(self, inputs: Any) -> str:
+    def lora_noise(self, inputs: LoRATrainerT) -> str:
         """Return the LoRA's model: both, high or low."""
         return "both"
 
-    def fixed_options(self, inputs: Any, install: Install) -> dict[str, Any]:
+    def fixed_options(self, inputs: LoRATrainerT, install: Install) -> dict[str, Any]:
         return {**super().fixed_options(inputs, install), "network_module": self._module(inputs)}
 
-    def outputs_of(self, inputs: Any, path: Path, complete: bool) -> Mapping[str, Any]:
+    def outputs_of(self, inputs: LoRATrainerT, path: Path, complete: bool) -> Mapping[str, Any]:
         return {"lora": lora_of(path).model_copy(update={"noise": self.lora_noise(inputs), "complete": complete})}
 
-    def record_memory(self, inputs: Any, folder: RunFolder) -> None:
+    def record_memory(self, inputs: LoRATrainerT, folder: RunFolder) -> None:
         if size := inputs.models.dit_size:
             rank = (inputs.network or Network()).network_dim
             shape = largest(inputs.latent_cache.dataset.config, size, rank=rank)
             record_estimate(folder, self.family.key, size, shape, inputs.memory or Memory())
 
-    def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+    def checks(self, context: Context) -> Iterator[Callable[[LoRATrainerT], None]]:
         yield from super().checks(context)
         yield self._check_loras
         yield partial(self._check_network, context=context)
 
-    def _check_loras(self, inputs: Any) -> None:
+    def _check_loras(self, inputs: LoRATrainerT) -> None:
         for lora in _starting_loras(inputs):
             check_fits(lora.path, Path(inputs.models.main_dit))
         if inputs.network_weights:
             check_begins(inputs.network_weights.path, inputs.network or Network())
 
-    def _check_network(self, inputs: Any, context: Context) -> None:
+    def _check_network(self, inputs: LoRATrainerT, context: Context) -> None:
         """Refuse a kind of network that the install is too old for."""
         chosen, module = (inputs.network or Network()).network_type, self._module(inputs)
         install = context.services.install(self.install_name(inputs))
@@ -104,10 +108,10 @@ class LoRATrainer(Trainer):
                 fix="Update it to v0.3.0 or newer, or set network_type of Network Config to LoRA.",
             )
 
-    def _module(self, inputs: Any) -> str:
+    def _module(self, inputs: LoRATrainerT) -> str:
         return self.family.module_of((inputs.network or Network()).network_type)
 
-    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+    def arguments(self, inputs: LoRATrainerT, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
         yield from settings_arguments(inputs.network or Network(), "the network settings")
         yield from arguments_from(_starting_weights(inputs), self.title)

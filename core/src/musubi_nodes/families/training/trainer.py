@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Argument, arguments_of
 from musubi_nodes.commands.tables import Table
@@ -30,8 +31,10 @@ from musubi_nodes.families.training.sample_prompts import check_prompts
 from musubi_nodes.runs.install import Install
 from musubi_nodes.runs.record.folder import RunFolder
 
+TrainerT = TypeVar("TrainerT", bound=TrainerInputs, default=Any)
 
-class Trainer(FamilyNode):
+
+class Trainer(FamilyNode[TrainerT]):
     """Trains on finished caches; only samples need ``sample_models``."""
 
     category: ClassVar[str] = "MusubiTuner/Training"
@@ -47,40 +50,40 @@ class Trainer(FamilyNode):
         if isinstance(getattr(cls, "family", None), Family):
             cls.Inputs = with_caches(cls.Inputs, cls.family.key)
 
-    def needed_flags(self, inputs: Any) -> frozenset[str]:
+    def needed_flags(self, inputs: TrainerT) -> frozenset[str]:
         return frozenset()
 
-    def sample_pictures(self, inputs: Any) -> Mapping[str, PictureCount]:
+    def sample_pictures(self, inputs: TrainerT) -> Mapping[str, PictureCount]:
         """Return how many pictures a sample takes, by field of a prompt."""
         controls = self.family_of(inputs).control_images
         return {"control_image": controls} if controls else {}
 
-    def sample_options(self, inputs: Any) -> Mapping[str, Any]:
+    def sample_options(self, inputs: TrainerT) -> Mapping[str, Any]:
         """Return defaults for samples, by key of the prompt file."""
         return self.family_of(inputs).sample_options
 
-    def sample_rule(self, inputs: Any) -> FrameRule:
+    def sample_rule(self, inputs: TrainerT) -> FrameRule:
         return self.family.frame_rule
 
-    def check_samples(self, inputs: Any) -> None:
+    def check_samples(self, inputs: TrainerT) -> None:
         """Raise if samples are impossible: v0.3.4 only warns."""
 
-    def fixed_options(self, inputs: Any, install: Install) -> dict[str, Any]:
+    def fixed_options(self, inputs: TrainerT, install: Install) -> dict[str, Any]:
         """Return the runner's options that don't depend on the run."""
         optimizer = optimizer_of(inputs.optimizer or Optimizer(), install)
         return {"output_name": inputs.output_name, "optimizer_type": optimizer}
 
-    def outputs_of(self, inputs: Any, path: Path, complete: bool) -> Mapping[str, Any]:
+    def outputs_of(self, inputs: TrainerT, path: Path, complete: bool) -> Mapping[str, Any]:
         """Return the outputs for the published file, except ``run``."""
         raise NotImplementedError
 
-    def check_space(self, inputs: Any, install: Install, folder: Path) -> None:
+    def check_space(self, inputs: TrainerT, install: Install, folder: Path) -> None:
         """Raise if the disk of ``folder`` is too small for what is saved."""
 
-    def record_memory(self, inputs: Any, folder: RunFolder) -> None:
+    def record_memory(self, inputs: TrainerT, folder: RunFolder) -> None:
         """Record the estimate of GPU memory, if there is one."""
 
-    def most_blocks_to_swap(self, inputs: Any) -> int | None:
+    def most_blocks_to_swap(self, inputs: TrainerT) -> int | None:
         most = inputs.models.most_blocks_to_swap
         return most[0] if most else None
 
@@ -90,25 +93,25 @@ class Trainer(FamilyNode):
     def defaults(self) -> Mapping[str, Any]:
         return self.family.training_defaults
 
-    def checks(self, context: Context) -> Iterator[Callable[[Any], None]]:
+    def checks(self, context: Context) -> Iterator[Callable[[TrainerT], None]]:
         yield from super().checks(context)
         yield partial(check_machine, context=context)
         yield from (check_rate, check_counts, check_fp8_file, self._check_drawing, self._check_sampled)
         yield self._check_prompts
         yield partial(self._check_places, context=context)
 
-    def _check_drawing(self, inputs: Any) -> None:
+    def _check_drawing(self, inputs: TrainerT) -> None:
         check_drawing(inputs.sampling or Sampling(), self.defaults().get("timestep_sampling"), self.title)
 
-    def _check_sampled(self, inputs: Any) -> None:
+    def _check_sampled(self, inputs: TrainerT) -> None:
         if inputs.sampling and inputs.sampling.samples():
             self.check_samples(inputs)
 
-    def _check_prompts(self, inputs: Any) -> None:
+    def _check_prompts(self, inputs: TrainerT) -> None:
         if inputs.sampling and (samples := inputs.sampling.samples()):
             check_prompts(samples, self.sample_rule(inputs), self.family_of(inputs))
 
-    def _check_places(self, inputs: Any, context: Context) -> None:
+    def _check_places(self, inputs: TrainerT, context: Context) -> None:
         check_folder(self.product.folder(context), self.product.kind)
         check_paths(context.host.output_folder, inputs.output_name, longest=longest_path())
         training = inputs.training or Training()
@@ -116,7 +119,7 @@ class Trainer(FamilyNode):
             install = context.services.install(self.install_name(inputs))
             check_login(install, training, context.services.config.secrets)
 
-    def arguments(self, inputs: Any, known: Table, version: str) -> Iterator[Argument]:
+    def arguments(self, inputs: TrainerT, known: Table, version: str) -> Iterator[Argument]:
         yield from super().arguments(inputs, known, version)
         sampling = inputs.sampling or Sampling()
         yield from settings_arguments(inputs.training or Training(), "the training settings")
@@ -126,14 +129,14 @@ class Trainer(FamilyNode):
         asked = {name for name in self.sample_models if sampled or (name in known and known[name].required)}
         yield from arguments_of(inputs.models, "models", asked)
 
-    def run(self, inputs: TrainerInputs, context: Context) -> BaseModel:
+    def run(self, inputs: TrainerT, context: Context) -> BaseModel:
         return train(self, inputs.completed(), context)
 
-    def launcher(self, inputs: TrainerInputs, install: Install, folder: Path) -> list[str]:
+    def launcher(self, inputs: TrainerT, install: Install, folder: Path) -> list[str]:
         device = self.device(inputs)
         cpu = device == "cpu" or (install.cpu and device == "auto")
         return accelerate_launch(install, inputs, folder, cpu=cpu)
 
-    def processes(self, inputs: TrainerInputs) -> int:
+    def processes(self, inputs: TrainerT) -> int:
         """Divide ``num_processes``, which counts all machines."""
         return max(int(inputs.num_processes) // int(inputs.num_machines), 1)
