@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.real.pictures import CONTROLS, controls, pixels, sampled, samples, shown, sizes
 from tests.real.toys import MODELS, trained
 
+from musubi_nodes.families import read_array, write_tensors
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import TOML, Workplace
 from musubi_nodes.weights import read_header
@@ -141,3 +144,30 @@ def test_files_of_another_version_are_refused(place: Workplace) -> None:
         models_of(place, dit=LAYERED["dit"])
     with fails("model-other-task", "qwen_image_vae"):
         models_of(place, **{**LAYERED, "vae": MODELS["QwenImage"]["vae"]})
+
+
+def tuned(before: Path, name: str, update: Any) -> str:
+    """A copy of a DiT with one weight changed."""
+    tensors = {key: read_array(before, tensor) for key, tensor in read_header(before).tensors.items()}
+    tensors[name] = tensors[name] + update
+    path = before.with_name("tuned.safetensors")
+    write_tensors(path, {key: each.shape for key, each in tensors.items()}, tensors.items(), "F32", {})
+    return path.name
+
+
+def test_the_difference_of_two_dits_becomes_a_lora(place: Workplace) -> None:
+    models, changed = models_of(place), "transformer_blocks.0.attn.to_q.weight"
+    before = Path(models.dit)
+    rows, columns = read_header(before).tensors[changed].shape
+    update = np.outer(np.arange(rows) - 3.0, np.ones(columns)).astype(np.float32) / 64
+    files = {"model_org": before.name, "model_tuned": tuned(before, changed, update)}
+    made = place.run("QwenImageLoRAExtractor", **files, dim=1, clamp_quantile=1.0, save_precision="float").lora
+    tensors = read_header(made.path).tensors
+    names = [f"lora_unet_transformer_blocks_0_attn_to_q.lora_{side}.weight" for side in ("up", "down")]
+    up, down = (read_array(made.path, tensors[name]) for name in names)
+    np.testing.assert_allclose(up @ down, update, atol=1e-3)
+    assert sizes(place.run("QwenImageGenerator", models=models, lora=made, **SMALL).images) == [(64, 96, 3)]
+    with fails("models-same", before.name):
+        place.run("QwenImageLoRAExtractor", **files | {"model_tuned": before.name})
+    with fails("model-other-kind", "Wan"):
+        place.run("QwenImageLoRAExtractor", **files | {"model_tuned": MODELS["Wan"]["dit"]})

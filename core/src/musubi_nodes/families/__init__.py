@@ -35,6 +35,7 @@ from musubi_nodes.families.hub_file import HubFile, hub_files
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.lora import check_trained, checkpoints_of, lora_format
 from musubi_nodes.families.lora_fits import check_fits
+from musubi_nodes.families.models.chosen import chosen_models
 from musubi_nodes.families.models.dit_size import CONTROLS_COUNT, DitSize
 from musubi_nodes.families.models.files import find_model
 from musubi_nodes.families.models.llama_clip import (
@@ -187,6 +188,7 @@ __all__ = [
     "check_trained",
     "checked_name",
     "checkpoints_of",
+    "chosen_models",
     "effective",
     "explain_by",
     "find_input",

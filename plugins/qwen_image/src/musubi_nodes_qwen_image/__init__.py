@@ -16,8 +16,9 @@ def musubi_register_family() -> Family:
 
 @hookimpl
 def musubi_register_nodes() -> Sequence[type[Node]]:
-    """The six nodes."""
+    """All nodes."""
+    from musubi_nodes_qwen_image.extract import QwenImageLoRAExtractor
     from musubi_nodes_qwen_image.fine_tuner import QwenImageFineTuner
     from musubi_nodes_qwen_image.nodes import NODES
 
-    return (*NODES, QwenImageFineTuner)
+    return (*NODES, QwenImageFineTuner, QwenImageLoRAExtractor)

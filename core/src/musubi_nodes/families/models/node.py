@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field, create_model
 from musubi_nodes.commands.option import SameResult
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import InstallName, Settings, Widget
+from musubi_nodes.families.models.chosen import chosen_models
 from musubi_nodes.families.models.dit_size import DitSize
-from musubi_nodes.families.models.files import SAFETENSORS, find_model
 from musubi_nodes.families.node import Node, NodeOutputs
-from musubi_nodes.families.recognition.judged import judged_header
 from musubi_nodes.weights import Header
 
 
@@ -92,21 +91,9 @@ class ModelsNode(Node):
 
     def _found(self, inputs: Any, context: Context) -> dict[str, str]:
         """The files' paths by field, once their headers were compared with what the fields accept and the task."""
-        kinds = context.services.weights_kinds
-        install = context.services.install(inputs.install)
-        paths = {
-            spec: find_model(context.host, spec.model_kind, name, install)
-            for spec in self.fields()
-            if spec.kind == "model" and (name := getattr(inputs, spec.name)) is not None
-        }
-        inputs.check(
-            {
-                spec.name: judged_header(path, spec.accepts, kinds, inputs.version)
-                for spec, path in paths.items()
-                if inputs.used(spec.name) and (path.suffix.lower() in SAFETENSORS or not spec.pickled)
-            }
-        )
-        return {spec.name: str(path) for spec, path in paths.items()}
+        paths, headers = chosen_models(self.fields(), inputs, context, inputs.version, inputs.used)
+        inputs.check(headers)
+        return {name: str(path) for name, path in paths.items()}
 
 
 def _outputs(models: type[Models]) -> type[BaseModel]:
