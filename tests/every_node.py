@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from musubi_nodes.families import LatentCache, Node, ScriptNode
+from musubi_nodes.families import LatentCache
 from musubi_nodes.hosts.terminal.demo import demo_of, workflow
 from musubi_nodes.hosts.terminal.demo_dataset import make_dataset
 from musubi_nodes.plugins.manager import plugins
-from musubi_nodes_miniature import CHECKOUT
 from musubi_nodes_miniature.demos import DEMOS
 
 Graph = dict[str, Any]
@@ -25,13 +24,7 @@ REAL_ONLY = tuple(
     for node in plugins().nodes
     if issubclass(node, LatentCache) and node.family.key not in DEMOS
 )
-"""Begins of the ids of nodes of families that the miniature does not have: tests/real runs them."""
-SCRIPTS = frozenset(path.name for path in CHECKOUT.rglob("*.py"))
-
-
-def real_only(node: type[Node]) -> bool:
-    """Whether the miniature lacks the node's script or family."""
-    return node.id.startswith(REAL_ONLY) or (issubclass(node, ScriptNode) and node.script not in SCRIPTS)
+"""Begins of the ids of nodes whose scripts the miniature does not have: tests/real runs them."""
 
 
 def node(name: str, /, **inputs: Any) -> dict[str, Any]:
@@ -90,7 +83,7 @@ def framepack(folder: Path) -> Graph:
 
 
 def z_image(folder: Path) -> Graph:
-    """Samples, and a batch of two pictures that ComfyUI shows."""
+    """Samples, a batch of two pictures that ComfyUI shows, and a whole model."""
     made = _demo(folder, "z_image")
     made["6"]["inputs"] |= {"sampling": ["11", 0]}
     made["7"]["inputs"]["prompts"] = ["12", 0]
@@ -99,6 +92,14 @@ def z_image(folder: Path) -> Graph:
         "11": node("SamplingConfig", sample_every_n_epochs=1, prompts=["10", 0]),
         "12": node("BatchProcessor", text="a red ball\na green ball"),
         "13": node("PreviewImage", images=["7", 0]),
+        "14": node(
+            "ZImageFineTuner",
+            models=["2", 0],
+            latent_cache=["3", 0],
+            text_cache=["4", 0],
+            training=["5", 0],
+            output_name="every_model",
+        ),
     }
 
 

@@ -13,11 +13,11 @@ from tests.hostile.world import World
 from musubi_nodes.config import Config
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.training.lora_trainer import LoRATrainer
+from musubi_nodes.families.training.trainer import Trainer
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.testing.hostile import HOSTILE, assert_clear
 
-TRAINERS = [node for node in every_node() if issubclass(node, LoRATrainer)]
+TRAINERS = [node for node in every_node() if issubclass(node, Trainer)]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.every_node import real_only
+from tests.every_node import REAL_ONLY
 from tests.hostile.every_node import every_node
 from tests.hostile.world import FRAMES, World
 
@@ -107,7 +107,7 @@ def own_field(spec: FieldSpec, text: str) -> dict[str, Any]:
 
 def scripts(ending: str) -> list[Any]:
     """Nodes whose scripts the miniature has."""
-    return [node for node in every_node() if node.id.endswith(ending) and not real_only(node)]
+    return [node for node in every_node() if node.id.endswith(ending) and not node.id.startswith(REAL_ONLY)]
 
 
 @pytest.mark.parametrize("node", scripts("Generator"), ids=lambda node: node.id)

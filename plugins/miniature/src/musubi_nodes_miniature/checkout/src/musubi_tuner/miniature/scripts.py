@@ -36,6 +36,7 @@ SCRIPTS = {
     "wan_generate_video.py": Script("wan_generation", "wan", "Wan 2.1 inference script"),
     "zimage_cache_latents.py": Script("cache_latents", "zimage"),
     "zimage_cache_text_encoder_outputs.py": Script("cache_text", "zimage"),
+    "zimage_train.py": Script("full_training", "zimage"),
     "zimage_train_network.py": Script("training", "zimage"),
     "zimage_generate_image.py": Script("zimage_generation", "zimage", "Z-Image inference script"),
     "convert_lora.py": Script(
