@@ -120,7 +120,7 @@ def test_extra_options_are_toml_and_checked_against_the_install() -> None:
         ("seed = 'x'", "option-value-other-kind", "int"),
         ("sdpa = 1", "option-value-other-kind", "true"),
         ("seed = [1]", "option-value-other-kind", "--seed"),
-        ("seed = {a = 1}", "option-value-is-table", "--seed"),
+        ("seed = {a = 1}", "option-value-other-kind", "--seed"),
         ("network_args = 'a=1'", "option-value-other-kind", "[1, 2]"),
         ("mixed_precision = 'bf15'", "option-choice-unknown", "'bf16'"),
         ("seed = ", "toml-invalid", ""),

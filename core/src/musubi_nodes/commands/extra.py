@@ -60,58 +60,50 @@ def extra_arguments(
         yield Argument(name, value, "extra options")
 
 
-def _check_value(spec: OptionSpec, value: Any) -> None:
+def _check_value(spec: OptionSpec, value: object) -> None:
+    if shape := _wanted_shape(spec, value):
+        raise MusubiError(
+            "option-value-other-kind",
+            f"extra option --{spec.name} takes {shape}",
+            fix=translate("Correct the line of {name}.", name=spec.name),
+        )
+    for item in value if isinstance(value, list) else [value]:
+        _check_item(spec, item)
+
+
+def _wanted_shape(spec: OptionSpec, value: object) -> str:
+    """Return the shape that the option takes, "" if the value has it."""
     if isinstance(value, dict):
-        raise MusubiError(
-            "option-value-is-table",
-            f"extra option --{spec.name} is a table",
-            fix="Write name = value, without [sections].",
-        )
+        return "name = value, without [sections]"
     if spec.flag != isinstance(value, bool):
-        wanted = "true or false" if spec.flag else "a value, not true or false"
-        raise MusubiError(
-            "option-value-other-kind",
-            f"extra option --{spec.name} takes {wanted}",
-            fix=translate("Correct the line of {name}.", name=spec.name),
-        )
-    items = value if isinstance(value, list) else [value]
+        return "true or false" if spec.flag else "a value, not true or false"
     if isinstance(value, list) != spec.is_list:
-        wanted = "a list such as [1, 2]" if spec.is_list else "one value"
+        return "a list such as [1, 2]" if spec.is_list else "one value"
+    if isinstance(value, list) and isinstance(spec.nargs, int) and len(value) != spec.nargs:
+        return f"{spec.nargs} values, not {len(value)}"
+    return ""
+
+
+def _check_item(spec: OptionSpec, item: object) -> None:
+    if spec.name in NAMES:
+        checked_name(str(item), f"extra option --{spec.name}")
+    if not spec.flag and not _fits(spec.kind, item):
         raise MusubiError(
             "option-value-other-kind",
-            f"extra option --{spec.name} takes {wanted}",
-            fix=translate("Correct the line of {name}.", name=spec.name),
+            f"extra option --{spec.name} takes {spec.kind or 'a number or a text'}, not {str(item)[:80]!r}",
+            fix="Correct the value.",
         )
-    if isinstance(spec.nargs, int) and len(items) != spec.nargs:
+    if spec.choices and str(item) not in spec.choices:
         raise MusubiError(
-            "option-value-count",
-            f"extra option --{spec.name} takes {spec.nargs} values",
-            fix=translate("It has {count}.", count=len(items)),
+            "option-choice-unknown",
+            f"extra option --{spec.name} cannot be {str(item)[:80]!r}{did_you_mean(str(item), spec.choices)}",
+            fix=translate("Choose one of {choices}.", choices=", ".join(spec.choices)),
         )
-    for item in items:
-        if not (isinstance(item, str | bool) or is_number(item)):
-            raise MusubiError(
-                "option-value-other-kind",
-                f"extra option --{spec.name} cannot take {str(item)[:80]!r}",
-                fix="Give a number or a text.",
-            )
-        if spec.name in NAMES:
-            checked_name(str(item), f"extra option --{spec.name}")
-        if not spec.flag and not _fits(spec.kind, item):
-            raise MusubiError(
-                "option-value-other-kind",
-                f"extra option --{spec.name} takes {spec.kind}, not {str(item)[:80]!r}",
-                fix="Correct the value.",
-            )
-        if spec.choices and str(item) not in spec.choices:
-            raise MusubiError(
-                "option-choice-unknown",
-                f"extra option --{spec.name} cannot be {str(item)[:80]!r}{did_you_mean(str(item), spec.choices)}",
-                fix=translate("Choose one of {choices}.", choices=", ".join(spec.choices)),
-            )
 
 
-def _fits(kind: str, item: Any) -> bool:
+def _fits(kind: str, item: object) -> bool:
+    if not isinstance(item, str | bool) and not is_number(item):
+        return False
     if kind.endswith("int_or_float"):
         return not isinstance(item, str) or bool(_SHARE.fullmatch(item))
     return isinstance(item, _KINDS.get(kind, _SCALARS))
