@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,16 +11,14 @@ from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Argument, arguments_from
 from musubi_nodes.commands.tables import Table
-from musubi_nodes.errors import MusubiError, OutOfGpuMemory, Unresolved
+from musubi_nodes.errors import MusubiError, Unresolved
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.execution import execute
 from musubi_nodes.families.family import Family, OptionMap
 from musubi_nodes.families.family_node import FamilyNode
 from musubi_nodes.families.fields import Widget
 from musubi_nodes.families.generating.appearance import Expected
 from musubi_nodes.families.generating.batch import generate_all
-from musubi_nodes.families.generating.batching import Item, name_of, prompt_line
-from musubi_nodes.families.generating.generated_files import GeneratedFiles
+from musubi_nodes.families.generating.batching import name_of
 from musubi_nodes.families.generating.inputs import (
     GeneratorInputs,
     ImageGeneratorInputs,
@@ -30,28 +26,21 @@ from musubi_nodes.families.generating.inputs import (
     VideoGeneratorInputs,
     VideoGeneratorOutputs,
 )
-from musubi_nodes.families.generating.invocations import Keep
-from musubi_nodes.families.generating.match_outputs import match_outputs
 from musubi_nodes.families.generating.media_files import write_media
 from musubi_nodes.families.lengths import check_frames
 from musubi_nodes.families.lora_fits import check_fits
-from musubi_nodes.families.memory.footprint import Shape, tokens
-from musubi_nodes.families.memory.measured import record_estimate
 from musubi_nodes.families.memory.needs import check_packages
 from musubi_nodes.families.memory.possible import check_fp8_file
 from musubi_nodes.families.node import without
-from musubi_nodes.families.picture_count import PICTURE_KINDS, check_pictures
+from musubi_nodes.families.picture_count import check_pictures
 from musubi_nodes.families.prompts import Prompt
 from musubi_nodes.families.recognition.loras import network_of
 from musubi_nodes.families.resolved_inputs import resolved_inputs
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Latent, Lora, Run
-from musubi_nodes.files import write_text
 from musubi_nodes.i18n import translate
-from musubi_nodes.media.frames import VideoFile, save_pngs
+from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.runs.install import Install
-from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.runs.record.stated import lacked_gpu_memory
 from musubi_nodes.weights import read_header
 
 ADVANCED = Widget(advanced=True)
@@ -248,68 +237,6 @@ class Generator(FamilyNode[GeneratorT]):
                     fix="Choose another version in the models node, or set it back.",
                 )
 
-    def generate(self, group: Sequence[Item], context: Context, device: str, keep: Keep) -> Run:
-        """One start of the script for one prompt, or for several that share it. ``keep`` takes what each became; of a
-        start for several that is stopped or fails, what was complete by then."""
-        inputs = group[0].inputs.model_copy(update={"device": device})
-        plan = replace(group[0].plan or self.plan(inputs, context), inputs=inputs)
-        with self.new_folder(context) as folder:
-            made: dict[int, GeneratedFiles] = {}
-            try:
-                runner_options = self._owned(group, inputs, folder)
-                if not inputs.latent:
-                    self._note_memory([item.inputs for item in group], folder)
-                good = partial(self._good, group, inputs.output_type, folder)
-                execute(self, plan, context, folder, runner_options, accept=lambda _: made.update(good()))
-            finally:
-                if len(group) > 1 and not made:
-                    made.update(self._together(group, inputs.output_type, folder))
-                for item in group:
-                    if item.number in made:
-                        keep(item, made[item.number].published(context.host.output_folder, inputs.filename_prefix))
-        return Run(folder=folder.path)
-
-    def _owned(self, group: Sequence[Item], inputs: GeneratorT, folder: RunFolder) -> dict[str, Any]:
-        """The options that the runner sets."""
-        runner_options = {"save_path": folder.out, **self.media(inputs, folder.path)}
-        if inputs.latent:
-            runner_options["latent_path"] = [inputs.latent.path]
-        if len(group) > 1:
-            runner_options["from_file"] = self._prompt_file(group, folder.path)
-        return runner_options
-
-    def _good(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, GeneratedFiles]:
-        """What a start made that ended without an error; raises where a single prompt became nothing, or where the
-        script met a full GPU and went on."""
-        if len(group) == 1:
-            return {group[0].number: GeneratedFiles.collect(folder, output_type, self.asked(group[0].inputs))}
-        made = self._together(group, output_type, folder)
-        if len(made) < len(group) and lacked_gpu_memory(folder):
-            lacking = f"{len(group) - len(made)} of {len(group)} prompts"
-            raise OutOfGpuMemory(
-                "gpu-out-of-memory", f"{self.script} had too little GPU memory for {lacking}", log=folder.log
-            )
-        return made
-
-    def _note_memory(self, group: Sequence[Any], folder: RunFolder) -> None:
-        if size := group[0].models.dit_size:
-            shapes = [Shape(each.width, each.height, self.frames(each) or 1, training=False) for each in group]
-            largest = max(shapes, key=lambda shape: tokens(size, shape))
-            record_estimate(folder, self.family.key, size, largest, group[0].memory or Memory())
-
-    def _prompt_file(self, group: Sequence[Item], folder: Path) -> Path:
-        lines = [prompt_line(item.prompt, self.lines(), self._pictures(item, folder)) for item in group]
-        return write_text(folder / "prompts.txt", "\n".join(lines) + "\n")
-
-    def _pictures(self, item: Item, folder: Path) -> dict[str, list[Path]]:
-        """Write the pictures of a prompt that its line names."""
-        given = {name: getattr(item.prompt, name) for name in self.lines() if name in PICTURE_KINDS}
-        return {
-            name: save_pngs(value, folder, f"{name}-{item.number}")
-            for name, value in given.items()
-            if value is not None
-        }
-
     def validate(self, values: Mapping[str, Any], linked: Set[str], context: Context) -> None:
         replaced = set(self.replaced().values()) if "prompts" in linked else set()
         own = {name: value for name, value in values.items() if name not in replaced}
@@ -370,10 +297,6 @@ class Generator(FamilyNode[GeneratorT]):
             )
         if not decodes and not prompt.strip():
             raise MusubiError("prompt-empty", f"{self.title}: the prompt is empty", fix="Describe what to generate.")
-
-    def _together(self, group: Sequence[Item], output_type: str, folder: RunFolder) -> dict[int, GeneratedFiles]:
-        seeds = {item.number: item.prompt.seed or 0 for item in group}
-        return match_outputs(folder, output_type, seeds, {item.number: self.asked(item.inputs) for item in group})
 
 
 VideoT = TypeVar("VideoT", bound=VideoGeneratorInputs, default=Any)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.batching import Item
-from musubi_nodes.families.generating.generated_files import GeneratedFiles
+from musubi_nodes.families.generating.execution import Execution
 from musubi_nodes.families.generating.inputs import GeneratorInputs
 from musubi_nodes.families.generating.state import Batch
 from musubi_nodes.families.settings import Memory
@@ -17,9 +17,6 @@ from musubi_nodes.families.sockets import Run
 
 if TYPE_CHECKING:
     from musubi_nodes.families.generating.generator import Generator
-
-Keep = Callable[[Item, GeneratedFiles], None]
-"""Takes what a prompt became, as soon as it is published."""
 
 
 @dataclass
@@ -47,7 +44,7 @@ class Invocations:
 
         def attempt(inputs: GeneratorInputs) -> None:
             items = [self._saving(item, inputs.memory, context) for item in self.batch.left(group)]
-            self.runs.append(self.node.generate(items, context, device, self.batch.keep))
+            self.runs.append(Execution(self.node, items, context, device).run(self.batch.keep))
             if inputs.memory != first.memory:
                 self.memory = inputs.memory
 
