@@ -1,4 +1,4 @@
-"""All nodes that a workflow can name: those of the bundled plugins, of the example family, and of the terminal."""
+"""All nodes that a workflow can name: those of the bundled plugins, of the example families, and of the terminal."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from musubi_nodes.hosts.terminal.foreign import FOREIGN
 from musubi_nodes.plugins.discovery import checkout, find_plugins
 from musubi_nodes.plugins.manager import Plugins
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "example_family" / "src"
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "example_families"
 
 
 @cache
 def every_node() -> list[type[Node]]:
     """The nodes by themselves, without configuration."""
-    sys.path.append(str(EXAMPLE))
+    sources = [str(EXAMPLES / name / "src") for name in ("heron", "magpie")]
+    sys.path += sources
     try:
-        example = importlib.import_module("musubi_nodes_heron.nodes").NODES
+        modules = [importlib.import_module(f"musubi_nodes_{name}.nodes") for name in ("heron", "magpie")]
     finally:
-        sys.path.remove(str(EXAMPLE))
-    return [*Plugins(Config(), find_plugins(checkout())).nodes, *example, *FOREIGN.values()]
+        sys.path[:] = [path for path in sys.path if path not in sources]
+    examples = [node for module in modules for node in module.NODES]
+    return [*Plugins(Config(), find_plugins(checkout())).nodes, *examples, *FOREIGN.values()]

@@ -16,15 +16,16 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "docs" / "example_family"
+EXAMPLES = ROOT / "docs" / "example_families"
+EXAMPLE = EXAMPLES / "heron"
 _LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".*_cache", ".hypothesis", "__pycache__", ".venv", "venv", "output", "tests", "dist", "build")
 )
 
 
 def left_out(folder: str, names: list[str]) -> set[str]:
-    """What git ignores, and tests; those of the example family are part of it."""
-    return _LEFT_OUT(folder, names) - ({"tests"} if Path(folder) == EXAMPLE else set())
+    """What git ignores, and tests; those of the example families are part of it."""
+    return _LEFT_OUT(folder, names) - ({"tests"} if Path(folder).parent == EXAMPLES else set())
 
 
 COMFYUI = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = ROOT / "docs" / "example_family" / "src" / "musubi_nodes_heron" / "nodes.py"
+NODES = ROOT / "docs" / "example_families" / "heron" / "src" / "musubi_nodes_heron" / "nodes.py"
 FIVE_NODES = """
 import os
 from pathlib import Path

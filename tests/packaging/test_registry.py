@@ -72,7 +72,7 @@ def test_what_only_developers_need_does_not_travel() -> None:
 
 
 def test_what_plugins_and_new_plugin_read_travels() -> None:
-    assert tracked("core", "plugins/*/src", "plugins/*/pyproject.toml", "docs/example_family") <= packed()
+    assert tracked("core", "plugins/*/src", "plugins/*/pyproject.toml", "docs/example_families") <= packed()
 
 
 def test_it_starts_as_a_clone_does(fresh: Any, unpacked: Path, clone: Path) -> None:

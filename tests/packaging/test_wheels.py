@@ -37,9 +37,9 @@ def kept(source: Path) -> set[str]:
     return {file.as_posix() for file in files if file.suffix != ".pyc" and ".pytest_cache" not in file.parts}
 
 
-def test_the_cores_wheel_holds_the_whole_package_and_the_example_family_and_nothing_else(wheels):
+def test_the_cores_wheel_holds_the_whole_package_and_the_example_families_and_nothing_else(wheels):
     found = contents(wheels["core"])
-    example = {f"musubi_nodes/example_family/{name}" for name in kept(ROOT / "docs" / "example_family")}
+    example = {f"musubi_nodes/example_families/{name}" for name in kept(ROOT / "docs" / "example_families")}
     assert {name for name in found if ".dist-info/" not in name} == kept(ROOT / "core" / "src") | example
     assert {
         "musubi_nodes/py.typed",

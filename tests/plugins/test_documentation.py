@@ -14,13 +14,13 @@ from musubi_nodes.runs.explain import Failure
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parents[1] / "docs"
 TEXT = (DOCS / "plugins.md").read_text("utf-8")
-QUOTED = re.compile(r"^\[`[^`]+`\]\(example_family/(\S+)\)\n\n```\w+\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
-"""A piece of the example family: its path on a line of its own, then the text."""
+QUOTED = re.compile(r"^\[`[^`]+`\]\(example_families/(\S+)\)\n\n```\w+\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+"""A piece of an example family: its path on a line of its own, then the text."""
 SECTIONS = dict(re.findall(r"^## `(musubi_\w+\(.*?\))`\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
 
 
 def examples(text: str) -> list[str]:
-    """Whole examples; pieces of the example family are none."""
+    """Whole examples; pieces of the example families are none."""
     text = QUOTED.sub("", text)
     return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
@@ -65,7 +65,7 @@ def test_all_other_examples_are_whole(place, told):
     assert first and not told() and len(found.loaded) == 1 + len(first)
 
 
-EXAMPLE = [path for path in sorted((DOCS / "example_family").rglob("*")) if path.suffix in (".py", ".toml")]
+EXAMPLE = [path for path in sorted((DOCS / "example_families").rglob("*")) if path.suffix in (".py", ".toml")]
 
 
 def lines(text: str) -> list[str]:
@@ -73,8 +73,8 @@ def lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("file", EXAMPLE, ids=lambda file: file.name)
-def test_the_page_quotes_each_file_of_the_example_family_whole_and_in_order(file):
-    path = file.relative_to(DOCS / "example_family").as_posix()
+def test_the_page_quotes_each_file_of_the_example_families_whole_and_in_order(file):
+    path = file.relative_to(DOCS / "example_families").as_posix()
     pieces = [piece for name, piece in QUOTED.findall(TEXT) if name == path]
     assert lines("".join(pieces)) == lines(file.read_text("utf-8"))
 

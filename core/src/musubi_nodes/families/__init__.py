@@ -63,6 +63,7 @@ from musubi_nodes.families.recognition.table import accepts_known
 from musubi_nodes.families.script import ScriptNode
 from musubi_nodes.families.script_inputs import ScriptInputs
 from musubi_nodes.families.settings import Memory, Network, Optimizer, Sampling, Training
+from musubi_nodes.families.sizes import Side
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora, Run
 from musubi_nodes.families.tool import ToolInputs, ToolNode
 from musubi_nodes.families.training.fine_tuner import FineTuner, FineTunerInputs
@@ -170,6 +171,7 @@ __all__ = [
     "Settings",
     "Shape",
     "ShiftBySize",
+    "Side",
     "Socket",
     "Steps",
     "TextEncoderCache",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 REAL = {name: os.environ.get(name) for name in ("MUSUBI_TUNER_ROOT", "MUSUBI_TUNER_PYTHON")}
 """The real musubi-tuner, hidden from all other tests."""
+CHOSEN = os.environ.get("MUSUBI_NODES_REAL", "")
+"""The configured install of :func:`musubi_real`."""
 
 
 def pytest_load_initial_conftests() -> None:
@@ -52,6 +54,20 @@ def musubi_miniature(musubi_surroundings: Path, monkeypatch: pytest.MonkeyPatch)
     load_config.cache_clear()
     plugins.cache_clear()
     return "miniature"
+
+
+@pytest.fixture
+def musubi_real(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Choose the user's own install MUSUBI_NODES_REAL; skip without it."""
+    from musubi_nodes.config import load_config
+    from musubi_nodes.plugins.manager import plugins
+
+    if not CHOSEN:
+        pytest.skip("needs MUSUBI_NODES_REAL, the name of an install in config.toml")
+    monkeypatch.setenv("MUSUBI_NODES_INSTALL", CHOSEN)
+    load_config.cache_clear()
+    plugins.cache_clear()
+    return CHOSEN
 
 
 @pytest.fixture

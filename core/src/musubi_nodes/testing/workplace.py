@@ -17,6 +17,7 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.node import Node
 from musubi_nodes.files import write_bytes
 from musubi_nodes.hosts.terminal.host import TerminalHost
+from musubi_nodes.media.frames import ImageFiles
 from musubi_nodes.plugins.manager import Plugins, plugins
 
 SIZE = (96, 64)
@@ -107,6 +108,18 @@ class Workplace:
         path = self.folder / f"{name}.toml"
         path.write_text(toml.replace("{folder}", folder.as_posix()), "utf-8")
         return path
+
+    def controlled(self, name: str = "pictures", count: int = 4) -> Path:
+        """Write a dataset whose pictures have a control picture each."""
+        path, control = self.dataset(name, count), self.dataset("control", count).with_suffix("")
+        line = f"control_directory = '{control.as_posix()}'\n"
+        path.write_text(path.read_text("utf-8") + line, "utf-8")
+        return path
+
+    def picture(self, count: int = 1) -> ImageFiles:
+        """Return pictures as a node hands them on."""
+        self.dataset("shown", count)
+        return ImageFiles(tuple(self.folder / "shown" / f"p{number}.png" for number in range(count)))
 
     def command(self) -> list[str]:
         words: list[str] = json.loads((self.started()[-1] / "command.json").read_text("utf-8"))["command"]

@@ -156,9 +156,11 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument(
         "--into", type=_path, default=Path(), metavar="DIR", help="where its folder is made; default: here"
     )
-    new.add_argument("--scripts", type=_path, metavar="DIR", help="a musubi-tuner: propose fields from its --help")
-    new.add_argument("--prefix", default="", help="how the family's scripts begin; default: the name")
-    new.set_defaults(command=_new_plugin, install=None, survives=False, shows=False)
+    new.add_argument(
+        "--scripts", default="", metavar="PATTERN", help="how the family's scripts begin: nodes are written from them"
+    )
+    new.add_argument("--install", metavar="NAME", help="the configured musubi-tuner that has them")
+    new.set_defaults(command=_new_plugin, survives=False, shows=False)
     return parser
 
 
@@ -196,7 +198,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _new_plugin(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.new_plugin import new_plugin
 
-    return new_plugin(options.name, options.into, options.scripts, options.prefix)
+    return new_plugin(options.name, options.into, options.scripts, options.install)
 
 
 if __name__ == "__main__":

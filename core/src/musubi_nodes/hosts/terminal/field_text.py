@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 import textwrap
+from collections.abc import Sequence
 
 from musubi_nodes.commands.option_owners import names_file
 from musubi_nodes.commands.tables import OptionSpec
+from musubi_nodes.hosts.terminal.python_text import annotated, call, literal
 
-WIDTH = 120
 LARGEST = 1000
 """Proposed upper limit: argparse has no ranges."""
 
@@ -22,8 +22,8 @@ MODEL_FOLDERS = (
 )
 """Pattern of options for weights -> folder of ComfyUI."""
 
-NO_WEIGHTS = frozenset({"override_dit"})
-"""Options that look like weights: this one is JSON."""
+NO_WEIGHTS = re.compile(r"override_dit|\w+_dtype")
+"""Options that look like weights: JSON, precisions."""
 
 PICTURES = {
     "image_path": "image",
@@ -38,64 +38,83 @@ PICTURES = {
 CLIPS = {"video_path": "video", "control_path": "control_video"}
 """Option of a file that the script reads -> field of the picture or video."""
 
-SHARED_TYPES = {"vae_dtype": "Dtype"}
+OF_PROMPTS = {"steps": "infer_steps", "frames": "video_length", "guidance": "guidance_scale"}
+"""Option -> field that prompts of a batch replace."""
 
 TYPES = {"int": "int", "float": "float", "_int_or_float": "float", "int_or_float": "float"}
 
 
-def declared(spec: OptionSpec) -> str:
+def declared(spec: OptionSpec, depth: int) -> str:
     """Return the text of one field; ``None`` leaves it to musubi-tuner."""
-    if shared := SHARED_TYPES.get(spec.name):
-        return f"    {spec.name}: {shared} = Field(None, description={_described(spec)})"
+    if spec.name.endswith("dtype") and not spec.choices:
+        return call(f"{spec.name}: mn.Dtype = Field(", ["None", _described(spec)], depth=depth)
+    if spec.flag and field_name(spec) == spec.name:
+        return call(f"{spec.name}: mn.Flag = Field(", ["False", _described(spec)], depth=depth)
     if spec.flag:
-        return _field(spec, "bool", ["False"])
+        return _field(spec, depth, "bool", ["False"])
     if spec.choices:
-        return _field(spec, f"Literal[{', '.join(map(json.dumps, spec.choices))}]", _default(spec, str))
+        return _field(spec, depth, choices(spec.choices), _default(spec, str))
     kind = TYPES.get(spec.kind)
     if kind is None:
-        return _field(spec, "str", _default(spec, str, empty='""'))
+        return _field(spec, depth, "str", _default(spec, str, empty='""'))
     default = spec.default if isinstance(spec.default, int | float) else None
     most = max(LARGEST, 10 * abs(default or 0))
     least = -most if (default or 0) < 0 else 0
     number = float if kind == "float" else int
-    return _field(spec, kind, [*_default(spec, number), f"ge={number(least)}", f"le={number(most)}"])
+    return _field(spec, depth, kind, [*_default(spec, number), f"ge={number(least)}", f"le={number(most)}"])
 
 
-def media(spec: OptionSpec) -> str:
+def choices(names: Sequence[str]) -> str:
+    return f"Literal[{', '.join(map(literal, names))}]"
+
+
+def side(name: str, default: int, depth: int) -> str:
+    """Return the text of the base's width or height, as an option."""
+    inside = [str(default), "ge=16", "le=4096", f'description="{name.capitalize()} in pixels."']
+    return annotated(name, ["mn.Side", "mn.Option()"], inside, depth)
+
+
+def media(spec: OptionSpec, depth: int) -> str:
     """Return the text of a picture's or video's field, or ""."""
     several = ", several=True" if spec.is_list else ""
-    mark = f'Picture("{spec.name}"{several})' if spec.name in PICTURES else f'Clip("{spec.name}")'
+    mark = f'mn.Picture("{spec.name}"{several})' if spec.name in PICTURES else f'mn.Clip("{spec.name}")'
     field = PICTURES.get(spec.name) or CLIPS.get(spec.name)
-    return f"    {field}: Annotated[Any, {mark}] = Field(None, description={_described(spec)})" if field else ""
+    return annotated(field, ["Any", mark], ["None", _described(spec)], depth) if field else ""
+
+
+def weight(spec: OptionSpec, required: bool) -> str:
+    return _field(spec, 1, "str", [] if required else ["None"], f'mn.ModelFile("{model_folder(spec)}")')
+
+
+def field_name(spec: OptionSpec) -> str:
+    """Return the name that prompts use, or a Python name of the option."""
+    name = OF_PROMPTS.get(spec.name, spec.name.replace("-", "_"))
+    return name + "_" * keyword.iskeyword(name)
+
+
+def model_folder(spec: OptionSpec) -> str:
+    """Return ComfyUI's folder for the option's weights, or ""."""
+    if not names_file(spec) or NO_WEIGHTS.fullmatch(spec.name):
+        return ""
+    return next((folder for pattern, folder in MODEL_FOLDERS if re.fullmatch(pattern, spec.name)), "")
 
 
 def _default(spec: OptionSpec, kind: type, empty: str = "None") -> list[str]:
     if spec.default is None:
         return [] if spec.required else [empty]
-    return [json.dumps(kind(spec.default), ensure_ascii=False)]
+    return [literal(kind(spec.default))]
 
 
-def weight(spec: OptionSpec, required: bool) -> str:
-    return _field(spec, "str", [] if required else ["None"], f'ModelFile("{model_folder(spec)}"), ')
-
-
-def _field(spec: OptionSpec, kind: str, arguments: list[str], more: str = "") -> str:
-    annotated = f"{kind} | None" if arguments[:1] == ["None"] else kind
-    inside = ", ".join([*arguments, f"description={_described(spec)}"])
-    name = spec.name.replace("-", "_") + "_" * keyword.iskeyword(spec.name)
-    option = "Option()" if name == spec.name else f'Option("{spec.name}")'
-    line = f"    {name}: Annotated[{annotated}, {more}{option}] = Field({inside})"
-    return line if len(line) <= WIDTH else line.replace(f"Field({inside})", f"Field(\n        {inside}\n    )")
+def _field(spec: OptionSpec, depth: int, kind: str, arguments: list[str], *more: str) -> str:
+    shown = f"{kind} | None" if arguments[:1] == ["None"] else kind
+    name = field_name(spec)
+    option = "mn.Option()" if name == spec.name else f'mn.Option("{spec.name}")'
+    return annotated(name, [shown, *more, option], [*arguments, _described(spec)], depth)
 
 
 def _described(spec: OptionSpec) -> str:
-    english = re.split(r"\s*/\s(?=.*[^\x00-\x7f])", " ".join(spec.help.split()))[0]
+    """Return the English half of the help, or the option's name in words."""
+    help_text = spec.help or spec.name.replace("_", " ").replace("-", " ")
+    english = re.split(r"\s*/\s(?=.*[^\x00-\x7f])", " ".join(help_text.split()))[0]
     short = textwrap.shorten(english, 90, placeholder=" ...")
-    return json.dumps(f"{short[:1].upper()}{short[1:]}", ensure_ascii=False)
-
-
-def model_folder(spec: OptionSpec) -> str:
-    """Return ComfyUI's folder for the option's weights, or ""."""
-    if spec.name in NO_WEIGHTS or not names_file(spec):
-        return ""
-    return next((folder for pattern, folder in MODEL_FOLDERS if re.fullmatch(pattern, spec.name)), "")
+    return f"description={literal(f'{short[:1].upper()}{short[1:]}'.rstrip(' .') + '.')}"

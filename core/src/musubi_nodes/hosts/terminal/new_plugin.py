@@ -1,4 +1,4 @@
-"""The command ``new-plugin``: a plugin from the documented example."""
+"""The command ``new-plugin``: a plugin from a documented example, or from a family's scripts."""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ from subprocess import list2cmdline
 from uuid import uuid4
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.hosts.terminal.propose import proposal
+from musubi_nodes.hosts.terminal.from_scripts import plugin_files
+from musubi_nodes.hosts.terminal.propose import Names
+from musubi_nodes.hosts.terminal.python_text import WIDTH
 from musubi_nodes.plugins.discovery import checkout
 from musubi_nodes.plugins.manager import Plugins, plugins
 from musubi_nodes.sharing import discard_folder, retried
 
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST = 40
-EXAMPLE = "heron"
+EXAMPLE, PICTURE_EXAMPLE = "heron", "magpie"
+"""Folders in docs/example_families."""
+RUFF = f"""
+[tool.ruff]
+line-length = {WIDTH}
+lint.isort.known-first-party = ["musubi_nodes"]
+lint.ignore = ["RUF012"]  # attributes of nodes are declarations
+"""
 
 
-def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str = "") -> int:
+def new_plugin(name: str, into: Path, scripts: str = "", install: str | None = None) -> int:
     """Write ``<into>/musubi-nodes-<name>`` atomically."""
     known = plugins()
     target = into.absolute() / f"musubi-nodes-{_checked(name, known).replace('_', '-')}"
@@ -32,14 +41,19 @@ def new_plugin(name: str, into: Path, scripts: Path | None = None, prefix: str =
         raise MusubiError(
             "folder-exists", f"{target} exists already", fix="Choose another name, or another folder with --into."
         )
-    made = renamed(example_files(), name)
+    made, notes = scaffold(EXAMPLE, name), [f"read:    {PAGE}, from step 3 on"]
     if scripts:
-        made["proposed_fields.py"] = proposal(scripts, prefix or name.replace("-", "_"), _camel(name), known.config)
+        frame = scaffold(PICTURE_EXAMPLE, name)
+        made, notes = plugin_files(frame, known.install(install), scripts, names_of(name))
     _write(made, target)
     print(f"{target}: {len(made)} files")
     print(f"try it:  {install_commands(target)}")
-    print("next:    docs/plugins.md of musubi-nodes, from step 3 on")
+    print("\n".join(notes))
     return 0
+
+
+def names_of(name: str) -> Names:
+    return Names(name.replace("-", "_"), " ".join(part.capitalize() for part in _parts(name)), _camel(name))
 
 
 def install_commands(target: Path) -> str:
@@ -53,25 +67,32 @@ def install_commands(target: Path) -> str:
     return " && ".join(map(list2cmdline, commands))
 
 
-def example_files() -> dict[str, str]:
-    """Read the example family from the clone or the wheel."""
+def scaffold(example: str, name: str) -> dict[str, str]:
+    """Return the example's files for another name, with the form of their lines."""
+    made = renamed(example_files(example), example, name)
+    return {**made, "pyproject.toml": made["pyproject.toml"] + RUFF}
+
+
+def example_files(example: str) -> dict[str, str]:
+    """Read an example family from the clone or the wheel."""
     root = checkout()
-    inside = root / "docs" / "example_family" if root else None
+    inside = root / "docs" / "example_families" / example if root else None
     if inside and inside.is_dir():
         return _texts(inside)
-    with as_file(files("musubi_nodes") / "example_family") as folder:
+    with as_file(files("musubi_nodes") / "example_families" / example) as folder:
         if not folder.is_dir():
             raise MusubiError("example-missing", "the example family is missing", fix="Install musubi-nodes again.")
         return _texts(folder)
 
 
-def renamed(texts: dict[str, str], name: str) -> dict[str, str]:
+def renamed(texts: dict[str, str], example: str, name: str) -> dict[str, str]:
+    names = names_of(name)
     spellings = {
-        rf"(?<=-){EXAMPLE}\b": name.replace("_", "-"),
-        EXAMPLE: name.replace("-", "_"),
-        EXAMPLE.upper(): name.replace("-", "_").upper(),
-        rf"\b{EXAMPLE.capitalize()}\b": " ".join(part.capitalize() for part in _parts(name)),
-        EXAMPLE.capitalize(): _camel(name),
+        rf"(?<=-){example}\b": name.replace("_", "-"),
+        example: names.key,
+        example.upper(): names.constant,
+        rf"\b{example.capitalize()}\b": names.title,
+        example.capitalize(): names.camel,
     }
     any_of_them, new = "|".join(f"({pattern})" for pattern in spellings), list(spellings.values())
 
@@ -81,7 +102,8 @@ def renamed(texts: dict[str, str], name: str) -> dict[str, str]:
     return {spelled(path): spelled(text) for path, text in texts.items()}
 
 
-TAKEN = {EXAMPLE: "the example family", "any": "the core", "models": "the core"}
+PAGE = "docs/plugins.md of musubi-nodes"
+TAKEN = {**dict.fromkeys((EXAMPLE, PICTURE_EXAMPLE), "an example family"), "any": "the core", "models": "the core"}
 
 
 def _checked(name: str, known: Plugins) -> str:
