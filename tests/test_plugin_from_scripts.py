@@ -20,7 +20,7 @@ from musubi_nodes.hosts.terminal.cli import main
 from musubi_nodes.hosts.terminal.from_scripts import plugin_files
 from musubi_nodes.hosts.terminal.new_plugin import PICTURE_EXAMPLE, names_of, scaffold
 from musubi_nodes.plugins.declared import problems_of
-from musubi_nodes.testing.contract import cases, set_twice
+from musubi_nodes.testing.contract import check_all, set_twice
 from musubi_nodes.testing.errors import fails
 
 FAMILIES = {
@@ -83,8 +83,7 @@ def source(tmp_path: Path) -> str:
 def test_its_nodes_are_right_as_they_are_written(written: Write, tmp_path: Path, prefix: str, medium: str) -> None:
     module = written(prefix)
     assert [problems_of(node) for node in module.NODES] == [()] * len(module.NODES)
-    for case in cases(module.NODES):
-        case.check()
+    check_all(module.NODES)
     assert not [node for node in module.NODES if hasattr(node, "script") and set_twice(node)]
     assert (module.NEW_BIRD.frame_rule == PICTURES) is (medium == "images")
     outputs = [node.Outputs.model_fields for node in module.NODES if node.__name__ == "NewBirdGenerator"]
@@ -139,7 +138,7 @@ def test_pictures_are_marked_fields_and_samples_have_their_own(written: Write, t
     written("qwen_image")
     text = source(tmp_path)
     assert 'mn.Picture("control_image_path", several=True)' in text and "control_images=mn.PictureCount()" in text
-    assert 'mn.SamplePicture("control_image")' in text
+    assert "sample_control_image: mn.SampleControl" in text
 
 
 def test_a_prompt_line_is_what_the_script_reads(install: Install, written: Write) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from musubi_nodes import families
 from musubi_nodes.plugins.hooks import SPECS, arguments
 from musubi_nodes.runs.explain import Failure
 
@@ -57,26 +58,45 @@ def test_every_hook_is_typed_and_described(hook):
     assert set(spec.__annotations__) == {*arguments(hook).strip("()").replace(" ", "").split(","), "return"} - {""}
 
 
-def test_all_other_examples_are_whole(place, told):
-    first = examples(TEXT.split("## `musubi_")[0])
-    for number, example in enumerate(first):
-        place.install(f"first-{number}", example)
-    found = place.load()
-    assert first and not told() and len(found.loaded) == 1 + len(first)
-
-
-EXAMPLE = [path for path in sorted((DOCS / "example_families").rglob("*")) if path.suffix in (".py", ".toml")]
+def test_examples_stand_with_their_hooks_only():
+    assert examples(TEXT.split("## `musubi_")[0]) == []
 
 
 def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("file", EXAMPLE, ids=lambda file: file.name)
-def test_the_page_quotes_each_file_of_the_example_families_whole_and_in_order(file):
-    path = file.relative_to(DOCS / "example_families").as_posix()
-    pieces = [piece for name, piece in QUOTED.findall(TEXT) if name == path]
-    assert lines("".join(pieces)) == lines(file.read_text("utf-8"))
+@pytest.mark.parametrize("path", dict.fromkeys(path for path, _ in QUOTED.findall(TEXT)))
+def test_the_page_quotes_the_example_families_as_they_are_and_in_order(path):
+    rest = "\n".join(lines((DOCS / "example_families" / path).read_text("utf-8")))
+    for piece in (piece for name, piece in QUOTED.findall(TEXT) if name == path):
+        _, found, rest = rest.partition("\n".join(lines(piece)))
+        assert found, piece
+
+
+TEACHES = ("pyproject.toml", "nodes.py", "explain.py", "test_contract.py")
+
+
+def test_the_page_teaches_from_both_families():
+    quoted = {(path.split("/")[0], path.split("/")[-1]) for path, _ in QUOTED.findall(TEXT)}
+    assert {family for family, _ in quoted} == {"heron", "magpie"} and {file for _, file in quoted} == {*TEACHES}
+
+
+NAMES = re.compile(r"`(\w+)(?:\(.*?\))?`")
+
+
+def test_every_name_of_the_public_door_stands_on_the_page():
+    code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)) + "\n".join(re.findall(r"`([^`\n]+)`", TEXT))
+    missing = {name for name in families.__all__ if not re.search(rf"(?<![\w.]){name}\b|mn\.{name}\b", code)}
+    assert not missing, f"docs/plugins.md does not say what these are for: {sorted(missing)}"
+
+
+def test_every_name_that_the_page_takes_from_the_public_door_is_there():
+    imported = re.findall(r"from musubi_nodes\.families import \(?([\w, ]+)", TEXT)
+    taken = {name.strip() for line in imported for name in line.split(",")} | set(re.findall(r"\bmn\.(\w+)", TEXT))
+    table = TEXT.split("### Nodes, fields and marks")[1].split("###")[0]
+    taken |= {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in NAMES.findall(row)}
+    assert len(taken) > 60 and not taken - {*families.__all__}
 
 
 def test_all_links_of_the_page_lead_somewhere():
@@ -87,7 +107,7 @@ def test_all_links_of_the_page_lead_somewhere():
 def test_the_helpers_that_the_page_names_are_there():
     from musubi_nodes.testing import contract, plugin, workplace
 
-    section = TEXT.split("### 5. Test it")[1].split("### 6.")[0]
+    section = TEXT.split("### Test it")[1].split("###")[0]
     assert set(re.findall(r"fixture `(\w+)`", section)) == {n for n in vars(plugin) if n.startswith("musubi_")}
     assert all(hasattr(contract, name) for name in re.findall(r"contract\.(\w+)\(", section))
     assert all(hasattr(workplace.Workplace, name) for name in ("run", "dataset", "load", "started"))

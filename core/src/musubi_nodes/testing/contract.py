@@ -22,10 +22,10 @@ from musubi_nodes.errors import MusubiError, NotPossible
 from musubi_nodes.families.generating.media_files import media_fields
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
-from musubi_nodes.families.settings import Sampling
 from musubi_nodes.runs.install import Install
 from musubi_nodes.testing.fill import build, default_value, filled, has_widgets, one_by_one, socket_classes, try_build
 from musubi_nodes.testing.parsers import parser_for
+from musubi_nodes.testing.written import SAMPLED, write, written_cases
 
 NEWEST = RELEASES[-1]
 
@@ -53,6 +53,10 @@ RUNNER_OPTIONS: dict[str, Any] = {
 TOOLS = {"merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]}}
 
 
+UNSUPPORTED = {"--attn_mode=sdpa": "parsers take it, but modules/attention.py does not (v0.3.4): send torch"}
+"""Words that a parser accepts and its script does not."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A node with inputs; ``label`` names the changed ones."""
@@ -67,7 +71,8 @@ class Case:
     def words(self, known: Table | None = None, version: str = NEWEST) -> list[str]:
         """Return the argument list for ``known`` options, or for ``version``."""
         known = options_of(self.node.script, version) if known is None else known
-        return self.node().planned(self.inputs, known, version).argv(runner_options(self.node, known))
+        inputs, files = write(self.node, self.inputs)
+        return self.node().planned(inputs, known, version).argv(runner_options(self.node, known) | files)
 
     def check(self, known: Table | None = None, version: str = NEWEST) -> None:
         """Assert that the parser accepts it or the declaration refuses it."""
@@ -77,6 +82,8 @@ class Case:
             return
         script = self.node.script
         (parser_of(script, version) if known is None else parser_for(known, script)).parse_args(words)
+        for word, why in UNSUPPORTED.items():
+            assert word not in words, f"{word}: {why}"
 
 
 @cache
@@ -87,7 +94,9 @@ def parser_of(script: str, version: str = NEWEST) -> ArgumentParser:
 def cases(nodes: Iterable[type[Node]]) -> list[Case]:
     """Return cases with defaults, and with each input changed once."""
     scripts = [node for node in nodes if issubclass(node, ScriptNode)]
-    found = [Case(node, *made) for node in scripts for made in (*_variants(node), *_together(node))]
+    found = [
+        Case(node, *made) for node in scripts for made in (*_variants(node), *_together(node), *written_cases(node))
+    ]
     return [case for case in found if case.inputs is not None]
 
 
@@ -161,9 +170,8 @@ def _variants(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
 def _together(node: type[ScriptNode]) -> Iterator[tuple[str, Any]]:
     sockets = socket_classes(node.Inputs)
     models = [value for _, value in one_by_one(sockets["models"])] if "models" in sockets else []
-    samples = Sampling(sample_prompts="a cat", sample_every_n_epochs=1, sample_at_first=True)
     for number, value in enumerate(models):
         if "sampling" in sockets:
-            yield f"samples-{number}", try_build(node.Inputs, {}, models=value, sampling=samples)
+            yield f"samples-{number}", try_build(node.Inputs, {}, models=value, sampling=SAMPLED)
         if "lora" in sockets:
             yield f"lora-{number}", try_build(node.Inputs, {}, models=value, lora=filled(sockets["lora"]))

@@ -198,7 +198,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _new_plugin(options: argparse.Namespace) -> int:
     from musubi_nodes.hosts.terminal.new_plugin import new_plugin
 
-    return new_plugin(options.name, options.into, options.scripts, options.install)
+    return new_plugin(options.name, options.into, options.scripts)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from musubi_nodes.commands.option_owners import names_file
 from musubi_nodes.commands.tables import OptionSpec
-from musubi_nodes.hosts.terminal.python_text import annotated, call, literal
+from musubi_nodes.hosts.terminal.python_text import INDENT, annotated, call, literal
 
 LARGEST = 1000
 """Proposed upper limit: argparse has no ranges."""
@@ -41,11 +41,21 @@ CLIPS = {"video_path": "video", "control_path": "control_video"}
 OF_PROMPTS = {"steps": "infer_steps", "frames": "video_length", "guidance": "guidance_scale"}
 """Option -> field that prompts of a batch replace."""
 
+SHARED = {"infer_steps": "mn.Steps", "guidance_scale": "mn.Scale", "embedded_cfg_scale": "mn.Scale"}
+"""Option -> the core's type of the field."""
+WHOLE = {"flow_shift": "mn.ShiftBySize = None", "lycoris": "mn.Lycoris = False", "no_metadata": "mn.NoMetadata = False"}
+"""Options whose whole field is the core's, if the script has no other default."""
+
 TYPES = {"int": "int", "float": "float", "_int_or_float": "float", "int_or_float": "float"}
 
 
 def declared(spec: OptionSpec, depth: int) -> str:
     """Return the text of one field; ``None`` leaves it to musubi-tuner."""
+    if spec.name in WHOLE and not spec.default:
+        return f"{INDENT * depth}{spec.name}: {WHOLE[spec.name]}"
+    if spec.name in SHARED and spec.default is not None:
+        inside = [*_default(spec, int if spec.kind == "int" else float), _described(spec)]
+        return call(f"{spec.name}: {SHARED[spec.name]} = Field(", inside, depth=depth)
     if spec.name.endswith("dtype") and not spec.choices:
         return call(f"{spec.name}: mn.Dtype = Field(", ["None", _described(spec)], depth=depth)
     if spec.flag and field_name(spec) == spec.name:

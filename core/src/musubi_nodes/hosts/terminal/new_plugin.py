@@ -29,7 +29,7 @@ lint.ignore = ["RUF012"]  # attributes of nodes are declarations
 """
 
 
-def new_plugin(name: str, into: Path, scripts: str = "", install: str | None = None) -> int:
+def new_plugin(name: str, into: Path, scripts: str = "") -> int:
     """Write ``<into>/musubi-nodes-<name>`` atomically."""
     known = plugins()
     target = into.absolute() / f"musubi-nodes-{_checked(name, known).replace('_', '-')}"
@@ -44,7 +44,7 @@ def new_plugin(name: str, into: Path, scripts: str = "", install: str | None = N
     made, notes = scaffold(EXAMPLE, name), [f"read:    {PAGE}, from step 3 on"]
     if scripts:
         frame = scaffold(PICTURE_EXAMPLE, name)
-        made, notes = plugin_files(frame, known.install(install), scripts, names_of(name))
+        made, notes = plugin_files(frame, known.install(), scripts, names_of(name))
     _write(made, target)
     print(f"{target}: {len(made)} files")
     print(f"try it:  {install_commands(target)}")

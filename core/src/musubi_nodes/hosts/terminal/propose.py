@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from musubi_nodes.commands.option_owners import refusal
 from musubi_nodes.commands.tables import OptionSpec, scripts
-from musubi_nodes.families.family import GENERATOR_OPTIONS, TRAINER_OPTIONS
 from musubi_nodes.families.fields import fields_of
 from musubi_nodes.families.generating.generator import PROMPT_FIELDS, PROMPT_LINE, Generator, ImageGenerator
-from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.training.lora_trainer import LoRATrainer
 from musubi_nodes.hosts.terminal.family_scripts import Found, Script, sent_by
 from musubi_nodes.hosts.terminal.field_text import (
@@ -25,6 +22,7 @@ from musubi_nodes.hosts.terminal.field_text import (
     side,
     weight,
 )
+from musubi_nodes.hosts.terminal.option_map_text import differing, option_maps
 from musubi_nodes.hosts.terminal.python_text import WIDTH, annotated, call, literal, spread
 
 VERSIONS = ("model_version", "model_type", "task")
@@ -32,7 +30,6 @@ VERSIONS = ("model_version", "model_type", "task")
 FP8_TEXT = re.compile(r"fp8_(t5|llm|vl|text_encoder)")
 OWN_SHIFT = ("timestep_sampling", "discrete_flow_shift")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
-NO_SUCH_OPTION = "The script has no such option."
 ALWAYS = ("dit", "vae")
 """Weights that are needed, though few parsers say so."""
 SIDES = {"width": 1024, "height": 1024}
@@ -57,7 +54,7 @@ def nodes_module(found: Found, names: Names) -> str:
     classes += [_node(script, found, names) for script in found.scripts if not left_out(script)]
     made = [f"{names.camel}ModelsNode", *(_class(script, names) for script in found.scripts if not left_out(script))]
     nodes = call("NODES = (", made) if len(call("NODES = (", made)) <= WIDTH else spread("NODES = (", made)
-    body = "\n\n\n".join([f"{_option_maps(found, names)}{_family(found, names)}", *classes, nodes])
+    body = "\n\n\n".join([f"{option_maps(found, names.constant)}{_family(found, names)}", *classes, nodes])
     used = (("Annotated", "Annotated["), ("Any", "Annotated[Any,"), ("Literal", "Literal["))
     typing = [name for name, sign in used if sign in body]
     return _HEAD.format(title=names.title, found=found, typing=", ".join(typing)) + f"{body}\n"
@@ -87,7 +84,7 @@ def _family(found: Found, names: Names) -> str:
     rows += [f"training_defaults={literal(defaults)},"] if defaults else []
     rows += [f"fp8_text_encoder={literal(name)}," for name in _fp8_text(found)[:1]]
     for kind, script in (("trainer", found.of(LoRATrainer)), ("generator", generator)):
-        if script and _differing(script):
+        if script and differing(script):
             rows.append(f"{kind}_options={names.constant}_{script.kind.option_map_name},")
     if takes := _control_pictures(generator):
         rows.append(f"control_images={takes},  # a guess: NO_PICTURES, ONE_OR_MORE, PictureCount(1, 1) ...")
@@ -109,49 +106,6 @@ def _fp8_text(found: Found) -> list[str]:
 
 def _number(text: str) -> str | float:
     return float(text) if NUMBER.fullmatch(text) else text
-
-
-def _option_maps(found: Found, names: Names) -> str:
-    """Return how the scripts spell a memory plan, where they differ from most."""
-    maps = []
-    for script in found.scripts:
-        rows = []
-        for field, choices_ in _differing(script).items():
-            base = f'**mn.{script.kind.option_map_name}["{field}"],'
-            shown = {choice: "NO_SUCH_OPTION" if how == NO_SUCH_OPTION else literal(how) for choice, how in choices_}
-            rows += [f'    "{field}": {{', f"        {base}"]
-            rows += [*(f'        "{choice}": {how},' for choice, how in shown.items()), "    },"]
-        if rows:
-            name = f"mn.{script.kind.option_map_name}"
-            head = f"{names.constant}_{script.kind.option_map_name} = {{"
-            maps.append("\n".join([head, f"    **{name},", *rows, "}"]))
-    reason = [f"NO_SUCH_OPTION = {literal(NO_SUCH_OPTION)}"] if "NO_SUCH_OPTION" in "".join(maps) else []
-    return "".join(f"{each}\n" for each in [*reason, *maps])
-
-
-def _differing(script: Script) -> dict[str, list[tuple[str | bool, Mapping[str, Any] | str]]]:
-    """Return choices that the script spells in another way, or cannot do."""
-    found = {}
-    for name, known in script.kind.option_map.items():
-        plain = Memory.model_fields[name].default  # stays possible, as the script's default
-        how = {choice: _spelled(script, name, choice) for choice, sent in known.items() if not isinstance(sent, str)}
-        how = {choice: {} if choice == plain and each == NO_SUCH_OPTION else each for choice, each in how.items()}
-        if rows := [(choice, each) for choice, each in how.items() if each != known[choice]]:
-            found[name] = rows
-    return found
-
-
-def _spelled(script: Script, field: str, choice: str | bool) -> Mapping[str, Any] | str:
-    for known in (script.kind.option_map, TRAINER_OPTIONS, GENERATOR_OPTIONS):
-        sent = known[field][choice]
-        if not isinstance(sent, str) and all(_has(script, name, value) for name, value in sent.items()):
-            return sent
-    return {str(choice): True} if _has(script, str(choice), True) else NO_SUCH_OPTION
-
-
-def _has(script: Script, name: str, value: Any) -> bool:
-    spec = script.options.get(name)
-    return spec is not None and (not spec.choices or str(value) in spec.choices)
 
 
 def _models(found: Found, names: Names) -> str:
@@ -249,9 +203,7 @@ def _prompt_line(script: Script) -> Mapping[str, str] | None:
 
 def _sample_picture(script: Script, found: Found) -> Iterator[str]:
     if issubclass(script.kind.base, LoRATrainer) and _control_pictures(found.of(Generator)):
-        text = literal("Control pictures of the samples whose prompts bring none.")
-        parts = ["Any", 'mn.SamplePicture("control_image")']
-        yield annotated("sample_control_image", parts, ["None", f"description={text}"], 2)
+        yield "        sample_control_image: mn.SampleControl = None"
 
 
 def _own(script: Script, found: Found) -> Iterator[str]:
