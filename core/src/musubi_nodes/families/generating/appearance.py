@@ -1,4 +1,4 @@
-"""What a generation shows, beside what was asked for: frames, size, and that it is not black from edge to edge."""
+"""Compares a generation's frames, size and brightness with the request."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from musubi_nodes.media.frames import ImageFiles, VideoFile, check_video
 from musubi_nodes.media.probe import probe
 
 BLACK = 2
-"""Of 255: numbers that were NaN become 0, and an encoder adds next to nothing to that."""
+"""Of 255: NaN becomes 0, and an encoder adds little to that."""
 
 LOOKED_AT = 8
-"""Frames of a video that begins black."""
+"""Frames to check in a video that begins black."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """``None``: what comes out is not known before, as from a latent."""
+    """Request; ``None`` if unknown, as for a latent."""
 
     frames: int | None = None
     size: tuple[int, int] | None = None
@@ -27,7 +27,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Appearance:
-    """``brightest`` pixel that was found, 0 to 255."""
+    """Result; ``brightest`` pixel from 0 to 255."""
 
     frames: int
     size: tuple[int, int]
@@ -44,7 +44,7 @@ class Appearance:
 
     @classmethod
     def of_images(cls, paths: tuple[Path, ...]) -> Appearance:
-        """Of the first size that is another one than the first picture's, if there is one."""
+        """Return the last differing size, if sizes differ."""
         sizes, brightest = dict[tuple[int, int], None](), 0
         for picture in ImageFiles(paths).pictures():
             sizes[picture.shape[1], picture.shape[0]] = None
@@ -52,7 +52,7 @@ class Appearance:
         return cls(len(paths), list(sizes)[-1], brightest)
 
     def check(self, asked: Expected, log: Path) -> None:
-        """Raise a :class:`MusubiError` where it is not what was asked for."""
+        """Raise a MusubiError if it is not as requested."""
         if asked.frames is not None and asked.frames != self.frames:
             raise MusubiError(
                 "output-frames-wrong",

@@ -1,4 +1,4 @@
-"""Many prompts from one generator: made before, or made now by one worker for each GPU."""
+"""Runs a generator's prompts, with one worker per GPU."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ ONE = Prompts(items=(Prompt(),))
 
 @dataclass(frozen=True)
 class Generated:
-    """What came of a generator's prompts, of which ``failed`` were not made; ``last`` is the last run (``None``: all
-    were made before)."""
+    """Results of all prompts; ``failed`` counts missing ones, ``last`` is ``None`` if nothing ran."""
 
     made: list[GeneratedFiles]
     told: str
@@ -42,7 +41,7 @@ class Generated:
 
 
 def generate_all(node: Generator, inputs: GeneratorInputs, context: Context) -> Generated:
-    """The generator's prompt, or all of its prompts socket; those made before are handed on."""
+    """Make the generator's prompt, or all of its prompts socket, except what is stored."""
     started = time.monotonic()
     items = [_planned(node, item, context) for item in _items(node, inputs)]
     batch = _begun(inputs.prompts or ONE, items, ResultStore(context.host.output_folder, "generated"))
@@ -60,7 +59,7 @@ def _items(node: Generator, inputs: GeneratorInputs) -> list[Item]:
 
 
 def _planned(node: Generator, item: Item, context: Context) -> Item:
-    """The item with all its checks passed, and its plan."""
+    """Check the item and add its plan."""
     context.raise_if_interrupted()
     try:
         node.ready(item.inputs, context)
@@ -72,13 +71,13 @@ def _planned(node: Generator, item: Item, context: Context) -> Item:
 
 
 def _begun(prompts: Prompts, items: Iterable[Item], store: ResultStore) -> Batch:
-    """A batch in which everything counts that was made before."""
+    """Return a batch with the stored results."""
     found = {item.number: store.find(item.key) for item in items}
     return Batch(prompts, store, {number: GeneratedFiles.of(files) for number, files in found.items() if files})
 
 
 def _work(starts: Invocations, left: Sequence[Item], inputs: GeneratorInputs, context: Context) -> list[Run]:
-    """Make what is left, on one GPU or on several side by side; the runs that came to their end."""
+    """Make the rest on one GPU or several in parallel; return the finished runs."""
     batch, node = starts.batch, starts.node
     devices = _devices(inputs, context.services.install(node.install_name(inputs)), len(left))
     per_start = min(batch.prompts.per_start, max(-(-len(left) // len(devices)), 1))
@@ -91,7 +90,7 @@ def _work(starts: Invocations, left: Sequence[Item], inputs: GeneratorInputs, co
 
 
 def _devices(inputs: GeneratorInputs, install: Install, prompts: int) -> list[str]:
-    """One device for each worker; a :class:`MusubiError` where there are not so many GPUs."""
+    """Return one device per worker; MusubiError if there are too few GPUs."""
     count = min(inputs.prompts.workers, prompts) if inputs.prompts else 1
     if count < 2 or inputs.device == "cpu":
         return [str(inputs.device)]

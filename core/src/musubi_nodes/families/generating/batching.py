@@ -1,4 +1,4 @@
-"""Which prompts of a batch can share one start of the script, and the file that the script reads then."""
+"""Grouping of prompts into invocations, and the prompt file of one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ NOT_IN_A_LINE = " --"
 
 @dataclass(frozen=True)
 class Item:
-    """One prompt of a batch, filled with the generator's own values. ``inputs`` are the generator's inputs for it
-    alone; ``key`` is the result key of its ``plan``."""
+    """A prompt with the generator's inputs for it; ``key`` is the result key of its ``plan``."""
 
     number: int
     prompt: Prompt
@@ -35,20 +34,18 @@ class Item:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Return the prompt's name for messages."""
         return name_of(self.number, self.prompt)
 
 
 def name_of(number: int, prompt: Prompt) -> str:
-    """How messages name the prompt of a list."""
     return f"prompt {number} ({prompt.prompt[:40]!r})"
 
 
 def items_of(prompts: Prompts, inputs: GeneratorInputs, fields: Mapping[str, str], title: str) -> list[Item]:
-    """Every prompt with its own inputs; one :class:`MusubiError` for all that do not fit the generator.
+    """Return each prompt with its own inputs; one MusubiError for all that don't fit.
 
-    ``fields`` says which field of the generator a field of a prompt replaces. Prompts without a seed count up from the
-    generator's, so that each makes another video.
+    ``fields``: field of a prompt -> field of the generator. Prompts without a seed count up from the generator's.
     """
     found, wrong = [], []
     for number, prompt in enumerate(prompts.items, 1):
@@ -84,7 +81,7 @@ def _item(number: int, prompt: Prompt, inputs: GeneratorInputs, fields: Mapping[
 
 @dataclass(eq=False)
 class _Start:
-    """Items that share a start, and of each text what the script keeps by it."""
+    """Items of one invocation; ``kept`` is what the script caches by text."""
 
     items: list[Item] = field(default_factory=list)
     kept: dict[str, Hashable] = field(default_factory=dict)
@@ -93,11 +90,11 @@ class _Start:
 def groups(
     items: Iterable[Item], lines: Mapping[str, str], per_start: int, kept_by_text: Set[str] = frozenset()
 ) -> list[list[Item]]:
-    """Items that one start of the script can make, in their order; alone where the script reads no prompt file.
+    """Group items that one invocation can make; single ones if the script reads no prompt file.
 
-    What a line of the file cannot say must be the same, and so must be which options the lines say: for the others the
-    command line counts (wan_generate_video.py and fpack_generate_video.py, v0.3.4). Of prompts with the same text also
-    what the script keeps by the text, ``kept_by_text``, must be the same.
+    Items of a group have the same values for what a line can't contain, and the same options in their lines, since the
+    command line counts for the others (wan_generate_video.py, fpack_generate_video.py, v0.3.4). Equal texts also have
+    equal ``kept_by_text``, which the script caches by text.
     """
     found: list[_Start] = []
     with_room: dict[Hashable, list[_Start]] = {}
@@ -117,7 +114,7 @@ def groups(
 
 
 def _in_common(item: Item, lines: Mapping[str, str]) -> Hashable:
-    """What must be the same for items that share a start; an item that starts alone has its own number."""
+    """Return what items of a group share; an item without company returns its number."""
     if not lines or not _can_be_a_line(item.prompt):
         return item.number
     unsaid = [name for name in Prompt.model_fields if name not in lines and name != "prompt"]
@@ -125,13 +122,13 @@ def _in_common(item: Item, lines: Mapping[str, str]) -> Hashable:
 
 
 def _compared(prompt: Prompt, names: Iterable[str]) -> Hashable:
-    """The values of these fields; pictures are compared by what they are, not by their pixels."""
+    """Return these fields' values; pictures compare by identity, not by pixels."""
     values = [getattr(prompt, name) for name in names]
     return tuple(value if isinstance(value, str | int | float | ImageFiles | None) else id(value) for value in values)
 
 
 def by_size(items: Iterable[Item]) -> list[list[Item]]:
-    """Items that need the same GPU memory, as far as width, height and length tell; in their order."""
+    """Group items by width, height and length, which need the same GPU memory."""
     found: dict[Any, list[Item]] = {}
     for item in items:
         found.setdefault((item.prompt.width, item.prompt.height, item.prompt.frames), []).append(item)
@@ -144,9 +141,9 @@ def _can_be_a_line(prompt: Prompt) -> bool:
 
 
 def prompt_line(prompt: Prompt, lines: Mapping[str, str], pictures: Mapping[str, Sequence[Path]]) -> str:
-    """Return the prompt as a line of the file that ``--from_file`` reads; line breaks become blanks.
+    """Return the prompt as a line for ``--from_file``; line breaks become blanks.
 
-    ``pictures`` are the files of its pictures by field: each has an option of its own.
+    ``pictures``: files by field, one option each.
     """
     values = {name: pictures.get(name) or [getattr(prompt, name)] for name in lines}
     said = ((lines[name], value) for name, found in values.items() for value in found if _is_said(value))

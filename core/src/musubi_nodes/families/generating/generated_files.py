@@ -23,7 +23,7 @@ LATENT = "_latent.safetensors"
 
 @dataclass(frozen=True)
 class GeneratedFiles:
-    """What one prompt became."""
+    """Files of one prompt."""
 
     video: Path | None
     images: tuple[Path, ...]
@@ -31,7 +31,7 @@ class GeneratedFiles:
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> GeneratedFiles:
-        """The files by what they are, in the order given."""
+        """Sort files by type, keeping their order."""
         found = tuple(files)
         return cls(
             next((p for p in found if p.suffix == ".mp4"), None),
@@ -41,14 +41,13 @@ class GeneratedFiles:
 
     @classmethod
     def collect(cls, folder: RunFolder, output_type: str, asked: Expected) -> GeneratedFiles:
-        """What ``output_type`` promises; a :class:`MusubiError` where it is not there or cannot be read."""
+        """Return a run's checked files."""
         made = cls.of(files_in_order(folder.out))
         made.check(folder, output_type, asked)
         return made
 
     def check(self, folder: RunFolder, output_type: str, asked: Expected) -> None:
-        """Raise a :class:`MusubiError` where what ``output_type`` promises is not there, or is not what was ``asked``
-        for."""
+        """Raise a MusubiError if files of ``output_type`` are missing, damaged or not as ``asked``."""
         shown = self.video or self.images
         promised = {
             "video": shown,
@@ -80,7 +79,7 @@ class GeneratedFiles:
             shape.check(asked, folder.log)
 
     def _shapes(self) -> Iterator[Appearance]:
-        """Read everything so far that a file which is cut off shows itself."""
+        """Read enough of each file to notice truncation."""
         if self.video:
             yield Appearance.of_video(self.video)
         if self.images:
@@ -89,7 +88,6 @@ class GeneratedFiles:
             read_header(self.latent)
 
     def is_good(self, folder: RunFolder, output_type: str, asked: Expected) -> bool:
-        """Whether :meth:`check` finds nothing."""
         try:
             self.check(folder, output_type, asked)
         except MusubiError:
@@ -97,7 +95,7 @@ class GeneratedFiles:
         return True
 
     def published(self, output: Path, prefix: str) -> GeneratedFiles:
-        """The same files in ``<output>/musubi``, under names that were free."""
+        """Move the files to ``<output>/musubi`` under unused names."""
         target = output / "musubi"
         video = _moved(self.video, target, f"{prefix}.mp4") if self.video else None
         images = tuple(_moved(p, target, f"{prefix}{p.suffix}") for p in self.images)
@@ -105,22 +103,21 @@ class GeneratedFiles:
         return GeneratedFiles(video, images, latent)
 
     def files(self) -> tuple[Path, ...]:
-        """All of it."""
         return tuple(p for p in (self.video, *self.images, self.latent) if p)
 
     def shown(self) -> tuple[Path, ...]:
-        """What the node shows."""
+        """Return what the node previews."""
         return (self.video,) if self.video else self.images[:16]
 
     def told(self, output: Path) -> str:
-        """The names of what was made."""
+        """Return the files' names as text."""
         names = [p.relative_to(output).as_posix() for p in (self.video, *self.images[:1], self.latent) if p]
         if len(self.images) > 1:
             names.append(translate("{count} more", count=len(self.images) - 1))
         return ", ".join(names)
 
     def frames(self) -> Any:
-        """All frames, still on disk."""
+        """Return all frames, read on demand."""
         if self.images:
             return ImageFiles(self.images)
         return VideoFile(self.video) if self.video else None

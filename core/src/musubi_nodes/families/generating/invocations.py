@@ -1,4 +1,4 @@
-"""Invocations of a generator's script, one group of prompts after the other."""
+"""Invocations of a generator's script, group by group."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Invocations:
-    """All starts of one batch. ``runs`` are those that came to their end; ``memory`` is the stronger plan that a retry
-    found to fit: the starts after it begin with it."""
+    """Invocations of one batch; ``runs`` are the finished ones.
+
+    ``memory`` is the plan that a retry found to fit, for all further invocations.
+    """
 
     node: Generator
     batch: Batch
@@ -30,7 +32,7 @@ class Invocations:
     memory: Memory | None = None
 
     def work(self, context: Context, device: str) -> None:
-        """Take groups until none is left; one that fails does not stop the others."""
+        """Take groups until none is left; a failure doesn't stop the others."""
         while group := self.batch.take():
             error = None
             try:
@@ -51,7 +53,7 @@ class Invocations:
         self.node.with_memory(first, context, attempt)
 
     def _saving(self, item: Item, memory: Memory | None, context: Context) -> Item:
-        """The item with those memory settings, and the plan that follows."""
+        """Return the item with these memory settings and their plan."""
         if memory is None or memory == item.inputs.memory:
             return item
         inputs = item.inputs.model_copy(update={"memory": memory})

@@ -1,4 +1,4 @@
-"""What one start of a script for several prompts made: which outputs are complete, and whose they are."""
+"""Matches the outputs of one invocation to its prompts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ NAME = re.compile(r"(\d{8}-\d{6}[-\d]{0,40})(?:_layer\d+)?_(\d+)(?=[_./]|$)", re
 def match_outputs(
     folder: RunFolder, output_type: str, seeds: Mapping[int, int], asked: Mapping[int, Expected]
 ) -> dict[int, GeneratedFiles]:
-    """The complete outputs by the number of their prompt; ``seeds`` are those of the prompts, in the order of the file
-    that the script reads, ``asked`` what each is to become.
+    """Return complete outputs by the number of their prompt.
 
-    The script names an output once it is written, so what a stopped or failed start left half done is none. Prompts
-    with the same seed are told apart by the order in which it names their outputs, which is the order of the file; one
-    that the script left out would shift the others, so then all with that seed count as not made (``save_video``,
-    ``save_images`` and ``save_latent`` of wan_generate_video.py and fpack_generate_video.py, v0.3.4).
+    ``seeds``: by prompt, in the order of the prompt file. The script prints a file's name once it is written, in that
+    order, which separates equal seeds; if one of those is missing, none of that seed counts (``save_video``,
+    ``save_images``, ``save_latent`` of wan_generate_video.py and fpack_generate_video.py, v0.3.4).
     """
     parts: dict[int, list[GeneratedFiles]] = defaultdict(list)
     for seed, files in _outputs(folder):
@@ -42,7 +40,7 @@ def match_outputs(
 
 
 def _outputs(folder: RunFolder) -> Iterator[tuple[int, list[Path]]]:
-    """Seed and files of each output that the script named, in that order."""
+    """Yield seed and files of each output that the script named, in that order."""
     files: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for path in files_in_order(folder.out):
         if name := NAME.match(path.relative_to(folder.out).as_posix()):
@@ -55,7 +53,7 @@ def _outputs(folder: RunFolder) -> Iterator[tuple[int, list[Path]]]:
 
 
 def _shared_out(parts: Sequence[GeneratedFiles], count: int) -> list[GeneratedFiles]:
-    """One for each of ``count`` prompts: the first video, pictures and latent are the first prompt's."""
+    """Return one per prompt: the first video, pictures and latent are the first prompt's."""
     videos = _as_many([part.video for part in parts if part.video], count)
     images = _as_many([part.images for part in parts if part.images], count)
     latents = _as_many([part.latent for part in parts if part.latent], count)

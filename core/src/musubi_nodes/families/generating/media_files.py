@@ -1,4 +1,4 @@
-"""Pictures and videos of a node's inputs, as the files that its script reads."""
+"""Writes a node's pictures and videos as files for its script."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from musubi_nodes.media.frames import Frames, save_png, save_pngs, save_video
 
 
 def media_fields(model: type[BaseModel]) -> Iterator[tuple[str, Picture | Clip]]:
-    """Yield each field that is sent as a file, with its mark."""
+    """Yield fields that are sent as files, with their marks."""
     for name, declared in model.model_fields.items():
         if mark := marker(declared, Picture) or marker(declared, Clip):
             yield name, mark
 
 
 def write_media(inputs: BaseModel, folder: Path, fps: float) -> dict[str, Any]:
-    """Write the marked inputs that are connected into ``folder``; return the files by option."""
+    """Write the connected inputs into ``folder``; return files by option."""
     given = ((name, mark, getattr(inputs, name)) for name, mark in media_fields(type(inputs)))
     return {mark.option: _written(value, mark, folder, name, fps) for name, mark, value in given if value is not None}
 

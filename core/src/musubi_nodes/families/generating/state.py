@@ -1,4 +1,4 @@
-"""How far a batch is: what waits, what is made, what failed."""
+"""State of a batch: waiting, made and failed prompts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from musubi_nodes.i18n import translate
 
 @dataclass
 class Batch:
-    """The state of a batch while it runs; workers take groups from it, each in a thread of its own."""
+    """A running batch; each worker takes groups from it in its own thread."""
 
     prompts: Prompts
     store: ResultStore
@@ -27,22 +27,22 @@ class Batch:
     _lock: Lock = field(default_factory=Lock)
 
     def left(self, items: Iterable[Item]) -> list[Item]:
-        """Those of ``items`` that are not made yet."""
+        """Return the items that are not made yet."""
         return [item for item in items if item.number not in self.made]
 
     def take(self) -> list[Item]:
-        """The next group; an empty one where none waits."""
+        """Return the next group, [] if none waits."""
         with self._lock:
             return self.waiting.popleft() if self.waiting else []
 
     def keep(self, item: Item, made: GeneratedFiles) -> None:
-        """Remember what a prompt became, also for the next time."""
+        """Store a prompt's files under its result key."""
         with self._lock:
             self.made[item.number] = made
             self.store.keep(item.key, made.files())
 
     def settle(self, group: Sequence[Item], error: MusubiError | None) -> None:
-        """After a start: what is not made is tried again in smaller groups, or has failed where there are none."""
+        """Requeue what an invocation didn't make in smaller groups, or mark it as failed."""
         left = self.left(group)
         again = smaller(group, left, error)
         with self._lock:
@@ -56,14 +56,14 @@ class Batch:
             self.waiting.clear()
 
     def results(self) -> list[GeneratedFiles]:
-        """What was made, in the order of the prompts; the error of the last one if all failed, or one if strict."""
+        """Return the files in the prompts' order; raise if all failed, or one if strict."""
         if self.failed and (self.prompts.strict or not self.made):
             _, error = list(self.failed.values())[-1]
             raise error
         return [self.made[number] for number in sorted(self.made)]
 
     def report(self, seconds: float, before: int) -> str:
-        """How many were made, how many of them before, and why the others were not; the same reason once."""
+        """Return counts, and the reasons of failures, each once."""
         reasons: dict[str, list[Item]] = {}
         for _, (item, error) in sorted(self.failed.items()):
             reasons.setdefault(error.what, []).append(item)
@@ -75,8 +75,10 @@ class Batch:
 
 
 def smaller(group: Sequence[Item], left: Sequence[Item], error: MusubiError | None) -> list[list[Item]]:
-    """The groups in which ``left`` of a group is tried again. What lacked memory is parted by size, because a
-    prompt alone needs as much as one of its size beside others; everything else is tried prompt by prompt."""
+    """Return the groups to retry: by size after "out of memory", else prompt by prompt.
+
+    A prompt alone needs as much memory as in a group of its size.
+    """
     if isinstance(error, OutOfGpuMemory | OutOfMainMemory):
         parts = by_size(left)
         return parts if len(parts) > 1 else []

@@ -1,4 +1,4 @@
-"""Workers beside each other, one for each GPU; the node's own thread shows their progress and is interrupted."""
+"""Parallel workers; the node's own thread shows progress and takes interrupts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ POLL = 0.2
 
 
 class Ended(BaseException):
-    """Another worker was interrupted or failed: this one's run ends too."""
+    """Raised in a worker if another was interrupted or failed."""
 
 
 @dataclass(kw_only=True)
 class WorkerContext(Context):
-    """A context for a thread: ComfyUI's own functions are called by the node's thread only."""
+    """Context of a thread: only the node's own thread calls ComfyUI."""
 
     ended: Event
     shown: SimpleQueue[Progress]
@@ -37,7 +37,7 @@ class WorkerContext(Context):
 
 
 def side_by_side(context: Context, labels: Sequence[str], work: Callable[[int, WorkerContext], None]) -> None:
-    """Run ``work(number, context)`` in a thread for each label; the first error, or an interrupt, ends all of them."""
+    """Run ``work(number, context)`` in a thread per label; an error or interrupt ends all."""
     ended, shown = Event(), SimpleQueue[Progress]()
     contexts = [
         WorkerContext(

@@ -1,4 +1,4 @@
-"""What a DiT weighs: a family's declaration of it, for memory plans."""
+"""Size of a DiT, declared by its family for memory plans."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ CONTROLS_COUNT = "Each control picture takes as much working memory as a picture
 
 @dataclass(frozen=True)
 class DitSize:
-    """``blocks`` are counted as ``blocks_to_swap`` counts them, ``most_swap`` is its limit when training and when
-    generating. ``block`` is GiB of one in 8 bits, ``per_kilotoken`` GiB of working memory for a thousand tokens when
-    training and when generating; ``layers`` times ``hidden`` activations are kept for each token; ``lora_width`` is the
-    sum of input and output features of a block's linear layers.
+    """Facts of a DiT.
 
-    A DiT that makes a video section by section sees ``window`` latent frames at once, and of what was made before as
-    many tokens as ``context`` latent frames have. ``notes`` say what else, beyond a memory plan, saves memory.
+    - ``blocks``: as ``blocks_to_swap`` counts them; ``most_swap``: limits for training and generating
+    - ``block``: GiB of a block in 8 bits
+    - ``per_kilotoken``: GiB of working memory per 1,000 tokens, for training and generating
+    - ``layers``, ``hidden``: ``layers * hidden`` activations are kept per token
+    - ``lora_width``: sum of input and output features of a block's linear layers
+    - ``window``, ``context``: latent frames seen at once, and of earlier sections (FramePack)
+    - ``notes``: what else saves memory
     """
 
     name: str

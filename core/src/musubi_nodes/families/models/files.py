@@ -1,4 +1,4 @@
-"""Model files by the names that ComfyUI gives them: ``wan/x.safetensors``, with "/" on every system."""
+"""Model files by ComfyUI's names: ``wan/x.safetensors``, with "/" on every system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIXES = (*SAFETENSORS, ".pt", ".pth", ".ckpt", ".bin")
 
 
 def model_names(folders: Iterable[Path]) -> list[str]:
-    """The names of all weights below ``folders``, sorted."""
+    """Return the sorted names of all weights below ``folders``."""
     found = {
         path.relative_to(folder).as_posix()
         for folder in folders
@@ -29,13 +29,13 @@ def model_names(folders: Iterable[Path]) -> list[str]:
 
 
 def install_model_names(install: Install | None, kind: str) -> list[str]:
-    """The files that exist only while ``install`` is chosen, as ``<install>/<file>``."""
+    """Return the install's own files as ``<install>/<file>``."""
     folder = install.models.get(kind) if install else None
     return [f"{install.name}/{name}" for name in model_names([folder])] if install and folder else []
 
 
 def find_model(host: Host, kind: str, name: str, install: Install | None = None) -> Path:
-    """The file that ``name`` means; a :class:`MusubiError` where it does not exist or leaves the model folders."""
+    """Return the named file; MusubiError if it is missing or outside the model folders."""
     folders = [(folder, name.replace("\\", "/")) for folder in host.model_folders(kind)]
     own = install.models.get(kind) if install else None
     if install and own and name.startswith(f"{install.name}/"):

@@ -1,4 +1,4 @@
-"""Models that are conditioned by a LLaVA-Llama and a CLIP-L text encoder: HunyuanVideo and those built on it."""
+"""Models with LLaVA-Llama and CLIP-L text encoders: HunyuanVideo and FramePack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LLAMA_CLIP_DIT = DitSize("13B", 40, 0.29, 60, 3072, (0.43, 0.18), 92_160, most_s
 Training was fitted on HunyuanVideo's measurements; for generating its tensors were counted: 43 bytes for each token
 and channel, times the 1.46 that Wan's training took more than such a count."""
 TILED_VAE = {"vae_tiling": True, "vae_chunk_size": 32, "vae_spatial_tile_sample_min_size": 128}
-"""What saves memory in HunyuanVideo's VAE (docs/hunyuan_video.md and docs/framepack.md, v0.3.4)."""
+"""Options of HunyuanVideo's VAE that save memory (docs/hunyuan_video.md, docs/framepack.md, v0.3.4)."""
 
 VAE = WeightsKind(
     "HunyuanVideo's VAE",

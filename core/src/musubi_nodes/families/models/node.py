@@ -1,4 +1,4 @@
-"""The base of a family's models node: names files, loads nothing, and compares their headers with the task."""
+"""Base of models nodes: they name files, check headers and load nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from musubi_nodes.weights import Header
 
 
 class Models(Settings):
-    """Model files (fields marked :class:`ModelFile`): names in the node, absolute paths on the wire."""
+    """Model files (:class:`ModelFile` fields): names in the node, absolute paths on the wire."""
 
     description: ClassVar[str] = "The family's models node: which files."
     version_field: ClassVar[str] = ""
-    """The field that says which version of the family's models these are, or for which task; "": there is one only."""
+    """Field with the version or task of the models, "" if there is one only."""
 
     install: Annotated[str | None, InstallName(), Widget(advanced=True, last=2), SameResult()] = Field(
         None, description="Which configured musubi-tuner runs these models. default: the server's own choice."
@@ -29,38 +29,40 @@ class Models(Settings):
 
     @property
     def version(self) -> str:
-        """Return the version of the models, or their task."""
+        """Return the models' version or task."""
         return str(getattr(self, self.version_field)) if self.version_field else ""
 
     @property
     def main_dit(self) -> str:
-        """The DiT file that is trained, and that LoRAs change; a family whose field is not ``dit`` overrides it."""
+        """Return the DiT that is trained and that LoRAs change."""
         return str(self.dit)  # type: ignore[attr-defined]
 
     size: ClassVar[DitSize | None] = None
-    """The DiT of a family that has only one; ``None``: nothing is known of its memory."""
+    """The family's only DiT, ``None`` if its memory is unknown."""
 
     @property
     def dit_size(self) -> DitSize | None:
-        """Which of the family's DiTs these files are."""
+        """Return the DiT that these files are."""
         return self.size
 
     @property
     def most_blocks_to_swap(self) -> tuple[int, int] | None:
-        """How many DiT blocks can be swapped at most, when training and when generating."""
+        """Return how many blocks can be swapped for training and for generating."""
         return self.dit_size.most_swap if self.dit_size else None
 
     def used(self, field: str) -> bool:
-        """Whether the file of ``field`` is of any use with the other settings; one that is not is not looked at."""
+        """Return whether the other settings use this file; unused files aren't checked."""
         return True
 
     def check(self, headers: Mapping[str, Header]) -> None:
-        """What is to be checked of the files beyond what their fields accept; raise a MusubiError that names the file.
-        ``headers`` are by field, and only those of safetensors files that are used."""
+        """Check more than the fields accept; raises a MusubiError that names the file.
+
+        ``headers``: by field, of the used safetensors files.
+        """
 
 
 class ModelsNode(Node):
-    """Names model files for a family. Declare ``models``: it is both the inputs and what travels on the wire."""
+    """Names a family's model files. ``models`` is both the inputs and the output."""
 
     category: ClassVar[str] = "MusubiTuner/Models"
     search: ClassVar[tuple[str, ...]] = (
@@ -90,7 +92,7 @@ class ModelsNode(Node):
         return self.Outputs(models=inputs.model_copy(update=self._found(inputs, context)))
 
     def _found(self, inputs: Any, context: Context) -> dict[str, str]:
-        """The files' paths by field, once their headers were compared with what the fields accept and the task."""
+        """Return checked paths by field."""
         paths, headers = chosen_models(self.fields(), inputs, context, inputs.version, inputs.used)
         inputs.check(headers)
         return {name: str(path) for name, path in paths.items()}

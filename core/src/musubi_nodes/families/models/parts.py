@@ -1,4 +1,4 @@
-"""A model in several files, named as transformers and diffusers do: ``model-00001-of-00003.safetensors``."""
+"""Sharded models: ``model-00001-of-00003.safetensors``."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Part:
 
 
 def part_of(path: Path) -> Part | None:
-    """Which part of a model the file is, by its name; ``None`` for a whole one."""
+    """Return the part that a file's name says it is, ``None`` for a whole model."""
     found = _NAME.fullmatch(path.name)
     return Part(found["stem"], int(found["number"][-9:]), int(found["count"][-9:])) if found else None
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """All files that are there and are loaded with ``path``."""
+    """Return the existing files that are loaded with ``path``."""
     part = part_of(path)
     others = (path.with_name(name) for name in part.names() if name != path.name) if part else ()
     return (path, *filter(is_file, others))
 
 
 def all_parts(path: Path) -> list[Path]:
-    """All files of the model that ``path`` belongs to, in order; raises :class:`MusubiError` where one is missing."""
+    """Return all files of the model in order; MusubiError if one is missing."""
     part = part_of(path)
     if part is None:
         return [path]
@@ -65,7 +65,7 @@ def all_parts(path: Path) -> list[Path]:
 
 
 def whole_header(path: Path) -> Header:
-    """The headers of all files of the model as one."""
+    """Return the headers of all parts as one."""
     headers = [read_header(each) for each in all_parts(path)]
     tensors = {name: tensor for header in headers for name, tensor in header.tensors.items()}
     return Header(tensors, headers[0].metadata)
