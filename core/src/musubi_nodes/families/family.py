@@ -1,4 +1,4 @@
-"""A model family as shared nodes see it: names, frame rule, defaults, and how it spells a memory plan."""
+"""A model family as data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from musubi_nodes.families.picture_count import PictureCount
 from musubi_nodes.i18n import translate
 
 OptionMap = Mapping[str, Mapping[str | bool, Mapping[str, Any] | str]]
-"""Memory field -> value -> musubi-tuner's options for it, or the reason why the script cannot do it."""
+"""Memory field -> value -> musubi-tuner's options, or why the script can't do it."""
 
 NO_FLASH3 = "musubi-tuner has no FlashAttention 3 for this model."
 
@@ -45,90 +45,90 @@ GENERATOR_OPTIONS: OptionMap = {
 
 
 def with_choice(options: OptionMap, field: str, value: str | bool, how: Mapping[str, Any] | str) -> OptionMap:
-    """The same options with another way to say ``field`` = ``value``, or with the reason why it is not possible."""
+    """Return the map with other options, or a reason against it, for ``field`` = ``value``."""
     return {**options, field: {**options.get(field, {}), value: how}}
 
 
 def option_names(options: OptionMap, field: str, value: Any) -> Collection[str]:
-    """Return musubi-tuner's names of the options that say ``field`` = ``value``."""
+    """Return the names of the options for ``field`` = ``value``."""
     how = options.get(field, {}).get(value, field)
     return (how,) if isinstance(how, str) else how.keys()
 
 
 NETWORKS: Mapping[str, str] = {"LoHa": "networks.loha", "LoKr": "networks.lokr"}
-"""Kinds of networks beside LoRA -> the module that finds out the model by itself (v0.3.0 and newer)."""
+"""Network -> module that recognises the model by itself (v0.3.0 and newer)."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """``architecture`` is the tail of its cache files (``wan``).
-
-    ``network_module`` is that of its LoRAs, ``networks`` those of other kinds. ``needs_lycoris``: its generator reads
-    LoHa and LoKr only with ``--lycoris`` (docs/loha_lokr.md, v0.3.4).
-
-    ``not_convertible`` says why its LoRAs cannot be converted to other programs' format; empty where they can.
-    ``lora_modules`` is a regular expression of the module names in its LoRAs as ComfyUI spells them (with dots).
-    ``sizes`` are its DiTs, the one that most people use first; without them there is no advice on memory.
-    ``vae_saving`` are the memory fields, with their values, that let its VAE hold less at once. ``trainer_split_attn``
-    and ``generator_split_attn`` say with which attention that script needs ``split_attn``, and why.
-    ``check_dataset`` says what of a TOML's datasets the scripts cannot take whatever the cache node is set to, each
-    such as ``datasets[0]: needs a control_directory``; files are not looked at.
-    ``training_defaults`` are options by musubi-tuner's name that hold where no settings node says otherwise.
-    ``control_images``: how many control pictures a sample and a generation take, ``item_controls`` how many an item of
-    a dataset has, and ``item_targets`` how many layers (``multiple_target``); ``None``: the family's nodes check it.
-    ``text_made_from``: what of an item its text cache depends on; an encoder that looks at the control pictures adds
-    ``control``. ``empty_negative_prompt`` is what the scripts need in the place of an empty one. ``ignores`` are the
-    fields of a prompt that its samples and generations would leave out without a word. ``sample_options`` are defaults
-    of samples by key of the prompt file, ``sample_keys`` the keys that differ there, by field of a prompt.
-    ``refused_options`` fail in its scripts, with the reason.
-    ``versions`` are the versions of its models by name, each with the fields of this class that differ there.
-    """
+    """Facts of a model family; ``versions`` replaces some of them by version."""
 
     key: str
     title: str
     architecture: str
+    """End of its cache files' names, such as ``wan``."""
     network_module: str
+    """Module of its LoRAs."""
     frame_rule: FrameRule = FrameRule()
     fps: int = 16
     training_defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Options by musubi-tuner's names, unless a settings node sets them."""
     fp8_text_encoder: str = ""
+    """Option for a text encoder in fp8."""
     check_dataset: Callable[[Sequence[Dataset]], Iterable[Problem]] = lambda datasets: ()
+    """Yields what its scripts can't use in a TOML, without opening files."""
     lora_modules: str = ""
+    """Regular expression of a LoRA's modules in ComfyUI's spelling, with dots."""
     not_convertible: str = ""
+    """Why its LoRAs can't be converted, if so."""
     networks: Mapping[str, str] = field(default_factory=lambda: NETWORKS)
+    """Modules of networks other than LoRA."""
     needs_lycoris: bool = False
+    """Whether its generator reads LoHa and LoKr only with ``--lycoris`` (docs/loha_lokr.md, v0.3.4)."""
     sizes: tuple[DitSize, ...] = ()
+    """Its DiTs, the most common first, for memory plans."""
     vae_saving: Mapping[str, Any] = field(default_factory=dict)
+    """Memory settings that save memory in its VAE."""
     trainer_split_attn: Mapping[str, str] = field(default_factory=dict)
+    """Attention that needs ``split_attn``, with the reason."""
     generator_split_attn: Mapping[str, str] = field(default_factory=dict)
     trainer_options: OptionMap = field(default_factory=lambda: TRAINER_OPTIONS)
     generator_options: OptionMap = field(default_factory=lambda: GENERATOR_OPTIONS)
     control_images: PictureCount | None = None
+    """Control pictures of a sample or generation; ``None``: its nodes check them."""
     item_controls: PictureCount | None = None
+    """Control pictures of a dataset's item."""
     item_targets: PictureCount | None = None
+    """Layers of a dataset's item (``multiple_target``)."""
     text_made_from: frozenset[Source] = frozenset({"caption"})
+    """What an item's text cache depends on."""
     empty_negative_prompt: str = ""
+    """Stands for an empty negative prompt."""
     ignores: frozenset[str] = frozenset()
+    """Fields of a prompt that its scripts ignore silently."""
     sample_options: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults of samples, by key of the prompt file."""
     sample_keys: Mapping[str, str] = field(default_factory=dict)
+    """Field of a prompt -> key of the prompt file, if it differs."""
     refused_options: dict[str, str] = field(default_factory=dict)
+    """Options that fail in its scripts, with the reason."""
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.versions:
-            self.version(name)  # a field that there is not is a TypeError here, and not in a user's run
+            self.version(name)  # an unknown field is a TypeError here, not in a user's run
 
     def version(self, name: str) -> Family:
-        """Return the family as that version of its models has it."""
+        """Return the family with this version's facts."""
         return replace(self, versions={}, **self.versions[name]) if name in self.versions else self
 
     @property
     def architectures(self) -> tuple[str, ...]:
-        """Return the tails of the cache files of all versions."""
+        """Return :attr:`architecture` of all versions."""
         return tuple(dict.fromkeys([self.architecture, *(self.version(name).architecture for name in self.versions)]))
 
     def module_of(self, network: str) -> str:
-        """Return the module of a kind of network; a :class:`NotPossible` if the family's scripts have none."""
+        """Return a network's module; :class:`NotPossible` if there is none."""
         module = {"LoRA": self.network_module, **self.networks}.get(network)
         if module is None:
             raise NotPossible(
@@ -141,7 +141,7 @@ class Family:
 
 
 def family_named(families: Sequence[Family], key: str | None) -> Family | None:
-    """The family of this key; None for no key, a :class:`MusubiError` where there is none."""
+    """Return the family, ``None`` for no key; MusubiError if it is unknown."""
     if key is None:
         return None
     known = {family.key: family for family in families}
