@@ -7,21 +7,27 @@ from pathlib import Path
 
 from tests.sentences import stages
 
-JS = Path(__file__).resolve().parents[1] / "web" / "js"
-TEXTS = JS / "monitor" / "texts.js"
+from musubi_nodes.hosts.help import PAGE_TEXTS, page_texts
+from musubi_nodes.hosts.texts import CORE, translations
+
+WEB = Path(__file__).resolve().parents[1] / "web"
+JS, JAPANESE = WEB / "js", WEB / PAGE_TEXTS
 STRING = r'"((?:[^"\\]|\\.)*)"'
-ENTRY = re.compile(rf"^  (?:{STRING}|(\w+)):\s*{STRING},$", re.MULTILINE)
 
 
 def entries() -> dict[str, str]:
     """English to Japanese."""
-    return {quoted or word: japanese for quoted, word, japanese in ENTRY.findall(TEXTS.read_text("utf-8"))}
+    return translations(CORE, "ja")["page"]
 
 
 def strings() -> set[str]:
     """All strings of the page's code."""
-    files = (file for file in JS.rglob("*.js") if file != TEXTS)
+    files = (file for file in JS.rglob("*.js") if file != JAPANESE)
     return {found for file in files for found in re.findall(STRING, file.read_text("utf-8"))}
+
+
+def test_the_page_has_the_texts_of_the_toml() -> None:
+    assert JAPANESE.read_text("utf-8") == page_texts(), "run: python -m musubi_nodes.hosts.help web/docs locales"
 
 
 def test_each_translation_belongs_to_a_text_and_keeps_its_places() -> None:

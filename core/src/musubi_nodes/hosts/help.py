@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from musubi_nodes.families.node import Node
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.hosts.examples import example_lines, plain
 from musubi_nodes.hosts.locales import locale_files
-from musubi_nodes.hosts.texts import ENGLISH, LANGUAGES, Texts
+from musubi_nodes.hosts.texts import CORE, ENGLISH, LANGUAGES, Texts, translations
 
 KINDS = {
     "model": "a file of {}",
@@ -27,6 +28,8 @@ KINDS = {
     "family": f"`{ANY}`, or a model family",
 }
 BREAK = "  \n  "
+PAGE_TEXTS = "js/monitor/japanese.js"
+"""Beside the folder of the pages."""
 
 
 def help_page(node: type[Node], texts: Texts | None = None) -> str:
@@ -49,6 +52,13 @@ def write_all(nodes: Sequence[type[Node]], pages: Path, locales: Path) -> set[tu
             write_json(locales / language / name, content)
         missing |= texts.missing
     return missing
+
+
+def page_texts() -> str:
+    """Return the module with the Japanese of what web/js shows."""
+    texts = json.dumps(translations(CORE, "ja")["page"], ensure_ascii=False, indent=2)
+    written = "Written by musubi_nodes.hosts.help from [page] of the core's locales/ja.toml."
+    return f"// {written}\nexport const JAPANESE = {texts};\n"
 
 
 class _Page:
@@ -111,5 +121,6 @@ def _number(value: Any) -> str:
 if __name__ == "__main__":
     from musubi_nodes.plugins.manager import plugins
 
+    write_text(Path(sys.argv[1]).parent / PAGE_TEXTS, page_texts())
     for package, sentence in sorted(write_all(plugins().nodes, Path(sys.argv[1]), Path(sys.argv[2]))):
         print(f"{package}/locales has no translation: {sentence}", file=sys.stderr)

@@ -32,7 +32,8 @@ class Texts:
     def of(self, node: type[Node] | None = None, table: str = "sentences") -> Translate:
         """Return a translator, which falls back to English.
 
-        The table ``messages`` has progress texts, and causes and fixes of errors.
+        The table ``messages`` has progress texts, and causes and fixes of errors; words that web/js shows too are in
+        ``page``.
         """
         package = package_of(node) if node else CORE
         return lambda sentence: self._found(table, sentence, package) or self._missed(sentence, package)
@@ -50,7 +51,8 @@ class Texts:
 
     def _found(self, table: str, key: str, package: str) -> str:
         for owner in (package, CORE):
-            if found := translations(owner, self.language).get(table, {}).get(key):
+            known = translations(owner, self.language)
+            if found := known.get(table, {}).get(key) or (table == "messages" and known.get("page", {}).get(key)):
                 self.used.add((owner, key))
                 return str(found)
         return ""
