@@ -71,11 +71,9 @@ def test_the_second_start_imports_no_plugin_and_shows_the_same(start: Start) -> 
 
 
 def test_neither_the_practice_install_nor_the_tools_of_authors_are_loaded(start: Start) -> None:
-    practice = {"MUSUBI_NODES_INSTALL": "miniature"}
-    loaded, chosen = (start(**environment)[1] for environment in ({}, practice))
-    assert "musubi_nodes_wan" in loaded and set(chosen) - set(loaded) >= {"musubi_nodes_miniature"}
+    loaded = start()[1]
+    assert "musubi_nodes_wan" in loaded and "musubi_nodes_miniature" not in loaded
     assert not [name for name in loaded if name.startswith(("musubi_nodes.hosts.t", "musubi_nodes.t"))]
-    assert "musubi_nodes_miniature" not in loaded
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_a_bundled_plugin_declares_itself(folder):
 
 
 def test_all_bundled_plugins_load():
-    found = Plugins(Config(install="miniature"), find_plugins(ROOT))
+    found = Plugins(Config(), find_plugins(ROOT))
+    assert "miniature" not in found.loaded and found.install("miniature").models
     assert not found.failed
     assert len(found.loaded) >= 1 + len(FOLDERS)

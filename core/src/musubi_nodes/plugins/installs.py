@@ -11,7 +11,7 @@ from musubi_nodes.i18n import translate
 from musubi_nodes.runs.install import Install, load_install
 
 PRACTICE = "miniature"
-"""The install without GPU or downloads, and its plugin, which is loaded only while it is chosen."""
+"""The install without GPU or downloads; its plugin of this name is loaded once it is asked for."""
 
 Known = Mapping[str, Callable[[], Install]]
 """Name -> loader, which may raise a MusubiError."""
@@ -24,15 +24,12 @@ def known_installs(config: Config, provided: Iterable[Install]) -> Known:
     }
 
 
-def choose_install(name: str | None, config: Config, known: Known, *, practice: bool = False) -> Install:
-    """Return the named or configured install, else the only configured one.
-
-    ``practice``: the plugin of the practice install is there.
-    """
+def choose_install(name: str | None, config: Config, known: Known) -> Install:
+    """Return the named or configured install, else the only configured one."""
     only = next(iter(config.installs)) if len(config.installs) == 1 else None
     chosen = name or config.install or only
     if chosen is None:
-        raise _several(config) if config.installs else _none(practice)
+        raise _several(config) if config.installs else _none(PRACTICE in known)
     if chosen not in known:
         raise MusubiError(
             "install-unknown",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
+from threading import Lock
 
 from musubi_nodes.config import Config, config_file, load_config
 from musubi_nodes.datasets.scan_cache import RecentScan
@@ -35,13 +36,13 @@ class Plugins:
         self.config, self.recent_scan = config, RecentScan()
         self.loaded: dict[str, Registered] = {}
         self.failed: dict[str, PluginError] = {}
-        self._hooks, self._names = Hooks(), Names()
+        self._hooks, self._names, self._loading = Hooks(), Names(), Lock()
         found = list(found)
         removable = [plugin.name for plugin in found if plugin.distribution != CORE]
-        self._practice = PRACTICE in removable
-        off = {*config.plugins_off, *({PRACTICE} - {config.install})}
-        for plugin in found:
-            if plugin.distribution == CORE or plugin.name not in off:
+        wanted = [plugin for plugin in found if plugin.distribution == CORE or plugin.name not in config.plugins_off]
+        self._practice = next((plugin for plugin in wanted if plugin.name == PRACTICE), None)
+        for plugin in wanted:
+            if plugin is not self._practice:
                 self._take(plugin)
         self.unknown = [_unknown(name, removable) for name in config.plugins_off if name not in removable]
         for problem in self.unknown:
@@ -62,10 +63,20 @@ class Plugins:
 
     def installs(self) -> Known:
         """Return loaders by name; they may raise a MusubiError."""
-        return known_installs(self.config, (i for registered in self.loaded.values() for i in registered.installs))
+        provided = (install for registered in self.loaded.values() for install in registered.installs)
+        practice = {PRACTICE: partial(self._practised, self._practice)} if self._practice else {}
+        return {**practice, **known_installs(self.config, provided)}
+
+    def _practised(self, plugin: Found) -> Install:
+        with self._loading:
+            if plugin.name not in self.loaded:
+                self._take(plugin)
+        if error := self.failed.get(str(plugin)):
+            raise error
+        return self.loaded[plugin.name].installs[0]
 
     def install(self, name: str | None = None) -> Install:
-        return choose_install(name, self.config, self.installs(), practice=self._practice)
+        return choose_install(name, self.config, self.installs())
 
     def executor(self) -> Executor:
         known = {e.name: e for registered in self.loaded.values() for e in registered.executors}
