@@ -8,7 +8,7 @@ class GivenUp(Exception):
 
 
 class GivesUp:
-    """A :class:`musubi_nodes.budget.Watch` that lets so many questions pass, and then raises at each."""
+    """A :class:`musubi_nodes.budget.ReadLimit` that lets so many questions pass, and then raises at each."""
 
     def __init__(self, after: int = 0) -> None:
         self.left = after

@@ -19,7 +19,7 @@ import pytest
 from tests.giving_up import GivenUp, GivesUp
 
 from musubi_nodes import budget, parsing
-from musubi_nodes.budget import LOOK_SECONDS, Budget, Interruptible, spend, watched
+from musubi_nodes.budget import LOOK_SECONDS, Budget, Interruptible, limited_by, spend
 from musubi_nodes.errors import MusubiError, Unresolved
 from musubi_nodes.files import CAPTION, read_bytes
 from musubi_nodes.hosts.comfyui import early, promptly
@@ -119,14 +119,14 @@ def test_no_file_is_opened_when_the_time_is_over(tmp_path: Any) -> None:
 def test_a_file_is_closed_when_the_user_gives_up_as_it_is_opened(tmp_path: Any) -> None:
     (tmp_path / "a.txt").touch()
     before = psutil.Process().num_fds()
-    with watched(GivesUp()), pytest.raises(GivenUp):
+    with limited_by(GivesUp()), pytest.raises(GivenUp):
         read_bytes(tmp_path / "a.txt", CAPTION)
     assert psutil.Process().num_fds() == before
 
 
 def test_a_user_is_asked_some_times_a_second_while_files_are_gone_through() -> None:
     looks: list[float] = []
-    with watched(Interruptible(lambda: looks.append(time.monotonic()))):
+    with limited_by(Interruptible(lambda: looks.append(time.monotonic()))):
         for _ in range(10_000):
             spend()
     assert all(later - one >= LOOK_SECONDS for one, later in pairwise(looks))
@@ -138,7 +138,7 @@ def test_who_reads_much_lets_other_threads_on(monkeypatch: Any, watch: Any) -> N
     start, rests = time.monotonic() + 1, []
     now = [start]
     monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=rests.append))
-    with watch.used() if isinstance(watch, Budget) else watched(watch):
+    with watch.used() if isinstance(watch, Budget) else limited_by(watch):
         for step in range(1_000):
             now[0] = start + step / 100_000
             spend()

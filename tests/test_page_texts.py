@@ -38,7 +38,7 @@ def test_each_translation_belongs_to_a_text_and_keeps_its_places() -> None:
 
 
 def test_each_text_that_is_said_has_a_translation() -> None:
-    said = [call for file in JS.rglob("*.js") for call in re.findall(r"say\(([^)]*)", file.read_text("utf-8"))]
+    said = [call for file in JS.rglob("*.js") for call in re.findall(r"translate\(([^)]*)", file.read_text("utf-8"))]
     texts = {found for call in said for found in re.findall(STRING, call) if not re.fullmatch(r"[a-z]+", found)}
     assert stages() <= entries().keys()
     assert texts <= entries().keys() and len(texts) > 15

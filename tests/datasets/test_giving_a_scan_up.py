@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from musubi_nodes.budget import watched
+from musubi_nodes.budget import limited_by
 from musubi_nodes.datasets import file_cache
 from musubi_nodes.datasets.duplicates import same_content
 from musubi_nodes.datasets.facts import facts_of_images
@@ -62,14 +62,14 @@ LOOKS: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 def test_each_look_at_a_dataset_can_be_given_up(folder: Path, look: Callable[[Path], Any]) -> None:
     look(folder)  # what is remembered shortens the next
-    with pytest.raises(Cancelled), watched(After(10)):
+    with pytest.raises(Cancelled), limited_by(After(10)):
         look(folder)
 
 
 def test_reading_many_files_can_be_given_up(folder: Path) -> None:
     files = [file for name, file in files_in(folder) if name.endswith(".png")]
     answers_of = file_cache.FileCache(lambda file: file.size)
-    with pytest.raises(Cancelled), watched(After(10)):
+    with pytest.raises(Cancelled), limited_by(After(10)):
         answers_of.of(files)
     assert len(facts_of_images(files)) == 20
 
@@ -86,7 +86,7 @@ def test_files_that_are_waited_for_can_be_given_up(folder: Path, monkeypatch: py
         return 1
 
     try:
-        with pytest.raises(Cancelled), watched(After(3)):
+        with pytest.raises(Cancelled), limited_by(After(3)):
             file_cache.each_file(ask, files)
     finally:
         over.set()

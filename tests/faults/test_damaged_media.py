@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from tests.giving_up import GivenUp, GivesUp
 
-from musubi_nodes.budget import watched
+from musubi_nodes.budget import limited_by
 from musubi_nodes.families.caches.damaged import _wrong, _wrong_video
 from musubi_nodes.media.frames import save_video
 from musubi_nodes.testing.errors import fails
@@ -66,13 +66,13 @@ def test_a_truncated_video_is_found_by_its_pictures(tmp_path: Path) -> None:
 
 def test_looking_through_a_long_video_can_be_given_up(tmp_path: Path) -> None:
     video = save_video(np.zeros((5, 64, 96, 3), np.float32), tmp_path / "clip.mp4", 16)
-    with watched(GivesUp()), pytest.raises(GivenUp):
+    with limited_by(GivesUp()), pytest.raises(GivenUp):
         _wrong_video(video)
 
 
 def test_a_picture_is_not_called_damaged_by_whoever_gives_it_up(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    with watched(GivesUp()), pytest.raises(GivenUp):
+    with limited_by(GivesUp()), pytest.raises(GivenUp):
         _wrong(tmp_path / "a.png")
 
 

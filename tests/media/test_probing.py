@@ -11,7 +11,7 @@ import pytest
 from tests.giving_up import GivenUp, GivesUp
 from tests.moving import H264, HEARD, barred, bars, ffmpeg, moving, turned, written
 
-from musubi_nodes.budget import watched
+from musubi_nodes.budget import limited_by
 from musubi_nodes.media.cut import ClipSpec
 from musubi_nodes.media.frames import VideoFile
 from musubi_nodes.media.probe import probe
@@ -59,7 +59,7 @@ def test_a_whole_file_has_as_many_frames_as_were_written(tmp_path: Path, ending:
 
 def test_counting_the_packets_of_a_long_video_can_be_given_up(tmp_path: Path) -> None:
     video = barred(tmp_path / "a.mp4", frames=40)
-    with watched(GivesUp(after=2)), pytest.raises(GivenUp):
+    with limited_by(GivesUp(after=2)), pytest.raises(GivenUp):
         probe(video)
 
 

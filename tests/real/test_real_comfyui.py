@@ -26,7 +26,7 @@ from musubi_nodes.media.probe import probe
 from musubi_nodes.runs.record.folder import RunFolder, run_folders
 from musubi_nodes.runs.record.series import whole
 
-pytestmark = pytest.mark.comfyui
+pytestmark = [pytest.mark.comfyui, pytest.mark.usefixtures("musubi_miniature")]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
 from musubi_nodes.hosts.terminal.new_plugin import new_plugin
 from musubi_nodes.media.probe import probe
 
-pytestmark = pytest.mark.comfyui
+pytestmark = [pytest.mark.comfyui, pytest.mark.usefixtures("musubi_miniature")]
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".*_cache", ".venv", ".hypothesis", "__pycache__", "output")
 

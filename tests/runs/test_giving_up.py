@@ -12,7 +12,7 @@ import pytest
 from tests.giving_up import GivesUp
 from tests.hostile.every_node import every_node
 
-from musubi_nodes.budget import Interruptible, spend, watched
+from musubi_nodes.budget import Interruptible, limited_by, spend
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.generating.workers import Ended, WorkerContext, side_by_side
 from musubi_nodes.families.script import ScriptNode
@@ -26,13 +26,13 @@ class Cancelled(BaseException):
 
 
 def test_a_run_that_a_user_cancels_twice_is_told_as_cancelled(tmp_path: Path) -> None:
-    with pytest.raises(Cancelled), watched(GivesUp()), RunFolder.opened(tmp_path, "Trainer") as folder:
+    with pytest.raises(Cancelled), limited_by(GivesUp()), RunFolder.opened(tmp_path, "Trainer") as folder:
         raise Cancelled
     assert folder.status()["status"] == "cancelled"
 
 
 def test_a_run_takes_a_cancel_from_its_watcher_only(runs: Any) -> None:
-    with watched(GivesUp()):
+    with limited_by(GivesUp()):
         assert runs("pass").seconds > 0
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_is_cancelled_while_what_it_made_is_checked_is_told_as_cancel
         spend()
 
     command = Command("script.py", [sys.executable, "-c", ""], runs.tmp_path, dict(os.environ))
-    with watched(Interruptible(context.raise_if_interrupted)), pytest.raises(Interrupted):
+    with limited_by(Interruptible(context.raise_if_interrupted)), pytest.raises(Interrupted):
         run(command, runs.folder, LocalProcess(), context, accept=accept)
     assert runs.folder.status()["status"] == "cancelled"
 
@@ -99,6 +99,6 @@ def test_a_worker_that_reads_files_ends_with_the_others_and_asks_no_host(context
         except Ended:
             ended.append(number)
 
-    with watched(threads):
+    with limited_by(threads):
         side_by_side(context, ["cuda:0", "cuda:1"], work)
     assert sorted(ended) == [0, 1] and not threads.seen

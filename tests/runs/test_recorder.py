@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from musubi_nodes.runs.record import recorder
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
+from musubi_nodes.runs.record.values import PROGRESS
 
 
 def test_the_last_progress_is_written_although_the_script_says_nothing_more(
@@ -35,3 +37,7 @@ def test_beside_the_progress_it_tells_of_the_gpu(tmp_path: Path) -> None:
     kept.look()
     assert {"gpu_used": 5, "gpu_total": 9}.items() <= folder.progress().items()
     assert folder.progress().get("gpu_use") is None
+
+
+def test_the_page_gets_each_field_of_progress() -> None:
+    assert {field.name for field in fields(Progress)} <= PROGRESS.keys()

@@ -3,7 +3,7 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { clock } from "./monitor/numbers.js";
 import { newestRuns } from "./monitor/run.js";
-import { say } from "./monitor/texts.js";
+import { translate } from "./monitor/texts.js";
 import { toast } from "./monitor/toast.js";
 
 const SETTING = "musubi.notify";
@@ -17,7 +17,7 @@ const titleOf = (run) => globalThis.LiteGraph?.registered_node_types?.[run.class
 
 function tell(run) {
   const body = [clock(run.time - run.started), run.error.split("\n")[0]].filter(Boolean).join(" · ");
-  const shown = new Notification(`${titleOf(run)}: ${say(run.status)}`, { body, tag: run.name });
+  const shown = new Notification(`${titleOf(run)}: ${translate(run.status)}`, { body, tag: run.name });
   shown.onclick = () => window.focus();
 }
 
@@ -38,7 +38,7 @@ async function switched(value, before) {
   const answer = (await globalThis.Notification?.requestPermission()) ?? "denied";
   if (answer === "granted") return look();
   const why = "The browser does not allow notifications of this page. Allow them in the browser's settings of this site.";
-  toast("warn", say(why), 8);
+  toast("warn", translate(why), 8);
 }
 
 app.registerExtension({

@@ -1,6 +1,6 @@
 // Puts the values of an older workflow in their places: it holds them by position, with the widgets' names beside them.
 import { app } from "../../../scripts/app.js";
-import { say } from "./monitor/texts.js";
+import { translate } from "./monitor/texts.js";
 import { toast } from "./monitor/toast.js";
 
 const SEED_CONTROLS = ["fixed", "increment", "decrement", "randomize"];
@@ -61,8 +61,8 @@ function tell(node, gone) {
   for (const [home, each] of Object.entries(told)) {
     const lost = each.join(", ");
     const text = home
-      ? say("{}: add {} to this workflow and set {}", node.title, home, lost)
-      : say("{} no longer has {}", node.title, lost);
+      ? translate("{}: add {} to this workflow and set {}", node.title, home, lost)
+      : translate("{} no longer has {}", node.title, lost);
     toast("warn", text, 0);
   }
 }

@@ -14,28 +14,28 @@ LOOK_SECONDS = 0.2
 WORK_SECONDS, REST_SECONDS = 0.002, 0.0001  # readers pause: ComfyUI's event loop needs Python's lock
 
 
-class Watch(Protocol):
+class ReadLimit(Protocol):
     def spend(self, size: int) -> None:
         """Account for ``size`` bytes about to be read; raise to prevent it."""
 
 
-_WATCH: ContextVar[Watch | None] = ContextVar("musubi_watch", default=None)
+_LIMIT: ContextVar[ReadLimit | None] = ContextVar("musubi_read_limit", default=None)
 
 
 @contextmanager
-def watched(watch: Watch | None) -> Iterator[None]:
-    """Report reads in the block to ``watch``; ``None`` lifts all limits."""
-    token = _WATCH.set(watch)
+def limited_by(limit: ReadLimit | None) -> Iterator[None]:
+    """Report reads in the block to ``limit``; ``None`` lifts all limits."""
+    token = _LIMIT.set(limit)
     try:
         yield
     finally:
-        _WATCH.reset(token)
+        _LIMIT.reset(token)
 
 
 def spend(size: int = 0) -> None:
     """Report ``size`` bytes; loops over many files call it for each."""
-    if watch := _WATCH.get():
-        watch.spend(size)
+    if limit := _LIMIT.get():
+        limit.spend(size)
 
 
 class _Rests:
@@ -60,7 +60,7 @@ class Budget:
     def used(self) -> Iterator[None]:
         begun = time.monotonic()
         self._until = begun + self.seconds
-        with watched(self):
+        with limited_by(self):
             try:
                 yield
             finally:

@@ -1,5 +1,5 @@
 // What can be done with a run. Stopping at once loses what was not saved: it takes two clicks.
-import { say } from "./texts.js";
+import { translate } from "./texts.js";
 import { toast } from "./toast.js";
 
 const SECONDS_TO_CONFIRM = 4;
@@ -18,8 +18,8 @@ export class Buttons {
 
   button(text, title, click) {
     const made = document.createElement("button");
-    made.textContent = say(text);
-    made.title = say(title);
+    made.textContent = translate(text);
+    made.title = translate(title);
     made.addEventListener("click", () => Promise.resolve(click()).catch((error) => toast("error", String(error.message ?? error))));
     this.element.append(made);
     return made;
@@ -29,13 +29,13 @@ export class Buttons {
     this.after.style.display = this.run.running ? "" : "none";
     this.now.style.display = this.run.canStopNow ? "" : "none";
     this.after.disabled = state.stop_asked;
-    this.after.textContent = say(state.stop_asked ? "Stops after save" : "Stop after save");
+    this.after.textContent = translate(state.stop_asked ? "Stops after save" : "Stop after save");
   }
 
   async stopAfter() {
     await this.run.stopAfterSave();
     this.after.disabled = true;
-    this.after.textContent = say("Stops after save");
+    this.after.textContent = translate("Stops after save");
   }
 
   async stopNow() {
@@ -52,15 +52,15 @@ export class Buttons {
     clearTimeout(this.named);
     this.asked = asked;
     this.now.classList.toggle("musubi-asked", asked);
-    this.now.textContent = say(text);
+    this.now.textContent = translate(text);
     if (seconds) this.named = setTimeout(() => this.name("Stop now"), seconds * 1000);
   }
 
   async copy() {
     const text = this.run.state?.command;
-    if (!text) throw new Error(say("The command is not known yet."));
+    if (!text) throw new Error(translate("The command is not known yet."));
     await (navigator.clipboard?.writeText(text) ?? Promise.reject()).catch(() => copied(text));
-    toast("success", say("The command is in the clipboard."));
+    toast("success", translate("The command is in the clipboard."));
   }
 
   open() {
@@ -76,5 +76,5 @@ function copied(text) {
   field.select();
   const done = document.execCommand("copy");
   field.remove();
-  if (!done) throw new Error(say("The browser does not allow copying."));
+  if (!done) throw new Error(translate("The browser does not allow copying."));
 }

@@ -2,7 +2,7 @@
 import { isLight } from "./ground.js";
 import { roundUp, short, ticks } from "./numbers.js";
 import { line, segment } from "./pen.js";
-import { say } from "./texts.js";
+import { translate } from "./texts.js";
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [46, 8, 20, 16];
 const LINES = ["loss", "smooth", "rate"]; // their colors, which the style sheet has for light and dark grounds
@@ -20,9 +20,9 @@ export class Chart {
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "slider");
-    this.canvas.setAttribute("aria-label", say("Loss by step"));
+    this.canvas.setAttribute("aria-label", translate("Loss by step"));
     this.scale = document.createElement("button");
-    this.scale.title = say("Logarithmic or linear scale of the loss");
+    this.scale.title = translate("Logarithmic or linear scale of the loss");
     this.scale.addEventListener("click", () => this.toggle());
     this.element.append(this.canvas, this.scale);
     this.canvas.addEventListener("pointermove", (event) => this.read(this.placed?.step(event.offsetX) ?? null));
@@ -45,7 +45,7 @@ export class Chart {
 
   toggle(log = !this.log) {
     this.log = log;
-    this.scale.textContent = say(log ? "log" : "linear");
+    this.scale.textContent = translate(log ? "log" : "linear");
     this.queue();
   }
 
@@ -190,7 +190,7 @@ export class Chart {
     const of = (name) => short(point[this.run.column[name]]);
     const loss = series.single ? ["loss", of("loss")] : ["average loss", of("average")];
     const told = [["step", String(point[0])], loss, ["smoothed", of("smooth")], ["lr", of("lr")]];
-    const parts = told.filter(([, value]) => value).map(([name, value]) => `${say(name)} ${value}`);
+    const parts = told.filter(([, value]) => value).map(([name, value]) => `${translate(name)} ${value}`);
     this.tell(parts.join("  "), this.run.points[0][0], point[0], this.run.points.at(-1)[0]);
     while (parts.length > 1 && pen.measureText(parts.join("  ")).width > width - BUTTON) parts.pop();
     pen.fillStyle = reads ? this.colors.text : this.colors.muted;
@@ -212,7 +212,7 @@ export class Chart {
   empty(pen, width, height) {
     pen.fillStyle = this.colors.muted;
     pen.textAlign = "center";
-    const text = say(this.run?.running ? "The curve begins with the first step." : "This run has no steps.");
+    const text = translate(this.run?.running ? "The curve begins with the first step." : "This run has no steps.");
     pen.fillText(text, width / 2, height / 2, width - 20);
     this.placed = null;
     this.tell(text);

@@ -1,5 +1,5 @@
 // One sample large, over the page: arrow keys turn to the others, Escape or a click closes it.
-import { say } from "./texts.js";
+import { translate } from "./texts.js";
 
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -14,7 +14,7 @@ export function openGallery(samples, at) {
     const sample = samples[to];
     if (!sample) return;
     at = to;
-    title.textContent = say("{} ({} of {}; arrow keys, Escape closes)", sample.name, to + 1, samples.length);
+    title.textContent = translate("{} ({} of {}; arrow keys, Escape closes)", sample.name, to + 1, samples.length);
     dialog.setAttribute("aria-label", sample.name);
     dialog.replaceChildren(picture(sample), title);
     dialog.focus(); // what had it may be gone

@@ -5,7 +5,7 @@ import { keepKeys, keepWheel } from "./canvas.js";
 import { clock, gigabytes, short, speed, wholeGigabytes } from "./numbers.js";
 import { followEnd, keepPlace } from "./follow.js";
 import { Samples } from "./samples.js";
-import { say } from "./texts.js";
+import { translate } from "./texts.js";
 
 const HEIGHT = 336;
 const HEIGHT_OF_SAMPLES = 81;
@@ -20,13 +20,13 @@ export class Panel {
     this.amount = part("musubi-text");
     this.time = part("musubi-time");
     this.head.append(this.amount, this.time);
-    this.bar = part("musubi-bar", { role: "progressbar", "aria-label": say("Progress of the training") });
+    this.bar = part("musubi-bar", { role: "progressbar", "aria-label": translate("Progress of the training") });
     this.done = document.createElement("i");
     this.bar.append(this.done);
     this.numbers = part("musubi-numbers");
     this.chart = new Chart();
     this.samples = new Samples();
-    this.log = part("musubi-log", { role: "region", "aria-label": say("Log") });
+    this.log = part("musubi-log", { role: "region", "aria-label": translate("Log") });
     keepWheel(this.log);
     keepPlace(this.log);
     this.buttons = new Buttons(run);
@@ -54,7 +54,7 @@ export class Panel {
     this.amount.textContent = this.run.running ? amount(progress, step) : ending(state, step, steps);
     this.amount.title = state.error || state.made || "";
     this.time.textContent = this.run.running ? times(progress) : "";
-    this.announce(say(this.run.running ? stageOf(progress) : state.status));
+    this.announce(translate(this.run.running ? stageOf(progress) : state.status));
     this.progress(step, steps);
     this.numbers.textContent = numbers(this.run);
     this.chart.show(this.run);
@@ -108,24 +108,24 @@ function amount(progress, step) {
   const { current, total, steps } = progress;
   const stage = stageOf(progress);
   const own = stage !== "training" && total ? ` ${current}/${total}` : "";
-  const parts = [say(stage) + own];
-  if (steps) parts.push(say("step {}/{}", step, steps));
+  const parts = [translate(stage) + own];
+  if (steps) parts.push(translate("step {}/{}", step, steps));
   return parts.join(" · ");
 }
 
 function times({ rate, seconds_left: left, stage, silent }) {
-  if (silent) return say("no output for {}", clock(silent));
+  if (silent) return translate("no output for {}", clock(silent));
   const parts = [];
   if (rate) parts.push(speed(rate));
   if (left !== null && left !== undefined && rate)
-    parts.push(stage === "training" ? say("{} left", clock(left)) : say("{} left ({})", clock(left), say(stage)));
+    parts.push(stage === "training" ? translate("{} left", clock(left)) : translate("{} left ({})", clock(left), translate(stage)));
   return parts.join(" · ");
 }
 
 function ending(state, step, steps) {
-  const parts = [say(state.status)];
+  const parts = [translate(state.status)];
   const whole = step >= steps || state.status === "done";
-  if (steps) parts.push(whole ? say("{} steps", steps) : say("step {}/{}", step, steps));
+  if (steps) parts.push(whole ? translate("{} steps", steps) : translate("step {}/{}", step, steps));
   if (state.started && state.time) parts.push(clock(state.time - state.started));
   if (state.made) parts.push(state.made);
   if (state.error) parts.push(state.error.split("\n")[0]);
@@ -136,17 +136,17 @@ function numbers(run) {
   const { progress = {} } = run.state;
   const last = run.state.last ?? [];
   const of = (name) => last[run.column[name]];
-  const parts = progress.epochs ? [say("epoch {}/{}", run.epoch, progress.epochs)] : [];
+  const parts = progress.epochs ? [translate("epoch {}/{}", run.epoch, progress.epochs)] : [];
   const loss = of("smooth");
-  if (loss !== null && loss !== undefined) parts.push(say("smoothed loss {}", short(loss)));
+  if (loss !== null && loss !== undefined) parts.push(translate("smoothed loss {}", short(loss)));
   const [lr, effective] = [of("lr"), of("effective_lr")];
-  if (lr) parts.push(effective ? say("lr {} (effective {})", short(lr), short(effective)) : `lr ${short(lr)}`);
+  if (lr) parts.push(effective ? translate("lr {} (effective {})", short(lr), short(effective)) : `lr ${short(lr)}`);
   if (progress.gpu_total) parts.push(gpu(progress));
   return parts.join(" · ");
 }
 
 function gpu({ gpu_used: used, gpu_total: total, gpu_use: use }) {
   const memory = [gigabytes(used), wholeGigabytes(total)];
-  if (Number.isFinite(use)) return say("GPU {} of {} GB · {} %", ...memory, use);
-  return say("GPU memory {} of {} GB", ...memory);
+  if (Number.isFinite(use)) return translate("GPU {} of {} GB · {} %", ...memory, use);
+  return translate("GPU memory {} of {} GB", ...memory);
 }

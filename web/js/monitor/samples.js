@@ -3,7 +3,7 @@ import { keepWheel } from "./canvas.js";
 import { followEnd } from "./follow.js";
 import { openGallery, still } from "./gallery.js";
 import { fileURL } from "./run.js";
-import { say } from "./texts.js";
+import { translate } from "./texts.js";
 
 export class Samples {
   constructor() {
@@ -12,7 +12,7 @@ export class Samples {
     this.element = document.createElement("div");
     this.element.className = "musubi-samples";
     this.element.setAttribute("role", "group");
-    this.element.setAttribute("aria-label", say("Samples"));
+    this.element.setAttribute("aria-label", translate("Samples"));
     this.older = document.createElement("p");
     this.element.append(this.older);
     keepWheel(this.element);
@@ -31,10 +31,10 @@ export class Samples {
     const append = () => this.element.append(...added.map(({ url }) => this.shown.get(url)));
     if (added.length) followEnd(this.element, "scrollLeft", "clientWidth", "scrollWidth", append);
     const older = state.samples_made - wanted.size;
-    this.older.textContent = older > 0 ? say("{} older samples are in the run folder", older) : "";
+    this.older.textContent = older > 0 ? translate("{} older samples are in the run folder", older) : "";
     this.element.dataset.empty = wanted.size
       ? ""
-      : say(state.status === "running" ? "Samples will be here." : "No samples were made.");
+      : translate(state.status === "running" ? "Samples will be here." : "No samples were made.");
   }
 
   card(sample) {
@@ -51,10 +51,10 @@ export class Samples {
 
 function labelOf({ label }) {
   const [kind, number] = label.split(" ");
-  return say(kind === "epoch" ? "epoch {}" : "step {}", number);
+  return translate(kind === "epoch" ? "epoch {}" : "step {}", number);
 }
 
-const nameOf = (sample) => say("{}, prompt {}", labelOf(sample), sample.prompt + 1);
+const nameOf = (sample) => translate("{}, prompt {}", labelOf(sample), sample.prompt + 1);
 
 function thumbnail({ url, video }) {
   if (!video) return Object.assign(document.createElement("img"), { src: url, loading: "lazy", alt: "" });

@@ -2,7 +2,7 @@
 import { app } from "../../../../scripts/app.js";
 import { JAPANESE } from "./japanese.js";
 
-export function say(text, ...values) {
+export function translate(text, ...values) {
   const japanese = (app.extensionManager?.setting?.get("Comfy.Locale") ?? "").startsWith("ja");
   return values.reduce((told, value) => told.replace("{}", () => value), (japanese && JAPANESE[text]) || text);
 }

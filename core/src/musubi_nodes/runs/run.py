@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from musubi_nodes.budget import watched
+from musubi_nodes.budget import limited_by
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.command import Command, Outcome, Watcher
 from musubi_nodes.runs.explain import Explainer
@@ -41,7 +41,7 @@ def run(
             raise folder.deleted(f"{command.script} was to start")
         write_command(folder, _again(command))
         folder.write_status("running", script=command.script, **this_host())
-        with watched(None):  # the monitor asks the watcher; an interrupt raised elsewhere could be lost
+        with limited_by(None):  # the monitor asks the watcher; an interrupt raised elsewhere could be lost
             outcome = following.run(executor, list(explainers))
         _accept(outcome, accept, folder)
         peak = {"peak_gpu_bytes": outcome.peak_gpu_bytes} if outcome.peak_gpu_bytes else {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from musubi_nodes.budget import Interruptible, watched
+from musubi_nodes.budget import Interruptible, limited_by
 from musubi_nodes.families.context import Context
 from musubi_nodes.runs.record.progress import Progress
 
@@ -55,7 +55,7 @@ def side_by_side(context: Context, labels: Sequence[str], work: Callable[[int, W
     ]
 
     def begun(number: int, own: WorkerContext) -> None:
-        with watched(Interruptible(own.raise_if_interrupted)):
+        with limited_by(Interruptible(own.raise_if_interrupted)):
             work(number, own)
 
     with ThreadPoolExecutor(len(labels), "musubi-worker") as pool:

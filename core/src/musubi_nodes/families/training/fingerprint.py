@@ -20,7 +20,7 @@ from musubi_nodes.i18n import translate
 from musubi_nodes.runs.record.folder import RunFolder
 
 AUTO = "auto"
-PLAN = "training.json"
+TRAINING_FILE = "training.json"
 """File with a run's :class:`TrainingFingerprint` and length."""
 
 MOST_NAMED = 5
@@ -61,7 +61,7 @@ def record_training(
     folder: RunFolder, fingerprint: TrainingFingerprint, training: Training, epoch: Mapping[str, Any]
 ) -> None:
     length = {"max_train_epochs": training.max_train_epochs, "max_train_steps": training.max_train_steps}
-    write_json(folder.path / PLAN, {**asdict(fingerprint), **length, "epoch": epoch})
+    write_json(folder.path / TRAINING_FILE, {**asdict(fingerprint), **length, "epoch": epoch})
 
 
 def without_length(inputs: TrainerInputs) -> Any:
@@ -77,7 +77,7 @@ def without_length(inputs: TrainerInputs) -> Any:
 def explain_no_state(fingerprint: TrainingFingerprint, runs: Iterable[RunFolder]) -> str:
     """Explain why ``auto`` found no state, if the name was used before."""
     for run in runs:
-        plan = run.read_json(PLAN)
+        plan = run.read_json(TRAINING_FILE)
         if plan.get("output_name") == fingerprint.output_name:
             told = _differences(fingerprint, plan) or translate("it has no complete state, or is still running")
             sentence = "resume auto begins at step 0; the newest run of that name, {run}: {told}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.settings import Network, Optimizer, Training
-from musubi_nodes.families.training.fingerprint import PLAN, TrainingFingerprint
+from musubi_nodes.families.training.fingerprint import TRAINING_FILE, TrainingFingerprint
 from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.folder import RunFolder
 
@@ -17,7 +17,7 @@ KEPT = frozenset(Optimizer.model_fields) - {"max_grad_norm"} | {
 
 
 def check_kept(run: RunFolder, fingerprint: TrainingFingerprint) -> None:
-    before = run.read_json(PLAN).get("settings")
+    before = run.read_json(TRAINING_FILE).get("settings")
     if not isinstance(before, dict):
         raise MusubiError(
             "state-settings-unknown",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from musubi_nodes.families.settings import Training
-from musubi_nodes.families.training.fingerprint import PLAN
+from musubi_nodes.families.training.fingerprint import TRAINING_FILE
 from musubi_nodes.log import log
 from musubi_nodes.runs.record.folder import RESUMED, RunFolder, run_folders
 from musubi_nodes.runs.record.run_chain import parts
@@ -35,9 +35,9 @@ def _remove(run: RunFolder, training: Training) -> None:
 
 def _earlier(run: RunFolder) -> Iterator[State]:
     """Yield states of the same training's earlier runs, newest first."""
-    key = run.read_json(PLAN).get("key")
+    key = run.read_json(TRAINING_FILE).get("key")
     for earlier, until in parts(run)[-2::-1]:
-        if earlier.read_json(PLAN).get("key") != key:
+        if earlier.read_json(TRAINING_FILE).get("key") != key:
             return
         yield from (state for state in states(earlier) if state.step <= until.steps)
 

@@ -14,7 +14,7 @@ from musubi_nodes.families.product import Product
 from musubi_nodes.families.settings import Optimizer, Training
 from musubi_nodes.families.settings.schedules import length_change, resumed_schedule
 from musubi_nodes.families.training.epochs import epoch_facts, steps_of_epoch
-from musubi_nodes.families.training.fingerprint import AUTO, PLAN, TrainingFingerprint, explain_no_state
+from musubi_nodes.families.training.fingerprint import AUTO, TRAINING_FILE, TrainingFingerprint, explain_no_state
 from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.kept_by_state import check_kept, stamps_of_state
 from musubi_nodes.files import cleaned_path, is_file, is_inside
@@ -101,7 +101,7 @@ def _newest(fingerprint: TrainingFingerprint, training: Training, context: Conte
 def newest_state(runs: Iterable[RunFolder], key: str, training: Training, waiting: Callable[[], None]) -> Resume | None:
     """Return the last complete, finite state of the newest ended run."""
     for run in runs:
-        if run.read_json(PLAN).get("key") != key:
+        if run.read_json(TRAINING_FILE).get("key") != key:
             continue
         every = (Resume(run, state, training.steps(state.length.per_epoch)) for state in states(run))
         usable = [found for found in every if found.state.step < found.total]
@@ -156,7 +156,10 @@ def _named(inputs: TrainerInputs, text: str, context: Context, family: Family) -
 
 def _steps_of_epoch(run: RunFolder, state: State, inputs: TrainerInputs, family: Family) -> int:
     """Return the run's steps per epoch, counted again if they changed."""
-    if run.read_json(PLAN).get("epoch") == epoch_facts(inputs) or not (inputs.training or Training()).max_train_epochs:
+    if (
+        run.read_json(TRAINING_FILE).get("epoch") == epoch_facts(inputs)
+        or not (inputs.training or Training()).max_train_epochs
+    ):
         return state.length.per_epoch
     if (counted := steps_of_epoch(inputs, family)) is None:
         raise MusubiError(
@@ -170,7 +173,7 @@ def _steps_of_epoch(run: RunFolder, state: State, inputs: TrainerInputs, family:
 
 
 def _check_rate(found: Resume, training: Training, optimizer: Optimizer) -> None:
-    planned = found.run.read_json(PLAN)
+    planned = found.run.read_json(TRAINING_FILE)
     epochs, steps = planned.get("max_train_epochs"), planned.get("max_train_steps")
     before = epochs * found.state.length.per_epoch if epochs else steps
     if not before:

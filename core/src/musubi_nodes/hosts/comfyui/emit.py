@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from musubi_nodes.budget import Interruptible, watched
+from musubi_nodes.budget import Interruptible, limited_by
 from musubi_nodes.errors import MusubiError, Unresolved
 from musubi_nodes.families.context import Context, Services
 from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
@@ -178,7 +178,7 @@ def changed(node: type[Node], plugins: Services, values: dict[str, Any]) -> str:
     known = f"{host.outputs.generation(unique_id)}{' '.join(sorted(made))}"
     context = Context(host, plugins, unique_id)
     try:
-        with watched(Interruptible(host.raise_if_cancelling)):
+        with limited_by(Interruptible(host.raise_if_cancelling)):
             widgets = widget_values(node, values)
             known += input_state(node, _unlinked(node, values, widgets), context)
             inputs = node.parse(widgets, partly=True)
@@ -203,7 +203,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
     sockets = {spec.name: spec.socket for spec in node.fields() if spec.kind == "socket"}
     given = {name: media.from_comfyui(sockets.get(name, ""), value) for name, value in values.items()}
     try:
-        with watched(Interruptible(context.raise_if_interrupted)):
+        with limited_by(Interruptible(context.raise_if_interrupted)):
             inputs = node.parse(given)
             read = stamps(input_files_of(node, inputs, context)) if inputs is not None else {}
             outputs = node().run(inputs, context)

@@ -19,7 +19,7 @@ from musubi_nodes.runs.hardware.peak import Peak
 from musubi_nodes.runs.process.executor import Executor, ProcessSpec, RunningProcess
 from musubi_nodes.runs.process.masking import Mask, secret_values
 from musubi_nodes.runs.process.stall import StallDetector
-from musubi_nodes.runs.process.stopping import AfterNextSave
+from musubi_nodes.runs.process.stop_after_save import StopAfterSave
 from musubi_nodes.runs.record.events import EventFolder
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.lines import STDERR
@@ -47,7 +47,7 @@ class ProcessMonitor:
         self._last: defaultdict[str, LastLines] = defaultdict(LastLines)
         self._statements = Statements(folder)
         self._events = EventFolder(command.events) if command.events else None
-        self._stopping = AfterNextSave(folder)
+        self._stopping = StopAfterSave(folder)
         self._silence = StallDetector(command.script, folder.log)
         self._checkpoint: Path | None = None
         self._peak = Peak(folder, command.environment)
@@ -59,7 +59,7 @@ class ProcessMonitor:
         started = time.monotonic()
         with self._folder.log.open("wb", 0) as log, self._folder.metrics.open("ab", 0) as rows:
             metrics = Metrics(rows, self._folder.before[0])
-            self._look()
+            self._raise_if_interrupted()
             process = self._start(executor)
             try:
                 code = self._follow(process, log, metrics)
@@ -106,7 +106,7 @@ class ProcessMonitor:
         while texts and self._checkpoint is None:
             now = time.monotonic()
             if now >= next_look:
-                self._look()
+                self._raise_if_interrupted()
                 self._still_there()
                 self._stopping.look()
                 self._peak.look()
@@ -124,7 +124,7 @@ class ProcessMonitor:
                 continue
             last_chunk = now
             if self._silence.heard():
-                self._tell(self._reader.know(silent=None))
+                self._publish(self._reader.know(silent=None))
             mask, splitter = texts[name] if chunk else texts.pop(name)
             self._take(name, mask.feed(chunk) if chunk else mask.finish(), splitter, log, metrics, last=not chunk)
         for name, (mask, splitter) in texts.items():
@@ -136,7 +136,7 @@ class ProcessMonitor:
     ) -> None:
         write_all(log, shown)
         for piece in (*splitter.feed(shown), *splitter.finish()) if last else splitter.feed(shown):
-            self._piece(piece, stream, metrics)
+            self._read_piece(piece, stream, metrics)
 
     def _read(self, name: str, stream: BinaryIO) -> None:
         with contextlib.suppress(OSError, ValueError), stream:
@@ -153,7 +153,7 @@ class ProcessMonitor:
 
     def _code(self, process: RunningProcess) -> int:
         while (code := process.returncode()) is None:
-            self._look()
+            self._raise_if_interrupted()
             time.sleep(0.01)
         return code
 
@@ -161,19 +161,19 @@ class ProcessMonitor:
         lines = {name: last.lines() for name, last in self._last.items()}
         return lines.pop(STDERR, []) or next(iter(lines.values()), [])
 
-    def _piece(self, piece: str, stream: str, metrics: Metrics) -> None:
+    def _read_piece(self, piece: str, stream: str, metrics: Metrics) -> None:
         self._last[stream].add(piece)
         self._statements.read(piece, stream)
         now = self._reader.read(piece, stream)
         if now is None:
             return
         metrics.add(now)
-        self._tell(now)
+        self._publish(now)
         self._checkpoint = self._checkpoint or self._stopping.read(now)
 
     def _look_for_silence(self) -> None:
         if (seconds := self._silence.look()) is not None:
-            self._tell(self._reader.know(silent=seconds))
+            self._publish(self._reader.know(silent=seconds))
 
     def _take_events(self, metrics: Metrics) -> None:
         if self._events is None:
@@ -181,7 +181,7 @@ class ProcessMonitor:
         before = metrics.lr
         metrics.scalars(self._events.read())
         if metrics.lr != before:
-            self._tell(self._reader.know(lr=metrics.lr))
+            self._publish(self._reader.know(lr=metrics.lr))
         self._judge(metrics)
 
     def _judge(self, metrics: Metrics) -> None:
@@ -196,7 +196,7 @@ class ProcessMonitor:
                 log=self._folder.log,
             )
 
-    def _tell(self, now: Progress) -> None:
+    def _publish(self, now: Progress) -> None:
         self._recorder.note(now)
         try:
             self._watcher.progress(now)
@@ -204,7 +204,7 @@ class ProcessMonitor:
             self.interrupt = error
             raise
 
-    def _look(self) -> None:
+    def _raise_if_interrupted(self) -> None:
         try:
             self._watcher.raise_if_interrupted()
         except BaseException as error:

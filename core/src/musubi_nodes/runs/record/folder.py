@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from musubi_nodes.budget import watched
+from musubi_nodes.budget import limited_by
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import SAFE_NAME, is_own, overwrite_json, read_json, write_json, write_text
 from musubi_nodes.runs.record.disk import disk_error
@@ -72,7 +72,7 @@ class RunFolder:
             cancelled = cancels(error) or not isinstance(error, Exception)
             full = isinstance(error, OSError) and error.errno is not None and not cancelled
             shown = disk_error(error, self.path) if full else error  # type: ignore[arg-type]
-            with watched(None):  # a second cancel would leave it running forever
+            with limited_by(None):  # a second cancel would leave it running forever
                 if self.status()["status"] not in ("failed", "cancelled"):
                     said = {} if cancelled else _said(shown)
                     self.write_end("cancelled" if cancelled else "failed", **details, **said)

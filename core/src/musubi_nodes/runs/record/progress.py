@@ -36,7 +36,7 @@ class Progress:
     """How far a run is, in the stage's units, with musubi-tuner's estimates.
 
     ``rate`` per second; ``total`` is ``None`` if unknown; ``loss`` is the bar's average;
-    ``lr`` needs event files; ``silent``: seconds without output, if many.
+    ``lr`` needs event files; ``silent``: seconds without output, if many; ``worker``: which of several.
     """
 
     stage: str = "starting"

@@ -13,7 +13,11 @@ SECONDS_BETWEEN = 1.0  # at least, between two writes
 
 
 class Recorder:
-    """Keeps the latest progress; ``gpu`` returns figures to add."""
+    """Writes ``progress.json`` at most once a second.
+
+    It contains the latest :class:`Progress`, ``step`` and ``steps`` of the training, which stay while another stage is
+    shown, and the figures of ``gpu``.
+    """
 
     def __init__(self, folder: RunFolder, gpu: Callable[[], Mapping[str, Any]]) -> None:
         self._folder, self._gpu = folder, gpu

@@ -22,6 +22,7 @@ def status(value: Any) -> bool:
 
 HOST: Mapping[str, Kind] = {"host": process, "machine": text, "place": text, "started": text}
 ORIGIN: Mapping[str, Kind] = dict.fromkeys(("class", "family", "node", "prompt", "workflow"), text)
+# What the page gets: of Progress, of the recorder and of the GPU.
 PROGRESS: Mapping[str, Kind] = {
     **dict.fromkeys(("stage", "checkpoint", "message", "worker"), text),
     **dict.fromkeys(("current", "total", "epoch", "epochs", "step", "steps"), whole),

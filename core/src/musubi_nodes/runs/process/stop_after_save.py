@@ -1,4 +1,4 @@
-"""Ends a training after its next save."""
+"""Ends a training after its next save, on request; a cancel is the monitor's and the guard's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from musubi_nodes.runs.record.states import is_last
 AT_ONCE = 0.1  # seconds by which one stream may lag behind the other
 
 
-class AfterNextSave:
+class StopAfterSave:
     """Notices a request, then a complete save.
 
     The trainer saves LoRA, then state, then samples or takes a step

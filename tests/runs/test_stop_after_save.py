@@ -12,7 +12,7 @@ import pytest
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_json
-from musubi_nodes.runs.process import stopping
+from musubi_nodes.runs.process import stop_after_save
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.metrics import NAN_STEPS
 from musubi_nodes.runs.record.progress import Progress
@@ -89,14 +89,14 @@ def test_samples_of_the_saved_step_are_not_waited_for(runs: Any, train: Callable
 def test_a_save_that_is_not_the_runs_own_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
-    monkeypatch.setattr(stopping, "AT_ONCE", -1.0)
+    monkeypatch.setattr(stop_after_save, "AT_ONCE", -1.0)
     folder = RunFolder.create(tmp_path, "Trainer")
     write_json(folder.path / "command.json", {"command": ["--output_name=toy"]})
     older, own, last = (folder.out / f"toy{end}.safetensors" for end in ("-000001", "-000002", ""))
     link, elsewhere = folder.out / "toy-000003.safetensors", folder.path / "toy-000004.safetensors"
     older.write_text("whole")
     folder.stop_request.write_text("")
-    stop = stopping.AfterNextSave(folder)
+    stop = stop_after_save.StopAfterSave(folder)
     stop.look()
     for path in (own, last, elsewhere):
         path.write_text("whole")
