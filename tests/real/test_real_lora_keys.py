@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.real.comfy import comfyui
+from tests.real.pictures import CONTROLS, controls
 from tests.real.toys import MODELS, trained, videos
 from tests.recognition.headers import weights_file
 
@@ -21,9 +22,10 @@ from musubi_nodes.families import Header, modules_in
 from musubi_nodes.families.recognition.loras import lora_name
 from musubi_nodes.plugins.manager import plugins
 from musubi_nodes.runs.install import Demo
-from musubi_nodes.testing.workplace import Workplace
+from musubi_nodes.testing.errors import fails
+from musubi_nodes.testing.workplace import TOML, Workplace
 from musubi_nodes.weights import read_header
-from musubi_nodes_lora_tools.names import wrong_names
+from musubi_nodes_lora_tools.names import families_of, wrong_names
 
 pytestmark = pytest.mark.comfyui
 
@@ -88,6 +90,32 @@ def test_comfyui_loads_a_qwen_image_lora_whole_in_either_format(place: Workplace
     assert model == "QwenImage" and passed_over == [set(), set()]
     family = next(f for f in place.services.families if f.key == "qwen_image")
     assert wrong_names(read_header(other.path), family) == [] and len(set(modules_in(read_header(other.path)))) > 5
+
+
+AS_IT_IS = {
+    "FluxKontext": ("flux_kontext", "Flux", {}),
+    "Flux2": ("flux_2", "Flux2", {"model_version": "klein-base-4b"}),
+    "Krea2": ("krea_2", "Krea2", {}),
+}
+"""How the nodes' names begin -> the family's key, ComfyUI's model, and a widget of the models node."""
+
+
+@pytest.mark.parametrize("place", ["real"], indirect=True)
+@pytest.mark.parametrize("name", AS_IT_IS)
+def test_comfyui_loads_a_lora_whole_as_it_is_where_the_converters_names_are_wrong(place: Workplace, name: str) -> None:
+    key, expected, version = AS_IT_IS[name]
+    models = place.run(f"{name}Models", **MODELS[name], **version).models
+    controls(place, 2)
+    toml = place.dataset(count=2, toml=TOML + (CONTROLS if name == "FluxKontext" else ""))
+    lora = trained(place, name, models, toml).lora
+    if not (comfyui()[0] / "comfy" / "text_encoders" / "krea2.py").is_file() and expected != "Flux":
+        pytest.skip(f"this ComfyUI does not know {expected}")
+    model, passed_over = comfyui_says(Path(models.dit), lora.path)
+    assert model == expected and passed_over == [set()]
+    family = next(f for f in place.services.families if f.key == key)
+    assert families_of(read_header(lora.path), [family]) == [family] and family.not_convertible
+    with fails("lora-not-convertible"):
+        place.run("LoRAFormatConverter", lora=lora)
 
 
 @pytest.mark.parametrize(("name", "dit"), [("Wan", "wan_i2v_14b"), ("HunyuanVideo", "hunyuan_video_t2v")])

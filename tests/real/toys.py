@@ -24,6 +24,11 @@ MODELS: dict[str, dict[str, str]] = {
         "text_encoder1": "t5xxl.safetensors",
         "text_encoder2": "clip_l.safetensors",
     },
+    "Krea2": {
+        "dit": "krea2_raw_dit.safetensors",
+        "vae": "qwen_image_vae.safetensors",
+        "text_encoder": "qwen3vl.safetensors",
+    },
     "QwenImage": {
         "dit": "qwen_image_dit.safetensors",
         "vae": "qwen_image_vae.safetensors",

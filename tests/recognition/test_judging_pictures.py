@@ -10,7 +10,7 @@ from tests.recognition.test_judging import OTHER, PREFIXED, QUANTISED, TASK, jud
 
 from musubi_nodes.testing.errors import fails
 
-KONTEXT, FLUX2 = "MusubiTuner_FluxKontextModels", "MusubiTuner_Flux2Models"
+KONTEXT, FLUX2, KREA2 = (f"MusubiTuner_{name}Models" for name in ("FluxKontext", "Flux2", "Krea2"))
 PREFIX = "model.diffusion_model."
 KLEIN_4B, KLEIN_9B = ({**h.FLUX2, "img_in.weight": (width, 128)} for width in (3072, 4096))
 FLUX2_AE = {**h.FLUX_AE, "decoder.conv_in.weight": (512, 32, 3, 3), "bn.running_mean": (128,)}
@@ -26,6 +26,13 @@ def qwen3(width: int, prefix: str = "model.") -> h.Shapes:
     return h.prefixed(prefix, {**shapes, "layers.0.self_attn.q_norm.weight": (128,)})
 
 
+KREA_2 = {"txtfusion.projector.weight": (1, 12), "first.weight": (6144, 64)}
+
+
+def qwen3_vl(width: int, visual: str = "model.visual", text: str = "model.language_model.") -> h.Shapes:
+    return {f"{visual}.deepstack_merger_list.0.norm.weight": (4096,), **qwen3(width, text)}
+
+
 TAKEN: list[tuple[str, str, h.Shapes, str, str]] = [
     (KONTEXT, "dit", h.FLUX1, "BF16", ""),
     (KONTEXT, "dit", h.prefixed(PREFIX, h.FLUX1), "F8_E4M3", ""),
@@ -39,6 +46,11 @@ TAKEN: list[tuple[str, str, h.Shapes, str, str]] = [
     (FLUX2, "text_encoder", qwen3(2560), "BF16", "klein-base-4b"),
     (FLUX2, "text_encoder", qwen3(4096), "BF16", "klein-9b"),
     (FLUX2, "text_encoder", MISTRAL, "BF16", "dev"),
+    (KREA2, "dit", KREA_2, "BF16", ""),
+    (KREA2, "turbo_dit", KREA_2, "F8_E4M3", ""),
+    (KREA2, "vae", h.WAN_VAE, "BF16", ""),
+    (KREA2, "text_encoder", qwen3_vl(2560), "BF16", ""),
+    (KREA2, "text_encoder", qwen3_vl(2560, "visual", "model."), "BF16", ""),
 ]
 
 
@@ -71,6 +83,11 @@ REFUSED: list[tuple[str, str, h.Shapes, str, str, str]] = [
     (FLUX2, "text_encoder", MISTRAL, "klein-4b", TASK, "Mistral 3"),
     (FLUX2, "text_encoder", h.prefixed("model.", MISTRAL), "dev", PREFIXED, "Mistral 3"),
     (FLUX2, "text_encoder", MISTRAL_OF_COMFYUI, "dev", OTHER, "ComfyUI's Mistral 3"),
+    (KREA2, "dit", h.QWEN_IMAGE, "", OTHER, "a Qwen-Image"),
+    (KREA2, "dit", h.prefixed(PREFIX, KREA_2), "", PREFIXED, PREFIX),
+    (KREA2, "vae", h.FLUX_AE, "", OTHER, "FLUX.1"),
+    (KREA2, "text_encoder", qwen3_vl(4096), "", OTHER, "the Qwen3-VL 8B text encoder of Ideogram 4"),
+    (KREA2, "text_encoder", qwen3(2560), "", OTHER, "the Qwen3 4B"),
 ]
 
 

@@ -2,16 +2,18 @@
 
 from sitecustomize import TINY_VOCAB, WORDS, _tokenizer
 
+ROPE = [4, 6, 6]
 TEXT = {
     "vocab_size": TINY_VOCAB, "hidden_size": 64, "intermediate_size": 16, "num_attention_heads": 2,
     "num_key_value_heads": 1, "num_hidden_layers": 3, "max_window_layers": 3, "layer_types": ["full_attention"] * 3,
-    "bos_token_id": 3, "eos_token_id": 1, "rope_scaling": {"mrope_section": [4, 6, 6], "rope_type": "default", "type": "default"},
+    "bos_token_id": 3, "eos_token_id": 1, "rope_scaling": {"mrope_section": ROPE, "rope_type": "default", "type": "default"},
 }  # fmt: skip
 VISION = {
     "depth": 1, "fullatt_block_indexes": [0], "hidden_size": 32, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 64,
 }  # fmt: skip
 CHAT = "{% for m in messages %}{{ m['role'] }} {{ m['content'] }}\n{% endfor %}"
 PAD = "<|image_pad|>"
+IDS = {"image_token_id": PAD, "vision_start_token_id": "<|vision_start|>", "vision_end_token_id": "<|vision_end|>"}
 
 
 def _token(word):
@@ -51,8 +53,7 @@ class _Processor:
 
 def _utils(mod):
     full = mod.Qwen2_5_VLConfig
-    ids = {"image_token_id": PAD, "vision_start_token_id": "<|vision_start|>", "vision_end_token_id": "<|vision_end|>"}
-    numbers = {name: _token(word) for name, word in ids.items()}
+    numbers = {name: _token(word) for name, word in IDS.items()}
 
     def tiny(**k):
         k.update(TEXT, **numbers, video_token_id=TINY_VOCAB - 1, vision_token_id=TINY_VOCAB - 2)

@@ -34,6 +34,8 @@ def execute(
     _show("checking", context, folder)
     install = context.services.install(node.install_name(plan.inputs))
     visible = visible_gpus(node.device(plan.inputs), node.processes(plan.inputs), install)
+    if not visible and (spec := plan.known.get("device")) and spec.default == "cuda":  # krea2_generate_image.py, v0.3.4
+        runner_options = {**runner_options, "device": "cpu"}
     secrets = joined(context.services.config.secrets)
     launcher = node.launcher(plan.inputs, install, folder.path)
     command = Command(

@@ -28,6 +28,7 @@ FLUX_2 = mn.Family(
     title="FLUX.2",
     architecture="f2k4b",
     network_module="networks.lora_flux_2",
+    not_convertible="convert_lora.py gives HunyuanVideo's names to its attention layers (v0.3.4).",
     frame_rule=mn.PICTURES,
     training_defaults={"timestep_sampling": "flux2_shift", "weighting_scheme": "none"},
     fp8_text_encoder="fp8_text_encoder",

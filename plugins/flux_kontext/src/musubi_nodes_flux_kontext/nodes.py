@@ -14,6 +14,7 @@ FLUX_KONTEXT = mn.Family(
     title="FLUX.1 Kontext",
     architecture="fk",
     network_module="networks.lora_flux",
+    not_convertible="convert_lora.py gives HunyuanVideo's names to its attention layers (v0.3.4).",
     needs_lycoris=True,
     frame_rule=mn.PICTURES,
     training_defaults={"timestep_sampling": "flux_shift", "weighting_scheme": "none"},

@@ -242,7 +242,7 @@ class Generator(FamilyNode[GeneratorT]):
         own = {name: value for name, value in values.items() if name not in replaced}
         super().validate(own, linked | replaced, context)
         prompt = "over a link" if self.prompt_inputs & linked else values["prompt"]
-        self._check_wanted("latent" in linked, values["output_type"], prompt)
+        self._check_wanted("latent" in linked, values.get("output_type", "images"), prompt)
         prompts = None if "latent" in linked else values.get("prompts")
         for number, prompt in enumerate(prompts.items if prompts else (), 1):
             self._check_length_of(number, prompt, values, linked)

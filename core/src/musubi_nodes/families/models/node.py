@@ -39,6 +39,8 @@ class Models(Settings):
 
     size: ClassVar[DitSize | None] = None
     """The family's only DiT, ``None`` if its memory is unknown."""
+    most_swap: ClassVar[tuple[int, int] | None] = None
+    """Most swapped blocks for training and for generating, if the DiT has no size."""
 
     @property
     def dit_size(self) -> DitSize | None:
@@ -48,7 +50,7 @@ class Models(Settings):
     @property
     def most_blocks_to_swap(self) -> tuple[int, int] | None:
         """Return how many blocks can be swapped for training and for generating."""
-        return self.dit_size.most_swap if self.dit_size else None
+        return self.dit_size.most_swap if self.dit_size else self.most_swap
 
     def used(self, field: str) -> bool:
         """Return whether the other settings use this file; unused files aren't checked."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from musubi_nodes.families.recognition.kinds import WeightsKind
+from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
 
 _T5 = {"encoder.block.0.layer.0.SelfAttention.q.weight": ()}
 _LLM = {"embed_tokens.weight": (), "layers.0.self_attn.q_proj.weight": ()}
 _QWEN3 = {**_LLM, "layers.0.self_attn.q_norm.weight": ()}
+_QWEN3_VL: dict[str, Shape] = {
+    "a Qwen3-VL text encoder": (),
+    "the Qwen3-VL 4B text encoder of Krea 2": (151936, 2560),
+    "the Qwen3-VL 8B text encoder of Ideogram 4": (151936, 4096),
+}
 _CLIP = {"text_model.embeddings.token_embedding.weight": (), "text_model.encoder.layers.0.mlp.fc1.weight": ()}
 _VISION = {"vision_model.embeddings.patch_embedding.weight": ()}
 
@@ -30,11 +35,16 @@ TEXT_ENCODERS = (
         "the Qwen3 4B text encoder of Z-Image and FLUX.2 klein", {**_QWEN3, "embed_tokens.weight": (151936, 2560)}
     ),
     WeightsKind("the Qwen3 8B text encoder of FLUX.2 klein", {**_QWEN3, "embed_tokens.weight": (151936, 4096)}),
-    WeightsKind(
-        "a Qwen3-VL text encoder (Krea 2, Ideogram 4)",
-        {"model.visual.deepstack_merger_list.0.norm.weight": ()},
+    *(
+        WeightsKind(
+            name,
+            {f"{visual}.deepstack_merger_list.0.norm.weight": ()}
+            | {f"{text}.{part}": () for part in _QWEN3}
+            | {f"{text}.embed_tokens.weight": shape},
+        )
+        for visual, text in (("model.visual", "model.language_model"), ("visual", "model"))
+        for name, shape in _QWEN3_VL.items()
     ),
-    WeightsKind("a Qwen3-VL text encoder (Krea 2, Ideogram 4)", {"visual.deepstack_merger_list.0.norm.weight": ()}),
     WeightsKind(
         "the Qwen2.5-VL text encoder of Qwen-Image and HunyuanVideo 1.5",
         {"visual.blocks.0.attn.qkv.weight": (), "model.layers.0.self_attn.q_proj.bias": (), "model.norm.weight": ()},

@@ -26,8 +26,8 @@ _LENGTH = {
     "accumulated": re.compile(r"  gradient accumulation steps[^=]*= (\d{1,12})", re.ASCII),
     "total": re.compile(r"  total optimization steps[^:]*: (\d{1,12})", re.ASCII),
 }
-# wan_, hv_ and fpack_generate_video.py, v0.3.4
-_OUTPUT = re.compile(r"(?:Latent|Video|Sample|Sample images) saved? to: (?P<path>.+)")
+# wan_, hv_ and fpack_generate_video.py; krea2_generate_image.py, v0.3.4
+_OUTPUT = re.compile(r"(?:(?:Latent|Video|Sample|Sample images) saved? to:|saved) (?P<path>.+)")
 
 _REPLACED = re.compile(r"[\w.]{1,200} tensor has NaN: (?P<item>.+), replace NaN with 0")  # dataset/cache_io.py, v0.3.4
 

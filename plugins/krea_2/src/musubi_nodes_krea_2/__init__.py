@@ -1,0 +1,22 @@
+"""Krea 2: registers the family and its nodes."""
+
+from collections.abc import Sequence
+
+from musubi_nodes import hookimpl
+from musubi_nodes.families import Family, Node
+
+
+@hookimpl
+def musubi_register_family() -> Family:
+    """The family as shared nodes see it."""
+    from musubi_nodes_krea_2.nodes import KREA_2
+
+    return KREA_2
+
+
+@hookimpl
+def musubi_register_nodes() -> Sequence[type[Node]]:
+    """The five nodes."""
+    from musubi_nodes_krea_2.nodes import NODES
+
+    return NODES
