@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.every_node import REAL_ONLY
+from tests.recognition.headers import weights_file
 
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.preflight import used_outputs
@@ -61,7 +62,7 @@ def files(musubi_workplace: Workplace, _files: None, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(FileLists, "model_folders", musubi_workplace.host.model_folders)
     musubi_workplace.lora("blocks_0_self_attn_q")
     demos = {key: demo.models for key, demo in plugins().install().demos.items()}
-    real_only = [f"{begin.removeprefix('MusubiTuner_')}Models" for begin in REAL_ONLY]
+    real_only = [each.id.removeprefix("MusubiTuner_") for each in plugins().nodes if each.id.startswith(REAL_ONLY)]
     return {
         **{name: toys(musubi_workplace, name) for name in real_only},
         "WanModels": demos["wan"],
@@ -74,12 +75,16 @@ def files(musubi_workplace: Workplace, _files: None, monkeypatch: pytest.MonkeyP
 
 
 def toys(place: Workplace, name: str) -> dict[str, str]:
-    """Files with nothing but what the models node recognises them by, for a family that the practice install lacks."""
+    """Files with nothing but what a node recognises them by, for a family that the practice install lacks."""
     files = {}
     for spec in place.node(name).fields():
         if spec.accepts:
-            shapes = {key: tuple(s or 1 for s in shape) for key, shape in spec.accepts.kinds[0].tensors.items()}
-            files[spec.name] = place.weights(spec.model_kind, f"{name}-{spec.name}.safetensors", **shapes).name
+            kind = spec.accepts.kinds[0]
+            prefix = (kind.prefixes or spec.accepts.prefixes)[0]
+            shapes = {prefix + key: tuple(side or 1 for side in shape) for key, shape in kind.tensors.items()}
+            path = place.host.output_folder / "models" / spec.model_kind / f"{name}-{spec.name}.safetensors"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files[spec.name] = weights_file(path, shapes).name
     return files
 
 
