@@ -98,7 +98,7 @@ def is_number(value: object) -> bool:
     return type(value) is float and isfinite(value)
 
 
-def _check_depth(value: Any) -> None:
+def _check_depth(value: object) -> None:
     level = [value]
     for _ in range(DEEPEST):
         level = [

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from musubi_nodes.commands.option import Argument
 from musubi_nodes.commands.option_owners import RUNNER
@@ -50,7 +49,7 @@ def argv(arguments: Iterable[Argument], table: Table) -> list[str]:
     return words
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """Format a value; argparse would take ``1e-05`` for an option."""
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")
@@ -68,7 +67,7 @@ def _items(argument: Argument) -> list[str]:
     return [_item(argument, value) for value in values]
 
 
-def _text(argument: Argument, value: Any) -> str:
+def _text(argument: Argument, value: object) -> str:
     text = plain(value)
     if found := _IMPOSSIBLE.search(text):
         raise MusubiError(
@@ -91,7 +90,7 @@ def _text(argument: Argument, value: Any) -> str:
     return one_line(text)
 
 
-def _item(argument: Argument, value: Any) -> str:
+def _item(argument: Argument, value: object) -> str:
     """Refuse a leading ``-``, which argparse takes for an option."""
     text = _text(argument, value)
     if not is_one_line(plain(value)) or (text.startswith("-") and not isinstance(value, int | float | Path)):

@@ -58,7 +58,7 @@ def arguments_of(model: BaseModel, owner: str, only: Container[str] | None = Non
 
 
 def arguments_from(
-    values: Mapping[str, Any], owner: str, declared: type[BaseModel] | None = None
+    values: Mapping[str, object], owner: str, declared: type[BaseModel] | None = None
 ) -> Iterator[Argument]:
     """Yield computed options; fields of the same name in ``declared`` say whether they affect the result."""
     fields = declared.model_fields if declared else {}
@@ -67,7 +67,7 @@ def arguments_from(
         yield value if isinstance(value, Argument) else Argument(name, value, owner, same)
 
 
-def is_sent(value: Any) -> bool:
+def is_sent(value: object) -> bool:
     """Whether it is sent: empty values are left to musubi-tuner."""
     return not (value is None or value is False or value == "" or (isinstance(value, list | tuple) and not value))
 

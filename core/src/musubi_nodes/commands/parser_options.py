@@ -8,7 +8,6 @@ import time
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -99,7 +98,7 @@ def _memo(install: Install, path: Path) -> Memo:
     return Memo("options", install.python, path, install.version, FORMAT, code_of(install, path))
 
 
-def _specs(rows: Any) -> dict[str, OptionSpec]:
+def _specs(rows: object) -> dict[str, OptionSpec]:
     try:
         return {spec.name: spec for spec in _rows().validate_python(rows)}
     except ValueError:

@@ -42,7 +42,7 @@ OTHERS = {
 _FOREIGN = "key-of-another-trainer"
 
 
-def renamed(section: Mapping[str, Any]) -> dict[str, Any]:
+def renamed(section: Mapping[str, object]) -> dict[str, Any]:
     """Replace old spellings and drop nulls."""
     new = {key: value for key, value in section.items() if key not in DEPRECATED and value is not None}
     for old, now in DEPRECATED.items():

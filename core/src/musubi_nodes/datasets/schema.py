@@ -24,7 +24,7 @@ SOURCE_FIELDS = ("image_directory", "image_jsonl_file", "video_directory", "vide
 PATH_FIELDS = (*SOURCE_FIELDS, "cache_directory", "control_directory")
 
 
-def _pair(value: Any) -> Any:
+def _pair(value: object) -> Any:
     return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -64,7 +64,7 @@ def loads(text: str, *, base: Path, name: str = "dataset TOML") -> DatasetConfig
 
 
 def parse(
-    raw: Mapping[str, Any], *, base: Path, name: str = "dataset TOML", what: str = "", fix: str = _CORRECT
+    raw: Mapping[str, object], *, base: Path, name: str = "dataset TOML", what: str = "", fix: str = _CORRECT
 ) -> DatasetConfig:
     """Validate plain values; ``what`` and ``fix`` go into the error."""
     stray = [key for key in raw if key not in ("general", "datasets")]
@@ -129,7 +129,7 @@ def _dataset(where: str, raw: object, base: Path, found: list[Problem]) -> Datas
     return _built(ImageDataset if kind == "image" else VideoDataset, known, where, found)
 
 
-def _kind(where: str, section: Mapping[str, Any], found: list[Problem]) -> Kind | None:
+def _kind(where: str, section: Mapping[str, object], found: list[Problem]) -> Kind | None:
     sources = {kind: [k for k in (f"{kind}_directory", f"{kind}_jsonl_file") if k in section] for kind in KEYS}
     given = sources["image"] + sources["video"]
     if len(given) == 1:
@@ -149,7 +149,7 @@ def _kind(where: str, section: Mapping[str, Any], found: list[Problem]) -> Kind 
     return None
 
 
-def _paths(where: str, section: Mapping[str, Any], base: Path, found: list[Problem]) -> dict[str, Any]:
+def _paths(where: str, section: Mapping[str, object], base: Path, found: list[Problem]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for key in PATH_FIELDS:
         text = section.get(key)
@@ -174,7 +174,7 @@ def _absolute(where: str, text: str, base: Path, found: list[Problem]) -> Path:
         return base
 
 
-def _built(model: type[Any], values: Mapping[str, Any], where: str, found: list[Problem]) -> Any:
+def _built(model: type[Any], values: Mapping[str, object], where: str, found: list[Problem]) -> Any:
     try:
         return model(**values)
     except ValidationError as error:

@@ -58,7 +58,7 @@ def spelled(memory: Memory, option_map: OptionMap, script: str) -> dict[str, Any
     return found
 
 
-def with_defaults(arguments: Iterable[Argument], defaults: Mapping[str, Any]) -> list[Argument]:
+def with_defaults(arguments: Iterable[Argument], defaults: Mapping[str, object]) -> list[Argument]:
     """Merge the arguments, and add the family's defaults."""
     sent = merged(arguments)
     names = {argument.name for argument in sent}

@@ -33,7 +33,7 @@ Kind = Literal["run", "bool", "int", "float", "string", "choice", "model", "inpu
 PLAIN = {"bool": "BOOLEAN", "int": "INT", "float": "FLOAT"}
 
 
-def whole_text(value: Any) -> Any:
+def whole_text(value: object) -> Any:
     """Refuse lone surrogates, which JSON can contain but no file."""
     if isinstance(value, str):
         try:
@@ -119,7 +119,7 @@ class Choices:
 
     names: tuple[str, ...]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> Any:
         return core_schema.literal_schema(list(self.names))
 
 
@@ -204,14 +204,14 @@ class FieldSpec:
         """ComfyUI's type of the value."""
         return self.socket or PLAIN.get(self.kind, "STRING")
 
-    def from_widget(self, value: Any) -> Any:
+    def from_widget(self, value: object) -> Any:
         return None if self.optional and value == self.unset else value
 
-    def to_widget(self, value: Any) -> Any:
+    def to_widget(self, value: object) -> Any:
         return self.unset if value is None else value
 
 
-def socket_class(annotation: Any) -> type[Socket] | None:
+def socket_class(annotation: object) -> type[Socket] | None:
     """Return the socket class in ``X`` or ``X | None``."""
     for kind in (annotation, *get_args(annotation)):
         if isinstance(kind, type) and issubclass(kind, Socket):
@@ -299,7 +299,7 @@ def _number(field: FieldInfo, kind: type, common: dict[str, Any], ranges: bool) 
     )
 
 
-def without_none(annotation: Any) -> tuple[Any, bool]:
+def without_none(annotation: object) -> tuple[Any, bool]:
     """Return ``X`` for ``X | None``, and whether ``None`` was allowed."""
     if get_origin(annotation) in (Union, types.UnionType):
         rest = [a for a in get_args(annotation) if a is not type(None)]

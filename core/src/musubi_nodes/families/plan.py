@@ -45,7 +45,7 @@ class Plan:
         options = [(each.name, each.value) for each in self.options if not each.same_result]
         return key_of(options, self.program, self.counted, facts)
 
-    def argv(self, runner_options: Mapping[str, Any]) -> list[str]:
+    def argv(self, runner_options: Mapping[str, object]) -> list[str]:
         """Return the argument list with the options of the run folder."""
         own = arguments_from(runner_options, "the runner")
         every = merged([*self.options, *accepted_arguments(own, self.script, self.known, self.version)])

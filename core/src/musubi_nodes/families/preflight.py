@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 from musubi_nodes.errors import MusubiError, Problem, did_you_mean, problems
 from musubi_nodes.families.context import Context
@@ -18,10 +17,10 @@ from musubi_nodes.runs.install import Install
 
 def preflight(
     node: type[Node],
-    widgets: Mapping[str, Any],
+    widgets: Mapping[str, object],
     linked: Set[str],
     context: Context,
-    upstream: Mapping[str, Any] = MappingProxyType({}),
+    upstream: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Raise a :class:`MusubiError` for a known problem of ``node``.
 
@@ -72,7 +71,7 @@ def _check_family(name: str, value: str, context: Context) -> None:
         )
 
 
-def used_outputs(node: type[Node], node_id: str, workflow: Any) -> frozenset[str] | None:
+def used_outputs(node: type[Node], node_id: str, workflow: object) -> frozenset[str] | None:
     """Return linked outputs; ``None`` for a node made by a loop."""
     if not isinstance(workflow, Mapping) or node_id not in workflow:
         return None

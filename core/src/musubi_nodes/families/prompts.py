@@ -50,13 +50,13 @@ class Prompt(NodeInputs):
     )
 
 
-def prompt_of(values: Mapping[str, Any]) -> Prompt:
+def prompt_of(values: Mapping[str, object]) -> Prompt:
     """Build a prompt; numbers for "unset" become ``None``."""
     unset = {spec.name: spec.unset for spec in fields_of(Prompt)}
     return Prompt(**{name: value for name, value in values.items() if not _is_number(value, unset.get(name))})
 
 
-def _is_number(value: Any, number: float | None) -> bool:
+def _is_number(value: object, number: float | None) -> bool:
     try:
         return number is not None and isinstance(value, str | int | float) and float(value) == float(number)
     except (ValueError, OverflowError):

@@ -49,5 +49,5 @@ def plain(text: str) -> str:
     return re.sub(r"([*<])", r"\\\1", text)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value).replace("\n", " ⏎ ")

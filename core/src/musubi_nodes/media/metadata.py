@@ -8,7 +8,6 @@ import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 MODEL, MAKE = 0x0110, 0x010F
 """Of the prompt and others, counting down (nodes_images.py, 0.3.64)."""
@@ -16,11 +15,11 @@ MODEL, MAKE = 0x0110, 0x010F
 _EXTENDED, _HAS_EXIF = b"VP8X", 0x08
 
 
-def texts(workflow: Mapping[str, Any]) -> dict[str, str]:
+def texts(workflow: Mapping[str, object]) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in workflow.items()}
 
 
-def write_container(workflow: Mapping[str, Any], path: Path) -> list[str]:
+def write_container(workflow: Mapping[str, object], path: Path) -> list[str]:
     """Write ffmpeg's metadata file, as command lines are too short."""
     lines = [f"{_escaped(name)}={_escaped(text)}" for name, text in texts(workflow).items()]
     path.write_text("\n".join([";FFMETADATA1", *lines, ""]), "utf-8")
@@ -31,7 +30,7 @@ def _escaped(text: str) -> str:
     return re.sub(r"([=;#\\\n])", r"\\\1", text)
 
 
-def write_text(workflow: Mapping[str, Any], path: Path) -> None:
+def write_text(workflow: Mapping[str, object], path: Path) -> None:
     data = path.read_bytes()
     chunks = [_chunk(f"{name}\0{text}".encode("latin-1")) for name, text in texts(workflow).items()]
     path.write_bytes(data[:33] + b"".join(chunks) + data[33:])
@@ -41,7 +40,7 @@ def _chunk(body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + b"tEXt" + body + struct.pack(">I", zlib.crc32(b"tEXt" + body))
 
 
-def write_exif(workflow: Mapping[str, Any], path: Path) -> None:
+def write_exif(workflow: Mapping[str, object], path: Path) -> None:
     """Append EXIF to a WebP, extending a plain one."""
     from PIL import Image
 

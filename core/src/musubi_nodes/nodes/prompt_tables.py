@@ -197,7 +197,7 @@ def _by_field(row: Row) -> dict[str, Any]:
     return values
 
 
-def _cell_values(field: str, value: Any) -> Mapping[str, Any]:
+def _cell_values(field: str, value: object) -> Mapping[str, Any]:
     if field == SIZE:
         return _sides(value)
     return parse_line(value) if field == "prompt" and isinstance(value, str) else {field: value}
@@ -208,14 +208,14 @@ def _field(column: str) -> str:
     return ALSO.get(plain, plain)
 
 
-def _sides(size: Any) -> dict[str, str]:
+def _sides(size: object) -> dict[str, str]:
     found = re.fullmatch(r"(\d+)\s*[x×*]\s*(\d+)", str(size).strip().casefold())
     if not found:
         raise InvalidValue("size-invalid", f"size {str(size)[:60]!r}: write width x height, such as 832x480")
     return {"width": found[1], "height": found[2]}
 
 
-def _prompt(values: Mapping[str, Any], folder: Path, context: Context) -> Prompt:
+def _prompt(values: Mapping[str, object], folder: Path, context: Context) -> Prompt:
     if not str(values.get("prompt", "")).strip():
         raise InvalidValue("prompt-empty", "the prompt is empty")
     if "image" not in values:

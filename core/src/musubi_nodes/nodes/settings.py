@@ -26,7 +26,7 @@ class SettingsNode(Node):
         field: Any = (cls.settings, Field(description="These settings, for a trainer."))
         cls.Outputs = create_model("Outputs", __base__=NodeOutputs, **{cls.output: field})
 
-    def run(self, inputs: Any, context: Context) -> BaseModel:
+    def run(self, inputs: object, context: Context) -> BaseModel:
         return self.Outputs(**{self.output: inputs})
 
 

@@ -45,7 +45,7 @@ Taken = tuple[str, "type[BaseModel] | None", tuple[str, ...]]
 """Where a socket is used, its class, and the wanted fields (none: all)."""
 
 
-def _text(value: Any) -> bool:
+def _text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 

@@ -21,7 +21,7 @@ class Hooks:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
 
-    def enter(self, name: str, plugin: Any) -> None:
+    def enter(self, name: str, plugin: object) -> None:
         if other := self._manager.get_name(plugin):
             raise PluginError("plugin-twice", f"its entry point names the same object as the plugin {other}")
         self._check(plugin)
@@ -38,7 +38,7 @@ class Hooks:
         answers = self._manager.subset_hook_caller(hook, others)(**arguments)
         return answers[0] if answers else None
 
-    def _check(self, plugin: Any) -> None:
+    def _check(self, plugin: object) -> None:
         found = [name for name in dir(plugin) if self._is_hook(plugin, name)]
         if not found:
             raise PluginError("hook-missing", "it has no hook: no function is marked with @musubi_nodes.hookimpl")
@@ -57,7 +57,7 @@ class Hooks:
                     f"{name} takes {', '.join(sorted(wrong))}, but the hook is {hook}{arguments(hook)}",
                 )
 
-    def _is_hook(self, plugin: Any, name: str) -> bool:
+    def _is_hook(self, plugin: object, name: str) -> bool:
         if self._manager.parse_hookimpl_opts(plugin, name) is not None:
             return True
         return name.startswith(PREFIX) and inspect.isroutine(getattr(plugin, name))

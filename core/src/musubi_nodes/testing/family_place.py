@@ -22,7 +22,7 @@ class FamilyPlace(Workplace):
     def models(self, **values: Any) -> Any:
         return self.run(f"{self.prefix}Models", **{**self.files, **values}).models
 
-    def caches(self, path: Path | None = None, models: Any = None, **values: Any) -> dict[str, Any]:
+    def caches(self, path: Path | None = None, models: object = None, **values: Any) -> dict[str, Any]:
         """Return a trainer's inputs; ``values`` are the latent cache's."""
         dataset, models = self.load(path or self.dataset()), models or self.models()
         latent = self.run(f"{self.prefix}LatentCache", dataset=dataset, models=models, **values).latent_cache
@@ -42,7 +42,7 @@ class FamilyPlace(Workplace):
     def network(self, **values: Any) -> Any:
         return self.run("NetworkConfig", **{"network_dim": 4, **values}).network
 
-    def train(self, caches: Mapping[str, Any] | None = None, **values: Any) -> Any:
+    def train(self, caches: Mapping[str, object] | None = None, **values: Any) -> Any:
         wired = {"training": self.training(), "network": self.network(), **(caches or self.prepared())}
         return self.run(f"{self.prefix}LoRATrainer", **{**wired, **values})
 

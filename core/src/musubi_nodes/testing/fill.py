@@ -88,7 +88,7 @@ def one_by_one(model: type[BaseModel], **fixed: Any) -> Iterator[tuple[str, Base
                 yield f"{spec.name}={value}", made
 
 
-def try_build(model: type[BaseModel], chosen: Mapping[str, Any], **fixed: Any) -> BaseModel | None:
+def try_build(model: type[BaseModel], chosen: Mapping[str, object], **fixed: Any) -> BaseModel | None:
     try:
         return build(model, lambda spec: chosen.get(spec.name, default_value(spec)), **fixed)
     except ValidationError:

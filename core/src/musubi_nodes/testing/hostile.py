@@ -136,7 +136,7 @@ def _models(node: type[Node]) -> Iterator[tuple[str, Callable[[FieldSpec, Any], 
             yield name, partial(_with_socket, node, name, kind)
 
 
-def _with_socket(node: type[Node], name: str, kind: type[Socket], spec: FieldSpec, value: Any) -> BaseModel:
+def _with_socket(node: type[Node], name: str, kind: type[Socket], spec: FieldSpec, value: object) -> BaseModel:
     return build(node.Inputs, default_value, **{name: _set(kind, spec, value)})
 
 
@@ -154,7 +154,7 @@ def _sockets(node: type[Node]) -> dict[str, Socket]:
     return {name: filled(kind) for name, kind in sockets.items() if node.Inputs.model_fields[name].is_required()}
 
 
-def _set(kind: type[Socket], spec: FieldSpec, value: Any) -> BaseModel:
+def _set(kind: type[Socket], spec: FieldSpec, value: object) -> BaseModel:
     try:
         return build(kind, lambda each: spec.from_widget(value) if each.name == spec.name else default_value(each))
     except ValidationError:
@@ -186,7 +186,7 @@ def _harmless(node: type[ScriptNode], spec: FieldSpec, make: Try) -> Iterator[di
             yield _sent(node, make(spec.to_widget(value)))
 
 
-def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
+def _sent(node: type[ScriptNode], inputs: object) -> dict[str, Any]:
     known = options_of(node.script)
     words = node().planned(inputs, known, NEWEST).argv(runner_options(node, known))
     read = vars(parser_of(node.script).parse_args(words))
@@ -198,7 +198,7 @@ def _sent(node: type[ScriptNode], inputs: Any) -> dict[str, Any]:
 INSTALL = Install("install", Path("/install"), Path(sys.executable))
 
 
-def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 

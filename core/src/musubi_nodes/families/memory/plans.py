@@ -183,7 +183,7 @@ def stronger(
     return memory.model_copy(update=vae), translate("save memory in the VAE with {names}", names=", ".join(vae))
 
 
-def _has(option_map: OptionMap, wanted: Mapping[str, Any], known: Container[str]) -> bool:
+def _has(option_map: OptionMap, wanted: Mapping[str, object], known: Container[str]) -> bool:
     return all(option in known for field, value in wanted.items() for option in option_names(option_map, field, value))
 
 

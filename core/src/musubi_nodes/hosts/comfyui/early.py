@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import Any
 
 from musubi_nodes.hosts.comfyui.server import running_server
 
@@ -14,7 +13,7 @@ def load_when_started() -> None:
     if server is None or not hasattr(server, "app"):
         return
 
-    async def begin(_: Any) -> None:
+    async def begin(_: object) -> None:
         threading.Thread(target=load, name="musubi-early", daemon=True).start()
 
     server.app.on_startup.append(begin)

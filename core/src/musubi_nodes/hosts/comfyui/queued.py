@@ -16,7 +16,7 @@ def listen() -> None:
         add(keep)
 
 
-def keep(data: Any) -> Any:
+def keep(data: object) -> Any:
     """Store the workflow of a request for the task that validates it."""
     begin_request()
     _workflow.set(data.get("prompt") if isinstance(data, dict) else None)

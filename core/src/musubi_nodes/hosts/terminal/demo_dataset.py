@@ -14,7 +14,7 @@ COLOURS = {"red": (200, 60, 50), "green": (70, 160, 80), "blue": (60, 90, 190), 
 
 
 def make_dataset(
-    folder: Path, frames: int = 1, keys: Mapping[str, Any] | None = None, size: tuple[int, int] = SIZE
+    folder: Path, frames: int = 1, keys: Mapping[str, object] | None = None, size: tuple[int, int] = SIZE
 ) -> Path:
     """Write four captioned pictures (``frames`` is 1) or videos.
 

@@ -17,7 +17,7 @@ class Sections:
     entry: Mapping[str, Any]
     general: Mapping[str, Any]
 
-    def value(self, key: str, default: Any = None) -> Any:
+    def value(self, key: str, default: object = None) -> Any:
         return self.entry.get(key, self.general.get(key, default))
 
     def pair(self, key: str) -> list[Any] | None:
@@ -48,7 +48,7 @@ def changes(old: Sections, new: Sections, where: str) -> list[str]:
     return lines or [f"nothing of {where} was changed"]
 
 
-def left_alone(held: Mapping[str, Any], name: str) -> list[str]:
+def left_alone(held: Mapping[str, object], name: str) -> list[str]:
     """List unapplied widgets; ``held`` contains the file's values."""
     if not held:
         return []

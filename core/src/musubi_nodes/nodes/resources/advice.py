@@ -136,5 +136,5 @@ def _advice(facts: Facts) -> Iterator[str]:
         yield from _said(RECORD, OnRecord(facts, RunFolder(facts.record)))
 
 
-def _said(rules: Sequence[Rule], view: Any) -> Iterator[str]:
+def _said(rules: Sequence[Rule], view: object) -> Iterator[str]:
     return (translate(rule.text, view) for rule in rules if rule.when(view))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.runs.hardware import gpu
@@ -26,7 +25,7 @@ def visible_gpus(environment: Mapping[str, str], variable: str | None, wanted: i
         return _translated(library, names, environment.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID")
 
 
-def _translated(library: Any, names: Sequence[str] | None, by_bus: bool) -> list[str]:
+def _translated(library: object, names: Sequence[str] | None, by_bus: bool) -> list[str]:
     uuids = [card.uuid for card in cards(library)]
     if names is None:
         return [str(number) for number in range(len(uuids))]

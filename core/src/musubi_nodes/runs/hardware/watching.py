@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from musubi_nodes.runs.hardware.cards import Card, cards
 from musubi_nodes.runs.hardware.machine import Machine, machine
@@ -23,7 +22,7 @@ class Moment:
 
 def watch(
     seconds: float,
-    library: Any,
+    library: object,
     wait: Callable[[float], None],
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Moment]:

@@ -202,7 +202,7 @@ class RunFolder:
         return found
 
 
-def _status(status: Status, details: Mapping[str, Any]) -> dict[str, Any]:
+def _status(status: Status, details: Mapping[str, object]) -> dict[str, Any]:
     return {"status": status, "time": time.time(), **details}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.progress import Progress
@@ -19,7 +18,7 @@ class Recorder:
     shown, and the figures of ``gpu``.
     """
 
-    def __init__(self, folder: RunFolder, gpu: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, folder: RunFolder, gpu: Callable[[], Mapping[str, object]]) -> None:
         self._folder, self._gpu = folder, gpu
         self._training: dict[str, int | None] = {}
         self._latest: Progress | None = None

@@ -12,11 +12,11 @@ from musubi_nodes.parsing import is_number
 Status = Literal["running", "done", "stopped", "cancelled", "failed"]
 
 
-def process(value: Any) -> bool:
+def process(value: object) -> bool:
     return type(value) is int and 0 < value < 1 << 31
 
 
-def status(value: Any) -> bool:
+def status(value: object) -> bool:
     return value in get_args(Status)
 
 
@@ -54,7 +54,7 @@ FILES: Mapping[str, Mapping[str, Kind]] = {
 }  # fmt: skip
 
 
-def values_of(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(name: str, found: Mapping[str, object]) -> dict[str, Any]:
     kept = fitting(found, FILES.get(name, {}))
     if name in SHOWN:
         shown = {key: printable(value) for key, value in kept.items() if isinstance(value, str) and key not in IDS}
