@@ -26,7 +26,7 @@ from musubi_nodes.families.training.inputs import TrainerInputs
 from musubi_nodes.families.training.trainer import Trainer
 from musubi_nodes.runs.install import Install
 
-NO_FP8 = "A whole model cannot be trained in 8 bits."
+NO_FP8 = "A whole model cannot be trained in 8 bits. Plans for a card are for LoRAs: set mode to manual and fp8 to off."
 WHOLE_MODEL: OptionMap = {
     "fp8": {"fp8": NO_FP8, "fp8_scaled": NO_FP8},
     "block_swap_h2d_only": {True: "It is for LoRAs: blocks of a whole model change, and must be copied back."},
