@@ -115,9 +115,16 @@ def test_a_state_holds_the_model_and_what_the_optimizer_remembers() -> None:
 
 
 def test_a_disk_that_is_too_small_is_told_before_the_training(tmp_path: Path) -> None:
-    check_space(tmp_path, "Z-Image Fine-Tuner", Saves(2, 1), model=10, state=30)
+    models = tmp_path / "models" / "musubi"
+    check_space("Z-Image Fine-Tuner", tmp_path, models, Saves(2, 1), model=10, state=30)
     with fails("disk-too-small", tmp_path):
-        check_space(tmp_path, "Z-Image Fine-Tuner", Saves(2, 1), model=10**15, state=3 * 10**15)
+        check_space("Z-Image Fine-Tuner", tmp_path, models, Saves(2, 1), model=10**15, state=3 * 10**15)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs another disk")
+def test_another_disk_must_hold_the_last_model(tmp_path: Path) -> None:
+    with fails("disk-too-small", "/proc"):  # which has no room at all
+        check_space("Z-Image Fine-Tuner", tmp_path, Path("/proc/musubi"), Saves(0, 1), model=10, state=10)
 
 
 @pytest.mark.parametrize("saved", [SAVED, DIT, {f"{name[:9]}_orig_mod.{name[9:]}": SAVED[name] for name in SAVED}])

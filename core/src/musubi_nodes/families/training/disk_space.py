@@ -51,8 +51,15 @@ def saves_of(training: Training, per_epoch: int | None) -> Saves:
     return Saves(kept(*last) + 1, (kept(*states) if training.save_state else 0) + ends)
 
 
-def check_space(folder: Path, title: str, saves: Saves, model: int, state: int) -> None:
-    """Raise if the disk of ``folder`` is too small for models and states of these sizes."""
+def check_space(title: str, folder: Path, target: Path, saves: Saves, model: int, state: int) -> None:
+    """Raise unless models and states fit into ``folder``, and one model into ``target`` if that is another disk."""
+    _check(title, folder, saves, model, state)
+    there = next(each for each in (target, *target.parents) if each.exists())
+    if there.stat().st_dev != folder.stat().st_dev:
+        _check(title, there, Saves(1, 0), model, state)
+
+
+def _check(title: str, folder: Path, saves: Saves, model: int, state: int) -> None:
     needed, free = saves.models * model + saves.states * state, disk_usage(folder).free
     if needed > free:
         raise MusubiError(

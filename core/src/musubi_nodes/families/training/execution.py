@@ -117,7 +117,7 @@ class Execution:
         self.trainer.record_memory(self.inputs, folder)
         write_launch_config(folder.path, self.training.mixed_precision)
         plan = self._plan(self._resumed(resume, folder)) if resume else self.plan
-        self.trainer.check_space(plan.inputs, self.install, folder.path)
+        self.trainer.check_space(plan.inputs, self.install, folder.path, self.trainer.product.folder(self.context))
         options = self._runner_options(folder, resume)
         log.info("%s: optimizer %s, run folder %s", self.trainer.title, self.fixed["optimizer_type"], folder.path)
 

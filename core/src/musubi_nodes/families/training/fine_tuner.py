@@ -148,13 +148,13 @@ class FineTuner(Trainer[FineTunerT]):
                 fix="Turn fused_backward_pass on, with Adafactor, or set blocks_to_swap of the Memory Optimizer to 0.",
             )
 
-    def check_space(self, inputs: FineTunerT, install: Install, folder: Path) -> None:
+    def check_space(self, inputs: FineTunerT, install: Install, folder: Path, target: Path) -> None:
         dit, training = Path(inputs.models.main_dit), inputs.training
         if dit.suffix.lower() in SAFETENSORS:
             width, parameters = 2 if inputs.full_bf16 else 4, parameters_of(dit)
             state = parameters * state_bytes(optimizer_of(inputs.optimizer or Optimizer(), install), width)
             saves = saves_of(training, steps_of_epoch(inputs, self.family))
-            check_space(folder, self.title, saves, parameters * width, state)
+            check_space(self.title, folder, target, saves, parameters * width, state)
 
 
 def _outputs(models: Any) -> type[BaseModel]:

@@ -77,8 +77,8 @@ class Trainer(FamilyNode[TrainerT]):
         """Return the outputs for the published file, except ``run``."""
         raise NotImplementedError
 
-    def check_space(self, inputs: TrainerT, install: Install, folder: Path) -> None:
-        """Raise if the disk of ``folder`` is too small for what is saved."""
+    def check_space(self, inputs: TrainerT, install: Install, folder: Path, target: Path) -> None:
+        """Raise if ``folder``, or ``target`` for the final file, is too small."""
 
     def record_memory(self, inputs: TrainerT, folder: RunFolder) -> None:
         """Record the estimate of GPU memory, if there is one."""
