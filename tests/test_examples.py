@@ -23,6 +23,7 @@ VIDEOS = {"wan": "Wan", "hunyuan": "HunyuanVideo", "framepack": "FramePack"}
 FAMILIES = {**VIDEOS, "z_image": "ZImage"}
 """Family key -> how its nodes' names begin."""
 OF_A_FAMILY = [name for name in NAMES if name.startswith(tuple(FAMILIES))]
+PLANNED = [name for name in OF_A_FAMILY if "MusubiTuner_MemoryOptimizer" in (API / f"{name}.json").read_text("utf-8")]
 
 
 def toys(family: str) -> list[str]:
@@ -121,7 +122,7 @@ def test_a_canvas_example_is_what_the_tool_makes_and_has_a_thumbnail(name: str) 
     assert file.with_suffix(".jpg").stat().st_size < 150_000
 
 
-@pytest.mark.parametrize("name", OF_A_FAMILY)
+@pytest.mark.parametrize("name", PLANNED)
 def test_a_memory_plan_for_a_card_needs_only_another_mode(
     name: str, tmp_path: Path, musubi_workplace: Workplace
 ) -> None:
