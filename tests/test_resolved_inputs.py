@@ -164,7 +164,11 @@ def test_a_length_of_the_familys_own_window_is_told_before_anything_runs(place: 
     host(place, generating(place, "FramePack", prompts, latent_window_size=10))
 
 
-WAN, FRAMEPACK, HUNYUAN = "blocks_0_self_attn_q", "transformer_blocks_0_attn_to_q", "double_blocks_0_img_attn_proj"
+WAN, FRAMEPACK, HUNYUAN = (
+    "blocks_0_self_attn_q",
+    "single_transformer_blocks_0_attn_to_q",
+    "double_blocks_0_img_attn_proj",
+)
 
 
 @pytest.mark.parametrize(
