@@ -287,6 +287,8 @@ NAMES = {
     "prompt line": named(GENERATOR, 'prompt_line = {"hight": "h"}', "prompt_line", "'hight'", "'height'"),
     "kept by text": named(GENERATOR, 'kept_by_text = {"pictures"}', "kept_by_text", "'pictures'"),
     "prompt inputs": named(GENERATOR, 'prompt_inputs = {"prompt", "sections"}', "prompt_inputs", "'sections'"),
+    "what is lacking": named(GENERATOR, 'lacks = frozenset({"latents"})', "lacks", "'latents'", "'latent'"),
+    "what is ignored": shaped('ignores=frozenset({"negative"})', "'negative'", node="Generator"),
     "size option": named(GENERATOR, 'size_option = "image_size"', "size_option", "'image_size'", "'video_size'"),
     "picture": named(SENT, PICTURE.format('Picture("image_paht")'), "field image", "'image_paht'", "'image_path'"),
     "clip": named(SENT, PICTURE.format('Clip("control_clip")'), "field image", "'control_clip'"),

@@ -1,9 +1,11 @@
-"""docs/plugins.md followed to its end in a real ComfyUI: a new plugin's nodes are on the canvas and make a video."""
+"""docs/plugins.md followed to its end: a plugin from the real scripts, and one on the canvas of a real ComfyUI."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -12,12 +14,30 @@ import pytest
 from tests.real.comfy import PACK, Comfy, message, start
 
 from musubi_nodes.hosts.terminal.demo import make_dataset, workflow
-from musubi_nodes.hosts.terminal.new_plugin import new_plugin
+from musubi_nodes.hosts.terminal.from_scripts import plugin_files
+from musubi_nodes.hosts.terminal.new_plugin import PICTURE_EXAMPLE, names_of, new_plugin, scaffold
 from musubi_nodes.media.probe import probe
+from musubi_nodes.runs.install import load_install
+from musubi_nodes.testing.contract import cases, options_of
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.usefixtures("musubi_miniature")]
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".*_cache", ".venv", ".hypothesis", "__pycache__", "output")
+
+
+@pytest.mark.musubi
+@pytest.mark.parametrize("prefix", ["krea2", "zimage"])
+def test_a_plugin_from_real_scripts_sends_what_they_take(
+    real_musubi: dict[str, str], tmp_path: Path, prefix: str
+) -> None:
+    install = load_install("real", real_musubi["root"], real_musubi["python"])
+    files, notes = plugin_files(scaffold(PICTURE_EXAMPLE, "new-bird"), install, prefix, names_of("new-bird"))
+    assert not [note for note in notes if "failed" in note or "to be" in note]
+    names: dict[str, Any] = {"__name__": f"from_{prefix}"}
+    module = sys.modules[names["__name__"]] = ModuleType(names["__name__"])
+    exec(compile(files["src/musubi_nodes_new_bird/nodes.py"], "nodes.py", "exec"), vars(module))
+    for case in cases(module.NODES):
+        case.check(options_of(case.node.script, install=install))
 
 
 @pytest.fixture
@@ -33,6 +53,7 @@ def comfy(tmp_path: Path) -> Any:
     started.end()
 
 
+@pytest.mark.comfyui
 def test_a_new_plugin_is_on_the_canvas_and_makes_a_lora_and_a_video(comfy: Comfy, tmp_path: Path) -> None:
     nodes = {name: facts for name, facts in comfy.get("/object_info").items() if "MyModel" in name}
     assert len(nodes) == 5 and all(facts["description"] for facts in nodes.values())

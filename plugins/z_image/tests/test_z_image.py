@@ -53,6 +53,22 @@ def test_prompts_of_one_start_are_those_of_single_starts(place: Any) -> None:
     assert made.images[1].frames().tobytes() == pixels(alone)
 
 
+SILENT = """
+import logging
+kept = logging.Logger.info
+logging.Logger.info = lambda self, text, *more: None if "saved to" in str(text) else kept(self, text, *more)
+"""
+
+
+def test_a_script_that_does_not_name_its_files_is_told(place: Any, caplog: pytest.LogCaptureFixture) -> None:
+    place.misbehaving("zimage_generate_image.py", SILENT)
+    made = place.generate(prompts=place.run("BatchProcessor", text="a ball\na cube").prompts, prompt="")
+    assert len(made.images) == 2 and len(place.started()) == 3
+    assert [record.levelname for record in caplog.records if "zimage_generate_image.py" in record.message] == [
+        "WARNING"
+    ]
+
+
 def test_samples_are_pictures_of_their_size(place: Any) -> None:
     from PIL import Image
 

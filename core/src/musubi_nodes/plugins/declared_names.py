@@ -118,6 +118,10 @@ def _of_generator(node: Any) -> Iterator[Named]:
         yield Named(place, _own_items(node, place), prompt, "field of a prompt")
     yield Named("prompt_fields", _own_items(node, "prompt_fields").values(), own, "field of this node")
     yield Named("prompt_inputs", node.prompt_inputs, own, "field of this node")
+    base: Any = _base(node)
+    ports = [*base.Inputs.model_fields, *base.Outputs.model_fields]
+    yield Named("lacks", node.lacks, ports, f"input or output of {base.__name__}")
+    yield Named("ignores of the family", node.family.ignores, prompt, "field of a prompt")
     yield _options(node, "size_option", filter(None, [node.size_option]))
     yield from _memory("generator_options of the family", node.family.generator_options)
     yield from _memory("generator_split_attn of the family", {"attention": node.family.generator_split_attn})

@@ -19,6 +19,7 @@ from musubi_nodes.families.picture_count import PICTURE_KINDS
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.families.sockets import Run
 from musubi_nodes.files import write_text
+from musubi_nodes.log import log
 from musubi_nodes.media.frames import save_pngs
 from musubi_nodes.runs.record.folder import RunFolder
 from musubi_nodes.runs.record.stated import lacked_gpu_memory
@@ -111,6 +112,12 @@ class Execution:
             lacking = f"{len(self.group) - len(made)} of {len(self.group)} prompts"
             raise OutOfGpuMemory(
                 "gpu-out-of-memory", f"{self.generator.script} had too little GPU memory for {lacking}", log=folder.log
+            )
+        if not made and any(folder.out.iterdir()):
+            log.warning(
+                "%s: the log of %s doesn't name its files: every prompt starts it again",
+                self.generator.title,
+                self.generator.script,
             )
         return made
 
