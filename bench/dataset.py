@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from musubi_nodes.datasets import captions, facts
+from musubi_nodes.datasets.files import captions, facts
 
 PICTURES = 48
 SIZES = ((1024, 768), (1280, 720), (1536, 1024), (768, 1152))

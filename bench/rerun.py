@@ -14,7 +14,7 @@ from bench.batch import MINIATURE
 from bench.common import Row, configured, told
 from bench.dataset import forget_media, linked_dataset, pictures
 
-from musubi_nodes.datasets.toml import load
+from musubi_nodes.datasets.config.toml import load
 from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.training.lora_trainer import LoRATrainer

@@ -13,10 +13,10 @@ from pathlib import Path
 from bench.common import Row, told
 from bench.dataset import PICTURES, forget_media, link_pictures, linked_dataset, pictures, small_pictures
 
-from musubi_nodes.datasets.check import check
-from musubi_nodes.datasets.fingerprint import fingerprint
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.toml import DatasetConfig, parse
+from musubi_nodes.datasets.checks.check import check
+from musubi_nodes.datasets.config.toml import DatasetConfig, parse
+from musubi_nodes.datasets.scan.fingerprint import fingerprint
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.runs.install import load_install
 from musubi_nodes.testing.workplace import Workplace
 
@@ -125,7 +125,7 @@ def _compared(folder: Path, ours: float) -> Iterator[Row]:
     install = load_install("bench", root, os.environ.get("MUSUBI_TUNER_PYTHON"))
     few = _dataset(folder / "few", sorted((folder / "pictures").iterdir()), 4 * PICTURES)
     toml = folder / "few.toml"
-    from musubi_nodes.datasets.writing import dump
+    from musubi_nodes.datasets.config.writing import dump
 
     dump(few, toml)
     environment = {**os.environ, "PYTHONPATH": str(install.root / "src")}

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from musubi_nodes import families
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.toml import load
+from musubi_nodes.datasets.config.toml import load
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.judging import judge

@@ -42,8 +42,12 @@ LAYERS = [
 ]
 """From top to bottom; a layer may use itself and everything below."""
 
-RUNS = ["process", "hardware", "record"]
-"""The packages of runs, in the same order."""
+PACKAGES = {
+    "families": ["generating", "training", "memory", "caches", "models", "recognition", "settings"],
+    "runs": ["process", "hardware", "record"],
+    "datasets": ["checks", "scan", "files", "config"],
+}
+"""The packages of a layer, in the same order; modules beside them may be used by all."""
 
 COMFYUI = {"torch", "comfy", "comfy_api", "comfy_execution", "folder_paths", "server", "execution"}
 FILES = sorted(CORE.rglob("*.py"))
@@ -69,10 +73,11 @@ def layer(name: str) -> str | None:
     return rest[0] if rest and rest[0] in LAYERS else "__init__"
 
 
-def part(name: str) -> int:
-    """Where the package of runs that a name belongs to stands in RUNS; behind the last where it is of none."""
+def above(name: str, own: str, package: str) -> bool:
+    """Whether an imported name belongs to a package of the layer ``own`` that stands above ``package``."""
     top, *rest = name.split(".")[1:]
-    return RUNS.index(rest[0]) if top == "runs" and rest and rest[0] in RUNS else len(RUNS)
+    order = PACKAGES[own]
+    return top == own and bool(rest) and rest[0] in order[: order.index(package)]
 
 
 @pytest.mark.parametrize("name", sorted({*re.findall(r"`([\w/.-]+\.(?:py|m?js|toml))`", PAGE)}))
@@ -96,11 +101,16 @@ def test_imports_go_down(own):
     assert not {(file.name, name) for file in files_of(own) for name in imports(file) if layer(name) in above}
 
 
-@pytest.mark.parametrize("package", RUNS)
-def test_imports_of_the_packages_of_runs_go_down(package):
-    files = (CORE / "runs" / package).rglob("*.py")
-    found = {name for file in files for name in imports(file) if layer(name) == "runs"}
-    assert not {name for name in found if part(name) < RUNS.index(package)}
+@pytest.mark.parametrize(("own", "package"), [(own, package) for own, order in PACKAGES.items() for package in order])
+def test_imports_of_the_packages_of_a_layer_go_down(own, package):
+    files = (CORE / own / package).rglob("*.py")
+    names = {(file.name, name) for file in files for name in imports(file) if layer(name) == own}
+    assert not {(file, name) for file, name in names if above(name, own, package)}
+
+
+@pytest.mark.parametrize("own", PACKAGES)
+def test_every_package_of_a_layer_has_its_place(own):
+    assert {file.parent.name for file in (CORE / own).glob("*/__init__.py")} == set(PACKAGES[own])
 
 
 def test_only_the_comfyui_host_knows_comfyui():

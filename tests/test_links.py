@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from musubi_nodes import files
-from musubi_nodes.datasets.saving import save_toml
+from musubi_nodes.datasets.config.saving import save_toml
 from musubi_nodes.files import publish, publish_folder, write_bytes, write_json, write_text
 from musubi_nodes.nodes.previews import show_picture
 

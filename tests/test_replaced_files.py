@@ -13,11 +13,11 @@ from PIL import Image
 
 from musubi_nodes import files
 from musubi_nodes.commands.code import code_of
-from musubi_nodes.datasets.fingerprint import fingerprint, source_hashes
-from musubi_nodes.datasets.folder_state import FolderState
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.schema import effective
-from musubi_nodes.datasets.toml import parse
+from musubi_nodes.datasets.config.schema import effective
+from musubi_nodes.datasets.config.toml import parse
+from musubi_nodes.datasets.files.folder_state import FolderState
+from musubi_nodes.datasets.scan.fingerprint import fingerprint, source_hashes
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.families.result_key import key_of
 from musubi_nodes.families.result_store import ResultStore
 from musubi_nodes.files import FileStamp

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.toml import DatasetConfig, parse
+from musubi_nodes.datasets.config.toml import DatasetConfig, parse
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musubi_nodes.datasets.keys import KEYS
-from musubi_nodes.datasets.toml import loads, parse
+from musubi_nodes.datasets.config.keys import KEYS
+from musubi_nodes.datasets.config.toml import loads, parse
 from musubi_nodes.errors import MusubiError
 
 _scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)

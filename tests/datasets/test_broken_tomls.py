@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.datasets.broken_tomls import BROKEN, Broken
 
-from musubi_nodes.datasets.toml import load, loads
+from musubi_nodes.datasets.config.toml import load, loads
 from musubi_nodes.testing.errors import codes, fails
 
 

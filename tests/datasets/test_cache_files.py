@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from musubi_nodes.datasets import caches
-from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.scan import caches
+from musubi_nodes.datasets.scan.scan import scan
 
 Make = Callable[..., Path]
 

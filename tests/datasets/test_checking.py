@@ -8,10 +8,10 @@ import pytest
 from tests.links import symlink
 from tests.moving import ffmpeg, turned
 
-from musubi_nodes.datasets.check import Report, check
-from musubi_nodes.datasets.frames import PICTURES, FrameRule
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.toml import parse
+from musubi_nodes.datasets.checks.check import Report, check
+from musubi_nodes.datasets.config.frames import PICTURES, FrameRule
+from musubi_nodes.datasets.config.toml import parse
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.errors import Problem
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.judging import judge

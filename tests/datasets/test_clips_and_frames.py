@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musubi_nodes.datasets.buckets import bucket_of, bucket_sizes
-from musubi_nodes.datasets.clips import clips_of, frames_read
-from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.datasets.schema import VideoDataset
+from musubi_nodes.datasets.config.buckets import bucket_of, bucket_sizes
+from musubi_nodes.datasets.config.frames import FrameRule
+from musubi_nodes.datasets.config.schema import VideoDataset
+from musubi_nodes.datasets.scan.clips import clips_of, frames_read
 
 
 def _set(**options: object) -> VideoDataset:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.totals import cache_totals, training_batches
+from musubi_nodes.datasets.scan.scan import scan
+from musubi_nodes.datasets.scan.totals import cache_totals, training_batches
 
 Make = Callable[..., Path]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.fingerprint import Source, fingerprint, source_hashes
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.schema import effective
+from musubi_nodes.datasets.config.schema import effective
+from musubi_nodes.datasets.scan.fingerprint import Source, fingerprint, source_hashes
+from musubi_nodes.datasets.scan.scan import scan
 
 Make = Callable[..., Path]
 

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from musubi_nodes.budget import limited_by
-from musubi_nodes.datasets import file_cache
-from musubi_nodes.datasets.duplicates import same_content
-from musubi_nodes.datasets.facts import facts_of_images
-from musubi_nodes.datasets.folder_state import FolderState
-from musubi_nodes.datasets.listing import files_in
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.toml import DatasetConfig, loads
+from musubi_nodes.datasets.config.toml import DatasetConfig, loads
+from musubi_nodes.datasets.files import file_cache
+from musubi_nodes.datasets.files.duplicates import same_content
+from musubi_nodes.datasets.files.facts import facts_of_images
+from musubi_nodes.datasets.files.folder_state import FolderState
+from musubi_nodes.datasets.files.listing import files_in
+from musubi_nodes.datasets.scan.scan import scan
 
 
 class Cancelled(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from musubi_nodes.datasets.headers import header_facts
+from musubi_nodes.datasets.files.headers import header_facts
 
 Make = Callable[..., Path]
 FORMS: tuple[tuple[str, str, dict[str, Any]], ...] = (

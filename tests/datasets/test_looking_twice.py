@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.links import symlink
 
-from musubi_nodes.datasets import captions, facts, file_cache
-from musubi_nodes.datasets.duplicates import same_content
-from musubi_nodes.datasets.listing import File, files_in
-from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.files import captions, facts, file_cache
+from musubi_nodes.datasets.files.duplicates import same_content
+from musubi_nodes.datasets.files.listing import File, files_in
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import CHANGES_ARE_TIMED
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.keys import GENERAL_KEYS, KEYS
-from musubi_nodes.datasets.toml import (
+from musubi_nodes.datasets.config.keys import GENERAL_KEYS, KEYS
+from musubi_nodes.datasets.config.toml import (
     DatasetConfig,
     ImageDataset,
     VideoDataset,
@@ -13,7 +13,7 @@ from musubi_nodes.datasets.toml import (
     load,
     with_cache_directories,
 )
-from musubi_nodes.datasets.writing import dump
+from musubi_nodes.datasets.config.writing import dump
 from musubi_nodes.testing.errors import codes, fails
 
 GOOD = '[general]\ncaption_extension = ".txt"\nenable_bucket = true\n\n[[datasets]]\nimage_directory = "cats"\n'

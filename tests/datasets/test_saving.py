@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.saving import has_comments, save_toml
+from musubi_nodes.datasets.config.saving import has_comments, save_toml
 
 
 def test_comments_are_kept_beside_and_each_of_them(tmp_path: Path) -> None:

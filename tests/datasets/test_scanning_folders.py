@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.folder import MISSING_FOLDER, NOT_A_FOLDER
-from musubi_nodes.datasets.listing import file_at
-from musubi_nodes.datasets.scan import DatasetScan, scan
+from musubi_nodes.datasets.files.listing import file_at
+from musubi_nodes.datasets.scan.folder import MISSING_FOLDER, NOT_A_FOLDER
+from musubi_nodes.datasets.scan.scan import DatasetScan, scan
 from musubi_nodes.testing.errors import says
 
 Make = Callable[..., Path]

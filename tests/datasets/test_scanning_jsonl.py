@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.check import check
-from musubi_nodes.datasets.jsonl import MISSING_FILE
-from musubi_nodes.datasets.scan import DatasetScan, scan
+from musubi_nodes.datasets.checks.check import check
+from musubi_nodes.datasets.scan.jsonl import MISSING_FILE
+from musubi_nodes.datasets.scan.scan import DatasetScan, scan
 from musubi_nodes.testing.errors import says
 
 Make = Callable[..., Path]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import tomli
 
-from musubi_nodes.datasets.keys import KEYS
-from musubi_nodes.datasets.toml import DatasetConfig, effective, load, parse, with_cache_directories
-from musubi_nodes.datasets.writing import dump
+from musubi_nodes.datasets.config.keys import KEYS
+from musubi_nodes.datasets.config.toml import DatasetConfig, effective, load, parse, with_cache_directories
+from musubi_nodes.datasets.config.writing import dump
 from musubi_nodes.testing.errors import fails
 
 GOOD = '[general]\ncaption_extension = ".txt"\nenable_bucket = true\n\n[[datasets]]\nimage_directory = "cats"\n'

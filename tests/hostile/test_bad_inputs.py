@@ -20,10 +20,10 @@ from musubi_nodes.commands.extra import extra_arguments
 from musubi_nodes.commands.helptext import parse_help
 from musubi_nodes.commands.parser_options import _specs
 from musubi_nodes.commands.tables import OptionSpec, table
-from musubi_nodes.datasets.check import check
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset
-from musubi_nodes.datasets.toml import load
+from musubi_nodes.datasets.checks.check import check
+from musubi_nodes.datasets.config.schema import DatasetConfig, ImageDataset
+from musubi_nodes.datasets.config.toml import load
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.hosts.terminal.workflow import check_workflow, read_workflow
 from musubi_nodes.nodes.prompt_tables import read_prompts

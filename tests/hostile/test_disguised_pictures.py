@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import EpsImagePlugin
 
-from musubi_nodes.datasets.check import check
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.toml import parse
+from musubi_nodes.datasets.checks.check import check
+from musubi_nodes.datasets.config.toml import parse
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.media.frames import loaded
 from musubi_nodes.media.pictures import image_picture
 from musubi_nodes.testing.errors import fails, says

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.datasets.report import Report
-from musubi_nodes.datasets.scan_cache import Found, RecentScan, ScanCache
-from musubi_nodes.datasets.toml import loads
+from musubi_nodes.datasets.config.toml import loads
+from musubi_nodes.datasets.scan.report import Report
+from musubi_nodes.datasets.scan.scan_cache import Found, RecentScan, ScanCache
 from musubi_nodes.errors import Problem
 from musubi_nodes.families.caches.manifest import BuildParams, CachedItem, CacheManifest
 from musubi_nodes.families.result_store import ResultStore

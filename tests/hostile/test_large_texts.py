@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.moving import ffmpeg, moving, written
 
-from musubi_nodes.datasets.saving import has_comments
+from musubi_nodes.datasets.config.saving import has_comments
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import fields_of

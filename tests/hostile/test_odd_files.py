@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from musubi_nodes.datasets.captions import read_captions
-from musubi_nodes.datasets.facts import facts_of_images, video_facts
-from musubi_nodes.datasets.listing import files_in
-from musubi_nodes.datasets.reading import read_file
-from musubi_nodes.datasets.saving import toml_text
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.toml import load
+from musubi_nodes.datasets.config.reading import read_file
+from musubi_nodes.datasets.config.saving import toml_text
+from musubi_nodes.datasets.config.toml import load
+from musubi_nodes.datasets.files.captions import read_captions
+from musubi_nodes.datasets.files.facts import facts_of_images, video_facts
+from musubi_nodes.datasets.files.listing import files_in
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import Limit, NotUsable, open_file, read_bytes, read_json
 from musubi_nodes.hosts.terminal.workflow import read_workflow
@@ -261,9 +261,9 @@ OWN = {
     "files.py": "the one place",
     "parsing.py": "the one place",
     "commands/tables.py": "a table of this package",
-    "datasets/captions.py": "100,000 files: of the size that the listing tells, without waiting",
-    "datasets/headers.py": "100,000 files: their first bytes only, without waiting",
-    "datasets/listing.py": "folders",
+    "datasets/files/captions.py": "100,000 files: of the size that the listing tells, without waiting",
+    "datasets/files/headers.py": "100,000 files: their first bytes only, without waiting",
+    "datasets/files/listing.py": "folders",
     "hosts/terminal/output.py": "the null device",
     "hosts/terminal/new_plugin.py": "an example of this package",
     "hosts/texts.py": "texts of this package",

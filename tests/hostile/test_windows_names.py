@@ -9,8 +9,8 @@ from pathlib import Path, PureWindowsPath
 import pytest
 from tests.hostile.every_node import every_node
 
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.toml import parse
+from musubi_nodes.datasets.config.toml import parse
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.node import Node
 from musubi_nodes.file_names import checked_name

@@ -13,9 +13,9 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.schema import DatasetConfig
-from musubi_nodes.datasets.toml import effective, load, parse
+from musubi_nodes.datasets.config.schema import DatasetConfig
+from musubi_nodes.datasets.config.toml import effective, load, parse
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches.node import CacheNode
 from musubi_nodes.families.context import Context
@@ -341,8 +341,8 @@ CONFIGS = st.lists(
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(CONFIGS, st.fixed_dictionaries({}, optional={"resolution": SIDES, "batch_size": st.integers(1, 9)}))
 def test_random_configurations_survive_writing_and_reading(raw: list[dict[str, Any]], general: dict[str, Any]) -> None:
-    from musubi_nodes.datasets.toml import loads
-    from musubi_nodes.datasets.writing import dumps
+    from musubi_nodes.datasets.config.toml import loads
+    from musubi_nodes.datasets.config.writing import dumps
 
     base = Path(tempfile.gettempdir()).absolute()
     plain = [{k: list(v) if isinstance(v, tuple) else v for k, v in table.items()} for table in raw]

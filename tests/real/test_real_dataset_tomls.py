@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.datasets.documented_media import TOMLS, make_media
 
-from musubi_nodes.datasets.toml import effective, load
+from musubi_nodes.datasets.config.toml import effective, load
 from musubi_nodes.runs.install import load_install
 from musubi_nodes.testing.workplace import Workplace
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.real.toys import MODELS
 
-from musubi_nodes.datasets.writing import dump
+from musubi_nodes.datasets.config.writing import dump
 from musubi_nodes.families.settings import Training
 from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.record.folder import RunFolder

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.config.frames import FrameRule
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE, PictureCount
 from musubi_nodes.families.prompts import Prompt

@@ -5,8 +5,8 @@ Everything else in this package may change without notice.
 
 from musubi_nodes.commands.option import Option, SameResult
 from musubi_nodes.config import cache_folder
-from musubi_nodes.datasets.frames import PICTURES, FrameRule
-from musubi_nodes.datasets.schema import ImageDataset, VideoDataset, effective
+from musubi_nodes.datasets.config.frames import PICTURES, FrameRule
+from musubi_nodes.datasets.config.schema import ImageDataset, VideoDataset, effective
 from musubi_nodes.errors import InvalidValue, MusubiError, Problem
 from musubi_nodes.families.caches.node import CacheInputs, LatentCache, LatentCacheInputs, TextEncoderCache
 from musubi_nodes.families.common_fields import Lycoris, NoMetadata, SampleControl, ShiftBySize, Steps

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from musubi_nodes.config import Config
-from musubi_nodes.datasets.scan_cache import RecentScan
+from musubi_nodes.datasets.scan.scan_cache import RecentScan
 from musubi_nodes.errors import printable
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.recognition.kinds import WeightsKind

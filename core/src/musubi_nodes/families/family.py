@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from musubi_nodes.datasets.fingerprint import Source
-from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.datasets.schema import Dataset
+from musubi_nodes.datasets.config.frames import FrameRule
+from musubi_nodes.datasets.config.schema import Dataset
+from musubi_nodes.datasets.scan.fingerprint import Source
 from musubi_nodes.errors import MusubiError, NotPossible, Problem, did_you_mean
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.picture_count import PictureCount

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from musubi_nodes.datasets.headers import header_facts
+from musubi_nodes.datasets.files.headers import header_facts
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import FieldSpec

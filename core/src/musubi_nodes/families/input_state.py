@@ -16,8 +16,8 @@ from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import FieldSpec
 from musubi_nodes.families.input_files import find_input
 from musubi_nodes.families.models.files import find_model
-from musubi_nodes.families.models.parts import parts_of
 from musubi_nodes.families.node import Node
+from musubi_nodes.families.recognition.parts import parts_of
 from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.install import Install
 

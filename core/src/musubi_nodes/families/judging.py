@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-from musubi_nodes.datasets.check import Report, check
-from musubi_nodes.datasets.check_content import OnMissing
-from musubi_nodes.datasets.items import Scan
-from musubi_nodes.datasets.report import named
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, VideoDataset, effective
+from musubi_nodes.datasets.checks.check import Report, check
+from musubi_nodes.datasets.checks.check_content import OnMissing
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, VideoDataset, effective
+from musubi_nodes.datasets.scan.items import Scan
+from musubi_nodes.datasets.scan.report import named
 from musubi_nodes.errors import Problem
 from musubi_nodes.families.family import Family
 

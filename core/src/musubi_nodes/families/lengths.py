@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.config.frames import FrameRule
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.i18n import translate
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.lora import lora_format
 from musubi_nodes.families.models.files import SAFETENSORS
-from musubi_nodes.families.models.parts import whole_header
 from musubi_nodes.families.recognition.loras import PREFIX, lora_name, modules_in, network_of, ranks
+from musubi_nodes.families.recognition.parts import whole_header
 from musubi_nodes.families.settings import Network
 from musubi_nodes.files import open_file
 from musubi_nodes.i18n import translate

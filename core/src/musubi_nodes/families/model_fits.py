@@ -9,8 +9,8 @@ from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.lora import check_made
 from musubi_nodes.families.lora_fits import WRAPPED
 from musubi_nodes.families.models.files import SAFETENSORS
-from musubi_nodes.families.models.parts import whole_header
 from musubi_nodes.families.numbers_of import check_numbers
+from musubi_nodes.families.recognition.parts import whole_header
 from musubi_nodes.i18n import translate
 from musubi_nodes.weights import Header, read_header
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from musubi_nodes.commands.option import NamesFile, Option, SameResult, marker
-from musubi_nodes.families.models.parts import parts_of
+from musubi_nodes.families.recognition.parts import parts_of
 from musubi_nodes.files import FileStamp
 
 

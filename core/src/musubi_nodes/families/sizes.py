@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from musubi_nodes.datasets.buckets import SIZE_STEP
+from musubi_nodes.datasets.config.buckets import SIZE_STEP
 from musubi_nodes.errors import InvalidValue
 from musubi_nodes.families.fields import Widget
 

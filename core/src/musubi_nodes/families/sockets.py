@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from musubi_nodes.commands.option import SameResult
-from musubi_nodes.datasets.caches import CacheKind
-from musubi_nodes.datasets.toml import DatasetConfig
+from musubi_nodes.datasets.config.toml import DatasetConfig
+from musubi_nodes.datasets.scan.caches import CacheKind
 from musubi_nodes.errors import Problem
 from musubi_nodes.families.fields import Socket
 

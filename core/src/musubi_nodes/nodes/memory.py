@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from musubi_nodes.datasets.buckets import SIZE_STEP
+from musubi_nodes.datasets.config.buckets import SIZE_STEP
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, family_named

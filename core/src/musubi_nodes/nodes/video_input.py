@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.config.frames import FrameRule
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import Choices, InputFile, Native, Widget

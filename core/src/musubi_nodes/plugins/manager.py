@@ -7,7 +7,7 @@ from functools import cache, partial
 from threading import Lock
 
 from musubi_nodes.config import Config, config_file, load_config
-from musubi_nodes.datasets.scan_cache import RecentScan
+from musubi_nodes.datasets.scan.scan_cache import RecentScan
 from musubi_nodes.errors import MusubiError, Problem, did_you_mean
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.node import Node

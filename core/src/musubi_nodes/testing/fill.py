@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from musubi_nodes.datasets.toml import DatasetConfig
+from musubi_nodes.datasets.config.toml import DatasetConfig
 from musubi_nodes.families.fields import FieldSpec, Settings, Socket, fields_of, socket_class
 from musubi_nodes.families.prompts import Prompt, Prompts
 from musubi_nodes.families.sockets import Cache, Dataset, Latent, Lora

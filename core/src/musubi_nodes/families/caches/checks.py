@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
-from musubi_nodes.datasets.caches import (
+from musubi_nodes.datasets.config.schema import effective
+from musubi_nodes.datasets.scan.caches import (
     CacheKind,
     broken_caches,
     expected_text_caches,
@@ -14,10 +15,9 @@ from musubi_nodes.datasets.caches import (
     missing_latents,
     missing_texts,
 )
-from musubi_nodes.datasets.items import Scan
-from musubi_nodes.datasets.report import named
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.schema import effective
+from musubi_nodes.datasets.scan.items import Scan
+from musubi_nodes.datasets.scan.report import named
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches.folder import CacheFolder
 from musubi_nodes.families.family import Family
@@ -91,7 +91,7 @@ def verify(
     """Raise for missing or damaged caches: v0.3.4 would hang on those.
 
     Values are checked too if ``folder`` wrote them; ``verified`` files are skipped.
-    ``last``: see :func:`musubi_nodes.datasets.caches.is_whole`.
+    ``last``: see :func:`musubi_nodes.datasets.scan.caches.is_whole`.
     """
     log = folder.log if folder else None
     missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from musubi_nodes.datasets.caches import missing_latents
-from musubi_nodes.datasets.items import Scan
+from musubi_nodes.datasets.scan.caches import missing_latents
+from musubi_nodes.datasets.scan.items import Scan
 from musubi_nodes.errors import Crashed, EndedFromOutside, MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.files import open_file

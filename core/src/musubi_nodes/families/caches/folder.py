@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from musubi_nodes.datasets.cache_folders import folder_key
-from musubi_nodes.datasets.caches import ENDINGS, CacheKind, has_values, is_whole, names_in, stem_of_cache
-from musubi_nodes.datasets.fingerprint import source_hashes
-from musubi_nodes.datasets.items import DatasetScan, Scan
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.config.cache_folders import folder_key
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.scan.caches import ENDINGS, CacheKind, has_values, is_whole, names_in, stem_of_cache
+from musubi_nodes.datasets.scan.fingerprint import source_hashes
+from musubi_nodes.datasets.scan.items import DatasetScan, Scan
 from musubi_nodes.families.caches.manifest import BuildParams, CachedItem, CacheManifest
 from musubi_nodes.files import FileStamp
 from musubi_nodes.runs.record.disk import disk_error

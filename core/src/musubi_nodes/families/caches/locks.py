@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.config import cache_folder
-from musubi_nodes.datasets.schema import cache_folder_of, effective
+from musubi_nodes.datasets.config.schema import cache_folder_of, effective
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.sockets import Dataset
 from musubi_nodes.i18n import translate

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from musubi_nodes.datasets.fingerprint import Source
+from musubi_nodes.datasets.scan.fingerprint import Source
 from musubi_nodes.files import KEPT, read_json, write_text
 from musubi_nodes.json_types import text, texts, texts_by_name, yes_or_no
 

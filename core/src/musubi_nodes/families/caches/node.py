@@ -13,13 +13,13 @@ from pydantic import BaseModel, Field, create_model
 from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Option, SameResult
-from musubi_nodes.datasets.caches import CacheKind
-from musubi_nodes.datasets.fingerprint import Source, fingerprint
-from musubi_nodes.datasets.items import Scan
-from musubi_nodes.datasets.report import raise_errors
-from musubi_nodes.datasets.toml import with_cache_directories
-from musubi_nodes.datasets.totals import cache_totals
-from musubi_nodes.datasets.writing import dump
+from musubi_nodes.datasets.config.toml import with_cache_directories
+from musubi_nodes.datasets.config.writing import dump
+from musubi_nodes.datasets.scan.caches import CacheKind
+from musubi_nodes.datasets.scan.fingerprint import Source, fingerprint
+from musubi_nodes.datasets.scan.items import Scan
+from musubi_nodes.datasets.scan.report import raise_errors
+from musubi_nodes.datasets.scan.totals import cache_totals
 from musubi_nodes.errors import Crashed
 from musubi_nodes.families.caches.checks import (
     check_batch_size,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from musubi_nodes.datasets.caches import ENDINGS, CacheKind
-from musubi_nodes.datasets.folder_state import FolderState
-from musubi_nodes.datasets.schema import cache_folder_of, effective
+from musubi_nodes.datasets.config.schema import cache_folder_of, effective
+from musubi_nodes.datasets.files.folder_state import FolderState
+from musubi_nodes.datasets.scan.caches import ENDINGS, CacheKind
 from musubi_nodes.families.sockets import Dataset
 
 

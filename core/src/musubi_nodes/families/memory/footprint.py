@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from musubi_nodes.datasets.buckets import SIZE_STEP
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.config.buckets import SIZE_STEP
+from musubi_nodes.datasets.config.frames import FrameRule
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.i18n import translate

@@ -11,7 +11,7 @@ from musubi_nodes.families.family import Family
 from musubi_nodes.families.memory.plans import option_map_of
 from musubi_nodes.families.models.dit_size import DitSize
 from musubi_nodes.families.models.files import SAFETENSORS
-from musubi_nodes.families.models.parts import whole_header
+from musubi_nodes.families.recognition.parts import whole_header
 from musubi_nodes.families.recognition.quantisation import FP8, quantisation_of
 from musubi_nodes.families.settings import Memory
 from musubi_nodes.i18n import translate

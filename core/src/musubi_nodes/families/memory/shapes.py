@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musubi_nodes.datasets.schema import DatasetConfig, VideoDataset, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, VideoDataset, effective
 from musubi_nodes.families.memory.footprint import Shape, tokens
 from musubi_nodes.families.models.dit_size import DitSize
 

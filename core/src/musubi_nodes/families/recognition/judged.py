@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from musubi_nodes.errors import MusubiError
-from musubi_nodes.families.models.parts import part_of, whole_header
 from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.kinds import Recognised, WeightsKind, recognise
 from musubi_nodes.families.recognition.loras import is_lora, lora_name
+from musubi_nodes.families.recognition.parts import part_of, whole_header
 from musubi_nodes.families.recognition.table import TABLE
 from musubi_nodes.i18n import translate
 from musubi_nodes.weights import Header, read_header

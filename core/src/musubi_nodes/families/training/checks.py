@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from musubi_nodes.config import config_file
-from musubi_nodes.datasets.caches import CacheKind
-from musubi_nodes.datasets.fingerprint import fingerprint
+from musubi_nodes.datasets.scan.caches import CacheKind
+from musubi_nodes.datasets.scan.fingerprint import fingerprint
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.caches.checks import checked_scan, verify
 from musubi_nodes.families.caches.state import cache_state

@@ -9,7 +9,7 @@ from shutil import disk_usage
 
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.memory.footprint import GIB
-from musubi_nodes.families.models.parts import whole_header
+from musubi_nodes.families.recognition.parts import whole_header
 from musubi_nodes.families.settings import Training
 from musubi_nodes.i18n import translate
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.totals import training_batches
+from musubi_nodes.datasets.scan.scan import scan
+from musubi_nodes.datasets.scan.totals import training_batches
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.settings import Training
 from musubi_nodes.families.training.inputs import TrainerInputs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from musubi_nodes.datasets.writing import dump
+from musubi_nodes.datasets.config.writing import dump
 from musubi_nodes.errors import Crashed
 from musubi_nodes.families.caches.locks import shared_cache_lock
 from musubi_nodes.families.context import Context

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, create_model, field_validator
 from typing_extensions import Self
 
 from musubi_nodes.commands.option import Option, SameResult
-from musubi_nodes.datasets.caches import CacheKind
+from musubi_nodes.datasets.scan.caches import CacheKind
 from musubi_nodes.families.fields import Settings, Widget, socket_class
 from musubi_nodes.families.node import NodeInputs
 from musubi_nodes.families.script_inputs import ScriptInputs

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from musubi_nodes.commands.option import marker
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.config.frames import FrameRule
 from musubi_nodes.errors import MusubiError, one_line
 from musubi_nodes.families.family import Family
 from musubi_nodes.families.fields import SamplePicture

@@ -12,7 +12,7 @@ from typing_extensions import TypeVar
 
 from musubi_nodes.commands.option import Argument, arguments_of
 from musubi_nodes.commands.tables import Table
-from musubi_nodes.datasets.frames import FrameRule
+from musubi_nodes.datasets.config.frames import FrameRule
 from musubi_nodes.families.arguments import settings_arguments
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, OptionMap

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from musubi_nodes.datasets.caches import CacheKind, names_in, stems_cached
-from musubi_nodes.datasets.items import DatasetScan, Scan
-from musubi_nodes.datasets.schema import cache_folder_of, effective
+from musubi_nodes.datasets.config.schema import cache_folder_of, effective
+from musubi_nodes.datasets.scan.caches import CacheKind, names_in, stems_cached
+from musubi_nodes.datasets.scan.items import DatasetScan, Scan
 from musubi_nodes.families.caches.folder import folder_by_manifest
 from musubi_nodes.families.caches.node import cached_dataset
 from musubi_nodes.families.context import Context

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.datasets.buckets import bucket_of
-from musubi_nodes.datasets.captions import is_empty
-from musubi_nodes.datasets.facts import image_facts, video_facts
-from musubi_nodes.datasets.items import DatasetScan, Scan
-from musubi_nodes.datasets.listing import File, file_at, images_in
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, effective
+from musubi_nodes.datasets.config.buckets import bucket_of
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, ImageDataset, effective
+from musubi_nodes.datasets.files.captions import is_empty
+from musubi_nodes.datasets.files.facts import image_facts, video_facts
+from musubi_nodes.datasets.files.listing import File, file_at, images_in
+from musubi_nodes.datasets.scan.items import DatasetScan, Scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.media.pictures import first_middle_last, image_picture, video_pictures
 from musubi_nodes.media.sheet import Cell, Marks

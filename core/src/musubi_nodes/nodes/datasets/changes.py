@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from musubi_nodes.datasets.messages import shown
-from musubi_nodes.datasets.schema import FIELDS
+from musubi_nodes.datasets.config.messages import shown
+from musubi_nodes.datasets.config.schema import FIELDS
 
 
 @dataclass(frozen=True)

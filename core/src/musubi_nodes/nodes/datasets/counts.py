@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from musubi_nodes.datasets.duplicates import same_content
-from musubi_nodes.datasets.items import DatasetScan, Scan
-from musubi_nodes.datasets.listing import File
-from musubi_nodes.datasets.report import named
-from musubi_nodes.datasets.schema import DatasetConfig, effective
-from musubi_nodes.datasets.totals import Keys, batch_keys
+from musubi_nodes.datasets.config.schema import DatasetConfig, effective
+from musubi_nodes.datasets.files.duplicates import same_content
+from musubi_nodes.datasets.files.listing import File
+from musubi_nodes.datasets.scan.items import DatasetScan, Scan
+from musubi_nodes.datasets.scan.report import named
+from musubi_nodes.datasets.scan.totals import Keys, batch_keys
 from musubi_nodes.nodes.datasets.cached import KINDS, Cached, CacheFacts
 
 _SHOWN = 12

@@ -10,10 +10,10 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, Field, field_validator
 
 from musubi_nodes.commands.option import marker
-from musubi_nodes.datasets.check_content import OnMissing
-from musubi_nodes.datasets.saving import has_comments, save_toml, toml_text
-from musubi_nodes.datasets.schema import FIELDS, DatasetConfig, FrameExtraction, joined, one_ending
-from musubi_nodes.datasets.writing import dumps
+from musubi_nodes.datasets.checks.check_content import OnMissing
+from musubi_nodes.datasets.config.saving import has_comments, save_toml, toml_text
+from musubi_nodes.datasets.config.schema import FIELDS, DatasetConfig, FrameExtraction, joined, one_ending
+from musubi_nodes.datasets.config.writing import dumps
 from musubi_nodes.errors import InvalidValue, MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family, family_named

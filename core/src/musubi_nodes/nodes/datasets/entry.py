@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musubi_nodes.datasets.keys import GENERAL_KEYS, renamed
-from musubi_nodes.datasets.reading import read_file
-from musubi_nodes.datasets.schema import FIELDS, PATH_FIELDS, SOURCE_FIELDS, DatasetConfig
-from musubi_nodes.datasets.toml import parse
+from musubi_nodes.datasets.config.keys import GENERAL_KEYS, renamed
+from musubi_nodes.datasets.config.reading import read_file
+from musubi_nodes.datasets.config.schema import FIELDS, PATH_FIELDS, SOURCE_FIELDS, DatasetConfig
+from musubi_nodes.datasets.config.toml import parse
 from musubi_nodes.errors import InvalidValue, MusubiError, did_you_mean
 from musubi_nodes.files import cleaned_path
 from musubi_nodes.i18n import translate

@@ -10,17 +10,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from musubi_nodes.datasets.check import Report
-from musubi_nodes.datasets.check_content import OnMissing, no_source
-from musubi_nodes.datasets.fingerprint import fingerprint
-from musubi_nodes.datasets.folder import MISSING_FOLDER
-from musubi_nodes.datasets.jsonl import MISSING_FILE, named_files, named_shares
-from musubi_nodes.datasets.listing import led_to
-from musubi_nodes.datasets.report import raise_errors
-from musubi_nodes.datasets.scan import scan
-from musubi_nodes.datasets.scan_cache import Found, ScanCache
-from musubi_nodes.datasets.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
-from musubi_nodes.datasets.toml import load
+from musubi_nodes.datasets.checks.check import Report
+from musubi_nodes.datasets.checks.check_content import OnMissing, no_source
+from musubi_nodes.datasets.config.schema import DatasetConfig, ImageDataset, VideoDataset, effective, source_of
+from musubi_nodes.datasets.config.toml import load
+from musubi_nodes.datasets.files.listing import led_to
+from musubi_nodes.datasets.scan.fingerprint import fingerprint
+from musubi_nodes.datasets.scan.folder import MISSING_FOLDER
+from musubi_nodes.datasets.scan.jsonl import MISSING_FILE, named_files, named_shares
+from musubi_nodes.datasets.scan.report import raise_errors
+from musubi_nodes.datasets.scan.scan import scan
+from musubi_nodes.datasets.scan.scan_cache import Found, ScanCache
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import Family

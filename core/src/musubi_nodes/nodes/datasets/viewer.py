@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from musubi_nodes.datasets.scan import scan
+from musubi_nodes.datasets.scan.scan import scan
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.family import family_named
 from musubi_nodes.families.fields import FamilyName, Native, Widget

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.datasets.schema import VideoDataset
+from musubi_nodes.datasets.config.frames import FrameRule
+from musubi_nodes.datasets.config.schema import VideoDataset
 
 _RULE = FrameRule()  # every family's VAE takes N*4+1 frames; FramePack's windows come later, in its cache script
 

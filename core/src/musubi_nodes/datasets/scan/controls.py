@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musubi_nodes.datasets.listing import File, Names, files_in
-from musubi_nodes.datasets.names import VIDEO_EXTENSIONS, is_image, stem_of
+from musubi_nodes.datasets.files.listing import File, Names, files_in
+from musubi_nodes.datasets.files.names import VIDEO_EXTENSIONS, is_image, stem_of
 from musubi_nodes.errors import Problem
 
 

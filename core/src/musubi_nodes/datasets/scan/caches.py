@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from musubi_nodes.datasets.items import DatasetScan, Item, Scan
+from musubi_nodes.datasets.scan.items import DatasetScan, Item, Scan
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.tensor_values import values_of
 from musubi_nodes.weights import read_header

@@ -24,8 +24,10 @@ class Part:
     count: int
 
     def names(self) -> list[str]:
-        """The names of all files, as musubi-tuner looks for them (``get_split_weight_filenames`` of
-        utils/safetensors_utils.py, v0.3.4); none for more than :data:`MOST`."""
+        """Return the names of all files; none for more than :data:`MOST`.
+
+        Source: ``get_split_weight_filenames`` (utils/safetensors_utils.py, v0.3.4).
+        """
         numbers = range(1, self.count + 1) if self.count <= MOST else ()
         return [f"{self.stem}{number:05d}-of-{self.count:05d}.safetensors" for number in numbers]
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from musubi_nodes.budget import spend
-from musubi_nodes.datasets.listing import opened
+from musubi_nodes.datasets.files.listing import opened
 from musubi_nodes.files import FileStamp
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from hashlib import blake2b
 
 from musubi_nodes.budget import spend
-from musubi_nodes.datasets.listing import File
+from musubi_nodes.datasets.files.listing import File
 from musubi_nodes.files import open_file
 
 _BEGINNING = 1 << 16

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from musubi_nodes.datasets.facts import facts_of_images
-from musubi_nodes.datasets.folder import MISSING_FOLDER, NOT_A_FOLDER
-from musubi_nodes.datasets.headers import ImageIssue
-from musubi_nodes.datasets.items import DatasetScan
-from musubi_nodes.datasets.report import Findings, named
-from musubi_nodes.datasets.schema import Dataset, ImageDataset, source_of
+from musubi_nodes.datasets.config.schema import Dataset, ImageDataset, source_of
+from musubi_nodes.datasets.files.facts import facts_of_images
+from musubi_nodes.datasets.files.headers import ImageIssue
+from musubi_nodes.datasets.scan.folder import MISSING_FOLDER, NOT_A_FOLDER
+from musubi_nodes.datasets.scan.items import DatasetScan
+from musubi_nodes.datasets.scan.report import Findings, named
 from musubi_nodes.errors import MusubiError, Problem, did_you_mean, is_one_line
 from musubi_nodes.files import CAPTION, PICTURE, Limit, is_file, is_folder, open_file
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 from musubi_nodes.budget import LOOK_SECONDS, spend
-from musubi_nodes.datasets.listing import File
+from musubi_nodes.datasets.files.listing import File
 from musubi_nodes.files import SETTLED_NS
 
 MOST = 1 << 18  # entries, then all are dropped

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from musubi_nodes.budget import spend
-from musubi_nodes.datasets.cache_folders import with_cache_directories
-from musubi_nodes.datasets.keys import (
+from musubi_nodes.datasets.config.cache_folders import with_cache_directories
+from musubi_nodes.datasets.config.keys import (
     GENERAL_KEYS,
     KEYS,
     renamed,
@@ -21,10 +21,10 @@ from musubi_nodes.datasets.keys import (
     unknown_in_dataset,
     unknown_in_general,
 )
-from musubi_nodes.datasets.messages import in_words, shown
-from musubi_nodes.datasets.reading import parse_toml, read_file
-from musubi_nodes.datasets.rules import config_problems
-from musubi_nodes.datasets.schema import (
+from musubi_nodes.datasets.config.messages import in_words, shown
+from musubi_nodes.datasets.config.reading import parse_toml, read_file
+from musubi_nodes.datasets.config.rules import config_problems
+from musubi_nodes.datasets.config.schema import (
     PATH_FIELDS,
     Dataset,
     DatasetConfig,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from musubi_nodes.datasets.file_cache import FileCache
-from musubi_nodes.datasets.listing import File
+from musubi_nodes.datasets.files.file_cache import FileCache
+from musubi_nodes.datasets.files.listing import File
 from musubi_nodes.files import CAPTION, CHANGES_ARE_TIMED, READ
 
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from musubi_nodes.datasets.cache_folders import GLOB_LETTERS, folder_key
-from musubi_nodes.datasets.items import DatasetScan, Item
-from musubi_nodes.datasets.report import Findings, named
-from musubi_nodes.datasets.schema import Dataset
+from musubi_nodes.datasets.config.cache_folders import GLOB_LETTERS, folder_key
+from musubi_nodes.datasets.config.schema import Dataset
+from musubi_nodes.datasets.scan.items import DatasetScan, Item
+from musubi_nodes.datasets.scan.report import Findings, named
 from musubi_nodes.errors import Problem
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from musubi_nodes.datasets.buckets import SIZE_STEP
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.config.buckets import SIZE_STEP
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, effective
 from musubi_nodes.errors import Problem
 
 

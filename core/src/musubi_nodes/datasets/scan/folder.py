@@ -9,13 +9,13 @@ from functools import cached_property, partial
 from itertools import repeat
 from pathlib import Path
 
-from musubi_nodes.datasets.captions import read_captions
-from musubi_nodes.datasets.controls import Controls, image_controls, numbered, video_controls
-from musubi_nodes.datasets.facts import facts_of_images
-from musubi_nodes.datasets.items import DatasetScan, Item
-from musubi_nodes.datasets.listing import File, Names, files_in
-from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending, split, stem_of
-from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.datasets.config.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.datasets.files.captions import read_captions
+from musubi_nodes.datasets.files.facts import facts_of_images
+from musubi_nodes.datasets.files.listing import File, Names, files_in
+from musubi_nodes.datasets.files.names import MEDIA_EXTENSIONS, has_ending, split, stem_of
+from musubi_nodes.datasets.scan.controls import Controls, image_controls, numbered, video_controls
+from musubi_nodes.datasets.scan.items import DatasetScan, Item
 from musubi_nodes.errors import Problem
 
 MISSING_FOLDER = Problem("folder-missing", "does not exist")

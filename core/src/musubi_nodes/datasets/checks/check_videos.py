@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from musubi_nodes.datasets.buckets import bucket_of
-from musubi_nodes.datasets.clips import clips_of, extraction, frames_read, rounded_targets
-from musubi_nodes.datasets.facts import video_facts
-from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.datasets.items import DatasetScan
-from musubi_nodes.datasets.report import Findings, named
-from musubi_nodes.datasets.schema import VideoDataset
+from musubi_nodes.datasets.config.buckets import bucket_of
+from musubi_nodes.datasets.config.frames import FrameRule
+from musubi_nodes.datasets.config.schema import VideoDataset
+from musubi_nodes.datasets.files.facts import video_facts
+from musubi_nodes.datasets.scan.clips import clips_of, extraction, frames_read, rounded_targets
+from musubi_nodes.datasets.scan.items import DatasetScan
+from musubi_nodes.datasets.scan.report import Findings, named
 from musubi_nodes.errors import MusubiError, Problem
 from musubi_nodes.media.probe import VideoFacts
 

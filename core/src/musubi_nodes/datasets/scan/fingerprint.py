@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from hashlib import sha256
 from typing import Literal
 
-from musubi_nodes.datasets.headers import ImageFacts
-from musubi_nodes.datasets.items import DatasetScan, Item, Scan
-from musubi_nodes.datasets.listing import File, images_in
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.files.headers import ImageFacts
+from musubi_nodes.datasets.files.listing import File, images_in
+from musubi_nodes.datasets.scan.items import DatasetScan, Item, Scan
 
 # Read at the start of a training, or only a place.
 _NOT_CACHED = frozenset(("batch_size", "num_repeats", "caption_extension", "cache_directory"))

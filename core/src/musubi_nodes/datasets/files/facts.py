@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from musubi_nodes.datasets.file_cache import FileCache, each_file
-from musubi_nodes.datasets.headers import ORIENTATION, TURNED, ImageFacts, ImageIssue, header_facts
-from musubi_nodes.datasets.listing import File, images_in
+from musubi_nodes.datasets.files.file_cache import FileCache, each_file
+from musubi_nodes.datasets.files.headers import ORIENTATION, TURNED, ImageFacts, ImageIssue, header_facts
+from musubi_nodes.datasets.files.listing import File, images_in
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import unreadable
 from musubi_nodes.media.pictures import opened_picture

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from musubi_nodes.budget import spend
-from musubi_nodes.datasets.names import is_image
+from musubi_nodes.datasets.files.names import is_image
 from musubi_nodes.files import FileStamp
 
 

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from musubi_nodes.datasets.captions import is_empty, is_marked
-from musubi_nodes.datasets.headers import ImageFacts
-from musubi_nodes.datasets.listing import File
-from musubi_nodes.datasets.names import stem_of
-from musubi_nodes.datasets.schema import Kind
+from musubi_nodes.datasets.config.schema import Kind
+from musubi_nodes.datasets.files.captions import is_empty, is_marked
+from musubi_nodes.datasets.files.headers import ImageFacts
+from musubi_nodes.datasets.files.listing import File
+from musubi_nodes.datasets.files.names import stem_of
 from musubi_nodes.errors import MusubiError, Problem
 
 

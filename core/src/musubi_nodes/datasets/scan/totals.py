@@ -6,11 +6,11 @@ from collections import Counter
 from math import ceil
 from typing import Literal
 
-from musubi_nodes.datasets.buckets import bucket_of
-from musubi_nodes.datasets.clips import clips_of
-from musubi_nodes.datasets.facts import video_facts
-from musubi_nodes.datasets.items import DatasetScan, Item, Scan
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, ImageDataset, VideoDataset, effective
+from musubi_nodes.datasets.config.buckets import bucket_of
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, ImageDataset, VideoDataset, effective
+from musubi_nodes.datasets.files.facts import video_facts
+from musubi_nodes.datasets.scan.clips import clips_of
+from musubi_nodes.datasets.scan.items import DatasetScan, Item, Scan
 from musubi_nodes.errors import MusubiError
 
 Keys = Counter[tuple[int, int, int]]

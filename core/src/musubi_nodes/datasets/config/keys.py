@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from musubi_nodes.datasets.messages import shown
-from musubi_nodes.datasets.schema import General, ImageDataset, Kind, VideoDataset
+from musubi_nodes.datasets.config.messages import shown
+from musubi_nodes.datasets.config.schema import General, ImageDataset, Kind, VideoDataset
 from musubi_nodes.errors import Problem, did_you_mean
 
 GENERAL_KEYS = tuple(General.model_fields)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from musubi_nodes.budget import spend
-from musubi_nodes.datasets.facts import facts_of_images
-from musubi_nodes.datasets.folder import duplicates
-from musubi_nodes.datasets.items import DatasetScan, Item
-from musubi_nodes.datasets.listing import file_at
-from musubi_nodes.datasets.names import stem_of
-from musubi_nodes.datasets.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.datasets.config.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.datasets.files.facts import facts_of_images
+from musubi_nodes.datasets.files.listing import file_at
+from musubi_nodes.datasets.files.names import stem_of
+from musubi_nodes.datasets.scan.folder import duplicates
+from musubi_nodes.datasets.scan.items import DatasetScan, Item
 from musubi_nodes.errors import InvalidValue, Problem, did_you_mean
 from musubi_nodes.files import LINES, is_share, open_file, unreadable
 from musubi_nodes.parsing import parse_json

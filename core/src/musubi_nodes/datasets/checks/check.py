@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from musubi_nodes.datasets.check_caches import check_caches
-from musubi_nodes.datasets.check_content import OnMissing, check_content
-from musubi_nodes.datasets.check_videos import check_videos
-from musubi_nodes.datasets.frames import FrameRule
-from musubi_nodes.datasets.items import DatasetScan, Scan
-from musubi_nodes.datasets.report import Findings, Report
-from musubi_nodes.datasets.rules import config_problems
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, VideoDataset, effective
+from musubi_nodes.datasets.checks.check_caches import check_caches
+from musubi_nodes.datasets.checks.check_content import OnMissing, check_content
+from musubi_nodes.datasets.checks.check_videos import check_videos
+from musubi_nodes.datasets.config.frames import FrameRule
+from musubi_nodes.datasets.config.rules import config_problems
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, VideoDataset, effective
+from musubi_nodes.datasets.scan.items import DatasetScan, Scan
+from musubi_nodes.datasets.scan.report import Findings, Report
 
 __all__ = ["Report", "check"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from musubi_nodes.datasets.schema import Kind
+from musubi_nodes.datasets.config.schema import Kind
 
 # All lower or all upper case, as upstream lists them: on Linux and macOS "x.Png" is not seen.
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")

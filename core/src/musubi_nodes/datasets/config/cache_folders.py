@@ -7,7 +7,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from musubi_nodes.datasets.schema import Dataset, DatasetConfig, source_of
+from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, source_of
 from musubi_nodes.files import slug
 
 GLOB_LETTERS = frozenset("*?[")

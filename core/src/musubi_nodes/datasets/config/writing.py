@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musubi_nodes.datasets.schema import SOURCE_FIELDS, Dataset, DatasetConfig, General, effective
+from musubi_nodes.datasets.config.schema import SOURCE_FIELDS, Dataset, DatasetConfig, General, effective
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.parsing import parse_toml

@@ -6,10 +6,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from musubi_nodes.datasets.folder import scan_folder
-from musubi_nodes.datasets.items import DatasetScan, Item, Scan
-from musubi_nodes.datasets.jsonl import scan_jsonl
-from musubi_nodes.datasets.schema import DatasetConfig, cache_folder_of, effective, source_of
+from musubi_nodes.datasets.config.schema import DatasetConfig, cache_folder_of, effective, source_of
+from musubi_nodes.datasets.scan.folder import scan_folder
+from musubi_nodes.datasets.scan.items import DatasetScan, Item, Scan
+from musubi_nodes.datasets.scan.jsonl import scan_jsonl
 
 __all__ = ["DatasetScan", "Item", "Scan", "scan"]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes import files
-from musubi_nodes.datasets.folder_state import FolderState
-from musubi_nodes.datasets.names import MEDIA_EXTENSIONS, has_ending
-from musubi_nodes.datasets.report import Report
-from musubi_nodes.datasets.schema import DatasetConfig, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, effective
+from musubi_nodes.datasets.files.folder_state import FolderState
+from musubi_nodes.datasets.files.names import MEDIA_EXTENSIONS, has_ending
+from musubi_nodes.datasets.scan.report import Report
 from musubi_nodes.errors import Problem
 from musubi_nodes.json_types import fits, pairs, text, texts
 from musubi_nodes.memo import Memo

@@ -1,0 +1,1 @@
+"""Findings about a dataset before a process starts."""

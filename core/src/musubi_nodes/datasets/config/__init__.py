@@ -1,0 +1,1 @@
+"""The dataset TOML: keys, rules, reading and writing."""

@@ -1,0 +1,1 @@
+"""Facts about media and caption files."""

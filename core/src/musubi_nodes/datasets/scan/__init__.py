@@ -1,0 +1,1 @@
+"""Scans datasets as musubi-tuner does: items, clips, cache files."""
