@@ -231,72 +231,63 @@ def _spec(name: str, field: FieldInfo, ranges: bool) -> FieldSpec:
     listed = get_origin(inner) is list
     if listed:
         (inner,) = get_args(inner)
-    native, model, widget = marker(field, Native), marker(field, ModelFile), marker(field, Widget) or Widget()
-    common: dict[str, Any] = {
-        "name": name,
-        "description": field.description or _of_kind(field, model),
-        "required": field.is_required(),
-        "optional": optional,
-        "widget": widget,
-        "listed": listed,
-        "examples": tuple(field.examples or ()),
-        "default": None if field.is_required() else field.get_default(call_default_factory=True),
-    }
-    if native:
-        return FieldSpec(kind="socket", socket=native.socket, **common)
-    if isinstance(inner, type) and issubclass(inner, Socket):
-        return FieldSpec(kind="socket", socket=inner.socket, **common)
-    if model:
-        return FieldSpec(
-            kind="model",
-            model_kind=model.kind,
-            pickled=model.pickled,
-            accepts=model.accepts,
-            downloads=model.downloads,
-            unset=NONE,
-            **common,
-        )
-    if given := marker(field, InputFile):
-        return FieldSpec(kind="input", input_kind=given.kind, **common)
-    for mark, (kind, unset) in _NAMED.items():
-        if marker(field, mark):
-            return FieldSpec(kind=kind, unset=unset, **common)
-    offered = marker(field, Choices)
-    if offered or get_origin(inner) is Literal:
-        choices = offered.names if offered else tuple(str(c) for c in get_args(inner))
-        extra = (DEFAULT,) if optional else ()
-        return FieldSpec(kind="choice", choices=extra + choices, unset=DEFAULT, **common)
-    if inner is bool:
-        return FieldSpec(kind="bool", **common)
-    if inner in (int, float):
-        return _number(field, inner, common, ranges)
-    if inner is str:
-        return FieldSpec(kind="string", unset="", **common)
-    raise TypeError(f"field {name}: {field.annotation} has no widget")
+    widget = marker(field, Widget) or Widget()
+    kind = _marked(field, inner, optional) or _plain(name, field, inner, ranges)
+    if optional and "minimum" in kind:
+        below = kind["minimum"] - 1 if widget.unset is None else inner(widget.unset)
+        kind |= {"minimum": below, "unset": below}
+    return FieldSpec(
+        name=name,
+        description=field.description or _description(field),
+        required=field.is_required(),
+        optional=optional,
+        widget=widget,
+        listed=listed,
+        examples=tuple(field.examples or ()),
+        default=None if field.is_required() else field.get_default(call_default_factory=True),
+        **kind,
+    )
 
 
-def _of_kind(field: FieldInfo, model: ModelFile | None) -> str:
+def _description(field: FieldInfo) -> str:
+    model = marker(field, ModelFile)
     if model and model.accepts:
         return f"{model.accepts.name[:1].upper()}{model.accepts.name[1:]}."
     return getattr(socket_class(field.annotation), "description", "")
 
 
-def _number(field: FieldInfo, kind: type, common: dict[str, Any], ranges: bool) -> FieldSpec:
+def _marked(field: FieldInfo, inner: Any, optional: bool) -> dict[str, Any]:
+    """Return the widget's kind by marks, sockets and choices, if there are any."""
+    if native := marker(field, Native):
+        return {"kind": "socket", "socket": native.socket}
+    if isinstance(inner, type) and issubclass(inner, Socket):
+        return {"kind": "socket", "socket": inner.socket}
+    if model := marker(field, ModelFile):
+        own = {name: getattr(model, name) for name in ("pickled", "accepts", "downloads")}
+        return {"kind": "model", "model_kind": model.kind, "unset": NONE, **own}
+    if given := marker(field, InputFile):
+        return {"kind": "input", "input_kind": given.kind}
+    for mark, (kind, unset) in _NAMED.items():
+        if marker(field, mark):
+            return {"kind": kind, "unset": unset}
+    offered = marker(field, Choices)
+    if offered or get_origin(inner) is Literal:
+        choices = offered.names if offered else tuple(map(str, get_args(inner)))
+        return {"kind": "choice", "choices": (DEFAULT,) * optional + choices, "unset": DEFAULT}
+    return {}
+
+
+def _plain(name: str, field: FieldInfo, inner: Any, ranges: bool) -> dict[str, Any]:
+    if inner is str:
+        return {"kind": "string", "unset": ""}
+    if inner not in (bool, int, float):
+        raise TypeError(f"field {name}: {field.annotation} has no widget")
+    if inner is bool or not ranges:
+        return {"kind": inner.__name__}
     low, high = marker(field, Ge), marker(field, Le)
-    if not ranges:
-        return FieldSpec(kind="int" if kind is int else "float", **common)
     if low is None or high is None:
-        raise TypeError(f"field {common['name']}: a number needs ge= and le=, they are the widget's range")
-    minimum, maximum = kind(low.ge), kind(high.le)
-    below = minimum - 1 if common["widget"].unset is None else kind(common["widget"].unset)
-    unset = below if common["optional"] else None
-    return FieldSpec(
-        kind="int" if kind is int else "float",
-        minimum=minimum if unset is None else unset,
-        maximum=maximum,
-        unset=unset,
-        **common,
-    )
+        raise TypeError(f"field {name}: a number needs ge= and le=, they are the widget's range")
+    return {"kind": inner.__name__, "minimum": inner(low.ge), "maximum": inner(high.le)}
 
 
 def without_none(annotation: object) -> tuple[Any, bool]:
