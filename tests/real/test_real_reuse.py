@@ -31,7 +31,7 @@ def cached(place: Workplace, family: str, toml: Path) -> set[str]:
     return {name for name, time in written(place).items() if before.get(name) != time}
 
 
-@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("family", sorted(MODELS.keys() - {"FluxKontext"}))  # its items need control pictures
 def test_exactly_what_has_changed_is_encoded_again(place: Workplace, family: str) -> None:
     toml = videos(place.folder) if family == "FramePack" else place.dataset()
     assert len(cached(place, family, toml)) == 8
@@ -53,7 +53,7 @@ def test_exactly_what_has_changed_is_encoded_again(place: Workplace, family: str
 
 
 def architecture(place: Workplace, family: str) -> str:
-    return next(each.architecture for each in place.services.families if each.title == family)
+    return str(place.node(f"{family}LatentCache").family.architecture)  # type: ignore[attr-defined]
 
 
 def second_half(place: Workplace) -> dict[str, Any]:
