@@ -22,6 +22,7 @@ from musubi_nodes.errors import MusubiError, NotPossible
 from musubi_nodes.families.generating.media_files import media_fields
 from musubi_nodes.families.node import Node
 from musubi_nodes.families.script import ScriptNode
+from musubi_nodes.families.tool import ToolNode
 from musubi_nodes.runs.install import Install
 from musubi_nodes.testing.fill import build, default_value, filled, has_widgets, one_by_one, socket_classes, try_build
 from musubi_nodes.testing.parsers import parser_for
@@ -125,7 +126,13 @@ def options_of(script: str, version: str = NEWEST, install: Install | None = Non
 
 def runner_options(node: type[ScriptNode], known: Table) -> dict[str, Any]:
     set_by_runner = {name: value for name, value in RUNNER_OPTIONS.items() if name in known}
-    return set_by_runner | _media_options(node) | TOOLS.get(node.script, {})
+    return _required_by(node, known) | set_by_runner | _media_options(node) | TOOLS.get(node.script, {})
+
+
+def _required_by(node: type[ScriptNode], known: Table) -> dict[str, Any]:
+    """Return a tool's required options: it has no models, so its run sends them."""
+    needed = known.values() if issubclass(node, ToolNode) else ()
+    return {spec.name: ["/run/file"] if spec.is_list else "/run/file" for spec in needed if spec.required}
 
 
 def unreachable(node: type[ScriptNode], known: Table | None = None) -> set[str]:
