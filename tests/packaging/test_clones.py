@@ -92,17 +92,18 @@ def test_a_second_clone_is_told(fresh, clone, tmp_path):
     assert "another musubi_nodes" in message and str(clone) in message
 
 
-@pytest.mark.parametrize("folder", sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml")))
-def test_deleting_a_plugins_folder_removes_it_without_a_trace(fresh, clone, folder):
+def test_deleting_a_plugins_folder_removes_it_without_a_trace(fresh, clone):
     before = fresh(STATE.format(folder=str(clone)))
-    shutil.rmtree(clone / "plugins" / folder)
-    after = fresh(STATE.format(folder=str(clone)))
-    gone = {node for node, plugin in before["nodes"].items() if plugin == folder}
-    assert gone == (before["nodes"].keys() - after["nodes"].keys()) and bool(gone) == (folder != "miniature")
-    assert after["nodes"].keys() == set(listed(fresh, clone)["nodes"])
-    assert after["plugins"] == [name for name in before["plugins"] if name != folder] and after["failed"] == {}
-    assert after["families"] == [name for name in before["families"] if name != folder]
-    assert folder not in after["installs"] and f"musubi_nodes_{folder}" not in after["modules"]
+    for folder in sorted(file.parent.name for file in ROOT.glob("plugins/*/pyproject.toml")):
+        shutil.rmtree(clone / "plugins" / folder)
+        after = fresh(STATE.format(folder=str(clone)))
+        gone = {node for node, plugin in before["nodes"].items() if plugin == folder}
+        assert gone == (before["nodes"].keys() - after["nodes"].keys()) and bool(gone) == (folder != "miniature")
+        assert after["plugins"] == [name for name in before["plugins"] if name != folder] and after["failed"] == {}
+        assert after["families"] == [name for name in before["families"] if name != folder]
+        assert folder not in after["installs"] and f"musubi_nodes_{folder}" not in after["modules"]
+        before = after
+    assert before["nodes"].keys() == set(listed(fresh, clone)["nodes"])
 
 
 def test_without_any_plugin_the_core_stands_alone(fresh, clone):
