@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from musubi_nodes.datasets.config.frames import FrameRule
-from musubi_nodes.datasets.config.schema import Dataset
+from musubi_nodes.datasets.config.schema import DatasetSection
 from musubi_nodes.datasets.scan.fingerprint import Source
 from musubi_nodes.errors import MusubiError, NotPossible, Problem, did_you_mean
 from musubi_nodes.families.models.dit_size import DitSize
@@ -75,7 +75,7 @@ class Family:
     """Options by musubi-tuner's names, unless a settings node sets them."""
     fp8_text_encoder: str = ""
     """Option for a text encoder in fp8."""
-    check_dataset: Callable[[Sequence[Dataset]], Iterable[Problem]] = lambda datasets: ()
+    check_dataset: Callable[[Sequence[DatasetSection]], Iterable[Problem]] = lambda datasets: ()
     """Yields what its scripts can't use in a TOML, without opening files."""
     lora_modules: str = ""
     """Regular expression of a LoRA's modules in ComfyUI's spelling, with dots."""

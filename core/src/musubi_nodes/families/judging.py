@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from musubi_nodes.datasets.checks.check import Report, check
 from musubi_nodes.datasets.checks.check_content import OnMissing
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, VideoDataset, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, VideoDataset, effective
 from musubi_nodes.datasets.scan.items import Scan
 from musubi_nodes.datasets.scan.report import named
 from musubi_nodes.errors import Problem
@@ -63,7 +63,7 @@ def cannot_take(family: Family | None, config: DatasetConfig) -> list[Problem]:
     return [Problem(each.code, f"{family.title} cannot take {each}") for each in found]
 
 
-def _videos(datasets: Sequence[Dataset]) -> Iterable[Problem]:
+def _videos(datasets: Sequence[DatasetSection]) -> Iterable[Problem]:
     for number, dataset in enumerate(datasets):
         if isinstance(dataset, VideoDataset):
             yield Problem(

@@ -7,7 +7,7 @@ from musubi_nodes.datasets.checks.check_content import OnMissing, check_content
 from musubi_nodes.datasets.checks.check_videos import check_videos
 from musubi_nodes.datasets.config.frames import FrameRule
 from musubi_nodes.datasets.config.rules import config_problems
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, VideoDataset, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, VideoDataset, effective
 from musubi_nodes.datasets.scan.items import DatasetScan, Scan
 from musubi_nodes.datasets.scan.report import Findings, Report
 
@@ -45,7 +45,7 @@ def _clips(dataset: VideoDataset) -> str:
     return f"{dataset.frame_extraction} of {', '.join(map(str, dataset.target_frames))} frames"
 
 
-def _line(scan: DatasetScan, dataset: Dataset) -> str:
+def _line(scan: DatasetScan, dataset: DatasetSection) -> str:
     count, (width, height) = len(scan.items), dataset.resolution
     captioned = count - len(scan.empty_captions) - len(scan.not_utf8)
     parts = [f"{count} {scan.kind}{'' if count == 1 else 's'}", f"{captioned} with caption"]

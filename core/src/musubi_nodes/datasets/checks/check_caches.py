@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from musubi_nodes.datasets.config.cache_folders import GLOB_LETTERS, folder_key
-from musubi_nodes.datasets.config.schema import Dataset
+from musubi_nodes.datasets.config.schema import DatasetSection
 from musubi_nodes.datasets.scan.items import DatasetScan, Item
 from musubi_nodes.datasets.scan.report import Findings, named
 from musubi_nodes.errors import Problem
 
 
-def check_caches(scans: Sequence[DatasetScan], datasets: Sequence[Dataset], found: Findings) -> None:
+def check_caches(scans: Sequence[DatasetScan], datasets: Sequence[DatasetSection], found: Findings) -> None:
     folders: dict[tuple[object, ...], list[DatasetScan]] = {}
     for scan in scans:
         given = datasets[scan.index].cache_directory

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from musubi_nodes.datasets.config.schema import Dataset, ImageDataset, source_of
+from musubi_nodes.datasets.config.schema import DatasetSection, ImageDataset, source_of
 from musubi_nodes.datasets.files.facts import facts_of_images
 from musubi_nodes.datasets.files.headers import ImageIssue
 from musubi_nodes.datasets.scan.folder import MISSING_FOLDER, NOT_A_FOLDER
@@ -18,7 +18,7 @@ from musubi_nodes.files import CAPTION, PICTURE, Limit, is_file, is_folder, open
 OnMissing = Literal["error", "skip"]
 
 
-def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnMissing) -> None:
+def check_content(scan: DatasetScan, dataset: DatasetSection, found: Findings, missing: OnMissing) -> None:
     if scan.trouble:
         found.errors.append(no_source(scan.name, dataset, scan.trouble))
         return
@@ -31,7 +31,7 @@ def check_content(scan: DatasetScan, dataset: Dataset, found: Findings, missing:
     _unseen(scan, found)
 
 
-def no_source(name: str, dataset: Dataset, trouble: Problem) -> Problem:
+def no_source(name: str, dataset: DatasetSection, trouble: Problem) -> Problem:
     """Describe ``trouble`` of a dataset's folder or JSONL file."""
     source, what = source_of(dataset), "the folder" if dataset.directory else "the file"
     try:
@@ -58,7 +58,7 @@ def _nothing(scan: DatasetScan) -> Problem:
     return Problem("dataset-empty", f"{scan.name}: no {scan.kind} to train on in {scan.source}{hints}")
 
 
-def _captions(scan: DatasetScan, dataset: Dataset, found: Findings, missing: OnMissing) -> None:
+def _captions(scan: DatasetScan, dataset: DatasetSection, found: Findings, missing: OnMissing) -> None:
     without = f"without {dataset.caption_extension} caption"
     if scan.kind == "video":
         to, text = found.errors, f"{without}, which stops musubi-tuner"
@@ -93,7 +93,7 @@ def _lines(scan: DatasetScan, found: Findings) -> None:
     found.add(found.errors, "path-not-absolute", where, scan.relative_lines, "line", text, "write absolute paths")
 
 
-def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
+def _controls(scan: DatasetScan, dataset: DatasetSection, found: Findings) -> None:
     found.errors.extend(Problem(each.code, f"{scan.name}: {each}") for each in scan.bad_companions[:10])
     folder = dataset.control_directory if dataset.directory else None
     if scan.missing_controls and folder and not is_folder(folder):
@@ -118,7 +118,7 @@ def _controls(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
         found.warnings.append(Problem("setting-ignored", text))
 
 
-def _media(scan: DatasetScan, dataset: Dataset, found: Findings) -> None:
+def _media(scan: DatasetScan, dataset: DatasetSection, found: Findings) -> None:
     others = [file for item in scan.noticed for file in (*item.target_files, *item.control_files) if not file.is_folder]
     empty = [item.path for item in scan.noticed if item.file.size == 0 and not item.file.is_folder]
     empty += [Path(file.path) for file in others if file.size == 0]
@@ -171,7 +171,9 @@ _ODD: dict[ImageIssue, tuple[str, str, str]] = {
 """Sources: dataset/datasources.py and cache_latents.py, v0.3.4."""
 
 
-def _odd(scan: DatasetScan, dataset: Dataset, beside: Sequence[tuple[Path, ImageIssue]], found: Findings) -> None:
+def _odd(
+    scan: DatasetScan, dataset: DatasetSection, beside: Sequence[tuple[Path, ImageIssue]], found: Findings
+) -> None:
     """Skip alpha in ``beside``: layers and FramePack's masks need it."""
     items: list[tuple[Path, ImageIssue]] = [
         (item.path, item.facts.odd) for item in scan.noticed if isinstance(item.facts, tuple) and item.facts.odd

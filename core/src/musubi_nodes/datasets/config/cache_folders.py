@@ -7,7 +7,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, source_of
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, source_of
 from musubi_nodes.files import slug
 
 GLOB_LETTERS = frozenset("*?[")
@@ -19,7 +19,7 @@ def with_cache_directories(config: DatasetConfig, base: Path, toml: Path | None 
     Names hash the paths of source and TOML, so that datasets never share or swap them.
     """
     taken = {folder_key(dataset.cache_directory) for dataset in config.datasets if dataset.cache_directory}
-    datasets: list[Dataset] = []
+    datasets: list[DatasetSection] = []
     for dataset in config.datasets:
         if dataset.cache_directory is None:
             folder = _free(base.absolute() / _name(source_of(dataset), toml), taken)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from musubi_nodes.datasets.config.buckets import SIZE_STEP
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, effective
 from musubi_nodes.errors import Problem
 
 
@@ -21,7 +21,7 @@ def config_problems(config: DatasetConfig) -> list[Problem]:
     return found
 
 
-def _resolution(where: str, dataset: Dataset) -> list[Problem]:
+def _resolution(where: str, dataset: DatasetSection) -> list[Problem]:
     width, height = dataset.resolution
     buckets = dataset.enable_bucket or dataset.kind == "video"  # videos are always put into buckets for their latents
     if buckets and width * height < (2 * SIZE_STEP) ** 2:

@@ -133,7 +133,7 @@ class VideoDataset(_Folders):
         return self.video_jsonl_file
 
 
-Dataset = ImageDataset | VideoDataset
+DatasetSection = ImageDataset | VideoDataset
 FIELDS = {**ImageDataset.model_fields, **VideoDataset.model_fields}
 
 
@@ -146,7 +146,7 @@ class DatasetConfig(BaseModel):
     datasets: tuple[ImageDataset | VideoDataset, ...] = Field(min_length=1)
 
 
-def effective(config: DatasetConfig) -> tuple[Dataset, ...]:
+def effective(config: DatasetConfig) -> tuple[DatasetSection, ...]:
     """Fill in ``[general]`` (config_utils.py, v0.3.4)."""
     shared = {name: getattr(config.general, name) for name in config.general.model_fields_set}
     return tuple(
@@ -165,13 +165,13 @@ def joined(first: DatasetConfig, second: DatasetConfig) -> DatasetConfig:
     return DatasetConfig(general=first.general, datasets=(*first.datasets, *others))
 
 
-def source_of(dataset: Dataset) -> Path:
+def source_of(dataset: DatasetSection) -> Path:
     source = dataset.directory or dataset.jsonl_file
     if source is None:
         raise InvalidValue("dataset-source-missing", "a dataset needs a directory or a JSONL file")
     return source
 
 
-def cache_folder_of(dataset: Dataset) -> Path | None:
+def cache_folder_of(dataset: DatasetSection) -> Path | None:
     """Return musubi-tuner's cache folder; None for JSONL without one."""
     return dataset.cache_directory or dataset.directory

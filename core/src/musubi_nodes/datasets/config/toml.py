@@ -26,8 +26,8 @@ from musubi_nodes.datasets.config.reading import parse_toml, read_file
 from musubi_nodes.datasets.config.rules import config_problems
 from musubi_nodes.datasets.config.schema import (
     PATH_FIELDS,
-    Dataset,
     DatasetConfig,
+    DatasetSection,
     General,
     ImageDataset,
     Kind,
@@ -38,8 +38,8 @@ from musubi_nodes.errors import MusubiError, Problem, problems
 from musubi_nodes.files import cleaned_path
 
 __all__ = [
-    "Dataset",
     "DatasetConfig",
+    "DatasetSection",
     "General",
     "ImageDataset",
     "VideoDataset",
@@ -92,7 +92,7 @@ def _general(raw: object, found: list[Problem]) -> General | None:
     return _built(General, {k: v for k, v in section.items() if k in GENERAL_KEYS}, "general", found)
 
 
-def _datasets(raw: object, base: Path, found: list[Problem]) -> tuple[Dataset, ...]:
+def _datasets(raw: object, base: Path, found: list[Problem]) -> tuple[DatasetSection, ...]:
     if isinstance(raw, Mapping):
         text = "datasets: each dataset begins with [[datasets]], in two pairs of brackets"
         found.append(Problem("section-invalid", text))
@@ -114,7 +114,7 @@ def _datasets(raw: object, base: Path, found: list[Problem]) -> tuple[Dataset, .
     return ()
 
 
-def _dataset(where: str, raw: object, base: Path, found: list[Problem]) -> Dataset | None:
+def _dataset(where: str, raw: object, base: Path, found: list[Problem]) -> DatasetSection | None:
     if not isinstance(raw, Mapping):
         found.append(Problem("section-invalid", f"{where} = {shown(raw)}: must be a section, written [[datasets]]"))
         return None

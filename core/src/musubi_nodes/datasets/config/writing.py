@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musubi_nodes.datasets.config.schema import SOURCE_FIELDS, Dataset, DatasetConfig, General, effective
+from musubi_nodes.datasets.config.schema import SOURCE_FIELDS, DatasetConfig, DatasetSection, General, effective
 from musubi_nodes.errors import MusubiError
 from musubi_nodes.files import write_json, write_text
 from musubi_nodes.parsing import parse_toml
@@ -87,7 +87,7 @@ def _plain_values(config: DatasetConfig) -> dict[str, Any]:
     return ({"general": general} if general else {}) | {"datasets": tables}
 
 
-def _sources(dataset: Dataset) -> dict[str, Any]:
+def _sources(dataset: DatasetSection) -> dict[str, Any]:
     return {name: value for name, value in _table(dataset).items() if name in SOURCE_FIELDS}
 
 

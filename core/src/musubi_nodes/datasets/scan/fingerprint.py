@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from hashlib import sha256
 from typing import Literal
 
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, effective
 from musubi_nodes.datasets.files.headers import ImageFacts
 from musubi_nodes.datasets.files.listing import File, images_in
 from musubi_nodes.datasets.scan.items import DatasetScan, Item, Scan
@@ -33,13 +33,13 @@ Source = Literal["media", "control", "caption"]
 """What a cache is made from: all media, control files alone, the caption."""
 
 
-def source_hashes(found: DatasetScan, dataset: Dataset, sources: Set[Source], made: str) -> dict[str, str]:
+def source_hashes(found: DatasetScan, dataset: DatasetSection, sources: Set[Source], build_key: str) -> dict[str, str]:
     """Hash each item's ``sources``, by stem.
 
-    Media include the dataset's options; ``made`` is common to all. Folders don't
+    Media include the dataset's options; ``build_key`` is common to all. Folders don't
     count: a dataset may move.
     """
-    common = "\0".join([made, *(_options(dataset) if sources - {"caption"} else ())])
+    common = "\0".join([build_key, *(_options(dataset) if sources - {"caption"} else ())])
     read = [_READ[source] for source in _READ if source in sources]
     return {item.stem: _short("\0".join([common, *(each(item) for each in read)])) for item in found.items}
 
@@ -78,7 +78,7 @@ def _item(item: Item) -> str:
     return f"{text}\0none" if caption is None else f"{text}\0{len(caption)}:{caption}"
 
 
-def _options(dataset: Dataset) -> list[str]:
+def _options(dataset: DatasetSection) -> list[str]:
     values = dataset.model_dump(mode="json", exclude=set(_NOT_CACHED | _SOURCES))
     return [f"{name}={values[name]!r}" for name in sorted(values)]
 

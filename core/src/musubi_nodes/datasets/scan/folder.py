@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from itertools import repeat
 from pathlib import Path
 
-from musubi_nodes.datasets.config.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.datasets.config.schema import DatasetSection, ImageDataset, Kind
 from musubi_nodes.datasets.files.captions import read_captions
 from musubi_nodes.datasets.files.facts import facts_of_images
 from musubi_nodes.datasets.files.listing import File, Names, files_in
@@ -62,7 +62,7 @@ class _Sorted:
         return len(self.stems) == len(self.media) and os.name != "nt"
 
 
-def scan_folder(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
+def scan_folder(empty: DatasetScan, dataset: DatasetSection) -> DatasetScan:
     try:
         files = _sorted(files_in(empty.source), dataset)
     except (OSError, ValueError) as error:
@@ -87,7 +87,7 @@ def scan_folder(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     )
 
 
-def _sorted(listed: Iterable[tuple[str, File]], dataset: Dataset) -> _Sorted:
+def _sorted(listed: Iterable[tuple[str, File]], dataset: DatasetSection) -> _Sorted:
     caption = dataset.caption_extension or ""
     found, media = _Sorted(dataset.kind, caption), MEDIA_EXTENSIONS[dataset.kind]
     if caption and os.name == "nt":
@@ -138,7 +138,7 @@ def _captions_alone(files: _Sorted) -> tuple[Path, ...]:
     return _paths(file for stem, file in files.captions.items() if stem not in stems and file not in paired)
 
 
-def _targets(dataset: Dataset, captioned: Sequence[File], bare: Sequence[File]) -> Controls:
+def _targets(dataset: DatasetSection, captioned: Sequence[File], bare: Sequence[File]) -> Controls:
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     return numbered(captioned, bare, "_") if layered else Controls()
 
@@ -149,7 +149,7 @@ def _uneven(targets: Controls) -> list[Problem]:
     return [Problem("targets-uneven", text)] if len(counts) > 1 else []
 
 
-def _controls(dataset: Dataset, captioned: Sequence[File]) -> Controls:
+def _controls(dataset: DatasetSection, captioned: Sequence[File]) -> Controls:
     if dataset.control_directory is None:
         return Controls()
     match = image_controls if dataset.kind == "image" else video_controls

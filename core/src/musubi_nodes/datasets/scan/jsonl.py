@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from musubi_nodes.budget import spend
-from musubi_nodes.datasets.config.schema import Dataset, ImageDataset, Kind
+from musubi_nodes.datasets.config.schema import DatasetSection, ImageDataset, Kind
 from musubi_nodes.datasets.files.facts import facts_of_images
 from musubi_nodes.datasets.files.listing import file_at
 from musubi_nodes.datasets.files.names import stem_of
@@ -47,7 +47,7 @@ class _Named(NamedTuple):
     caption: str
 
 
-def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
+def scan_jsonl(empty: DatasetScan, dataset: DatasetSection) -> DatasetScan:
     """Scan its lines; relative paths count from the working directory."""
     found = _Found()
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
@@ -81,17 +81,17 @@ def scan_jsonl(empty: DatasetScan, dataset: Dataset) -> DatasetScan:
     )
 
 
-def named_files(dataset: Dataset) -> Iterator[str]:
+def named_files(dataset: DatasetSection) -> Iterator[str]:
     """Yield paths of valid lines, unchecked."""
     return _named_files(dataset, lambda _: True)
 
 
-def named_shares(dataset: Dataset) -> Iterator[str]:
+def named_shares(dataset: DatasetSection) -> Iterator[str]:
     """Yield those of them on network shares."""
     return filter(is_share, _named_files(dataset, _SHARE.search))
 
 
-def _named_files(dataset: Dataset, wanted: Callable[[str], object]) -> Iterator[str]:
+def _named_files(dataset: DatasetSection, wanted: Callable[[str], object]) -> Iterator[str]:
     layered = isinstance(dataset, ImageDataset) and dataset.multiple_target
     with contextlib.suppress(OSError, ValueError):
         for line in filter(wanted, _lines(dataset.jsonl_file) if dataset.jsonl_file else ()):

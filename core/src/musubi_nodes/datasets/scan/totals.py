@@ -7,7 +7,7 @@ from math import ceil
 from typing import Literal
 
 from musubi_nodes.datasets.config.buckets import bucket_of
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, ImageDataset, VideoDataset, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, ImageDataset, VideoDataset, effective
 from musubi_nodes.datasets.files.facts import video_facts
 from musubi_nodes.datasets.scan.clips import clips_of
 from musubi_nodes.datasets.scan.items import DatasetScan, Item, Scan
@@ -46,14 +46,14 @@ def training_batches(scan: Scan, config: DatasetConfig, *, fps: float | None = N
     return total
 
 
-def batch_keys(found: DatasetScan, dataset: Dataset, *, fps: float | None = None) -> Keys | None:
+def batch_keys(found: DatasetScan, dataset: DatasetSection, *, fps: float | None = None) -> Keys | None:
     """Count items by bucket and number of controls or frames."""
     if isinstance(dataset, VideoDataset):
         return _clip_keys(found, dataset, fps)
     return _image_keys(found, dataset)
 
 
-def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None) -> int | None:
+def _total(found: DatasetScan, dataset: DatasetSection, kind: str, fps: float | None) -> int | None:
     if kind == "text":
         return ceil(len(found.items) / dataset.batch_size)
     if isinstance(dataset, ImageDataset) and dataset.batch_size == 1:
@@ -64,7 +64,7 @@ def _total(found: DatasetScan, dataset: Dataset, kind: str, fps: float | None) -
     return None if keys is None else _batches(keys, dataset.batch_size)
 
 
-def _sizes_of_controls_count(found: DatasetScan, dataset: Dataset) -> bool:
+def _sizes_of_controls_count(found: DatasetScan, dataset: DatasetSection) -> bool:
     """Whether each size of control is a batch of its own."""
     own = isinstance(dataset, ImageDataset) and (dataset.no_resize_control or dataset.control_resolution is not None)
     return own and any(item.control_files for item in found.items)

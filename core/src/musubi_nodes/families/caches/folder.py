@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from musubi_nodes.datasets.config.cache_folders import folder_key
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, effective
 from musubi_nodes.datasets.scan.caches import ENDINGS, CacheKind, has_values, is_whole, names_in, stem_of_cache
 from musubi_nodes.datasets.scan.fingerprint import source_hashes
 from musubi_nodes.datasets.scan.items import DatasetScan, Scan
@@ -61,15 +61,15 @@ class CacheFolder:
 
     @property
     def missing(self) -> int:
-        return sum(not made.finished for made in self.good.values())
+        return sum(not item.finished for item in self.good.values())
 
     @property
     def verified(self) -> Iterator[Path]:
-        return (self.path / name for made in self.good.values() for name in made.files)
+        return (self.path / name for item in self.good.values() for name in item.files)
 
     @property
     def stale(self) -> frozenset[str]:
-        return frozenset(stem for stem, made in self.good.items() if stem in self._there and not made.finished)
+        return frozenset(stem for stem, item in self.good.items() if stem in self._there and not item.finished)
 
     @cached_property
     def unmanaged(self) -> bool:
@@ -109,7 +109,7 @@ class CacheFolder:
 
     def clear(self) -> None:
         """Remove outdated caches, and save the manifest for resuming."""
-        stay = {name for made in self.good.values() for name in made.files}
+        stay = {name for item in self.good.values() for name in item.files}
         with self._usable():
             for name in (name for files in self._there.values() for name in files if name not in stay):
                 remove(self.path / name)
@@ -184,7 +184,9 @@ def cache_folders(
     return made
 
 
-def folder_by_manifest(part: DatasetScan, dataset: Dataset, architecture: str, kind: CacheKind) -> CacheFolder | None:
+def folder_by_manifest(
+    part: DatasetScan, dataset: DatasetSection, architecture: str, kind: CacheKind
+) -> CacheFolder | None:
     """Return a dataset's folder, compared with its own manifest.
 
     Changed items and datasets are outdated then, but not other models or options.
@@ -200,20 +202,20 @@ def folder_by_manifest(part: DatasetScan, dataset: Dataset, architecture: str, k
 def _folder(
     part: DatasetScan,
     path: Path,
-    dataset: Dataset,
+    dataset: DatasetSection,
     architecture: str,
     kind: CacheKind,
     params: BuildParams,
     manifest: CacheManifest | None = None,
 ) -> CacheFolder:
     ending = ENDINGS[kind].format(architecture)
-    expected = source_hashes(part, dataset, params.sources, params.made)
+    expected = source_hashes(part, dataset, params.sources, params.build_key)
     stem = partial(stem_of_cache, dataset=part, architecture=architecture, kind=kind)
     known = manifest or CacheManifest.read(path, ending)
     return CacheFolder(path, ending, expected, stem, params, known, kind, _media(part, dataset))
 
 
-def _media(part: DatasetScan, dataset: Dataset) -> tuple[str, ...]:
+def _media(part: DatasetScan, dataset: DatasetSection) -> tuple[str, ...]:
     if dataset.directory is not None:
         return (os.path.abspath(dataset.directory),)
     folders = {os.path.dirname(item.file.path) for item in part.items}

@@ -22,13 +22,13 @@ class CachedItem(NamedTuple):
 
 
 class BuildParams(NamedTuple):
-    """Sources of an item, and a key of options, models and code.
+    """What a folder's source hashes contain besides the items, so that *Dataset Viewer* can compute them.
 
-    ``last`` is the prefix of the tensor written last.
+    ``build_key``: the plan's key, of options, models and code. ``last``: prefix of the tensor written last.
     """
 
     sources: frozenset[Source]
-    made: str
+    build_key: str
     last: str = ""
 
 
@@ -38,10 +38,10 @@ def _item(source_hash: str, files: dict[str, str], finished: bool) -> CachedItem
     return CachedItem(source_hash, files, finished)
 
 
-def _params(sources: list[Source], made: str, last: str = "") -> BuildParams:
-    if not texts([*sources, made, last]):
+def _params(sources: list[Source], build_key: str, last: str = "") -> BuildParams:
+    if not texts([*sources, build_key, last]):
         raise TypeError
-    return BuildParams(frozenset(sources), made, last)
+    return BuildParams(frozenset(sources), build_key, last)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class _Job(Generic[CacheT]):
     inputs: CacheT
     context: Context
     plan: Plan
-    made: str
+    build_key: str
     dataset: Dataset
     store: ResultStore
     family: Family
@@ -120,16 +120,16 @@ class CacheNode(FamilyNode[CacheT]):
             now = fingerprint(dataset.config, found)
             return self._before(job, now) or self._make(job, found, now)  # by another program, meanwhile
 
-    def _before(self, job: _Job[CacheT], of: str) -> BaseModel | None:
-        key, state = self._key(job, of), self._state(job)
+    def _before(self, job: _Job[CacheT], fingerprint: str) -> BaseModel | None:
+        key, state = self._key(job, fingerprint), self._state(job)
         if not job.store.holds(key, state):
             return None
         job.context.show(text=translate("{name}: already cached", name=job.dataset.name))
         return self._outputs(job, job.store.run_of(key), state)
 
-    def _make(self, job: _Job[CacheT], found: Scan, of: str) -> BaseModel:
+    def _make(self, job: _Job[CacheT], found: Scan, fingerprint: str) -> BaseModel:
         given, sources = job.inputs.dataset.config, self.made_from(job.family)
-        params = BuildParams(sources, job.made, self.written_last)
+        params = BuildParams(sources, job.build_key, self.written_last)
         folders = cache_folders(found, job.dataset.config, given, job.family.architecture, self.kind, params)
         check_owner(folders)
         check_orphans((each for each in folders if not each.managed), self.kind)
@@ -143,7 +143,7 @@ class CacheNode(FamilyNode[CacheT]):
         for each in folders:
             each.finish(run)
         state, path = self._state(job), runs_of(job.context.host.output_folder) / run
-        job.store.keep(self._key(job, of), (), path, state)
+        job.store.keep(self._key(job, fingerprint), (), path, state)
         if not missing:
             job.context.show(text=translate("{name}: already cached", name=job.dataset.name))
         return self._outputs(job, path, state)
@@ -174,8 +174,8 @@ class CacheNode(FamilyNode[CacheT]):
         job.context.show(text=told + (translate(", {count} already cached", count=kept) if kept else ""))
         return folder.path.name
 
-    def _key(self, job: _Job[CacheT], of: str) -> str:
-        return sha256(f"{job.made} {of}".encode()).hexdigest()[:24]
+    def _key(self, job: _Job[CacheT], fingerprint: str) -> str:
+        return sha256(f"{job.build_key} {fingerprint}".encode()).hexdigest()[:24]
 
     def counted(self, inputs: CacheT) -> Any:
         return ()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from musubi_nodes.datasets.config.buckets import bucket_of
-from musubi_nodes.datasets.config.schema import Dataset, DatasetConfig, ImageDataset, effective
+from musubi_nodes.datasets.config.schema import DatasetConfig, DatasetSection, ImageDataset, effective
 from musubi_nodes.datasets.files.captions import is_empty
 from musubi_nodes.datasets.files.facts import image_facts, video_facts
 from musubi_nodes.datasets.files.listing import File, file_at, images_in
@@ -28,7 +28,7 @@ class Entry:
 
     file: File
     part: DatasetScan
-    dataset: Dataset
+    dataset: DatasetSection
     caption: str | None
     warning: str
     trains: bool = True
@@ -118,7 +118,7 @@ def _facts(entry: Entry) -> list[str]:
     return [_sizes((video.width, video.height), dataset, True), f"{video.frames} frames{rate}"]
 
 
-def _sizes(size: tuple[int, int], dataset: Dataset, buckets: bool) -> str:
+def _sizes(size: tuple[int, int], dataset: DatasetSection, buckets: bool) -> str:
     keep = isinstance(dataset, ImageDataset) and dataset.bucket_no_upscale
     width, height = bucket_of(size, dataset.resolution, enable=buckets, no_upscale=keep)
     return f"{size[0]}x{size[1]} to {width}x{height}"
