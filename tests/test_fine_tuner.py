@@ -38,7 +38,7 @@ def check(node: Any, **values: Any) -> None:
         update={"training": Training(**training), "memory": Memory(**memory), "optimizer": ADAFACTOR, **values}
     )
     trainer = node()
-    for each in (trainer.check_precision, trainer.check_fused, trainer.check_swap):
+    for each in (trainer.check_precision, trainer.check_fused, trainer.check_memory):
         each(inputs)
 
 

@@ -96,10 +96,16 @@ def test_a_training_that_ends_badly_publishes_nothing(
     assert tune(place, caches).models
 
 
-def test_advice_after_out_of_memory_suits_a_whole_model(place: Any, caches: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("fused", "advice"), [(True, "blocks_to_swap"), (False, "gradient_checkpointing_cpu_offload")]
+)
+def test_advice_after_out_of_memory_is_what_a_whole_model_can_do(
+    place: Any, caches: dict[str, Any], fused: bool, advice: str
+) -> None:
+    adafactor = place.run("OptimizerConfig", optimizer_type="Adafactor", relative_step="off").optimizer
     with misbehaving(place, "out_of_gpu_memory"), pytest.raises(MusubiError) as caught:
-        tune(place, caches, memory=place.run("MemoryOptimizer", gradient_checkpointing=True).memory)
-    assert caught.value.code == "gpu-out-of-memory" and "fp8" not in caught.value.fix
+        tune(place, caches, optimizer=adafactor, fused_backward_pass=fused)
+    assert caught.value.code == "gpu-out-of-memory" and advice in caught.value.fix
 
 
 def test_a_disk_that_cannot_hold_the_models_starts_no_script(place: Any, caches: dict[str, Any]) -> None:

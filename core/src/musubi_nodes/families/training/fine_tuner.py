@@ -93,6 +93,9 @@ class FineTuner(Trainer[FineTunerT]):
         """Whether weights are changed where swapped blocks are."""
         return bool(inputs.fused_backward_pass)
 
+    def most_blocks_to_swap(self, inputs: FineTunerT) -> int | None:
+        return super().most_blocks_to_swap(inputs) if self.swaps_while_training(inputs) else 0
+
     def option_map(self) -> OptionMap:
         return {**super().option_map(), **WHOLE_MODEL}
 
@@ -101,7 +104,7 @@ class FineTuner(Trainer[FineTunerT]):
 
     def checks(self, context: Context) -> Iterator[Callable[[FineTunerT], None]]:
         yield from super().checks(context)
-        yield from (self.check_model, self.check_precision, self.check_fused, self.check_swap)
+        yield from (self.check_model, self.check_precision, self.check_fused)
 
     def check_model(self, inputs: FineTunerT) -> None:
         check_unwrapped(Path(inputs.models.main_dit))
@@ -139,7 +142,7 @@ class FineTuner(Trainer[FineTunerT]):
                 fix="Set gradient_accumulation_steps of Training Config to 1, or turn fused_backward_pass off.",
             )
 
-    def check_swap(self, inputs: FineTunerT) -> None:
+    def check_memory(self, inputs: FineTunerT) -> None:
         if (inputs.memory or Memory()).blocks_to_swap and not self.swaps_while_training(inputs):
             raise MusubiError(
                 "settings-conflict",
@@ -147,6 +150,7 @@ class FineTuner(Trainer[FineTunerT]):
                 why="Swapped weights are in main memory, and their gradients on the GPU (v0.3.4).",
                 fix="Turn fused_backward_pass on, with Adafactor, or set blocks_to_swap of the Memory Optimizer to 0.",
             )
+        super().check_memory(inputs)
 
     def check_space(self, inputs: FineTunerT, install: Install, folder: Path, target: Path) -> None:
         dit, training = Path(inputs.models.main_dit), inputs.training
