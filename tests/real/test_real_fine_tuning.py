@@ -9,27 +9,28 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from PIL import Image
+from tests.real.pictures import CONTROLS, SMALL, controls, pixels, sampled, samples, shown
 from tests.real.toys import MODELS
 
 from musubi_nodes.datasets.config.writing import dump
 from musubi_nodes.families.settings import Training
 from musubi_nodes.runs.process.environment import child_environment
 from musubi_nodes.runs.record.folder import RunFolder
-from musubi_nodes.testing.workplace import Workplace
+from musubi_nodes.testing.workplace import TOML, Workplace
 from musubi_nodes.weights import read_header
 
 pytestmark = pytest.mark.musubi
-
-PICTURE = {"width": 96, "height": 64, "infer_steps": 2, "prompt": "a square"}
 
 
 def facts(path: Path) -> dict[str, tuple[int, ...]]:
     return {name: tensor.shape for name, tensor in read_header(path).tensors.items()}
 
 
-def prepared(place: Workplace, family: str) -> dict[str, Any]:
+def prepared(place: Workplace, family: str, toml: Path | None = None, **files: str) -> dict[str, Any]:
     """Models and caches for the family's trainers."""
-    models, dataset = place.run(f"{family}Models", **MODELS[family]).models, place.load(place.dataset())
+    models = place.run(f"{family}Models", **{**MODELS[family], **files}).models
+    dataset = place.load(toml or place.dataset())
     return {
         "models": models,
         "latent_cache": place.run(f"{family}LatentCache", dataset=dataset, models=models).latent_cache,
@@ -41,28 +42,42 @@ def training(**values: Any) -> Training:
     return Training(**{"max_train_epochs": 2, "learning_rate": 1e-4, "seed": 1, **values})
 
 
-def pixels(place: Workplace, family: str, models: Any) -> list[bytes]:
-    return [each.tobytes() for each in place.run(f"{family}Generator", models=models, **PICTURE).images.frames()]
+def painted(place: Workplace, family: str, models: Any) -> list[bytes]:
+    return pixels(place.run(f"{family}Generator", models=models, **SMALL).images)
 
 
 @pytest.mark.parametrize("family", ["ZImage", "QwenImage"])
 def test_a_whole_model_is_trained_and_goes_straight_on_into_the_generator(place: Workplace, family: str) -> None:
     ready = prepared(place, family)
-    sampling = place.run(
-        "SamplingConfig", sample_every_n_epochs=1, sample_prompts="a square", sample_width=96, sample_height=64,
-        sample_steps=2,
-    ).sampling  # fmt: skip
+    sampling = samples(place)
     made = place.run(f"{family}FineTuner", **ready, training=training(), sampling=sampling)
     file, dit = Path(made.models.dit), Path(ready["models"].dit)
     assert file.parent.name == "musubi" and facts(file) == facts(dit)
     assert not (made.run.folder / "out" / file.name).exists()
-    assert len(list((made.run.folder / "out" / "sample").iterdir())) == 2
-    assert pixels(place, family, made.models) != pixels(place, family, ready["models"])
+    assert len(sampled(made)) == 2
+    assert painted(place, family, made.models) != painted(place, family, ready["models"])
     chosen = place.run(f"{family}Models", **{**MODELS[family], "dit": f"musubi/{file.name}"}).models
     assert chosen.dit == made.models.dit
     started = len(place.started())
     assert place.run(f"{family}FineTuner", **ready, training=training(), sampling=sampling).models == made.models
     assert len(place.started()) == started
+
+
+@pytest.mark.parametrize("version", ["edit-2511", "layered"])
+def test_a_version_with_control_pictures_or_layers_is_trained(place: Workplace, version: str) -> None:
+    pictures, more = place.folder / "pictures", CONTROLS if version == "edit-2511" else "multiple_target = true\n"
+    toml = place.dataset(count=2, toml=TOML + more)
+    controls(place, 2, each=2)
+    for name in ("p0_1", "p0_2", "p1_1", "p1_2") if version == "layered" else ():
+        Image.new("RGBA", (96, 64), (80, 40, 9, 128)).save(pictures / f"{name}.png")
+    own = {"dit": "qwen_image_layered_dit.safetensors", "vae": "qwen_image_layered_vae.safetensors"}
+    ready = prepared(place, "QwenImage", toml, model_version=version, **(own if version == "layered" else {}))
+    sampling = samples(place, sample_frames=2 if version == "layered" else 1)
+    made = place.run(
+        "QwenImageFineTuner", **ready, training=training(), sampling=sampling,
+        sample_control_image=shown(pictures / "p0.png"),
+    )  # fmt: skip
+    assert facts(Path(made.models.dit)) == facts(Path(ready["models"].dit)) and sampled(made)
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,7 @@ def test_a_training_that_ends_badly_publishes_nothing(
     assert tune(place, caches).models
 
 
-@pytest.mark.parametrize(
-    ("fused", "advice"), [(True, "blocks_to_swap"), (False, "gradient_checkpointing_cpu_offload")]
-)
+@pytest.mark.parametrize(("fused", "advice"), [(True, "blocks_to_swap"), (False, "gradient_checkpointing_cpu_offload")])
 def test_advice_after_out_of_memory_is_what_a_whole_model_can_do(
     place: Any, caches: dict[str, Any], fused: bool, advice: str
 ) -> None:
