@@ -37,6 +37,14 @@ def test_an_example_offers_every_model_that_it_names(name: str) -> None:
         assert offered == {value for value in named if not value.startswith("musubi/")}
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_offers_the_nodes_own_file_where_others_have_one_of_that_name(name: str) -> None:
+    own = {node.id: {file.name: file.url for spec in node.fields() for file in spec.downloads} for node in MODELS}
+    for node in json.loads((canvas.EXAMPLES / f"{name}.json").read_text("utf-8"))["nodes"]:
+        for model in node["properties"].get("models", ()):
+            assert model["url"] == own.get(node["type"], {}).get(model["name"], model["url"])
+
+
 def test_the_readmes_tables_have_not_drifted() -> None:
     made = dict(readmes.readmes())
     assert {file.parent.name for file in made} == {package_of(node).removeprefix("musubi_nodes_") for node in MODELS}

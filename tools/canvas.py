@@ -213,10 +213,10 @@ def _node(placed: Placed, links: Iterable[list[Any]], order: int) -> dict[str, A
 
 
 def _downloads(placed: Placed) -> dict[str, Any]:
-    """What the page offers to download where the node names a file that is not there."""
+    """What the page offers to download where the node names a file that is not there; its own files come first."""
     known = {
         (spec.model_kind, file.name): file
-        for node in plugins().nodes
+        for node in (*plugins().nodes, placed.node)
         for spec in node.fields()
         for file in spec.downloads
     }
