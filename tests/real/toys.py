@@ -24,6 +24,12 @@ MODELS: dict[str, dict[str, str]] = {
         "text_encoder1": "t5xxl.safetensors",
         "text_encoder2": "clip_l.safetensors",
     },
+    "HunyuanVideo15": {
+        "dit": "hv15_t2v_dit.safetensors",
+        "vae": "hv15_vae.safetensors",
+        "text_encoder": "qwen25vl.safetensors",
+        "byt5": "byt5.safetensors",
+    },
     "Krea2": {
         "dit": "krea2_raw_dit.safetensors",
         "vae": "qwen_image_vae.safetensors",

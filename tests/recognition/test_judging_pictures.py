@@ -10,7 +10,8 @@ from tests.recognition.test_judging import OTHER, PREFIXED, QUANTISED, TASK, jud
 
 from musubi_nodes.testing.errors import fails
 
-KONTEXT, FLUX2, KREA2 = (f"MusubiTuner_{name}Models" for name in ("FluxKontext", "Flux2", "Krea2"))
+NAMES = ("FluxKontext", "Flux2", "Krea2", "HunyuanVideo15")
+KONTEXT, FLUX2, KREA2, HV15 = (f"MusubiTuner_{name}Models" for name in NAMES)
 PREFIX = "model.diffusion_model."
 KLEIN_4B, KLEIN_9B = ({**h.FLUX2, "img_in.weight": (width, 128)} for width in (3072, 4096))
 FLUX2_AE = {**h.FLUX_AE, "decoder.conv_in.weight": (512, 32, 3, 3), "bn.running_mean": (128,)}
@@ -33,6 +34,9 @@ def qwen3_vl(width: int, visual: str = "model.visual", text: str = "model.langua
     return {f"{visual}.deepstack_merger_list.0.norm.weight": (4096,), **qwen3(width, text)}
 
 
+BYT5 = {**h.T5_XXL, "shared.weight": (1510, 1472)}
+
+
 TAKEN: list[tuple[str, str, h.Shapes, str, str]] = [
     (KONTEXT, "dit", h.FLUX1, "BF16", ""),
     (KONTEXT, "dit", h.prefixed(PREFIX, h.FLUX1), "F8_E4M3", ""),
@@ -46,6 +50,9 @@ TAKEN: list[tuple[str, str, h.Shapes, str, str]] = [
     (FLUX2, "text_encoder", qwen3(2560), "BF16", "klein-base-4b"),
     (FLUX2, "text_encoder", qwen3(4096), "BF16", "klein-9b"),
     (FLUX2, "text_encoder", MISTRAL, "BF16", "dev"),
+    (HV15, "dit", h.HUNYUAN15, "BF16", "i2v"),
+    (HV15, "byt5", BYT5, "BF16", ""),
+    (HV15, "image_encoder", h.SIGLIP, "BF16", ""),
     (KREA2, "dit", KREA_2, "BF16", ""),
     (KREA2, "turbo_dit", KREA_2, "F8_E4M3", ""),
     (KREA2, "vae", h.WAN_VAE, "BF16", ""),
@@ -83,6 +90,10 @@ REFUSED: list[tuple[str, str, h.Shapes, str, str, str]] = [
     (FLUX2, "text_encoder", MISTRAL, "klein-4b", TASK, "Mistral 3"),
     (FLUX2, "text_encoder", h.prefixed("model.", MISTRAL), "dev", PREFIXED, "Mistral 3"),
     (FLUX2, "text_encoder", MISTRAL_OF_COMFYUI, "dev", OTHER, "ComfyUI's Mistral 3"),
+    (HV15, "dit", h.HUNYUAN_DIT, "", OTHER, "a HunyuanVideo T2V DiT"),
+    (HV15, "vae", h.HUNYUAN_VAE, "", OTHER, "HunyuanVideo's VAE"),
+    (HV15, "byt5", h.T5_XXL, "", OTHER, "T5-XXL"),
+    (HV15, "image_encoder", h.CLIP_VISION_H, "", OTHER, "clip_vision_h"),
     (KREA2, "dit", h.QWEN_IMAGE, "", OTHER, "a Qwen-Image"),
     (KREA2, "dit", h.prefixed(PREFIX, KREA_2), "", PREFIXED, PREFIX),
     (KREA2, "vae", h.FLUX_AE, "", OTHER, "FLUX.1"),

@@ -15,11 +15,11 @@ HERE = Path(__file__).resolve().parent
 KINDS = {
     "diffusion_models": ("wan*_*.safetensors", "hv_dit.safetensors", "fp_dit.safetensors", "qwen_image*_dit.safetensors",
         "zimage_dit*.safetensors", "kontext*_dit.safetensors", "klein_dit.safetensors",
-        "krea2_*_dit.safetensors"),
+        "krea2_*_dit.safetensors", "hv15_*_dit.safetensors"),
     "vae": ("wan_vae.*", "hv_vae.safetensors", "qwen_image*_vae.safetensors", "zimage_vae.safetensors",
-        "kontext_vae.safetensors", "flux2_vae.safetensors"),
+        "kontext_vae.safetensors", "flux2_vae.safetensors", "hv15_vae.safetensors"),
     "text_encoders": ("t5.*", "hv_llm.safetensors", "hv_clip.safetensors", "qwen25vl.safetensors", "qwen3.safetensors",
-        "t5xxl.safetensors", "clip_l.safetensors", "qwen3vl.safetensors"),
+        "t5xxl.safetensors", "clip_l.safetensors", "qwen3vl.safetensors", "byt5.safetensors"),
     "clip_vision": ("fp_siglip.safetensors",),
 }
 

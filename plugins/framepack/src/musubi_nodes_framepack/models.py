@@ -19,6 +19,7 @@ from musubi_nodes.families import (
     ModelFile,
     Option,
     WeightsKind,
+    accepts_known,
     hub_files,
 )
 from musubi_nodes_framepack.family import DIT
@@ -32,10 +33,6 @@ PACKED = WeightsKind(
         "single_transformer_blocks.0.attn.to_q.weight": (),
     },
 )
-SIGLIP = WeightsKind(
-    "a SigLIP image encoder",
-    {"vision_model.embeddings.patch_embedding.weight": (1152,), "vision_model.post_layernorm.weight": (1152,)},
-)
 
 PACKED_DIT = Accepts(
     PACKED.name, (PACKED,), sharded=True, fix="Choose FramePackI2V_HY_bf16.safetensors, or the first of its parts."
@@ -48,7 +45,9 @@ LLAMA_TEXT = Accepts(
     fix="Choose llava_llama3_fp16.safetensors.",
 )
 CLIP_TEXT = Accepts(CLIP_L.name, (CLIP_L,), quantised=(PLAIN,), fix="Choose clip_l.safetensors.")
-SIGLIP_IMAGE = Accepts(SIGLIP.name, (SIGLIP,), quantised=(PLAIN,), fix="Choose sigclip_vision_patch14_384.safetensors.")
+SIGLIP_IMAGE = accepts_known(
+    "a SigLIP image encoder", quantised=(PLAIN,), fix="Choose sigclip_vision_patch14_384.safetensors."
+)
 """Encoders keep the precision of the file, and none can be computed with in fp8."""
 
 DITS = hub_files("Kijai/HunyuanVideo_comfy", "", "FramePackI2V_HY_bf16.safetensors")

@@ -100,7 +100,7 @@ def has_values(path: Path, kind: CacheKind) -> bool:
 
 _NEVER_ZERO: dict[CacheKind, Callable[[str], bool]] = {
     "latent": lambda name: bool(re.match(r"latents_\d", name)),  # FramePack's history of a first section is zero
-    "text": lambda name: "mask" not in name,
+    "text": lambda name: not re.search("mask|byt5", name),  # HunyuanVideo 1.5's ByT5 sees words in quotes only
 }
 
 

@@ -63,6 +63,10 @@ IMAGE_ENCODERS = (
     ),
     WeightsKind("ComfyUI's CLIP vision (ViT-L)", {"vision_model.embeddings.patch_embedding.weight": (1024, 3, 14, 14)}),
     WeightsKind(
+        "a SigLIP image encoder",
+        {"vision_model.embeddings.patch_embedding.weight": (1152,), "vision_model.post_layernorm.weight": (1152,)},
+    ),
+    WeightsKind(
         "the SigLIP image encoder for 512 pixels",
         {
             "vision_model.embeddings.patch_embedding.weight": (1152,),
