@@ -9,6 +9,7 @@ import pytest
 from tests.real.pictures import pixels, shown
 from tests.real.toys import MODELS, trained
 
+from musubi_nodes.hosts.terminal.demo_dataset import first_frame, make_dataset
 from musubi_nodes.media.probe import probe
 from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes.weights import read_header
@@ -26,8 +27,8 @@ def models_of(place: Workplace, **values: str) -> Any:
 @pytest.mark.parametrize("task", ["t2v", "i2v"])
 def test_a_lora_with_samples_changes_a_video(place: Workplace, task: str) -> None:
     models = models_of(place, **(I2V if task == "i2v" else {}))
-    toml = place.dataset(count=2)
-    first = shown(place.folder / "pictures" / "p0.png")
+    toml = make_dataset(place.folder / "videos", 5, {"target_frames": [5]}, size=(96, 64))
+    first = shown(first_frame(place.folder / "videos"))
     image = {"image": first} if task == "i2v" else {}
     given = {"prompt": "a ball", "cfg_scale": 2.0, "negative_prompt": "red", "width": 96, "height": 64, "steps": 2}
     prompts = place.run("Prompt", **given, frames=5, **image).prompts
@@ -41,7 +42,7 @@ def test_a_lora_with_samples_changes_a_video(place: Workplace, task: str) -> Non
     assert "discrete flow shift: 7.0" in (made.run.folder / "log.txt").read_text("utf-8")
     values = {**SMALL, "models": models, **image}
     both = place.run("HunyuanVideo15Generator", lora=made.lora, output_type="both", **values)
-    assert np.asarray(both.video[0].frames()).shape == (5, 64, 96, 3)
+    assert np.asarray(both.video.frames()).shape == (5, 64, 96, 3)
     plain = place.run("HunyuanVideo15Generator", output_type="images", **values)
     again = place.run("HunyuanVideo15Generator", models=models, latent=both.latent, output_type="images")
     assert len(pixels(again.images)) == 5 and pixels(again.images) != pixels(plain.images)

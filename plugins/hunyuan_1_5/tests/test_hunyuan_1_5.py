@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from musubi_nodes.testing.contract import Case, cases
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.fill import build
 from musubi_nodes.testing.hostile import check_texts
+from musubi_nodes.testing.workplace import Workplace
 from musubi_nodes_hunyuan_1_5 import nodes
 from musubi_nodes_hunyuan_1_5.nodes import HUNYUAN_1_5, NODES, Hunyuan15Generator, Hunyuan15Models
 
@@ -76,3 +78,12 @@ def test_samples_have_the_generators_shift_and_no_embedded_guidance() -> None:
     assert HUNYUAN_1_5.sample_options == {"discrete_flow_shift": 7.0}
     with fails("input-unexpected", "guidance_scale"):
         check_prompts([Prompt(prompt="a", guidance_scale=2.0)], HUNYUAN_1_5.frame_rule, HUNYUAN_1_5)
+
+
+def test_i2v_takes_videos_only(tmp_path: Path) -> None:
+    context = Context(None, None, "")  # type: ignore[arg-type]
+    place, node = Workplace(tmp_path), nodes.Hunyuan15LatentCache
+    pictures = place.load(place.dataset(count=1))
+    node().check(inputs(node, "t2v", dataset=pictures), context)
+    with fails("pictures-not-allowed", "i2v"):
+        node().check(inputs(node, "i2v", dataset=pictures), context)

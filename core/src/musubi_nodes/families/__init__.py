@@ -53,7 +53,7 @@ from musubi_nodes.families.models.llama_clip import (
 from musubi_nodes.families.models.node import Models, ModelsNode
 from musubi_nodes.families.node import Node, NodeInputs, NodeOutputs
 from musubi_nodes.families.numbers_of import check_numbers
-from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE, PictureCount, check_pictures
+from musubi_nodes.families.picture_count import NO_PICTURES, ONE_OR_MORE, PictureCount
 from musubi_nodes.families.product import publish_lora
 from musubi_nodes.families.recognition.accepts import Accepts
 from musubi_nodes.families.recognition.kinds import Shape, WeightsKind
@@ -187,7 +187,6 @@ __all__ = [
     "cache_folder",
     "check_fits",
     "check_numbers",
-    "check_pictures",
     "check_trained",
     "checked_name",
     "checkpoints_of",

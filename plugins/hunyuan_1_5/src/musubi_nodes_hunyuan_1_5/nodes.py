@@ -100,6 +100,17 @@ class Hunyuan15LatentCache(mn.LatentCache):
     def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         return {**inputs.models.seeing(), "i2v": inputs.models.task == "i2v"}
 
+    def check(self, inputs: Inputs, context: mn.Context) -> None:
+        """Refuse pictures, whose first frame v0.3.4 takes for a row of pixels (``encode_and_save_batch``)."""
+        datasets = mn.effective(inputs.dataset.config) if inputs.models.task == "i2v" else ()
+        if any(isinstance(each, mn.ImageDataset) for each in datasets):
+            raise mn.MusubiError(
+                "pictures-not-allowed",
+                "task i2v takes datasets of videos only",
+                why="musubi-tuner fails on pictures there (v0.3.4).",
+                fix="Give it videos, or choose task t2v.",
+            )
+
     def cache_flags(self, inputs: Inputs) -> frozenset[str]:
         return frozenset({"i2v"} if inputs.models.task == "i2v" else ())
 
@@ -168,8 +179,11 @@ class Hunyuan15Generator(mn.VideoGenerator):
         return inputs.models.seeing()
 
     def check(self, inputs: Inputs, context: mn.Context) -> None:
-        if not inputs.latent and not inputs.prompts:
-            mn.check_pictures("image", inputs.image, FIRST[inputs.models.task], self.title)
+        task, missing = inputs.models.task, inputs.image is None
+        if not inputs.latent and not inputs.prompts and missing == (task == "i2v"):
+            code = "start-image-missing" if missing else "start-image-unexpected"
+            what = f"task {task} {'begins with a picture' if missing else 'takes no picture'}"
+            raise mn.MusubiError(code, what, fix="Connect image for task i2v, and for i2v only.")
 
 
 NODES = (
