@@ -265,6 +265,7 @@ OWN = {
     "datasets/files/headers.py": "100,000 files: their first bytes only, without waiting",
     "datasets/files/listing.py": "folders",
     "hosts/terminal/output.py": "the null device",
+    "tensor_arrays.py": "a new file, tensor by tensor",
     "hosts/terminal/new_plugin.py": "an example of this package",
     "hosts/texts.py": "texts of this package",
     "families/memory/measured.py": "a value of its own",

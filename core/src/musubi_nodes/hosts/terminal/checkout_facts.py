@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from musubi_nodes.files import CODE, read_bytes
 from musubi_nodes.runs.install import SOURCE_FOLDERS
 
 NAMED = re.compile(r"\bARCHITECTURE_\w+?(?<!_FULL)\b")
@@ -37,12 +38,12 @@ def documented_training(root: Path, script: str) -> Mapping[str, str]:
 
 def line_options(path: Path) -> frozenset[str]:
     """Return the options that a line of the script's prompt file may have."""
-    return frozenset(name for pair in LINE_OPTION.findall(path.read_text("utf-8", "replace")) for name in pair if name)
+    return frozenset(name for pair in LINE_OPTION.findall(_text(path)) for name in pair if name)
 
 
 def _blocks(root: Path) -> Iterator[str]:
     for file in sorted((root / "docs").glob("*.md")):
-        yield from BLOCK.findall(file.read_text("utf-8", "replace"))
+        yield from BLOCK.findall(_text(file))
 
 
 def _options(block: str, script: str) -> dict[str, str]:
@@ -60,4 +61,8 @@ def _options(block: str, script: str) -> dict[str, str]:
 
 def _texts(root: Path, pattern: str) -> list[str]:
     files = (file for folder in SOURCE_FOLDERS for file in sorted((root / folder).glob(pattern)))
-    return [file.read_text("utf-8", "replace") for file in files]
+    return [_text(file) for file in files]
+
+
+def _text(path: Path) -> str:
+    return read_bytes(path, CODE).decode("utf-8", "replace")
