@@ -51,7 +51,14 @@ RUNNER_OPTIONS: dict[str, Any] = {
     "save_merged_model": "/run/out/merged.safetensors",
 }
 
-TOOLS = {"merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]}}
+TOOLS: dict[str, dict[str, Any]] = {
+    "merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]},
+    "qwen_extract_lora.py": {
+        "model_org": "/models/a.safetensors",
+        "model_tuned": "/models/b.safetensors",
+        "save_to": "/run/out/a.safetensors",
+    },
+}
 
 
 UNSUPPORTED = {"--attn_mode=sdpa": "parsers take it, but modules/attention.py does not (v0.3.4): send torch"}
