@@ -161,7 +161,9 @@ def _media_options(node: type[ScriptNode]) -> dict[str, Any]:
 
 def set_twice(node: type[ScriptNode], known: Table | None = None) -> set[str]:
     known = options_of(node.script) if known is None else known
-    sent = [argument.name for argument in node().arguments(build(node.Inputs), known, NEWEST)]
+    """Return the options that two owners set; one may be ``None`` and leave it to the other."""
+    arguments = node().arguments(build(node.Inputs), known, NEWEST)
+    sent = [argument.name for argument in arguments if argument.value is not None]
     return {name for name in sent if sent.count(name) > 1}
 
 
