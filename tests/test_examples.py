@@ -23,7 +23,16 @@ VIDEOS = {"wan": "Wan", "hunyuan": "HunyuanVideo", "framepack": "FramePack"}
 FAMILIES = {**VIDEOS, "z_image": "ZImage"}
 """Family key -> how its nodes' names begin."""
 OF_A_FAMILY = [name for name in NAMES if name.startswith(tuple(FAMILIES))]
-PLANNED = [name for name in OF_A_FAMILY if "MusubiTuner_MemoryOptimizer" in (API / f"{name}.json").read_text("utf-8")]
+
+
+def planned_family(name: str) -> str:
+    """The family that an example's Memory Optimizer names."""
+    nodes = json.loads((API / f"{name}.json").read_text("utf-8")).values()
+    memory = (node["inputs"] for node in nodes if node["class_type"] == "MusubiTuner_MemoryOptimizer")
+    return str(next(memory, {}).get("family", ""))
+
+
+PLANNED = [name for name in OF_A_FAMILY if planned_family(name) in FAMILIES]
 
 
 def toys(family: str) -> list[str]:
