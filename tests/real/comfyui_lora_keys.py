@@ -16,6 +16,8 @@ HEAD = 128
 """The width of one attention head, which ComfyUI divides by: toys are narrower."""
 REAL_WIDTHS = {"dim": 5120, "hidden_size": 3072}
 """Wan 14B and HunyuanVideo."""
+TOY_HEADS = {"heads": 2, "kvheads": 1}
+"""Krea 2: ComfyUI counts heads of 128, and a toy has none of those."""
 
 
 class Warned(logging.Handler):
@@ -45,6 +47,8 @@ def model_of(dit: str) -> Any:
         if config.unet_config[name] >= HEAD:
             continue
         config.unet_config |= {name: REAL_WIDTHS[name], "num_heads": REAL_WIDTHS[name] // HEAD}
+    for name in TOY_HEADS.keys() & config.unet_config.keys():
+        config.unet_config[name] = config.unet_config[name] or TOY_HEADS[name]
     return config.get_model(state, "", device="meta")
 
 
