@@ -15,9 +15,9 @@ from bench.common import Row, configured, told
 from bench.dataset import forget_media, linked_dataset, pictures
 
 from musubi_nodes.datasets.config.toml import load
-from musubi_nodes.families.caches.node import CacheNode
+from musubi_nodes.families.caches import node as cache_node
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.training.lora_trainer import LoRATrainer
+from musubi_nodes.families.training import execution as training_execution
 from musubi_nodes.files import SETTLED_NS
 from musubi_nodes.runs.record.progress import Progress
 from musubi_nodes.runs.run import Outcome
@@ -96,20 +96,20 @@ def queue(place: Workplace, toml: Path) -> Any:
 def prepared(files: Files, lora: Path) -> Iterator[None]:
     """Nodes get their files by links instead of by processes."""
 
-    def cached(self: Any, inputs: Any, context: Any, install: Any, folder: Any, owned: Any, *rest: Any) -> Outcome:
+    def cached(node: Any, plan: Any, context: Any, folder: Any, owned: Any, totals: Any, accept: Any) -> Outcome:
         (part,) = load(Path(owned["dataset_config"])).datasets
         assert part.cache_directory and part.directory
         part.cache_directory.mkdir(parents=True, exist_ok=True)
-        ending, originals = files[self.kind]
+        ending, originals = files[node.kind]
         for number, caption in enumerate(part.directory.glob("*.txt")):
             os.link(originals[number % len(originals)], part.cache_directory / f"{caption.stem}{ending}")
-        return _accepted(rest[-1])
-
-    def trained(self: Any, inputs: Any, context: Any, install: Any, folder: Any, owned: Any, accept: Any) -> Outcome:
-        os.link(lora, folder.out / f"{inputs.output_name}.safetensors")
         return _accepted(accept)
 
-    with patch.object(CacheNode, "execute", cached), patch.object(LoRATrainer, "execute", trained):
+    def trained(node: Any, plan: Any, context: Any, folder: Any, owned: Any, accept: Any) -> Outcome:
+        os.link(lora, folder.out / f"{plan.inputs.output_name}.safetensors")
+        return _accepted(accept)
+
+    with patch.object(cache_node, "execute", cached), patch.object(training_execution, "execute", trained):
         yield
 
 
