@@ -161,3 +161,22 @@ def test_framepack_by_sections(comfy: Comfy, toy_config: str, tmp_path: Path) ->
     lora = "my_framepack_lora.safetensors"
     same(comfy.folder / "models" / "loras" / "musubi" / lora, out / lora)
     same(comfy.folder / "output" / "musubi" / "fp.mp4", next((out / "video").glob("*.mp4")))
+
+
+@pytest.mark.parametrize(
+    ("name", "family"), [("Krea2", "krea_2"), ("HunyuanVideo15", "hunyuan_1_5"), ("Flux2", "flux_2")]
+)
+def test_a_family_without_a_practice_install_trains_and_generates(
+    comfy: Comfy, tmp_path: Path, name: str, family: str
+) -> None:
+    dataset = make_dataset(tmp_path / "data", size=(96, 64))
+    changes = {**SHORT, "DatasetConfigLoader": {"path": str(dataset)}, f"{name}Models": MODELS[name]}
+    graph = example(f"{family}_lora_training", changes)
+    length = {"video_length": 5} if family == "hunyuan_1_5" else {}
+    add(graph, "made", f"{name}Generator", models=["2", 0], lora=["8", 0], **SIZE, **length, filename_prefix=family)
+    finished(comfy, graph)
+    (lora,) = (comfy.folder / "models" / "loras" / "musubi").glob(f"my_{family}*.safetensors")
+    tensors, _ = described(lora)
+    assert len(tensors) > 20
+    (made,) = (comfy.folder / "output" / "musubi").glob(f"{family}*.*")
+    assert made.suffix == (".mp4" if length else ".png")
