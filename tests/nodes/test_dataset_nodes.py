@@ -133,6 +133,7 @@ def test_comments_in_the_written_file_stay_in_it(place: Workplace) -> None:
     path.write_text(f"{path.read_text('utf-8')}# mine\n", "utf-8")
     made = edit(place, batch_size=2)
     assert "# mine" in path.read_text("utf-8") and "batch_size = 2" in made.toml
+    assert "dataset.toml.bak" in made.summary
     assert "# mine" in path.with_name("dataset.toml.bak").read_text("utf-8")
 
 

@@ -53,11 +53,6 @@ RUNNER_OPTIONS: dict[str, Any] = {
 
 TOOLS: dict[str, dict[str, Any]] = {
     "merge_lora.py": {"dit": "/models/dit.safetensors", "lora_weight": ["/loras/a.safetensors"]},
-    "qwen_extract_lora.py": {
-        "model_org": "/models/a.safetensors",
-        "model_tuned": "/models/b.safetensors",
-        "save_to": "/run/out/a.safetensors",
-    },
 }
 
 
@@ -161,9 +156,7 @@ def _media_options(node: type[ScriptNode]) -> dict[str, Any]:
 
 def set_twice(node: type[ScriptNode], known: Table | None = None) -> set[str]:
     known = options_of(node.script) if known is None else known
-    """Return the options that two owners set; one may be ``None`` and leave it to the other."""
-    arguments = node().arguments(build(node.Inputs), known, NEWEST)
-    sent = [argument.name for argument in arguments if argument.value is not None]
+    sent = [argument.name for argument in node().arguments(build(node.Inputs), known, NEWEST)]
     return {name for name in sent if sent.count(name) > 1}
 
 

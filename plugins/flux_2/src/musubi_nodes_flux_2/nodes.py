@@ -154,7 +154,7 @@ class Flux2Generator(mn.ImageGenerator):
             None, description="Pictures to edit or to refer to, in order; none: from the text alone."
         )
         no_resize_control: mn.Flag = Field(False, description="Keep the size of control images.")
-        infer_steps: Annotated[int | None, mn.Option()] = Field(
+        infer_steps: int | None = Field(
             None, ge=1, le=1000, description="Denoising steps. 0: 4 for klein-4b and klein-9b, else 50."
         )
         guidance_scale: mn.Scale = Field(4.0, description="klein-base: how strictly to follow the prompt; 1 is off.")
@@ -164,7 +164,7 @@ class Flux2Generator(mn.ImageGenerator):
 
     def computed_options(self, inputs: Inputs) -> Mapping[str, Any]:
         steps = 4 if inputs.models.model_version in FAST else 50
-        return {"infer_steps": steps} if inputs.infer_steps is None else {}
+        return {"infer_steps": inputs.infer_steps or steps}
 
 
 NODES = (Flux2ModelsNode, Flux2LatentCache, Flux2TextEncoderCache, Flux2LoRATrainer, Flux2Generator)

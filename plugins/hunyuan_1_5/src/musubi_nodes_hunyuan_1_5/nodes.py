@@ -120,6 +120,7 @@ class Hunyuan15TextEncoderCache(mn.TextEncoderCache):
 
     id, title = "MusubiTuner_HunyuanVideo15TextEncoderCache", "HunyuanVideo 1.5 Text Encoder Cache"
     family, script = HUNYUAN_1_5, "hv_1_5_cache_text_encoder_outputs.py"
+    may_be_zero = "byt5"  # it sees words in quotes only
 
     class Inputs(mn.CacheInputs):
         models: Annotated[Hunyuan15Models, mn.ForwardOptions("text_encoder", "byt5")]

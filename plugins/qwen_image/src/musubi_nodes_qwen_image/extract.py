@@ -86,7 +86,7 @@ def _chosen(inputs: Any, context: mn.Context) -> dict[str, str]:
             f"model_org and model_tuned are both {before}",
             fix="Choose the DiT before and the one after the fine-tuning.",
         )
-    shapes = [{tensor.shape for tensor in header.tensors.values()} for header in headers.values()]
+    shapes = [sorted(tensor.shape for tensor in header.tensors.values()) for header in headers.values()]
     if shapes[0] != shapes[1]:
         raise mn.MusubiError(
             "models-mismatch",

@@ -86,21 +86,22 @@ def broken_caches(paths: Iterable[Path], last: str = "") -> tuple[Path, ...]:
     return tuple(path for path in paths if not is_whole(path, last))
 
 
-def has_values(path: Path, kind: CacheKind) -> bool:
+def has_values(path: Path, kind: CacheKind, may_be_zero: str = "") -> bool:
     """Whether all numbers are finite and no latent or text is all zero.
 
-    musubi-tuner replaces NaN by 0 (dataset/cache_io.py, v0.3.4).
+    musubi-tuner replaces NaN by 0 (dataset/cache_io.py, v0.3.4). ``may_be_zero``: part of names that don't count.
     """
     try:
         found = values_of(path)
     except (MusubiError, OSError):
         return False
-    return not found.not_finite and not any(_NEVER_ZERO[kind](name) for name in found.zero)
+    counting = (name for name in found.zero if not may_be_zero or may_be_zero not in name)
+    return not found.not_finite and not any(_NEVER_ZERO[kind](name) for name in counting)
 
 
 _NEVER_ZERO: dict[CacheKind, Callable[[str], bool]] = {
     "latent": lambda name: bool(re.match(r"latents_\d", name)),  # FramePack's history of a first section is zero
-    "text": lambda name: not re.search("mask|byt5", name),  # HunyuanVideo 1.5's ByT5 sees words in quotes only
+    "text": lambda name: "mask" not in name,
 }
 
 

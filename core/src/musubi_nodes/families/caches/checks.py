@@ -87,11 +87,12 @@ def verify(
     folder: RunFolder | None = None,
     verified: Set[Path] = frozenset(),
     last: str = "",
+    may_be_zero: str = "",
 ) -> None:
     """Raise for missing or damaged caches: v0.3.4 would hang on those.
 
     Values are checked too if ``folder`` wrote them; ``verified`` files are skipped.
-    ``last``: see :func:`musubi_nodes.datasets.scan.caches.is_whole`.
+    ``last``, ``may_be_zero``: see :mod:`musubi_nodes.datasets.scan.caches`.
     """
     log = folder.log if folder else None
     missing = missing_latents(found, architecture) if kind == "latent" else missing_texts(found, architecture)
@@ -113,12 +114,12 @@ def verify(
             log=log,
         )
     if folder:
-        _check_numbers(files, kind, folder)
+        _check_numbers(files, kind, folder, may_be_zero)
 
 
-def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder) -> None:
+def _check_numbers(files: Sequence[Path], kind: CacheKind, folder: RunFolder, may_be_zero: str) -> None:
     """Remove invalid caches, or all if any NaN was replaced by 0."""
-    bad = [path for path in files if not has_values(path, kind)]
+    bad = [path for path in files if not has_values(path, kind, may_be_zero)]
     replaced = replaced_items(folder)
     for path in files if replaced else bad:
         remove(path)

@@ -148,7 +148,8 @@ class CacheFolder:
         if name in known.files:
             return known.files[name] == now
         path = self.path / name
-        return not known.finished and is_whole(path, self.params.last) and has_values(path, self.kind)
+        params = self.params
+        return not known.finished and is_whole(path, params.last) and has_values(path, self.kind, params.may_be_zero)
 
     def _by_stem(self) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}

@@ -24,12 +24,14 @@ class CachedItem(NamedTuple):
 class BuildParams(NamedTuple):
     """What a folder's source hashes contain besides the items, so that *Dataset Viewer* can compute them.
 
-    ``build_key``: the plan's key, of options, models and code. ``last``: prefix of the tensor written last.
+    ``build_key``: the plan's key, of options, models and code. ``last``: prefix of the tensor written last;
+    ``may_be_zero``: part of tensors' names.
     """
 
     sources: frozenset[Source]
     build_key: str
     last: str = ""
+    may_be_zero: str = ""
 
 
 def _item(source_hash: str, files: dict[str, str], finished: bool) -> CachedItem:
@@ -38,10 +40,10 @@ def _item(source_hash: str, files: dict[str, str], finished: bool) -> CachedItem
     return CachedItem(source_hash, files, finished)
 
 
-def _params(sources: list[Source], build_key: str, last: str = "") -> BuildParams:
-    if not texts([*sources, build_key, last]):
+def _params(sources: list[Source], build_key: str, *names: str) -> BuildParams:
+    if not texts([*sources, build_key, *names]):
         raise TypeError
-    return BuildParams(frozenset(sources), build_key, last)
+    return BuildParams(frozenset(sources), build_key, *names)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ class CacheNode(FamilyNode[CacheT]):
     bar_stage: ClassVar[str] = "encoding"
     written_last: ClassVar[str] = ""
     """Tensor prefix of the last pass, for scripts with several passes."""
+    may_be_zero: ClassVar[str] = ""
+    """Part of the names of tensors that are zero for some items."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -129,7 +131,7 @@ class CacheNode(FamilyNode[CacheT]):
 
     def _make(self, job: _Job[CacheT], found: Scan, fingerprint: str) -> BaseModel:
         given, sources = job.inputs.dataset.config, self.made_from(job.family)
-        params = BuildParams(sources, job.build_key, self.written_last)
+        params = BuildParams(sources, job.build_key, self.written_last, self.may_be_zero)
         folders = cache_folders(found, job.dataset.config, given, job.family.architecture, self.kind, params)
         check_owner(folders)
         check_orphans((each for each in folders if not each.managed), self.kind)
@@ -163,7 +165,8 @@ class CacheNode(FamilyNode[CacheT]):
             def accept(outcome: Outcome) -> None:
                 check_orphans(folders, self.kind)
                 check_replaced(folders, self.kind, folder)
-                verify(found, job.family.architecture, self.kind, folder, verified, self.written_last)
+                kept = verified, self.written_last, self.may_be_zero
+                verify(found, job.family.architecture, self.kind, folder, *kept)
 
             try:
                 outcome = execute(self, job.plan, job.context, folder, runner_options, totals, accept)

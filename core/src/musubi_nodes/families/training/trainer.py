@@ -75,7 +75,7 @@ class Trainer(FamilyNode[TrainerT]):
 
     def outputs_of(self, inputs: TrainerT, path: Path, complete: bool) -> Mapping[str, Any]:
         """Return the outputs for the published file, except ``run``."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say what it hands on")
 
     def check_space(self, inputs: TrainerT, install: Install, folder: Path, target: Path) -> None:
         """Raise if ``folder``, or ``target`` for the final file, is too small."""
