@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from musubi_nodes.families.lora import lora_of
 from musubi_nodes.runs.record.folder import run_folders
 from musubi_nodes.testing.errors import fails
 from musubi_nodes.testing.workplace import TOML
@@ -108,3 +109,32 @@ def test_the_disk_of_the_output_folder_is_full(faulty: Any, small_disk: Callable
     assert "running" not in [run.status()["status"] for run in run_folders(place.host.output_folder)]
     ballast.unlink()
     place.survived(caught.value, log=False)
+
+
+def combined(place: Any) -> dict[str, Any]:
+    return {"lora": lora_of(place.train().lora.path)}
+
+
+WITHOUT_A_RUN: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "LoRACombiner": combined,
+    "DatasetConfigEditor": lambda place: {"source": str(place.dataset().with_suffix(""))},
+}
+"""Nodes that start no script, and what they need."""
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_RUN)
+def test_a_node_without_a_script_meets_a_full_disk(
+    faulty: Any, small_disk: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    place, disk = faulty(), small_disk("1m")
+    given = WITHOUT_A_RUN[name](place)
+    place.host.output_folder, before = disk / "output", place.host.output_folder
+    place.services.config.models["loras"] = [str(disk)]
+    place.host.output_folder.mkdir()
+    ballast = fill(disk)
+    with fails("disk-full", disk):
+        place.run(name, **given)
+    assert [path for path in disk.rglob("*") if path.is_file()] == [ballast]
+    ballast.unlink()
+    place.run(name, **given)
+    place.host.output_folder = before

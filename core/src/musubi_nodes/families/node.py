@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from musubi_nodes.errors import Problem, finding, problems
 from musubi_nodes.families.context import Context
 from musubi_nodes.families.fields import FieldSpec, fields_of, whole_text
+from musubi_nodes.runs.record.disk import disk_error, is_full
 
 
 class NodeInputs(BaseModel):
@@ -118,6 +119,16 @@ class Node(Generic[InputsT]):
                 return None
             found = [_sentence(specs, e) for e in wrong]
             raise problems("inputs-invalid", f"{cls.title}", found, fix="Correct the value in the node.") from None
+
+
+def run_node(node: type[Node], inputs: Any, context: Context) -> BaseModel:
+    """Run a node; a full disk is one clear error, also without a run folder."""
+    try:
+        return node().run(inputs, context)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise disk_error(error, context.host.output_folder) from error
 
 
 def _sentence(specs: dict[str, FieldSpec], error: Any) -> Problem:

@@ -11,10 +11,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from musubi_nodes.families.context import Context
-from musubi_nodes.families.node import Node
+from musubi_nodes.families.node import Node, run_node
 from musubi_nodes.files import write_bytes
 from musubi_nodes.hosts.terminal.host import TerminalHost
 from musubi_nodes.media.frames import ImageFiles
@@ -54,7 +52,7 @@ class Workplace:
         """
         node = self.node(name)
         context = Context(self.host, self.services, node.title)
-        outputs: BaseModel = node().run(node.parse(values), context)
+        outputs = run_node(node, node.parse(values), context)
         self.texts = context.texts
         lists = {spec.name: getattr(outputs, spec.name) for spec in node.outputs() if spec.listed}
         single = {name: next(iter(found), None) for name, found in lists.items() if len(found) < 2}

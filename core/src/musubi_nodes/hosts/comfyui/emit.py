@@ -15,7 +15,7 @@ from musubi_nodes.families.fields import ANY, DEFAULT, NEWEST, NONE, FieldSpec
 from musubi_nodes.families.input_files import input_names
 from musubi_nodes.families.input_state import input_files_of, input_state
 from musubi_nodes.families.models.files import install_model_names
-from musubi_nodes.families.node import Node
+from musubi_nodes.families.node import Node, run_node
 from musubi_nodes.families.preflight import preflight, used_outputs
 from musubi_nodes.families.resolved_inputs import upstream_values
 from musubi_nodes.hosts.comfyui import queued
@@ -206,7 +206,7 @@ def execute(node: type[Node], plugins: Services, values: dict[str, Any]) -> Any:
         with limited_by(Interruptible(context.raise_if_interrupted)):
             inputs = node.parse(given)
             read = stamps(input_files_of(node, inputs, context)) if inputs is not None else {}
-            outputs = node().run(inputs, context)
+            outputs = run_node(node, inputs, context)
     except BaseException as error:
         host.tell(unique_id, _ending(error))
         raise

@@ -9,7 +9,7 @@ from typing import Any
 
 from musubi_nodes.errors import MusubiError, did_you_mean
 from musubi_nodes.families.context import Context, Services
-from musubi_nodes.families.node import Node
+from musubi_nodes.families.node import Node, run_node
 from musubi_nodes.families.preflight import check_given, preflight
 from musubi_nodes.families.resolved_inputs import upstream_values
 from musubi_nodes.files import WORKFLOW, read_text
@@ -246,7 +246,7 @@ def run_workflow(workflow: Workflow, host: TerminalHost, services: Services) -> 
             values = {name: found[min(turn, len(found) - 1)] for name, found in linked.items()}
             inputs = step.node.parse({**step.inputs, **values})
             try:
-                outputs = step.node().run(inputs, context)
+                outputs = run_node(step.node, inputs, context)
             finally:
                 host.end_bar()
             for spec, given in zip(step.node.outputs(), made, strict=True):
